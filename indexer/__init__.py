@@ -1,0 +1,1 @@
+"""The core: what we know about registries and how we come to know it."""

@@ -1,0 +1,5 @@
+"""The search index behind one small protocol; each engine's library is imported in one module."""
+
+from indexer.engines.protocol import Engine, IndexReader, IndexWriter
+
+__all__ = ["Engine", "IndexReader", "IndexWriter"]

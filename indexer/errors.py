@@ -1,0 +1,89 @@
+"""Every error that regsearch raises on purpose.
+
+::
+
+    RegsearchError
+    ├── InvalidValueError      a name, tag, digest or number from outside does not fit its grammar
+    ├── SettingsError          the settings are unusable
+    ├── QueryError             a query has a mistake at a column
+    ├── IndexerRunningError    another indexer holds the lock of this data directory
+    ├── JournalError           the journal cannot be written; the sender should try again
+    ├── StoreError             the store cannot be read or belongs to a newer version
+    ├── EngineError            the search index cannot be read or written
+    └── RegistryError          a registry did not give what was asked for
+        ├── AbsentError        the registry itself said that this very thing does not exist
+        ├── DeniedError        401 or 403: not allowed, or hidden
+        ├── UnreachableError   no answer, 408, 429 or 5xx: nothing is known
+        ├── UnusableAnswerError  an answer that is not the registry's or not what was asked
+        └── TooLargeError      the content is over a limit; it exists and is not read
+"""
+
+
+class RegsearchError(Exception):
+    """The root of every error raised on purpose."""
+
+
+class InvalidValueError(RegsearchError):
+    """A name, tag, digest or number from outside does not fit its grammar."""
+
+
+class SettingsError(RegsearchError):
+    """The settings are unusable; the message names the setting and the value."""
+
+
+class QueryError(RegsearchError):
+    """A query has a mistake; ``column`` counts from 1."""
+
+    def __init__(self, message: str, *, column: int) -> None:
+        super().__init__(message)
+        self.column = column
+
+
+class IndexerRunningError(RegsearchError):
+    """Another indexer holds the lock of this data directory."""
+
+
+class JournalError(RegsearchError):
+    """The journal cannot be written; the sender should try again."""
+
+
+class StoreError(RegsearchError):
+    """The store cannot be read or belongs to a newer version."""
+
+
+class EngineError(RegsearchError):
+    """The search index cannot be read or written."""
+
+
+class RegistryError(RegsearchError):
+    """A registry did not give what was asked for; ``temporary`` says whether to ask again soon."""
+
+    temporary = False
+
+
+class AbsentError(RegistryError):
+    """The registry itself said that this very thing does not exist."""
+
+
+class DeniedError(RegistryError):
+    """401 or 403: not allowed, or hidden; says nothing about existence."""
+
+
+class UnreachableError(RegistryError):
+    """No answer, 408, 429 or 5xx: nothing is known; ``retry_after`` is in seconds."""
+
+    temporary = True
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class UnusableAnswerError(RegistryError):
+    """An answer that is not the registry's or not what was asked: HTML, a wrong digest."""
+
+    temporary = True
+
+
+class TooLargeError(RegistryError):
+    """The content is over a limit; it exists and is not read."""

@@ -1,0 +1,1 @@
+"""Frozen values without input or output: names, manifests, events, documents, the query tree."""

@@ -1,0 +1,1 @@
+"""The way in: notifications of registries, authenticated and appended to the journal."""

@@ -5,6 +5,7 @@ somebody pushed.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,6 +21,7 @@ PAIRS_MAX = 1_000
 KEY_MAX = 1_024
 VALUE_MAX = 64 * 1_024
 JSON_DEPTH_MAX = 64
+WARNINGS_MAX = 100
 
 
 class ManifestKind(StrEnum):
@@ -43,6 +45,12 @@ _KIND_OF_TYPE = {
     media_types.SCHEMA1_SIGNED: ManifestKind.SCHEMA1,
 }
 _ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386"}
+_ATTESTATION = "application/vnd.docker.attestation.manifest.v1+json"
+# What container engines accept in the name of a platform.
+_PLATFORM_PART = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+# Everything but brackets, or a whole string; possessive, so that hostile text costs linear time.
+_NO_BRACKETS = re.compile(r'[^][{}"]++|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +78,10 @@ def normalised_platform(
 ) -> Platform:
     """Return the platform in the spelling that search uses: ``x86_64`` is ``amd64``."""
     architecture = _ARCHITECTURES.get(architecture.lower(), architecture.lower())
-    if (architecture, variant) == ("arm64", "v8"):
+    variant = variant.lower()
+    if architecture == "arm64" and variant in ("v8", "8"):
         variant = ""
-    return Platform(os.lower(), architecture, variant.lower(), os_version)
+    return Platform(os.lower(), architecture, variant, os_version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,9 @@ class Descriptor:
             self.platform.architecture,
         ):
             return True
-        return bool(self.annotations.get("vnd.docker.reference.type"))
+        return self.artifact_type == _ATTESTATION or bool(
+            self.annotations.get("vnd.docker.reference.type")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +127,19 @@ class Manifest:
         """Whether this is a runnable image by its config's type; some artifacts pose as one."""
         if self.kind is ManifestKind.SCHEMA1:
             return True
-        return self.kind is ManifestKind.IMAGE and (
-            self.artifact_type in media_types.IMAGE_CONFIGS or not self.artifact_type
-        )
+        if self.kind is not ManifestKind.IMAGE:
+            return False
+        if self.artifact_type:
+            return self.artifact_type in media_types.IMAGE_CONFIGS
+        return self.config is None or self.config.media_type != media_types.EMPTY
 
 
 def parse_json_object(body: bytes) -> dict[str, Any]:
     """Return the JSON object in ``body``; :class:`InvalidValueError` for anything else.
 
     Nesting deeper than 64 is refused before it is parsed, by counting brackets, so that hostile
-    input cannot exhaust the stack.
+    input cannot exhaust the stack. Halves of surrogate pairs, which no output could encode, become
+    replacement characters.
     """
     try:
         text = body.decode("utf-8-sig")
@@ -139,7 +153,7 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
         raise InvalidValueError(f"not JSON: {error}") from error
     if not isinstance(value, dict):
         raise InvalidValueError(f"a JSON {type(value).__name__} instead of an object")
-    return value
+    return _without_surrogates(value) if _SURROGATE.search(text) else value
 
 
 def parse_manifest(body: bytes, *, media_type: str = "", content_type: str = "") -> Manifest:
@@ -149,7 +163,7 @@ def parse_manifest(body: bytes, *, media_type: str = "", content_type: str = "")
     ``content_type`` is the answer's header. A body that is not a JSON object is *opaque*: it is
     kept and found by name, tag and digest.
     """
-    header_type = content_type.partition(";")[0].strip().lower()
+    header_type = content_type[:KEY_MAX].partition(";")[0].strip().lower()
     try:
         data = parse_json_object(body)
     except InvalidValueError as error:
@@ -163,21 +177,23 @@ def parse_manifest(body: bytes, *, media_type: str = "", content_type: str = "")
     kind = _KIND_OF_TYPE.get(declared) or _kind_by_shape(data)
     if kind is not ManifestKind.OPAQUE and not declared.startswith("application/vnd."):
         declared = _DEFAULT_TYPES[kind]
-    config = _descriptor(data.get("config"), "config", warnings)
-    layers_key = {ManifestKind.ARTIFACT: "blobs", ManifestKind.SCHEMA1: ""}.get(kind, "layers")
+    has_config = kind in (ManifestKind.IMAGE, ManifestKind.OPAQUE)
+    config = _descriptor(data.get("config"), "config", warnings) if has_config else None
     annotations = string_map(data.get("annotations"), "annotations", warnings)
     return Manifest(
         kind=kind,
         media_type=declared or media_types.OCTET_STREAM,
-        artifact_type=_artifact_type(data, config, annotations, warnings),
-        config=config,
-        layers=_descriptors(data, layers_key, LAYERS_MAX, warnings),
-        children=_descriptors(
-            data, "manifests" if kind is ManifestKind.INDEX else "", CHILDREN_MAX, warnings
+        artifact_type=_artifact_type(
+            data, config, annotations if kind is ManifestKind.INDEX else {}, warnings
         ),
+        config=config,
+        layers=_layers(data, kind, warnings),
+        children=_descriptors(data, "manifests", CHILDREN_MAX, warnings)
+        if kind is ManifestKind.INDEX
+        else (),
         subject=_descriptor(data.get("subject"), "subject", warnings),
         annotations=annotations,
-        warnings=tuple(warnings),
+        warnings=tuple(warnings[:WARNINGS_MAX]),
     )
 
 
@@ -214,25 +230,23 @@ def _bracket_depth(text: str) -> int:
     if text.count("{") + text.count("[") <= JSON_DEPTH_MAX:
         return 0
     depth = deepest = 0
-    inside = escaped = False
-    for character in text:
-        if inside:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                inside = False
-        elif character == '"':
-            inside = True
-        elif character in "{[":
-            depth += 1
-            deepest = max(deepest, depth)
+    for bracket in _NO_BRACKETS.sub("", text):
+        depth += 1 if bracket in "{[" else -1
+        if depth > deepest:
+            deepest = depth
             if deepest > JSON_DEPTH_MAX:
                 break
-        elif character in "}]":
-            depth -= 1
     return deepest
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    return value
 
 
 def _kind_by_shape(data: Mapping[str, Any]) -> ManifestKind:
@@ -250,7 +264,7 @@ def _kind_by_shape(data: Mapping[str, Any]) -> ManifestKind:
 def _artifact_type(
     data: Mapping[str, Any],
     config: Descriptor | None,
-    annotations: Mapping[str, str],
+    index_annotations: Mapping[str, str],
     warnings: list[str],
 ) -> str:
     own = _text(data, "artifactType", warnings)
@@ -258,7 +272,7 @@ def _artifact_type(
         return own
     if config is not None and config.media_type != media_types.EMPTY:
         return config.media_type
-    return annotations.get("org.opencontainers.artifactType", "")
+    return index_annotations.get("org.opencontainers.artifactType", "")[:KEY_MAX]
 
 
 def _text(data: Mapping[str, Any], key: str, warnings: list[str]) -> str:
@@ -271,10 +285,30 @@ def _text(data: Mapping[str, Any], key: str, warnings: list[str]) -> str:
     return value
 
 
+def _layers(
+    data: Mapping[str, Any], kind: ManifestKind, warnings: list[str]
+) -> tuple[Descriptor, ...]:
+    """Return the layers, base first; schema 1 lists them newest first and without sizes."""
+    if kind is ManifestKind.INDEX:
+        return ()
+    if kind is not ManifestKind.SCHEMA1:
+        key = "blobs" if kind is ManifestKind.ARTIFACT else "layers"
+        return _descriptors(data, key, LAYERS_MAX, warnings)
+    entries = data.get("fsLayers")
+    if not isinstance(entries, list):
+        return ()
+    as_descriptors = [
+        {"mediaType": media_types.DOCKER_LAYER, "digest": entry.get("blobSum")}
+        for entry in reversed(entries)
+        if isinstance(entry, dict)
+    ]
+    return _descriptors({"fsLayers": as_descriptors}, "fsLayers", LAYERS_MAX, warnings)
+
+
 def _descriptors(
     data: Mapping[str, Any], key: str, limit: int, warnings: list[str]
 ) -> tuple[Descriptor, ...]:
-    values = data.get(key) if key else None
+    values = data.get(key)
     if values is None:
         return ()
     if not isinstance(values, list):
@@ -302,7 +336,7 @@ def _descriptor(value: Any, name: str, warnings: list[str]) -> Descriptor | None
         media_type=_text(value, "mediaType", warnings),
         digest=digest,
         size_bytes=_size(value.get("size")),
-        platform=_platform(value.get("platform")),
+        platform=read_platform(value.get("platform")),
         annotations=string_map(value.get("annotations"), f"{name} annotations", warnings),
         artifact_type=_text(value, "artifactType", warnings),
     )
@@ -313,11 +347,15 @@ def _size(value: Any) -> int:
     return value if is_size else 0
 
 
-def _platform(value: Any) -> Platform | None:
+def read_platform(value: Any) -> Platform | None:
+    """Return the platform in a JSON object's ``os``, ``architecture``, ``variant``, ``os.version``.
+
+    None where it names nothing; a part that no engine would accept is left out.
+    """
     if not isinstance(value, dict):
         return None
     texts = [
-        text[:128] if isinstance(text := value.get(key), str) else ""
+        text if isinstance(text := value.get(key), str) and _PLATFORM_PART.fullmatch(text) else ""
         for key in ("os", "architecture", "variant", "os.version")
     ]
     return normalised_platform(*texts) if any(texts) else None

@@ -11,6 +11,7 @@ SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+json"
 
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
+DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 EMPTY = "application/vnd.oci.empty.v1+json"
 OCTET_STREAM = "application/octet-stream"
 

@@ -31,7 +31,9 @@ def one_line(text: str, *, limit: int) -> str:
     Descriptions come from images and end on terminals, so escape sequences and bidirectional
     overrides must not survive.
     """
-    printable = "".join(" " if _is_unprintable(c) else c for c in text[: limit * 4])
+    printable = text[: limit * 4]
+    if not printable.isprintable():
+        printable = "".join(" " if _is_unprintable(c) else c for c in printable)
     line = " ".join(printable.split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 

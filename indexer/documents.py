@@ -1,0 +1,238 @@
+"""Store to search documents: the one function that live updates and rebuilds share. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from indexer.clock import parse_rfc3339, rfc3339
+from indexer.extract import Content, Facts, extract
+from indexer.model.document import Document, DocumentKey
+from indexer.model.names import TagName, is_system_tag
+from indexer.model.stored import RepositoryRow, StoredImage, StoredManifest
+from indexer.model.text import fold, one_line, words
+
+DESCRIPTION_MAX = 2_000
+"""Characters of a description that an answer shows."""
+TEXT_VALUE_MAX = 4 * 1_024
+"""Characters of one label or annotation that are searchable."""
+TEXT_MAX = 64 * 1_024
+"""Characters of one document that are searchable."""
+NEWEST_TAGS_MAX = 10
+SHOWN_PAIRS_MAX = 100
+_KEYWORD_VALUE_MAX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedImage:
+    """A stored image and what its content says."""
+
+    image: StoredImage
+    facts: Facts
+
+
+def describe(image: StoredImage, *, now: datetime) -> DescribedImage:
+    """Return an image with the facts out of its stored bytes."""
+    return DescribedImage(image, extract(_content(image.manifest), now=now))
+
+
+def _content(manifest: StoredManifest) -> Content:
+    return Content(
+        digest=manifest.digest,
+        content_type=manifest.content_type,
+        body=manifest.body,
+        config=manifest.config,
+        children=tuple(_content(child) for child in manifest.children),
+    )
+
+
+def image_document(repository: RepositoryRow, described: DescribedImage) -> Document:
+    """Return the document of one image with all its tags."""
+    image, facts = described.image, described.facts
+    tags = image.tags
+    result = {
+        **_common_result(repository, facts, reference=_reference(repository, tags[0])),
+        "digest": image.manifest.digest,
+        "tags": list(tags),
+        "labels": _shown_pairs(facts.labels.items()),
+        "annotations": _shown_pairs(facts.annotations.items()),
+        "version": facts.version,
+        "platforms": [str(platform) for platform in facts.platforms],
+        "created_at": rfc3339(facts.created_at) if facts.created_at else None,
+        "pushed_at": image.pushed_at,
+        "size_bytes": facts.size_bytes,
+    }
+    return Document(
+        key=DocumentKey(repository.registry, repository.name, image.manifest.digest),
+        name=repository.name,
+        description=_description_texts(facts),
+        labels=_label_texts(facts),
+        tags=tuple(tags),
+        keywords=_repository_keywords(repository) | _image_keywords(image, facts),
+        created=_seconds(facts.created_at),
+        pushed=_seconds(_pushed(image)),
+        size_bytes=facts.size_bytes,
+        result=result,
+    )
+
+
+def repository_document(
+    repository: RepositoryRow, images: Sequence[DescribedImage], *, tags: Sequence[TagName]
+) -> Document:
+    """Return the document of a repository out of its visible images, of which there is one.
+
+    ``tags`` are all its tags, newest first. The image that speaks for the repository is the
+    runnable one pushed or created last.
+    """
+    newest_first = sorted(images, key=_newness, reverse=True)
+    face = newest_first[0]
+    shown_tags = [tag for tag in tags if not is_system_tag(tag)]
+    reference_tag = "latest" if "latest" in face.image.tags else face.image.tags[0]
+    platforms = Counter(str(p) for described in images for p in described.facts.platforms)
+    pushed_at = max((i.image.pushed_at for i in images if i.image.pushed_at), default=None)
+    description = next((d for i in newest_first if (d := i.facts.description)), "")
+    texts = _distinct(t for i in newest_first for t in _description_texts(i.facts))
+    result = {
+        **_common_result(
+            repository, face.facts, reference=_reference(repository, TagName(reference_tag))
+        ),
+        "description": one_line(description, limit=DESCRIPTION_MAX),
+        "platforms": sorted(platforms),
+        "created_at": rfc3339(face.facts.created_at) if face.facts.created_at else None,
+        "pushed_at": pushed_at,
+        "size_bytes": face.facts.size_bytes,
+        "tag_count": len(shown_tags),
+        "newest_tags": shown_tags[:NEWEST_TAGS_MAX],
+        "pulls": 0,
+    }
+    return Document(
+        key=DocumentKey(repository.registry, repository.name),
+        name=repository.name,
+        description=_bounded(texts),
+        labels=_bounded(_distinct(t for i in newest_first for t in _label_texts(i.facts))),
+        tags=tuple(shown_tags),
+        keywords=_repository_keywords(repository).union(
+            *(_image_keywords(described.image, described.facts) for described in images)
+        ),
+        created=_seconds(face.facts.created_at),
+        pushed=max(_seconds(_pushed(described.image)) for described in images),
+        size_bytes=face.facts.size_bytes,
+        result=result,
+    )
+
+
+def _newness(described: DescribedImage) -> tuple[bool, str, int]:
+    image = described.image
+    is_image = described.facts.kind == "image"
+    return is_image, image.pushed_at or "", _seconds(described.facts.created_at)
+
+
+def _common_result(repository: RepositoryRow, facts: Facts, *, reference: str) -> dict[str, Any]:
+    return {
+        "registry": repository.registry,
+        "repository": repository.name,
+        "reference": reference,
+        "kind": facts.kind,
+        "artifact_type": facts.artifact_type or None,
+        "title": one_line(facts.title, limit=200) or repository.name.rpartition("/")[2],
+        "description": one_line(facts.description, limit=DESCRIPTION_MAX),
+    }
+
+
+def _reference(repository: RepositoryRow, tag: TagName) -> str:
+    return f"{repository.registry_host}/{repository.name}:{tag}"
+
+
+def _shown_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return pairs for an answer: as they are, but not without end."""
+    return {key: value[:TEXT_VALUE_MAX] for key, value in list(pairs)[:SHOWN_PAIRS_MAX]}
+
+
+def _description_texts(facts: Facts) -> tuple[str, ...]:
+    texts = (
+        facts.title,
+        facts.description,
+        facts.summary,
+        facts.version,
+        facts.vendor,
+        facts.category,
+        facts.component,
+        facts.artifact_name,
+        *facts.keywords,
+        *facts.authors,
+        *facts.licenses,
+    )
+    return _bounded(_distinct(texts))
+
+
+def _label_texts(facts: Facts) -> tuple[str, ...]:
+    pairs = {**facts.labels, **facts.annotations}.items()
+    return _bounded(_distinct(_pair_text(key, value) for key, value in pairs))
+
+
+def _pair_text(key: str, value: str) -> str:
+    """The last part of a key is what people know; JSON inside a value is nobody's words."""
+    last = key.rpartition(".")[2].rpartition("/")[2]
+    return last if value.lstrip().startswith(("{", "[")) else f"{last} {value}"
+
+
+def _distinct(texts: Iterable[str]) -> list[str]:
+    return [text for text in dict.fromkeys(texts) if text]
+
+
+def _bounded(texts: Iterable[str]) -> tuple[str, ...]:
+    kept, size = [], 0
+    for text in texts:
+        cut = text[:TEXT_VALUE_MAX]
+        size += len(cut)
+        if size > TEXT_MAX:
+            break
+        kept.append(cut)
+    return tuple(kept)
+
+
+def _repository_keywords(repository: RepositoryRow) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        {
+            ("registry", fold(repository.registry)),
+            ("host", fold(repository.registry_host)),
+            ("repo", repository.name),
+            *(("name", word) for word in words(repository.name)),
+            ("name", repository.name),
+            ("name", repository.name.rpartition("/")[2]),
+        }
+    )
+
+
+def _image_keywords(image: StoredImage, facts: Facts) -> frozenset[tuple[str, str]]:
+    digests = (image.manifest.digest, *facts.children)
+    pairs = {("tag", fold(tag)) for tag in image.tags}
+    pairs |= {("digest", fold(digest)) for digest in digests}
+    pairs |= {("digest", fold(digest.partition(":")[2])) for digest in digests}
+    for platform in facts.platforms:
+        variant = f"{platform.architecture}/{platform.variant}"
+        pairs |= {("arch", platform.architecture), ("os", platform.os)}
+        pairs |= {("arch", fold(variant))} if platform.variant else set()
+        pairs |= {("platform", fold(str(platform)))}
+    pairs |= {("kind", facts.kind)}
+    pairs |= {("type", fold(facts.artifact_type))} if facts.artifact_type else set()
+    pairs |= _pair_keywords("label", facts.labels.items())
+    pairs |= _pair_keywords("annotation", facts.annotations.items())
+    return frozenset(pairs)
+
+
+def _pair_keywords(field: str, pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    found = set()
+    for key, value in pairs:
+        folded = fold(key[:_KEYWORD_VALUE_MAX])
+        found |= {(field, folded), (field, f"{folded}={fold(value[:_KEYWORD_VALUE_MAX])}")}
+    return found
+
+
+def _pushed(image: StoredImage) -> datetime | None:
+    return parse_rfc3339(image.pushed_at) if image.pushed_at else None
+
+
+def _seconds(moment: datetime | None) -> int:
+    return max(0, int(moment.timestamp())) if moment else 0

@@ -1,0 +1,314 @@
+"""Store to search index: live updates, and rebuilds beside the live generation.
+
+One thread does both, so that they never race: while a rebuild runs, every live update is written to
+the new generation too, and the swap is one row in the store.
+"""
+
+import asyncio
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from indexer.clock import Clock
+from indexer.documents import DescribedImage, describe, image_document, repository_document
+from indexer.engines import Engine, IndexWriter
+from indexer.errors import EngineError
+from indexer.extract import EXTRACTOR_VERSION
+from indexer.model.document import Document, DocumentKey, DocumentType
+from indexer.store import LiveIndex, RebuildProgress, StaleDocument, Store, StoreThread
+
+log = structlog.get_logger()
+
+Result = TypeVar("Result")
+
+BATCH = 500
+"""Documents in one commit at most, about."""
+IDLE_SECONDS = 0.5
+"""How long to wait for a change before looking for one."""
+PAUSE_SHARE = 2.0
+"""The pause after a commit, in commits' durations: keeps the thread from starving the reading."""
+PAUSE_MAX_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class _Rebuild:
+    """A rebuild on its way: the generation it fills and the repositories it has yet to read."""
+
+    generation: str
+    writer: IndexWriter
+    waiting: list[int]
+    total: int
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Documents of both types to add, and ids to drop."""
+
+    documents: dict[DocumentType, list[Document]]
+    removed: dict[DocumentType, list[str]]
+
+    def apply(self, writer: IndexWriter) -> None:
+        for document_type in (DocumentType.IMAGE, DocumentType.REPOSITORY):
+            documents, removed = self.documents[document_type], self.removed[document_type]
+            if documents or removed:
+                writer.apply(document_type, documents, removed)
+
+
+class Indexing:
+    """Keeps the search index the same as the store says it should be."""
+
+    def __init__(
+        self, *, directory: Path, engine: Engine, store: StoreThread, clock: Clock
+    ) -> None:
+        self._directory = directory
+        self._engine = engine
+        self._store = store
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="indexing")
+        self._reading: Store | None = None
+        self._live: LiveIndex | None = None
+        self._writer: IndexWriter | None = None
+        self._rebuild: _Rebuild | None = None
+        self._verified = False
+        self.changed = asyncio.Event()
+        """Set by whoever changed the store, so that the change is searchable soon."""
+
+    async def run(self) -> None:
+        """Work until cancelled; a broken search index is healed at start."""
+        await self._heal()
+        while True:
+            self.changed.clear()
+            started = self._clock.now()
+            worked = await self._update()
+            worked = await self._go_on_rebuilding() or worked
+            if worked:
+                spent = (self._clock.now() - started).total_seconds()
+                await self._clock.sleep(min(PAUSE_MAX_SECONDS, spent * PAUSE_SHARE))
+                continue
+            try:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await self.changed.wait()
+            except TimeoutError:
+                continue
+
+    async def close(self) -> None:
+        """Wait for what runs, then let go of all files."""
+        await self._in_thread(self._close)
+        self._thread.shutdown()
+
+    # The live generation
+
+    async def _heal(self) -> None:
+        """Open the live generation; where that cannot be, fill a new one from the store."""
+        self._live = await self._store.read(lambda store: store.search_index.live())
+        await self._in_thread(self._open_reading)
+        reason = await self._in_thread(self._open_live)
+        if reason is not None:
+            log.warning("search_index_unusable", reason=reason)
+            await self._start_over()
+        live = self._known_live()
+        await self._in_thread(partial(self._drop_others, live.generation))
+        if not live.complete:
+            await self._ask_for_rebuild()
+        elif live.extractor_version != EXTRACTOR_VERSION:
+            log.info("extractor_changed", before=live.extractor_version, now=EXTRACTOR_VERSION)
+            await self._ask_for_rebuild()
+
+    def _open_live(self) -> str | None:
+        """Open the writer of the live generation; return why that cannot be."""
+        live = self._live
+        if live is None:
+            return "there is none yet"
+        if (live.engine, live.schema_version) != (self._engine.name, self._engine.schema_version):
+            return f"made by {live.engine} with schema {live.schema_version}"
+        try:
+            self._writer = self._engine.open_writer(live.generation)
+        except EngineError as error:
+            return str(error)
+        return None
+
+    async def _start_over(self) -> None:
+        """Make an empty generation the live one; it is incomplete until it is filled."""
+        generation = self._new_name()
+        await self._in_thread(partial(self._engine.create, generation))
+        self._writer = await self._in_thread(partial(self._engine.open_writer, generation))
+        _, images = await self._store.read(lambda store: store.content.count_visible())
+        await self._set_live(generation, complete=images == 0)
+
+    async def _update(self) -> bool:
+        """Make stale documents searchable; True when there were any."""
+        stale = await self._store.read(lambda store: store.search_index.stale(limit=BATCH))
+        if not stale:
+            await self._verify()
+            return False
+        await self._in_thread(partial(self._apply, stale))
+        await self._store.write(lambda store: store.search_index.indexed(stale))
+        log.debug("documents_indexed", documents=len(stale))
+        return True
+
+    async def _verify(self) -> None:
+        """Once after the start: compare the counts of store and search index."""
+        if self._verified or not self._known_live().complete:
+            return
+        self._verified = True
+        expected = await self._store.read(lambda store: store.content.count_visible())
+        found = await self._in_thread(self._counts)
+        if found != expected and not await self._anything_stale():
+            log.warning("search_index_differs", expected=expected, found=found)
+            await self._ask_for_rebuild()
+
+    async def _anything_stale(self) -> bool:
+        return await self._store.read(lambda store: store.search_index.stale_count()) > 0
+
+    def _counts(self) -> tuple[int, int]:
+        writer = self._known_writer()
+        return writer.count(DocumentType.REPOSITORY), writer.count(DocumentType.IMAGE)
+
+    def _apply(self, stale: Sequence[StaleDocument]) -> None:
+        batch = self._batch(stale)
+        batch.apply(self._known_writer())
+        if self._rebuild is not None and self._rebuild.writer is not self._writer:
+            batch.apply(self._rebuild.writer)
+
+    # Rebuilding
+
+    async def _ask_for_rebuild(self) -> None:
+        await self._store.write(lambda store: store.search_index.set_rebuild(RebuildProgress(0, 0)))
+
+    async def _go_on_rebuilding(self) -> bool:
+        """Do one step of the rebuild that is wanted; True when there was one."""
+        wanted = await self._store.read(lambda store: store.search_index.rebuild())
+        if wanted is None:
+            return False
+        if self._rebuild is None:
+            await self._start_rebuild()
+        rebuild = self._rebuild
+        assert rebuild is not None  # noqa: S101 - just started
+        await self._in_thread(partial(self._rebuild_step, rebuild))
+        progress = RebuildProgress(rebuild.total - len(rebuild.waiting), rebuild.total)
+        await self._store.write(lambda store: store.search_index.set_rebuild(progress))
+        if not rebuild.waiting:
+            await self._finish_rebuild(rebuild)
+        return True
+
+    async def _start_rebuild(self) -> None:
+        ids = await self._store.read(lambda store: store.search_index.repository_ids())
+        live = self._known_live()
+        if live.complete:
+            generation = self._new_name()
+            await self._in_thread(partial(self._engine.create, generation))
+            writer = await self._in_thread(partial(self._engine.open_writer, generation))
+        else:
+            generation, writer = live.generation, self._known_writer()
+        self._rebuild = _Rebuild(generation, writer, waiting=ids[::-1], total=len(ids))
+        log.info("rebuild_started", generation=generation, repositories=len(ids))
+
+    def _rebuild_step(self, rebuild: _Rebuild) -> None:
+        """Write the documents of the next repositories, about a batch of them."""
+        documents: dict[DocumentType, list[Document]] = defaultdict(list)
+        while rebuild.waiting and len(documents[DocumentType.IMAGE]) < BATCH:
+            for document in self._documents_of(rebuild.waiting.pop()):
+                documents[document.key.type].append(document)
+        _Batch(documents, defaultdict(list)).apply(rebuild.writer)
+
+    async def _finish_rebuild(self, rebuild: _Rebuild) -> None:
+        before, old_writer = self._known_live(), self._known_writer()
+        await self._set_live(rebuild.generation, complete=True)
+        await self._store.write(lambda store: store.search_index.set_rebuild(None))
+        self._rebuild, self._writer = None, rebuild.writer
+        if before.generation != rebuild.generation:
+            await self._in_thread(old_writer.close)
+            await self._in_thread(partial(self._engine.drop, before.generation))
+        log.info("rebuild_finished", generation=rebuild.generation, repositories=rebuild.total)
+
+    async def _set_live(self, generation: str, *, complete: bool) -> None:
+        live = LiveIndex(
+            generation=generation,
+            engine=self._engine.name,
+            schema_version=self._engine.schema_version,
+            extractor_version=EXTRACTOR_VERSION,
+            complete=complete,
+        )
+        await self._store.write(lambda store: store.search_index.set_live(live))
+        self._live = live
+
+    # Documents
+
+    def _batch(self, stale: Sequence[StaleDocument]) -> _Batch:
+        """Make the documents that are stale, or drop those that are not to be shown any more."""
+        batch = _Batch(defaultdict(list), defaultdict(list))
+        by_repository: dict[int, set[str]] = defaultdict(set)
+        for document in stale:
+            by_repository[document.repository_id].add(self._stale_id(document))
+        for repository_id, ids in by_repository.items():
+            shown = {d.key.id: d for d in self._documents_of(repository_id)}
+            for wanted in sorted(ids):
+                if wanted in shown:
+                    document_type = shown[wanted].key.type
+                    batch.documents[document_type].append(shown[wanted])
+                else:
+                    kind = DocumentType.IMAGE if "@" in wanted else DocumentType.REPOSITORY
+                    batch.removed[kind].append(wanted)
+        return batch
+
+    def _stale_id(self, stale: StaleDocument) -> str:
+        repository = self._known_reading().content.repository(stale.repository_id)
+        return DocumentKey(repository.registry, repository.name, stale.digest).id
+
+    def _documents_of(self, repository_id: int) -> list[Document]:
+        """Return the repository's document and those of its images; none when it has no image."""
+        store, now = self._known_reading(), self._clock.now()
+        repository = store.content.repository(repository_id)
+        described: list[DescribedImage] = []
+        for digest in store.content.visible_images(repository_id):
+            image = store.content.image(repository_id, digest)
+            if image is not None:
+                described.append(describe(image, now=now))
+        if not described:
+            return []
+        tags = store.content.newest_tags(repository_id)
+        whole = repository_document(repository, described, tags=tags)
+        return [whole, *(image_document(repository, one) for one in described)]
+
+    # Files
+
+    def _new_name(self) -> str:
+        return f"{self._clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+    def _open_reading(self) -> None:
+        self._reading = Store(self._directory, read_only=True)
+
+    def _drop_others(self, live: str) -> None:
+        for generation in self._engine.generations():
+            if generation != live:
+                self._engine.drop(generation)
+
+    def _close(self) -> None:
+        if self._rebuild is not None and self._rebuild.writer is not self._writer:
+            self._rebuild.writer.close()
+        if self._writer is not None:
+            self._writer.close()
+        if self._reading is not None:
+            self._reading.close()
+
+    async def _in_thread(self, function: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    def _known_live(self) -> LiveIndex:
+        assert self._live is not None  # noqa: S101 - set by _heal before anything else
+        return self._live
+
+    def _known_writer(self) -> IndexWriter:
+        assert self._writer is not None  # noqa: S101 - set by _heal before anything else
+        return self._writer
+
+    def _known_reading(self) -> Store:
+        assert self._reading is not None  # noqa: S101 - set by _heal before anything else
+        return self._reading

@@ -1,0 +1,36 @@
+"""What the store gives for making documents: an image with its content, and where it is."""
+
+from dataclasses import dataclass
+
+from indexer.model.names import Digest, RepositoryName, TagName
+
+
+@dataclass(frozen=True, slots=True)
+class StoredManifest:
+    """A manifest out of the store with what belongs to it, in index order."""
+
+    digest: Digest
+    content_type: str
+    body: bytes
+    config: bytes | None
+    children: tuple["StoredManifest", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """A visible manifest or index of a repository, with its tags, newest first."""
+
+    manifest: StoredManifest
+    tags: tuple[TagName, ...]
+    pushed_at: str | None
+    """RFC 3339, as an event said; None when no event did."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryRow:
+    """A repository and the registry it is in."""
+
+    id: int
+    registry: str
+    registry_host: str
+    name: RepositoryName

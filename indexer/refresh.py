@@ -1,0 +1,320 @@
+"""One unit of work: read one place of a registry again and store what is there.
+
+A refresh never trusts the hint it came from. It removes something only when the registry itself
+said that this very thing is absent; every other failure leaves the store as it is.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from indexer.clock import Clock
+from indexer.errors import AbsentError, TooLargeError
+from indexer.extract import config_descriptor
+from indexer.model.manifest import Descriptor, parse_manifest
+from indexer.model.names import Digest, RepositoryName, TagName
+from indexer.registry import FetchedManifest, RegistryClient
+from indexer.store import (
+    Place,
+    ReadContent,
+    ReadManifest,
+    Refresh,
+    RefreshKind,
+    RegistryRow,
+    Store,
+    StoreThread,
+)
+
+log = structlog.get_logger()
+
+INDEX_DEPTH_MAX = 4
+CONTENT_MAX = 1_000
+"""Children of an index that are read at most, over all depths."""
+PLACES_PER_WRITE = 1_000
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What one refresh has read so far."""
+
+    repository: RepositoryName
+    manifests: list[ReadManifest] = field(default_factory=list)
+    configs: list[tuple[Digest, bytes]] = field(default_factory=list)
+    linked: list[Digest] = field(default_factory=list)
+    seen: set[Digest] = field(default_factory=set)
+
+
+class Refresher:
+    """Runs the refreshes of one registry."""
+
+    def __init__(
+        self, *, registry: RegistryRow, client: RegistryClient, store: StoreThread, clock: Clock
+    ) -> None:
+        self._registry = registry
+        self._client = client
+        self._store = store
+        self._clock = clock
+
+    async def run(self, refresh: Refresh) -> None:
+        """Read a place, store what is there and take the refresh out of the queue.
+
+        Raises :class:`indexer.errors.RegistryError` when the registry did not say; then nothing
+        was removed and the refresh is still in the queue.
+        """
+        match refresh.place.kind:
+            case RefreshKind.CATALOG:
+                await self._refresh_catalog(refresh)
+            case RefreshKind.REPOSITORY:
+                await self._refresh_repository(refresh)
+            case RefreshKind.TAG:
+                await self._refresh_tag(refresh)
+            case RefreshKind.DIGEST:
+                await self._refresh_digest(refresh)
+
+    # The whole registry
+
+    async def _refresh_catalog(self, refresh: Refresh) -> None:
+        """Ask for a refresh of every repository: those listed and those we know of."""
+        started = self._clock.now()
+        registry_id = self._registry.id
+        crawl_id = await self._store.write(
+            lambda store: store.registries.start_crawl(registry_id, at=started)
+        )
+        crawl = await self._store.read(lambda store: store.registries.latest_crawl(registry_id))
+        known = set(
+            await self._store.read(lambda store: store.content.visible_repositories(registry_id))
+        )
+        resume = crawl.resume if crawl else ""
+        async for page in self._client.repositories(resume=resume):
+            names = set(page.names) if page.resume else set(page.names) | known
+            known -= set(page.names)
+            places = [Place(RefreshKind.REPOSITORY, name) for name in sorted(names)]
+
+            def save(store: Store, places: list[Place] = places, resume: str = page.resume) -> None:
+                self._ask_for(store, places, refresh=refresh, crawl_id=crawl_id)
+                store.registries.save_catalog_page(
+                    crawl_id, resume=resume, repositories=len(places)
+                )
+
+            await self._store.write(save)
+        await self._finish(refresh)
+
+    async def _refresh_repository(self, refresh: Refresh) -> None:
+        """Ask for a refresh of every tag: those listed and those we know of.
+
+        A tag, or a repository, that is missing from a listing is not thereby absent: each known tag
+        is asked for by its name.
+        """
+        repository = refresh.place.repository
+        listed: set[TagName] = set()
+        async for tags in self._listed_tags(repository):
+            listed.update(tags)
+        known = await self._store.read(lambda store: self._known_tags(store, repository))
+        places = [Place(RefreshKind.TAG, repository, tag) for tag in sorted(listed | known)]
+        for start in range(0, len(places), PLACES_PER_WRITE):
+            chunk = places[start : start + PLACES_PER_WRITE]
+
+            def save(store: Store, chunk: list[Place] = chunk) -> None:
+                self._ask_for(store, chunk, refresh=refresh, crawl_id=refresh.crawl_id)
+
+            await self._store.write(save)
+        await self._finish(refresh)
+
+    async def _listed_tags(self, repository: RepositoryName) -> AsyncIterator[tuple[TagName, ...]]:
+        try:
+            async for page in self._client.tags(repository):
+                yield page
+        except AbsentError:
+            log.debug("repository_absent", repository=repository)
+
+    def _known_tags(self, store: Store, repository: RepositoryName) -> set[TagName]:
+        repository_id = store.content.find_repository(self._registry.id, repository)
+        return set(store.content.tags(repository_id)) if repository_id else set()
+
+    def _ask_for(
+        self, store: Store, places: list[Place], *, refresh: Refresh, crawl_id: int | None
+    ) -> None:
+        store.queue.add(
+            self._registry.id,
+            places,
+            priority=refresh.priority,
+            due_at=self._clock.now(),
+            newest_event_at=refresh.newest_event_at,
+            crawl_id=crawl_id,
+        )
+
+    # One tag, one digest
+
+    async def _refresh_tag(self, refresh: Refresh) -> None:
+        repository, tag = refresh.place.repository, TagName(refresh.place.reference)
+        known = await self._store.read(lambda store: self._known_digest(store, repository, tag))
+        try:
+            fetched = await self._client.manifest(repository, tag, known=known)
+        except AbsentError:
+            await self._finish(refresh, lambda store: self._hide_tag(store, repository, tag))
+            return
+        reading = _Reading(repository)
+        if fetched is not None:
+            await self._read_manifest(reading, fetched)
+        elif known is not None:
+            await self._complete(reading, known)
+        digest = fetched.digest if fetched is not None else known
+
+        def save(store: Store) -> None:
+            repository_id = self._keep(store, reading)
+            if digest is not None:
+                store.content.put_tag(repository_id, tag, digest, seen_at=self._clock.now())
+
+        await self._finish(refresh, save)
+
+    async def _refresh_digest(self, refresh: Refresh) -> None:
+        repository, digest = refresh.place.repository, Digest(refresh.place.reference)
+        linked = await self._store.read(lambda store: self._is_linked(store, repository, digest))
+        try:
+            fetched = await self._client.manifest(
+                repository, digest, known=digest if linked else None
+            )
+        except AbsentError:
+            await self._finish(
+                refresh, lambda store: self._forget_digest(store, refresh, repository, digest)
+            )
+            return
+        reading = _Reading(repository)
+        if fetched is not None:
+            await self._read_manifest(reading, fetched)
+        await self._finish(refresh, lambda store: self._keep(store, reading))
+
+    def _known_digest(
+        self, store: Store, repository: RepositoryName, tag: TagName
+    ) -> Digest | None:
+        repository_id = store.content.find_repository(self._registry.id, repository)
+        if repository_id is None:
+            return None
+        digest = store.content.tag_digest(repository_id, tag)
+        return digest if digest and store.content.is_linked(repository_id, digest) else None
+
+    def _is_linked(self, store: Store, repository: RepositoryName, digest: Digest) -> bool:
+        repository_id = store.content.find_repository(self._registry.id, repository)
+        return repository_id is not None and store.content.is_linked(repository_id, digest)
+
+    def _hide_tag(self, store: Store, repository: RepositoryName, tag: TagName) -> None:
+        repository_id = store.content.find_repository(self._registry.id, repository)
+        if repository_id is not None:
+            store.content.hide_tag(repository_id, tag, seen_at=self._clock.now())
+
+    def _forget_digest(
+        self, store: Store, refresh: Refresh, repository: RepositoryName, digest: Digest
+    ) -> None:
+        """A digest is gone: its tags may be gone with it, or have moved on. Each is asked for."""
+        repository_id = store.content.find_repository(self._registry.id, repository)
+        if repository_id is None or not store.content.is_linked(repository_id, digest):
+            return
+        tags = store.content.tags_of_digest(repository_id, digest)
+        store.content.unlink_manifest(repository_id, digest)
+        places = [Place(RefreshKind.TAG, repository, tag) for tag in tags]
+        self._ask_for(store, places, refresh=refresh, crawl_id=refresh.crawl_id)
+
+    # Content
+
+    async def _read_manifest(
+        self, reading: _Reading, fetched: FetchedManifest, *, media_type: str = "", depth: int = 0
+    ) -> None:
+        """Take in a manifest with its config and, of an index, its children."""
+        manifest = parse_manifest(
+            fetched.body, media_type=media_type, content_type=fetched.content_type
+        )
+        config = config_descriptor(manifest)
+        reading.manifests.append(
+            ReadManifest(
+                digest=fetched.digest,
+                content_type=media_type or fetched.content_type,
+                body=fetched.body,
+                manifest=manifest,
+                config_digest=config.digest if config else None,
+            )
+        )
+        reading.seen.add(fetched.digest)
+        if config is not None:
+            await self._read_config(reading, config)
+        if depth < INDEX_DEPTH_MAX:
+            for child in manifest.children:
+                await self._read_child(reading, child, depth=depth + 1)
+
+    async def _read_config(self, reading: _Reading, config: Descriptor) -> None:
+        known = any(digest == config.digest for digest, _ in reading.configs)
+        if known or await self._store.read(lambda store: store.content.has_config(config.digest)):
+            return
+        try:
+            body = await self._client.blob(reading.repository, config)
+        except (AbsentError, TooLargeError) as error:
+            # The manifest is still found by what it says itself.
+            log.warning("config_unread", repository=reading.repository, reason=str(error))
+            return
+        reading.configs.append((config.digest, body))
+
+    async def _read_child(self, reading: _Reading, child: Descriptor, *, depth: int) -> None:
+        if child.digest in reading.seen or len(reading.seen) >= CONTENT_MAX:
+            return
+        reading.seen.add(child.digest)
+        repository = reading.repository
+        linked, stored = await self._store.read(
+            lambda store: (
+                self._is_linked(store, repository, child.digest),
+                store.content.has_manifest(child.digest),
+            )
+        )
+        if linked:
+            return
+        try:
+            fetched = await self._client.manifest(
+                repository, child.digest, known=child.digest if stored else None
+            )
+        except (AbsentError, TooLargeError) as error:
+            # Indexes with missing children are common; the others still count.
+            log.warning("child_unread", repository=repository, reason=str(error))
+            return
+        if fetched is None:
+            reading.linked.append(child.digest)
+            return
+        await self._read_manifest(reading, fetched, media_type=child.media_type, depth=depth)
+
+    async def _complete(self, reading: _Reading, digest: Digest) -> None:
+        """Read what an earlier refresh of an unchanged manifest could not."""
+
+        def stored_body(store: Store) -> FetchedManifest | None:
+            repository_id = store.content.find_repository(self._registry.id, reading.repository)
+            if repository_id is None or store.content.is_whole(repository_id, digest):
+                return None
+            stored = store.content.manifest(repository_id, digest, depth=0)
+            return stored and FetchedManifest(digest, stored.content_type, stored.body)
+
+        fetched = await self._store.read(stored_body)
+        if fetched is not None:
+            await self._read_manifest(reading, fetched)
+
+    def _keep(self, store: Store, reading: _Reading) -> int:
+        now = self._clock.now()
+        repository_id = store.content.repository_id(
+            self._registry.id, reading.repository, seen_at=now
+        )
+        content = ReadContent(tuple(reading.manifests), tuple(reading.configs))
+        store.content.put_content(repository_id, content, seen_at=now)
+        for digest in reading.linked:
+            store.content.link_manifest(repository_id, digest, seen_at=now)
+        return repository_id
+
+    async def _finish(
+        self, refresh: Refresh, change: Callable[[Store], object] = lambda _: None
+    ) -> None:
+        """Store a change and take the refresh out of the queue, in one transaction."""
+
+        def finish(store: Store) -> None:
+            change(store)
+            store.queue.finish(refresh)
+            if refresh.newest_event_at is not None:
+                store.registries.set_event_applied(self._registry.id, refresh.newest_event_at)
+            if refresh.crawl_id is not None:
+                store.registries.count_crawl_work(refresh.crawl_id, refreshes=1)
+
+        await self._store.write(finish)

@@ -1,0 +1,225 @@
+"""The work on one registry: takes refreshes from the queue, in order, a few at a time."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from indexer.clock import Clock
+from indexer.crawl import is_crawl_due
+from indexer.errors import RegistryError, UnreachableError
+from indexer.refresh import Refresher
+from indexer.registry import RegistryClient
+from indexer.store import Place, Priority, Refresh, RefreshKind, RegistryRow, Store, StoreThread
+
+log = structlog.get_logger()
+
+TICK_SECONDS = 0.25
+"""How often to look for what became due by time alone."""
+LOOK_AFTER_SECONDS = 0.5
+"""How often requests are counted in the store and ended crawls noticed."""
+TRIES_MAX = 8
+"""Tries of a refresh that the registry answers wrongly, before it is set aside."""
+PAUSE_MAX = timedelta(minutes=1)
+RETRY_MAX = timedelta(minutes=5)
+FAILURES_IN_A_ROW = 5
+"""So many failures one after the other mean that the registry fails, not the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryPlan:
+    """How a registry is worked on."""
+
+    crawl_interval: timedelta
+    max_in_flight: int
+
+
+class RegistryWorker:
+    """Runs the refreshes of one registry until cancelled, and begins its crawls.
+
+    A registry that fails is left alone for a while, longer each time up to a minute; it does not
+    hold up others, for each has a worker of its own.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: RegistryRow,
+        plan: RegistryPlan,
+        client: RegistryClient,
+        store: StoreThread,
+        clock: Clock,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._registry = registry
+        self._plan = plan
+        self._client = client
+        self._store = store
+        self._clock = clock
+        self._on_change = on_change
+        self._refresher = Refresher(registry=registry, client=client, store=store, clock=clock)
+        self._taken: deque[Refresh] = deque()
+        self._running: dict[asyncio.Task[None], Refresh] = {}
+        self._failures = 0
+        self._resume_at = clock.now()
+        self._looked_after_at: datetime | None = None
+        self._counted_requests = 0
+        self._answered = True
+        self.woken = asyncio.Event()
+        """Set by whoever put a refresh into the queue."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            while True:
+                await self._look_after()
+                await self._start_refreshes()
+                await self._wait()
+        finally:
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _wait(self) -> None:
+        """Return when a refresh ended, when woken, or after a tick."""
+        waker = asyncio.create_task(self.woken.wait())
+        try:
+            await asyncio.wait(
+                {waker, *self._running}, timeout=TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            waker.cancel()
+        for task in [task for task in self._running if task.done()]:
+            del self._running[task]
+            task.result()
+
+    async def _start_refreshes(self) -> None:
+        if self._clock.now() < self._resume_at:
+            return
+        if self.woken.is_set() or not self._taken:
+            self.woken.clear()
+            await self._take()
+        while self._taken and len(self._running) < self._plan.max_in_flight:
+            refresh = self._taken.popleft()
+            self._running[asyncio.create_task(self._run_one(refresh))] = refresh
+
+    async def _take(self) -> None:
+        """Take what is due out of the queue anew, so that a fresh push goes first."""
+        running = {refresh.id for refresh in self._running.values()}
+        limit = 4 * self._plan.max_in_flight
+        found = await self._store.read(
+            lambda store: store.queue.due(
+                self._registry.id, self._clock.now(), limit=limit, taken=running
+            )
+        )
+        self._taken = deque(found)
+
+    async def _run_one(self, refresh: Refresh) -> None:
+        try:
+            await self._refresher.run(refresh)
+        except RegistryError as error:
+            await self._failed(refresh, error)
+        except Exception as error:
+            # Whatever is wrong with one place must not stop the work on all others.
+            log.exception("refresh_failed", place=refresh.place)
+            reason = f"{type(error).__name__}: {error}"
+            await self._store.write(lambda store: store.queue.set_aside(refresh, reason=reason))
+        else:
+            await self._succeeded()
+        self._on_change()
+
+    async def _succeeded(self) -> None:
+        was_failing, self._failures = self._failures >= FAILURES_IN_A_ROW, 0
+        if self._answered:
+            return
+        self._answered = True
+
+        def save(store: Store) -> None:
+            store.registries.set_answered(self._registry.id)
+            if was_failing:
+                store.queue.retry_set_aside(self._registry.id, due_at=self._clock.now())
+
+        await self._store.write(save)
+        log.info("registry_answers", registry=self._registry.name)
+
+    async def _failed(self, refresh: Refresh, error: RegistryError) -> None:
+        """Keep what failed for later, set it aside when it failed too often, and slow down."""
+        now, reason = self._clock.now(), str(error)
+        self._failures += 1
+        self._answered = False
+        self._slow_down(error)
+        unreachable = isinstance(error, UnreachableError)
+        give_up = not unreachable and (not error.temporary or refresh.tries + 1 >= TRIES_MAX)
+        delay = min(RETRY_MAX, timedelta(seconds=2**refresh.tries))
+
+        def save(store: Store) -> None:
+            store.registries.set_error(self._registry.id, reason, at=now)
+            if give_up and refresh.place.kind is RefreshKind.CATALOG:
+                store.registries.end_crawl(self._registry.id, at=now)
+                store.queue.finish(refresh)
+            elif give_up:
+                store.queue.set_aside(refresh, reason=reason)
+            else:
+                due_at = self._resume_at if unreachable else now + delay
+                store.queue.put_back(refresh, due_at=due_at, reason=reason)
+
+        await self._store.write(save)
+        log.warning(
+            "refresh_postponed",
+            registry=self._registry.name,
+            kind=refresh.place.kind.value,
+            repository=refresh.place.repository,
+            reference=refresh.place.reference,
+            tries=refresh.tries + 1,
+            set_aside=give_up,
+            reason=reason,
+        )
+
+    def _slow_down(self, error: RegistryError) -> None:
+        unreachable = isinstance(error, UnreachableError)
+        steps = self._failures - (1 if unreachable else FAILURES_IN_A_ROW)
+        if steps < 0:
+            return
+        pause = min(PAUSE_MAX, timedelta(seconds=2 ** min(steps, 10)))
+        if isinstance(error, UnreachableError) and error.retry_after is not None:
+            pause = timedelta(seconds=error.retry_after)
+        self._resume_at = self._clock.now() + pause
+
+    async def _look_after(self) -> None:
+        """Begin and end crawls, and count requests, now and then."""
+        now = self._clock.now()
+        before = self._looked_after_at
+        if before is not None and (now - before).total_seconds() < LOOK_AFTER_SECONDS:
+            return
+        requests = self._client.requests - self._counted_requests
+        self._looked_after_at, self._counted_requests = now, self._client.requests
+
+        def save(store: Store) -> bool:
+            if requests:
+                store.registries.count_requests(self._registry.id, requests)
+            for crawl in store.registries.finish_crawls(self._registry.id, at=now):
+                log.info(
+                    "crawl_finished",
+                    registry=self._registry.name,
+                    repositories=crawl.repositories,
+                    refreshes=crawl.refreshes,
+                    set_aside=crawl.set_aside,
+                )
+            return self._begin_crawl(store)
+
+        if await self._store.write(save):
+            self.woken.set()
+
+    def _begin_crawl(self, store: Store) -> bool:
+        """Ask for a crawl when one is due; True when that is new."""
+        latest = store.registries.latest_crawl(self._registry.id)
+        now = self._clock.now()
+        due = is_crawl_due(latest, interval=self._plan.crawl_interval, now=now)
+        place = Place(RefreshKind.CATALOG)
+        if not due or store.queue.contains(self._registry.id, place):
+            return False
+        store.queue.add(self._registry.id, [place], priority=Priority.CRAWL, due_at=now)
+        return True

@@ -1,0 +1,210 @@
+"""The settings: one table, read once at start from ``regsearch.toml`` and the environment."""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from indexer.errors import SettingsError
+
+CONFIG_FILE = "regsearch.toml"
+PREFIX = "REGSEARCH_"
+_CONFIG_VARIABLE = "REGSEARCH_CONFIG"
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_SECRETS = {"password", "webhook_secret"}
+
+
+def _duration(value: object) -> object:
+    match = re.fullmatch(r"(\d+)\s*([smhd])", value) if isinstance(value, str) else None
+    if match:
+        return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    if isinstance(value, str):
+        # pydantic asks for a ValueError whatever is wrong.
+        raise ValueError(  # noqa: TRY004
+            "write a number and a unit, such as 30s, 15m, 6h or 7d"
+        )
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+_NAME = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
+
+
+class RegistrySettings(BaseModel):
+    """One ``[[registry]]`` table: a registry to search."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(
+        "default", pattern=_NAME, max_length=64, description="How answers name this registry."
+    )
+    url: str = Field(description="Where it answers, such as https://registry.example.org.")
+    registry_host: str = Field(
+        "", description="The host and port that clients type; the URL's when empty."
+    )
+    username: str = Field("", description="The account that reads it; anonymous when empty.")
+    password: str = Field("", repr=False, description="The password of that account.")
+    password_file: Path | None = Field(None, description="A file that holds the password.")
+    webhook_secret: str = Field(
+        "", repr=False, description="The secret of its notifications; the common one when empty."
+    )
+    crawl_interval: Duration = Field(
+        timedelta(hours=6), description="How long after a crawl the next one begins; 0s for never."
+    )
+    max_in_flight: int = Field(
+        8, ge=1, le=32, description="How many requests to it run at the same time."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, values: Any) -> Any:
+        """Take credentials out of the URL and fill the host from it."""
+        if not isinstance(values, dict) or not isinstance(values.get("url"), str):
+            return values
+        parts = urlsplit(values["url"].rstrip("/"))
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+            raise ValueError("write a URL such as https://registry.example.org")
+        host = parts.netloc.rpartition("@")[2]
+        given = {"username": parts.username, "password": parts.password}
+        return {
+            **{key: value for key, value in given.items() if value},
+            "registry_host": host,
+            **values,
+            "url": parts._replace(netloc=host).geturl(),
+        }
+
+    def secret(self) -> str:
+        """Return the password, out of its file if there is one; :class:`SettingsError` if not."""
+        if self.password_file is None:
+            return self.password
+        try:
+            return self.password_file.read_text().strip()
+        except OSError as error:
+            raise SettingsError(f"password_file of registry {self.name!r}: {error}") from error
+
+
+def _registries(value: object) -> object:
+    if isinstance(value, str):
+        return [{"name": "default", "url": value}]
+    return value
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, each with its default."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    registry: Annotated[tuple[RegistrySettings, ...], NoDecode, BeforeValidator(_registries)] = (
+        Field((), description="The registries; in the environment, the URL of a single one.")
+    )
+    data_dir: Path = Field(
+        Path("regsearch-data"), description="Where journal, store and search index are kept."
+    )
+    listen: str = Field(
+        "127.0.0.1:8080", pattern=r"^.+:\d{1,5}$", description="The address that web answers at."
+    )
+    webhook_secret: str = Field(
+        "",
+        repr=False,
+        description="What registries send to authenticate; made and kept when empty.",
+    )
+    engine: Literal["whoosh"] = Field("whoosh", description="Which search engine is used.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="How much is logged."
+    )
+
+    @model_validator(mode="after")
+    def _distinct_names(self) -> "Settings":
+        names = [registry.name for registry in self.registry]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two registries are named {name!r}")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, and read nothing else."""
+        path = config_file(os.environ)
+        return (env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path))
+
+    def address(self) -> tuple[str, int]:
+        """Return the host and port of ``listen``."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+
+def config_file(environment: Mapping[str, str]) -> Path | None:
+    """Return the settings file: the one the environment names, else the one here, else none."""
+    named = environment.get(_CONFIG_VARIABLE)
+    if named:
+        if not Path(named).is_file():
+            raise SettingsError(f"{_CONFIG_VARIABLE}: no such file: {named!r}")
+        return Path(named)
+    return Path(CONFIG_FILE) if Path(CONFIG_FILE).is_file() else None
+
+
+def load_settings() -> Settings:
+    """Return the settings of the file and the environment.
+
+    :class:`SettingsError` names every setting that is unknown or malformed, and its value.
+    """
+    _refuse_unknown_variables(os.environ)
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(item) for item in error.errors())) from error
+    except ValueError as error:  # a file that is not TOML
+        raise SettingsError(f"{config_file(os.environ)}: {error}") from error
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {_CONFIG_VARIABLE}
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known:
+            raise SettingsError(f"unknown environment variable {name}{_nearest(name, known)}")
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    found = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    return f"; did you mean {found[0]}?" if found else f"; known are {', '.join(sorted(known))}"
+
+
+def _explain(error: Any) -> str:
+    """Return one line for one of pydantic's errors."""
+    path = [str(part) for part in error["loc"]]
+    name = ".".join(path) or "settings"
+    if error["type"] == "extra_forbidden":
+        model = RegistrySettings if path[0] == "registry" else Settings
+        return f"unknown setting {name!r}{_nearest(path[-1], set(model.model_fields))}"
+    if path and path[-1] in _SECRETS:
+        return f"{name}: {error['msg']}"
+    value = "" if error["type"] == "missing" else f", not {_without_secrets(error['input'])}"
+    return f"{name}: {error['msg'].removeprefix('Value error, ')}{value}"
+
+
+def _without_secrets(value: Any) -> str:
+    if isinstance(value, dict):
+        value = {key: "…" if key in _SECRETS else text for key, text in value.items()}
+    return re.sub(r"//[^/@\s]*@", "//…@", repr(value))[:300]

@@ -1,0 +1,36 @@
+"""SQLite: the journal, the queue, our copy of the registries, and the history only events know."""
+
+from indexer.store.content import (
+    ReadContent,
+    ReadManifest,
+    TagMove,
+)
+from indexer.store.journal import Entry, Journal, JournalCounts
+from indexer.store.queue import Place, Priority, Queue, Refresh, RefreshKind, SetAside
+from indexer.store.registries import Crawl, RegistryFreshness, RegistryRow
+from indexer.store.search_index import LiveIndex, RebuildProgress, StaleDocument
+from indexer.store.store import Store
+from indexer.store.threaded import StoreThread
+
+__all__ = [
+    "Crawl",
+    "Entry",
+    "Journal",
+    "JournalCounts",
+    "LiveIndex",
+    "Place",
+    "Priority",
+    "Queue",
+    "ReadContent",
+    "ReadManifest",
+    "RebuildProgress",
+    "Refresh",
+    "RefreshKind",
+    "RegistryFreshness",
+    "RegistryRow",
+    "SetAside",
+    "StaleDocument",
+    "Store",
+    "StoreThread",
+    "TagMove",
+]

@@ -1,0 +1,379 @@
+"""Our copy of the registries: repositories, tags and where they moved, manifests, configs."""
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from indexer.clock import rfc3339
+from indexer.model.manifest import Manifest
+from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
+from indexer.model.stored import RepositoryRow, StoredImage, StoredManifest
+
+
+@dataclass(frozen=True, slots=True)
+class ReadManifest:
+    """A manifest as a registry answered it, with what it was parsed to."""
+
+    digest: Digest
+    content_type: str
+    body: bytes
+    manifest: Manifest
+    config_digest: Digest | None
+    """The config worth keeping, None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadContent:
+    """Content that one refresh read and that the store did not have."""
+
+    manifests: tuple[ReadManifest, ...] = ()
+    configs: tuple[tuple[Digest, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TagMove:
+    """That a tag came to point at a digest, by whom, as an event said or as we saw."""
+
+    tag: TagName
+    digest: Digest
+    tagged_at: datetime
+    actor: str = ""
+    from_event: bool = True
+
+
+class ContentTables:
+    """The content inside the store; its methods join the caller's transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # Repositories
+
+    def repository_id(self, registry_id: int, name: RepositoryName, *, seen_at: datetime) -> int:
+        """Return the number of a repository, making its row at first sight."""
+        found = self.find_repository(registry_id, name)
+        if found is not None:
+            return found
+        cursor = self._database.execute(
+            "INSERT INTO repositories (registry_id, name, first_seen_at) VALUES (?, ?, ?)",
+            [registry_id, name, rfc3339(seen_at)],
+        )
+        assert cursor.lastrowid is not None  # noqa: S101 - an INSERT always has one
+        return cursor.lastrowid
+
+    def find_repository(self, registry_id: int, name: RepositoryName) -> int | None:
+        """Return the number of a repository, None when it was never seen."""
+        row = self._database.execute(
+            "SELECT id FROM repositories WHERE registry_id = ? AND name = ?", [registry_id, name]
+        ).fetchone()
+        return row[0] if row else None
+
+    def repository(self, repository_id: int) -> RepositoryRow:
+        """Return one repository by its number."""
+        row = self._database.execute(
+            "SELECT repositories.id, registries.name, registry_host, repositories.name"
+            " FROM repositories JOIN registries ON registries.id = registry_id"
+            " WHERE repositories.id = ?",
+            [repository_id],
+        ).fetchone()
+        return RepositoryRow(row[0], row[1], row[2], RepositoryName(row[3]))
+
+    def visible_repositories(self, registry_id: int) -> list[RepositoryName]:
+        """Return the repositories of a registry that have a tag as far as we know."""
+        rows = self._database.execute(
+            "SELECT name FROM repositories WHERE registry_id = ? AND EXISTS"
+            " (SELECT 1 FROM tags WHERE repository_id = repositories.id AND hidden_at IS NULL)",
+            [registry_id],
+        )
+        return [RepositoryName(row[0]) for row in rows]
+
+    # Tags
+
+    def tags(self, repository_id: int) -> dict[TagName, Digest]:
+        """Return where each visible tag of a repository points."""
+        rows = self._database.execute(
+            "SELECT name, digest FROM tags WHERE repository_id = ? AND hidden_at IS NULL",
+            [repository_id],
+        )
+        return {TagName(row[0]): Digest(row[1]) for row in rows}
+
+    def newest_tags(self, repository_id: int) -> list[TagName]:
+        """Return the visible tags of a repository, the one that moved last first."""
+        rows = self._database.execute(
+            "SELECT name FROM tags LEFT JOIN tag_moves"
+            " ON tag_moves.repository_id = tags.repository_id AND tag = name"
+            " WHERE tags.repository_id = ? AND hidden_at IS NULL"
+            " GROUP BY name ORDER BY max(tagged_at) DESC, name",
+            [repository_id],
+        )
+        return [TagName(row[0]) for row in rows]
+
+    def tag_digest(self, repository_id: int, tag: str) -> Digest | None:
+        """Return where a visible tag points, None when it is hidden or unknown."""
+        row = self._database.execute(
+            "SELECT digest FROM tags WHERE repository_id = ? AND name = ? AND hidden_at IS NULL",
+            [repository_id, tag],
+        ).fetchone()
+        return Digest(row[0]) if row else None
+
+    def tags_of_digest(self, repository_id: int, digest: Digest) -> list[TagName]:
+        """Return the visible tags that point at a digest."""
+        rows = self._database.execute(
+            "SELECT name FROM tags"
+            " WHERE repository_id = ? AND digest = ? AND hidden_at IS NULL ORDER BY name",
+            [repository_id, digest],
+        )
+        return [TagName(row[0]) for row in rows]
+
+    def put_tag(
+        self, repository_id: int, tag: TagName, digest: Digest, *, seen_at: datetime
+    ) -> None:
+        """Write that a tag was seen pointing at a digest, and what follows for the documents."""
+        before = self.tag_digest(repository_id, tag)
+        seen = rfc3339(seen_at)
+        self._database.execute(
+            "INSERT INTO tags (repository_id, name, digest, first_seen_at, confirmed_at)"
+            " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET digest = excluded.digest,"
+            " confirmed_at = excluded.confirmed_at, hidden_at = NULL",
+            [repository_id, tag, digest, seen, seen],
+        )
+        if before == digest:
+            return
+        if self._newest_move(repository_id, tag) != digest:
+            move = TagMove(tag, digest, seen_at, from_event=False)
+            self.add_tag_moves(repository_id, [move])
+        self.mark_stale(repository_id, [digest, before] if before else [digest])
+
+    def hide_tag(self, repository_id: int, tag: TagName, *, seen_at: datetime) -> None:
+        """Write that the registry said a tag does not exist; its history is kept."""
+        digest = self.tag_digest(repository_id, tag)
+        if digest is None:
+            return
+        self._database.execute(
+            "UPDATE tags SET hidden_at = ? WHERE repository_id = ? AND name = ?",
+            [rfc3339(seen_at), repository_id, tag],
+        )
+        self.mark_stale(repository_id, [digest])
+
+    def add_tag_moves(self, repository_id: int, moves: Iterable[TagMove]) -> None:
+        """Add to the history of tags; a move that is there already stays as it is.
+
+        A move that we only saw gives way to the event that tells of the same one, earlier.
+        """
+        for move in moves:
+            tagged_at = rfc3339(move.tagged_at)
+            added = self._database.execute(
+                "INSERT INTO tag_moves (repository_id, tag, tagged_at, digest, actor, from_event)"
+                " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                [repository_id, move.tag, tagged_at, move.digest, move.actor, move.from_event],
+            )
+            if move.from_event and added.rowcount:
+                self._drop_seen_move(repository_id, move, tagged_at)
+                if self.tag_digest(repository_id, move.tag) == move.digest:
+                    self.mark_stale(repository_id, [move.digest])
+
+    def tag_moves(self, repository_id: int, tag: str) -> list[TagMove]:
+        """Return where a tag pointed, newest first."""
+        rows = self._database.execute(
+            "SELECT digest, tagged_at, actor, from_event FROM tag_moves"
+            " WHERE repository_id = ? AND tag = ? ORDER BY tagged_at DESC, digest",
+            [repository_id, tag],
+        )
+        return [
+            TagMove(
+                TagName(tag), Digest(row[0]), datetime.fromisoformat(row[1]), row[2], bool(row[3])
+            )
+            for row in rows
+        ]
+
+    def _newest_move(self, repository_id: int, tag: str) -> str | None:
+        row = self._database.execute(
+            "SELECT digest FROM tag_moves WHERE repository_id = ? AND tag = ?"
+            " ORDER BY tagged_at DESC LIMIT 1",
+            [repository_id, tag],
+        ).fetchone()
+        return row[0] if row else None
+
+    def _drop_seen_move(self, repository_id: int, move: TagMove, tagged_at: str) -> None:
+        self._database.execute(
+            "DELETE FROM tag_moves AS seen WHERE repository_id = ?1 AND tag = ?2 AND digest = ?3"
+            " AND from_event = 0 AND tagged_at >= ?4 AND NOT EXISTS (SELECT 1 FROM tag_moves"
+            " WHERE repository_id = ?1 AND tag = ?2 AND digest <> ?3"
+            " AND tagged_at BETWEEN ?4 AND seen.tagged_at)",
+            [repository_id, move.tag, move.digest, tagged_at],
+        )
+
+    # Manifests
+
+    def has_manifest(self, digest: Digest) -> bool:
+        """Tell whether the store has a manifest, from whatever repository."""
+        query = "SELECT 1 FROM manifests WHERE digest = ?"
+        return self._database.execute(query, [digest]).fetchone() is not None
+
+    def has_config(self, digest: Digest) -> bool:
+        """Tell whether the store has a config."""
+        query = "SELECT 1 FROM configs WHERE digest = ?"
+        return self._database.execute(query, [digest]).fetchone() is not None
+
+    def is_whole(self, repository_id: int, digest: Digest) -> bool:
+        """Tell whether nothing that a stored manifest needs is missing: config and children."""
+        row = self._database.execute(
+            "SELECT (SELECT config_digest IS NULL OR config_digest IN (SELECT digest FROM configs)"
+            "  FROM manifests WHERE digest = ?1) AND NOT EXISTS"
+            " (SELECT 1 FROM index_children WHERE digest = ?1 AND child_digest NOT IN"
+            "  (SELECT digest FROM repository_manifests WHERE repository_id = ?2))",
+            [digest, repository_id],
+        ).fetchone()
+        return bool(row[0])
+
+    def put_content(self, repository_id: int, content: ReadContent, *, seen_at: datetime) -> None:
+        """Keep what was read; content that is there already stays as it is."""
+        for digest, body in content.configs:
+            self._database.execute(
+                "INSERT INTO configs (digest, body) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                [digest, zlib.compress(body)],
+            )
+        for read in content.manifests:
+            self._put_manifest(read, rfc3339(seen_at))
+            self.link_manifest(repository_id, read.digest, seen_at=seen_at)
+        self._mark_users_stale(repository_id, [digest for digest, _ in content.configs])
+
+    def link_manifest(self, repository_id: int, digest: Digest, *, seen_at: datetime) -> None:
+        """Write that a repository served a manifest; an index it belongs to changes with it."""
+        added = self._database.execute(
+            "INSERT INTO repository_manifests (repository_id, digest, first_seen_at)"
+            " VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            [repository_id, digest, rfc3339(seen_at)],
+        )
+        parents = self._parents(digest) if added.rowcount else []
+        if parents:
+            self.mark_stale(repository_id, parents)
+
+    def unlink_manifest(self, repository_id: int, digest: Digest) -> None:
+        """Write that a repository said it does not have a manifest any more."""
+        self._database.execute(
+            "DELETE FROM repository_manifests WHERE repository_id = ? AND digest = ?",
+            [repository_id, digest],
+        )
+        self.mark_stale(repository_id, [digest, *self._parents(digest)])
+
+    def is_linked(self, repository_id: int, digest: Digest) -> bool:
+        """Tell whether a repository served a manifest, as far as we know."""
+        row = self._database.execute(
+            "SELECT 1 FROM repository_manifests WHERE repository_id = ? AND digest = ?",
+            [repository_id, digest],
+        ).fetchone()
+        return row is not None
+
+    def manifest(
+        self, repository_id: int, digest: Digest, *, depth: int = 4
+    ) -> StoredManifest | None:
+        """Return a manifest that a repository has, with its config and children to ``depth``."""
+        row = self._database.execute(
+            "SELECT content_type, manifests.body, configs.body FROM manifests"
+            " LEFT JOIN configs ON configs.digest = config_digest"
+            " JOIN repository_manifests USING (digest)"
+            " WHERE manifests.digest = ? AND repository_id = ?",
+            [digest, repository_id],
+        ).fetchone()
+        if row is None:
+            return None
+        children = (
+            self.manifest(repository_id, child, depth=depth - 1)
+            for child in (self._children(digest) if depth > 0 else ())
+        )
+        return StoredManifest(
+            digest=digest,
+            content_type=row[0],
+            body=zlib.decompress(row[1]),
+            config=zlib.decompress(row[2]) if row[2] is not None else None,
+            children=tuple(child for child in children if child),
+        )
+
+    def _put_manifest(self, read: ReadManifest, seen_at: str) -> None:
+        self._database.execute(
+            "INSERT INTO manifests (digest, content_type, body, config_digest, first_seen_at)"
+            " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            [read.digest, read.content_type, zlib.compress(read.body), read.config_digest, seen_at],
+        )
+        self._database.conn.executemany(
+            "INSERT INTO index_children VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            [(read.digest, n, child.digest) for n, child in enumerate(read.manifest.children)],
+        )
+        self._database.conn.executemany(
+            "INSERT INTO layers VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            [
+                (read.digest, n, layer.digest, layer.size_bytes)
+                for n, layer in enumerate(read.manifest.layers)
+            ],
+        )
+
+    def _children(self, digest: Digest) -> list[Digest]:
+        rows = self._database.execute(
+            "SELECT child_digest FROM index_children WHERE digest = ? ORDER BY position", [digest]
+        )
+        return [Digest(row[0]) for row in rows]
+
+    def _parents(self, digest: Digest) -> list[Digest]:
+        rows = self._database.execute(
+            "WITH RECURSIVE up (digest) AS (VALUES (?) UNION SELECT index_children.digest"
+            " FROM index_children JOIN up ON child_digest = up.digest) SELECT digest FROM up",
+            [digest],
+        )
+        return [Digest(row[0]) for row in rows if row[0] != digest]
+
+    # Documents
+
+    def visible_images(self, repository_id: int) -> list[Digest]:
+        """Return the digests that a visible tag of a repository points at, system tags aside."""
+        tags = self.tags(repository_id)
+        return sorted({digest for tag, digest in tags.items() if not is_system_tag(tag)})
+
+    def count_visible(self) -> tuple[int, int]:
+        """Return how many repositories and images should be documents of the search index."""
+        rows = self._database.execute(
+            "SELECT repository_id, name, digest FROM tags JOIN repository_manifests"
+            " USING (repository_id, digest) WHERE hidden_at IS NULL"
+        )
+        images = {(row[0], row[2]) for row in rows if not is_system_tag(row[1])}
+        return len({repository_id for repository_id, _ in images}), len(images)
+
+    def image(self, repository_id: int, digest: Digest) -> StoredImage | None:
+        """Return a visible manifest with its tags; None when no tag that is shown points at it."""
+        rows = self._database.execute(
+            "SELECT tags.name, max(tagged_at) AS moved_at,"
+            " max(CASE WHEN from_event THEN tagged_at END) FROM tags LEFT JOIN tag_moves"
+            " ON tag_moves.repository_id = tags.repository_id AND tag = tags.name"
+            " AND tag_moves.digest = tags.digest"
+            " WHERE tags.repository_id = ? AND tags.digest = ? AND hidden_at IS NULL"
+            " GROUP BY tags.name ORDER BY moved_at DESC, tags.name",
+            [repository_id, digest],
+        ).fetchall()
+        shown = [row for row in rows if not is_system_tag(row[0])]
+        manifest = self.manifest(repository_id, digest) if shown else None
+        if manifest is None:
+            return None
+        return StoredImage(
+            manifest=manifest,
+            tags=tuple(TagName(row[0]) for row in shown),
+            pushed_at=max((row[2] for row in shown if row[2]), default=None),
+        )
+
+    def mark_stale(self, repository_id: int, digests: Iterable[Digest]) -> None:
+        """Note that the documents of these images, and the repository's, must be made again."""
+        self._database.conn.executemany(
+            "INSERT OR REPLACE INTO stale_documents (repository_id, digest) VALUES (?, ?)",
+            [(repository_id, digest) for digest in (*digests, "")],
+        )
+
+    def _mark_users_stale(self, repository_id: int, configs: Iterable[Digest]) -> None:
+        """A config that comes late belongs to images that are documents already."""
+        for config in configs:
+            rows = self._database.execute(
+                "SELECT digest FROM manifests WHERE config_digest = ?", [config]
+            ).fetchall()
+            users = [Digest(row[0]) for row in rows]
+            self.mark_stale(repository_id, [p for u in users for p in (u, *self._parents(u))])

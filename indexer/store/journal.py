@@ -1,0 +1,197 @@
+"""The journal: the durable list of received events, in a file of its own.
+
+It is apart from the store so that receiving never waits for the indexer's writes. An entry is
+acknowledged only once it is on disk (``synchronous = FULL``); the indexer reads entries in order
+and remembers its position in the store, in the same transaction as what follows from them.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from indexer.clock import parse_rfc3339, rfc3339
+from indexer.errors import JournalError
+from indexer.model.names import Digest, RepositoryName, TagName
+from indexer.model.notification import Action, Event, Rejected
+from indexer.store.database import open_database
+
+REJECTED_BODY_MAX = 64 * 1_024
+JOURNAL_FILE = "journal.db"
+
+migrations = Migrations("journal")
+
+
+@migrations()
+def m001_entries(database: Database) -> None:
+    """Make the list of entries; a repeated event of one sender is kept once."""
+    database.execute(
+        """
+        CREATE TABLE entries (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            registry TEXT NOT NULL,
+            received_at TEXT NOT NULL,
+            action TEXT,
+            repository TEXT,
+            tag TEXT,
+            digest TEXT,
+            event_id TEXT,
+            occurred_at TEXT,
+            actor TEXT NOT NULL DEFAULT '',
+            source TEXT NOT NULL DEFAULT '',
+            rejected_reason TEXT,
+            rejected_body BLOB
+        )
+        """
+    )
+    database.execute(
+        "CREATE UNIQUE INDEX entries_event ON entries (registry, event_id)"
+        " WHERE event_id IS NOT NULL"
+    )
+    database.execute("CREATE INDEX entries_rejected ON entries (registry) WHERE action IS NULL")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One usable row of the journal."""
+
+    id: int
+    registry: str
+    received_at: datetime
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class JournalCounts:
+    """How many entries of a registry wait behind a position, and how many were rejected ever."""
+
+    waiting: int
+    rejected: int
+
+
+class Journal:
+    """The open journal; one thread at a time. ``read_only`` for those who only look."""
+
+    def __init__(self, directory: Path, *, read_only: bool = False) -> None:
+        self._database = open_database(
+            directory / JOURNAL_FILE, migrations, synchronous="FULL", read_only=read_only
+        )
+
+    def append(
+        self, items: Sequence[tuple[str, Event | Rejected]], *, received_at: datetime
+    ) -> None:
+        """Append ``(registry, event)`` pairs in one durable transaction.
+
+        :class:`JournalError` when that is not possible; then none of them is kept.
+        """
+        rows = [_row(registry, item, received_at) for registry, item in items]
+        try:
+            with self._database.atomic():
+                self._database.conn.executemany(
+                    "INSERT OR IGNORE INTO entries (registry, received_at, action, repository,"
+                    " tag, digest, event_id, occurred_at, actor, source, rejected_reason,"
+                    " rejected_body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    rows,
+                )
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal cannot be written: {error}") from error
+
+    def entries_after(self, position: int, *, limit: int) -> tuple[list[Entry], int]:
+        """Return up to ``limit`` usable entries behind ``position``, and the position reached.
+
+        Rejected entries are passed over; the position moves past them.
+        """
+        rows = self._database.execute(
+            "SELECT id, registry, received_at, action, repository, tag, digest, event_id,"
+            " occurred_at, actor, source FROM entries WHERE id > ? ORDER BY id LIMIT ?",
+            [position, limit],
+        ).fetchall()
+        entries = [_entry(row) for row in rows if row[3] is not None]
+        return entries, rows[-1][0] if rows else position
+
+    def counts(self, position: int) -> dict[str, JournalCounts]:
+        """Return, for each registry, what waits behind ``position`` and what was rejected."""
+        waiting = self._database.execute(
+            "SELECT registry, count(*) FROM entries"
+            " WHERE id > ? AND action IS NOT NULL GROUP BY registry",
+            [position],
+        ).fetchall()
+        rejected = self._database.execute(
+            "SELECT registry, count(*) FROM entries WHERE action IS NULL GROUP BY registry"
+        ).fetchall()
+        by_registry = dict(waiting), dict(rejected)
+        return {
+            registry: JournalCounts(
+                waiting=by_registry[0].get(registry, 0), rejected=by_registry[1].get(registry, 0)
+            )
+            for registry in by_registry[0] | by_registry[1]
+        }
+
+    def rejected(self, *, limit: int) -> list[tuple[str, str, str]]:
+        """Return the newest rejected entries as (registry, received_at, reason)."""
+        rows = self._database.execute(
+            "SELECT registry, received_at, rejected_reason FROM entries"
+            " WHERE action IS NULL ORDER BY id DESC LIMIT ?",
+            [limit],
+        )
+        return [(row[0], row[1], row[2]) for row in rows]
+
+    def prune(self, position: int, *, received_before: datetime) -> int:
+        """Drop entries up to ``position`` that were received before a time; return how many.
+
+        Their effect is in the store; they were kept only so that a repeated event is noticed and
+        an operator can look back.
+        """
+        cursor = self._database.execute(
+            "DELETE FROM entries WHERE id <= ? AND received_at < ?",
+            [position, rfc3339(received_before)],
+        )
+        return cursor.rowcount
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+
+def _row(registry: str, item: Event | Rejected, received_at: datetime) -> tuple[object, ...]:
+    received = rfc3339(received_at)
+    if isinstance(item, Rejected):
+        body = item.body[:REJECTED_BODY_MAX]
+        return (registry, received, *(None,) * 6, "", "", item.reason[:1_000], body)
+    occurred = rfc3339(item.occurred_at) if item.occurred_at else None
+    return (
+        registry,
+        received,
+        item.action.value,
+        item.repository,
+        item.tag,
+        item.digest,
+        item.event_id or None,
+        occurred,
+        item.actor,
+        item.source,
+        None,
+        None,
+    )
+
+
+def _entry(row: tuple[int, str, str, str, str, str, str, str, str, str, str]) -> Entry:
+    return Entry(
+        id=row[0],
+        registry=row[1],
+        received_at=parse_rfc3339(row[2]),
+        event=Event(
+            action=Action(row[3]),
+            repository=RepositoryName(row[4]) if row[4] else None,
+            tag=TagName(row[5]) if row[5] else None,
+            digest=Digest(row[6]) if row[6] else None,
+            event_id=row[7] or "",
+            occurred_at=parse_rfc3339(row[8]) if row[8] else None,
+            actor=row[9],
+            source=row[10],
+        ),
+    )

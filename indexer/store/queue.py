@@ -1,0 +1,192 @@
+"""The queue of refreshes: one durable list of places to read again, hints about one coalesced."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+from sqlite_utils import Database
+
+from indexer.clock import parse_rfc3339, rfc3339
+from indexer.model.names import RepositoryName
+
+NO_REPOSITORY = RepositoryName("")
+
+
+class RefreshKind(StrEnum):
+    """What a refresh reads again."""
+
+    CATALOG = "catalog"
+    REPOSITORY = "repository"
+    TAG = "tag"
+    DIGEST = "digest"
+
+
+class Priority(IntEnum):
+    """Who goes first: fresh pushes overtake everything that a crawl asks for."""
+
+    EVENT = 0
+    CRAWL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to look: a whole registry, or a repository, tag or digest of it."""
+
+    kind: RefreshKind
+    repository: RepositoryName = NO_REPOSITORY
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """One unit of work taken from the queue.
+
+    ``generation`` counts the hints that were coalesced into it: a refresh whose place was hinted
+    at again while it ran stays in the queue.
+    """
+
+    id: int
+    registry_id: int
+    place: Place
+    priority: Priority
+    generation: int
+    tries: int
+    newest_event_at: datetime | None
+    crawl_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A refresh that failed for good until the next crawl, and why."""
+
+    registry: str
+    kind: str
+    repository: str
+    reference: str
+    reason: str
+
+
+class Queue:
+    """The queue inside the store; its methods join the caller's transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self,
+        registry_id: int,
+        places: Sequence[Place],
+        *,
+        priority: Priority,
+        due_at: datetime,
+        newest_event_at: datetime | None = None,
+        crawl_id: int | None = None,
+    ) -> None:
+        """Ask for a refresh of each place; one already asked for takes on the more urgent wish."""
+        event_at = rfc3339(newest_event_at) if newest_event_at else None
+        self._database.conn.executemany(
+            """
+            INSERT INTO queue (registry_id, kind, repository, reference, priority, due_at,
+                               newest_event_at, crawl_id)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET
+                priority = min(priority, excluded.priority),
+                due_at = min(due_at, excluded.due_at),
+                generation = generation + 1,
+                tries = 0,
+                set_aside = 0,
+                reason = NULL,
+                newest_event_at = max(coalesce(newest_event_at, excluded.newest_event_at),
+                                      coalesce(excluded.newest_event_at, newest_event_at)),
+                crawl_id = coalesce(excluded.crawl_id, crawl_id)
+            """,
+            [
+                (
+                    registry_id,
+                    place.kind.value,
+                    place.repository,
+                    place.reference,
+                    int(priority),
+                    rfc3339(due_at),
+                    event_at,
+                    crawl_id,
+                )
+                for place in places
+            ],
+        )
+
+    def due(
+        self, registry_id: int, now: datetime, *, limit: int, taken: Collection[int] = ()
+    ) -> list[Refresh]:
+        """Return what to do next in a registry, most urgent first, without what is taken."""
+        rows = self._database.execute(
+            "SELECT id, registry_id, kind, repository, reference, priority, generation, tries,"
+            " newest_event_at, crawl_id FROM queue"
+            " WHERE registry_id = ? AND set_aside = 0 AND due_at <= ?"
+            " ORDER BY priority, due_at, id LIMIT ?",
+            [registry_id, rfc3339(now), limit + len(taken)],
+        )
+        return [_refresh(row) for row in rows if row[0] not in taken][:limit]
+
+    def contains(self, registry_id: int, place: Place) -> bool:
+        """Tell whether a refresh of a place waits or was set aside."""
+        row = self._database.execute(
+            "SELECT 1 FROM queue WHERE registry_id = ? AND kind = ? AND repository = ?"
+            " AND reference = ?",
+            [registry_id, place.kind.value, place.repository, place.reference],
+        ).fetchone()
+        return row is not None
+
+    def finish(self, refresh: Refresh) -> None:
+        """Take a refresh out, unless its place was hinted at again since it was taken."""
+        self._database.execute(
+            "DELETE FROM queue WHERE id = ? AND generation = ?", [refresh.id, refresh.generation]
+        )
+
+    def put_back(self, refresh: Refresh, *, due_at: datetime, reason: str) -> None:
+        """Keep a failed refresh for another try at ``due_at``."""
+        self._database.execute(
+            "UPDATE queue SET tries = tries + 1, reason = ?,"
+            " due_at = CASE WHEN generation = ? THEN ? ELSE due_at END WHERE id = ?",
+            [reason[:1_000], refresh.generation, rfc3339(due_at), refresh.id],
+        )
+
+    def set_aside(self, refresh: Refresh, *, reason: str) -> None:
+        """Keep a refresh out of the way until somebody hints at its place again."""
+        self._database.execute(
+            "UPDATE queue SET set_aside = 1, tries = tries + 1, reason = ?, priority = ?"
+            " WHERE id = ? AND generation = ?",
+            [reason[:1_000], int(Priority.CRAWL), refresh.id, refresh.generation],
+        )
+
+    def retry_set_aside(self, registry_id: int, *, due_at: datetime) -> None:
+        """Try everything that was set aside again: the registry was at fault, not the places."""
+        self._database.execute(
+            "UPDATE queue SET set_aside = 0, tries = 0, due_at = ?"
+            " WHERE registry_id = ? AND set_aside = 1",
+            [rfc3339(due_at), registry_id],
+        )
+
+    def list_set_aside(self, *, limit: int) -> list[SetAside]:
+        """Return refreshes that were set aside, newest first."""
+        rows = self._database.execute(
+            "SELECT registries.name, kind, repository, reference, reason FROM queue"
+            " JOIN registries ON registries.id = registry_id"
+            " WHERE set_aside = 1 ORDER BY queue.id DESC LIMIT ?",
+            [limit],
+        )
+        return [SetAside(*row) for row in rows]
+
+
+def _refresh(row: tuple[int, int, str, str, str, int, int, int, str | None, int | None]) -> Refresh:
+    return Refresh(
+        id=row[0],
+        registry_id=row[1],
+        place=Place(RefreshKind(row[2]), RepositoryName(row[3]), row[4]),
+        priority=Priority(row[5]),
+        generation=row[6],
+        tries=row[7],
+        newest_event_at=parse_rfc3339(row[8]) if row[8] else None,
+        crawl_id=row[9],
+    )

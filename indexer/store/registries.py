@@ -1,0 +1,233 @@
+"""What we know about each registry as a whole: how fresh our copy is, and its crawls."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from indexer.clock import rfc3339
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryRow:
+    """A registry that the settings name."""
+
+    id: int
+    name: str
+    url: str
+    registry_host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crawl:
+    """One reading of a whole registry: how far it is and, at its end, whether it was complete."""
+
+    id: int
+    registry_id: int
+    started_at: str
+    resume: str
+    catalog_read: bool
+    repositories: int
+    refreshes: int
+    waiting: int
+    set_aside: int
+    finished_at: str | None
+    complete: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryFreshness:
+    """How true answers about a registry are, as far as the store knows."""
+
+    name: str
+    newest_event_applied_at: str | None
+    refreshes_waiting: int
+    set_aside: int
+    last_complete_crawl_at: str | None
+    first_backfill_running: bool
+    error: str | None
+    error_at: str | None
+    restarted_at: str | None
+    requests: int
+
+
+_CRAWLS = """
+SELECT id, registry_id, started_at, resume, catalog_read, repositories, refreshes,
+    (SELECT count(*) FROM queue WHERE crawl_id = crawls.id AND queue.set_aside = 0),
+    CASE WHEN finished_at IS NULL
+        THEN (SELECT count(*) FROM queue WHERE crawl_id = crawls.id AND queue.set_aside = 1)
+        ELSE set_aside END,
+    finished_at, complete
+FROM crawls WHERE """
+
+
+class RegistryTables:
+    """The registries and crawls inside the store; its methods join the caller's transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, name: str, *, url: str, registry_host: str) -> RegistryRow:
+        """Write a registry of the settings and return its row."""
+        self._database.execute(
+            "INSERT INTO registries (name, url, registry_host) VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET url = excluded.url, registry_host = excluded.registry_host",
+            [name, url, registry_host],
+        )
+        row = self._database.execute("SELECT id FROM registries WHERE name = ?", [name]).fetchone()
+        return RegistryRow(row[0], name, url, registry_host)
+
+    def set_answered(self, registry_id: int) -> None:
+        """Write that a registry answers again as it should."""
+        self._database.execute(
+            "UPDATE registries SET error = NULL, error_at = NULL WHERE id = ?", [registry_id]
+        )
+
+    def set_error(self, registry_id: int, error: str, *, at: datetime) -> None:
+        """Write why a registry could not be read."""
+        self._database.execute(
+            "UPDATE registries SET error = ?, error_at = ? WHERE id = ?",
+            [error[:1_000], rfc3339(at), registry_id],
+        )
+
+    def count_requests(self, registry_id: int, requests: int) -> None:
+        """Count requests that were sent to a registry."""
+        self._database.execute(
+            "UPDATE registries SET requests = requests + ? WHERE id = ?", [requests, registry_id]
+        )
+
+    def set_event_applied(self, registry_id: int, event_at: datetime) -> None:
+        """Move the time of the newest event whose effect is in the store."""
+        self._database.execute(
+            "UPDATE registries SET newest_event_applied_at ="
+            " max(coalesce(newest_event_applied_at, ''), ?) WHERE id = ?",
+            [rfc3339(event_at), registry_id],
+        )
+
+    def set_source(self, registry_id: int, source: str, *, at: datetime) -> bool:
+        """Write which run of the registry process sent events; True when it is another one."""
+        row = self._database.execute(
+            "SELECT source FROM registries WHERE id = ?", [registry_id]
+        ).fetchone()
+        if row[0] == source:
+            return False
+        self._database.execute(
+            "UPDATE registries SET source = ?, restarted_at ="
+            " CASE WHEN source = '' THEN restarted_at ELSE ? END WHERE id = ?",
+            [source, rfc3339(at), registry_id],
+        )
+        return bool(row[0])
+
+    def start_crawl(self, registry_id: int, *, at: datetime) -> int:
+        """Begin a crawl and return its number; one that runs already goes on."""
+        row = self._database.execute(
+            "SELECT id FROM crawls WHERE registry_id = ? AND finished_at IS NULL", [registry_id]
+        ).fetchone()
+        if row:
+            return int(row[0])
+        cursor = self._database.execute(
+            "INSERT INTO crawls (registry_id, started_at) VALUES (?, ?)",
+            [registry_id, rfc3339(at)],
+        )
+        assert cursor.lastrowid is not None  # noqa: S101 - an INSERT always has one
+        return cursor.lastrowid
+
+    def save_catalog_page(self, crawl_id: int, *, resume: str, repositories: int) -> None:
+        """Write how far the catalog of a crawl was read; an empty ``resume`` means to its end."""
+        self._database.execute(
+            "UPDATE crawls SET resume = ?, catalog_read = ?, repositories = repositories + ?"
+            " WHERE id = ?",
+            [resume, not resume, repositories, crawl_id],
+        )
+
+    def count_crawl_work(self, crawl_id: int, *, refreshes: int) -> None:
+        """Count refreshes that a crawl finished."""
+        self._database.execute(
+            "UPDATE crawls SET refreshes = refreshes + ? WHERE id = ?", [refreshes, crawl_id]
+        )
+
+    def finish_crawls(self, registry_id: int, *, at: datetime) -> list[Crawl]:
+        """End the crawls of a registry that have nothing left to do and return them.
+
+        A crawl is complete when its catalog was read to the end and nothing was set aside.
+        """
+        running = "registry_id = ? AND finished_at IS NULL AND catalog_read = 1"
+        ended = [crawl for crawl in self._crawls(running, [registry_id]) if crawl.waiting == 0]
+        for crawl in ended:
+            self._end(crawl.id, at=at, complete=crawl.set_aside == 0, set_aside=crawl.set_aside)
+        return ended
+
+    def end_crawl(self, registry_id: int, *, at: datetime) -> None:
+        """End the running crawl of a registry whose catalog cannot be read, as incomplete."""
+        for crawl in self._crawls("registry_id = ? AND finished_at IS NULL", [registry_id]):
+            self._end(crawl.id, at=at, complete=False, set_aside=crawl.set_aside)
+
+    def _end(self, crawl_id: int, *, at: datetime, complete: bool, set_aside: int) -> None:
+        self._database.execute(
+            "UPDATE crawls SET finished_at = ?, complete = ?, set_aside = ? WHERE id = ?",
+            [rfc3339(at), complete, set_aside, crawl_id],
+        )
+        self._database.execute("UPDATE queue SET crawl_id = NULL WHERE crawl_id = ?", [crawl_id])
+
+    def latest_crawl(self, registry_id: int) -> Crawl | None:
+        """Return the newest crawl of a registry, running or not; None before the first."""
+        found = self._crawls(
+            "crawls.id = (SELECT max(id) FROM crawls WHERE registry_id = ?)", [registry_id]
+        )
+        return found[0] if found else None
+
+    def registry_id(self, name: str) -> int | None:
+        """Return the number of a registry, None when the store does not know it."""
+        row = self._database.execute("SELECT id FROM registries WHERE name = ?", [name]).fetchone()
+        return row[0] if row else None
+
+    def freshness(self) -> list[RegistryFreshness]:
+        """Return how fresh our copy of each registry is, by name."""
+        rows = self._database.execute(
+            """
+            SELECT name, newest_event_applied_at,
+                (SELECT count(*) FROM queue WHERE registry_id = registries.id AND set_aside = 0),
+                (SELECT count(*) FROM queue WHERE registry_id = registries.id AND set_aside = 1),
+                (SELECT max(finished_at) FROM crawls
+                  WHERE registry_id = registries.id AND complete = 1),
+                EXISTS (SELECT 1 FROM crawls
+                  WHERE registry_id = registries.id AND finished_at IS NULL),
+                error, error_at, restarted_at, requests
+            FROM registries ORDER BY name
+            """
+        )
+        return [
+            RegistryFreshness(
+                name=row[0],
+                newest_event_applied_at=row[1],
+                refreshes_waiting=row[2],
+                set_aside=row[3],
+                last_complete_crawl_at=row[4],
+                first_backfill_running=bool(row[5]) and row[4] is None,
+                error=row[6],
+                error_at=row[7],
+                restarted_at=row[8],
+                requests=row[9],
+            )
+            for row in rows
+        ]
+
+    def _crawls(self, where: str, parameters: Sequence[object] = ()) -> list[Crawl]:
+        rows = self._database.execute(_CRAWLS + where, parameters)
+        return [
+            Crawl(
+                id=row[0],
+                registry_id=row[1],
+                started_at=row[2],
+                resume=row[3],
+                catalog_read=bool(row[4]),
+                repositories=row[5],
+                refreshes=row[6],
+                waiting=row[7],
+                set_aside=row[8],
+                finished_at=row[9],
+                complete=None if row[10] is None else bool(row[10]),
+            )
+            for row in rows
+        ]

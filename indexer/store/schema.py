@@ -1,0 +1,171 @@
+"""The tables of the store, as migrations: each runs once, in order, in a transaction.
+
+Times are RFC 3339 text in UTC, bodies are zlib-compressed. What only events can tell (tag moves,
+actors, push times) lives in ``tag_moves`` and is never derived again from anything.
+"""
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+STORE_FILE = "store.db"
+
+migrations = Migrations("store")
+
+_REGISTRIES = """
+CREATE TABLE registries (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    url TEXT NOT NULL,
+    registry_host TEXT NOT NULL,
+    newest_event_applied_at TEXT,
+    error TEXT,
+    error_at TEXT,
+    source TEXT NOT NULL DEFAULT '',
+    restarted_at TEXT,
+    requests INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE crawls (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    registry_id INTEGER NOT NULL REFERENCES registries,
+    started_at TEXT NOT NULL,
+    resume TEXT NOT NULL DEFAULT '',
+    catalog_read INTEGER NOT NULL DEFAULT 0,
+    repositories INTEGER NOT NULL DEFAULT 0,
+    refreshes INTEGER NOT NULL DEFAULT 0,
+    set_aside INTEGER NOT NULL DEFAULT 0,
+    finished_at TEXT,
+    complete INTEGER
+);
+CREATE INDEX crawls_registry ON crawls (registry_id, id);
+"""
+
+_CONTENT = """
+CREATE TABLE repositories (
+    id INTEGER PRIMARY KEY,
+    registry_id INTEGER NOT NULL REFERENCES registries,
+    name TEXT NOT NULL,
+    first_seen_at TEXT NOT NULL,
+    UNIQUE (registry_id, name)
+);
+CREATE TABLE tags (
+    repository_id INTEGER NOT NULL REFERENCES repositories,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    first_seen_at TEXT NOT NULL,
+    confirmed_at TEXT NOT NULL,
+    hidden_at TEXT,
+    PRIMARY KEY (repository_id, name)
+) WITHOUT ROWID;
+CREATE INDEX tags_digest ON tags (repository_id, digest);
+CREATE TABLE tag_moves (
+    repository_id INTEGER NOT NULL REFERENCES repositories,
+    tag TEXT NOT NULL,
+    tagged_at TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    actor TEXT NOT NULL DEFAULT '',
+    from_event INTEGER NOT NULL,
+    PRIMARY KEY (repository_id, tag, tagged_at, digest)
+) WITHOUT ROWID;
+CREATE INDEX tag_moves_digest ON tag_moves (repository_id, digest);
+CREATE TABLE manifests (
+    digest TEXT PRIMARY KEY,
+    content_type TEXT NOT NULL,
+    body BLOB NOT NULL,
+    config_digest TEXT,
+    first_seen_at TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE repository_manifests (
+    repository_id INTEGER NOT NULL REFERENCES repositories,
+    digest TEXT NOT NULL REFERENCES manifests,
+    first_seen_at TEXT NOT NULL,
+    PRIMARY KEY (repository_id, digest)
+) WITHOUT ROWID;
+CREATE TABLE configs (
+    digest TEXT PRIMARY KEY,
+    body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE index_children (
+    digest TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    child_digest TEXT NOT NULL,
+    PRIMARY KEY (digest, position)
+) WITHOUT ROWID;
+CREATE INDEX index_children_child ON index_children (child_digest);
+CREATE TABLE layers (
+    digest TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    layer_digest TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    PRIMARY KEY (digest, position)
+) WITHOUT ROWID;
+CREATE INDEX layers_layer ON layers (layer_digest);
+"""
+
+_WORK = """
+CREATE TABLE queue (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    registry_id INTEGER NOT NULL REFERENCES registries,
+    kind TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    due_at TEXT NOT NULL,
+    generation INTEGER NOT NULL DEFAULT 0,
+    tries INTEGER NOT NULL DEFAULT 0,
+    set_aside INTEGER NOT NULL DEFAULT 0,
+    reason TEXT,
+    newest_event_at TEXT,
+    crawl_id INTEGER REFERENCES crawls,
+    UNIQUE (registry_id, kind, repository, reference)
+);
+CREATE INDEX queue_due ON queue (registry_id, priority, due_at, id) WHERE set_aside = 0;
+CREATE INDEX queue_crawl ON queue (crawl_id, set_aside) WHERE crawl_id IS NOT NULL;
+CREATE TABLE stale_documents (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    repository_id INTEGER NOT NULL REFERENCES repositories,
+    digest TEXT NOT NULL,
+    UNIQUE (repository_id, digest)
+);
+CREATE TABLE search_index (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    generation TEXT NOT NULL,
+    engine TEXT NOT NULL,
+    schema_version INTEGER NOT NULL,
+    extractor_version INTEGER NOT NULL,
+    complete INTEGER NOT NULL
+);
+CREATE TABLE rebuild (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    done INTEGER NOT NULL,
+    total INTEGER NOT NULL
+);
+CREATE TABLE positions (
+    name TEXT PRIMARY KEY,
+    position INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+def _run(database: Database, script: str) -> None:
+    # Not executescript: that would commit the transaction the migration runs in.
+    for statement in script.split(";"):
+        if statement.strip():
+            database.execute(statement)
+
+
+@migrations()
+def m001_registries(database: Database) -> None:
+    """Make the registries and the crawls of each."""
+    _run(database, _REGISTRIES)
+
+
+@migrations()
+def m002_content(database: Database) -> None:
+    """Make the copy of what registries hold, and the history of tags."""
+    _run(database, _CONTENT)
+
+
+@migrations()
+def m003_work(database: Database) -> None:
+    """Make the queue of refreshes, the documents to index, and the live search index's name."""
+    _run(database, _WORK)

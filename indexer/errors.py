@@ -6,6 +6,8 @@
     ├── InvalidValueError      a name, tag, digest or number from outside does not fit its grammar
     ├── SettingsError          the settings are unusable
     ├── QueryError             a query has a mistake at a column
+    ├── CredentialError        a caller's credential is missing or wrong
+    ├── UnknownRegistryError   a caller names a registry that the settings do not
     ├── IndexerRunningError    another indexer holds the lock of this data directory
     ├── JournalError           the journal cannot be written; the sender should try again
     ├── StoreError             the store cannot be read or belongs to a newer version
@@ -37,6 +39,14 @@ class QueryError(RegsearchError):
     def __init__(self, message: str, *, column: int) -> None:
         super().__init__(message)
         self.column = column
+
+
+class CredentialError(RegsearchError):
+    """A caller's credential is missing or wrong."""
+
+
+class UnknownRegistryError(RegsearchError):
+    """A caller names a registry that the settings do not."""
 
 
 class IndexerRunningError(RegsearchError):

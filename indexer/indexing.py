@@ -109,9 +109,10 @@ class Indexing:
         """Open the live generation; where that cannot be, fill a new one from the store."""
         self._live = await self._store.read(lambda store: store.search_index.live())
         await self._in_thread(self._open_reading)
-        reason = await self._in_thread(self._open_live)
+        reason = await self._in_thread(self._open_live) if self._live else None
         if reason is not None:
             log.warning("search_index_unusable", reason=reason)
+        if self._writer is None:
             await self._start_over()
         live = self._known_live()
         await self._in_thread(partial(self._drop_others, live.generation))
@@ -123,9 +124,7 @@ class Indexing:
 
     def _open_live(self) -> str | None:
         """Open the writer of the live generation; return why that cannot be."""
-        live = self._live
-        if live is None:
-            return "there is none yet"
+        live = self._known_live()
         if (live.engine, live.schema_version) != (self._engine.name, self._engine.schema_version):
             return f"made by {live.engine} with schema {live.schema_version}"
         try:

@@ -287,7 +287,9 @@ class Refresher:
             if repository_id is None or store.content.is_whole(repository_id, digest):
                 return None
             stored = store.content.manifest(repository_id, digest, depth=0)
-            return stored and FetchedManifest(digest, stored.content_type, stored.body)
+            if stored is None:
+                return None
+            return FetchedManifest(digest, stored.content_type, stored.body)
 
         fetched = await self._store.read(stored_body)
         if fetched is not None:

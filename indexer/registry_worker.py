@@ -98,6 +98,8 @@ class RegistryWorker:
 
     async def _start_refreshes(self) -> None:
         if self._clock.now() < self._resume_at:
+            self._taken.clear()
+            self.woken.clear()
             return
         if self.woken.is_set() or not self._taken:
             self.woken.clear()

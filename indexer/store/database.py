@@ -1,5 +1,6 @@
 """Opening SQLite files: pragmas, migrations, and what their errors mean."""
 
+import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,12 +35,21 @@ def open_database(
             if not read_only:
                 database.execute("PRAGMA journal_mode = WAL").fetchall()
                 database.execute(f"PRAGMA synchronous = {synchronous}")
-                migrations.apply(database)
+                with _one_at_a_time(path):
+                    migrations.apply(database)
             _refuse_newer(database, migrations, path)
         except BaseException:
             connection.close()
             raise
     return database
+
+
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Keep two processes that start together from migrating the same file."""
+    with path.with_suffix(".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _refuse_newer(database: Database, migrations: Migrations, path: Path) -> None:

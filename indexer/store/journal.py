@@ -113,6 +113,13 @@ class Journal:
         entries = [_entry(row) for row in rows if row[3] is not None]
         return entries, rows[-1][0] if rows else position
 
+    def newest(self) -> int:
+        """Return the number of the newest entry, 0 when there was never one."""
+        row = self._database.execute(
+            "SELECT seq FROM sqlite_sequence WHERE name = 'entries'"
+        ).fetchone()
+        return row[0] if row else 0
+
     def counts(self, position: int) -> dict[str, JournalCounts]:
         """Return, for each registry, what waits behind ``position`` and what was rejected."""
         waiting = self._database.execute(

@@ -1,0 +1,49 @@
+# Every target makes its own environment in .venv when it needs one.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+T ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help install run demo test lint format types check bench clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 17
+
+install: $(VENV)/installed ## Make the environment in .venv
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+run: install ## Serve REGSEARCH_REGISTRY or regsearch.toml; with neither, a demonstration
+	@if [ -n "$$REGSEARCH_REGISTRY$$REGSEARCH_CONFIG" ] || [ -f regsearch.toml ]; \
+	then exec $(BIN)/regsearch serve; else exec $(BIN)/python -m tests.demo; fi
+
+demo: install ## Serve a demonstration: a registry with a dozen images, and regsearch beside it
+	@exec $(BIN)/python -m tests.demo
+
+test: install ## Run all tests; make test T=tests/webhooks runs a part
+	$(BIN)/python -m pytest $(T)
+
+lint: install ## Look for mistakes and for code that is not formatted
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: install ## Check the types
+	$(BIN)/mypy
+
+check: lint types test ## Do everything that a reviewer does
+
+bench: install ## Measure push to search, backfill and search beside hey, on real programs
+	$(BIN)/python -m pytest -m figures tests/end_to_end
+
+clean: ## Remove the environment and everything that was generated
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -1,0 +1,172 @@
+"""The embedded engine: Whoosh, pure Python, good to about 100,000 documents.
+
+A generation is a folder with a file that says what it is and one Whoosh index for each type of
+document, so that searching the few repositories does not wade through the many images. The file is
+written last, so a generation whose making was cut short is known.
+
+The folder must be writable by the service alone: Whoosh keeps part of an index as pickles.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from whoosh.filedb.filestore import FileStorage
+
+from indexer.engines.whoosh_cache import SegmentCache
+from indexer.engines.whoosh_index import INDEX_NAME, OpenIndex, engine_errors
+from indexer.engines.whoosh_match import matching
+from indexer.engines.whoosh_rank import best, text_parts
+from indexer.engines.whoosh_schema import SCHEMA_VERSION, schema
+from indexer.engines.whoosh_writer import IndexFolderWriter
+from indexer.errors import EngineError
+from indexer.model.document import Document, DocumentType, Hit, Page
+from indexer.model.query import Query
+
+_ABOUT = "generation.json"
+_READER_CACHE_BYTES = 48 * 1024 * 1024
+_WRITER_CACHE_BYTES = 0
+
+
+class WhooshReader:
+    """Searches one generation; see :class:`indexer.engines.protocol.IndexReader`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        cache = SegmentCache(_READER_CACHE_BYTES)
+        self._indexes = {kind: OpenIndex(folder / kind, cache) for kind in DocumentType}
+        try:
+            self.refresh()
+        except EngineError:
+            self.close()
+            raise
+
+    def refresh(self) -> None:
+        """Make later searches see everything committed before this call."""
+        for index in self._indexes.values():
+            index.refresh()
+
+    def search(
+        self,
+        query: Query,
+        *,
+        document_type: DocumentType,
+        limit: int,
+        after: tuple[float, str] | None = None,
+    ) -> Page:
+        """Return the best ``limit`` hits behind ``after``, a (score, id).
+
+        :class:`indexer.errors.EngineError` when the index cannot be read,
+        :class:`indexer.errors.QueryError` when the beginning of a value is too short.
+        """
+        with engine_errors(self._folder):
+            views = self._indexes[document_type].views
+            found = [(view.segment, matching(view.segment, query) & view.alive) for view in views]
+            places = best(found, text_parts(query), count=limit + 1, after=after)
+            hits = tuple(
+                Hit(place.segment.result(place.document), place.score, place.id)
+                for place in places[:limit]
+            )
+        total = sum(documents.bit_count() for _, documents in found)
+        return Page(hits, total, has_more=len(places) > limit)
+
+    def count(self, document_type: DocumentType) -> int:
+        """Return how many documents of that type there were at the last refresh."""
+        return self._indexes[document_type].count()
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for index in self._indexes.values():
+            index.close()
+
+
+class WhooshWriter:
+    """Changes one generation; see :class:`indexer.engines.protocol.IndexWriter`."""
+
+    def __init__(self, folder: Path) -> None:
+        cache = SegmentCache(_WRITER_CACHE_BYTES)
+        self._writers = {
+            kind: IndexFolderWriter(folder / kind, OpenIndex(folder / kind, cache))
+            for kind in DocumentType
+        }
+
+    def apply(
+        self, document_type: DocumentType, documents: Sequence[Document], removed: Sequence[str]
+    ) -> None:
+        """Add or replace ``documents`` and drop the ids ``removed``, in one durable commit.
+
+        An id in both is added. :class:`indexer.errors.EngineError` when a document cannot be
+        stored (it is named) or the index cannot be written; nothing is changed then.
+        """
+        self._writers[document_type].apply(documents, removed)
+
+    def count(self, document_type: DocumentType) -> int:
+        """Return how many documents of that type there are."""
+        return self._writers[document_type].count()
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for writer in self._writers.values():
+            writer.close()
+
+
+class WhooshEngine:
+    """Keeps generations as folders in ``directory``; see :mod:`indexer.engines.protocol`."""
+
+    name = "whoosh"
+    schema_version = SCHEMA_VERSION
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def create(self, generation: str) -> None:
+        """Make an empty generation; one of that name is removed first."""
+        self.drop(generation)
+        folder = self._folder(generation)
+        with engine_errors(folder):
+            for kind in DocumentType:
+                storage = FileStorage(str(folder / kind), supports_mmap=False).create()
+                storage.create_index(schema(), indexname=INDEX_NAME)
+            about = {"engine": self.name, "schema_version": self.schema_version}
+            unfinished = folder / f"{_ABOUT}.new"
+            unfinished.write_text(json.dumps(about))
+            unfinished.replace(folder / _ABOUT)
+
+    def open_writer(self, generation: str) -> WhooshWriter:
+        """Open for writing; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
+        return WhooshWriter(self._checked(generation))
+
+    def open_reader(self, generation: str) -> WhooshReader:
+        """Open for searching; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
+        return WhooshReader(self._checked(generation))
+
+    def generations(self) -> list[str]:
+        """Return the names of all generations that exist, whole or not, in order."""
+        if not self._directory.is_dir():
+            return []
+        return sorted(path.name for path in self._directory.iterdir() if path.is_dir())
+
+    def drop(self, generation: str) -> None:
+        """Remove a generation; one that is not there is no error."""
+        folder = self._folder(generation)
+        with engine_errors(folder):
+            if folder.is_dir():
+                # Without this file, what a kill leaves behind is not taken for a whole generation.
+                (folder / _ABOUT).unlink(missing_ok=True)
+                shutil.rmtree(folder)
+
+    def _checked(self, generation: str) -> Path:
+        folder = self._folder(generation)
+        with engine_errors(folder):
+            about = json.loads((folder / _ABOUT).read_text())
+            found = (about["engine"], about["schema_version"])
+        if found != (self.name, self.schema_version):
+            raise EngineError(f"search index {folder} is of another schema: {found}")
+        return folder
+
+    def _folder(self, generation: str) -> Path:
+        if not generation or generation.startswith(".") or os.sep in generation:
+            raise EngineError(f"not the name of a generation: {generation!r}")
+        return self._directory / generation

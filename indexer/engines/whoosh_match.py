@@ -1,0 +1,119 @@
+"""Which documents of a segment a query matches, as a bitmap."""
+
+from collections.abc import Iterable
+from functools import reduce
+from itertools import islice
+from operator import and_, or_
+
+from indexer.engines import whoosh_bitmap as bitmaps
+from indexer.engines.whoosh_schema import KEYWORD, NAME, START, START_MAX, TEXT
+from indexer.engines.whoosh_segment import Segment
+from indexer.errors import QueryError
+from indexer.model.query import And, Condition, Everything, Not, Or, Path, Phrase, Prefix, Query
+from indexer.model.query import Word as BareWord
+from indexer.model.text import words
+
+EXPANDED_WORDS_MAX = 1000
+"""How many words a prefix stands for at most, the first in order; names are not limited by it."""
+EXPANDED_KEYWORDS_MAX = 10_000
+"""How many keywords the beginning of a value may stand for, in one segment."""
+
+TextPart = BareWord | Prefix | Path | Phrase
+"""The parts of a query that ask for text, and so decide the order of hits."""
+
+
+def matching(segment: Segment, query: Query) -> int:
+    """Return the documents of ``segment`` that match ``query``, deleted ones among them.
+
+    :class:`indexer.errors.QueryError` when the beginning of a value is too short.
+    """
+    match query:
+        case Everything():
+            return bitmaps.full(segment.size)
+        case And(parts):
+            return all_of((matching(segment, part) for part in parts), segment)
+        case Or(parts):
+            return reduce(or_, (matching(segment, part) for part in parts), 0)
+        case Not(part):
+            return bitmaps.full(segment.size) & ~matching(segment, part)
+        case Condition(field, value, is_prefix):
+            keyword = f"{field}:{value}"
+            return _beginning(segment, keyword) if is_prefix else segment.bitmap(KEYWORD, keyword)
+        case _:
+            return part_matching(segment, query)
+
+
+def part_matching(segment: Segment, part: TextPart) -> int:
+    """Return the documents of ``segment`` that match one text part."""
+    match part:
+        case BareWord(text):
+            found = words(text)
+            return (having(segment, TEXT, found) if found else 0) | _named(segment, text)
+        case Path(text):
+            return _named(segment, text.strip("/"))
+        case Prefix(text):
+            return _starting(segment, text)
+        case Phrase(found):
+            return _phrase(segment, found)
+
+
+def having(segment: Segment, field: str, terms: Iterable[str]) -> int:
+    """Return the documents that have every one of ``terms`` in ``field``."""
+    return all_of((segment.bitmap(field, term) for term in terms), segment)
+
+
+def all_of(parts: Iterable[int], segment: Segment) -> int:
+    """Return what is in all ``parts``: everything, when there are none."""
+    return reduce(and_, parts, bitmaps.full(segment.size))
+
+
+def name_starting(segment: Segment, prefix: str) -> int:
+    """Return the documents with a word in the name that starts with ``prefix``."""
+    if len(prefix) <= START_MAX:
+        return segment.bitmap(START, prefix)
+    return _expanded(segment, NAME, prefix)
+
+
+def _named(segment: Segment, text: str) -> int:
+    return segment.cached(("named", text), lambda: segment.named(text))
+
+
+def _starting(segment: Segment, text: str) -> int:
+    """Return the documents with all words of ``text``, the last one at least begun."""
+    found = words(text)
+    if not found:
+        return _named(segment, text)
+    begun = name_starting(segment, found[-1]) | _expanded(segment, TEXT, found[-1])
+    return having(segment, TEXT, found[:-1]) & begun
+
+
+def _expanded(segment: Segment, field: str, prefix: str) -> int:
+    def make() -> int:
+        terms = islice(segment.expand(field, prefix), EXPANDED_WORDS_MAX)
+        return segment.having_any(field, list(terms))
+
+    return segment.cached(("starting", field, prefix), make)
+
+
+def _beginning(segment: Segment, keyword: str) -> int:
+    def make() -> int:
+        terms = list(islice(segment.expand(KEYWORD, keyword), EXPANDED_KEYWORDS_MAX + 1))
+        if len(terms) > EXPANDED_KEYWORDS_MAX:
+            message = f"too many values start with {keyword!r}: give more of its beginning"
+            raise QueryError(message, column=1)
+        return segment.having_any(KEYWORD, terms)
+
+    return segment.cached(("starting", KEYWORD, keyword), make)
+
+
+def _phrase(segment: Segment, found: tuple[str, ...]) -> int:
+    candidates = having(segment, TEXT, found)
+    if len(found) < 2:
+        return candidates
+    sought = f" {' '.join(found)} "
+
+    def make() -> int:
+        holding = (n for n in bitmaps.documents(candidates) if sought in segment.texts(n))
+        return bitmaps.from_documents(holding, size=segment.size)
+
+    return segment.cached(("phrase", found), make)

@@ -1,0 +1,177 @@
+"""How a document becomes terms and columns of a Whoosh index.
+
+All searchable text is one posting list per word, in the field ``text``. Its weight is the finished
+impact of the word on the score (BM25 without idf, as idf would make a score depend on other
+documents), in thousandths and whole, so that adding impacts is exact in any order and survives
+Whoosh's four-byte floats.
+"""
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+
+from whoosh import columns, fields, formats
+from whoosh.codec.whoosh3 import W3Codec
+
+from indexer.errors import EngineError
+from indexer.model.document import Document
+from indexer.model.text import WORD_MAX, fold, words
+
+SCHEMA_VERSION = 1
+
+TEXT = "text"
+"""Every searchable word, weighted by its impact."""
+NAME = "name"
+"""The words of the repository name."""
+START = "start"
+"""What the words of the name start with, one term for each length up to ``START_MAX``."""
+KEYWORD = "kw"
+"""``field:value`` for every keyword; field names hold no colon."""
+ID = "id"
+
+KEY = "key"
+"""Column: the folded name, a line end, and the id."""
+TEXTS = "texts"
+"""Column: every searchable field as a line of words, for phrases; compressed."""
+RESULT = "result"
+"""Column: the stored result as JSON; compressed."""
+
+START_MAX = 12
+"""Longest stored beginning of a word, in characters."""
+POINTS = 1000
+"""How many points make a score of 1."""
+
+_NAME_BOOST = 8.0
+_LAST_COMPONENT_BOOST = 4.0
+_DESCRIPTION_BOOST = 2.0
+_LABEL_BOOST = 1.0
+_TAG_BOOST = 0.5
+_K1 = 1.2
+_B = 0.3
+_AVERAGE_LENGTH = 90.0
+IMPACT_MAX = round((_K1 + 1) * POINTS)
+"""Upper bound of the impact of one word, in points."""
+
+_INT64 = range(-(2**63), 2**63)
+_COMPRESSION = 1
+
+Term = tuple[bytes, float]
+_Line = tuple[Sequence[str], float]
+
+
+class Terms(fields.FieldType):  # type: ignore[misc]  # Whoosh carries no types
+    """Exact terms with a weight each, given ready-made; no analysis, positions or lengths."""
+
+    def __init__(self) -> None:
+        super().__init__(formats.Existence(), None)
+
+    def index(self, value: Iterable[Term], **_: object) -> list[tuple[bytes, int, float, bytes]]:
+        """Return the postings of ``value`` as Whoosh wants them."""
+        return [(term, 1, weight, b"") for term, weight in value]
+
+
+def schema() -> fields.Schema:
+    """Return the schema of both indexes of a generation.
+
+    Results and texts are columns of bytes that we compress, not Whoosh's stored fields: those are
+    pickled, and packed again in every merge, while a column is copied as it is and is read
+    for the one document asked for.
+    """
+    numbers = {
+        field: fields.COLUMN(columns.NumericColumn("q")) for field in ("created", "pushed", "size")
+    }
+    blobs = {field: fields.COLUMN(columns.VarBytesColumn()) for field in (KEY, TEXTS, RESULT)}
+    terms = {field: Terms() for field in (TEXT, NAME, START, KEYWORD, ID)}
+    return fields.Schema(**terms, **blobs, **numbers)
+
+
+def codec() -> W3Codec:
+    """Return what writes segments: Whoosh's own format without two costs that buy us nothing.
+
+    Most posting lists are too short to compress, and asking for the length of a field, which no
+    field here has, costs Whoosh a look at the disk for each posting.
+    """
+    made = W3Codec(compression=0)
+    made.length_stats = False
+    return made
+
+
+def encode(document: Document) -> dict[str, object]:
+    """Return the values of all fields of ``document``.
+
+    :class:`indexer.errors.EngineError` naming the id when something in it cannot be stored.
+    """
+    try:
+        return _encode(document)
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"document {document.key.id!r} cannot be indexed: {error}"
+        raise EngineError(message) from error
+
+
+def _encode(document: Document) -> dict[str, object]:
+    lines = list(_lines(document))
+    name_words = set(words(document.name))
+    starts = {word[:n] for word in name_words for n in range(1, min(len(word), START_MAX) + 1)}
+    keywords = (f"{field}:{value}" for field, value in document.keywords)
+    result = json.dumps(
+        dict(document.result), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
+    return {
+        TEXT: [(word.encode(), float(points)) for word, points in _impacts(lines).items()],
+        NAME: _unweighted(name_words),
+        START: _unweighted(starts),
+        KEYWORD: _unweighted(keywords),
+        ID: _unweighted([document.key.id]),
+        KEY: f"{fold(document.name)}\n{document.key.id}".encode(),
+        TEXTS: zlib.compress(_texts(lines), _COMPRESSION),
+        RESULT: zlib.compress(result.encode(), _COMPRESSION),
+        "created": _int64(document.created),
+        "pushed": _int64(document.pushed),
+        "size": _int64(document.size_bytes),
+    }
+
+
+def _lines(document: Document) -> Iterator[_Line]:
+    """Yield the words of every searchable field with the weight of one occurrence."""
+    yield words(document.name), _NAME_BOOST
+    joined = "".join(words(document.name.rpartition("/")[2]))[:WORD_MAX]
+    if joined:
+        yield [joined], _LAST_COMPONENT_BOOST
+    groups = (
+        (document.description, _DESCRIPTION_BOOST),
+        (document.labels, _LABEL_BOOST),
+        (document.tags, _TAG_BOOST),
+    )
+    for texts, boost in groups:
+        for text in texts:
+            yield words(text), boost
+
+
+def _impacts(lines: Sequence[_Line]) -> dict[str, int]:
+    """Return the impact of every word in points, from 1 to ``IMPACT_MAX``."""
+    weights: dict[str, float] = {}
+    length = 0.0
+    for line, boost in lines:
+        length += boost * len(line)
+        for word in line:
+            weights[word] = weights.get(word, 0.0) + boost
+    k = _K1 * (1 - _B + _B * length / _AVERAGE_LENGTH)
+    return {
+        word: max(1, round(POINTS * (_K1 + 1) * weight / (weight + k)))
+        for word, weight in weights.items()
+    }
+
+
+def _texts(lines: Sequence[_Line]) -> bytes:
+    """Return the lines with a space before and after every word, so that phrases end at words."""
+    return "\n".join(f" {' '.join(line)} " for line, _ in lines if line).encode()
+
+
+def _unweighted(texts: Iterable[str]) -> list[Term]:
+    return [(text.encode(), 1.0) for text in texts]
+
+
+def _int64(number: int) -> int:
+    if number not in _INT64:
+        raise ValueError(f"{number} does not fit 64 bits")
+    return number

@@ -1,0 +1,165 @@
+"""The manifests inside an index that are somebody's platform, with their configs read.
+
+Attestations are about another manifest and are left out. A nested index is walked through; a
+manifest without children is its own only part.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from indexer.extract.content import Content
+from indexer.extract.image_config import ImageConfig, parse_image_config, parse_schema1_config
+from indexer.model import media_types
+from indexer.model.manifest import (
+    CHILDREN_MAX,
+    Descriptor,
+    Manifest,
+    ManifestKind,
+    Platform,
+    parse_manifest,
+)
+from indexer.model.names import Digest
+
+DEPTH_MAX = 4
+"""Levels of indexes that are walked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One manifest, or the descriptor of one that is not in the store (``manifest`` is None).
+
+    ``annotations`` are its sources from the outermost index down to the manifest itself.
+    """
+
+    annotations: tuple[Mapping[str, str], ...]
+    platform: Platform | None = None
+    manifest: Manifest | None = None
+    config: ImageConfig = field(default_factory=ImageConfig)
+
+    @property
+    def is_platform(self) -> bool:
+        """Whether this runs on a platform that is known."""
+        return self.platform is not None and self.platform.is_real
+
+
+def parts_of(content: Content, manifest: Manifest, warnings: list[str]) -> list[Part]:
+    """Return the parts of ``manifest`` in index order; what is odd about them is noted.
+
+    An index without any platform has none.
+    """
+    if manifest.kind is ManifestKind.INDEX:
+        walk = _Walk(warnings)
+        walk.index(content, manifest, (manifest.annotations,), depth=1)
+        if walk.missing:
+            warnings.append(f"{walk.missing} children are not in the store")
+        return walk.parts
+    config = _config_of(content, manifest)
+    warnings += config.warnings
+    return [Part((manifest.annotations,), config.platform, manifest, config)]
+
+
+def documented(parts: Sequence[Part]) -> Part | None:
+    """Return the part that speaks where the index is silent: linux/amd64, or the first platform.
+
+    A part that is not in the store speaks only if no other can.
+    """
+    readable = [part for part in parts if part.manifest is not None] or list(parts)
+    candidates = [part for part in readable if part.is_platform] or readable
+    return next((part for part in candidates if _is_usual(part)), next(iter(candidates), None))
+
+
+class _Walk:
+    """Collects the parts of an index, at most 1,000 descriptors over all its levels.
+
+    Each child is parsed once: an index may list the same one a thousand times on every level.
+    """
+
+    def __init__(self, warnings: list[str]) -> None:
+        self.parts: list[Part] = []
+        self.missing = 0
+        self._warnings = warnings
+        self._remaining = CHILDREN_MAX
+        self._parsed: dict[Digest, tuple[Manifest, ImageConfig]] = {}
+
+    def index(
+        self,
+        content: Content,
+        manifest: Manifest,
+        above: tuple[Mapping[str, str], ...],
+        *,
+        depth: int,
+    ) -> None:
+        stored = {child.digest: child for child in content.children}
+        for descriptor in manifest.children:
+            if descriptor.is_attestation:
+                continue
+            if not self._remaining:
+                self._warnings.append(f"more than {CHILDREN_MAX} children over all levels")
+                return
+            self._remaining -= 1
+            child = stored.get(descriptor.digest)
+            self._child(descriptor, child, (*above, descriptor.annotations), depth=depth)
+
+    def _child(
+        self,
+        descriptor: Descriptor,
+        content: Content | None,
+        above: tuple[Mapping[str, str], ...],
+        *,
+        depth: int,
+    ) -> None:
+        if content is None:
+            self.missing += 1
+            self.parts.append(Part(above, descriptor.platform))
+            return
+        manifest, config = self._parse(content, descriptor.media_type)
+        above = (*above, manifest.annotations)
+        if manifest.kind is not ManifestKind.INDEX:
+            platform = _platform(descriptor.platform, config.platform)
+            self.parts.append(Part(above, platform, manifest, config))
+        elif depth < DEPTH_MAX:
+            self.index(content, manifest, above, depth=depth + 1)
+        else:
+            self._warnings.append(f"indexes are nested deeper than {DEPTH_MAX}")
+
+    def _parse(self, content: Content, media_type: str) -> tuple[Manifest, ImageConfig]:
+        if content.digest not in self._parsed:
+            manifest = parse_manifest(
+                content.body, media_type=media_type, content_type=content.content_type
+            )
+            config = _config_of(content, manifest)
+            self._warnings += (*manifest.warnings, *config.warnings)
+            self._parsed[content.digest] = (manifest, config)
+        return self._parsed[content.digest]
+
+
+def _config_of(content: Content, manifest: Manifest) -> ImageConfig:
+    if manifest.kind is ManifestKind.SCHEMA1:
+        return parse_schema1_config(content.body)
+    if content.config is None or manifest.config is None:
+        return ImageConfig()
+    # A descriptor without a media type is an image's until something says otherwise.
+    if manifest.config.media_type in {*media_types.IMAGE_CONFIGS, ""}:
+        return parse_image_config(content.config)
+    return ImageConfig()
+
+
+def _platform(named: Platform | None, built: Platform | None) -> Platform | None:
+    """Return the platform that the index names, which is what clients choose by, or the config's.
+
+    Many configs claim the platform of the machine that built them, so they fill gaps only.
+    """
+    if named is None or not named.is_real:
+        return built
+    if built is None or (built.os, built.architecture) != (named.os, named.architecture):
+        return named
+    return replace(
+        named,
+        variant=named.variant or built.variant,
+        os_version=named.os_version or built.os_version,
+    )
+
+
+def _is_usual(part: Part) -> bool:
+    platform = part.platform
+    return platform is not None and (platform.os, platform.architecture) == ("linux", "amd64")

@@ -1,0 +1,19 @@
+"""Speaking to a registry: listing, reading manifests and blobs, authentication, limits.
+
+Nothing else in this project sends requests to registries or imports the HTTP client.
+"""
+
+from indexer.registry.auth import Credentials
+from indexer.registry.client import RegistryClient
+from indexer.registry.exchange import USER_AGENT, is_own_user_agent
+from indexer.registry.listing import CatalogPage
+from indexer.registry.reading import FetchedManifest
+
+__all__ = [
+    "USER_AGENT",
+    "CatalogPage",
+    "Credentials",
+    "FetchedManifest",
+    "RegistryClient",
+    "is_own_user_agent",
+]

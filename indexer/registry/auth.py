@@ -1,0 +1,209 @@
+"""What is sent as ``Authorization``: nothing, Basic, or a token of the registry's token service.
+
+Nothing is sent before the registry has asked for it. Once it has, the same is sent at once with
+later requests of that kind, which saves a round trip each.
+"""
+
+import asyncio
+import base64
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+import httpx2
+
+from indexer.clock import Clock
+from indexer.errors import InvalidValueError, UnusableAnswerError
+from indexer.model.manifest import parse_json_object
+from indexer.registry.addresses import origin_of, shown
+from indexer.registry.answers import Answer, error_of, lasting
+from indexer.registry.challenges import Challenge, parse_challenges
+
+TOKEN_BODY_MAX_BYTES = 64 * 1_024
+TOKEN_SECONDS_DEFAULT = 60.0
+TOKEN_SECONDS_MAX = 24 * 60 * 60.0
+TOKEN_LIFE_USED = 0.9
+TOKENS_SWEPT_FROM = 1_000
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_TOKEN_TEXT = re.compile(r"[\x21-\x7e]+")
+
+CATALOG_SCOPE = "registry:catalog:*"
+
+
+def pull_scope(repository: str) -> str:
+    """Return the scope that reading one repository needs."""
+    return f"repository:{repository}:pull"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user of the registry, or of its token service."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Grant:
+    """What a token is asked with; one token is kept for each."""
+
+    realm: str
+    service: str
+    scope: str
+
+
+@dataclass(slots=True)
+class _Token:
+    """The token of one grant. The lock lets one task at a time ask for a new one."""
+
+    header: str = ""
+    renew_at: datetime = _LONG_AGO
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def is_good(self, now: datetime, *, rejected: str) -> bool:
+        return bool(self.header) and self.header != rejected and now < self.renew_at
+
+
+class Authorizer:
+    """Knows what to send, and learns it from the registry's challenges.
+
+    ``ask_token`` sends a GET to a token service, with the ``Authorization`` given second, and
+    returns the answer. A token service is accepted on first use; another one later is refused,
+    because it would receive the credentials. ``is_plain`` says that the registry itself is spoken
+    to without TLS, so that its token service may be as well.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials | None,
+        *,
+        clock: Clock,
+        is_plain: bool,
+        ask_token: Callable[[httpx2.URL, str], Awaitable[Answer]],
+    ) -> None:
+        self._basic = _basic(credentials) if credentials else ""
+        self._clock = clock
+        self._is_plain = is_plain
+        self._ask_token = ask_token
+        self._basic_kinds: set[str] = set()
+        self._grants: dict[str, _Grant] = {}
+        self._tokens: dict[_Grant, _Token] = {}
+        self._sweep_at = TOKENS_SWEPT_FROM
+        self._realm_origin = ""
+
+    async def header_for(self, scope: str) -> str:
+        """Return what to send with a request of ``scope``; "" for nothing.
+
+        Asks for a new token where the one known is at the end of its life.
+        """
+        grant = self._grants.get(scope)
+        if grant is not None:
+            return await self._header_of(grant, rejected="")
+        return self._basic if scope.partition(":")[0] in self._basic_kinds else ""
+
+    async def answer(self, refusal: Answer, scope: str) -> str:
+        """Return what to send instead after the 401 ``refusal``.
+
+        :class:`DeniedError` where there is nothing else to try, any other
+        :class:`RegistryError` where the token service does not do its part.
+        """
+        challenges = parse_challenges(refusal.headers.get_list("www-authenticate"))
+        offered = {challenge.scheme for challenge in challenges}
+        for challenge in challenges:
+            if challenge.scheme == "bearer" and "realm" in challenge.parameters:
+                grant = self._grant_of(challenge, scope)
+                header = await self._header_of(grant, rejected=refusal.authorization)
+                self._grants[scope] = grant
+                return header
+        if "basic" in offered and self._basic not in {"", refusal.authorization}:
+            self._grants.pop(scope, None)
+            self._basic_kinds.add(scope.partition(":")[0])
+            return self._basic
+        raise error_of(refusal)
+
+    def _grant_of(self, challenge: Challenge, scope: str) -> _Grant:
+        realm = challenge.parameters["realm"]
+        origin = self._accepted_origin(realm)
+        if self._realm_origin not in {"", origin}:
+            raise lasting(f"the token service moved from {self._realm_origin} to {origin}")
+        self._realm_origin = origin
+        return _Grant(
+            realm=realm,
+            service=challenge.parameters.get("service", ""),
+            scope=challenge.parameters.get("scope", "") or scope,
+        )
+
+    def _accepted_origin(self, realm: str) -> str:
+        try:
+            url = httpx2.URL(realm)
+            host = url.raw_host
+        except (httpx2.InvalidURL, UnicodeError) as error:
+            raise lasting(f"the realm of a challenge is no URL: {error}") from error
+        schemes = {"http", "https"} if self._is_plain else {"https"}
+        if url.scheme not in schemes or not host or url.userinfo:
+            raise lasting(f"the realm of a challenge is not acceptable: {shown(url)}")
+        return origin_of(url)
+
+    async def _header_of(self, grant: _Grant, *, rejected: str) -> str:
+        token = self._tokens.get(grant) or self._new_entry(grant)
+        if token.is_good(self._clock.now(), rejected=rejected):
+            return token.header
+        async with token.lock:
+            # Another task may have renewed it while this one waited.
+            now = self._clock.now()
+            if not token.is_good(now, rejected=rejected):
+                token.header, seconds = await self._fetch(grant)
+                token.renew_at = now + timedelta(seconds=seconds * TOKEN_LIFE_USED)
+            return token.header
+
+    def _new_entry(self, grant: _Grant) -> _Token:
+        if len(self._tokens) >= self._sweep_at:
+            now = self._clock.now()
+            self._tokens = {
+                grant: token
+                for grant, token in self._tokens.items()
+                if token.lock.locked() or token.is_good(now, rejected="")
+            }
+            self._sweep_at = max(TOKENS_SWEPT_FROM, 2 * len(self._tokens))
+        return self._tokens.setdefault(grant, _Token())
+
+    async def _fetch(self, grant: _Grant) -> tuple[str, float]:
+        """Return a new token as header value, and its life in seconds."""
+        pairs = [("service", grant.service)] if grant.service else []
+        pairs += [("scope", scope) for scope in grant.scope.split()]
+        separator = "&" if "?" in grant.realm else "?"
+        try:
+            url = httpx2.URL(f"{grant.realm}{separator}{urlencode(pairs)}")
+        except httpx2.InvalidURL as error:
+            raise lasting(f"the challenge makes no URL of {grant.scope[:200]!r}") from error
+        answer = await self._ask_token(url, self._basic)
+        if answer.status != 200:
+            # Without the body, which may hold a token.
+            raise error_of(replace(answer, body=b""))
+        try:
+            return _parse_token(answer.body)
+        except InvalidValueError as error:
+            raise UnusableAnswerError(f"GET {answer.asked}: 200, but no token: {error}") from None
+
+
+def _parse_token(body: bytes) -> tuple[str, float]:
+    """Return header value and life in seconds; the messages never repeat what was received."""
+    try:
+        data = parse_json_object(body)
+    except InvalidValueError:
+        raise InvalidValueError("not a JSON object") from None
+    token = data.get("token") or data.get("access_token")
+    if not isinstance(token, str) or not _TOKEN_TEXT.fullmatch(token):
+        raise InvalidValueError("neither token nor access_token is a token")
+    seconds = data.get("expires_in")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+        seconds = TOKEN_SECONDS_DEFAULT
+    return f"Bearer {token}", float(min(seconds, TOKEN_SECONDS_MAX))
+
+
+def _basic(credentials: Credentials) -> str:
+    pair = f"{credentials.username}:{credentials.password}"
+    return "Basic " + base64.b64encode(pair.encode()).decode()

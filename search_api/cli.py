@@ -1,0 +1,225 @@
+"""The command line: ``regsearch serve``, ``search``, ``backfill`` and what else is needed."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import click
+import structlog
+import uvicorn
+
+from indexer.errors import RegsearchError, SettingsError
+from indexer.model.document import DocumentType
+from indexer.settings import Settings, load_settings
+from search_api import printing, requesting
+from search_api.answers import search_json, status_json
+from search_api.logs import configure_logging
+from search_api.notification_block import notification_block
+from search_api.query_text import parse_query
+from search_api.searching import Searching
+from search_api.supervisor import USAGE_ERROR, end_with_parent, own_command, supervise
+from search_api.wiring import WEB_PID_FILE, make_searching, make_web, prepare, serve_indexer
+from webhooks.secret import webhook_secrets
+
+log = structlog.get_logger()
+
+SHUTDOWN_SECONDS = 3
+_SUPERVISED = click.option("--supervised", is_flag=True, hidden=True)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="regsearch")
+def commands() -> None:
+    """Search what container registries hold."""
+
+
+@commands.command()
+def serve() -> None:
+    """Run the whole service: web and indexer, watched and restarted."""
+    settings = _settings(process="serve")
+    for registry, secret in webhook_secrets(settings).items():
+        click.echo(f"# For the configuration of registry {registry}, so that it notifies us:")
+        click.echo(notification_block(settings, registry, secret=secret))
+    sys.stdout.flush()
+    processes = {name: own_command(name, "--supervised") for name in ("web", "indexer")}
+    sys.exit(asyncio.run(supervise(processes)))
+
+
+@commands.command()
+@_SUPERVISED
+def web(*, supervised: bool) -> None:
+    """Run only the web process: receive notifications and answer searches."""
+    settings = _settings(process="web")
+    if supervised:
+        end_with_parent()
+    listening = _listen(settings)
+    (settings.data_dir / WEB_PID_FILE).write_text(f"{os.getpid()}\n")
+    server = uvicorn.Server(
+        uvicorn.Config(
+            make_web(settings),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+    )
+    log.info("web_listens", address=settings.listen)
+    server.run(sockets=[listening])
+
+
+@commands.command()
+@_SUPERVISED
+def indexer(*, supervised: bool) -> None:
+    """Run only the indexer: read registries and keep the search index."""
+    settings = _settings(process="indexer")
+    if supervised:
+        end_with_parent()
+    _run_until_stopped(serve_indexer(settings))
+
+
+@commands.command()
+@click.argument("query", nargs=-1)
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice([kind.value for kind in DocumentType]),
+    default=DocumentType.REPOSITORY.value,
+    help="What to list.",
+)
+@click.option("--limit", type=click.IntRange(1, 1_000), default=25, help="How many to list.")
+@_JSON
+def search(query: tuple[str, ...], *, kind: str, limit: int, as_json: bool) -> None:
+    """List what matches QUERY, best first; without one, everything."""
+    settings = _settings(process="search", quiet=True)
+    document_type = DocumentType(kind)
+    tree = parse_query(" ".join(query))
+
+    async def ask(searching: Searching) -> dict[str, Any]:
+        answer = await searching.search(tree, document_type=document_type, limit=limit)
+        return search_json(answer, document_type=document_type)
+
+    body = asyncio.run(_with_searching(settings, ask))
+    if as_json:
+        click.echo(json.dumps(body, indent=2, ensure_ascii=False))
+    else:
+        printing.print_results(body)
+
+
+@commands.command()
+@_JSON
+def status(*, as_json: bool) -> None:
+    """Show how fresh and complete everything is."""
+    settings = _settings(process="status", quiet=True)
+
+    async def ask(searching: Searching) -> dict[str, Any]:
+        return status_json(await searching.status())
+
+    body = asyncio.run(_with_searching(settings, ask))
+    if as_json:
+        click.echo(json.dumps(body, indent=2, ensure_ascii=False))
+    else:
+        printing.print_status(body)
+
+
+@commands.command()
+@click.argument("registry", nargs=-1)
+def backfill(registry: tuple[str, ...]) -> None:
+    """Read every repository of REGISTRY, or of all; returns when all of it is searchable.
+
+    Interrupted, it goes on where it was with the next backfill or indexer.
+    """
+    settings = _settings(process="backfill", quiet=True)
+    known = [each.name for each in settings.registry]
+    for name in registry:
+        if name not in known:
+            raise SettingsError(f"no registry is named {name!r}; known are {', '.join(known)}")
+    with printing.progress("backfill") as report:
+        problems = asyncio.run(requesting.backfill(settings, registry or known, report=report))
+    _end(problems)
+
+
+@commands.command()
+def rebuild() -> None:
+    """Make the search index again from the store; searches go on meanwhile."""
+    settings = _settings(process="rebuild", quiet=True)
+    with printing.progress("rebuild") as report:
+        problems = asyncio.run(requesting.rebuild(settings, report=report))
+    _end(problems)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; errors are one line each, settings errors end with status 2."""
+    try:
+        commands.main(args=arguments, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except RegsearchError as error:
+        click.echo(f"regsearch: {error}", err=True)
+        sys.exit(USAGE_ERROR if isinstance(error, SettingsError) else 1)
+
+
+def _settings(*, process: str, quiet: bool = False) -> Settings:
+    """Return the settings, with logging and the data directory ready."""
+    settings = load_settings()
+    configure_logging("error" if quiet else settings.log_level, process=process)
+    if not settings.registry:
+        raise SettingsError(
+            "no registry is set: REGSEARCH_REGISTRY=http://localhost:5000 names one,"
+            " [[registry]] tables in regsearch.toml name several"
+        )
+    prepare(settings)
+    return settings
+
+
+def _listen(settings: Settings) -> socket.socket:
+    host, port = settings.address()
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=1_024)
+    except (OSError, OverflowError) as error:
+        raise SettingsError(f"listen {settings.listen!r}: {error}") from error
+
+
+def _run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    """Run ``work`` until it ends or SIGTERM or SIGINT cancels it."""
+
+    async def run() -> None:
+        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, task.cancel)
+        await task
+
+    try:
+        asyncio.run(run())
+    except asyncio.CancelledError:
+        log.info("stopped")
+
+
+async def _with_searching(
+    settings: Settings, ask: Callable[[Searching], Coroutine[Any, Any, dict[str, Any]]]
+) -> dict[str, Any]:
+    searching = make_searching(settings)
+    try:
+        return await ask(searching)
+    finally:
+        await searching.close()
+
+
+def _end(problems: list[str]) -> None:
+    for problem in problems:
+        click.echo(f"regsearch: {problem}", err=True)
+    sys.exit(1 if problems else 0)
+
+
+if __name__ == "__main__":
+    main()

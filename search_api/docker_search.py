@@ -1,0 +1,168 @@
+"""``docker search`` and ``podman search``: a thin adapter over our own search.
+
+The clients define the protocol: the answer is always exactly 200 with integers and booleans of the
+right type, nothing redirects, and a query with a mistake is read as plain words. Podman asks
+``/v2/`` first and, for an empty term, ``/v2/_catalog``.
+"""
+
+import unicodedata
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from indexer.errors import QueryError
+from indexer.model.document import DocumentType, Page
+from indexer.model.query import And, Condition, Everything, Query
+from indexer.model.text import fold, one_line
+from search_api.http_errors import error_answer
+from search_api.query_text import parse_query, plain_query
+from search_api.searching import Answer, Searching
+
+LIMIT_DEFAULT = 25
+LIMIT_MAX = 1_000
+PAGE_MAX = 1_000_000
+DESCRIPTION_MAX = 250
+_API_VERSION = {"Docker-Distribution-API-Version": "registry/2.0"}
+_PRIVATE = {
+    "Cache-Control": "no-store",
+    "Vary": "Authorization, Docker-Distribution-API-Version",
+}
+
+
+class DockerSearch:
+    """The endpoints that docker, podman, nerdctl and their kin ask."""
+
+    def __init__(self, searching: Searching, *, registry_hosts: frozenset[str]) -> None:
+        """Take the hosts of the registries; a search at one of them stays within it."""
+        self._searching = searching
+        self._registry_hosts = frozenset(fold(host) for host in registry_hosts)
+
+    def routes(self) -> list[Route]:
+        """Return the routes to mount."""
+        return [
+            Route("/v1/_ping", self.ping),
+            Route("/v1/_ping/", self.ping),
+            Route("/v1/search", self.search),
+            Route("/v1/search/", self.search),
+            Route("/v1/{path:path}", self.unknown, methods=_ALL_METHODS),
+            Route("/v2/", self.support),
+            Route("/v2", self.support),
+            Route("/v2/_catalog", self.catalog),
+            Route("/v2/{path:path}", self.unknown, methods=_ALL_METHODS),
+        ]
+
+    async def ping(self, _: Request) -> Response:
+        """Say that this is no standalone registry, so that docker sends no empty credentials."""
+        return JSONResponse({}, headers={"X-Docker-Registry-Standalone": "false"})
+
+    async def support(self, _: Request) -> Response:
+        """Say that the registry protocol is spoken; podman refuses to search otherwise."""
+        return JSONResponse({}, headers=_API_VERSION)
+
+    async def unknown(self, request: Request) -> Response:
+        """Answer everything else of the registry's protocol: this is not a registry."""
+        message = f"{request.url.path[:200]}: this is a search service, not a registry"
+        return error_answer(404, "UNSUPPORTED", message)
+
+    async def search(self, request: Request) -> Response:
+        """Answer ``docker search``."""
+        term = " ".join(request.query_params.getlist("q")).strip()
+        limit = _number(request.query_params.get("n"), default=LIMIT_DEFAULT, maximum=LIMIT_MAX)
+        number = _number(request.query_params.get("page"), default=1, maximum=PAGE_MAX)
+        query = self._within_host(_query(term), request)
+        answer = await self._page(query, limit=limit, number=number)
+        total = answer.page.total
+        body = {
+            "query": term,
+            "num_results": total,
+            "num_pages": -(-total // limit),
+            "page": number,
+            "page_size": limit,
+            "results": [_row(hit.result) for hit in answer.page.hits],
+        }
+        headers = dict(_PRIVATE)
+        if not answer.freshness.complete:
+            headers["Warning"] = '299 - "the search index is being built; results are incomplete"'
+        return JSONResponse(body, headers=headers)
+
+    async def catalog(self, request: Request) -> Response:
+        """Answer the names of all repositories, by name, page by page."""
+        limit = _number(request.query_params.get("n"), default=LIMIT_MAX, maximum=LIMIT_MAX)
+        last = request.query_params.get("last", "")
+        answer = await self._searching.search(
+            self._within_host(Everything(), request),
+            document_type=DocumentType.REPOSITORY,
+            limit=limit,
+            # Behind every document of that name: ids are the name, a space and the registry.
+            after=(0.0, f"{last} \U0010ffff") if last else None,
+        )
+        names = [hit.result["repository"] for hit in answer.page.hits]
+        headers = dict(_API_VERSION)
+        if answer.page.has_more:
+            following = urlencode({"n": limit, "last": names[-1]})
+            headers["Link"] = f'</v2/_catalog?{following}>; rel="next"'
+        return JSONResponse({"repositories": list(dict.fromkeys(names))}, headers=headers)
+
+    async def _page(self, query: Query, *, limit: int, number: int) -> Answer:
+        """Return a page by its number; the hits before it are walked over."""
+        to_skip = (number - 1) * limit
+        answer = await self._hits(query, limit=min(to_skip, LIMIT_MAX) or limit)
+        if not to_skip:
+            return answer
+        if to_skip >= answer.page.total:
+            return Answer(Page((), answer.page.total, has_more=False), answer.freshness)
+        while answer.page.hits:
+            to_skip -= len(answer.page.hits)
+            last = answer.page.hits[-1]
+            answer = await self._hits(
+                query, limit=min(to_skip, LIMIT_MAX) or limit, after=(last.score, last.id)
+            )
+            if to_skip <= 0:
+                break
+        return answer
+
+    async def _hits(
+        self, query: Query, *, limit: int, after: tuple[float, str] | None = None
+    ) -> Answer:
+        return await self._searching.search(
+            query, document_type=DocumentType.REPOSITORY, limit=limit, after=after
+        )
+
+    def _within_host(self, query: Query, request: Request) -> Query:
+        host = fold(request.headers.get("host", ""))
+        if host not in self._registry_hosts:
+            return query
+        return And((query, Condition("host", host)))
+
+
+_ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def _query(term: str) -> Query:
+    text = unicodedata.normalize("NFC", term)
+    try:
+        return parse_query(text)
+    except QueryError:
+        return plain_query(text)
+
+
+def _number(text: str | None, *, default: int, maximum: int) -> int:
+    """Return a number from 1 to ``maximum``; whatever is wrong with it is never an error."""
+    try:
+        return min(maximum, max(1, int((text or "")[:20])))
+    except ValueError:
+        return default
+
+
+def _row(result: Any) -> dict[str, Any]:
+    return {
+        "name": result["repository"],
+        "description": one_line(result["description"], limit=DESCRIPTION_MAX),
+        "star_count": 0,
+        "is_official": False,
+        "is_automated": False,
+        "is_trusted": False,
+    }

@@ -1,0 +1,75 @@
+"""Exceptions to HTTP answers, in one place: the OCI error list ``{"errors": [{"code", …}]}``."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from indexer.errors import (
+    CredentialError,
+    EngineError,
+    InvalidValueError,
+    JournalError,
+    QueryError,
+    StoreError,
+    UnknownRegistryError,
+)
+
+log = structlog.get_logger()
+
+_ANSWERS: Mapping[type[Exception], tuple[int, str]] = {
+    CredentialError: (401, "UNAUTHORIZED"),
+    UnknownRegistryError: (404, "NAME_UNKNOWN"),
+    InvalidValueError: (400, "PARAMETER_INVALID"),
+    QueryError: (400, "QUERY_INVALID"),
+    JournalError: (503, "UNAVAILABLE"),
+    StoreError: (503, "UNAVAILABLE"),
+    EngineError: (503, "UNAVAILABLE"),
+}
+_CODES = {404: "NOT_FOUND", 405: "UNSUPPORTED"}
+
+Handler = Callable[[Request, Exception], Awaitable[Response]]
+
+
+def exception_handlers() -> dict[int | type[Exception], Handler]:
+    """Return the handlers for an application."""
+    handlers: dict[int | type[Exception], Handler] = dict.fromkeys(_ANSWERS, _known)
+    return {**handlers, HTTPException: _http, Exception: _unknown}
+
+
+def error_answer(
+    status: int,
+    code: str,
+    message: str,
+    *,
+    detail: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """Return an answer with one error in OCI's shape."""
+    error = {"code": code, "message": message, "detail": dict(detail or {})}
+    return JSONResponse({"errors": [error]}, status_code=status, headers=headers)
+
+
+async def _known(request: Request, error: Exception) -> Response:
+    status, code = next(_ANSWERS[kind] for kind in type(error).__mro__ if kind in _ANSWERS)
+    detail = {"column": error.column} if isinstance(error, QueryError) else None
+    headers = {"Retry-After": "1"} if status == 503 else None
+    if status == 401:
+        headers = {"WWW-Authenticate": 'Bearer realm="webhooks"'}
+    if status in {401, 503}:
+        log.warning("request_refused", path=request.url.path, status=status, reason=str(error))
+    return error_answer(status, code, str(error), detail=detail, headers=headers)
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    code = _CODES.get(error.status_code, "DENIED")
+    return error_answer(error.status_code, code, error.detail, headers=error.headers)
+
+
+async def _unknown(request: Request, error: Exception) -> Response:
+    log.error("request_failed", path=request.url.path, exc_info=error)
+    return error_answer(500, "UNKNOWN", "this is a defect of the server; its log says more")

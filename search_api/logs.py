@@ -1,0 +1,36 @@
+"""Logging: an event name and key-value pairs, one line each, on standard error."""
+
+import logging
+import sys
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+
+def configure_logging(level: str, *, process: str) -> None:
+    """Log from ``level`` on, each line naming the process."""
+    structlog.configure(
+        processors=[
+            _naming(process),
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(
+                key_order=["timestamp", "level", "process", "event"], bool_as_flag=False
+            ),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _naming(process: str) -> Processor:
+    """Name the process in every line, whatever thread or task it comes from."""
+
+    def name(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        return {"process": process, **event}
+
+    return name

@@ -1,0 +1,34 @@
+"""The block for a registry's own configuration that makes it notify this service."""
+
+import socket
+
+from indexer.settings import Settings
+
+_BLOCK = """\
+notifications:
+  endpoints:
+    - name: regsearch
+      url: {url}
+      headers:
+        Authorization: [Bearer {secret}]
+      timeout: 1s
+      threshold: 5
+      backoff: 2s
+      ignore:
+        mediatypes: [application/octet-stream]
+        actions: [pull]
+"""
+_EVERY_ADDRESS = {"0.0.0.0", "::", ""}  # noqa: S104 - recognised, not bound
+
+
+def notification_block(settings: Settings, registry: str, *, secret: str) -> str:
+    """Return the YAML for one registry, ready to paste, its secret included.
+
+    Both ignore keys are needed: some versions heed ``actions`` only beside ``mediatypes``.
+    """
+    host, port = settings.address()
+    if host in _EVERY_ADDRESS:
+        host = socket.gethostname()
+    if ":" in host:
+        host = f"[{host}]"
+    return _BLOCK.format(url=f"http://{host}:{port}/webhooks/{registry}", secret=secret)

@@ -1,0 +1,162 @@
+"""What the command line prints: tables for people, a progress bar on a terminal."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
+from rich.table import Table
+
+from indexer.clock import parse_rfc3339
+from indexer.model.text import one_line
+from search_api.requesting import Progress
+
+DESCRIPTION_MAX = 120
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def print_results(body: dict[str, Any]) -> None:
+    """Print a page of results as a table, and what is to be known about them."""
+    console = Console()
+    is_image = body["type"] == "image"
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("REFERENCE", "DESCRIPTION", "PLATFORMS", "SIZE", "TAGS"):
+        table.add_column(heading, overflow="fold")
+    for result in body["results"]:
+        tags = result["tags"] if is_image else result["newest_tags"]
+        table.add_row(
+            escape(result["reference"]),
+            escape(one_line(result["description"], limit=DESCRIPTION_MAX)),
+            escape(" ".join(result["platforms"])),
+            _size(result["size_bytes"]),
+            escape(" ".join(tags[:5])) + (" …" if len(tags) > 5 else ""),
+        )
+    if body["results"]:
+        console.print(table)
+    console.print(f"{len(body['results'])} of {body['total']} shown", highlight=False)
+    for note in _notes(body["freshness"]):
+        console.print(f"note: {escape(note)}", highlight=False)
+
+
+def print_status(body: dict[str, Any]) -> None:
+    """Print how fresh and complete everything is."""
+    console = Console()
+    now = datetime.now(UTC)
+    index = body["search_index"]
+    documents = ", ".join(f"{count} {kind}" for kind, count in index["documents"].items())
+    state = "complete" if index["complete"] else "being built"
+    console.print(
+        f"search index: {index['engine'] or 'none yet'}, {state}, documents: {documents or 'none'},"
+        f" {index['documents_waiting']} waiting",
+        highlight=False,
+    )
+    if index["rebuild"]:
+        done, total = index["rebuild"]["done"], index["rebuild"]["total"]
+        console.print(f"rebuild: {done} of {total} repositories", highlight=False)
+    for name, registry in body["registries"].items():
+        console.print(f"registry {name}:", highlight=False)
+        for line in _registry_lines(registry, now=now):
+            console.print(f"  {escape(line)}", highlight=False)
+    for refresh in body["set_aside"][:20]:
+        place = f"{refresh['repository']} {refresh['reference']}".strip()
+        console.print(
+            escape(f"set aside: {refresh['registry']} {place}: {refresh['reason']}"),
+            highlight=False,
+        )
+    for rejected in body["rejected"][:20]:
+        console.print(
+            escape(
+                f"rejected: {rejected['registry']} {rejected['received_at']}: {rejected['reason']}"
+            ),
+            highlight=False,
+        )
+
+
+@contextmanager
+def progress(name: str) -> Iterator[Callable[[Progress], None]]:
+    """Give a function that shows progress: as a bar on a terminal, else as a closing line."""
+    console = Console(stderr=True)
+    last = Progress(0, 0, "")
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[problem]}"),
+    )
+    with ProgressBar(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(name, total=None, rate="", problem="")
+
+        def report(now: Progress) -> None:
+            nonlocal last
+            last = now
+            speed = bar.tasks[0].speed
+            bar.update(
+                task,
+                completed=now.done,
+                total=now.total or None,
+                description=f"{name} {now.what}",
+                rate=f"{speed:.0f}/s" if speed else "",
+                problem=escape(now.problem[:200]),
+            )
+
+        yield report
+    if last.is_finished and not last.problem:
+        console.print(f"{name}: done, {last.what}", highlight=False)
+
+
+def _registry_lines(registry: dict[str, Any], *, now: datetime) -> Iterator[str]:
+    crawl = registry["crawl"]
+    yield f"newest event applied: {_age(registry['newest_event_applied_at'], now=now)}"
+    yield (
+        f"waiting: {registry['entries_waiting']} entries,"
+        f" {registry['refreshes_waiting']} refreshes;"
+        f" set aside: {registry['set_aside']}; rejected: {registry['entries_rejected']}"
+    )
+    yield f"last complete crawl: {_age(registry['last_complete_crawl_at'], now=now)}"
+    if crawl and not crawl["finished_at"]:
+        yield (
+            f"crawl running: {crawl['repositories']} repositories,"
+            f" {crawl['refreshes_done']} refreshes done, {crawl['refreshes_waiting']} waiting"
+        )
+    if registry["registry_restarted_at"]:
+        restarted = _age(registry["registry_restarted_at"], now=now)
+        yield f"the registry restarted: {restarted}; what it had not sent was lost"
+    if registry["error"]:
+        yield f"error ({_age(registry['error_at'], now=now)}): {registry['error']}"
+
+
+def _notes(freshness: dict[str, Any]) -> Iterator[str]:
+    if not freshness["complete"]:
+        yield "the search index is being built; results are incomplete"
+    for name, registry in freshness["registries"].items():
+        if registry["first_backfill_running"]:
+            yield f"registry {name} is being read for the first time"
+        if registry["error"]:
+            yield f"registry {name} could not be read: {registry['error']}"
+
+
+def _size(size_bytes: int) -> str:
+    value = float(size_bytes)
+    for unit in _UNITS:
+        if value < 1_000 or unit == _UNITS[-1]:
+            return f"{value:.0f} {unit}" if value >= 10 or unit == "B" else f"{value:.1f} {unit}"
+        value /= 1_000
+    return ""
+
+
+def _age(moment: str | None, *, now: datetime) -> str:
+    """Return how long ago a time of the store was, in words."""
+    if moment is None:
+        return "never"
+    seconds = int((now - parse_rfc3339(moment)).total_seconds())
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit} ago"
+    return f"{max(0, seconds)} seconds ago"

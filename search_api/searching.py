@@ -1,0 +1,218 @@
+"""Answering searches from the search index and the store, on a thread of its own.
+
+Searches share one thread: an engine's reader belongs to one, and pure Python gains nothing from
+more. The store and the index are only read.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from indexer.clock import Clock
+from indexer.engines import Engine, IndexReader
+from indexer.errors import EngineError, StoreError
+from indexer.model.document import DocumentType, Page
+from indexer.model.query import Query
+from indexer.store import (
+    Crawl,
+    Journal,
+    JournalCounts,
+    LiveIndex,
+    RebuildProgress,
+    RegistryFreshness,
+    SetAside,
+    Store,
+)
+
+log = structlog.get_logger()
+
+Result = TypeVar("Result")
+FRESHNESS_AGE = timedelta(milliseconds=250)
+"""How old a freshness may be that is shown again; counting costs more than a search."""
+SET_ASIDE_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How true an answer is: of the search index as a whole, and of each registry."""
+
+    complete: bool
+    registries: tuple[RegistryFreshness, ...]
+    journal: dict[str, JournalCounts]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A page of hits and how true it is."""
+
+    page: Page
+    freshness: Freshness
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything an operator asks for."""
+
+    freshness: Freshness
+    live: LiveIndex | None
+    documents: dict[DocumentType, int]
+    stale_documents: int
+    rebuild: RebuildProgress | None
+    crawls: dict[str, Crawl | None]
+    set_aside: list[SetAside]
+    rejected: list[tuple[str, str, str]]
+
+
+class Searching:
+    """Searches one data directory; opened lazily, for the indexer may not have made it yet."""
+
+    def __init__(self, *, directory: Path, engine: Engine, clock: Clock) -> None:
+        self._directory = directory
+        self._engine = engine
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="searching")
+        self._store: Store | None = None
+        self._journal: Journal | None = None
+        self._reader: IndexReader | None = None
+        self._live: LiveIndex | None = None
+        self._freshness: tuple[datetime, Freshness] | None = None
+
+    async def search(
+        self,
+        query: Query,
+        *,
+        document_type: DocumentType,
+        limit: int,
+        after: tuple[float, str] | None = None,
+    ) -> Answer:
+        """Return the best hits behind a position, and how true they are."""
+        search = partial(self._search, query, document_type=document_type, limit=limit, after=after)
+        return await self._in_thread(search)
+
+    async def status(self) -> Status:
+        """Return the state of everything."""
+        return await self._in_thread(self._status)
+
+    async def is_ready(self) -> bool:
+        """Tell whether searches can be answered."""
+        return await self._in_thread(lambda: self._open_reader() is not None)
+
+    async def close(self) -> None:
+        """Wait for what runs, then close all files."""
+        await self._in_thread(self._close)
+        self._thread.shutdown()
+
+    async def _in_thread(self, function: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    def _search(
+        self,
+        query: Query,
+        *,
+        document_type: DocumentType,
+        limit: int,
+        after: tuple[float, str] | None,
+    ) -> Answer:
+        reader = self._open_reader()
+        if reader is None:
+            return Answer(Page((), 0, has_more=False), self._known_freshness())
+        try:
+            page = reader.search(query, document_type=document_type, limit=limit, after=after)
+        except EngineError as error:
+            # A generation that was swapped away while it was read: the next one is there already.
+            log.warning("search_index_reopened", reason=str(error))
+            self._close_reader()
+            reader = self._open_reader()
+            if reader is None:
+                raise
+            page = reader.search(query, document_type=document_type, limit=limit, after=after)
+        return Answer(page, self._known_freshness())
+
+    def _open_store(self) -> Store | None:
+        if self._store is None:
+            with suppress(StoreError):
+                self._store = Store(self._directory, read_only=True)
+        return self._store
+
+    def _open_journal(self) -> Journal | None:
+        if self._journal is None:
+            with suppress(StoreError):
+                self._journal = Journal(self._directory, read_only=True)
+        return self._journal
+
+    def _open_reader(self) -> IndexReader | None:
+        """Return a reader of the live generation as it is now; None while there is none."""
+        store = self._open_store()
+        live = store.search_index.live() if store else None
+        is_same = live and self._live and live.generation == self._live.generation
+        if self._reader is not None and is_same:
+            self._live = live
+            self._reader.refresh()
+            return self._reader
+        self._close_reader()
+        if live is None or live.schema_version != self._engine.schema_version:
+            return None
+        try:
+            self._reader = self._engine.open_reader(live.generation)
+        except EngineError as error:
+            log.warning("search_index_unreadable", reason=str(error))
+            return None
+        self._live = live
+        return self._reader
+
+    def _known_freshness(self) -> Freshness:
+        now = self._clock.now()
+        if self._freshness is None or now - self._freshness[0] > FRESHNESS_AGE:
+            self._freshness = now, self._read_freshness()
+        return self._freshness[1]
+
+    def _read_freshness(self) -> Freshness:
+        store, journal = self._open_store(), self._open_journal()
+        if store is None:
+            return Freshness(complete=False, registries=(), journal={})
+        position = store.journal_position()
+        return Freshness(
+            complete=self._live is not None and self._live.complete,
+            registries=tuple(store.registries.freshness()),
+            journal=journal.counts(position) if journal else {},
+        )
+
+    def _status(self) -> Status:
+        reader, store, journal = self._open_reader(), self._open_store(), self._open_journal()
+        freshness = self._read_freshness()
+        crawls: dict[str, Crawl | None] = {}
+        for registry in freshness.registries:
+            number = store.registries.registry_id(registry.name) if store else None
+            crawls[registry.name] = (
+                store.registries.latest_crawl(number) if store and number else None
+            )
+        return Status(
+            freshness=freshness,
+            live=self._live if reader else None,
+            documents={kind: reader.count(kind) for kind in DocumentType} if reader else {},
+            stale_documents=store.search_index.stale_count() if store else 0,
+            rebuild=store.search_index.rebuild() if store else None,
+            crawls=crawls,
+            set_aside=store.queue.list_set_aside(limit=SET_ASIDE_SHOWN) if store else [],
+            rejected=journal.rejected(limit=SET_ASIDE_SHOWN) if journal else [],
+        )
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+        self._reader, self._live = None, None
+
+    def _close(self) -> None:
+        self._close_reader()
+        if self._store is not None:
+            self._store.close()
+        if self._journal is not None:
+            self._journal.close()

@@ -1,0 +1,105 @@
+"""``regsearch serve``: the web and indexer processes, started, watched and stopped together."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+log = structlog.get_logger()
+
+STOP_SECONDS = 8.0
+"""How long a process may take to stop before it is killed."""
+RESTART_SECONDS_MAX = 30.0
+STEADY_SECONDS = 10.0
+"""A process that ran so long is restarted at once when it dies."""
+PARENT_SECONDS = 0.5
+USAGE_ERROR = 2
+"""The exit status of a process that cannot run with its settings: restarting would not help."""
+
+
+async def supervise(commands: Mapping[str, Sequence[str]]) -> int:
+    """Run the commands until SIGTERM or SIGINT; restart each that dies. Return the exit status.
+
+    A process that ends with status 2 said that its settings are unusable; then all are stopped.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    tasks = [
+        asyncio.create_task(_keep_running(name, command, stop=stop))
+        for name, command in commands.items()
+    ]
+    statuses = await asyncio.gather(*tasks)
+    return max(statuses)
+
+
+async def _keep_running(name: str, command: Sequence[str], *, stop: asyncio.Event) -> int:
+    loop = asyncio.get_running_loop()
+    pause = 0.0
+    while not stop.is_set():
+        started = loop.time()
+        # A session of its own: Ctrl-C reaches this process alone, which then stops the others.
+        process = await asyncio.create_subprocess_exec(*command, start_new_session=True)
+        log.info("process_started", name=name, pid=process.pid)
+        status = await _wait(process, stop=stop)
+        if stop.is_set():
+            break
+        log.warning("process_died", name=name, pid=process.pid, status=status)
+        if status == USAGE_ERROR:
+            stop.set()
+            return USAGE_ERROR
+        steady = loop.time() - started > STEADY_SECONDS
+        pause = 0.0 if steady else min(RESTART_SECONDS_MAX, 2 * pause or 0.1)
+        await _pause(pause, stop=stop)
+    log.info("process_stopped", name=name)
+    return 0
+
+
+async def _wait(process: asyncio.subprocess.Process, *, stop: asyncio.Event) -> int:
+    """Return the status of a process that ended, after stopping it when that is asked for."""
+    ended = asyncio.create_task(process.wait())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not ended.done():
+        process.send_signal(signal.SIGTERM)
+        await asyncio.wait({ended}, timeout=STOP_SECONDS)
+    if not ended.done():
+        log.warning("process_killed", pid=process.pid)
+        process.kill()
+    return await ended
+
+
+async def _pause(seconds: float, *, stop: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+def own_command(*arguments: str) -> list[str]:
+    """Return the command line that runs this program with other arguments."""
+    return [sys.executable, "-m", "search_api.cli", *arguments]
+
+
+def end_with_parent() -> None:
+    """End this process soon after its supervisor is gone, however that ended.
+
+    A supervisor that is killed cannot stop its children; left alone they would hold the lock and
+    the port against the next one.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        pause = threading.Event()
+        while os.getppid() == parent:
+            pause.wait(PARENT_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()

@@ -1,0 +1,75 @@
+"""Where everything is put together: the one module that knows all packages."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+
+from indexer.clock import Clock, SystemClock
+from indexer.engines import Engine
+from indexer.engines.whoosh import WhooshEngine
+from indexer.errors import SettingsError
+from indexer.settings import Settings
+from indexer.store import Journal
+from indexer.worker import indexer_lock, run_indexer
+from search_api.api import Api
+from search_api.docker_search import DockerSearch
+from search_api.http_errors import exception_handlers
+from search_api.searching import Searching
+from webhooks.group_commit import JournalWriter
+from webhooks.receiver import Receiver
+from webhooks.secret import webhook_secrets
+
+INDEX_DIRECTORY = "search-index"
+WEB_PID_FILE = "web.pid"
+
+
+def prepare(settings: Settings) -> None:
+    """Make the data directory; :class:`SettingsError` where it cannot be used."""
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"data_dir {str(settings.data_dir)!r}: {error}") from error
+    if not os.access(settings.data_dir, os.R_OK | os.W_OK | os.X_OK):
+        raise SettingsError(f"data_dir {str(settings.data_dir)!r} cannot be written")
+
+
+def make_engine(settings: Settings) -> Engine:
+    """Return the engine that the settings name."""
+    return WhooshEngine(settings.data_dir / INDEX_DIRECTORY)
+
+
+def make_searching(settings: Settings, *, clock: Clock | None = None) -> Searching:
+    """Return what answers searches over the data directory of the settings."""
+    return Searching(
+        directory=settings.data_dir, engine=make_engine(settings), clock=clock or SystemClock()
+    )
+
+
+def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
+    """Return the web application: receiving and searching. The data directory must be there."""
+    clock = clock or SystemClock()
+    searching = make_searching(settings, clock=clock)
+    journal = JournalWriter(Journal(settings.data_dir), clock=clock)
+    receiver = Receiver(journal, secrets=webhook_secrets(settings))
+    hosts = frozenset(registry.registry_host for registry in settings.registry)
+    docker_search = DockerSearch(searching, registry_hosts=hosts)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await searching.close()
+        journal.close()
+
+    return Starlette(
+        routes=[*Api(searching).routes(), *docker_search.routes(), *receiver.routes()],
+        exception_handlers=exception_handlers(),
+        lifespan=lifespan,
+    )
+
+
+async def serve_indexer(settings: Settings) -> None:
+    """Index until cancelled; :class:`IndexerRunningError` when another indexer does."""
+    with indexer_lock(settings.data_dir):
+        await run_indexer(settings, engine=make_engine(settings), clock=SystemClock())

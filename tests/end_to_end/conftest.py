@@ -1,0 +1,145 @@
+"""Real programs for the end-to-end tests, and their logs where a test fails."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.deployment import Deployment
+from tests.end_to_end.docker_client import Docker
+from tests.end_to_end.layouts import write_layout
+from tests.end_to_end.oras_client import Oras
+from tests.end_to_end.podman_client import Podman
+from tests.end_to_end.sample_images import sample_images
+from tests.end_to_end.skopeo_client import Skopeo
+from tests.programs import NeedsProgram
+
+LOGGED = (Deployment, Docker)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker of the one long test, so that a hurried run can leave it out."""
+    config.addinivalue_line("markers", "large: takes up to a minute (deselect: -m 'not large')")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add to a failure what the real programs of the test wrote."""
+    report = yield
+    if report.failed:
+        arguments = getattr(item, "funcargs", {}).values()
+        programs = {id(program): program for program in arguments if isinstance(program, LOGGED)}
+        for program in programs.values():
+            report.sections.append((f"log of {type(program).__name__}", program.log_text()))
+    return report
+
+
+@pytest.fixture
+def deployment(needs_program: NeedsProgram, tmp_path: Path) -> Iterator[Deployment]:
+    """Give a registry and a service of the test's own, not started."""
+    needs_program("docker-registry")
+    with Deployment(tmp_path) as own:
+        yield own
+
+
+@pytest.fixture
+def running(deployment: Deployment) -> Deployment:
+    """Give a registry and a service of the test's own, running and idle."""
+    deployment.start()
+    return deployment
+
+
+@pytest.fixture
+def password_deployment(needs_program: NeedsProgram, tmp_path: Path) -> Iterator[Deployment]:
+    """Give a registry that asks for a password and a service that knows it, not started."""
+    needs_program("docker-registry")
+    with Deployment(tmp_path, password_needed=True) as own:
+        yield own
+
+
+# What lives longer than one test is asked for by name only after the test has been found to have
+# its programs: pytest starts the longer-lived first wherever both are arguments.
+
+
+@pytest.fixture
+def shared(needs_program: NeedsProgram, request: pytest.FixtureRequest) -> Deployment:
+    """Give the running registry and service of the module, to tests that disturb nobody."""
+    needs_program("docker-registry")
+    everybodys = request.getfixturevalue("module_deployment")
+    assert isinstance(everybodys, Deployment)
+    return everybodys
+
+
+@pytest.fixture
+def docker(needs_program: NeedsProgram, request: pytest.FixtureRequest) -> Docker:
+    """Give the running Docker Engine of the session, with its client."""
+    needs_program("dockerd", package="docker.io")
+    needs_program("docker", package="docker-cli")
+    if os.geteuid() != 0:
+        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        refuse("needs root, for a Docker Engine of its own")
+    engine = request.getfixturevalue("session_docker")
+    assert isinstance(engine, Docker)
+    return engine
+
+
+@pytest.fixture
+def skopeo(needs_program: NeedsProgram, image_layout: Path) -> Skopeo:
+    """Give skopeo with the layout of all sample images."""
+    needs_program("skopeo")
+    return Skopeo(image_layout)
+
+
+@pytest.fixture
+def oras(needs_program: NeedsProgram, tmp_path: Path) -> Oras:
+    """Give oras."""
+    needs_program("oras")
+    return Oras(tmp_path)
+
+
+@pytest.fixture
+def podman(needs_program: NeedsProgram, podman_storage: Path) -> Podman:
+    """Give podman with a storage of its own."""
+    needs_program("podman")
+    return Podman(podman_storage)
+
+
+@pytest.fixture(scope="module")
+def module_deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Run a registry and a service for a module."""
+    with Deployment(tmp_path_factory.mktemp("shared")) as everybodys:
+        everybodys.start()
+        yield everybodys
+
+
+@pytest.fixture(scope="session")
+def session_docker() -> Iterator[Docker]:
+    """Run a Docker Engine for the session."""
+    # pytest's own folders have paths too long for the Unix sockets that the Engine makes.
+    folder = Path(tempfile.mkdtemp(prefix="rs-"))
+    engine = Docker(folder)
+    try:
+        engine.start()
+        yield engine
+    finally:
+        engine.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def image_layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the image layout that skopeo pushes from."""
+    layout = tmp_path_factory.mktemp("layout") / "images"
+    write_layout(layout, sample_images())
+    return layout
+
+
+@pytest.fixture(scope="session")
+def podman_storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of podman's storage: making one takes longer than a search."""
+    return tmp_path_factory.mktemp("podman")

@@ -1,0 +1,78 @@
+"""The real ``docker search``: a Docker Engine of our own and the docker command."""
+
+import json
+from pathlib import Path
+
+from tests.end_to_end.answers import DockerRow
+from tests.end_to_end.processes import RunningProgram, log_tail, run_well, timed
+from tests.end_to_end.waiting import wait_until
+
+
+class Docker:
+    """A Docker Engine without networks or images: the Engine is what sends the searches.
+
+    ``folder`` needs a short path, because the Engine makes Unix sockets below it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._socket = folder / "docker.sock"
+        self._log = folder / "dockerd.log"
+        self._config = folder / "config"
+        self._folder = folder
+        self._program: RunningProgram | None = None
+
+    def start(self) -> None:
+        """Start the Engine; return when it answers."""
+        self._program = RunningProgram(
+            [
+                "dockerd",
+                "--bridge=none",
+                "--iptables=false",
+                "--ip6tables=false",
+                "--storage-driver=vfs",
+                f"--data-root={self._folder / 'data'}",
+                f"--exec-root={self._folder / 'exec'}",
+                f"--pidfile={self._folder / 'docker.pid'}",
+                f"--host=unix://{self._socket}",
+            ],
+            log=self._log,
+        )
+        wait_until(self._is_up, 30, "the Docker Engine answers", every=0.1)
+
+    def stop(self) -> None:
+        """Stop the Engine; its containerd stops with it."""
+        if self._program is not None:
+            self._program.terminate(10)
+            self._program.kill()
+
+    def search(self, host: str, term: str, *options: str) -> list[DockerRow]:
+        """Run ``docker search HOST/TERM`` and give its rows, descriptions in full."""
+        printed = run_well(self._search(host, term, "--no-trunc", "--format=json", *options))
+        rows = [json.loads(line) for line in printed.splitlines()]
+        return [DockerRow(row["Name"], row["Description"]) for row in rows]
+
+    def table(self, host: str, term: str, *options: str) -> str:
+        """Run ``docker search HOST/TERM`` and give exactly what it printed for a person."""
+        return run_well(self._search(host, term, *options))
+
+    def search_seconds(self, host: str, term: str) -> float:
+        """Give how long ``docker search HOST/TERM`` takes as a whole."""
+        return timed(self._search(host, term))
+
+    def log_text(self) -> str:
+        """What the Engine wrote, its last part."""
+        return log_tail(self._log)
+
+    def _search(self, host: str, term: str, *options: str) -> list[str]:
+        daemon = ["docker", f"--config={self._config}", f"--host=unix://{self._socket}"]
+        return [*daemon, "search", *options, f"{host}/{term}"]
+
+    def _is_up(self) -> bool:
+        ended = self._program is None or self._program.exit_code is not None
+        assert not ended, f"dockerd ended:\n{self.log_text()}"
+        return self._socket.exists() and self._ping()
+
+    def _ping(self) -> bool:
+        return "Server Version" in run_well(
+            ["docker", f"--config={self._config}", f"--host=unix://{self._socket}", "info"]
+        )

@@ -1,0 +1,39 @@
+"""The real ``podman search``, with a storage of its own."""
+
+import json
+from pathlib import Path
+
+from tests.end_to_end.answers import DockerRow
+from tests.end_to_end.processes import run_well, timed
+
+
+class Podman:
+    """The podman command; it keeps everything it writes below ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._storage = [
+            f"--root={folder / 'root'}",
+            f"--runroot={folder / 'run'}",
+            f"--tmpdir={folder / 'tmp'}",
+            "--storage-driver=vfs",
+        ]
+
+    def search(self, host: str, term: str, *options: str) -> list[DockerRow]:
+        """Run ``podman search HOST/TERM``; the names it gives begin with ``HOST/``."""
+        command = self._search(host, term, "--no-trunc", "--format=json", *options)
+        rows = json.loads(run_well(command) or "[]")
+        return [DockerRow(row["Name"], row["Description"]) for row in rows]
+
+    def search_seconds(self, host: str, term: str) -> float:
+        """Give how long ``podman search HOST/TERM`` takes as a whole."""
+        return timed(self._search(host, term))
+
+    def _search(self, host: str, term: str, *options: str) -> list[str]:
+        return [
+            "podman",
+            *self._storage,
+            "search",
+            "--tls-verify=false",
+            *options,
+            f"{host}/{term}",
+        ]

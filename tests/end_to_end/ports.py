@@ -1,0 +1,29 @@
+"""Free ports on the loopback address."""
+
+import random
+import socket
+
+# Below the range of outgoing connections, which would otherwise take a port between our
+# finding it and the server's binding it. Every registry gets a port of its own because skopeo
+# and podman remember for each address which blobs it has.
+FIRST_PORT = 20_000
+LAST_PORT = 30_000
+
+
+def free_port() -> int:
+    """Give a port on 127.0.0.1 that nothing listens on at this moment."""
+    while True:
+        port = random.randint(FIRST_PORT, LAST_PORT)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+
+
+def listening(port: int) -> bool:
+    """Tell whether something accepts connections on this port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,121 @@
+"""A real docker-registry process on a port and a folder of its own."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.end_to_end.ports import free_port, listening
+from tests.end_to_end.processes import RunningProgram, log_tail
+from tests.end_to_end.waiting import wait_until
+
+USERNAME = "alice"
+PASSWORD = "secret"
+# Made by bcrypt at its lowest cost: the registry checks it on every single request.
+HTPASSWD_LINE = f"{USERNAME}:$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Where a registry sends its notifications, and the secret it shows there."""
+
+    url: str
+    secret: str
+
+
+class RealRegistry:
+    """docker-registry with files below one folder; keeps address and content over restarts."""
+
+    def __init__(
+        self, folder: Path, *, receiver: Receiver | None = None, password_needed: bool = False
+    ) -> None:
+        self.port = free_port()
+        self.receiver = receiver
+        self._password_needed = password_needed
+        self._folder = folder
+        self._log = folder / "registry.log"
+        self._program: RunningProgram | None = None
+
+    @property
+    def host(self) -> str:
+        """The host and port as clients write it in front of a repository name."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The address over HTTP, without a slash at the end."""
+        return f"http://{self.host}"
+
+    def start(self) -> None:
+        """Start the process with the present settings; return when it answers."""
+        config = self._folder / "registry.yml"
+        config.write_text(json.dumps(self._config()), "utf-8")
+        if self._password_needed:
+            self._htpasswd.write_text(HTPASSWD_LINE, "utf-8")
+        self._program = RunningProgram(["docker-registry", "serve", str(config)], log=self._log)
+        wait_until(self._is_up, 20, f"docker-registry listens on port {self.port}", every=0.02)
+
+    def stop(self) -> None:
+        """End the process in good order; what waits in its notification queue is lost."""
+        if self._program is not None:
+            self._program.terminate(5)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the process with SIGKILL."""
+        if self._program is not None:
+            self._program.kill()
+            self._program = None
+
+    def restart(self) -> None:
+        """Stop and start on the same port and content."""
+        self.stop()
+        self.start()
+
+    def remove_repository_folder(self, name: str) -> None:
+        """Remove a repository from the disk, as an administrator does; no event tells of it."""
+        shutil.rmtree(self._folder / "data/docker/registry/v2/repositories" / name)
+
+    def log_text(self) -> str:
+        """What the process wrote, its last part, without the many requests it refused."""
+        lines = log_tail(self._log).splitlines()
+        return "\n".join(line for line in lines if "response completed with error" not in line)
+
+    @property
+    def _htpasswd(self) -> Path:
+        return self._folder / "htpasswd"
+
+    def _is_up(self) -> bool:
+        ended = self._program is None or self._program.exit_code is not None
+        assert not ended, f"docker-registry ended:\n{self.log_text()}"
+        return listening(self.port)
+
+    def _config(self) -> dict[str, object]:
+        config: dict[str, object] = {
+            "version": "0.1",
+            "log": {"level": "warn", "accesslog": {"disabled": True}},
+            "storage": {
+                "cache": {"blobdescriptor": "inmemory"},
+                "filesystem": {"rootdirectory": str(self._folder / "data")},
+                "delete": {"enabled": True},
+                "maintenance": {"uploadpurging": {"enabled": False}},
+            },
+            "http": {"addr": self.host, "secret": "shared by nobody"},
+        }
+        if self._password_needed:
+            config["auth"] = {"htpasswd": {"realm": "test", "path": str(self._htpasswd)}}
+        if self.receiver is not None:
+            config["notifications"] = {"endpoints": [_endpoint(self.receiver)]}
+        return config
+
+
+def _endpoint(receiver: Receiver) -> dict[str, object]:
+    return {
+        "name": "regsearch",
+        "url": receiver.url,
+        "headers": {"Authorization": [f"Bearer {receiver.secret}"]},
+        "timeout": "1s",
+        "threshold": 5,
+        "backoff": "1s",
+        "ignore": {"actions": ["pull"], "mediatypes": ["application/octet-stream"]},
+    }

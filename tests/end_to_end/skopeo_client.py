@@ -1,0 +1,39 @@
+"""The real ``skopeo``: pushes from image layouts on the disk, and deletes."""
+
+from pathlib import Path
+
+from tests.end_to_end.processes import run_well
+from tests.end_to_end.real_registry import PASSWORD, USERNAME, RealRegistry
+
+# Debian's policy file comes with a recommended package that a bare machine lacks.
+SKOPEO = ("skopeo", "--insecure-policy")
+
+
+class Skopeo:
+    """The skopeo command; ``layout`` is the folder that pushes read from."""
+
+    def __init__(self, layout: Path) -> None:
+        self._layout = layout
+
+    def push(
+        self, name: str, registry: RealRegistry, image: str, *, all_platforms: bool = False
+    ) -> None:
+        """Copy the entry ``name`` of the layout to ``image``, a repository with its tag.
+
+        Credentials are always given; a registry without passwords does not ask for them.
+        """
+        every = ["--all"] if all_platforms else []
+        insecure = ["--dest-tls-verify=false", f"--dest-creds={USERNAME}:{PASSWORD}"]
+        source = f"oci:{self._layout}:{name}"
+        target = f"docker://{registry.host}/{image}"
+        run_well([*SKOPEO, "copy", "--quiet", *every, *insecure, source, target])
+
+    def delete(self, registry: RealRegistry, image: str) -> None:
+        """Delete what a tag points to; skopeo asks for the digest first and deletes that."""
+        run_well([*SKOPEO, "delete", "--tls-verify=false", f"docker://{registry.host}/{image}"])
+
+    def digest(self, registry: RealRegistry, image: str) -> str:
+        """Ask the registry for the digest of an image, as any client sees it."""
+        insecure = ["--tls-verify=false", "--no-tags", "--format={{.Digest}}"]
+        source = f"docker://{registry.host}/{image}"
+        return run_well([*SKOPEO, "inspect", *insecure, source]).strip()

@@ -1,0 +1,191 @@
+"""The fake registry serves the real clients, and holds what the real registry holds."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from indexer.model.media_types import ACCEPT_MANIFESTS
+from tests import demo, demo_content
+from tests.builders import image, index
+from tests.children import Children
+from tests.fakes.registry import FakeRegistry
+from tests.fakes.serving import free_port, serving
+from tests.programs import NeedsProgram
+from tests.push import push, push_many
+
+IMAGE = image(labels={"team": "payments"}, seed="web")
+
+
+class Events:
+    """A receiver that keeps what each event was about."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, ...]] = []
+        route = Route("/webhooks/default", self._take, methods=["POST"])
+        self.app = Starlette(routes=[route])
+
+    async def _take(self, request: Request) -> Response:
+        for event in (await request.json())["events"]:
+            target = event["target"]
+            keys = ("repository", "mediaType", "digest", "tag")
+            self.events.append((event["action"], *(target.get(key, "") for key in keys)))
+        return Response(status_code=202)
+
+    @property
+    def has_tag_delete(self) -> bool:
+        """Whether the last event of a deleted digest has arrived."""
+        return any(event[0] == "delete" and event[-1] for event in self.events)
+
+
+@pytest.fixture
+def registry() -> FakeRegistry:
+    return FakeRegistry()
+
+
+@pytest.fixture
+def address(registry: FakeRegistry) -> Iterator[str]:
+    """The host and port of the served registry."""
+    with serving(registry.app) as url:
+        yield url.removeprefix("http://")
+
+
+def run(*command: str, folder: Path) -> str:
+    """Run a program to its end and return what it printed."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | {"HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_skopeo_inspects_copies_and_deletes(
+    registry: FakeRegistry, address: str, tmp_path: Path, needs_program: NeedsProgram
+) -> None:
+    skopeo = needs_program("skopeo")
+    built = index([IMAGE, image(architecture="arm64", variant="v8")], attestations=True)
+    push(f"http://{address}", "team/web", built, "1.0")
+    source, target = f"docker://{address}/team/web:1.0", f"docker://{address}/my/deep/copy:2"
+    tls = ("--src-tls-verify=false", "--dest-tls-verify=false")
+    run(skopeo, "copy", "--all", *tls, source, target, folder=tmp_path)
+    assert registry.content.get("my/deep/copy").tags == {"2": built.digest}
+    config = run(skopeo, "inspect", "--config", "--tls-verify=false", target, folder=tmp_path)
+    assert json.loads(config)["config"]["Labels"] == {"team": "payments"}
+    tags = run(skopeo, "list-tags", "--tls-verify=false", source[:-4], folder=tmp_path)
+    assert json.loads(tags)["Tags"] == ["1.0"]
+    run(skopeo, "delete", "--tls-verify=false", target, folder=tmp_path)
+    assert registry.content.get("my/deep/copy").tags == {}
+
+
+def test_skopeo_pushes_in_both_formats(
+    registry: FakeRegistry, address: str, tmp_path: Path, needs_program: NeedsProgram
+) -> None:
+    skopeo = needs_program("skopeo")
+    push(f"http://{address}", "team/web", IMAGE, "1.0")
+    source, layout = f"docker://{address}/team/web:1.0", "oci:layout:1"
+    run(skopeo, "copy", "--src-tls-verify=false", source, layout, folder=tmp_path)
+    for form in ("oci", "v2s2"):
+        target = f"docker://{address}/new/{form}:1"
+        options = ("--format", form, "--dest-tls-verify=false")
+        run(skopeo, "copy", *options, layout, target, folder=tmp_path)
+    assert registry.content.get("new/oci").tags == {"1": IMAGE.digest}
+    [docker] = registry.content.get("new/v2s2").manifests.values()
+    assert docker.media_type == "application/vnd.docker.distribution.manifest.v2+json"
+
+
+def test_oras_pushes_attaches_pulls_and_deletes(
+    registry: FakeRegistry, address: str, tmp_path: Path, needs_program: NeedsProgram
+) -> None:
+    oras = needs_program("oras")
+    (tmp_path / "hello.txt").write_text("hello")
+    plain, kind = "--plain-http", ("--artifact-type", "application/vnd.acme.widget")
+    name = f"{address}/files/hello:1"
+    run(oras, "push", plain, *kind, name, "hello.txt:text/plain", folder=tmp_path)
+    run(oras, "attach", plain, *kind, name, "hello.txt:text/plain", folder=tmp_path)
+    run(oras, "tag", plain, name, "latest", folder=tmp_path)
+    run(oras, "pull", plain, "--output", "out", name, folder=tmp_path)
+    assert (tmp_path / "out" / "hello.txt").read_text() == "hello"
+    tags = run(oras, "repo", "tags", plain, f"{address}/files/hello", folder=tmp_path).split()
+    assert {"1", "latest"} <= set(tags)
+    assert any(tag.startswith("sha256-") for tag in tags), "the attachment without a referrers API"
+    assert run(oras, "repo", "ls", plain, address, folder=tmp_path).split() == ["files/hello"]
+    run(oras, "cp", "--from-plain-http", "--to-plain-http", name, f"{address}/a:1", folder=tmp_path)
+    run(oras, "manifest", "delete", plain, "--force", name, folder=tmp_path)
+    assert {"1", "latest"}.isdisjoint(registry.content.get("files/hello").tags)
+    assert "1" in registry.content.get("a").tags
+
+
+def test_podman_builds_pushes_and_searches(
+    registry: FakeRegistry, address: str, tmp_path: Path, needs_program: NeedsProgram
+) -> None:
+    program = needs_program("podman")
+    (tmp_path / "Containerfile").write_text("FROM scratch\nCOPY Containerfile /\nLABEL a=b\n")
+    root, runroot = str(tmp_path / "root"), str(tmp_path / "run")
+    podman = (program, "--root", root, "--runroot", runroot, "--storage-driver", "vfs")
+    run(*podman, "build", "--quiet", "--tag", "built", ".", folder=tmp_path)
+    name = f"{address}/team/built:1"
+    run(*podman, "push", "--quiet", "--tls-verify=false", "built", name, folder=tmp_path)
+    run(*podman, "pull", "--quiet", "--tls-verify=false", name, folder=tmp_path)
+    assert list(registry.content.get("team/built").tags) == ["1"]
+    search = ("search", "--tls-verify=false", "--format", "{{.Name}}", f"{address}/buil")
+    assert run(*podman, *search, folder=tmp_path).split() == [f"{address}/team/built"]
+
+
+def listing(url: str) -> dict[str, Any]:
+    """Return every repository with its tags and the digests and types they resolve to."""
+    found: dict[str, Any] = {}
+    with httpx2.Client(base_url=url, trust_env=False) as client:
+        for name in client.get("/v2/_catalog?n=1000").json()["repositories"]:
+            for tag in sorted(client.get(f"/v2/{name}/tags/list").json()["tags"]):
+                accept = {"Accept": ACCEPT_MANIFESTS}
+                answer = client.get(f"/v2/{name}/manifests/{tag}", headers=accept)
+                keep = ("content-type", "content-length", "docker-content-digest", "etag")
+                found[f"{name}:{tag}"] = {key: answer.headers[key] for key in keep}
+    return found
+
+
+def events_and_listing(folder: Path, program: str | None) -> tuple[Any, Any]:
+    """Push everything to a registry, delete one digest; return what was heard and listed."""
+    folder.mkdir()
+    receiver = Events()
+    with serving(receiver.app) as hook, Children(folder) as children:
+        address = f"127.0.0.1:{free_port()}"
+        listen = hook.removeprefix("http://")
+        where = demo.Places(address, listen, folder / "data", folder, "secret")
+        children.start("registry", demo.registry_command(where, program=program))
+        url = f"http://{address}"
+        children.wait_for("registry", lambda: demo.is_up(f"{url}/v2/"), seconds=30)
+        everything = [*demo_content.before(), *demo_content.after()]
+        push_many(url, everything, threads=1)
+        listed = listing(url)
+        gone = everything[0]
+        path = f"{url}/v2/{gone.repository}/manifests/{gone.built.digest}"
+        assert httpx2.delete(path, trust_env=False).status_code == 202
+        children.wait_for("events", lambda: receiver.has_tag_delete, seconds=30)
+    return receiver.events, listed
+
+
+def test_it_holds_and_reports_what_the_real_registry_does(
+    tmp_path: Path, needs_program: NeedsProgram
+) -> None:
+    """The same pushes and deletes end in the same answers and the same events."""
+    program = needs_program("docker-registry")
+    real_events, real = events_and_listing(tmp_path / "real", program)
+    fake_events, fake = events_and_listing(tmp_path / "fake", None)
+    assert fake == real
+    assert fake_events == real_events

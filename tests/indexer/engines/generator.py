@@ -1,0 +1,123 @@
+"""Seeded random documents and queries that meet often: few words, many spellings of them."""
+
+import hashlib
+from random import Random
+
+from indexer.model.document import Document, DocumentKey
+from indexer.model.names import Digest, RepositoryName
+from indexer.model.query import (
+    And,
+    Condition,
+    Everything,
+    Not,
+    Or,
+    Path,
+    Phrase,
+    Prefix,
+    Query,
+    Word,
+)
+from indexer.model.text import fold, words
+
+NAMES = ["nginx", "ingress", "web", "api", "web2", "redis", "postgres", "team", "library", "a"]
+NAMES += ["kubernetes0controller", "x86", "0", "ngin"]
+TEXTS = ["reverse", "Proxy", "server", "Crème", "brûlée", "ÜBER", "nginx", "web", "the", "straße"]
+TEXTS += ["数据库", "v1.2", "e-mail", "web-server", "nginx/1.25", "İstanbul", "ﬁle", "kubernetes"]
+TAGS = ["latest", "1.25", "1.25-alpine", "v2", "2024-01-02", "nginx"]
+
+
+def document(
+    name: str,
+    *,
+    description: tuple[str, ...] = (),
+    labels: tuple[str, ...] = (),
+    tags: tuple[str, ...] = (),
+    keywords: frozenset[tuple[str, str]] = frozenset(),
+    registry: str = "registry.example",
+    digest: Digest | None = None,
+    created: int = 0,
+) -> Document:
+    key = DocumentKey(registry, RepositoryName(name), digest)
+    result = {"repository": name, "description": list(description), "created": created}
+    return Document(key, name, description, labels, tags, keywords, created, created, 2**40, result)
+
+
+def random_name(random: Random) -> str:
+    components = []
+    for _ in range(random.choice([1, 1, 2, 2, 3])):
+        count = random.choice([1, 1, 2, 3])
+        components.append(random.choice(["-", "_", ".", "__"]).join(random.choices(NAMES, k=count)))
+    return "/".join(components)
+
+
+def _sentence(random: Random, longest: int) -> str:
+    return random.choice([" ", ", ", "  "]).join(
+        random.choices(TEXTS, k=random.randint(0, longest))
+    )
+
+
+def random_document(random: Random, *, is_image: bool = False) -> Document:
+    tags = tuple(random.sample(TAGS, random.randint(0, 3)))
+    keywords = {("tag", fold(tag)) for tag in tags}
+    keywords |= {("arch", random.choice(["amd64", "arm64"])), ("os", "linux")}
+    keywords |= {("label", f"team={random.choice(['web', 'api', 'über'])}")}
+    hexadecimal = hashlib.sha256(random.randbytes(4)).hexdigest()
+    return document(
+        random_name(random),
+        description=tuple(_sentence(random, 6) for _ in range(random.randint(0, 2))),
+        labels=tuple(_sentence(random, 3) for _ in range(random.randint(0, 2))),
+        tags=tags,
+        keywords=frozenset(keywords),
+        registry=random.choice(["one.example", "two.example"]),
+        digest=Digest(f"sha256:{hexadecimal}") if is_image else None,
+        created=random.randint(0, 2**40),
+    )
+
+
+def random_query(random: Random, *, depth: int = 2) -> Query:
+    """A query tree with every kind of part."""
+    if depth and random.random() < 0.5:
+        parts = tuple(
+            random_query(random, depth=depth - 1) for _ in range(random.choice([0, 1, 2, 2, 3]))
+        )
+        return random.choice([And(parts), And(parts), Or(parts)])
+    if depth and random.random() < 0.15:
+        return Not(random_query(random, depth=depth - 1))
+    return _leaf(random)
+
+
+def _leaf(random: Random) -> Query:
+    text = fold(
+        random.choice([*NAMES, *TEXTS, "-", "_", "", "web-", "zzz", "gin", "eb/a", "nginx-"])
+    )
+    kind = random.choice(["word", "word", "prefix", "phrase", "path", "condition", "everything"])
+    match kind:
+        case "word":
+            return Word(
+                random.choice([text, f"{text}-{random.choice(NAMES)}", random_name(random)])
+            )
+        case "prefix":
+            return Prefix(text[: random.randint(0, 16)])
+        case "phrase":
+            return Phrase(tuple(words(f"{text} {fold(_sentence(random, 2))}")) or ("web",))
+        case "path":
+            return Path(random.choice([f"/{text}/", random_name(random), f"{text}/"]))
+        case "condition":
+            return _condition(random)
+        case _:
+            return Everything()
+
+
+def _condition(random: Random) -> Condition:
+    field, value = random.choice(
+        [
+            ("arch", "amd64"),
+            ("os", "linux"),
+            ("os", "windows"),
+            ("tag", "1.25-alpine"),
+            ("label", "team=über"),
+            ("nothing", "x"),
+        ]
+    )
+    is_prefix = random.random() < 0.4
+    return Condition(field, value[: random.randint(0, 5)] if is_prefix else value, is_prefix)

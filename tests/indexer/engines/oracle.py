@@ -1,0 +1,136 @@
+"""A second, slow implementation of searching, over plain documents: sets, scores and pages.
+
+It shares nothing with the engines but the words of a text, and looks at one document at a time.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from indexer.model.document import Document
+from indexer.model.query import (
+    And,
+    Condition,
+    Everything,
+    Not,
+    Or,
+    Path,
+    Phrase,
+    Prefix,
+    Query,
+    Word,
+)
+from indexer.model.text import fold, words
+
+TextPart = Word | Prefix | Path | Phrase
+
+
+def lines(document: Document) -> list[tuple[list[str], float]]:
+    last = "".join(words(document.name.split("/")[-1]))[:64]
+    found = [(words(document.name), 8.0), ([last] if last else [], 4.0)]
+    found += [(words(text), 2.0) for text in document.description]
+    found += [(words(text), 1.0) for text in document.labels]
+    found += [(words(text), 0.5) for text in document.tags]
+    return found
+
+
+def impact(document: Document, word: str) -> int:
+    """The share of one word in the score, in thousandths."""
+    counts: Counter[str] = Counter()
+    length = 0.0
+    for line, boost in lines(document):
+        length += boost * len(line)
+        for found in line:
+            counts[found] += boost  # type: ignore[assignment]
+    weight = counts[word]
+    k = 1.2 * (0.7 + 0.3 * length / 90)
+    return max(1, round(1000 * 2.2 * weight / (weight + k))) if weight else 0
+
+
+def matches(query: Query, document: Document) -> bool:
+    match query:
+        case Everything():
+            return True
+        case And(parts):
+            return all(matches(part, document) for part in parts)
+        case Or(parts):
+            return any(matches(part, document) for part in parts)
+        case Not(part):
+            return not matches(part, document)
+        case Condition(field, value, is_prefix):
+            values = [v for f, v in document.keywords if f == field]
+            return any(v.startswith(value) if is_prefix else v == value for v in values)
+        case _:
+            return part_matches(query, document)
+
+
+def part_matches(part: TextPart, document: Document) -> bool:
+    searchable = {word for line, _ in lines(document) for word in line}
+    name = fold(document.name)
+    match part:
+        case Word(text):
+            found = words(text)
+            return (bool(found) and set(found) <= searchable) or text in name
+        case Path(text):
+            return text.strip("/") in name
+        case Prefix(text):
+            found = words(text)
+            if not found:
+                return text in name
+            begun = any(word.startswith(found[-1]) for word in searchable)
+            return begun and set(found[:-1]) <= searchable
+        case Phrase(phrase):
+            n = len(phrase)
+            return any(
+                tuple(line[i : i + n]) == phrase
+                for line, _ in lines(document)
+                for i in range(len(line) - n + 1)
+            )
+
+
+def text_parts(query: Query) -> list[TextPart]:
+    match query:
+        case And(parts) | Or(parts):
+            return [found for part in parts for found in text_parts(part)]
+        case Word() | Prefix() | Path() | Phrase():
+            return [query]
+        case _:
+            return []
+
+
+def points(query: Query, document: Document) -> int:
+    parts = set(text_parts(query))
+    return sum(part_points(part, document, is_alone=len(parts) == 1) for part in parts)
+
+
+def part_points(part: TextPart, document: Document, *, is_alone: bool) -> int:
+    if not part_matches(part, document):
+        return 0
+    text = " ".join(part.words) if isinstance(part, Phrase) else part.text
+    text = text.strip("/") if isinstance(part, Path) else text
+    name, name_words, found = fold(document.name), set(words(document.name)), words(text)
+    searchable = {word for line, _ in lines(document) for word in line}
+    if not found:
+        return 100
+    mean = sum(impact(document, word) for word in found) // len(found)
+    if set(found) <= name_words:
+        if is_alone and name == text:
+            return 1_000_000 + mean
+        if is_alone and name.endswith("/" + text):
+            return 500_000 + mean
+        return 100_000 + mean
+    if set(found[:-1]) <= name_words and any(w.startswith(found[-1]) for w in name_words):
+        return 50_000 + mean
+    if isinstance(part, Prefix) or set(found) <= searchable:
+        return 1000 + mean
+    return 100
+
+
+def ranked(query: Query, documents: Iterable[Document]) -> list[tuple[float, str]]:
+    """Return the (score, id) of all hits, best first."""
+    found = [
+        (points(query, document), document.key.id)
+        for document in documents
+        if matches(query, document)
+    ]
+    found.sort(key=lambda hit: (-hit[0], hit[1]))
+    return [(score / 1000, document_id) for score, document_id in found]

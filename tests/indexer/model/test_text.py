@@ -1,0 +1,75 @@
+"""Words of every script, and text made safe for a terminal."""
+
+import sys
+
+import pytest
+
+from indexer.model.text import WORD_MAX, fold, one_line, words
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("NGINX", "nginx"),
+        ("Café", "cafe"),
+        ("Cafe\u0301", "cafe"),
+        ("Straße", "strasse"),
+        ("İstanbul", "istanbul"),
+        ("ΌΣΟΣ", "οσοσ"),
+        ("ﬁle", "file"),
+        ("１２３", "123"),
+        ("한국어", "한국어"),
+        ("", ""),
+    ],
+)
+def test_fold(text: str, folded: str) -> None:
+    assert fold(text) == folded
+
+
+def test_folding_twice_changes_nothing() -> None:
+    """Queries and documents are folded apart; a text that goes through twice must still match."""
+    for start in range(0, sys.maxunicode + 1, 64):
+        text = " ".join(chr(point) for point in range(start, min(start + 64, sys.maxunicode + 1)))
+        assert fold(fold(text)) == fold(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("nginx-ingress_controller/v1.2", ["nginx", "ingress", "controller", "v1", "2"]),
+        ("  \t\n", []),
+        ("_-!", []),
+        ("Größe: 5 µm", ["große".replace("ß", "ss"), "5", "μm"]),
+        ("数据库 server", ["数据库", "server"]),
+        ("a" * 100, ["a" * WORD_MAX]),
+    ],
+)
+def test_words(text: str, found: list[str]) -> None:
+    assert words(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("plain", "plain"),
+        (" two\r\n\tlines ", "two lines"),
+        ("a\x1b[31mred\x07", "a [31mred"),
+        ("\u202eevil\u2066", "evil"),
+        ("nul\x00byte", "nul byte"),
+        ("line\u2028separator", "line separator"),
+        ("half \ud800 pair", "half pair"),
+        ("no\u00a0break", "no break"),
+        ("Zürich 数据库", "Zürich 数据库"),
+        ("0123456789", "0123456789"),
+        ("0123456789a", "012345678…"),
+        ("01234567 89ab", "01234567…"),
+        ("", ""),
+    ],
+)
+def test_one_line(text: str, line: str) -> None:
+    assert one_line(text, limit=10 if text[:2] == "01" else 80) == line
+
+
+@pytest.mark.parametrize("text", ["x" * 1_000_000, "\x00" * 1_000_000, " " * 1_000_000])
+def test_one_line_of_a_huge_text_is_short(text: str) -> None:
+    assert len(one_line(text, limit=100)) <= 100

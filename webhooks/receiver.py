@@ -1,0 +1,88 @@
+"""``POST /webhooks/{registry}``: authenticate, read with a limit, append to the journal, 202.
+
+Nothing else happens while a registry waits. A registry retries for ever what is refused and holds
+back everything behind it, so only a wrong credential or an unavailable journal is refused.
+"""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from indexer.errors import CredentialError, UnknownRegistryError
+from indexer.model.notification import Rejected
+from webhooks.distribution import Notification, parse_notification
+from webhooks.group_commit import JournalWriter
+
+BODY_MAX = 4 * 1_024 * 1_024
+DRAINED_MAX = 64 * 1_024 * 1_024
+"""Bytes of a too large body that are read and thrown away, so that the sender sees the answer."""
+
+
+class Receiver:
+    """Takes in the notifications of the registries that the settings name."""
+
+    def __init__(self, journal: JournalWriter, *, secrets: Mapping[str, str]) -> None:
+        """Take the secret of each registry by its name."""
+        self._journal = journal
+        self._secrets = secrets
+
+    def routes(self) -> list[Route]:
+        """Return the routes to mount."""
+        return [Route("/webhooks/{registry}", self.receive, methods=["POST"])]
+
+    async def receive(self, request: Request) -> JSONResponse:
+        """Answer one notification with 202 once it is on disk, and count what it held."""
+        registry = request.path_params["registry"]
+        self._authenticate(registry, request.headers.get("authorization", ""))
+        body = await _read(request)
+        if len(body) > BODY_MAX:
+            reason = f"a body of more than {BODY_MAX} bytes"
+            notification = Notification((Rejected(reason, body[:BODY_MAX]),), 0)
+        else:
+            notification = parse_notification(body)
+        await self._journal.append([(registry, item) for item in notification.items])
+        rejected = sum(isinstance(item, Rejected) for item in notification.items)
+        counts = {
+            "accepted": len(notification.items) - rejected,
+            "dropped": notification.dropped,
+            "rejected": rejected,
+        }
+        return JSONResponse(counts, status_code=202)
+
+    def _authenticate(self, registry: str, header: str) -> None:
+        secret = self._secrets.get(registry)
+        if secret is None:
+            raise UnknownRegistryError(f"no registry is named {registry!r}")
+        if not hmac.compare_digest(_credential(header), secret.encode()):
+            raise CredentialError(f"a wrong webhook secret for registry {registry!r}")
+
+
+def _credential(header: str) -> bytes:
+    """Return the token of a Bearer header or the password of a Basic one."""
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip().encode()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(value, validate=True).partition(b":")[2]
+        except binascii.Error:
+            return b""
+    return b""
+
+
+async def _read(request: Request) -> bytes:
+    """Return the body, or a little more than the limit of a larger one."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size - len(chunk) <= BODY_MAX:
+            chunks.append(chunk)
+        if size > DRAINED_MAX:
+            break
+    return b"".join(chunks)

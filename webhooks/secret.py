@@ -1,0 +1,42 @@
+"""The webhook secret: given in the settings, or made at the first start and kept."""
+
+import os
+import secrets
+from pathlib import Path
+
+from indexer.settings import Settings
+
+SECRET_FILE = "webhook-secret"  # noqa: S105 - the name of the file
+
+
+def webhook_secrets(settings: Settings) -> dict[str, str]:
+    """Return the secret of each registry: its own, else the common one of :func:`common_secret`."""
+    common = common_secret(settings)
+    return {registry.name: registry.webhook_secret or common for registry in settings.registry}
+
+
+def common_secret(settings: Settings) -> str:
+    """Return the secret of the settings, else the one kept in the data directory, made once."""
+    if settings.webhook_secret:
+        return settings.webhook_secret
+    path = settings.data_dir / SECRET_FILE
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        return _make(path)
+
+
+def _make(path: Path) -> str:
+    """Write a new secret that only this account can read; whoever is first wins."""
+    secret = secrets.token_urlsafe(24)
+    draft = path.with_suffix(f".{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secret + "\n")
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return path.read_text().strip()
+    finally:
+        draft.unlink()
+    return secret

@@ -65,6 +65,7 @@ def _take_in_event(store: Store, entry: Entry, registry: RegistryRow, *, now: da
         priority=Priority.EVENT,
         due_at=now,
         newest_event_at=event.occurred_at or entry.received_at,
+        expected_digest=event.digest if event.action is Action.PUSH else None,
     )
 
 

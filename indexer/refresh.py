@@ -6,6 +6,7 @@ said that this very thing is absent; every other failure leaves the store as it 
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
 
@@ -32,6 +33,8 @@ INDEX_DEPTH_MAX = 4
 CONTENT_MAX = 1_000
 """Children of an index that are read at most, over all depths."""
 PLACES_PER_WRITE = 1_000
+SECOND_LOOKS = tuple(timedelta(seconds=seconds) for seconds in (0.1, 0.5, 2.0, 5.0))
+"""How long after a push that was not seen to look again, and again."""
 
 
 @dataclass(slots=True)
@@ -152,7 +155,8 @@ class Refresher:
         try:
             fetched = await self._client.manifest(repository, tag, known=known)
         except AbsentError:
-            await self._finish(refresh, lambda store: self._hide_tag(store, repository, tag))
+            if not await self._look_again(refresh):
+                await self._finish(refresh, lambda store: self._hide_tag(store, repository, tag))
             return
         reading = _Reading(repository)
         if fetched is not None:
@@ -166,7 +170,8 @@ class Refresher:
             if digest is not None:
                 store.content.put_tag(repository_id, tag, digest, seen_at=self._clock.now())
 
-        await self._finish(refresh, save)
+        if digest == refresh.expected_digest or not await self._look_again(refresh, save):
+            await self._finish(refresh, save)
 
     async def _refresh_digest(self, refresh: Refresh) -> None:
         repository, digest = refresh.place.repository, Digest(refresh.place.reference)
@@ -176,9 +181,10 @@ class Refresher:
                 repository, digest, known=digest if linked else None
             )
         except AbsentError:
-            await self._finish(
-                refresh, lambda store: self._forget_digest(store, refresh, repository, digest)
-            )
+            if not await self._look_again(refresh):
+                await self._finish(
+                    refresh, lambda store: self._forget_digest(store, refresh, repository, digest)
+                )
             return
         reading = _Reading(repository)
         if fetched is not None:
@@ -305,6 +311,27 @@ class Refresher:
         for digest in reading.linked:
             store.content.link_manifest(repository_id, digest, seen_at=now)
         return repository_id
+
+    async def _look_again(
+        self, refresh: Refresh, change: Callable[[Store], object] = lambda _: None
+    ) -> bool:
+        """Store a change and put the refresh back when a push is not to be seen yet; else False.
+
+        The distribution registry sends the event of a push before it writes the tag, so whoever is
+        quick finds the tag where it was, or not at all. A push that was overtaken by another looks
+        the same; it is not waited for long.
+        """
+        if refresh.expected_digest is None or refresh.tries >= len(SECOND_LOOKS):
+            return False
+        due_at = self._clock.now() + SECOND_LOOKS[refresh.tries]
+
+        def put_back(store: Store) -> None:
+            change(store)
+            reason = f"{refresh.expected_digest} was pushed and is not to be seen yet"
+            store.queue.put_back(refresh, due_at=due_at, reason=reason)
+
+        await self._store.write(put_back)
+        return True
 
     async def _finish(
         self, refresh: Refresh, change: Callable[[Store], object] = lambda _: None

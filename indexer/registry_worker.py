@@ -17,7 +17,7 @@ from indexer.store import Place, Priority, Refresh, RefreshKind, RegistryRow, St
 
 log = structlog.get_logger()
 
-TICK_SECONDS = 0.25
+TICK_SECONDS = 0.1
 """How often to look for what became due by time alone."""
 LOOK_AFTER_SECONDS = 0.5
 """How often requests are counted in the store and ended crawls noticed."""

@@ -60,7 +60,7 @@ def status_json(status: Status) -> dict[str, Any]:
     live, rebuild = status.live, status.rebuild
     return {
         "search_index": {
-            "complete": status.freshness.complete,
+            "complete": status.freshness.index_complete,
             "engine": live.engine if live else None,
             "generation": live.generation if live else None,
             "documents": {kind.value: count for kind, count in status.documents.items()},

@@ -26,6 +26,7 @@ LIMIT_MAX = 1_000
 PAGE_MAX = 1_000_000
 DESCRIPTION_MAX = 250
 _API_VERSION = {"Docker-Distribution-API-Version": "registry/2.0"}
+_INCOMPLETE = '299 - "not everything has been read and indexed yet; results are incomplete"'
 _PRIVATE = {
     "Cache-Control": "no-store",
     "Vary": "Authorization, Docker-Distribution-API-Version",
@@ -85,7 +86,7 @@ class DockerSearch:
         }
         headers = dict(_PRIVATE)
         if not answer.freshness.complete:
-            headers["Warning"] = '299 - "the search index is being built; results are incomplete"'
+            headers["Warning"] = _INCOMPLETE
         return JSONResponse(body, headers=headers)
 
     async def catalog(self, request: Request) -> Response:

@@ -134,7 +134,7 @@ def _registry_lines(registry: dict[str, Any], *, now: datetime) -> Iterator[str]
 
 def _notes(freshness: dict[str, Any]) -> Iterator[str]:
     if not freshness["complete"]:
-        yield "the search index is being built; results are incomplete"
+        yield "not everything has been read and indexed yet; results are incomplete"
     for name, registry in freshness["registries"].items():
         if registry["first_backfill_running"]:
             yield f"registry {name} is being read for the first time"

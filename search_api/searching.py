@@ -44,9 +44,15 @@ SET_ASIDE_SHOWN = 100
 class Freshness:
     """How true an answer is: of the search index as a whole, and of each registry."""
 
-    complete: bool
+    index_complete: bool
     registries: tuple[RegistryFreshness, ...]
     journal: dict[str, JournalCounts]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every registry was read whole, can be read now, and is in the search index."""
+        whole = all(row.last_complete_crawl_at and not row.error for row in self.registries)
+        return self.index_complete and bool(self.registries) and whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +183,10 @@ class Searching:
     def _read_freshness(self) -> Freshness:
         store, journal = self._open_store(), self._open_journal()
         if store is None:
-            return Freshness(complete=False, registries=(), journal={})
+            return Freshness(index_complete=False, registries=(), journal={})
         position = store.journal_position()
         return Freshness(
-            complete=self._live is not None and self._live.complete,
+            index_complete=self._live is not None and self._live.complete,
             registries=tuple(store.registries.freshness()),
             journal=journal.counts(position) if journal else {},
         )

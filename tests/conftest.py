@@ -2,6 +2,8 @@
 
 import pytest
 
+pytest_plugins = ["tests.figures", "tests.programs", "pytester"]
+
 
 @pytest.fixture
 def anyio_backend() -> str:

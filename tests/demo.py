@@ -131,7 +131,7 @@ def things_to_try(places: Places) -> Iterator[tuple[str, str]]:
     yield "Search on the command line", _command_line(places)
     copy = f"docker://{registry}/team/web:1.1 docker://{registry}/my/copy:1"
     yield (
-        "Push something, then search for it",
+        "Push something, and search for it a second later",
         f"skopeo copy --src-tls-verify=false --dest-tls-verify=false {copy}",
     )
     source, target = f"{registry}/team/web:1.1", f"{registry}/my/image:1"

@@ -16,7 +16,7 @@ from pathlib import Path
 from whoosh.filedb.filestore import FileStorage
 
 from indexer.engines.whoosh_cache import SegmentCache
-from indexer.engines.whoosh_index import INDEX_NAME, OpenIndex, engine_errors
+from indexer.engines.whoosh_index import INDEX_NAME, OpenIndex, engine_errors, sync
 from indexer.engines.whoosh_match import matching
 from indexer.engines.whoosh_rank import best, text_parts
 from indexer.engines.whoosh_schema import SCHEMA_VERSION, schema
@@ -87,10 +87,14 @@ class WhooshWriter:
 
     def __init__(self, folder: Path) -> None:
         cache = SegmentCache(_WRITER_CACHE_BYTES)
-        self._writers = {
-            kind: IndexFolderWriter(folder / kind, OpenIndex(folder / kind, cache))
-            for kind in DocumentType
-        }
+        self._writers: dict[DocumentType, IndexFolderWriter] = {}
+        try:
+            for kind in DocumentType:
+                index = OpenIndex(folder / kind, cache)
+                self._writers[kind] = IndexFolderWriter(folder / kind, index)
+        except EngineError:
+            self.close()
+            raise
 
     def apply(
         self, document_type: DocumentType, documents: Sequence[Document], removed: Sequence[str]
@@ -132,7 +136,10 @@ class WhooshEngine:
             about = {"engine": self.name, "schema_version": self.schema_version}
             unfinished = folder / f"{_ABOUT}.new"
             unfinished.write_text(json.dumps(about))
+            sync(unfinished)
             unfinished.replace(folder / _ABOUT)
+            sync(folder)
+            sync(self._directory)
 
     def open_writer(self, generation: str) -> WhooshWriter:
         """Open for writing; :class:`indexer.errors.EngineError` if missing, torn or foreign."""

@@ -14,12 +14,12 @@ _SPARSE = 16
 
 
 def from_documents(documents: Iterable[int], *, size: int) -> int:
-    """Return the bitmap of ``documents``, each below ``size``."""
+    """Return the bitmap of ``documents``, each below ``size``, which is at least 1."""
     digits = bytearray(b"0") * size
     for document in documents:
         digits[document] = _ONE
     digits.reverse()
-    return int(digits, 2) if digits else 0
+    return int(digits, 2)
 
 
 def full(size: int) -> int:

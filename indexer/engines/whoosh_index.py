@@ -1,5 +1,6 @@
 """An open Whoosh index: the segments of its newest commit."""
 
+import os
 import pickle
 import re
 import struct
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from whoosh.filedb.filestore import FileStorage
@@ -52,13 +54,62 @@ UNREADABLE = (
 )
 
 
-@contextmanager
-def engine_errors(folder: Path) -> Iterator[None]:
-    """Turn what Whoosh raises for a missing, torn or foreign index into an ``EngineError``."""
+def sync(path: Path) -> None:
+    """Have a file, or the entries of a folder, written to the disk before going on."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        yield
-    except UNREADABLE as error:
-        raise EngineError(f"search index {folder} cannot be used: {error!r}") from error
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class engine_errors:  # noqa: N801  # used like a function, as context managers are
+    """Turn what Whoosh raises for a missing, torn or foreign index into an ``EngineError``.
+
+    Whoosh raises a bare ``Exception`` for a posting list that does not begin like one, so that
+    very class is taken too, without the classes below it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        """Begin; the body is judged when it ends."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if kind is Exception or isinstance(error, UNREADABLE):
+            message = f"search index {self._folder} cannot be used: {error!r}"
+            raise EngineError(message) from error
+
+
+class _Storage(FileStorage):  # type: ignore[misc]  # Whoosh carries no types
+    """Files of one folder; knows those it opened, as Whoosh drops them when one is unreadable."""
+
+    def __init__(self, folder: Path) -> None:
+        # Memory maps would make Whoosh copy every segment each time it opens one.
+        super().__init__(str(folder), supports_mmap=False)
+        self._opened: list[Any] = []
+
+    def open_file(self, name: str, **options: Any) -> Any:
+        """Open a file for reading."""
+        self._opened.append(super().open_file(name, **options))
+        return self._opened[-1]
+
+    @contextmanager
+    def closing_on_error(self) -> Iterator[None]:
+        """Close, after an error, what was opened meanwhile and is still open."""
+        self._opened.clear()
+        try:
+            yield
+        except UNREADABLE:
+            for file in self._opened:
+                if not file.is_closed:
+                    file.close()
+            raise
+        finally:
+            self._opened.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +131,7 @@ class OpenIndex:
     def __init__(self, folder: Path, cache: SegmentCache) -> None:
         self._folder = folder
         self._cache = cache
-        # Memory maps would make Whoosh copy every segment each time it opens one.
-        self._storage = FileStorage(str(folder), supports_mmap=False)
+        self._storage = _Storage(folder)
         self._generation = -1
         self._schema = schema()
         self.views: tuple[View, ...] = ()
@@ -138,21 +188,13 @@ class OpenIndex:
         raise EmptyIndexError(f"no index in {self._folder}")
 
     def _open(self, generation: int) -> None:
-        toc = TOC.read(self._storage, INDEX_NAME, gen=generation, schema=self._schema)
         kept = {view.segment.id: view.segment for view in self.views}
-        opened: list[Segment] = []
         views = []
-        try:
+        with self._storage.closing_on_error():
+            toc = TOC.read(self._storage, INDEX_NAME, gen=generation, schema=self._schema)
             for segment in toc.segments:
-                found = kept.pop(segment.segment_id(), None)
-                if found is None:
-                    found = self._segment(segment)
-                    opened.append(found)
+                found = kept.pop(segment.segment_id(), None) or self._segment(segment)
                 views.append(View(found, _alive(segment)))
-        except BaseException:
-            for found in opened:
-                found.close()
-            raise
         self.views = tuple(views)
         self._generation = generation
         for gone in kept.values():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 FAN = 8
 """So many segments of a similar size become one."""
-MERGED_MAX = 5000
+MERGED_MAX = 3000
 """No merge makes a segment of more documents, so that none takes more than a few seconds."""
 _WORN = 5
 """A segment is written anew when one in so many of its documents is deleted."""

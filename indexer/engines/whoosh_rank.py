@@ -82,7 +82,7 @@ def best(
     """Return the first ``count`` of ``matches`` behind ``after``, a score and an id."""
     position = None if after is None else (round(after[0] * POINTS), after[1])
     if not parts:
-        return _merged([_by_id(*match, count, position) for match in matches], count)
+        return _merged([_by_id(*match, count, position) for match in matches if match[1]], count)
     if len(parts) < _PARTS_MAX:
         named = [(segment, match & _all_named(segment, parts)) for segment, match in matches]
         if sum(documents.bit_count() for _, documents in named) >= count:

@@ -10,7 +10,7 @@ import sys
 import zlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -87,10 +87,17 @@ class Segment:
 
     def bitmap(self, field: str, text: str) -> int:
         """Return the documents that have the term ``text`` in ``field``."""
-        return self.cached(
-            (field, text),
-            lambda: bitmaps.from_documents(self._documents(field, text.encode()), size=self.size),
-        )
+
+        def make() -> int:
+            # Words of the text are about to be scored, so both are read at once.
+            documents: Iterable[int]
+            if field == TEXT:
+                documents = self.postings(text).documents
+            else:
+                documents = self._documents(field, text.encode())
+            return bitmaps.from_documents(documents, size=self.size)
+
+        return self.cached((field, text), make)
 
     def cached(self, key: Hashable, make: Callable[[], int]) -> int:
         """Return the bitmap of ``key``, from ``make`` when it was not made lately."""

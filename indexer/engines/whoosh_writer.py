@@ -9,7 +9,7 @@ from whoosh.filedb.filestore import FileStorage
 from whoosh.index import LockError
 from whoosh.reading import SegmentReader
 
-from indexer.engines.whoosh_index import INDEX_NAME, OpenIndex, engine_errors
+from indexer.engines.whoosh_index import INDEX_NAME, OpenIndex, engine_errors, sync
 from indexer.engines.whoosh_merge import SegmentSize, segments_to_merge
 from indexer.engines.whoosh_schema import codec, encode
 from indexer.errors import EngineError
@@ -33,8 +33,9 @@ class IndexFolderWriter:
     def apply(self, documents: Sequence[Document], removed: Iterable[str]) -> None:
         """Add or replace ``documents`` and drop ``removed``; where both name an id, it is added.
 
-        :class:`indexer.errors.EngineError` when a document cannot be stored, another writer is at
-        work or the disk is; nothing is changed then.
+        :class:`indexer.errors.EngineError` when a document cannot be stored or another writer is
+        at work, and nothing is changed then; or when the disk fails: after that, either nothing
+        or all of it may be there.
         """
         # Encoded first: an error within Whoosh's writer would leave half a document in the batch.
         rows = {document.key.id: encode(document) for document in documents}
@@ -87,8 +88,8 @@ class IndexFolderWriter:
         """Have the new files written to the disk: Whoosh leaves that to chance."""
         names = {entry.name for entry in os.scandir(self._folder) if entry.is_file()}
         for name in names - self._durable:
-            _sync(self._folder / name)
-        _sync(self._folder)
+            sync(self._folder / name)
+        sync(self._folder)
         self._durable = names
 
 
@@ -111,11 +112,3 @@ def _remove_leftovers(folder: Path) -> None:
     """Remove tables of contents that a killed writer did not finish; Whoosh clears the rest."""
     for leftover in folder.glob(f"_{INDEX_NAME}_*.toc.*"):
         leftover.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

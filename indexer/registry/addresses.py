@@ -15,8 +15,8 @@ def checked_base(url: str) -> str:
     """
     try:
         parsed = httpx2.URL(url)
-        host = parsed.raw_host
-    except (httpx2.InvalidURL, UnicodeError) as error:
+        host = parsed.host
+    except (httpx2.InvalidURL, ValueError) as error:
         raise InvalidValueError(f"not the address of a registry: {error}") from error
     is_address = parsed.scheme in {"http", "https"} and bool(host)
     if not is_address or parsed.userinfo or parsed.query or parsed.fragment:
@@ -39,8 +39,8 @@ def redirect_target(answer: Answer, url: httpx2.URL) -> httpx2.URL:
     text = answer.headers.get("location", "")
     try:
         location = url.join(text)
-        is_web = location.scheme in {"http", "https"} and bool(location.raw_host)
-    except (httpx2.InvalidURL, UnicodeError) as error:
+        is_web = location.scheme in {"http", "https"} and bool(location.host)
+    except (httpx2.InvalidURL, ValueError) as error:
         raise lasting(f"GET {answer.asked}: redirected to what is no URL") from error
     if not text or not is_web or location.userinfo:
         raise lasting(f"GET {answer.asked}: {answer.status} to no usable address")

@@ -139,8 +139,8 @@ class Authorizer:
     def _accepted_origin(self, realm: str) -> str:
         try:
             url = httpx2.URL(realm)
-            host = url.raw_host
-        except (httpx2.InvalidURL, UnicodeError) as error:
+            host = url.host
+        except (httpx2.InvalidURL, ValueError) as error:
             raise lasting(f"the realm of a challenge is no URL: {error}") from error
         schemes = {"http", "https"} if self._is_plain else {"https"}
         if url.scheme not in schemes or not host or url.userinfo:

@@ -25,6 +25,7 @@ BODY_READS_MAX = 10
 RETRY_DELAYS_SECONDS = (1.0, 3.0)
 RETRY_JITTER = 0.25
 RETRY_AFTER_WAITED_SECONDS = 10.0
+SHOWN_PATH_MAX = 300
 
 _PRODUCT = "regsearch/"
 
@@ -65,6 +66,11 @@ class Question:
     redirects: int = 1
     leaves_host: bool = False
     retries_timeouts: bool = True
+
+    @property
+    def shown(self) -> str:
+        """The path for messages, which a registry's own query may make long."""
+        return self.path[:SHOWN_PATH_MAX]
 
 
 def timed_out(error: UnreachableError) -> bool:
@@ -150,22 +156,22 @@ class Exchange:
         try:
             url = httpx2.URL(self._base + question.path)
         except httpx2.InvalidURL as error:
-            raise UnusableAnswerError(f"no address: {question.path[:200]!r}: {error}") from error
+            raise UnusableAnswerError(f"GET {question.shown}: no address: {error}") from error
         answer, location = await self._send(question, url, authorization, is_own=True)
         for _ in range(question.redirects):
             if location is None:
                 return answer
             is_own = answer.is_own and origin_of(location) == self._origin
             if not is_own and not question.leaves_host:
-                raise lasting(f"GET {question.path}: redirected to {shown(location)}")
+                raise lasting(f"GET {question.shown}: redirected to {shown(location)}")
             if url.scheme == "https" and location.scheme != "https":
-                raise lasting(f"GET {question.path}: redirected from https to {shown(location)}")
+                raise lasting(f"GET {question.shown}: redirected from https to {shown(location)}")
             url = location
             answer, location = await self._send(
                 question, url, authorization if is_own else "", is_own=is_own
             )
         if location is not None:
-            raise lasting(f"GET {question.path}: redirected again, to {shown(location)}")
+            raise lasting(f"GET {question.shown}: redirected again, to {shown(location)}")
         return answer
 
     async def _ask_token(self, url: httpx2.URL, authorization: str) -> Answer:
@@ -176,7 +182,7 @@ class Exchange:
         if location is not None and origin_of(location) == origin_of(url):
             answer, location = await self._send(question, location, authorization, is_own=False)
         if location is not None:
-            raise lasting(f"GET {question.path}: redirected to {shown(location)}")
+            raise lasting(f"GET {question.shown}: redirected to {shown(location)}")
         return answer
 
     async def _send(
@@ -191,25 +197,22 @@ class Exchange:
         )
         self.requests += 1
         try:
-            response = await self._client.send(request, stream=True)
+            response = await self._head(question, request)
             try:
                 body = await self._read(question, response)
             finally:
                 await response.aclose()
         except httpx2.TimeoutException as error:
             raise UnreachableError(
-                f"GET {question.path}: no answer in time ({type(error).__name__})"
+                f"GET {question.shown}: no answer in time ({type(error).__name__})"
             ) from error
         except httpx2.TransportError as error:
             reason = one_line(str(error), limit=200)
             raise UnreachableError(
-                f"GET {question.path}: {type(error).__name__} {reason}".rstrip()
+                f"GET {question.shown}: {type(error).__name__} {reason}".rstrip()
             ) from error
-        except UnicodeError as error:
-            # The client looks at the host of every Location, which may be anything.
-            raise lasting(f"GET {question.path}: redirected to what is no URL") from error
         answer = Answer(
-            asked=question.path,
+            asked=question.shown,
             status=response.status_code,
             headers=response.headers,
             body=body,
@@ -219,9 +222,16 @@ class Exchange:
         )
         return answer, redirect_target(answer, url) if answer.is_redirect else None
 
+    async def _head(self, question: Question, request: httpx2.Request) -> httpx2.Response:
+        try:
+            return await self._client.send(request, stream=True)
+        except ValueError as error:
+            # The client parses every Location, followed or not, and some text breaks its parser.
+            raise lasting(f"GET {question.shown}: redirected to what is no URL") from error
+
     async def _read(self, question: Question, response: httpx2.Response) -> bytes:
         seconds = question.read_seconds * BODY_READS_MAX
-        asked = question.path
+        asked = question.shown
         if response.status_code != 200:
             return await read_beginning(response, seconds=seconds, clock=self._clock, asked=asked)
         return await read_content(

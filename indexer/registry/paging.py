@@ -17,6 +17,7 @@ PAGE_SIZE = 1_000
 PAGE_SIZE_SMALL = 100
 NAMES_MAX = 1_000_000
 FRUITLESS_PAGES_MAX = 2
+QUERY_MAX = 8 * 1_024
 
 _LINK = re.compile(r"<([^<>]*)>([^<]*)")
 _REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))', re.IGNORECASE)
@@ -25,8 +26,8 @@ _REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))', re.IGNORECASE)
 def next_query(links: Iterable[str], *, asked: str) -> str:
     """Return the query of the link to the next page in all ``Link`` values; "" without one.
 
-    :class:`UnusableAnswerError` where there is a next page and its link has no query: asking for
-    it would start from the beginning again.
+    :class:`UnusableAnswerError` where there is a next page and its link has no query, so that
+    asking for it would start from the beginning again, or one that no address can have.
     """
     for value in links:
         for target, parameters in _LINK.findall(value):
@@ -38,8 +39,11 @@ def next_query(links: Iterable[str], *, asked: str) -> str:
             if "next" not in relations:
                 continue
             query: str = target.partition("#")[0].partition("?")[2]
+            shown = one_line(target, limit=200)
             if not query:
-                raise lasting(f"GET {asked}: a Link without a query: {one_line(target, limit=200)}")
+                raise lasting(f"GET {asked}: a Link without a query: {shown}")
+            if len(query) > QUERY_MAX or not query.isprintable():
+                raise lasting(f"GET {asked}: a Link that is no address: {shown}")
             return query
     return ""
 

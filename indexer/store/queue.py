@@ -4,11 +4,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from typing import Any
 
 from sqlite_utils import Database
 
 from indexer.clock import parse_rfc3339, rfc3339
-from indexer.model.names import RepositoryName
+from indexer.model.names import Digest, RepositoryName
 
 NO_REPOSITORY = RepositoryName("")
 
@@ -43,7 +44,7 @@ class Refresh:
     """One unit of work taken from the queue.
 
     ``generation`` counts the hints that were coalesced into it: a refresh whose place was hinted
-    at again while it ran stays in the queue.
+    at again while it ran stays in the queue. ``expected_digest`` is what the newest push said.
     """
 
     id: int
@@ -53,6 +54,7 @@ class Refresh:
     generation: int
     tries: int
     newest_event_at: datetime | None
+    expected_digest: Digest | None
     crawl_id: int | None
 
 
@@ -81,6 +83,7 @@ class Queue:
         priority: Priority,
         due_at: datetime,
         newest_event_at: datetime | None = None,
+        expected_digest: Digest | None = None,
         crawl_id: int | None = None,
     ) -> None:
         """Ask for a refresh of each place; one already asked for takes on the more urgent wish."""
@@ -88,8 +91,8 @@ class Queue:
         self._database.conn.executemany(
             """
             INSERT INTO queue (registry_id, kind, repository, reference, priority, due_at,
-                               newest_event_at, crawl_id)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                               newest_event_at, expected_digest, crawl_id)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET
                 priority = min(priority, excluded.priority),
                 due_at = min(due_at, excluded.due_at),
@@ -99,6 +102,7 @@ class Queue:
                 reason = NULL,
                 newest_event_at = max(coalesce(newest_event_at, excluded.newest_event_at),
                                       coalesce(excluded.newest_event_at, newest_event_at)),
+                expected_digest = coalesce(excluded.expected_digest, expected_digest),
                 crawl_id = coalesce(excluded.crawl_id, crawl_id)
             """,
             [
@@ -110,6 +114,7 @@ class Queue:
                     int(priority),
                     rfc3339(due_at),
                     event_at,
+                    expected_digest,
                     crawl_id,
                 )
                 for place in places
@@ -122,7 +127,7 @@ class Queue:
         """Return what to do next in a registry, most urgent first, without what is taken."""
         rows = self._database.execute(
             "SELECT id, registry_id, kind, repository, reference, priority, generation, tries,"
-            " newest_event_at, crawl_id FROM queue"
+            " newest_event_at, expected_digest, crawl_id FROM queue"
             " WHERE registry_id = ? AND set_aside = 0 AND due_at <= ?"
             " ORDER BY priority, due_at, id LIMIT ?",
             [registry_id, rfc3339(now), limit + len(taken)],
@@ -179,7 +184,7 @@ class Queue:
         return [SetAside(*row) for row in rows]
 
 
-def _refresh(row: tuple[int, int, str, str, str, int, int, int, str | None, int | None]) -> Refresh:
+def _refresh(row: Sequence[Any]) -> Refresh:
     return Refresh(
         id=row[0],
         registry_id=row[1],
@@ -188,5 +193,6 @@ def _refresh(row: tuple[int, int, str, str, str, int, int, int, str | None, int 
         generation=row[6],
         tries=row[7],
         newest_event_at=parse_rfc3339(row[8]) if row[8] else None,
-        crawl_id=row[9],
+        expected_digest=Digest(row[9]) if row[9] else None,
+        crawl_id=row[10],
     )

@@ -115,6 +115,7 @@ CREATE TABLE queue (
     set_aside INTEGER NOT NULL DEFAULT 0,
     reason TEXT,
     newest_event_at TEXT,
+    expected_digest TEXT,
     crawl_id INTEGER REFERENCES crawls,
     UNIQUE (registry_id, kind, repository, reference)
 );

@@ -80,7 +80,7 @@ def random_query(random: Random, *, depth: int = 2) -> Query:
         parts = tuple(
             random_query(random, depth=depth - 1) for _ in range(random.choice([0, 1, 2, 2, 3]))
         )
-        return random.choice([And(parts), And(parts), Or(parts)])
+        return And(parts) if random.random() < 0.6 else Or(parts)
     if depth and random.random() < 0.15:
         return Not(random_query(random, depth=depth - 1))
     return _leaf(random)

@@ -109,14 +109,15 @@ def test_documents_with_all_words_in_the_name_are_before_all_others(index: Index
     """Pages filled from names alone are the same as the full ranking's."""
     random = Random(7)
     index.apply([random_document(random) for _ in range(150)])
-    for query in [
+    queries: list[Query] = [
         Word("nginx"),
         Word("web"),
         And((Word("nginx"), Word("web"))),
         Or((Word("nginx"), Word("web"), Prefix("web"))),
         Or((Phrase(("web", "api")), Word("web"))),
         And((Word("web"), Not(Word("nginx")), Condition("arch", "amd64"))),
-    ]:
+    ]
+    for query in queries:
         for limit in (1, 2, 5, 40):
             check(index, query, limit=limit)
 

@@ -122,7 +122,7 @@ def test_an_oci_image() -> None:
 
 def test_its_docker_twin_means_the_same_but_for_annotations() -> None:
     text = blob("webapp", WEBAPP).decode()
-    config = blob("webapp", parse_manifest(text.encode()).config.digest)  # type: ignore[union-attr]
+    config = recorded("webapp", WEBAPP, media_types.OCI_MANIFEST).config
     for oci, docker in (
         (media_types.OCI_MANIFEST, media_types.DOCKER_MANIFEST),
         (media_types.OCI_CONFIG, media_types.DOCKER_CONFIG),

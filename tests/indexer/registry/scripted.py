@@ -1,5 +1,6 @@
 """A registry that answers what a test wrote down, on any number of hosts, without a network."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -82,12 +83,16 @@ class ScriptedRegistry:
     async def _endpoint(self, request: Request) -> Response:
         seen = Seen(str(request.url), dict(request.headers))
         self.seen.append(seen)
+        # Other tasks get their turn while a request is under way, as with a real registry.
+        await asyncio.sleep(0)
         answers = self._answers.get(seen.url, [Reply(404, b"404 page not found\n")])
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if isinstance(answer, Exception):
             raise answer
         reply = answer if isinstance(answer, Reply) else answer(seen)
         response = Response(reply.body, status_code=reply.status)
+        if any(name.lower() == "content-length" for name, _ in reply.headers):
+            del response.headers["Content-Length"]
         for name, value in reply.headers:
             response.headers.append(name, value)
         return response

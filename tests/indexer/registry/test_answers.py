@@ -136,6 +136,8 @@ def test_a_message_is_one_short_line() -> None:
         ("Bearer abc.def.ghi", ["abc.def.ghi"]),
         ("Basic YWxpY2U6c2VjcmV0", ["YWxpY2U6c2VjcmV0", "secret"]),
         ("Basic ####", ["####"]),
+        ("Basic abcde", ["abcde"]),
+        ("Basic //79", ["//79"]),
         ("Basic YWxpY2U6", ["YWxpY2U6"]),
     ],
 )

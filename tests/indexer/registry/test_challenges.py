@@ -3,10 +3,13 @@
 import json
 import time
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from indexer.registry import Credentials
 from indexer.registry.challenges import Challenge, parse_challenges
+from tests.indexer.registry.scripted import Reply, ScriptedRegistry, Seen, as_json
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "registry"
 BEARER = Challenge("bearer", {"realm": "https://auth.test/token", "service": "registry.test"})
@@ -93,3 +96,33 @@ def test_recorded_challenges_are_understood(release: str, kind: str, scheme: str
                 path.partition("/tags/")[0].partition("/manifests/")[0].partition("/blobs/")[0]
             )
             assert challenge.parameters["scope"] == f"repository:{repository}:pull"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("release", ["2.8.3", "3.1.1"])
+@pytest.mark.parametrize(
+    ("kind", "final"), [("htpasswd", "Basic YWxpY2U6c2VjcmV0"), ("token", "Bearer t1")]
+)
+async def test_recorded_challenges_lead_to_the_answer(release: str, kind: str, final: str) -> None:
+    """The registry's recorded 401, then its recorded 200, with what was sent in between."""
+    cases = json.loads((SAMPLES / f"challenges-{kind}-{release}.json").read_text())["cases"]
+    refused = next(
+        case for case in cases if "_catalog" in case["request"] and case["status"] == 401
+    )
+    values = [value for name, value in refused["headers"] if name == "Www-Authenticate"]
+
+    def answer(seen: Seen) -> Reply:
+        if seen.authorization != final:
+            return Reply(401, refused["body"].encode(), (("WWW-Authenticate", values[0]),))
+        return as_json({"repositories": ["team/webapp"]})
+
+    registry = ScriptedRegistry()
+    registry.on("/v2/_catalog?n=1000", answer)
+    scope = "service=registry.example&scope=registry%3Acatalog%3A%2A"
+    registry.on(f"http://127.0.0.1:5169/token?{scope}", as_json({"token": "t1"}))
+    client = registry.client(credentials=Credentials("alice", "secret"))
+    names = [name async for page in client.repositories() for name in page.names]
+    assert names == ["team/webapp"]
+    if kind == "token":
+        query = dict(parse_qsl(urlsplit(registry.seen[1].url).query))
+        assert query == {"service": "registry.example", "scope": "registry:catalog:*"}

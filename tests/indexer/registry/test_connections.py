@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from indexer.errors import UnreachableError
-from indexer.model.names import RepositoryName
+from indexer.errors import DeniedError, TooLargeError, UnreachableError
+from indexer.model.manifest import Descriptor
+from indexer.model.media_types import OCI_CONFIG
+from indexer.model.names import RepositoryName, digest_of
 from indexer.registry import RegistryClient
 from tests.fakes.clock import ManualClock
 
@@ -82,16 +84,45 @@ async def test_a_body_that_comes_drop_by_drop_is_given_up() -> None:
             await client.manifest(WEB, "1.0")
 
 
-async def test_a_closed_port_is_unreachable() -> None:
+async def test_a_whole_answer_is_read() -> None:
     async def answer(writer: asyncio.StreamWriter) -> None:
-        writer.write(HEAD + b"Content-Length: 2\r\n\r\n{}")
+        writer.write(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n")
         await writer.drain()
 
     async with listening(answer, ManualClock()) as client:
-        assert await client.manifest(WEB, "1.0") is not None
-        server_url = client
-    closed = RegistryClient("http://127.0.0.1:9", clock=ManualClock())
-    assert server_url.requests == 1
+        found = await client.manifest(WEB, "1.0")
+    assert found is not None
+    assert found.body == b"{}"
+
+
+async def test_a_body_of_unknown_length_is_read_up_to_the_limit() -> None:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b"10\r\n" + b"x" * 16 + b"\r\n")
+            await writer.drain()
+
+    config = Descriptor(OCI_CONFIG, digest_of(b"x"), 16)
+    async with listening(answer, ManualClock()) as client:
+        with pytest.raises(TooLargeError):
+            await client.blob(WEB, config, limit=1024)
+
+
+async def test_an_endless_error_page_is_cut() -> None:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b"10\r\n" + b"x" * 16 + b"\r\n")
+            await writer.drain()
+
+    async with listening(answer, ManualClock()) as client:
+        with pytest.raises(DeniedError, match="403 xxx"):
+            await client.manifest(WEB, "1.0")
+
+
+async def test_a_closed_port_is_unreachable() -> None:
+    client = RegistryClient("http://127.0.0.1:9", clock=ManualClock())
     with pytest.raises(UnreachableError, match="ConnectError"):
-        await closed.manifest(WEB, "1.0")
-    await closed.aclose()
+        await client.manifest(WEB, "1.0")
+    assert client.requests == 3
+    await client.aclose()

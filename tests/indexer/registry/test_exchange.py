@@ -124,8 +124,12 @@ async def test_one_redirect_within_the_host_is_followed_with_credentials(locatio
         "http://registry.test:port/",
         "http://xn--0000000000000000000/",
         "http://[::1/",
-        "http:///",
         "mailto:x",
+        ":https://",
+        "https:// xn--/",
+        "https://%zzxn--https://?_xn--",
+        "http:////_\xef\xbc\x8e]/",
+        "http://[::1%\xc3\xa9::1]",
         "\x7f",
         "",
     ],
@@ -205,7 +209,7 @@ def test_the_user_agent_names_this_service_and_its_version() -> None:
         release = version("regsearch")
     except PackageNotFoundError:
         release = "0"
-    assert USER_AGENT == f"regsearch/{release} (registry search companion)"
+    assert f"regsearch/{release} (registry search companion)" == USER_AGENT
     assert is_own_user_agent(USER_AGENT)
     assert is_own_user_agent("regsearch/9.9")
     assert not is_own_user_agent("skopeo/1.18.0 regsearch/1")

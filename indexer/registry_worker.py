@@ -68,8 +68,7 @@ class RegistryWorker:
         self._looked_after_at: datetime | None = None
         self._counted_requests = 0
         self._answered = True
-        self.woken = asyncio.Event()
-        """Set by whoever put a refresh into the queue."""
+        self._woken = asyncio.Event()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -83,9 +82,15 @@ class RegistryWorker:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
 
+    def wake(self, *, at_once: bool) -> None:
+        """Say that there is something new in the queue; ``at_once`` even if the registry fails."""
+        if at_once:
+            self._resume_at = self._clock.now()
+        self._woken.set()
+
     async def _wait(self) -> None:
         """Return when a refresh ended, when woken, or after a tick."""
-        waker = asyncio.create_task(self.woken.wait())
+        waker = asyncio.create_task(self._woken.wait())
         try:
             await asyncio.wait(
                 {waker, *self._running}, timeout=TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED
@@ -99,10 +104,10 @@ class RegistryWorker:
     async def _start_refreshes(self) -> None:
         if self._clock.now() < self._resume_at:
             self._taken.clear()
-            self.woken.clear()
+            self._woken.clear()
             return
-        if self.woken.is_set() or not self._taken:
-            self.woken.clear()
+        if self._woken.is_set() or not self._taken:
+            self._woken.clear()
             await self._take()
         while self._taken and len(self._running) < self._plan.max_in_flight:
             refresh = self._taken.popleft()
@@ -213,7 +218,7 @@ class RegistryWorker:
             return self._begin_crawl(store)
 
         if await self._store.write(save):
-            self.woken.set()
+            self._woken.set()
 
     def _begin_crawl(self, store: Store) -> bool:
         """Ask for a crawl when one is due; True when that is new."""

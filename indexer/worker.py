@@ -15,10 +15,11 @@ from indexer.engines import Engine
 from indexer.errors import IndexerRunningError
 from indexer.indexing import Indexing
 from indexer.intake import ENTRIES_PER_WRITE, take_in
+from indexer.model.notification import Action
 from indexer.registry import Credentials, RegistryClient
 from indexer.registry_worker import RegistryPlan, RegistryWorker
 from indexer.settings import RegistrySettings, Settings
-from indexer.store import Journal, RegistryRow, Store, StoreThread
+from indexer.store import Entry, Journal, RegistryRow, Store, StoreThread
 
 log = structlog.get_logger()
 
@@ -115,21 +116,22 @@ async def _take_in_entries(
 ) -> None:
     """Move the journal's entries into the queue, for ever."""
 
-    def move(opened: Store) -> int:
+    def move(opened: Store) -> list[Entry]:
         position = opened.journal_position()
         entries, reached = journal.entries_after(position, limit=ENTRIES_PER_WRITE)
         if reached > position:
             with opened.transaction():
                 take_in(opened, entries, registries=registries, now=clock.now())
                 opened.set_journal_position(reached)
-        return reached - position
+        return entries
 
     while True:
-        moved = await store.read(move)
-        if moved:
-            for worker in workers.values():
-                worker.woken.set()
-        if moved < ENTRIES_PER_WRITE:
+        entries = await store.read(move)
+        for entry in entries:
+            worker = workers.get(entry.registry)
+            if worker is not None:
+                worker.wake(at_once=entry.event.action is Action.CRAWL)
+        if len(entries) < ENTRIES_PER_WRITE:
             await clock.sleep(POLL_SECONDS)
 
 

@@ -13,9 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from whoosh.filedb.filestore import FileStorage
-from whoosh.filedb.filetables import FileFormatError
-from whoosh.index import TOC, EmptyIndexError, FileIndex, IndexVersionError
-from whoosh.index import IndexError as IndexFormatError
+from whoosh.index import TOC, EmptyIndexError, FileIndex
 from whoosh.reading import SegmentReader
 
 from indexer.engines import whoosh_bitmap as bitmaps
@@ -30,13 +28,9 @@ _TOC = re.compile(rf"_{INDEX_NAME}_([0-9]+)\.toc")
 _ATTEMPTS = 20
 """How often the newest commit may be overtaken by another one while it is being opened."""
 
-UNREADABLE = (
+_UNREADABLE = (
     # The file is missing, or the system cannot read it.
     OSError,
-    EmptyIndexError,
-    IndexVersionError,
-    IndexFormatError,
-    FileFormatError,
     # What a cut or foreign file looks like to Whoosh, which reads it with struct and pickle.
     struct.error,
     pickle.UnpicklingError,
@@ -66,8 +60,8 @@ def sync(path: Path) -> None:
 class engine_errors:  # noqa: N801  # used like a function, as context managers are
     """Turn what Whoosh raises for a missing, torn or foreign index into an ``EngineError``.
 
-    Whoosh raises a bare ``Exception`` for a posting list that does not begin like one, so that
-    very class is taken too, without the classes below it.
+    That is one of Python's errors above, a class of Whoosh's own, or, for a posting list that does
+    not begin like one, a bare ``Exception``; that very class then, and none of those below it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -79,7 +73,10 @@ class engine_errors:  # noqa: N801  # used like a function, as context managers 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        if kind is Exception or isinstance(error, UNREADABLE):
+        if kind is None:
+            return
+        is_of_whoosh = kind is Exception or kind.__module__.partition(".")[0] == "whoosh"
+        if is_of_whoosh or issubclass(kind, _UNREADABLE):
             message = f"search index {self._folder} cannot be used: {error!r}"
             raise EngineError(message) from error
 
@@ -101,14 +98,14 @@ class _Storage(FileStorage):  # type: ignore[misc]  # Whoosh carries no types
     def closing_on_error(self) -> Iterator[None]:
         """Close, after an error, what was opened meanwhile and is still open."""
         self._opened.clear()
+        is_whole = False
         try:
             yield
-        except UNREADABLE:
-            for file in self._opened:
-                if not file.is_closed:
-                    file.close()
-            raise
+            is_whole = True
         finally:
+            for file in self._opened:
+                if not is_whole and not file.is_closed:
+                    file.close()
             self._opened.clear()
 
 

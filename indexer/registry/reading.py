@@ -4,12 +4,11 @@ A digest is over the exact bytes of the body, so content that does not match is 
 it is thrown away and asked for once more.
 """
 
-import re
 from dataclasses import dataclass, field
 
 from indexer.errors import InvalidValueError, TooLargeError, UnusableAnswerError
 from indexer.model import media_types
-from indexer.model.manifest import Descriptor
+from indexer.model.manifest import Descriptor, ManifestKind, parse_manifest
 from indexer.model.names import (
     Digest,
     RepositoryName,
@@ -28,11 +27,10 @@ BLOB_MAX_BYTES = 4 * 1_024 * 1_024
 BLOB_REDIRECTS_MAX = 5
 CONTENT_TYPE_MAX = 255
 READS_MAX = 2
+_VENDOR_TREE = "application/vnd."
 
 _MANIFEST_HEADERS: tuple[Header, ...] = ((b"Accept", media_types.ACCEPT_MANIFESTS.encode()),)
 _BLOB_HEADERS = ((b"Accept", b"*/*"),)
-# How a manifest begins, where nothing but its look can tell whether it is one.
-_OBJECT = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{(?!\s*"errors")')
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +118,17 @@ def _manifest_digest(answer: Answer, expected: Digest | None) -> Digest | None:
         return expected if _matches(answer.body, expected) else None
     if header is not None and can_verify(header):
         return header if _matches(answer.body, header) else None
-    if answer.is_html or not _OBJECT.match(answer.body):
+    if not _looks_like_a_manifest(answer):
         raise UnusableAnswerError(f"no manifest: {answer}")
     return digest_of(answer.body)
+
+
+def _looks_like_a_manifest(answer: Answer) -> bool:
+    """Tell by type and shape, where no digest can tell; a proxy may answer ``{}`` to anything."""
+    if answer.is_html:
+        return False
+    manifest = parse_manifest(answer.body, content_type=answer.content_type)
+    return manifest.kind is not ManifestKind.OPAQUE or answer.content_type.startswith(_VENDOR_TREE)
 
 
 def _header_digest(answer: Answer) -> Digest | None:

@@ -38,7 +38,9 @@ def demanding(accepted: set[str], *challenges: str) -> Callable[[Seen], Reply]:
     """Answer only those who send one of ``accepted``, and challenge all others."""
 
     def answer(seen: Seen) -> Reply:
-        return as_json({}) if seen.authorization in accepted else challenged(*challenges)
+        return (
+            as_json({"layers": []}) if seen.authorization in accepted else challenged(*challenges)
+        )
 
     return answer
 
@@ -69,7 +71,7 @@ async def test_basic_is_sent_when_asked_for_and_from_then_on() -> None:
 
 async def test_credentials_are_not_sent_unasked() -> None:
     registry = ScriptedRegistry()
-    registry.on(path_of("team/web"), as_json({}))
+    registry.on(path_of("team/web"), as_json({"layers": []}))
     await read(registry.client(credentials=ALICE))
     assert sent(registry) == [""]
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 WEB = RepositoryName("team/web")
 PATH = "/v2/team/web/manifests/1.0"
-GOOD = as_json({"schemaVersion": 2})
+GOOD = as_json({"schemaVersion": 2, "layers": []})
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ async def test_the_end_of_a_long_error_page_is_not_read() -> None:
 
 async def test_cookies_are_not_kept() -> None:
     registry = ScriptedRegistry()
-    registry.on(PATH, Reply(200, b"{}", (("Set-Cookie", "session=1; Path=/"),)))
+    registry.on(PATH, Reply(200, b'{"layers": []}', (("Set-Cookie", "session=1; Path=/"),)))
     client = registry.client()
     await client.manifest(WEB, "1.0")
     await client.manifest(WEB, "1.0")

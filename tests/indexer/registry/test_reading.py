@@ -169,6 +169,7 @@ async def test_a_signed_manifest_has_the_digest_that_the_registry_says() -> None
         Reply(200, b"\n<HTML>", ()),
         Reply(200, b"{}", (("Content-Type", "text/html; charset=utf-8"),)),
         Reply(200, b"OK", ()),
+        Reply(200, b"{}", (("Content-Type", "application/json"),)),
         Reply(200, b"", ()),
         Reply(200, b' { "errors": [{"code": "MANIFEST_UNKNOWN"}]}', ()),
         Reply(204, b"", ()),

@@ -109,7 +109,7 @@ class RegistryWorker:
         if self._woken.is_set() or not self._taken:
             self._woken.clear()
             await self._take()
-        while self._taken and len(self._running) < self._plan.max_in_flight:
+        while self._taken and len(self._running) < 2 * self._plan.max_in_flight:
             refresh = self._taken.popleft()
             self._running[asyncio.create_task(self._run_one(refresh))] = refresh
 

@@ -145,9 +145,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over the file, and read nothing else."""
+        """Let arguments win over the environment, and that over the file; read nothing else."""
         path = config_file(os.environ)
-        return (env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path))
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path))
 
     def address(self) -> tuple[str, int]:
         """Return the host and port of ``listen``."""

@@ -29,6 +29,7 @@ from webhooks.secret import webhook_secrets
 log = structlog.get_logger()
 
 SHUTDOWN_SECONDS = 3
+BACKLOG = 1_024
 _SUPERVISED = click.option("--supervised", is_flag=True, hidden=True)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -181,12 +182,19 @@ def _settings(*, process: str, quiet: bool = False) -> Settings:
 
 
 def _listen(settings: Settings) -> socket.socket:
+    """Return a listening socket; :class:`SettingsError` where the address cannot be had."""
     host, port = settings.address()
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns off Nagle's delay, 40 ms an answer, only for sockets that say they are TCP.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=1_024)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
     except (OSError, OverflowError) as error:
+        listening.close()
         raise SettingsError(f"listen {settings.listen!r}: {error}") from error
+    return listening
 
 
 def _run_until_stopped(work: Coroutine[Any, Any, None]) -> None:

@@ -66,7 +66,7 @@ async def _known(request: Request, error: Exception) -> Response:
 
 async def _http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
-    code = _CODES.get(error.status_code, "DENIED")
+    code = _CODES.get(error.status_code, "UNSUPPORTED")
     return error_answer(error.status_code, code, error.detail, headers=error.headers)
 
 

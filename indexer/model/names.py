@@ -19,7 +19,7 @@ _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
 _HEX_LENGTHS = {"sha256": 64, "sha512": 128}
-# The tags that tools write to attach things to a digest (registry-content: system tags).
+# The tags that tools write to attach things to a digest.
 _SYSTEM_TAG = re.compile(
     r"(?:sha256|sha512|blake3)-[0-9a-f]{64}|sha256-[0-9a-f]{64}\.(?:sig|att|sbom)|artifacthub\.io"
 )

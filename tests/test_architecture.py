@@ -1,0 +1,140 @@
+"""The import rules: who may import whom, and which module may import which library."""
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parent.parent
+PACKAGES = ("indexer", "webhooks", "search_api")
+WIRING = "search_api.wiring"
+COMMAND_LINE = "search_api.cli"
+
+# Within the indexer imports only go down: a module may import those of its own layer and below.
+LAYERS = (
+    {"indexer.worker"},
+    {"indexer.indexing", "indexer.intake", "indexer.registry_worker"},
+    {"indexer.refresh", "indexer.crawl"},
+    {"indexer.registry", "indexer.store", "indexer.engines"},
+    {"indexer.documents", "indexer.extract", "indexer.settings"},
+    {"indexer.model", "indexer.clock", "indexer.errors"},
+)
+PURE = ("indexer.model", "indexer.extract", "indexer.documents")
+INPUT_AND_OUTPUT = {"os", "io", "pathlib", "socket", "sqlite3", "subprocess", "shutil", "tempfile"}
+ONLY_HERE = {
+    "httpx2": "indexer.registry",
+    "whoosh": "indexer.engines.whoosh",
+    "sqlite3": "indexer.store",
+    "sqlite_utils": "indexer.store",
+    "pydantic": "indexer.settings",
+    "pydantic_settings": "indexer.settings",
+    "uvicorn": COMMAND_LINE,
+    "click": COMMAND_LINE,
+    "rich": "search_api.printing",
+}
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for package in PACKAGES:
+        for path in sorted((TOP / package).rglob("*.py")):
+            parts = path.relative_to(TOP).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            yield name, ast.parse(path.read_text())
+
+
+def imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            assert node.module
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith((f"{package}.", f"{package}_"))
+
+
+def layer(name: str) -> int | None:
+    for number, members in enumerate(LAYERS):
+        if any(name == member or name.startswith(f"{member}.") for member in members):
+            return number
+    return None
+
+
+ALL = [pytest.param(name, tree, id=name) for name, tree in modules()]
+
+
+@pytest.mark.parametrize(("name", "tree"), ALL)
+def test_packages_import_each_other_only_as_drawn(name: str, tree: ast.Module) -> None:
+    own = name.partition(".")[0]
+    allowed = {own, "indexer"}
+    if name in {WIRING, COMMAND_LINE}:
+        allowed |= set(PACKAGES)
+    for imported in imports(tree):
+        top = imported.partition(".")[0]
+        assert top != "tests", f"{name} imports {imported}"
+        assert top not in PACKAGES or top in allowed, f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize(("name", "tree"), ALL)
+def test_inside_the_indexer_imports_go_down(name: str, tree: ast.Module) -> None:
+    own = layer(name)
+    assert own is not None or not name.startswith("indexer."), f"{name} is in no layer"
+    for imported in imports(tree):
+        other = layer(imported)
+        if own is not None and other is not None:
+            assert other >= own, f"{name} imports {imported} from above"
+
+
+@pytest.mark.parametrize(("name", "tree"), ALL)
+def test_a_library_is_imported_where_it_belongs(name: str, tree: ast.Module) -> None:
+    for imported in imports(tree):
+        home = ONLY_HERE.get(imported.partition(".")[0])
+        assert home is None or within(name, home), f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize(("name", "tree"), ALL)
+def test_what_is_pure_does_no_input_or_output(name: str, tree: ast.Module) -> None:
+    if any(within(name, pure) for pure in PURE):
+        used = {imported.partition(".")[0] for imported in imports(tree)} & INPUT_AND_OUTPUT
+        assert not used, f"{name} imports {used}"
+
+
+@pytest.mark.parametrize(("name", "tree"), ALL)
+def test_what_a_package_keeps_to_itself_is_left_to_it(name: str, tree: ast.Module) -> None:
+    """Registry, store and extraction are used through what their ``__init__`` names."""
+    for imported in imports(tree):
+        for package in ("indexer.registry", "indexer.store", "indexer.extract"):
+            inner = imported.removeprefix(f"{package}.")
+            is_module = (TOP / package.replace(".", "/") / f"{inner.split('.')[0]}.py").exists()
+            if imported.startswith(f"{package}.") and is_module:
+                assert within(name, package), f"{name} imports {imported}"
+
+
+def test_every_package_is_named_in_the_build_configuration() -> None:
+    """Automatic discovery refuses several top-level packages, so each is listed."""
+    listed = tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = {
+        str(path.parent.relative_to(TOP)).replace("/", ".")
+        for package in PACKAGES
+        for path in (TOP / package).rglob("__init__.py")
+    }
+    assert set(listed) == found
+
+
+def test_broad_excepts_are_in_two_places_only() -> None:
+    """The worker's loop and the HTTP error handler; everywhere else the narrowest class."""
+    broad = {
+        name
+        for name, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or getattr(node.type, "id", "") in {"Exception", "BaseException"})
+        and not any(isinstance(inner, ast.Raise) and inner.exc is None for inner in node.body)
+    }
+    assert broad <= {"indexer.registry_worker", "search_api.http_errors"}

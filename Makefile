@@ -42,8 +42,9 @@ types: install ## Check the types
 
 check: lint types test ## Do everything that a reviewer does
 
-bench: install ## Measure push to search, backfill and search beside hey, on real programs
-	$(BIN)/python -m pytest -m figures tests/end_to_end
+bench: install ## Measure push to search, backfill beside hey, search and memory
+	$(BIN)/python -m pytest \
+		tests/end_to_end/test_push_to_search.py tests/end_to_end/test_thousand_repositories.py
 
 clean: ## Remove the environment and everything that was generated
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -29,7 +29,9 @@ class SystemClock:
 
 def rfc3339(moment: datetime) -> str:
     """Return a UTC time as RFC 3339 with microseconds, ending in ``Z``; sorts as text."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not strftime: it writes the year 1, which some senders mean by "no time", as one digit.
+    text = moment.astimezone(UTC).isoformat(timespec="microseconds")
+    return text.removesuffix("+00:00") + "Z"
 
 
 def parse_rfc3339(text: str) -> datetime:

@@ -34,17 +34,20 @@ class DescribedImage:
 
 def describe(image: StoredImage, *, now: datetime) -> DescribedImage:
     """Return an image with the facts out of its stored bytes."""
-    return DescribedImage(image, extract(_content(image.manifest), now=now))
+    return DescribedImage(image, extract(_content(image.manifest, {}), now=now))
 
 
-def _content(manifest: StoredManifest) -> Content:
-    return Content(
-        digest=manifest.digest,
-        content_type=manifest.content_type,
-        body=manifest.body,
-        config=manifest.config,
-        children=tuple(_content(child) for child in manifest.children),
-    )
+def _content(manifest: StoredManifest, known: dict[int, Content]) -> Content:
+    """Convert each manifest once: indexes of indexes can share their children many times."""
+    if id(manifest) not in known:
+        known[id(manifest)] = Content(
+            digest=manifest.digest,
+            content_type=manifest.content_type,
+            body=manifest.body,
+            config=manifest.config,
+            children=tuple(_content(child, known) for child in manifest.children),
+        )
+    return known[id(manifest)]
 
 
 def image_document(repository: RepositoryRow, described: DescribedImage) -> Document:

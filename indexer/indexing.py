@@ -29,7 +29,7 @@ log = structlog.get_logger()
 Result = TypeVar("Result")
 
 BATCH = 500
-"""Documents in one commit at most, about."""
+"""Documents in one commit, about: more are faster to write, and longer to wait for."""
 IDLE_SECONDS = 0.5
 """How long to wait for a change before looking for one."""
 PAUSE_SHARE = 2.0
@@ -62,15 +62,25 @@ class _Batch:
 
 
 class Indexing:
-    """Keeps the search index the same as the store says it should be."""
+    """Keeps the search index the same as the store says it should be.
+
+    ``batch`` is how many documents are written in one commit, about.
+    """
 
     def __init__(
-        self, *, directory: Path, engine: Engine, store: StoreThread, clock: Clock
+        self,
+        *,
+        directory: Path,
+        engine: Engine,
+        store: StoreThread,
+        clock: Clock,
+        batch: int = BATCH,
     ) -> None:
         self._directory = directory
         self._engine = engine
         self._store = store
         self._clock = clock
+        self._batch_size = batch
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="indexing")
         self._reading: Store | None = None
         self._live: LiveIndex | None = None
@@ -143,7 +153,9 @@ class Indexing:
 
     async def _update(self) -> bool:
         """Make stale documents searchable; True when there were any."""
-        stale = await self._store.read(lambda store: store.search_index.stale(limit=BATCH))
+        stale = await self._store.read(
+            lambda store: store.search_index.stale(limit=self._batch_size)
+        )
         if not stale:
             await self._verify()
             return False
@@ -212,22 +224,22 @@ class Indexing:
     def _rebuild_step(self, rebuild: _Rebuild) -> None:
         """Write the documents of the next repositories, about a batch of them."""
         documents: dict[DocumentType, list[Document]] = defaultdict(list)
-        while rebuild.waiting and len(documents[DocumentType.IMAGE]) < BATCH:
+        while rebuild.waiting and len(documents[DocumentType.IMAGE]) < self._batch_size:
             for document in self._documents_of(rebuild.waiting.pop()):
                 documents[document.key.type].append(document)
         _Batch(documents, defaultdict(list)).apply(rebuild.writer)
 
     async def _finish_rebuild(self, rebuild: _Rebuild) -> None:
         before, old_writer = self._known_live(), self._known_writer()
-        await self._set_live(rebuild.generation, complete=True)
-        await self._store.write(lambda store: store.search_index.set_rebuild(None))
+        await self._set_live(rebuild.generation, complete=True, rebuilt=True)
         self._rebuild, self._writer = None, rebuild.writer
         if before.generation != rebuild.generation:
             await self._in_thread(old_writer.close)
             await self._in_thread(partial(self._engine.drop, before.generation))
         log.info("rebuild_finished", generation=rebuild.generation, repositories=rebuild.total)
 
-    async def _set_live(self, generation: str, *, complete: bool) -> None:
+    async def _set_live(self, generation: str, *, complete: bool, rebuilt: bool = False) -> None:
+        """Make a generation the live one; ``rebuilt`` says that no rebuild is wanted any more."""
         live = LiveIndex(
             generation=generation,
             engine=self._engine.name,
@@ -235,7 +247,14 @@ class Indexing:
             extractor_version=EXTRACTOR_VERSION,
             complete=complete,
         )
-        await self._store.write(lambda store: store.search_index.set_live(live))
+
+        def save(store: Store) -> None:
+            store.search_index.set_live(live)
+            if rebuilt:
+                # In one transaction, or a kill in between would rebuild once more.
+                store.search_index.set_rebuild(None)
+
+        await self._store.write(save)
         self._live = live
 
     # Documents

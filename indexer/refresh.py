@@ -11,10 +11,11 @@ from datetime import timedelta
 import structlog
 
 from indexer.clock import Clock
-from indexer.errors import AbsentError, TooLargeError
+from indexer.errors import AbsentError, DeniedError, RegistryError, TooLargeError
 from indexer.extract import config_descriptor
 from indexer.model.manifest import Descriptor, parse_manifest
 from indexer.model.names import Digest, RepositoryName, TagName
+from indexer.model.stored import StoredManifest
 from indexer.registry import FetchedManifest, RegistryClient
 from indexer.store import (
     Place,
@@ -39,10 +40,10 @@ SECOND_LOOKS = tuple(timedelta(seconds=seconds) for seconds in (0.1, 0.5, 2.0, 5
 
 @dataclass(slots=True)
 class _Reading:
-    """What one refresh has read so far."""
+    """What one refresh has read so far; ``linked`` is what the store has from elsewhere."""
 
     repository: RepositoryName
-    manifests: list[ReadManifest] = field(default_factory=list)
+    manifests: dict[Digest, ReadManifest] = field(default_factory=dict)
     configs: list[tuple[Digest, bytes]] = field(default_factory=list)
     linked: list[Digest] = field(default_factory=list)
     seen: set[Digest] = field(default_factory=set)
@@ -78,21 +79,31 @@ class Refresher:
     # The whole registry
 
     async def _refresh_catalog(self, refresh: Refresh) -> None:
-        """Ask for a refresh of every repository: those listed and those we know of."""
+        """Ask for a refresh of every repository: those we know of and those listed.
+
+        The known ones come with the first page, so that a crawl that goes on after a kill does
+        not ask for them again.
+        """
         started = self._clock.now()
         registry_id = self._registry.id
         crawl_id = await self._store.write(
             lambda store: store.registries.start_crawl(registry_id, at=started)
         )
         crawl = await self._store.read(lambda store: store.registries.latest_crawl(registry_id))
-        known = set(
-            await self._store.read(lambda store: store.content.visible_repositories(registry_id))
-        )
         resume = crawl.resume if crawl else ""
+        wanted: set[RepositoryName] = set()
+        if not resume:
+            wanted.update(
+                await self._store.read(
+                    lambda store: store.content.visible_repositories(registry_id)
+                )
+            )
+        asked: set[RepositoryName] = set()
         async for page in self._client.repositories(resume=resume):
-            names = set(page.names) if page.resume else set(page.names) | known
-            known -= set(page.names)
-            places = [Place(RefreshKind.REPOSITORY, name) for name in sorted(names)]
+            wanted = (wanted | set(page.names)) - asked
+            asked |= wanted
+            places = [Place(RefreshKind.REPOSITORY, name) for name in sorted(wanted)]
+            wanted = set()
 
             def save(store: Store, places: list[Place] = places, resume: str = page.resume) -> None:
                 self._ask_for(store, places, refresh=refresh, crawl_id=crawl_id)
@@ -100,8 +111,11 @@ class Refresher:
                     crawl_id, resume=resume, repositories=len(places)
                 )
 
-            await self._store.write(save)
-        await self._finish(refresh)
+            if page.resume:
+                await self._store.write(save)
+            else:
+                # With the last page, or a kill in between would begin a second crawl.
+                await self._finish(refresh, save)
 
     async def _refresh_repository(self, refresh: Refresh) -> None:
         """Ask for a refresh of every tag: those listed and those we know of.
@@ -158,17 +172,13 @@ class Refresher:
             if not await self._look_again(refresh):
                 await self._finish(refresh, lambda store: self._hide_tag(store, repository, tag))
             return
-        reading = _Reading(repository)
-        if fetched is not None:
-            await self._read_manifest(reading, fetched)
-        elif known is not None:
-            await self._complete(reading, known)
-        digest = fetched.digest if fetched is not None else known
+        digest = known if fetched is None else fetched.digest
+        assert digest is not None  # noqa: S101 - only what is known is answered with nothing
+        reading = await self._read(repository, digest, fetched)
 
         def save(store: Store) -> None:
             repository_id = self._keep(store, reading)
-            if digest is not None:
-                store.content.put_tag(repository_id, tag, digest, seen_at=self._clock.now())
+            store.content.put_tag(repository_id, tag, digest, seen_at=self._clock.now())
 
         if digest == refresh.expected_digest or not await self._look_again(refresh, save):
             await self._finish(refresh, save)
@@ -186,9 +196,7 @@ class Refresher:
                     refresh, lambda store: self._forget_digest(store, refresh, repository, digest)
                 )
             return
-        reading = _Reading(repository)
-        if fetched is not None:
-            await self._read_manifest(reading, fetched)
+        reading = await self._read(repository, digest, fetched)
         await self._finish(refresh, lambda store: self._keep(store, reading))
 
     def _known_digest(
@@ -223,6 +231,17 @@ class Refresher:
 
     # Content
 
+    async def _read(
+        self, repository: RepositoryName, digest: Digest, fetched: FetchedManifest | None
+    ) -> _Reading:
+        """Take in a manifest, or what is missing of one that is unchanged."""
+        reading = _Reading(repository)
+        if fetched is None:
+            await self._complete(reading, digest, depth=0)
+        else:
+            await self._read_manifest(reading, fetched)
+        return reading
+
     async def _read_manifest(
         self, reading: _Reading, fetched: FetchedManifest, *, media_type: str = "", depth: int = 0
     ) -> None:
@@ -231,14 +250,12 @@ class Refresher:
             fetched.body, media_type=media_type, content_type=fetched.content_type
         )
         config = config_descriptor(manifest)
-        reading.manifests.append(
-            ReadManifest(
-                digest=fetched.digest,
-                content_type=media_type or fetched.content_type,
-                body=fetched.body,
-                manifest=manifest,
-                config_digest=config.digest if config else None,
-            )
+        reading.manifests[fetched.digest] = ReadManifest(
+            digest=fetched.digest,
+            content_type=media_type or fetched.content_type,
+            body=fetched.body,
+            manifest=manifest,
+            config_digest=config.digest if config else None,
         )
         reading.seen.add(fetched.digest)
         if config is not None:
@@ -264,20 +281,24 @@ class Refresher:
             return
         reading.seen.add(child.digest)
         repository = reading.repository
-        linked, stored = await self._store.read(
+        linked, whole = await self._store.read(
             lambda store: (
                 self._is_linked(store, repository, child.digest),
-                store.content.has_manifest(child.digest),
+                self._is_whole(store, repository, child.digest),
             )
         )
         if linked:
+            await self._complete(reading, child.digest, depth=depth)
             return
         try:
             fetched = await self._client.manifest(
-                repository, child.digest, known=child.digest if stored else None
+                repository, child.digest, known=child.digest if whole else None
             )
-        except (AbsentError, TooLargeError) as error:
-            # Indexes with missing children are common; the others still count.
+        except RegistryError as error:
+            if error.temporary or isinstance(error, DeniedError):
+                raise
+            # Indexes with children that are missing, too large or of a type that the registry
+            # does not hand out are common; the others still count.
             log.warning("child_unread", repository=repository, reason=str(error))
             return
         if fetched is None:
@@ -285,31 +306,59 @@ class Refresher:
             return
         await self._read_manifest(reading, fetched, media_type=child.media_type, depth=depth)
 
-    async def _complete(self, reading: _Reading, digest: Digest) -> None:
-        """Read what an earlier refresh of an unchanged manifest could not."""
+    async def _complete(self, reading: _Reading, digest: Digest, *, depth: int) -> None:
+        """Read what earlier refreshes could not, of a manifest in the store and all below it."""
+        unfinished = await self._store.read(
+            lambda store: self._unfinished(store, reading.repository, digest)
+        )
+        for below, stored in unfinished:
+            if stored.digest not in reading.manifests:
+                fetched = FetchedManifest(stored.digest, stored.content_type, stored.body)
+                await self._read_manifest(reading, fetched, depth=depth + below)
 
-        def stored_body(store: Store) -> FetchedManifest | None:
-            repository_id = store.content.find_repository(self._registry.id, reading.repository)
-            if repository_id is None or store.content.is_whole(repository_id, digest):
-                return None
-            stored = store.content.manifest(repository_id, digest, depth=0)
-            if stored is None:
-                return None
-            return FetchedManifest(digest, stored.content_type, stored.body)
+    def _unfinished(
+        self, store: Store, repository: RepositoryName, digest: Digest
+    ) -> list[tuple[int, StoredManifest]]:
+        """Return what is not whole of a manifest and those below it, with how far below."""
+        repository_id = store.content.find_repository(self._registry.id, repository) or 0
+        found: list[tuple[int, StoredManifest]] = []
+        level, seen = [digest], {digest}
+        for below in range(INDEX_DEPTH_MAX + 1):
+            children: list[Digest] = []
+            for one in level:
+                stored = store.content.manifest(repository_id, one, depth=1)
+                if stored is None:
+                    continue
+                if not store.content.is_whole(repository_id, one):
+                    found.append((below, stored))
+                children += [child.digest for child in stored.children]
+            level = [child for child in dict.fromkeys(children) if child not in seen]
+            seen.update(level)
+        return found
 
-        fetched = await self._store.read(stored_body)
-        if fetched is not None:
-            await self._read_manifest(reading, fetched)
+    def _is_whole(self, store: Store, repository: RepositoryName, digest: Digest) -> bool:
+        """Tell whether all of a manifest is in the store and, below it, in this repository."""
+        repository_id = store.content.find_repository(self._registry.id, repository) or 0
+        return store.content.has_manifest(digest) and store.content.is_whole(repository_id, digest)
 
     def _keep(self, store: Store, reading: _Reading) -> int:
         now = self._clock.now()
         repository_id = store.content.repository_id(
             self._registry.id, reading.repository, seen_at=now
         )
-        content = ReadContent(tuple(reading.manifests), tuple(reading.configs))
+        returned = [
+            digest
+            for digest in (*reading.manifests, *reading.linked)
+            if store.content.tags_of_digest(repository_id, digest)
+            and not store.content.is_linked(repository_id, digest)
+        ]
+        content = ReadContent(tuple(reading.manifests.values()), tuple(reading.configs))
         store.content.put_content(repository_id, content, seen_at=now)
         for digest in reading.linked:
             store.content.link_manifest(repository_id, digest, seen_at=now)
+        if returned:
+            # Deleted and pushed again before anybody looked at their tags.
+            store.content.mark_stale(repository_id, returned)
         return repository_id
 
     async def _look_again(

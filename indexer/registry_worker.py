@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,7 +10,8 @@ import structlog
 
 from indexer.clock import Clock
 from indexer.crawl import is_crawl_due
-from indexer.errors import RegistryError, UnreachableError
+from indexer.errors import RegistryError, StoreError, UnreachableError
+from indexer.model.names import RepositoryName
 from indexer.refresh import Refresher
 from indexer.registry import RegistryClient
 from indexer.store import Place, Priority, Refresh, RefreshKind, RegistryRow, Store, StoreThread
@@ -23,7 +24,10 @@ LOOK_AFTER_SECONDS = 0.5
 """How often requests are counted in the store and ended crawls noticed."""
 TRIES_MAX = 8
 """Tries of a refresh that the registry answers wrongly, before it is set aside."""
+TRIES_UNDOUBTED = 2
+"""Tries of a refresh without an answer, before something else is asked to see who is at fault."""
 PAUSE_MAX = timedelta(minutes=1)
+PAUSE_MIN = timedelta(seconds=1)
 RETRY_MAX = timedelta(minutes=5)
 FAILURES_IN_A_ROW = 5
 """So many failures one after the other mean that the registry fails, not the place."""
@@ -64,10 +68,14 @@ class RegistryWorker:
         self._taken: deque[Refresh] = deque()
         self._running: dict[asyncio.Task[None], Refresh] = {}
         self._failures = 0
+        self._pauses = 0
         self._resume_at = clock.now()
+        self._retried_at: datetime | None = None
         self._looked_after_at: datetime | None = None
         self._counted_requests = 0
-        self._answered = True
+        # Nothing is known of how the last run ended, so the first success clears up after it.
+        self._answered = False
+        self._any_set_aside = True
         self._woken = asyncio.Event()
 
     async def run(self) -> None:
@@ -132,48 +140,57 @@ class RegistryWorker:
         except Exception as error:
             # Whatever is wrong with one place must not stop the work on all others.
             log.exception("refresh_failed", place=refresh.place)
-            reason = f"{type(error).__name__}: {error}"
-            await self._store.write(lambda store: store.queue.set_aside(refresh, reason=reason))
+            await self._keep_for_later(
+                refresh,
+                reason=f"{type(error).__name__}: {error}",
+                give_up=not isinstance(error, StoreError) or refresh.tries + 1 >= TRIES_MAX,
+                due_at=self._clock.now() + _delay(refresh, RETRY_MAX),
+            )
         else:
             await self._succeeded()
         self._on_change()
 
     async def _succeeded(self) -> None:
-        was_failing, self._failures = self._failures >= FAILURES_IN_A_ROW, 0
-        if self._answered:
+        """Write that the registry answers, and try what was set aside again, now and then."""
+        now = self._clock.now()
+        before = self._retried_at
+        retry = self._any_set_aside and (
+            self._failures >= FAILURES_IN_A_ROW or before is None or now - before >= RETRY_MAX
+        )
+        self._failures = self._pauses = 0
+        if self._answered and not retry:
             return
+        if not self._answered:
+            log.info("registry_answers", registry=self._registry.name)
         self._answered = True
+        if retry:
+            self._any_set_aside, self._retried_at = False, now
 
         def save(store: Store) -> None:
             store.registries.set_answered(self._registry.id)
-            if was_failing:
-                store.queue.retry_set_aside(self._registry.id, due_at=self._clock.now())
+            if retry:
+                store.queue.retry_set_aside(self._registry.id, due_at=now)
 
         await self._store.write(save)
-        log.info("registry_answers", registry=self._registry.name)
 
     async def _failed(self, refresh: Refresh, error: RegistryError) -> None:
         """Keep what failed for later, set it aside when it failed too often, and slow down."""
-        now, reason = self._clock.now(), str(error)
-        self._failures += 1
-        self._answered = False
-        self._slow_down(error)
         unreachable = isinstance(error, UnreachableError)
-        give_up = not unreachable and (not error.temporary or refresh.tries + 1 >= TRIES_MAX)
-        delay = min(RETRY_MAX, timedelta(seconds=2**refresh.tries))
-
-        def save(store: Store) -> None:
-            store.registries.set_error(self._registry.id, reason, at=now)
-            if give_up and refresh.place.kind is RefreshKind.CATALOG:
-                store.registries.end_crawl(self._registry.id, at=now)
-                store.queue.finish(refresh)
-            elif give_up:
-                store.queue.set_aside(refresh, reason=reason)
-            else:
-                due_at = self._resume_at if unreachable else now + delay
-                store.queue.put_back(refresh, due_at=due_at, reason=reason)
-
-        await self._store.write(save)
+        at_fault = not isinstance(error, UnreachableError) or await self._is_at_fault(
+            refresh, error
+        )
+        if error.temporary and not (unreachable and at_fault):
+            self._failures += 1
+            self._slow_down(error)
+        tried_enough = refresh.tries + 1 >= TRIES_MAX
+        give_up = at_fault and (not error.temporary or tried_enough)
+        due_at = self._clock.now() + _delay(refresh, RETRY_MAX if at_fault else PAUSE_MAX)
+        await self._keep_for_later(
+            refresh,
+            reason=str(error),
+            give_up=give_up,
+            due_at=due_at if at_fault else max(due_at, self._resume_at),
+        )
         log.warning(
             "refresh_postponed",
             registry=self._registry.name,
@@ -182,18 +199,66 @@ class RegistryWorker:
             reference=refresh.place.reference,
             tries=refresh.tries + 1,
             set_aside=give_up,
-            reason=reason,
+            reason=str(error),
         )
 
+    async def _keep_for_later(
+        self, refresh: Refresh, *, reason: str, give_up: bool, due_at: datetime
+    ) -> None:
+        now = self._clock.now()
+        self._answered = False
+        self._any_set_aside = self._any_set_aside or give_up
+
+        def save(store: Store) -> None:
+            store.registries.set_error(self._registry.id, reason, at=now)
+            if give_up and refresh.place.kind is RefreshKind.CATALOG:
+                # Not set aside: the next crawl is to begin, and to ask for the catalog again.
+                store.registries.end_crawl(self._registry.id, at=now)
+                store.queue.finish(refresh)
+            elif give_up:
+                store.queue.set_aside(refresh, reason=reason)
+            else:
+                store.queue.put_back(refresh, due_at=due_at, reason=reason)
+
+        await self._store.write(save)
+
+    async def _is_at_fault(self, refresh: Refresh, error: UnreachableError) -> bool:
+        """Tell whether the registry answers elsewhere, so that this place alone is broken."""
+        if refresh.tries < TRIES_UNDOUBTED or error.retry_after is not None:
+            return False
+        place = refresh.place
+        listing: AsyncIterator[object]
+        if place.kind is RefreshKind.REPOSITORY:
+            listing = self._client.repositories()
+        else:
+            repository = place.repository or await self._store.read(self._some_repository)
+            if not repository:
+                return False
+            listing = self._client.tags(repository)
+        try:
+            await anext(listing)
+        except RegistryError as other:
+            return not isinstance(other, UnreachableError)
+        return True
+
+    def _some_repository(self, store: Store) -> RepositoryName:
+        known = store.content.visible_repositories(self._registry.id)
+        return known[0] if known else RepositoryName("")
+
     def _slow_down(self, error: RegistryError) -> None:
-        unreachable = isinstance(error, UnreachableError)
-        steps = self._failures - (1 if unreachable else FAILURES_IN_A_ROW)
-        if steps < 0:
-            return
-        pause = min(PAUSE_MAX, timedelta(seconds=2 ** min(steps, 10)))
+        """Pause, longer each time; never shorter than the registry itself asked for."""
+        now = self._clock.now()
         if isinstance(error, UnreachableError) and error.retry_after is not None:
-            pause = timedelta(seconds=error.retry_after)
-        self._resume_at = self._clock.now() + pause
+            pause = max(PAUSE_MIN, timedelta(seconds=error.retry_after))
+        elif now < self._resume_at:
+            # It began before the pause: many that fail together are one failure of the registry.
+            return
+        elif isinstance(error, UnreachableError) or self._failures >= FAILURES_IN_A_ROW:
+            pause = min(PAUSE_MAX, PAUSE_MIN * 2 ** min(self._pauses, 10))
+            self._pauses += 1
+        else:
+            return
+        self._resume_at = max(self._resume_at, now + pause)
 
     async def _look_after(self) -> None:
         """Begin and end crawls, and count requests, now and then."""
@@ -230,3 +295,8 @@ class RegistryWorker:
             return False
         store.queue.add(self._registry.id, [place], priority=Priority.CRAWL, due_at=now)
         return True
+
+
+def _delay(refresh: Refresh, most: timedelta) -> timedelta:
+    # Tries grow without end while a registry is down, and so would the power.
+    return min(most, timedelta(seconds=2 ** min(refresh.tries, 10)))

@@ -7,9 +7,17 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -25,18 +33,18 @@ PREFIX = "REGSEARCH_"
 _CONFIG_VARIABLE = "REGSEARCH_CONFIG"
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _SECRETS = {"password", "webhook_secret"}
+_SHOWN = (str, int, float)
+"""The values that an error repeats; others may hold secrets further in."""
+PORT_MAX = 65_535
 
 
 def _duration(value: object) -> object:
-    match = re.fullmatch(r"(\d+)\s*([smhd])", value) if isinstance(value, str) else None
-    if match:
-        return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-    if isinstance(value, str):
-        # pydantic asks for a ValueError whatever is wrong.
-        raise ValueError(  # noqa: TRY004
-            "write a number and a unit, such as 30s, 15m, 6h or 7d"
-        )
-    return value
+    if isinstance(value, timedelta):
+        return value
+    match = re.fullmatch(r"([0-9]{1,8})\s*([smhd])", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("write a number and a unit, such as 30s, 15m, 6h or 7d")
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
@@ -46,7 +54,7 @@ _NAME = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
 class RegistrySettings(BaseModel):
     """One ``[[registry]]`` table: a registry to search."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     name: str = Field(
         "default", pattern=_NAME, max_length=64, description="How answers name this registry."
@@ -74,31 +82,62 @@ class RegistrySettings(BaseModel):
         """Take credentials out of the URL and fill the host from it."""
         if not isinstance(values, dict) or not isinstance(values.get("url"), str):
             return values
-        parts = urlsplit(values["url"].rstrip("/"))
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
-            raise ValueError("write a URL such as https://registry.example.org")
+        parts = _web_address(values["url"])
+        if parts is None:
+            return values
         host = parts.netloc.rpartition("@")[2]
-        given = {"username": parts.username, "password": parts.password}
-        return {
-            **{key: value for key, value in given.items() if value},
+        found = {
+            "username": unquote(parts.username or ""),
+            "password": unquote(parts.password or ""),
             "registry_host": host,
+        }
+        return {
             **values,
+            **{key: values.get(key) or value for key, value in found.items()},
             "url": parts._replace(netloc=host).geturl(),
         }
+
+    @field_validator("url")
+    @classmethod
+    def _is_web_address(cls, url: str) -> str:
+        if _web_address(url) is None:
+            raise ValueError("write a URL such as https://registry.example.org")
+        return url
+
+    @model_validator(mode="after")
+    def _whole_credentials(self) -> "RegistrySettings":
+        if (self.password or self.password_file) and not self.username:
+            raise ValueError("a password needs a username")
+        return self
 
     def secret(self) -> str:
         """Return the password, out of its file if there is one; :class:`SettingsError` if not."""
         if self.password_file is None:
             return self.password
         try:
-            return self.password_file.read_text().strip()
-        except OSError as error:
+            return self.password_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"password_file of registry {self.name!r}: {error}") from error
+
+
+def _web_address(url: str) -> SplitResult | None:
+    """Return the parts of a registry's URL, None where it is none."""
+    try:
+        parts = urlsplit(url.strip().rstrip("/"))
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return None
+    # An at sign in the path is a password that holds a slash.
+    is_plain = not (parts.query or parts.fragment or "@" in parts.path)
+    is_plain = is_plain and not re.search(r"[\s\\]", parts.netloc)
+    return parts if parts.scheme in {"http", "https"} and has_host and is_plain else None
 
 
 def _registries(value: object) -> object:
     if isinstance(value, str):
-        return [{"name": "default", "url": value}]
+        return [{"url": value}]
+    if isinstance(value, dict):
+        raise ValueError("write [[registry]], with two brackets")  # noqa: TRY004
     return value
 
 
@@ -106,7 +145,11 @@ class Settings(BaseSettings):
     """Everything that can be set, each with its default."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True
+        env_prefix=PREFIX,
+        extra="forbid",
+        frozen=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
     )
 
     registry: Annotated[tuple[RegistrySettings, ...], NoDecode, BeforeValidator(_registries)] = (
@@ -127,6 +170,13 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged."
     )
+
+    @field_validator("listen")
+    @classmethod
+    def _real_port(cls, listen: str) -> str:
+        if int(listen.rpartition(":")[2]) > PORT_MAX:
+            raise ValueError(f"a port is at most {PORT_MAX}")
+        return listen
 
     @model_validator(mode="after")
     def _distinct_names(self) -> "Settings":
@@ -175,36 +225,46 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(item) for item in error.errors())) from error
-    except ValueError as error:  # a file that is not TOML
+    except (ValueError, OSError) as error:  # a file that is not TOML, or cannot be read
         raise SettingsError(f"{config_file(os.environ)}: {error}") from error
 
 
 def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | {_CONFIG_VARIABLE}
-    for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in known:
-            raise SettingsError(f"unknown environment variable {name}{_nearest(name, known)}")
+    known = {name.upper() for name in Settings.model_fields}
+    known.add(_CONFIG_VARIABLE.removeprefix(PREFIX))
+    for variable in sorted(environment):
+        name = variable.removeprefix(PREFIX)
+        if name != variable and name not in known:
+            nearest = _nearest(name, known, prefix=PREFIX)
+            raise SettingsError(f"unknown environment variable {variable}{nearest}")
 
 
-def _nearest(name: str, known: set[str]) -> str:
+def _nearest(name: str, known: set[str], *, prefix: str = "") -> str:
     found = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-    return f"; did you mean {found[0]}?" if found else f"; known are {', '.join(sorted(known))}"
+    if found:
+        return f"; did you mean {prefix}{found[0]}?"
+    return f"; known are {', '.join(prefix + each for each in sorted(known))}"
 
 
 def _explain(error: Any) -> str:
     """Return one line for one of pydantic's errors."""
-    path = [str(part) for part in error["loc"]]
+    path, message = [str(part) for part in error["loc"]], error["msg"]
+    message = message.removeprefix("Value error, ")
     name = ".".join(path) or "settings"
     if error["type"] == "extra_forbidden":
         model = RegistrySettings if path[0] == "registry" else Settings
         return f"unknown setting {name!r}{_nearest(path[-1], set(model.model_fields))}"
-    if path and path[-1] in _SECRETS:
-        return f"{name}: {error['msg']}"
-    value = "" if error["type"] == "missing" else f", not {_without_secrets(error['input'])}"
-    return f"{name}: {error['msg'].removeprefix('Value error, ')}{value}"
+    is_secret = bool(path) and path[-1] in _SECRETS
+    if is_secret or error["type"] == "missing" or not isinstance(error["input"], _SHOWN):
+        return f"{name}: {message}"
+    return f"{name}: {message}, not {_without_credentials(error['input'])}"
 
 
-def _without_secrets(value: Any) -> str:
-    if isinstance(value, dict):
-        value = {key: "…" if key in _SECRETS else text for key, text in value.items()}
-    return re.sub(r"//[^/@\s]*@", "//…@", repr(value))[:300]
+def _without_credentials(value: object) -> str:
+    """Return a value for people; what stands before an at sign or in a query may be a secret."""
+    if not isinstance(value, str):
+        return repr(value)
+    before, at, shown = value.rpartition("@")
+    scheme = re.match(r"(?:https?://)?", before)
+    shown = re.split(r"[?#]", shown)[0]
+    return repr(f"{scheme[0] if scheme else ''}{'…@' if at else ''}{shown}"[:300])

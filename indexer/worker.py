@@ -5,7 +5,7 @@ import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -16,10 +16,20 @@ from indexer.errors import IndexerRunningError
 from indexer.indexing import Indexing
 from indexer.intake import ENTRIES_PER_WRITE, take_in
 from indexer.model.notification import Action
+from indexer.model.stored import RepositoryRow
 from indexer.registry import Credentials, RegistryClient
 from indexer.registry_worker import RegistryPlan, RegistryWorker
 from indexer.settings import RegistrySettings, Settings
-from indexer.store import Entry, Journal, RegistryRow, Store, StoreThread
+from indexer.store import (
+    Entry,
+    Journal,
+    Place,
+    Priority,
+    RefreshKind,
+    RegistryRow,
+    Store,
+    StoreThread,
+)
 
 log = structlog.get_logger()
 
@@ -64,7 +74,7 @@ async def run_indexer(settings: Settings, *, engine: Engine, clock: Clock) -> No
         stack.callback(journal.close)
         store = StoreThread(Store(directory))
         stack.callback(store.close)
-        rows = await store.write(lambda opened: _put_registries(opened, settings))
+        rows = await store.write(lambda opened: put_registries(opened, settings, now=clock.now()))
         indexing = Indexing(directory=directory, engine=engine, store=store, clock=clock)
         stack.push_async_callback(indexing.close)
         workers: dict[str, RegistryWorker] = {}
@@ -87,13 +97,54 @@ async def run_indexer(settings: Settings, *, engine: Engine, clock: Clock) -> No
             tasks.create_task(_take_in_entries(journal, store, rows, workers, clock=clock))
 
 
-def _put_registries(store: Store, settings: Settings) -> dict[str, RegistryRow]:
-    return {
-        registry.name: store.registries.put(
+def put_registries(store: Store, settings: Settings, *, now: datetime) -> dict[str, RegistryRow]:
+    """Bring the registries of the store in line with the settings, and return their rows by name.
+
+    One that the settings do not name any more leaves the search index; what the store knows of it
+    is kept, and it is read again should it come back. One that has another host now is read again
+    at once.
+    """
+    rows: dict[str, RegistryRow] = {}
+    for registry in settings.registry:
+        shown = _repositories(store, registry.name, now=now)[:1]
+        row = store.registries.put(
             registry.name, url=registry.url, registry_host=registry.registry_host
         )
-        for registry in settings.registry
-    }
+        rows[registry.name] = row
+        if any(repository.registry_host != row.registry_host for repository in shown):
+            log.info("registry_moved", registry=row.name, registry_host=row.registry_host)
+            _ask_for_crawl(store, row.name, now=now)
+    for known in store.registries.freshness():
+        if known.name not in rows:
+            _take_out_of_search(store, known.name, now=now)
+    return rows
+
+
+def _take_out_of_search(store: Store, registry: str, *, now: datetime) -> None:
+    repositories = _repositories(store, registry, now=now)
+    for repository in repositories:
+        for tag in store.content.tags(repository.id):
+            store.content.hide_tag(repository.id, tag, seen_at=now)
+    if repositories:
+        log.warning("registry_removed", registry=registry, repositories=len(repositories))
+        _ask_for_crawl(store, registry, now=now)
+
+
+def _repositories(store: Store, registry: str, *, now: datetime) -> list[RepositoryRow]:
+    """Return the repositories of a registry that have a visible tag, as their documents show it."""
+    registry_id = store.registries.registry_id(registry)
+    if registry_id is None:
+        return []
+    names = store.content.visible_repositories(registry_id)
+    ids = [store.content.repository_id(registry_id, name, seen_at=now) for name in names]
+    return [store.content.repository(repository_id) for repository_id in ids]
+
+
+def _ask_for_crawl(store: Store, registry: str, *, now: datetime) -> None:
+    registry_id = store.registries.registry_id(registry)
+    assert registry_id is not None  # noqa: S101 - it has repositories
+    places = [Place(RefreshKind.CATALOG)]
+    store.queue.add(registry_id, places, priority=Priority.CRAWL, due_at=now)
 
 
 def _client(registry: RegistrySettings, *, clock: Clock) -> RegistryClient:
@@ -116,23 +167,32 @@ async def _take_in_entries(
 ) -> None:
     """Move the journal's entries into the queue, for ever."""
 
-    def move(opened: Store) -> list[Entry]:
-        position = opened.journal_position()
-        entries, reached = journal.entries_after(position, limit=ENTRIES_PER_WRITE)
-        if reached > position:
-            with opened.transaction():
-                take_in(opened, entries, registries=registries, now=clock.now())
-                opened.set_journal_position(reached)
-        return entries
-
     while True:
-        entries = await store.read(move)
+        entries = await store.read(
+            lambda opened: move_entries(journal, opened, registries, now=clock.now())
+        )
         for entry in entries:
             worker = workers.get(entry.registry)
             if worker is not None:
                 worker.wake(at_once=entry.event.action is Action.CRAWL)
         if len(entries) < ENTRIES_PER_WRITE:
             await clock.sleep(POLL_SECONDS)
+
+
+def move_entries(
+    journal: Journal, store: Store, registries: Mapping[str, RegistryRow], *, now: datetime
+) -> list[Entry]:
+    """Move the next entries of the journal into the queue, and the position behind them.
+
+    Returns the entries, at most a batch of them, in order.
+    """
+    position = store.journal_position()
+    entries, reached = journal.entries_after(position, limit=ENTRIES_PER_WRITE)
+    if reached > position:
+        with store.transaction():
+            take_in(store, entries, registries=registries, now=now)
+            store.set_journal_position(reached)
+    return entries
 
 
 async def _prune(journal: Journal, store: StoreThread, *, clock: Clock) -> None:

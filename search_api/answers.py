@@ -1,13 +1,15 @@
 """The JSON of answers: one shape for the API and the command line."""
 
 import base64
-import binascii
 import json
 from typing import Any
 
 from indexer.errors import InvalidValueError
 from indexer.model.document import DocumentType, Hit
 from search_api.searching import Answer, Freshness, Status
+
+SCORE_MAX = 1e12
+"""No hit scores that much; engines need not cope with more in a cursor."""
 
 
 def search_json(answer: Answer, *, document_type: DocumentType) -> dict[str, Any]:
@@ -94,9 +96,10 @@ def decode_cursor(text: str) -> tuple[float, str]:
     """Return the position in a cursor; :class:`InvalidValueError` where it is none of ours."""
     try:
         match json.loads(base64.b64decode(text, altchars=b"-_", validate=True)):
-            case [int() | float() as score, str() as hit_id]:
+            # A number that is none, or without end, fails both comparisons.
+            case [int() | float() as score, str() as hit_id] if -SCORE_MAX < score < SCORE_MAX:
                 return float(score), hit_id
-    except (binascii.Error, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidValueError(f"not a cursor: {text[:100]!r}") from error
     raise InvalidValueError(f"not a cursor: {text[:100]!r}")
 

@@ -90,6 +90,8 @@ def _document_type(text: str) -> DocumentType:
 
 
 def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= LIMIT_MAX:
+    # The length counts too: int() is not for digits without end.
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(LIMIT_MAX))
+    if not is_number or not 1 <= int(text) <= LIMIT_MAX:
         raise InvalidValueError(f"limit must be a number from 1 to {LIMIT_MAX}, not {text[:100]!r}")
     return int(text)

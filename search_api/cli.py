@@ -6,14 +6,14 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 import click
 import structlog
 import uvicorn
 
-from indexer.errors import RegsearchError, SettingsError
+from indexer.errors import QueryError, RegsearchError, SettingsError
 from indexer.model.document import DocumentType
 from indexer.settings import Settings, load_settings
 from search_api import printing, requesting
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 SHUTDOWN_SECONDS = 3
 BACKLOG = 1_024
-_SUPERVISED = click.option("--supervised", is_flag=True, hidden=True)
+_SUPERVISED = click.option("--supervised", type=int, metavar="PID", hidden=True)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -48,17 +48,19 @@ def serve() -> None:
         click.echo(f"# For the configuration of registry {registry}, so that it notifies us:")
         click.echo(notification_block(settings, registry, secret=secret))
     sys.stdout.flush()
-    processes = {name: own_command(name, "--supervised") for name in ("web", "indexer")}
+    processes = {
+        name: own_command(name, f"--supervised={os.getpid()}") for name in ("web", "indexer")
+    }
     sys.exit(asyncio.run(supervise(processes)))
 
 
 @commands.command()
 @_SUPERVISED
-def web(*, supervised: bool) -> None:
+def web(*, supervised: int | None) -> None:
     """Run only the web process: receive notifications and answer searches."""
     settings = _settings(process="web")
-    if supervised:
-        end_with_parent()
+    if supervised is not None:
+        end_with_parent(supervised)
     listening = _listen(settings)
     (settings.data_dir / WEB_PID_FILE).write_text(f"{os.getpid()}\n")
     server = uvicorn.Server(
@@ -76,11 +78,11 @@ def web(*, supervised: bool) -> None:
 
 @commands.command()
 @_SUPERVISED
-def indexer(*, supervised: bool) -> None:
+def indexer(*, supervised: int | None) -> None:
     """Run only the indexer: read registries and keep the search index."""
     settings = _settings(process="indexer")
-    if supervised:
-        end_with_parent()
+    if supervised is not None:
+        end_with_parent(supervised)
     _run_until_stopped(serve_indexer(settings))
 
 
@@ -96,10 +98,15 @@ def indexer(*, supervised: bool) -> None:
 @click.option("--limit", type=click.IntRange(1, 1_000), default=25, help="How many to list.")
 @_JSON
 def search(query: tuple[str, ...], *, kind: str, limit: int, as_json: bool) -> None:
-    """List what matches QUERY, best first; without one, everything."""
+    """List what matches QUERY, best first; without one, everything.
+
+    Put -- before a QUERY that begins with a minus sign.
+    """
     settings = _settings(process="search", quiet=True)
     document_type = DocumentType(kind)
-    tree = parse_query(" ".join(query))
+    # Arguments that are not text in this locale hold what no index could be asked for.
+    text = " ".join(query).encode(errors="replace").decode()
+    tree = parse_query(text)
 
     async def ask(searching: Searching) -> dict[str, Any]:
         answer = await searching.search(tree, document_type=document_type, limit=limit)
@@ -107,7 +114,7 @@ def search(query: tuple[str, ...], *, kind: str, limit: int, as_json: bool) -> N
 
     body = asyncio.run(_with_searching(settings, ask))
     if as_json:
-        click.echo(json.dumps(body, indent=2, ensure_ascii=False))
+        _print_json(body)
     else:
         printing.print_results(body)
 
@@ -123,7 +130,7 @@ def status(*, as_json: bool) -> None:
 
     body = asyncio.run(_with_searching(settings, ask))
     if as_json:
-        click.echo(json.dumps(body, indent=2, ensure_ascii=False))
+        _print_json(body)
     else:
         printing.print_status(body)
 
@@ -164,8 +171,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.Abort:
         sys.exit(130)
     except RegsearchError as error:
-        click.echo(f"regsearch: {error}", err=True)
-        sys.exit(USAGE_ERROR if isinstance(error, SettingsError) else 1)
+        sys.exit(_report(error))
+    except ExceptionGroup as group:
+        # The indexer runs its parts side by side; the one that failed ended the others.
+        known, others = group.split(RegsearchError)
+        if known is None or others is not None:
+            raise
+        sys.exit(max(_report(error) for error in _leaves(known)))
+
+
+def _report(error: BaseException) -> int:
+    """Print an error as one line and return the exit status that goes with it."""
+    place = f"query, column {error.column}: " if isinstance(error, QueryError) else ""
+    printing.print_error(f"regsearch: {place}{error}")
+    return USAGE_ERROR if isinstance(error, SettingsError) else 1
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+def _print_json(body: dict[str, Any]) -> None:
+    # ASCII alone: texts from images may hold what terminals take for commands.
+    click.echo(json.dumps(body, indent=2))
 
 
 def _settings(*, process: str, quiet: bool = False) -> Settings:
@@ -225,7 +257,7 @@ async def _with_searching(
 
 def _end(problems: list[str]) -> None:
     for problem in problems:
-        click.echo(f"regsearch: {problem}", err=True)
+        printing.print_error(f"regsearch: {problem}")
     sys.exit(1 if problems else 0)
 
 

@@ -9,6 +9,7 @@ import unicodedata
 from typing import Any
 from urllib.parse import urlencode
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -52,6 +53,7 @@ class DockerSearch:
             Route("/v2/", self.support),
             Route("/v2", self.support),
             Route("/v2/_catalog", self.catalog),
+            Route("/v2/_catalog/", self.catalog),
             Route("/v2/{path:path}", self.unknown, methods=_ALL_METHODS),
         ]
 
@@ -65,6 +67,8 @@ class DockerSearch:
 
     async def unknown(self, request: Request) -> Response:
         """Answer everything else of the registry's protocol: this is not a registry."""
+        if request.url.path.removesuffix("/") in _PATHS:
+            raise HTTPException(405, headers={"Allow": "GET, HEAD"})
         message = f"{request.url.path[:200]}: this is a search service, not a registry"
         return error_answer(404, "UNSUPPORTED", message)
 
@@ -73,8 +77,7 @@ class DockerSearch:
         term = " ".join(request.query_params.getlist("q")).strip()
         limit = _number(request.query_params.get("n"), default=LIMIT_DEFAULT, maximum=LIMIT_MAX)
         number = _number(request.query_params.get("page"), default=1, maximum=PAGE_MAX)
-        query = self._within_host(_query(term), request)
-        answer = await self._page(query, limit=limit, number=number)
+        answer = await self._answer(term, request, limit=limit, number=number)
         total = answer.page.total
         body = {
             "query": term,
@@ -107,27 +110,31 @@ class DockerSearch:
             headers["Link"] = f'</v2/_catalog?{following}>; rel="next"'
         return JSONResponse({"repositories": list(dict.fromkeys(names))}, headers=headers)
 
+    async def _answer(self, term: str, request: Request, *, limit: int, number: int) -> Answer:
+        """Return a page for a term in the query language, else for its words."""
+        text = unicodedata.normalize("NFC", term)
+        try:
+            query = self._within_host(parse_query(text), request)
+            # The engine may refuse a query too: one whose prefix stands for too much.
+            return await self._page(query, limit=limit, number=number)
+        except QueryError:
+            query = self._within_host(plain_query(text), request)
+            return await self._page(query, limit=limit, number=number)
+
     async def _page(self, query: Query, *, limit: int, number: int) -> Answer:
         """Return a page by its number; the hits before it are walked over."""
         to_skip = (number - 1) * limit
-        answer = await self._hits(query, limit=min(to_skip, LIMIT_MAX) or limit)
-        if not to_skip:
-            return answer
-        if to_skip >= answer.page.total:
-            return Answer(Page((), answer.page.total, has_more=False), answer.freshness)
-        while answer.page.hits:
-            to_skip -= len(answer.page.hits)
-            last = answer.page.hits[-1]
-            answer = await self._hits(
-                query, limit=min(to_skip, LIMIT_MAX) or limit, after=(last.score, last.id)
-            )
-            if to_skip <= 0:
-                break
-        return answer
+        after: tuple[float, str] | None = None
+        while to_skip:
+            answer = await self._hits(query, limit=min(to_skip, LIMIT_MAX), after=after)
+            page = answer.page
+            if to_skip >= page.total or not page.has_more:
+                return Answer(Page((), page.total, has_more=False), answer.freshness)
+            after = page.hits[-1].score, page.hits[-1].id
+            to_skip -= len(page.hits)
+        return await self._hits(query, limit=limit, after=after)
 
-    async def _hits(
-        self, query: Query, *, limit: int, after: tuple[float, str] | None = None
-    ) -> Answer:
+    async def _hits(self, query: Query, *, limit: int, after: tuple[float, str] | None) -> Answer:
         return await self._searching.search(
             query, document_type=DocumentType.REPOSITORY, limit=limit, after=after
         )
@@ -140,14 +147,7 @@ class DockerSearch:
 
 
 _ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-
-
-def _query(term: str) -> Query:
-    text = unicodedata.normalize("NFC", term)
-    try:
-        return parse_query(text)
-    except QueryError:
-        return plain_query(text)
+_PATHS = {"/v1/_ping", "/v1/search", "/v2", "/v2/_catalog"}
 
 
 def _number(text: str | None, *, default: int, maximum: int) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from indexer.errors import (
@@ -37,7 +37,7 @@ Handler = Callable[[Request, Exception], Awaitable[Response]]
 def exception_handlers() -> dict[int | type[Exception], Handler]:
     """Return the handlers for an application."""
     handlers: dict[int | type[Exception], Handler] = dict.fromkeys(_ANSWERS, _known)
-    return {**handlers, HTTPException: _http, Exception: _unknown}
+    return {**handlers, HTTPException: _http, ClientDisconnect: _gone, Exception: _unknown}
 
 
 def error_answer(
@@ -68,6 +68,12 @@ async def _http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
     code = _CODES.get(error.status_code, "UNSUPPORTED")
     return error_answer(error.status_code, code, error.detail, headers=error.headers)
+
+
+async def _gone(request: Request, _: Exception) -> Response:
+    """A sender that went away in the middle of its body is no defect; nobody reads the answer."""
+    log.info("sender_gone", path=request.url.path)
+    return error_answer(400, "PARAMETER_INVALID", "the body ended too early")
 
 
 async def _unknown(request: Request, error: Exception) -> Response:

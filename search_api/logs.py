@@ -23,8 +23,10 @@ def configure_logging(level: str, *, process: str) -> None:
             logging.getLevelNamesMapping()[level.upper()]
         ),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
     )
+    for name in ("httpx2", "httpcore2"):
+        # They log the address of every request, query and all.
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _naming(process: str) -> Processor:

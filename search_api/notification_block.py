@@ -1,5 +1,6 @@
 """The block for a registry's own configuration that makes it notify this service."""
 
+import json
 import socket
 
 from indexer.settings import Settings
@@ -10,7 +11,7 @@ notifications:
     - name: regsearch
       url: {url}
       headers:
-        Authorization: [Bearer {secret}]
+        Authorization: [{authorization}]
       timeout: 1s
       threshold: 5
       backoff: 2s
@@ -31,4 +32,8 @@ def notification_block(settings: Settings, registry: str, *, secret: str) -> str
         host = socket.gethostname()
     if ":" in host:
         host = f"[{host}]"
-    return _BLOCK.format(url=f"http://{host}:{port}/webhooks/{registry}", secret=secret)
+    # Text in JSON is text in YAML too, whatever signs are in a secret.
+    authorization = json.dumps(f"Bearer {secret}", ensure_ascii=False)
+    return _BLOCK.format(
+        url=f"http://{host}:{port}/webhooks/{registry}", authorization=authorization
+    )

@@ -1,5 +1,6 @@
 """What the command line prints: tables for people, a progress bar on a terminal."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from indexer.model.text import one_line
 from search_api.requesting import Progress
 
 DESCRIPTION_MAX = 120
+LINE_MAX = 1_200
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -40,7 +42,7 @@ def print_results(body: dict[str, Any]) -> None:
         console.print(table)
     console.print(f"{len(body['results'])} of {body['total']} shown", highlight=False)
     for note in _notes(body["freshness"]):
-        console.print(f"note: {escape(note)}", highlight=False)
+        _print_line(console, f"note: {note}")
 
 
 def print_status(body: dict[str, Any]) -> None:
@@ -61,20 +63,21 @@ def print_status(body: dict[str, Any]) -> None:
     for name, registry in body["registries"].items():
         console.print(f"registry {name}:", highlight=False)
         for line in _registry_lines(registry, now=now):
-            console.print(f"  {escape(line)}", highlight=False)
+            _print_line(console, line, indent="  ")
     for refresh in body["set_aside"][:20]:
         place = f"{refresh['repository']} {refresh['reference']}".strip()
-        console.print(
-            escape(f"set aside: {refresh['registry']} {place}: {refresh['reason']}"),
-            highlight=False,
-        )
+        _print_line(console, f"set aside: {refresh['registry']} {place}: {refresh['reason']}")
     for rejected in body["rejected"][:20]:
-        console.print(
-            escape(
-                f"rejected: {rejected['registry']} {rejected['received_at']}: {rejected['reason']}"
-            ),
-            highlight=False,
+        _print_line(
+            console,
+            f"rejected: {rejected['registry']} {rejected['received_at']}: {rejected['reason']}",
         )
+
+
+def print_error(text: str) -> None:
+    """Print what went wrong on standard error: a line for each of its lines, and no more."""
+    for line in text.splitlines():
+        print(one_line(line, limit=LINE_MAX), file=sys.stderr)  # noqa: T201 - to be printed
 
 
 @contextmanager
@@ -103,12 +106,17 @@ def progress(name: str) -> Iterator[Callable[[Progress], None]]:
                 total=now.total or None,
                 description=f"{name} {now.what}",
                 rate=f"{speed:.0f}/s" if speed else "",
-                problem=escape(now.problem[:200]),
+                problem=escape(one_line(now.problem, limit=200)),
             )
 
         yield report
     if last.is_finished and not last.problem:
         console.print(f"{name}: done, {last.what}", highlight=False)
+
+
+def _print_line(console: Console, text: str, *, indent: str = "") -> None:
+    """Print a text that may quote what others sent: no markup, no escape sequences, one line."""
+    console.print(indent + escape(one_line(text, limit=LINE_MAX)), highlight=False)
 
 
 def _registry_lines(registry: dict[str, Any], *, now: datetime) -> Iterator[str]:
@@ -143,12 +151,12 @@ def _notes(freshness: dict[str, Any]) -> Iterator[str]:
 
 
 def _size(size_bytes: int) -> str:
-    value = float(size_bytes)
-    for unit in _UNITS:
-        if value < 1_000 or unit == _UNITS[-1]:
-            return f"{value:.0f} {unit}" if value >= 10 or unit == "B" else f"{value:.1f} {unit}"
-        value /= 1_000
-    return ""
+    value, unit = float(size_bytes), 0
+    while value >= 1_000 and unit < len(_UNITS) - 1:
+        value, unit = value / 1_000, unit + 1
+    return (
+        f"{value:.1f} {_UNITS[unit]}" if unit > 0 and value < 10 else f"{value:.0f} {_UNITS[unit]}"
+    )
 
 
 def _age(moment: str | None, *, now: datetime) -> str:

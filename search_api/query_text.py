@@ -72,8 +72,10 @@ def parse_query(text: str) -> Query:
 
 def plain_query(text: str) -> Query:
     """Return a query for the words of a text, whatever signs are in it."""
-    found = dict.fromkeys(words(text[:QUERY_MAX]))
-    return And(tuple(Word(word) for word in found)) if found else Everything()
+    cut = text[:QUERY_MAX].strip()
+    # Punctuation alone is sought in names; it does not stand for everything.
+    found = dict.fromkeys(words(cut)) or ([fold(cut)] if cut else [])
+    return _joined([Word(word) for word in found])
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -205,12 +207,14 @@ def _term(token: _Token) -> Query:
     field, colon, value = token.text.partition(":")
     if colon and field.lower() in FIELDS:
         return _condition(field.lower(), value, column=token.column + len(field) + 1)
-    text = token.text.strip("/")
+    text = token.text.lstrip("/")
+    start = token.column + len(token.text) - len(text)
+    text = text.rstrip("/")
     if text.strip("*") == "":
         return Everything()
     if text.endswith("*"):
-        return _prefix(text[:-1], token)
-    _refuse_wildcards(text, token.column)
+        return _prefix(text[:-1], column=start)
+    _refuse_wildcards(text, start)
     reference = _REFERENCE.fullmatch(text)
     if reference and (reference["tag"] or reference["digest"] or "/" in text):
         return _reference(reference)
@@ -221,13 +225,13 @@ def _term(token: _Token) -> Query:
     return Path(fold(text)) if "/" in text else Word(fold(text))
 
 
-def _prefix(text: str, token: _Token) -> Query:
-    _refuse_wildcards(text, token.column)
+def _prefix(text: str, *, column: int) -> Query:
+    _refuse_wildcards(text, column)
     if "/" in text:
         return Condition("repo", fold(text), is_prefix=True)
     found = words(text)
     if len(found) != 1:
-        raise QueryError("a * goes behind the beginning of one word", column=token.column)
+        raise QueryError("a * goes behind the beginning of one word", column=column)
     return Prefix(found[0])
 
 
@@ -245,8 +249,8 @@ def _condition(field: str, value: str, *, column: int) -> Query:
     folded = fold(value)
     if field == "name" and not is_prefix:
         return Path(folded.strip("/"))
-    if field == "arch":
-        folded = normalised_platform("", folded).architecture
+    if field in {"arch", "platform"} and not is_prefix:
+        folded = _platform(folded, has_os=field == "platform")
     if field == "digest":
         hex_digits = folded.partition(":")[2] or folded
         is_prefix = is_prefix or len(hex_digits) < _FULL_HEX
@@ -254,6 +258,17 @@ def _condition(field: str, value: str, *, column: int) -> Query:
         parts = (Condition("registry", folded, is_prefix), Condition("host", folded, is_prefix))
         return Or(parts)
     return Condition(field, folded, is_prefix)
+
+
+def _platform(text: str, *, has_os: bool) -> str:
+    """Return a platform in the spelling of documents: ``linux/x86_64`` is ``linux/amd64``."""
+    name, colon, version = text.partition(":")
+    parts = name.split("/")
+    if not has_os:
+        parts.insert(0, "")
+    if len(parts) not in {2, 3}:
+        return text
+    return fold(str(normalised_platform(*parts))) + colon + version
 
 
 def _reference(match: re.Match[str]) -> Query:

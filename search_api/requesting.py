@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from indexer.clock import Clock, SystemClock
-from indexer.errors import IndexerRunningError
+from indexer.errors import IndexerRunningError, StoreError
 from indexer.model.notification import Action, Event
 from indexer.settings import Settings
 from indexer.store import Crawl, Journal, Place, RefreshKind, Store
 from search_api.wiring import serve_indexer
 
 POLL_SECONDS = 0.2
+TAKE_OVER_SECONDS = 1.0
+"""How often to look whether the indexer that was running is gone."""
 PATIENCE = timedelta(seconds=20)
 """How long a registry may fail without any progress before a command gives up on it."""
 
@@ -69,7 +71,7 @@ async def _request(
     journal.append(items, received_at=clock.now())
     position = journal.newest()
     journal.close()
-    async with _an_indexer(settings) as indexer:
+    async with _an_indexer(settings, clock=clock) as indexer:
         store = await _opened_store(settings, indexer, clock=clock)
         try:
             return await _follow(store, indexer, position, look=look, report=report, clock=clock)
@@ -78,9 +80,9 @@ async def _request(
 
 
 @asynccontextmanager
-async def _an_indexer(settings: Settings) -> AsyncIterator[asyncio.Task[None]]:
-    """Run an indexer here if none runs; the task ends at once if one does."""
-    task = asyncio.create_task(_index_here(settings))
+async def _an_indexer(settings: Settings, *, clock: Clock) -> AsyncIterator[asyncio.Task[None]]:
+    """Run an indexer here if none runs, or as soon as none does; it ends only by an error."""
+    task = asyncio.create_task(_index_here(settings, clock=clock))
     try:
         yield task
     finally:
@@ -89,17 +91,23 @@ async def _an_indexer(settings: Settings) -> AsyncIterator[asyncio.Task[None]]:
             await task
 
 
-async def _index_here(settings: Settings) -> None:
-    with suppress(IndexerRunningError):
-        await serve_indexer(settings)
+async def _index_here(settings: Settings, *, clock: Clock) -> None:
+    while True:
+        with suppress(IndexerRunningError):
+            await serve_indexer(settings)
+        # The one that runs may be stopped before our work is done.
+        await clock.sleep(TAKE_OVER_SECONDS)
 
 
 async def _opened_store(settings: Settings, indexer: asyncio.Task[None], *, clock: Clock) -> Store:
-    """Return the store, which the indexer makes at its first start."""
-    path = settings.data_dir
-    while not (path / "store.db").exists() and not indexer.done():
+    """Return the store, which the indexer makes and brings up to date when it starts."""
+    while True:
+        if indexer.done():
+            await indexer
+        with suppress(StoreError):
+            # Where it cannot be used for good, our indexer finds that too and ends with the reason.
+            return Store(settings.data_dir, read_only=True)
         await clock.sleep(POLL_SECONDS)
-    return Store(path, read_only=True)
 
 
 async def _follow(
@@ -133,12 +141,14 @@ def _crawl_progress(store: Store, names: Sequence[str]) -> Progress:
     finished = True
     for name in names:
         registry_id = store.registries.registry_id(name)
-        crawl = store.registries.latest_crawl(registry_id) if registry_id else None
+        # In this order: once the catalog does not wait, the crawl that was asked for is there.
         waits = registry_id and store.queue.contains(registry_id, Place(RefreshKind.CATALOG))
+        crawl = store.registries.latest_crawl(registry_id) if registry_id else None
         finished = finished and not waits and crawl is not None and crawl.finished_at is not None
         crawls += [crawl] if crawl else []
     errors = {row.name: row.error for row in store.registries.freshness() if row.name in names}
-    waiting_documents = store.search_index.stale_count()
+    live = store.search_index.live()
+    is_searchable = live is not None and live.complete and not store.search_index.stale_count()
     problems = [f"registry {name}: {error}" for name, error in errors.items() if error]
     if finished and all(crawl.complete for crawl in crawls):
         problems = []
@@ -149,7 +159,7 @@ def _crawl_progress(store: Store, names: Sequence[str]) -> Progress:
         done=sum(crawl.refreshes for crawl in crawls),
         total=sum(crawl.refreshes + crawl.waiting for crawl in crawls),
         what=f"{sum(crawl.repositories for crawl in crawls)} repositories",
-        is_finished=finished and (not waiting_documents or bool(problems)),
+        is_finished=finished and (is_searchable or bool(problems)),
         problem="; ".join(problems),
     )
 

@@ -7,8 +7,7 @@ more. The store and the index are only read.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ import structlog
 
 from indexer.clock import Clock
 from indexer.engines import Engine, IndexReader
-from indexer.errors import EngineError, StoreError
+from indexer.errors import EngineError
 from indexer.model.document import DocumentType, Page
 from indexer.model.query import Query
 from indexer.store import (
@@ -108,8 +107,8 @@ class Searching:
         return await self._in_thread(self._status)
 
     async def is_ready(self) -> bool:
-        """Tell whether searches can be answered."""
-        return await self._in_thread(lambda: self._open_reader() is not None)
+        """Tell whether searches can be answered; what is in the way is raised."""
+        return await self._in_thread(partial(self._with_reader, lambda reader: reader is not None))
 
     async def close(self) -> None:
         """Wait for what runs, then close all files."""
@@ -127,31 +126,42 @@ class Searching:
         limit: int,
         after: tuple[float, str] | None,
     ) -> Answer:
-        reader = self._open_reader()
-        if reader is None:
-            return Answer(Page((), 0, has_more=False), self._known_freshness())
+        # First how fresh we are, for that must not tell of anything that came after the search.
+        freshness = self._known_freshness()
+        page = self._with_reader(
+            lambda reader: (
+                reader.search(query, document_type=document_type, limit=limit, after=after)
+                if reader
+                else Page((), 0, has_more=False)
+            )
+        )
+        return Answer(page, replace(freshness, index_complete=self._is_index_complete()))
+
+    def _with_reader(self, use: Callable[[IndexReader | None], Result]) -> Result:
+        """Return what ``use`` makes of the live generation; None stands for none yet.
+
+        :class:`EngineError` when there is one that cannot be read.
+        """
         try:
-            page = reader.search(query, document_type=document_type, limit=limit, after=after)
+            return use(self._open_reader())
         except EngineError as error:
             # A generation that was swapped away while it was read: the next one is there already.
             log.warning("search_index_reopened", reason=str(error))
             self._close_reader()
-            reader = self._open_reader()
-            if reader is None:
-                raise
-            page = reader.search(query, document_type=document_type, limit=limit, after=after)
-        return Answer(page, self._known_freshness())
+            return use(self._open_reader())
 
     def _open_store(self) -> Store | None:
-        if self._store is None:
-            with suppress(StoreError):
-                self._store = Store(self._directory, read_only=True)
+        """Return the store; None before the first start of an indexer.
+
+        :class:`StoreError` when it is there and cannot be read: that is not the same.
+        """
+        if self._store is None and (self._directory / "store.db").exists():
+            self._store = Store(self._directory, read_only=True)
         return self._store
 
     def _open_journal(self) -> Journal | None:
-        if self._journal is None:
-            with suppress(StoreError):
-                self._journal = Journal(self._directory, read_only=True)
+        if self._journal is None and (self._directory / "journal.db").exists():
+            self._journal = Journal(self._directory, read_only=True)
         return self._journal
 
     def _open_reader(self) -> IndexReader | None:
@@ -166,13 +176,12 @@ class Searching:
         self._close_reader()
         if live is None or live.schema_version != self._engine.schema_version:
             return None
-        try:
-            self._reader = self._engine.open_reader(live.generation)
-        except EngineError as error:
-            log.warning("search_index_unreadable", reason=str(error))
-            return None
+        self._reader = self._engine.open_reader(live.generation)
         self._live = live
         return self._reader
+
+    def _is_index_complete(self) -> bool:
+        return self._live is not None and self._live.complete
 
     def _known_freshness(self) -> Freshness:
         now = self._clock.now()
@@ -186,30 +195,35 @@ class Searching:
             return Freshness(index_complete=False, registries=(), journal={})
         position = store.journal_position()
         return Freshness(
-            index_complete=self._live is not None and self._live.complete,
+            index_complete=self._is_index_complete(),
             registries=tuple(store.registries.freshness()),
             journal=journal.counts(position) if journal else {},
         )
 
     def _status(self) -> Status:
-        reader, store, journal = self._open_reader(), self._open_store(), self._open_journal()
+        documents = self._count_documents()
+        store, journal = self._open_store(), self._open_journal()
         freshness = self._read_freshness()
-        crawls: dict[str, Crawl | None] = {}
-        for registry in freshness.registries:
-            number = store.registries.registry_id(registry.name) if store else None
-            crawls[registry.name] = (
-                store.registries.latest_crawl(number) if store and number else None
-            )
         return Status(
             freshness=freshness,
-            live=self._live if reader else None,
-            documents={kind: reader.count(kind) for kind in DocumentType} if reader else {},
+            live=self._live,
+            documents=documents,
             stale_documents=store.search_index.stale_count() if store else 0,
             rebuild=store.search_index.rebuild() if store else None,
-            crawls=crawls,
+            crawls=_latest_crawls(store) if store else {},
             set_aside=store.queue.list_set_aside(limit=SET_ASIDE_SHOWN) if store else [],
             rejected=journal.rejected(limit=SET_ASIDE_SHOWN) if journal else [],
         )
+
+    def _count_documents(self) -> dict[DocumentType, int]:
+        """Return how many documents there are; none of a search index that cannot be read."""
+        try:
+            return self._with_reader(
+                lambda reader: {kind: reader.count(kind) for kind in DocumentType} if reader else {}
+            )
+        except EngineError as error:
+            log.warning("search_index_unreadable", reason=str(error))
+            return {}
 
     def _close_reader(self) -> None:
         if self._reader is not None:
@@ -222,3 +236,9 @@ class Searching:
             self._store.close()
         if self._journal is not None:
             self._journal.close()
+
+
+def _latest_crawls(store: Store) -> dict[str, Crawl | None]:
+    tables = store.registries
+    names = [registry.name for registry in tables.freshness()]
+    return {name: tables.latest_crawl(tables.registry_id(name) or 0) for name in names}

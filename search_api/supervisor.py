@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -21,57 +22,91 @@ USAGE_ERROR = 2
 """The exit status of a process that cannot run with its settings: restarting would not help."""
 
 
-async def supervise(commands: Mapping[str, Sequence[str]]) -> int:
+async def supervise(
+    commands: Mapping[str, Sequence[str]],
+    *,
+    stop_seconds: float = STOP_SECONDS,
+    steady_seconds: float = STEADY_SECONDS,
+) -> int:
     """Run the commands until SIGTERM or SIGINT; restart each that dies. Return the exit status.
 
     A process that ends with status 2 said that its settings are unusable; then all are stopped.
+    One that does not stop within ``stop_seconds`` is killed, and one that ran longer than
+    ``steady_seconds`` is restarted without a pause.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     tasks = [
-        asyncio.create_task(_keep_running(name, command, stop=stop))
+        asyncio.create_task(
+            _keep_running(
+                name, command, stop=stop, stop_seconds=stop_seconds, steady_seconds=steady_seconds
+            )
+        )
         for name, command in commands.items()
     ]
     statuses = await asyncio.gather(*tasks)
     return max(statuses)
 
 
-async def _keep_running(name: str, command: Sequence[str], *, stop: asyncio.Event) -> int:
+async def _keep_running(
+    name: str,
+    command: Sequence[str],
+    *,
+    stop: asyncio.Event,
+    stop_seconds: float,
+    steady_seconds: float,
+) -> int:
     loop = asyncio.get_running_loop()
     pause = 0.0
     while not stop.is_set():
         started = loop.time()
-        # A session of its own: Ctrl-C reaches this process alone, which then stops the others.
-        process = await asyncio.create_subprocess_exec(*command, start_new_session=True)
-        log.info("process_started", name=name, pid=process.pid)
-        status = await _wait(process, stop=stop)
+        status = await _run(name, command, stop=stop, stop_seconds=stop_seconds)
         if stop.is_set():
             break
-        log.warning("process_died", name=name, pid=process.pid, status=status)
+        log.warning("process_died", name=name, status=status)
         if status == USAGE_ERROR:
             stop.set()
             return USAGE_ERROR
-        steady = loop.time() - started > STEADY_SECONDS
+        steady = loop.time() - started > steady_seconds
         pause = 0.0 if steady else min(RESTART_SECONDS_MAX, 2 * pause or 0.1)
         await _pause(pause, stop=stop)
     log.info("process_stopped", name=name)
     return 0
 
 
-async def _wait(process: asyncio.subprocess.Process, *, stop: asyncio.Event) -> int:
+async def _run(
+    name: str, command: Sequence[str], *, stop: asyncio.Event, stop_seconds: float
+) -> int | None:
+    """Return the status of a process after its end; None when it could not be started."""
+    try:
+        # A session of its own: Ctrl-C reaches this process alone, which then stops the others.
+        process = await asyncio.create_subprocess_exec(*command, start_new_session=True)
+    except OSError as error:
+        # The system may be out of processes or memory, and the others must not suffer for it.
+        log.warning("process_not_started", name=name, reason=str(error))
+        return None
+    log.info("process_started", name=name, pid=process.pid)
+    return await _wait(process, stop=stop, stop_seconds=stop_seconds)
+
+
+async def _wait(
+    process: asyncio.subprocess.Process, *, stop: asyncio.Event, stop_seconds: float
+) -> int:
     """Return the status of a process that ended, after stopping it when that is asked for."""
     ended = asyncio.create_task(process.wait())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
-    if not ended.done():
-        process.send_signal(signal.SIGTERM)
-        await asyncio.wait({ended}, timeout=STOP_SECONDS)
-    if not ended.done():
-        log.warning("process_killed", pid=process.pid)
-        process.kill()
+    # It may end by itself at any moment.
+    with suppress(ProcessLookupError):
+        if not ended.done():
+            process.send_signal(signal.SIGTERM)
+            await asyncio.wait({ended}, timeout=stop_seconds)
+        if not ended.done():
+            log.warning("process_killed", pid=process.pid)
+            process.kill()
     return await ended
 
 
@@ -88,13 +123,12 @@ def own_command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "search_api.cli", *arguments]
 
 
-def end_with_parent() -> None:
-    """End this process soon after its supervisor is gone, however that ended.
+def end_with_parent(parent: int) -> None:
+    """End this process soon after its supervisor, process ``parent``, is gone, however that ended.
 
     A supervisor that is killed cannot stop its children; left alone they would hold the lock and
-    the port against the next one.
+    the port against the next one. It may be gone before this is called.
     """
-    parent = os.getppid()
 
     def watch() -> None:
         pause = threading.Event()

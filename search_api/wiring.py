@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 
@@ -58,15 +58,19 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        yield
-        await searching.close()
-        journal.close()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(searching.close)
+            stack.callback(journal.close)
+            yield
 
-    return Starlette(
+    app = Starlette(
         routes=[*Api(searching).routes(), *docker_search.routes(), *receiver.routes()],
         exception_handlers=exception_handlers(),
         lifespan=lifespan,
     )
+    # Docker drops credentials at a redirect, and registries the body of a notification.
+    app.router.redirect_slashes = False
+    return app
 
 
 async def serve_indexer(settings: Settings) -> None:

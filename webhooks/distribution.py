@@ -19,6 +19,7 @@ from indexer.registry import is_own_user_agent
 
 EVENTS_MAX = 10_000
 _TEXT_MAX = 256
+_YEAR_MIN = 1970
 _DROPPED_ACTIONS = {"pull", "mount"}
 
 
@@ -96,9 +97,10 @@ def _text(data: Mapping[str, Any], key: str) -> str:
 
 
 def _time(text: str) -> datetime | None:
-    """Return the sender's time; None where it is no time at all."""
+    """Return the sender's time; None where it is no time at all, as Go's zero, the year 1."""
     try:
         moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return moment if moment.year >= _YEAR_MIN else None

@@ -43,7 +43,9 @@ class JournalWriter:
             together = [item for items, _ in group for item in items]
             try:
                 await loop.run_in_executor(self._thread, self._append, together)
-            except JournalError as error:
+            except (JournalError, ValueError, RuntimeError) as error:
+                # ValueError: a text that SQLite cannot take. RuntimeError: this is closed already.
+                # Nobody may wait for ever, whatever it was.
                 for _, done in group:
                     if not done.done():
                         done.set_exception(JournalError(str(error)))

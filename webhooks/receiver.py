@@ -5,7 +5,6 @@ back everything behind it, so only a wrong credential or an unavailable journal 
 """
 
 import base64
-import binascii
 import hmac
 from collections.abc import Mapping
 
@@ -63,14 +62,16 @@ class Receiver:
 
 
 def _credential(header: str) -> bytes:
-    """Return the token of a Bearer header or the password of a Basic one."""
-    scheme, _, value = header.partition(" ")
+    """Return the token of a Bearer header or the password of a Basic one, as it was sent."""
+    scheme, _, text = header.partition(" ")
+    # Headers are bytes, which the server showed as Latin-1 whatever they mean.
+    value = text.strip(" \t").encode("latin-1")
     if scheme.lower() == "bearer":
-        return value.strip().encode()
+        return value
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(value, validate=True).partition(b":")[2]
-        except binascii.Error:
+        except ValueError:
             return b""
     return b""
 

@@ -4,6 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
+from indexer.errors import SettingsError
 from indexer.settings import Settings
 
 SECRET_FILE = "webhook-secret"  # noqa: S105 - the name of the file
@@ -16,27 +17,36 @@ def webhook_secrets(settings: Settings) -> dict[str, str]:
 
 
 def common_secret(settings: Settings) -> str:
-    """Return the secret of the settings, else the one kept in the data directory, made once."""
+    """Return the secret of the settings, else the one kept in the data directory, made once.
+
+    :class:`SettingsError` when the file that keeps it cannot be used.
+    """
     if settings.webhook_secret:
         return settings.webhook_secret
     path = settings.data_dir / SECRET_FILE
     try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        return _make(path)
+        if not path.exists():
+            _make(path)
+        secret = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"webhook_secret, kept in {path}: {error}") from error
+    if not secret:
+        # It would let everybody in who sends no credential.
+        raise SettingsError(f"webhook_secret, kept in {path}, is empty: remove that file")
+    return secret
 
 
-def _make(path: Path) -> str:
+def _make(path: Path) -> None:
     """Write a new secret that only this account can read; whoever is first wins."""
-    secret = secrets.token_urlsafe(24)
     draft = path.with_suffix(f".{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(secret + "\n")
+        file.write(secrets.token_urlsafe(24) + "\n")
+        file.flush()
+        os.fsync(descriptor)
     try:
         os.link(draft, path)
     except FileExistsError:
-        return path.read_text().strip()
+        return
     finally:
         draft.unlink()
-    return secret

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from indexer.clock import rfc3339
+from indexer.clock import parse_rfc3339, rfc3339
 from indexer.model.manifest import Manifest
 from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
 from indexer.model.stored import RepositoryRow, StoredImage, StoredManifest
@@ -42,6 +42,13 @@ class TagMove:
     tagged_at: datetime
     actor: str = ""
     from_event: bool = True
+
+
+_MOVES = """
+SELECT tag, tagged_at, digest, actor, from_event,
+    from_event OR digest IS NOT
+        lag(digest) OVER (PARTITION BY tag ORDER BY tagged_at, digest) AS counts
+FROM tag_moves WHERE repository_id = ?1"""
 
 
 class ContentTables:
@@ -103,13 +110,13 @@ class ContentTables:
     def newest_tags(self, repository_id: int) -> list[TagName]:
         """Return the visible tags of a repository, the one that moved last first."""
         rows = self._database.execute(
-            "SELECT name FROM tags LEFT JOIN tag_moves"
-            " ON tag_moves.repository_id = tags.repository_id AND tag = name"
-            " WHERE tags.repository_id = ? AND hidden_at IS NULL"
-            " GROUP BY name ORDER BY max(tagged_at) DESC, name",
+            f"SELECT tag, digest, max(tagged_at) FROM ({_MOVES}) WHERE counts"  # noqa: S608
+            " GROUP BY tag, digest",
             [repository_id],
         )
-        return [TagName(row[0]) for row in rows]
+        moved_at = {(row[0], row[1]): row[2] for row in rows}
+        tags = self.tags(repository_id)
+        return sorted(sorted(tags), key=lambda tag: moved_at[tag, tags[tag]], reverse=True)
 
     def tag_digest(self, repository_id: int, tag: str) -> Digest | None:
         """Return where a visible tag points, None when it is hidden or unknown."""
@@ -121,8 +128,9 @@ class ContentTables:
 
     def tags_of_digest(self, repository_id: int, digest: Digest) -> list[TagName]:
         """Return the visible tags that point at a digest."""
+        # Told which index to take, for SQLite would rather read all tags of the repository.
         rows = self._database.execute(
-            "SELECT name FROM tags"
+            "SELECT name FROM tags INDEXED BY tags_digest"
             " WHERE repository_id = ? AND digest = ? AND hidden_at IS NULL ORDER BY name",
             [repository_id, digest],
         )
@@ -142,9 +150,8 @@ class ContentTables:
         )
         if before == digest:
             return
-        if self._newest_move(repository_id, tag) != digest:
-            move = TagMove(tag, digest, seen_at, from_event=False)
-            self.add_tag_moves(repository_id, [move])
+        move = TagMove(tag, digest, seen_at, from_event=False)
+        self.add_tag_moves(repository_id, [move])
         self.mark_stale(repository_id, [digest, before] if before else [digest])
 
     def hide_tag(self, repository_id: int, tag: TagName, *, seen_at: datetime) -> None:
@@ -161,50 +168,51 @@ class ContentTables:
     def add_tag_moves(self, repository_id: int, moves: Iterable[TagMove]) -> None:
         """Add to the history of tags; a move that is there already stays as it is.
 
-        A move that we only saw gives way to the event that tells of the same one, earlier.
+        What is kept does not depend on the order: a move that we only saw is passed over by those
+        who read the history as long as the one before it in time has the same digest.
         """
         for move in moves:
-            tagged_at = rfc3339(move.tagged_at)
-            added = self._database.execute(
+            before = self._moved(repository_id, move.tag)
+            self._database.execute(
                 "INSERT INTO tag_moves (repository_id, tag, tagged_at, digest, actor, from_event)"
-                " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                [repository_id, move.tag, tagged_at, move.digest, move.actor, move.from_event],
+                " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+                " SET from_event = 1, actor = max(actor, excluded.actor) WHERE excluded.from_event",
+                [
+                    repository_id,
+                    move.tag,
+                    rfc3339(move.tagged_at),
+                    move.digest,
+                    move.actor,
+                    move.from_event,
+                ],
             )
-            if move.from_event and added.rowcount:
-                self._drop_seen_move(repository_id, move, tagged_at)
-                if self.tag_digest(repository_id, move.tag) == move.digest:
-                    self.mark_stale(repository_id, [move.digest])
+            after = self._moved(repository_id, move.tag)
+            if after is not None and after != before:
+                self.mark_stale(repository_id, [after[0]])
 
     def tag_moves(self, repository_id: int, tag: str) -> list[TagMove]:
         """Return where a tag pointed, newest first."""
         rows = self._database.execute(
-            "SELECT digest, tagged_at, actor, from_event FROM tag_moves"
-            " WHERE repository_id = ? AND tag = ? ORDER BY tagged_at DESC, digest",
+            f"SELECT digest, tagged_at, actor, from_event FROM ({_MOVES} AND tag = ?2)"  # noqa: S608
+            " WHERE counts ORDER BY tagged_at DESC, digest DESC",
             [repository_id, tag],
         )
         return [
-            TagMove(
-                TagName(tag), Digest(row[0]), datetime.fromisoformat(row[1]), row[2], bool(row[3])
-            )
+            TagMove(TagName(tag), Digest(row[0]), parse_rfc3339(row[1]), row[2], bool(row[3]))
             for row in rows
         ]
 
-    def _newest_move(self, repository_id: int, tag: str) -> str | None:
-        row = self._database.execute(
-            "SELECT digest FROM tag_moves WHERE repository_id = ? AND tag = ?"
-            " ORDER BY tagged_at DESC LIMIT 1",
-            [repository_id, tag],
-        ).fetchone()
-        return row[0] if row else None
-
-    def _drop_seen_move(self, repository_id: int, move: TagMove, tagged_at: str) -> None:
-        self._database.execute(
-            "DELETE FROM tag_moves AS seen WHERE repository_id = ?1 AND tag = ?2 AND digest = ?3"
-            " AND from_event = 0 AND tagged_at >= ?4 AND NOT EXISTS (SELECT 1 FROM tag_moves"
-            " WHERE repository_id = ?1 AND tag = ?2 AND digest <> ?3"
-            " AND tagged_at BETWEEN ?4 AND seen.tagged_at)",
-            [repository_id, move.tag, move.digest, tagged_at],
+    def _moved(self, repository_id: int, tag: str) -> tuple[Digest, str, str | None] | None:
+        """Return where a visible tag points, since when, and when an event last said so."""
+        digest = self.tag_digest(repository_id, tag)
+        if digest is None:
+            return None
+        query = (
+            "SELECT max(tagged_at), max(CASE WHEN from_event THEN tagged_at END)"  # noqa: S608
+            f" FROM ({_MOVES} AND tag = ?2) WHERE counts AND digest = ?3"
         )
+        row = self._database.execute(query, [repository_id, tag, digest]).fetchone()
+        return digest, row[0] or "", row[1]
 
     # Manifests
 
@@ -223,8 +231,9 @@ class ContentTables:
         row = self._database.execute(
             "SELECT (SELECT config_digest IS NULL OR config_digest IN (SELECT digest FROM configs)"
             "  FROM manifests WHERE digest = ?1) AND NOT EXISTS"
-            " (SELECT 1 FROM index_children WHERE digest = ?1 AND child_digest NOT IN"
-            "  (SELECT digest FROM repository_manifests WHERE repository_id = ?2))",
+            " (SELECT 1 FROM index_children WHERE digest = ?1 AND NOT EXISTS"
+            "  (SELECT 1 FROM repository_manifests"
+            "   WHERE repository_id = ?2 AND digest = child_digest))",
             [digest, repository_id],
         ).fetchone()
         return bool(row[0])
@@ -232,14 +241,15 @@ class ContentTables:
     def put_content(self, repository_id: int, content: ReadContent, *, seen_at: datetime) -> None:
         """Keep what was read; content that is there already stays as it is."""
         for digest, body in content.configs:
-            self._database.execute(
+            added = self._database.execute(
                 "INSERT INTO configs (digest, body) VALUES (?, ?) ON CONFLICT DO NOTHING",
                 [digest, zlib.compress(body)],
             )
+            if added.rowcount:
+                self._mark_users_stale(digest)
         for read in content.manifests:
             self._put_manifest(read, rfc3339(seen_at))
             self.link_manifest(repository_id, read.digest, seen_at=seen_at)
-        self._mark_users_stale(repository_id, [digest for digest, _ in content.configs])
 
     def link_manifest(self, repository_id: int, digest: Digest, *, seen_at: datetime) -> None:
         """Write that a repository served a manifest; an index it belongs to changes with it."""
@@ -248,9 +258,11 @@ class ContentTables:
             " VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             [repository_id, digest, rfc3339(seen_at)],
         )
-        parents = self._parents(digest) if added.rowcount else []
-        if parents:
-            self.mark_stale(repository_id, parents)
+        changed = self._parents(digest) if added.rowcount else []
+        if added.rowcount and self.tags_of_digest(repository_id, digest):
+            changed.append(digest)
+        if changed:
+            self.mark_stale(repository_id, changed)
 
     def unlink_manifest(self, repository_id: int, digest: Digest) -> None:
         """Write that a repository said it does not have a manifest any more."""
@@ -272,6 +284,18 @@ class ContentTables:
         self, repository_id: int, digest: Digest, *, depth: int = 4
     ) -> StoredManifest | None:
         """Return a manifest that a repository has, with its config and children to ``depth``."""
+        return self._manifest(repository_id, digest, depth, {})
+
+    def _manifest(
+        self,
+        repository_id: int,
+        digest: Digest,
+        depth: int,
+        known: dict[tuple[Digest, int], StoredManifest | None],
+    ) -> StoredManifest | None:
+        """Read each manifest once a level: indexes of indexes can have more paths than bytes."""
+        if (digest, depth) in known:
+            return known[digest, depth]
         row = self._database.execute(
             "SELECT content_type, manifests.body, configs.body FROM manifests"
             " LEFT JOIN configs ON configs.digest = config_digest"
@@ -279,19 +303,18 @@ class ContentTables:
             " WHERE manifests.digest = ? AND repository_id = ?",
             [digest, repository_id],
         ).fetchone()
-        if row is None:
-            return None
         children = (
-            self.manifest(repository_id, child, depth=depth - 1)
-            for child in (self._children(digest) if depth > 0 else ())
+            self._manifest(repository_id, child, depth - 1, known)
+            for child in (self._children(digest) if row and depth > 0 else ())
         )
-        return StoredManifest(
+        known[digest, depth] = row and StoredManifest(
             digest=digest,
             content_type=row[0],
             body=zlib.decompress(row[1]),
             config=zlib.decompress(row[2]) if row[2] is not None else None,
             children=tuple(child for child in children if child),
         )
+        return known[digest, depth]
 
     def _put_manifest(self, read: ReadManifest, seen_at: str) -> None:
         self._database.execute(
@@ -313,7 +336,9 @@ class ContentTables:
 
     def _children(self, digest: Digest) -> list[Digest]:
         rows = self._database.execute(
-            "SELECT child_digest FROM index_children WHERE digest = ? ORDER BY position", [digest]
+            "SELECT child_digest FROM index_children WHERE digest = ?"
+            " GROUP BY child_digest ORDER BY min(position)",
+            [digest],
         )
         return [Digest(row[0]) for row in rows]
 
@@ -343,23 +368,15 @@ class ContentTables:
 
     def image(self, repository_id: int, digest: Digest) -> StoredImage | None:
         """Return a visible manifest with its tags; None when no tag that is shown points at it."""
-        rows = self._database.execute(
-            "SELECT tags.name, max(tagged_at) AS moved_at,"
-            " max(CASE WHEN from_event THEN tagged_at END) FROM tags LEFT JOIN tag_moves"
-            " ON tag_moves.repository_id = tags.repository_id AND tag = tags.name"
-            " AND tag_moves.digest = tags.digest"
-            " WHERE tags.repository_id = ? AND tags.digest = ? AND hidden_at IS NULL"
-            " GROUP BY tags.name ORDER BY moved_at DESC, tags.name",
-            [repository_id, digest],
-        ).fetchall()
-        shown = [row for row in rows if not is_system_tag(row[0])]
-        manifest = self.manifest(repository_id, digest) if shown else None
+        tags = [t for t in self.tags_of_digest(repository_id, digest) if not is_system_tag(t)]
+        manifest = self.manifest(repository_id, digest) if tags else None
         if manifest is None:
             return None
+        moved = {tag: self._moved(repository_id, tag) or (digest, "", None) for tag in tags}
         return StoredImage(
             manifest=manifest,
-            tags=tuple(TagName(row[0]) for row in shown),
-            pushed_at=max((row[2] for row in shown if row[2]), default=None),
+            tags=tuple(sorted(tags, key=lambda tag: moved[tag][1], reverse=True)),
+            pushed_at=max((pushed for _, _, pushed in moved.values() if pushed), default=None),
         )
 
     def mark_stale(self, repository_id: int, digests: Iterable[Digest]) -> None:
@@ -369,11 +386,14 @@ class ContentTables:
             [(repository_id, digest) for digest in (*digests, "")],
         )
 
-    def _mark_users_stale(self, repository_id: int, configs: Iterable[Digest]) -> None:
-        """A config that comes late belongs to images that are documents already."""
-        for config in configs:
+    def _mark_users_stale(self, config: Digest) -> None:
+        """A config that comes late belongs to images that are documents already, anywhere."""
+        users = self._database.execute(
+            "SELECT digest FROM manifests WHERE config_digest = ?", [config]
+        ).fetchall()
+        for (user,) in users:
             rows = self._database.execute(
-                "SELECT digest FROM manifests WHERE config_digest = ?", [config]
+                "SELECT repository_id FROM repository_manifests WHERE digest = ?", [user]
             ).fetchall()
-            users = [Digest(row[0]) for row in rows]
-            self.mark_stale(repository_id, [p for u in users for p in (u, *self._parents(u))])
+            for (repository_id,) in rows:
+                self.mark_stale(repository_id, [user, *self._parents(user)])

@@ -3,7 +3,7 @@
 import fcntl
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -29,36 +29,44 @@ def open_database(
             connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
         else:
             connection = sqlite3.connect(path, check_same_thread=False)
-        database = Database(connection, execute_plugins=False)
         try:
+            database = Database(connection, execute_plugins=False)
             database.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-            if not read_only:
-                database.execute("PRAGMA journal_mode = WAL").fetchall()
+            if read_only:
+                _refuse_others(database, migrations, path)
+            else:
+                _bring_up_to_date(database, migrations, path)
                 database.execute(f"PRAGMA synchronous = {synchronous}")
-                with _one_at_a_time(path):
-                    migrations.apply(database)
-            _refuse_newer(database, migrations, path)
         except BaseException:
             connection.close()
             raise
     return database
 
 
-@contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Keep two processes that start together from migrating the same file."""
-    with path.with_suffix(".lock").open("a") as lock:
+def _bring_up_to_date(database: Database, migrations: Migrations, path: Path) -> None:
+    """Migrate, one process at a time; SQLite does not wait where two turn WAL mode on at once."""
+    try:
+        lock = path.with_suffix(".lock").open("a")
+    except OSError as error:
+        raise StoreError(f"{path}: {error}") from error
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        _refuse_newer(database, migrations, path)
+        database.execute("PRAGMA journal_mode = WAL").fetchall()
+        migrations.apply(database)
 
 
 def _refuse_newer(database: Database, migrations: Migrations, path: Path) -> None:
-    applied = {migration.name for migration in migrations.applied(database)}
-    ours = {migration.name for migration in migrations.pending(Database(memory=True))}
-    if applied - ours:
-        unknown = min(applied - ours)
-        raise StoreError(f"{path} was made by a newer version: unknown migration {unknown!r}")
-    if ours - applied:
+    with closing(sqlite3.connect(":memory:")) as empty:
+        ours = {m.name for m in migrations.pending(Database(empty, execute_plugins=False))}
+    unknown = sorted({migration.name for migration in migrations.applied(database)} - ours)
+    if unknown:
+        raise StoreError(f"{path} was made by a newer version: unknown migration {unknown[0]!r}")
+
+
+def _refuse_others(database: Database, migrations: Migrations, path: Path) -> None:
+    _refuse_newer(database, migrations, path)
+    if migrations.pending(database):
         raise StoreError(f"{path} is not up to date yet: start the indexer once")
 
 

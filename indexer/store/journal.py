@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
@@ -18,7 +19,7 @@ from indexer.clock import parse_rfc3339, rfc3339
 from indexer.errors import JournalError
 from indexer.model.names import Digest, RepositoryName, TagName
 from indexer.model.notification import Action, Event, Rejected
-from indexer.store.database import open_database
+from indexer.store.database import open_database, translated_errors
 
 REJECTED_BODY_MAX = 64 * 1_024
 JOURNAL_FILE = "journal.db"
@@ -53,6 +54,12 @@ def m001_entries(database: Database) -> None:
         " WHERE event_id IS NOT NULL"
     )
     database.execute("CREATE INDEX entries_rejected ON entries (registry) WHERE action IS NULL")
+    # Entries are numbered from the time on (microseconds), so that those of a journal that takes
+    # the place of a lost one are behind the position that the store remembers.
+    database.execute(
+        "INSERT INTO sqlite_sequence (name, seq)"
+        " VALUES ('entries', CAST(strftime('%s', 'now') AS INTEGER) * 1000000)"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class JournalCounts:
-    """How many entries of a registry wait behind a position, and how many were rejected ever."""
+    """How many entries of a registry wait behind a position, and how many are kept as rejected."""
 
     waiting: int
     rejected: int
@@ -77,8 +84,9 @@ class Journal:
     """The open journal; one thread at a time. ``read_only`` for those who only look."""
 
     def __init__(self, directory: Path, *, read_only: bool = False) -> None:
+        self._path = directory / JOURNAL_FILE
         self._database = open_database(
-            directory / JOURNAL_FILE, migrations, synchronous="FULL", read_only=read_only
+            self._path, migrations, synchronous="FULL", read_only=read_only
         )
 
     def append(
@@ -86,15 +94,16 @@ class Journal:
     ) -> None:
         """Append ``(registry, event)`` pairs in one durable transaction.
 
+        An event that is there already, by registry and event id, stays as it is.
         :class:`JournalError` when that is not possible; then none of them is kept.
         """
         rows = [_row(registry, item, received_at) for registry, item in items]
         try:
             with self._database.atomic():
                 self._database.conn.executemany(
-                    "INSERT OR IGNORE INTO entries (registry, received_at, action, repository,"
-                    " tag, digest, event_id, occurred_at, actor, source, rejected_reason,"
-                    " rejected_body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO entries (registry, received_at, action, repository, tag, digest,"
+                    " event_id, occurred_at, actor, source, rejected_reason, rejected_body)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                     rows,
                 )
         except sqlite3.Error as error:
@@ -105,63 +114,68 @@ class Journal:
 
         Rejected entries are passed over; the position moves past them.
         """
-        rows = self._database.execute(
+        rows = self._read(
             "SELECT id, registry, received_at, action, repository, tag, digest, event_id,"
             " occurred_at, actor, source FROM entries WHERE id > ? ORDER BY id LIMIT ?",
             [position, limit],
-        ).fetchall()
+        )
         entries = [_entry(row) for row in rows if row[3] is not None]
         return entries, rows[-1][0] if rows else position
 
     def newest(self) -> int:
-        """Return the number of the newest entry, 0 when there was never one."""
-        row = self._database.execute(
-            "SELECT seq FROM sqlite_sequence WHERE name = 'entries'"
-        ).fetchone()
-        return row[0] if row else 0
+        """Return the number of the newest entry, or what the first one will be behind."""
+        rows = self._read("SELECT seq FROM sqlite_sequence WHERE name = 'entries'")
+        return int(rows[0][0])
 
     def counts(self, position: int) -> dict[str, JournalCounts]:
         """Return, for each registry, what waits behind ``position`` and what was rejected."""
-        waiting = self._database.execute(
-            "SELECT registry, count(*) FROM entries"
-            " WHERE id > ? AND action IS NOT NULL GROUP BY registry",
-            [position],
-        ).fetchall()
-        rejected = self._database.execute(
-            "SELECT registry, count(*) FROM entries WHERE action IS NULL GROUP BY registry"
-        ).fetchall()
-        by_registry = dict(waiting), dict(rejected)
-        return {
-            registry: JournalCounts(
-                waiting=by_registry[0].get(registry, 0), rejected=by_registry[1].get(registry, 0)
+        waiting: dict[str, int] = dict(
+            self._read(
+                "SELECT registry, count(*) FROM entries"
+                " WHERE id > ? AND action IS NOT NULL GROUP BY registry",
+                [position],
             )
-            for registry in by_registry[0] | by_registry[1]
+        )
+        rejected: dict[str, int] = dict(
+            self._read(
+                "SELECT registry, count(*) FROM entries WHERE action IS NULL GROUP BY registry"
+            )
+        )
+        return {
+            registry: JournalCounts(waiting.get(registry, 0), rejected.get(registry, 0))
+            for registry in waiting | rejected
         }
 
     def rejected(self, *, limit: int) -> list[tuple[str, str, str]]:
         """Return the newest rejected entries as (registry, received_at, reason)."""
-        rows = self._database.execute(
+        return self._read(
             "SELECT registry, received_at, rejected_reason FROM entries"
             " WHERE action IS NULL ORDER BY id DESC LIMIT ?",
             [limit],
         )
-        return [(row[0], row[1], row[2]) for row in rows]
 
     def prune(self, position: int, *, received_before: datetime) -> int:
         """Drop entries up to ``position`` that were received before a time; return how many.
 
         Their effect is in the store; they were kept only so that a repeated event is noticed and
-        an operator can look back.
+        an operator can look back. :class:`JournalError` when that is not possible.
         """
-        cursor = self._database.execute(
-            "DELETE FROM entries WHERE id <= ? AND received_at < ?",
-            [position, rfc3339(received_before)],
-        )
+        try:
+            cursor = self._database.execute(
+                "DELETE FROM entries WHERE id <= ? AND received_at < ?",
+                [position, rfc3339(received_before)],
+            )
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal cannot be written: {error}") from error
         return cursor.rowcount
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+    def _read(self, query: str, parameters: Sequence[object] = ()) -> list[Any]:
+        with translated_errors(self._path):
+            return self._database.execute(query, parameters).fetchall()
 
 
 def _row(registry: str, item: Event | Rejected, received_at: datetime) -> tuple[object, ...]:

@@ -102,7 +102,10 @@ class Queue:
                 reason = NULL,
                 newest_event_at = max(coalesce(newest_event_at, excluded.newest_event_at),
                                       coalesce(excluded.newest_event_at, newest_event_at)),
-                expected_digest = coalesce(excluded.expected_digest, expected_digest),
+                expected_digest = CASE
+                    WHEN expected_digest IS NULL THEN excluded.expected_digest
+                    WHEN excluded.newest_event_at < newest_event_at THEN expected_digest
+                    ELSE coalesce(excluded.expected_digest, expected_digest) END,
                 crawl_id = coalesce(excluded.crawl_id, crawl_id)
             """,
             [
@@ -150,11 +153,14 @@ class Queue:
         )
 
     def put_back(self, refresh: Refresh, *, due_at: datetime, reason: str) -> None:
-        """Keep a failed refresh for another try at ``due_at``."""
+        """Keep a failed refresh for another try at ``due_at``.
+
+        One whose place was hinted at again since it was taken stays as that hint wants it.
+        """
         self._database.execute(
-            "UPDATE queue SET tries = tries + 1, reason = ?,"
-            " due_at = CASE WHEN generation = ? THEN ? ELSE due_at END WHERE id = ?",
-            [reason[:1_000], refresh.generation, rfc3339(due_at), refresh.id],
+            "UPDATE queue SET tries = tries + 1, reason = ?, due_at = ?"
+            " WHERE id = ? AND generation = ?",
+            [reason[:1_000], rfc3339(due_at), refresh.id, refresh.generation],
         )
 
     def set_aside(self, refresh: Refresh, *, reason: str) -> None:
@@ -174,7 +180,7 @@ class Queue:
         )
 
     def list_set_aside(self, *, limit: int) -> list[SetAside]:
-        """Return refreshes that were set aside, newest first."""
+        """Return refreshes that were set aside, those that were asked for last first."""
         rows = self._database.execute(
             "SELECT registries.name, kind, repository, reference, reason FROM queue"
             " JOIN registries ON registries.id = registry_id"

@@ -1,5 +1,6 @@
 """What we know about each registry as a whole: how fresh our copy is, and its crawls."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,6 +8,9 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from indexer.clock import rfc3339
+
+SOURCES_MAX = 32
+"""Processes of one registry that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,20 @@ class RegistryTables:
         self._database = database
 
     def put(self, name: str, *, url: str, registry_host: str) -> RegistryRow:
-        """Write a registry of the settings and return its row."""
+        """Write a registry of the settings and return its row.
+
+        Documents tell the registry host, so all are to be made again when it is another.
+        """
+        self._database.execute(
+            "INSERT OR REPLACE INTO stale_documents (repository_id, digest)"
+            " SELECT DISTINCT repository_id, shown FROM registries"
+            " JOIN repositories ON registry_id = registries.id"
+            " JOIN (SELECT repository_id, digest AS shown FROM tags WHERE hidden_at IS NULL"
+            "  UNION SELECT repository_id, '' FROM tags WHERE hidden_at IS NULL)"
+            " ON repository_id = repositories.id"
+            " WHERE registries.name = ? AND registry_host <> ?",
+            [name, registry_host],
+        )
         self._database.execute(
             "INSERT INTO registries (name, url, registry_host) VALUES (?, ?, ?)"
             " ON CONFLICT DO UPDATE SET url = excluded.url, registry_host = excluded.registry_host",
@@ -106,21 +123,28 @@ class RegistryTables:
         )
 
     def set_source(self, registry_id: int, source: str, *, at: datetime) -> bool:
-        """Write which run of the registry process sent events; True when it is another one."""
+        """Write which run of the registry process sent events; True when it is a new one.
+
+        A registry may be several processes that send by turns, so the latest ones are remembered.
+        """
         row = self._database.execute(
             "SELECT source FROM registries WHERE id = ?", [registry_id]
         ).fetchone()
-        if row[0] == source:
+        known: list[str] = json.loads(row[0] or "[]")
+        if source in known:
             return False
         self._database.execute(
             "UPDATE registries SET source = ?, restarted_at ="
             " CASE WHEN source = '' THEN restarted_at ELSE ? END WHERE id = ?",
-            [source, rfc3339(at), registry_id],
+            [json.dumps([*known, source][-SOURCES_MAX:]), rfc3339(at), registry_id],
         )
-        return bool(row[0])
+        return bool(known)
 
     def start_crawl(self, registry_id: int, *, at: datetime) -> int:
-        """Begin a crawl and return its number; one that runs already goes on."""
+        """Begin a crawl and return its number; one that runs already goes on.
+
+        What was set aside is tried again as a part of it, also what no listing names any more.
+        """
         row = self._database.execute(
             "SELECT id FROM crawls WHERE registry_id = ? AND finished_at IS NULL", [registry_id]
         ).fetchone()
@@ -130,14 +154,22 @@ class RegistryTables:
             "INSERT INTO crawls (registry_id, started_at) VALUES (?, ?)",
             [registry_id, rfc3339(at)],
         )
+        self._database.execute(
+            "UPDATE queue SET set_aside = 0, tries = 0, due_at = ?, crawl_id = ?"
+            " WHERE registry_id = ? AND set_aside = 1",
+            [rfc3339(at), cursor.lastrowid, registry_id],
+        )
         assert cursor.lastrowid is not None  # noqa: S101 - an INSERT always has one
         return cursor.lastrowid
 
     def save_catalog_page(self, crawl_id: int, *, resume: str, repositories: int) -> None:
-        """Write how far the catalog of a crawl was read; an empty ``resume`` means to its end."""
+        """Write how far the catalog of a crawl was read; an empty ``resume`` means to its end.
+
+        A catalog that is read again from its beginning is counted anew.
+        """
         self._database.execute(
-            "UPDATE crawls SET resume = ?, catalog_read = ?, repositories = repositories + ?"
-            " WHERE id = ?",
+            "UPDATE crawls SET resume = ?, catalog_read = ?,"
+            " repositories = ? + CASE WHEN resume = '' THEN 0 ELSE repositories END WHERE id = ?",
             [resume, not resume, repositories, crawl_id],
         )
 

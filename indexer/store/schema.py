@@ -170,3 +170,17 @@ def m002_content(database: Database) -> None:
 def m003_work(database: Database) -> None:
     """Make the queue of refreshes, the documents to index, and the live search index's name."""
     _run(database, _WORK)
+
+
+@migrations()
+def m004_config_users(database: Database) -> None:
+    """Make it quick to ask which manifests use a config."""
+    database.execute(
+        "CREATE INDEX manifests_config ON manifests (config_digest) WHERE config_digest IS NOT NULL"
+    )
+
+
+@migrations()
+def m005_sources(database: Database) -> None:
+    """Make the one source of a registry a list of them."""
+    database.execute("UPDATE registries SET source = json_array(source) WHERE source <> ''")

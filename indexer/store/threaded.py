@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from indexer.store.database import translated_errors
 from indexer.store.store import Store
 
 Result = TypeVar("Result")
@@ -18,9 +19,12 @@ class StoreThread:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
     async def read(self, function: Callable[[Store], Result]) -> Result:
-        """Return what ``function`` finds in the store."""
+        """Return what ``function`` finds in the store.
+
+        :class:`indexer.errors.StoreError` when SQLite cannot.
+        """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, function, self._store)
+        return await loop.run_in_executor(self._executor, _translated, self._store, function)
 
     async def write(self, function: Callable[[Store], Result]) -> Result:
         """Run ``function`` inside one transaction and return what it returned."""
@@ -30,6 +34,11 @@ class StoreThread:
         """Wait for what runs, then close the store."""
         self._executor.shutdown()
         self._store.close()
+
+
+def _translated(store: Store, function: Callable[[Store], Result]) -> Result:
+    with translated_errors(store.path):
+        return function(store)
 
 
 def _in_transaction(store: Store, function: Callable[[Store], Result]) -> Result:

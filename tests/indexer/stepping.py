@@ -1,0 +1,407 @@
+"""The whole indexer in the hands of a test: step by step, without real time and without a network.
+
+Registries, store, journal, search index and workers are the real ones (the registry is the fake
+one, in process); only the loops around them are missing, so that a test says what happens when.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import httpx2
+
+from indexer.clock import parse_rfc3339
+from indexer.engines.whoosh import WhooshEngine
+from indexer.errors import StoreError
+from indexer.indexing import BATCH, Indexing
+from indexer.model.document import DocumentType, Hit
+from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
+from indexer.model.notification import Action, Event
+from indexer.model.query import Everything
+from indexer.registry import RegistryClient
+from indexer.registry_worker import LOOK_AFTER_SECONDS, RegistryPlan, RegistryWorker
+from indexer.settings import RegistrySettings, Settings
+from indexer.store import Crawl, Journal, RegistryFreshness, RegistryRow, Store, StoreThread
+from indexer.worker import move_entries, put_registries
+from tests.fakes.clock import ManualClock
+from tests.fakes.registry import FakeRegistry
+
+Tags = dict[tuple[str, str, str], str]
+"""The digest at each (registry, repository, tag)."""
+
+Result = TypeVar("Result")
+
+HALF_AN_HOUR = 1_800.0
+
+
+class KilledError(BaseException):
+    """The process is dead: nothing may catch this and go on."""
+
+
+class MortalStore(Store):
+    """A store whose process dies when the transaction ``dies_at`` (from 1) is about to begin."""
+
+    def __init__(self, directory: Path, *, dies_at: int | None = None) -> None:
+        super().__init__(directory)
+        self.transactions = 0
+        self.dies_at = dies_at
+        self.failing = 0
+        """How many of the next transactions fail, as on a full disk."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Count a transaction, or die."""
+        self.transactions += 1
+        if self.dies_at is not None and self.transactions >= self.dies_at:
+            raise KilledError
+        if self.failing:
+            self.failing -= 1
+            raise StoreError("database or disk is full")
+        with super().transaction():
+            yield
+
+
+class CountingThread(StoreThread):
+    """A store's thread that counts what is asked of it, reading or writing."""
+
+    reads = 0
+
+    async def read(self, function: Callable[[Store], Result]) -> Result:
+        """Count, then read."""
+        self.reads += 1
+        return await super().read(function)
+
+
+def settings_of(directory: Path, *registries: RegistrySettings) -> Settings:
+    """Return settings without looking at files or the environment."""
+    return Settings.model_construct(registry=registries, data_dir=directory)
+
+
+class Stepping:
+    """An indexer and its registries; ``async with`` opens it, and closes it at the end.
+
+    ``registries`` are the names; each has a fake registry in ``registries[name]``. Everything in
+    ``directory`` stays, so that :meth:`reopen` goes on where a killed one was.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *names: str,
+        interval: timedelta = timedelta(0),
+        max_in_flight: int = 4,
+        batch: int = BATCH,
+    ) -> None:
+        self.directory = directory
+        self.clock = ManualClock()
+        self.registries = {name: FakeRegistry() for name in names or ("default",)}
+        self.interval = interval
+        self.max_in_flight = max_in_flight
+        self.batch = batch
+        self.engine = WhooshEngine(directory / "search-index")
+        self.rows: dict[str, RegistryRow] = {}
+        self.workers: dict[str, RegistryWorker] = {}
+        self._clients: list[RegistryClient] = []
+        self._is_healed = False
+
+    @property
+    def registry(self) -> FakeRegistry:
+        """The only registry, or the first."""
+        return next(iter(self.registries.values()))
+
+    @property
+    def worker(self) -> RegistryWorker:
+        """The worker of the first registry."""
+        return next(iter(self.workers.values()))
+
+    # Opening and closing
+
+    async def __aenter__(self) -> "Stepping":
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def open(self, *, dies_at: int | None = None) -> None:
+        """Open everything, as a start of the process does."""
+        self.journal = Journal(self.directory)
+        self.store = MortalStore(self.directory, dies_at=dies_at)
+        self.thread = CountingThread(self.store)
+        settings = settings_of(
+            self.directory,
+            *(
+                RegistrySettings(name=name, url=f"http://{name}.test", registry_host=f"{name}.test")
+                for name in self.registries
+            ),
+        )
+        with Store.transaction(self.store):
+            self.rows = put_registries(self.store, settings, now=self.clock.now())
+        self.open_indexing()
+        self.workers = {name: self._worker(name) for name in self.registries}
+
+    def open_indexing(self) -> None:
+        """Start the indexing of documents anew, with the next :meth:`index`."""
+        self.indexing = Indexing(
+            directory=self.directory,
+            engine=self.engine,
+            store=self.thread,
+            clock=self.clock,
+            batch=self.batch,
+        )
+        self._is_healed = False
+
+    def _worker(self, name: str) -> RegistryWorker:
+        client = RegistryClient(
+            f"http://{name}.test",
+            clock=self.clock,
+            transport=httpx2.ASGITransport(app=self.registries[name].app),
+            max_in_flight=self.max_in_flight,
+        )
+        self._clients.append(client)
+        return RegistryWorker(
+            registry=self.rows[name],
+            plan=RegistryPlan(self.interval, self.max_in_flight),
+            client=client,
+            store=self.thread,
+            clock=self.clock,
+            on_change=self.indexing.changed.set,
+        )
+
+    async def close(self) -> None:
+        """Close everything, also after a kill: the files are as a kill leaves them."""
+        self.store.dies_at = None
+        for worker in self.workers.values():
+            for task in worker._running:
+                task.cancel()
+            await asyncio.gather(*worker._running, return_exceptions=True)
+        await self.indexing.close()
+        for client in self._clients:
+            await client.aclose()
+        self._clients.clear()
+        self.thread.close()
+        self.journal.close()
+
+    async def reopen(self, *, dies_at: int | None = None) -> None:
+        """End the process and start it again."""
+        await self.close()
+        await self.open(dies_at=dies_at)
+
+    # Steps
+
+    def deliver(self, *events: Event, registry: str = "") -> None:
+        """Append events of one registry to the journal."""
+        name = registry or next(iter(self.registries))
+        self.journal.append([(name, event) for event in events], received_at=self.clock.now())
+
+    async def take_in(self) -> None:
+        """Move the journal's entries into the queue."""
+        while await self.thread.read(
+            lambda store: move_entries(self.journal, store, self.rows, now=self.clock.now())
+        ):
+            pass
+
+    async def run_due(self, name: str = "") -> bool:
+        """Run the refreshes of a registry that are due now; True when there was one."""
+        worker = self.workers[name] if name else self.worker
+        ran = False
+        await worker._look_after()
+        while True:
+            await worker._start_refreshes()
+            if not worker._running:
+                return ran
+            ran = True
+            while worker._running:
+                await worker._wait()
+            if worker._clock.now() < worker._resume_at:
+                return ran
+
+    async def settle(self, *, seconds: float = HALF_AN_HOUR) -> None:
+        """Run all refreshes, those due later too, for at most so many seconds of the clock."""
+        give_up_at = self.clock.now() + timedelta(seconds=seconds)
+        while self.clock.now() < give_up_at:
+            await self.take_in()
+            ran = [await self.run_due(name) for name in self.workers]
+            if any(ran):
+                continue
+            next_at = self.next_due()
+            if next_at is None:
+                self.clock.advance(LOOK_AFTER_SECONDS)
+                if not any([await self.run_due(name) for name in self.workers]):
+                    return
+            else:
+                wait = (next_at - self.clock.now()).total_seconds()
+                self.clock.advance(max(wait, 0.001))
+
+    def next_due(self) -> datetime | None:
+        """Return when the next refresh is to run; None when none waits."""
+        found: list[datetime] = []
+        for name, worker in self.workers.items():
+            row = self.store._database.execute(
+                "SELECT min(due_at) FROM queue WHERE registry_id = ? AND set_aside = 0",
+                [self.rows[name].id],
+            ).fetchone()
+            if row[0]:
+                found.append(max(parse_rfc3339(row[0]), worker._resume_at))
+        return min(found, default=None)
+
+    async def crawl(self, name: str = "", *, seconds: float = HALF_AN_HOUR) -> None:
+        """Ask for a crawl and run it to its end, or for so many seconds of the clock."""
+        self.deliver(Event(Action.CRAWL), registry=name)
+        await self.settle(seconds=seconds)
+
+    async def index(self) -> None:
+        """Bring the search index up to date, and do a rebuild that is wanted."""
+        if not self._is_healed:
+            await self.indexing._heal()
+            self._is_healed = True
+        worked = True
+        while worked:
+            worked = await self.indexing._update()
+            worked = await self.indexing._go_on_rebuilding() or worked
+
+    async def rebuild(self) -> None:
+        """Make the search index again from the store."""
+        self.deliver(Event(Action.REBUILD))
+        await self.take_in()
+        await self.index()
+
+    # What is there
+
+    def truth(self) -> Tags:
+        """Return where every tag of every registry points."""
+        return {
+            (name, repository, tag): digest
+            for name, registry in self.registries.items()
+            for repository, content in registry.content.repositories.items()
+            for tag, digest in content.tags.items()
+            if not is_system_tag(tag)
+        }
+
+    def visible(self) -> Tags:
+        """Return where the store says that every tag points."""
+        found: Tags = {}
+        for name, row in self.rows.items():
+            for repository in self.store.content.visible_repositories(row.id):
+                repository_id = self.store.content.find_repository(row.id, repository)
+                assert repository_id is not None
+                for tag, digest in self.store.content.tags(repository_id).items():
+                    if not is_system_tag(tag):
+                        found[(name, repository, tag)] = digest
+        return found
+
+    def hits(self, kind: DocumentType) -> list[Hit]:
+        """Return every document of the live generation, as a search answers it."""
+        live = self.store.search_index.live()
+        assert live is not None
+        reader = self.engine.open_reader(live.generation)
+        try:
+            return list(reader.search(Everything(), document_type=kind, limit=10_000).hits)
+        finally:
+            reader.close()
+
+    def searchable(self) -> Tags:
+        """Return where searches say that every tag points.
+
+        Images and repositories must agree: a repository's document counts the tags of its images.
+        """
+        found: Tags = {}
+        for hit in self.hits(DocumentType.IMAGE):
+            for tag in hit.result["tags"]:
+                key = (hit.result["registry"], hit.result["repository"], tag)
+                assert key not in found, "one tag in two documents"
+                found[key] = hit.result["digest"]
+        counts = {
+            (hit.result["registry"], hit.result["repository"]): hit.result["tag_count"]
+            for hit in self.hits(DocumentType.REPOSITORY)
+        }
+        assert counts == _tag_counts(found)
+        return found
+
+    def documents(self) -> dict[str, str]:
+        """Return the documents of both types, each as exactly what is answered, by id."""
+        return {
+            f"{kind} {hit.id}": json.dumps([hit.score, hit.result])
+            for kind in DocumentType
+            for hit in self.hits(kind)
+        }
+
+    def freshness(self, name: str = "") -> RegistryFreshness:
+        """Return how fresh the copy of a registry is."""
+        wanted = name or next(iter(self.registries))
+        [found] = [row for row in self.store.registries.freshness() if row.name == wanted]
+        return found
+
+    def latest_crawl(self) -> Crawl:
+        """Return the newest crawl of the first registry."""
+        crawl = self.store.registries.latest_crawl(self.worker._registry.id)
+        assert crawl is not None
+        return crawl
+
+    def waiting(self) -> int:
+        """Return how many refreshes wait or were set aside."""
+        return sum(
+            row.refreshes_waiting + row.set_aside for row in self.store.registries.freshness()
+        )
+
+    def moves(self) -> set[tuple[str, str, str, str]]:
+        """Return the history of all tags as (repository, tag, digest, actor)."""
+        tags = self.store._database.execute(
+            "SELECT DISTINCT repositories.id, name, tag FROM tag_moves"
+            " JOIN repositories ON repositories.id = repository_id"
+        ).fetchall()
+        moves = [
+            (repository, tag, move.digest, move.actor)
+            for repository_id, repository, tag in tags
+            for move in self.store.content.tag_moves(repository_id, tag)
+        ]
+        assert len(moves) == len(set(moves)), "a move is there twice"
+        return set(moves)
+
+    def repository_id(self, repository: str) -> int:
+        """Return the number of a repository of the first registry."""
+        found = self.store.content.find_repository(
+            self.worker._registry.id, RepositoryName(repository)
+        )
+        assert found is not None
+        return found
+
+
+def pushed(
+    repository: str, digest: str, *, tag: str = "", at: datetime | None = None, event_id: str = ""
+) -> Event:
+    """Return the event of a push."""
+    return Event(
+        Action.PUSH,
+        RepositoryName(repository),
+        TagName(tag) if tag else None,
+        Digest(digest),
+        event_id=event_id,
+        occurred_at=at,
+        actor="ci",
+    )
+
+
+def deleted(repository: str, *, digest: str = "", tag: str = "", event_id: str = "") -> Event:
+    """Return the event of a deleted digest or tag."""
+    return Event(
+        Action.DELETE,
+        RepositoryName(repository),
+        TagName(tag) if tag else None,
+        Digest(digest) if digest else None,
+        event_id=event_id,
+    )
+
+
+def _tag_counts(tags: Tags) -> dict[tuple[str, str], int]:
+    counts: dict[tuple[str, str], int] = {}
+    for registry, repository, _ in tags:
+        counts[(registry, repository)] = counts.get((registry, repository), 0) + 1
+    return counts

@@ -1,0 +1,84 @@
+"""When a whole registry is read again."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from indexer.clock import rfc3339
+from indexer.crawl import INCOMPLETE_RETRY, is_crawl_due
+from indexer.store import Crawl, Store
+from tests.fakes.clock import START
+
+INTERVAL = timedelta(hours=6)
+NEVER_AGAIN = timedelta(0)
+SOON = timedelta(microseconds=1)
+
+
+def crawl(
+    *, finished: datetime | None = None, complete: bool | None = None, catalog_read: bool = True
+) -> Crawl:
+    return Crawl(
+        id=1,
+        registry_id=1,
+        started_at=rfc3339(START),
+        resume="",
+        catalog_read=catalog_read,
+        repositories=0,
+        refreshes=0,
+        waiting=0,
+        set_aside=0,
+        finished_at=rfc3339(finished) if finished else None,
+        complete=complete,
+    )
+
+
+@pytest.mark.parametrize("interval", [INTERVAL, NEVER_AGAIN])
+def test_the_first_crawl_is_due_at_once(interval: timedelta) -> None:
+    assert is_crawl_due(None, interval=interval, now=START)
+
+
+@pytest.mark.parametrize("interval", [INTERVAL, NEVER_AGAIN])
+def test_a_crawl_that_was_interrupted_goes_on_until_its_catalog_was_read(
+    interval: timedelta,
+) -> None:
+    later = START + timedelta(days=9)
+    assert is_crawl_due(crawl(catalog_read=False), interval=interval, now=START)
+    assert not is_crawl_due(crawl(catalog_read=True), interval=interval, now=later)
+
+
+@pytest.mark.parametrize(
+    ("complete", "interval", "pause"),
+    [
+        (True, INTERVAL, INTERVAL),
+        (False, INTERVAL, INCOMPLETE_RETRY),
+        (True, timedelta(minutes=1), timedelta(minutes=1)),
+        (False, timedelta(minutes=1), timedelta(minutes=1)),
+    ],
+)
+def test_the_next_crawl_is_due_when_the_pause_is_over(
+    *, complete: bool, interval: timedelta, pause: timedelta
+) -> None:
+    latest = crawl(finished=START, complete=complete)
+    assert not is_crawl_due(latest, interval=interval, now=START + pause - SOON)
+    assert is_crawl_due(latest, interval=interval, now=START + pause)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_an_interval_of_nothing_asks_for_no_other_crawl(*, complete: bool) -> None:
+    latest = crawl(finished=START, complete=complete)
+    later = START + timedelta(days=900)
+    assert not is_crawl_due(latest, interval=NEVER_AGAIN, now=later)
+
+
+def test_a_clock_that_was_set_back_makes_no_crawl_due(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store.transaction():
+        registry = store.registries.put("default", url="", registry_host="")
+        crawl_id = store.registries.start_crawl(registry.id, at=START)
+        store.registries.save_catalog_page(crawl_id, resume="", repositories=0)
+        store.registries.finish_crawls(registry.id, at=START)
+    latest = store.registries.latest_crawl(registry.id)
+    store.close()
+    assert not is_crawl_due(latest, interval=INTERVAL, now=START - timedelta(days=1))
+    assert is_crawl_due(latest, interval=INTERVAL, now=START + INTERVAL)

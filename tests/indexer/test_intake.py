@@ -1,0 +1,242 @@
+"""Journal to queue: where each event makes the indexer look, and what only it can tell."""
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from indexer.clock import rfc3339
+from indexer.intake import take_in
+from indexer.model.names import Digest, RepositoryName, TagName
+from indexer.model.notification import Action, Event
+from indexer.store import (
+    Entry,
+    Journal,
+    Place,
+    Priority,
+    RebuildProgress,
+    Refresh,
+    RefreshKind,
+    RegistryRow,
+    Store,
+)
+from tests.fakes.clock import START
+
+WEB = RepositoryName("team/web")
+LATEST = TagName("latest")
+A, B = Digest("sha256:" + "a" * 64), Digest("sha256:" + "b" * 64)
+PUSH = Event(
+    Action.PUSH, WEB, LATEST, A, event_id="1", occurred_at=START - timedelta(seconds=9), actor="ada"
+)
+RECEIVED = START - timedelta(seconds=1)
+
+
+class Intake:
+    """A store with two registries that events are taken into."""
+
+    def __init__(self, directory: Path) -> None:
+        self.store = Store(directory)
+        with self.store.transaction():
+            self.registries: Mapping[str, RegistryRow] = {
+                name: self.store.registries.put(name, url="", registry_host=name)
+                for name in ("one", "two")
+            }
+
+    def take(self, *events: Event, registry: str = "one", now: datetime = START) -> None:
+        entries = [Entry(number, registry, RECEIVED, event) for number, event in enumerate(events)]
+        with self.store.transaction():
+            take_in(self.store, entries, registries=self.registries, now=now)
+
+    def due(self, registry: str = "one") -> list[Refresh]:
+        later = START + timedelta(days=1)
+        return self.store.queue.due(self.registries[registry].id, later, limit=100)
+
+    def history(self, tag: str = LATEST) -> list[tuple[str, datetime, str]]:
+        repository_id = self.store.content.find_repository(self.registries["one"].id, WEB)
+        if repository_id is None:
+            return []
+        moves = self.store.content.tag_moves(repository_id, tag)
+        return [(move.digest, move.tagged_at, move.actor) for move in moves]
+
+
+@pytest.fixture
+def intake(tmp_path: Path) -> Iterator[Intake]:
+    opened = Intake(tmp_path)
+    yield opened
+    opened.store.close()
+
+
+@pytest.mark.parametrize(
+    ("event", "place", "expected"),
+    [
+        (PUSH, Place(RefreshKind.TAG, WEB, LATEST), A),
+        (replace(PUSH, digest=None), Place(RefreshKind.TAG, WEB, LATEST), None),
+        (replace(PUSH, tag=None), Place(RefreshKind.DIGEST, WEB, A), A),
+        (replace(PUSH, tag=None, digest=None), Place(RefreshKind.REPOSITORY, WEB), None),
+        (
+            Event(Action.DELETE, WEB, digest=A, occurred_at=PUSH.occurred_at),
+            Place(RefreshKind.DIGEST, WEB, A),
+            None,
+        ),
+        (
+            Event(Action.DELETE, WEB, tag=LATEST, occurred_at=PUSH.occurred_at),
+            Place(RefreshKind.TAG, WEB, LATEST),
+            None,
+        ),
+        (
+            Event(Action.DELETE, WEB, tag=LATEST, digest=A, occurred_at=PUSH.occurred_at),
+            Place(RefreshKind.TAG, WEB, LATEST),
+            None,
+        ),
+        (
+            Event(Action.DELETE, WEB, occurred_at=PUSH.occurred_at),
+            Place(RefreshKind.REPOSITORY, WEB),
+            None,
+        ),
+    ],
+)
+def test_an_event_makes_one_place_due_at_once(
+    intake: Intake, event: Event, place: Place, expected: Digest | None
+) -> None:
+    intake.take(event)
+    (refresh,) = intake.due()
+    assert refresh.place == place
+    assert refresh.priority is Priority.EVENT
+    assert refresh.newest_event_at == PUSH.occurred_at
+    assert refresh.expected_digest == expected
+    assert intake.due("two") == []
+
+
+def test_an_event_without_a_time_happened_when_it_was_received(intake: Intake) -> None:
+    intake.take(replace(PUSH, occurred_at=None))
+    assert intake.due()[0].newest_event_at == RECEIVED
+    assert intake.history() == [(A, RECEIVED, "ada")]
+
+
+def test_an_event_that_names_nothing_makes_nothing_due(intake: Intake) -> None:
+    intake.take(Event(Action.PUSH), Event(Action.DELETE))
+    assert intake.due() == []
+
+
+def test_a_push_of_a_tag_is_remembered_with_who_and_when(intake: Intake) -> None:
+    intake.take(PUSH, replace(PUSH, digest=B, occurred_at=START, actor="bob"))
+    assert intake.history() == [(B, START, "bob"), (A, PUSH.occurred_at, "ada")]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        replace(PUSH, tag=None),
+        replace(PUSH, digest=None),
+        replace(PUSH, action=Action.DELETE),
+    ],
+)
+def test_only_a_push_of_a_tag_to_a_digest_is_a_move(intake: Intake, event: Event) -> None:
+    intake.take(event)
+    assert intake.history() == []
+
+
+def test_an_event_shows_nothing_before_the_registry_was_read(intake: Intake) -> None:
+    """A notification is a hint: it makes no tag visible and no document."""
+    intake.take(PUSH)
+    assert intake.store.content.count_visible() == (0, 0)
+    assert intake.store.search_index.stale_count() == 0
+
+
+def test_events_of_one_place_become_one_refresh_that_expects_the_newest_push(
+    intake: Intake,
+) -> None:
+    newer = replace(PUSH, digest=B, occurred_at=START)
+    intake.take(PUSH, newer, PUSH)
+    (refresh,) = intake.due()
+    assert (refresh.expected_digest, refresh.newest_event_at) == (B, START)
+
+
+def test_a_crawl_that_is_asked_for_begins_with_the_catalog(intake: Intake) -> None:
+    intake.take(Event(Action.CRAWL), registry="two")
+    (refresh,) = intake.due("two")
+    assert (refresh.place, refresh.priority) == (Place(RefreshKind.CATALOG), Priority.CRAWL)
+    assert intake.due("one") == []
+
+
+def test_a_rebuild_that_is_asked_for_concerns_no_registry(intake: Intake) -> None:
+    intake.take(Event(Action.REBUILD), registry="")
+    assert intake.store.search_index.rebuild() == RebuildProgress(0, 0)
+    assert intake.due("one") + intake.due("two") == []
+
+
+def test_an_entry_of_a_registry_that_the_settings_no_longer_name_is_passed_over(
+    intake: Intake,
+) -> None:
+    intake.take(PUSH, registry="gone")
+    intake.take(replace(PUSH, repository=RepositoryName("after")))
+    assert [refresh.place.repository for refresh in intake.due()] == ["after"]
+
+
+def test_a_new_process_of_the_registry_is_noticed(intake: Intake) -> None:
+    intake.take(replace(PUSH, source="first"), PUSH, replace(PUSH, source="first"))
+    assert [row.restarted_at for row in intake.store.registries.freshness()] == [None, None]
+    intake.take(replace(PUSH, source="second"))
+    assert [row.restarted_at for row in intake.store.registries.freshness()] == [
+        rfc3339(START),
+        None,
+    ]
+
+
+def test_what_is_taken_in_twice_changes_nothing(intake: Intake) -> None:
+    """The indexer may be killed between taking in and remembering the position."""
+    events = [PUSH, replace(PUSH, digest=B, occurred_at=START), Event(Action.CRAWL)]
+    intake.take(*events)
+    before = [replace(refresh, generation=0) for refresh in intake.due()], intake.history()
+    intake.take(*events)
+    assert (
+        [replace(refresh, generation=0) for refresh in intake.due()],
+        intake.history(),
+    ) == before
+
+
+def test_events_in_any_order_and_number_end_in_the_same_queue_and_history(tmp_path: Path) -> None:
+    chance = random.Random(7)
+    events = [
+        Event(
+            chance.choice((Action.PUSH, Action.PUSH, Action.DELETE)),
+            WEB,
+            chance.choice((LATEST, TagName("edge"), None)),
+            chance.choice((A, B)),
+            occurred_at=START + timedelta(seconds=number),
+            actor=chance.choice(("ada", "")),
+        )
+        for number in range(30)
+    ]
+    found = []
+    for number in range(8):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        intake = Intake(directory)
+        told = events + chance.sample(events, k=10)
+        chance.shuffle(told)
+        intake.take(*told)
+        places = {
+            (refresh.place, refresh.newest_event_at, refresh.priority) for refresh in intake.due()
+        }
+        found.append((places, intake.history(), intake.history("edge")))
+        intake.store.close()
+    assert all(one == found[0] for one in found)
+    assert len(found[0][1]) > 3
+
+
+def test_a_hostile_time_in_the_journal_does_not_stop_the_intake(tmp_path: Path) -> None:
+    """Regression: one event of the year 1 could be written but not read, at every start again."""
+    intake = Intake(tmp_path)
+    journal = Journal(tmp_path)
+    zero = datetime(1, 1, 1, tzinfo=START.tzinfo)
+    journal.append([("one", replace(PUSH, occurred_at=zero))], received_at=START)
+    entries, _ = journal.entries_after(0, limit=10)
+    intake.take(*[entry.event for entry in entries])
+    assert intake.history() == [(A, zero, "ada")]
+    assert intake.due()[0].newest_event_at == zero
+    journal.close()
+    intake.store.close()

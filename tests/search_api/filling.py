@@ -1,0 +1,157 @@
+"""Data directories filled as the indexer fills them: through the store, documents and engine."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import httpx2
+from starlette.applications import Starlette
+
+from indexer.clock import Clock
+from indexer.engines.whoosh import WhooshEngine
+from indexer.extract import config_descriptor
+from indexer.indexing import Indexing
+from indexer.model.manifest import parse_manifest
+from indexer.model.names import RepositoryName, TagName, parse_digest
+from indexer.settings import RegistrySettings, Settings
+from indexer.store import ReadContent, ReadManifest, Store, StoreThread
+from search_api.wiring import INDEX_DIRECTORY, make_web
+from tests.builders import BuiltManifest
+from tests.fakes.clock import ManualClock
+
+MAIN = "registry.example"
+SECOND = "second.example:5000"
+REGISTRIES = {"main": MAIN, "second": SECOND}
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """A tag in a repository and what it points to."""
+
+    repository: str
+    built: BuiltManifest
+    tag: str = "latest"
+    registry: str = "main"
+
+
+def settings_for(
+    directory: Path, *, registries: Mapping[str, str] = REGISTRIES, listen: str = "127.0.0.1:8080"
+) -> Settings:
+    """Return settings for a data directory with registries by name and host."""
+    return Settings(
+        data_dir=directory,
+        listen=listen,
+        webhook_secret="secret",
+        registry=tuple(
+            RegistrySettings(name=name, url=f"http://{host}") for name, host in registries.items()
+        ),
+    )
+
+
+def put(store: Store, pushed: Sequence[Pushed], *, clock: Clock) -> None:
+    """Write what a refresh of each tag would have written."""
+    now = clock.now()
+    with store.transaction():
+        for each in pushed:
+            host = REGISTRIES[each.registry]
+            registry = store.registries.put(each.registry, url=f"http://{host}", registry_host=host)
+            name = RepositoryName(each.repository)
+            repository_id = store.content.repository_id(registry.id, name, seen_at=now)
+            store.content.put_content(repository_id, _content(each.built), seen_at=now)
+            digest = parse_digest(each.built.digest)
+            store.content.put_tag(repository_id, TagName(each.tag), digest, seen_at=now)
+
+
+def finish_crawl(store: Store, registry: str, *, clock: Clock, complete: bool = True) -> None:
+    """Write that a registry was read whole, or that one place of it could not be."""
+    with store.transaction():
+        host = REGISTRIES[registry]
+        row = store.registries.put(registry, url=f"http://{host}", registry_host=host)
+        crawl = store.registries.start_crawl(row.id, at=clock.now())
+        store.registries.save_catalog_page(crawl, resume="", repositories=1)
+        if complete:
+            store.registries.finish_crawls(row.id, at=clock.now())
+        else:
+            store.registries.end_crawl(row.id, at=clock.now())
+
+
+async def bring_up_to_date(directory: Path, *, clock: Clock) -> None:
+    """Index what the store says is to be indexed, as the indexer would."""
+    store = StoreThread(Store(directory))
+    engine = WhooshEngine(directory / INDEX_DIRECTORY)
+    indexing = Indexing(directory=directory, engine=engine, store=store, clock=clock)
+    running = asyncio.create_task(indexing.run())
+    while not await store.read(partial(_is_up_to_date, directory)):
+        assert not running.done(), running.exception()
+    running.cancel()
+    await asyncio.wait([running])
+    await indexing.close()
+    store.close()
+
+
+async def fill(directory: Path, pushed: Sequence[Pushed], *, clock: Clock | None = None) -> None:
+    """Make a data directory that holds ``pushed``, read whole and indexed."""
+    clock = clock or ManualClock()
+    store = Store(directory)
+    put(store, pushed, clock=clock)
+    for registry in REGISTRIES:
+        finish_crawl(store, registry, clock=clock)
+    store.close()
+    await bring_up_to_date(directory, clock=clock)
+
+
+@asynccontextmanager
+async def client_of(
+    app: Starlette, *, host: str = "search.example", raise_errors: bool = True
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """Give a client of an application that is started and stopped around it."""
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=raise_errors)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url=f"http://{host}") as client,
+    ):
+        yield client
+
+
+@asynccontextmanager
+async def searching_client(
+    directory: Path,
+    *,
+    clock: Clock | None = None,
+    registries: Mapping[str, str] = REGISTRIES,
+    host: str = "search.example",
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """Give a client of the whole web application over a data directory."""
+    settings = settings_for(directory, registries=registries)
+    async with client_of(make_web(settings, clock=clock or ManualClock()), host=host) as client:
+        yield client
+
+
+def _is_up_to_date(directory: Path, store: Store) -> bool:
+    live = store.search_index.live()
+    generations = WhooshEngine(directory / INDEX_DIRECTORY).generations()
+    if live is None or generations != [live.generation]:
+        return False
+    waits = store.search_index.rebuild() is not None or store.search_index.stale_count() > 0
+    return live.complete and not waits
+
+
+def _content(built: BuiltManifest) -> ReadContent:
+    manifests, configs = [], []
+    for one in (*built.children, built):
+        manifest = parse_manifest(one.body, content_type=one.media_type)
+        config = config_descriptor(manifest)
+        manifests.append(
+            ReadManifest(
+                digest=parse_digest(one.digest),
+                content_type=one.media_type,
+                body=one.body,
+                manifest=manifest,
+                config_digest=config.digest if config else None,
+            )
+        )
+        configs += [(config.digest, one.blobs[0].body)] if config else []
+    return ReadContent(tuple(manifests), tuple(configs))

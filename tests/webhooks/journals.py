@@ -1,0 +1,72 @@
+"""A journal that counts its transactions and can be held up or taken away, and what is in one."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from indexer.model.notification import Event, Rejected
+from indexer.store import Entry, Journal
+
+
+class WatchedJournal(Journal):
+    """A real journal; ``groups`` holds how many items came in each transaction that was tried."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.groups: list[int] = []
+        self.gate = threading.Event()
+        """While it is clear, an append waits."""
+        self.gate.set()
+
+    def append(
+        self, items: Sequence[tuple[str, Event | Rejected]], *, received_at: datetime
+    ) -> None:
+        """Append when the gate is open."""
+        self.groups.append(len(items))
+        assert self.gate.wait(20)
+        super().append(items, received_at=received_at)
+
+
+def break_journal(directory: Path) -> None:
+    """Make every later append fail."""
+    _execute(directory, "ALTER TABLE entries RENAME TO away")
+
+
+def repair_journal(directory: Path) -> None:
+    """Make appends possible again."""
+    _execute(directory, "ALTER TABLE away RENAME TO entries")
+
+
+@contextmanager
+def broken_journal(directory: Path) -> Iterator[None]:
+    """Have every append fail while this is open."""
+    break_journal(directory)
+    yield
+    repair_journal(directory)
+
+
+def kept_entries(directory: Path) -> list[Entry]:
+    """Return the usable entries that are on disk."""
+    journal = Journal(directory, read_only=True)
+    entries, _ = journal.entries_after(0, limit=1_000_000)
+    journal.close()
+    return entries
+
+
+def kept_rejected(directory: Path) -> list[tuple[str, str, bytes]]:
+    """Return (registry, reason, body) of the rejected entries that are on disk, oldest first."""
+    with closing(sqlite3.connect(directory / "journal.db")) as connection:
+        rows = connection.execute(
+            "SELECT registry, rejected_reason, rejected_body FROM entries"
+            " WHERE action IS NULL ORDER BY id"
+        )
+        return list(rows)
+
+
+def _execute(directory: Path, statement: str) -> None:
+    with closing(sqlite3.connect(directory / "journal.db")) as connection:
+        connection.execute(statement)
+        connection.commit()

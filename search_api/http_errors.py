@@ -20,6 +20,8 @@ from indexer.errors import (
 
 log = structlog.get_logger()
 
+PATH_MAX = 200
+
 _ANSWERS: Mapping[type[Exception], tuple[int, str]] = {
     CredentialError: (401, "UNAUTHORIZED"),
     UnknownRegistryError: (404, "NAME_UNKNOWN"),
@@ -64,10 +66,11 @@ async def _known(request: Request, error: Exception) -> Response:
     return error_answer(status, code, str(error), detail=detail, headers=headers)
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
     code = _CODES.get(error.status_code, "UNSUPPORTED")
-    return error_answer(error.status_code, code, error.detail, headers=error.headers)
+    message = f"{request.method} {request.url.path[:PATH_MAX]}: {error.detail}"
+    return error_answer(error.status_code, code, message, headers=error.headers)
 
 
 async def _gone(request: Request, _: Exception) -> Response:

@@ -18,16 +18,19 @@ from indexer.model.text import one_line
 from search_api.requesting import Progress
 
 DESCRIPTION_MAX = 120
+PIPE_COLUMNS = 200
 LINE_MAX = 1_200
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def print_results(body: dict[str, Any]) -> None:
     """Print a page of results as a table, and what is to be known about them."""
-    console = Console()
+    console = _console()
     is_image = body["type"] == "image"
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("REFERENCE", "DESCRIPTION", "PLATFORMS", "SIZE", "TAGS"):
+    # A reference is there to be copied, so that it alone is never broken.
+    table.add_column("REFERENCE", no_wrap=True, overflow="ignore")
+    for heading in ("DESCRIPTION", "PLATFORMS", "SIZE", "TAGS"):
         table.add_column(heading, overflow="fold")
     for result in body["results"]:
         tags = result["tags"] if is_image else result["newest_tags"]
@@ -47,7 +50,7 @@ def print_results(body: dict[str, Any]) -> None:
 
 def print_status(body: dict[str, Any]) -> None:
     """Print how fresh and complete everything is."""
-    console = Console()
+    console = _console()
     now = datetime.now(UTC)
     index = body["search_index"]
     documents = ", ".join(f"{count} {kind}" for kind, count in index["documents"].items())
@@ -168,3 +171,9 @@ def _age(moment: str | None, *, now: datetime) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size} {unit} ago"
     return f"{max(0, seconds)} seconds ago"
+
+
+def _console() -> Console:
+    """Return standard output, wide where it is not a terminal that says how wide it is."""
+    console = Console()
+    return console if console.is_terminal else Console(width=PIPE_COLUMNS)

@@ -1,4 +1,7 @@
-"""``docker search`` and ``podman search``: every corner that their protocol has."""
+"""``docker search`` and ``podman search``: every corner that their protocol has.
+
+Long, because all that belongs to one module is tested in one place.
+"""
 
 import random
 import unicodedata

@@ -368,4 +368,4 @@ def test_hostile_texts_take_no_longer_than_others(text: str) -> None:
     """The pattern of references must not try every way to cut a text."""
     started = time.monotonic()
     parsed(text[:QUERY_MAX])
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 2

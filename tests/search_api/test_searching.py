@@ -1,4 +1,7 @@
-"""Searching a data directory that others make, change, swap and break meanwhile."""
+"""Searching a data directory that others make, change, swap and break meanwhile.
+
+Long, because all that belongs to one module is tested in one place.
+"""
 
 import asyncio
 import shutil

@@ -142,13 +142,17 @@ async def test_what_cannot_be_started_is_tried_again_and_harms_no_other(tmp_path
 @pytest.mark.anyio
 async def test_a_stop_does_not_wait_for_a_pause(tmp_path: Path) -> None:
     file = tmp_path / "file"
-    task = asyncio.create_task(supervise({"one": program(DIES, file)}))
-    await until(file, 4)
-    # It is about to pause for 0.8 seconds or does already.
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    await stopped(task)
+    with structlog.testing.capture_logs() as logged:
+        task = asyncio.create_task(supervise({"one": program(DIES, file)}))
+        async with asyncio.timeout(20):
+            while [line["event"] for line in logged].count("process_died") < 4:
+                await asyncio.sleep(0.01)
+        # It pauses for 0.8 seconds now.
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        assert await stopped(task) == 0
     assert loop.time() - started < 0.7
+    assert len(lines(file)) == 4
 
 
 def test_our_own_command_runs_this_program() -> None:

@@ -25,7 +25,7 @@ NOBODY = 65534
 def open_files(directory: Path) -> list[str]:
     """The files in a directory that this process has open."""
     links = Path("/proc/self/fd").iterdir()
-    found = [str(os.readlink(link)) for link in links if link.is_symlink()]
+    found = [str(link.readlink()) for link in links if link.is_symlink()]
     return [target for target in found if target.startswith(str(directory))]
 
 

@@ -1,4 +1,7 @@
-"""``POST /webhooks/{registry}``: who gets in, and what each answer promises."""
+"""``POST /webhooks/{registry}``: who gets in, and what each answer promises.
+
+Long, because all that belongs to one module is tested in one place.
+"""
 
 import asyncio
 import base64

@@ -114,7 +114,7 @@ class Refresher:
             if page.resume:
                 await self._store.write(save)
             else:
-                # With the last page, or a kill in between would begin a second crawl.
+                # With the last page, or a kill in between would have the catalog read again.
                 await self._finish(refresh, save)
 
     async def _refresh_repository(self, refresh: Refresh) -> None:
@@ -346,19 +346,10 @@ class Refresher:
         repository_id = store.content.repository_id(
             self._registry.id, reading.repository, seen_at=now
         )
-        returned = [
-            digest
-            for digest in (*reading.manifests, *reading.linked)
-            if store.content.tags_of_digest(repository_id, digest)
-            and not store.content.is_linked(repository_id, digest)
-        ]
         content = ReadContent(tuple(reading.manifests.values()), tuple(reading.configs))
         store.content.put_content(repository_id, content, seen_at=now)
         for digest in reading.linked:
             store.content.link_manifest(repository_id, digest, seen_at=now)
-        if returned:
-            # Deleted and pushed again before anybody looked at their tags.
-            store.content.mark_stale(repository_id, returned)
         return repository_id
 
     async def _look_again(

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from indexer.model.notification import Event
 from tests.builders import BuiltManifest, image, index
 from tests.fakes.answers import DroppedConnection
-from tests.fakes.registry import FakeRegistry, Fault
+from tests.fakes.registry import Answer, FakeRegistry, Fault
 from tests.indexer.stepping import KilledError, Stepping, deleted, pushed
 
 pytestmark = pytest.mark.anyio
@@ -117,7 +117,7 @@ async def check_truth(stepping: Stepping) -> None:
     assert stepping.documents() == live, "a rebuild equals what live updates made"
 
 
-@pytest.mark.parametrize("seed", range(14))
+@pytest.mark.parametrize("seed", range(10))
 async def test_any_order_repetition_and_loss_of_events_ends_in_the_truth(
     tmp_path: Path, seed: int
 ) -> None:
@@ -191,7 +191,7 @@ async def scenario(stepping: Stepping) -> None:
 
 def prepare(stepping: Stepping) -> None:
     """Fill a registry, and put events about some of it into the journal."""
-    changes = numbered(CHANGES[:6], stepping)
+    changes = numbered((CHANGES[0], CHANGES[2], CHANGES[5]), stepping)
     for change, _ in changes:
         change.make(stepping.registry)
     stepping.registry.put("not/announced", D, tag="1")
@@ -212,7 +212,7 @@ async def test_a_kill_between_any_two_transactions_loses_and_doubles_nothing(
     tmp_path: Path,
 ) -> None:
     transactions, documents, moves = await whole_run(tmp_path / "undisturbed")
-    assert transactions > 30
+    assert transactions > 20
     for number in range(1, transactions + 1):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -274,7 +274,7 @@ def oci_error(status: int, code: str) -> Response:
     return JSONResponse({"errors": [{"code": code, "message": "no"}]}, status)
 
 
-FAILURES: dict[str, Response | Callable[[Request], Awaitable[Response]]] = {
+FAILURES: dict[str, Answer] = {
     "401": oci_error(401, "UNAUTHORIZED"),
     "403": oci_error(403, "DENIED"),
     "404 as HTML": HTMLResponse("<html>no such page</html>", 404),
@@ -299,8 +299,8 @@ FAILURES: dict[str, Response | Callable[[Request], Awaitable[Response]]] = {
 
 
 @contextmanager
-def failing(registry: FakeRegistry, match: str, answer: object) -> Iterator[None]:
-    fault = Fault(match, answer)  # a table of all that it may be
+def failing(registry: FakeRegistry, match: str, answer: Answer) -> Iterator[None]:
+    fault = Fault(match, answer)
     registry.faults.append(fault)
     yield
     registry.faults.remove(fault)
@@ -320,7 +320,7 @@ async def test_a_registry_that_fails_removes_nothing_and_is_named(
     tmp_path: Path, name: str, where: str
 ) -> None:
     async with Stepping(tmp_path) as stepping:
-        for change in HELD:
+        for change in HELD[:2]:
             change.make(stepping.registry)
         await stepping.crawl()
         await stepping.index()

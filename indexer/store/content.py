@@ -7,10 +7,11 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from indexer.clock import parse_rfc3339, rfc3339
+from indexer.clock import rfc3339
 from indexer.model.manifest import Manifest
 from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
 from indexer.model.stored import RepositoryRow, StoredImage, StoredManifest
+from indexer.store.history import Since, TagHistory, TagMove
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +34,12 @@ class ReadContent:
     configs: tuple[tuple[Digest, bytes], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TagMove:
-    """That a tag came to point at a digest, by whom, as an event said or as we saw."""
-
-    tag: TagName
-    digest: Digest
-    tagged_at: datetime
-    actor: str = ""
-    from_event: bool = True
-
-
-_MOVES = """
-SELECT tag, tagged_at, digest, actor, from_event,
-    from_event OR digest IS NOT
-        lag(digest) OVER (PARTITION BY tag ORDER BY tagged_at, digest) AS counts
-FROM tag_moves WHERE repository_id = ?1"""
-
-
 class ContentTables:
     """The content inside the store; its methods join the caller's transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._history = TagHistory(database)
 
     # Repositories
 
@@ -109,14 +93,10 @@ class ContentTables:
 
     def newest_tags(self, repository_id: int) -> list[TagName]:
         """Return the visible tags of a repository, the one that moved last first."""
-        rows = self._database.execute(
-            f"SELECT tag, digest, max(tagged_at) FROM ({_MOVES}) WHERE counts"  # noqa: S608
-            " GROUP BY tag, digest",
-            [repository_id],
-        )
-        moved_at = {(row[0], row[1]): row[2] for row in rows}
-        tags = self.tags(repository_id)
-        return sorted(sorted(tags), key=lambda tag: moved_at[tag, tags[tag]], reverse=True)
+        tags, since = self.tags(repository_id), self._history.since_all(repository_id)
+        # Who reads beside the writer may see a tag move between the two.
+        moved_at = {tag: since.get((tag, tags[tag]), Since()).moved_at for tag in tags}
+        return sorted(sorted(tags), key=moved_at.__getitem__, reverse=True)
 
     def tag_digest(self, repository_id: int, tag: str) -> Digest | None:
         """Return where a visible tag points, None when it is hidden or unknown."""
@@ -166,53 +146,20 @@ class ContentTables:
         self.mark_stale(repository_id, [digest])
 
     def add_tag_moves(self, repository_id: int, moves: Iterable[TagMove]) -> None:
-        """Add to the history of tags; a move that is there already stays as it is.
-
-        What is kept does not depend on the order: a move that we only saw is passed over by those
-        who read the history as long as the one before it in time has the same digest.
-        """
+        """Add to the history of tags; a move that is there already stays as it is."""
         for move in moves:
-            before = self._moved(repository_id, move.tag)
-            self._database.execute(
-                "INSERT INTO tag_moves (repository_id, tag, tagged_at, digest, actor, from_event)"
-                " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
-                " SET from_event = 1, actor = max(actor, excluded.actor) WHERE excluded.from_event",
-                [
-                    repository_id,
-                    move.tag,
-                    rfc3339(move.tagged_at),
-                    move.digest,
-                    move.actor,
-                    move.from_event,
-                ],
-            )
-            after = self._moved(repository_id, move.tag)
-            if after is not None and after != before:
-                self.mark_stale(repository_id, [after[0]])
+            digest = self.tag_digest(repository_id, move.tag)
+            before = self._since(repository_id, move.tag, digest)
+            self._history.add(repository_id, move)
+            if digest and self._since(repository_id, move.tag, digest) != before:
+                self.mark_stale(repository_id, [digest])
 
     def tag_moves(self, repository_id: int, tag: str) -> list[TagMove]:
         """Return where a tag pointed, newest first."""
-        rows = self._database.execute(
-            f"SELECT digest, tagged_at, actor, from_event FROM ({_MOVES} AND tag = ?2)"  # noqa: S608
-            " WHERE counts ORDER BY tagged_at DESC, digest DESC",
-            [repository_id, tag],
-        )
-        return [
-            TagMove(TagName(tag), Digest(row[0]), parse_rfc3339(row[1]), row[2], bool(row[3]))
-            for row in rows
-        ]
+        return self._history.moves(repository_id, tag)
 
-    def _moved(self, repository_id: int, tag: str) -> tuple[Digest, str, str | None] | None:
-        """Return where a visible tag points, since when, and when an event last said so."""
-        digest = self.tag_digest(repository_id, tag)
-        if digest is None:
-            return None
-        query = (
-            "SELECT max(tagged_at), max(CASE WHEN from_event THEN tagged_at END)"  # noqa: S608
-            f" FROM ({_MOVES} AND tag = ?2) WHERE counts AND digest = ?3"
-        )
-        row = self._database.execute(query, [repository_id, tag, digest]).fetchone()
-        return digest, row[0] or "", row[1]
+    def _since(self, repository_id: int, tag: str, digest: Digest | None) -> Since:
+        return self._history.since(repository_id, tag).get(digest or "", Since())
 
     # Manifests
 
@@ -372,11 +319,11 @@ class ContentTables:
         manifest = self.manifest(repository_id, digest) if tags else None
         if manifest is None:
             return None
-        moved = {tag: self._moved(repository_id, tag) or (digest, "", None) for tag in tags}
+        since = {tag: self._since(repository_id, tag, digest) for tag in tags}
         return StoredImage(
             manifest=manifest,
-            tags=tuple(sorted(tags, key=lambda tag: moved[tag][1], reverse=True)),
-            pushed_at=max((pushed for _, _, pushed in moved.values() if pushed), default=None),
+            tags=tuple(sorted(tags, key=lambda tag: since[tag].moved_at, reverse=True)),
+            pushed_at=max((one.pushed_at for one in since.values() if one.pushed_at), default=None),
         )
 
     def mark_stale(self, repository_id: int, digests: Iterable[Digest]) -> None:

@@ -1,5 +1,6 @@
 """From a real push to a real search."""
 
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -23,24 +24,23 @@ def test_fifty_pushes_are_each_found_by_docker_and_podman_search_in_under_two_se
     figure: Callable[[str], None],
 ) -> None:
     service, delays = shared.service, []
-    client_delays, docker_takes, podman_takes = [], [], []
+    docker_delays, podman_delays = [], []
     for number in range(NUMBERED):
         name = f"latency/{numbered_name(number)}"
         skopeo.push(numbered_name(number), shared.registry, f"{name}:1.0")
+        pushed = time.monotonic()
+        visible = partial(service.lists, name)
+        delays.append(service.wait_until(visible, 10, f"{name} is listed", every=0.02))
         if number % EVERY_TENTH == 0:
-            client_delays += [
-                wait_until(partial(_docker_finds, docker, service.host, name), 10, name),
-                wait_until(partial(_podman_finds, podman, service.host, name), 10, name),
-            ]
-            docker_takes.append(docker.search_seconds(service.host, name))
-            podman_takes.append(podman.search_seconds(service.host, name))
-        else:
-            visible = partial(service.lists, name)
-            delays.append(service.wait_until(visible, 10, f"{name} is listed", every=0.02))
-    figure(f"push to docker search {spread(delays)} ({len(delays)} pushes)")
-    figure(f"docker search itself {spread(docker_takes)}, podman search {spread(podman_takes)}")
+            wait_until(partial(_docker_finds, docker, service.host, name), 10, name)
+            docker_delays.append(time.monotonic() - pushed)
+            wait_until(partial(_podman_finds, podman, service.host, name), 10, name)
+            podman_delays.append(time.monotonic() - pushed)
+    figure(f"push to being listed by /v1/search {spread(delays)} ({len(delays)} pushes)")
+    figure(f"push to found by docker search {spread(docker_delays)} ({len(docker_delays)} of them)")
+    figure(f"push to found by podman search, after docker {spread(podman_delays)}")
     assert percentile(delays, 95) < PROMISED_SECONDS
-    assert max(client_delays) < PROMISED_SECONDS
+    assert max(podman_delays) < PROMISED_SECONDS
 
 
 def _docker_finds(docker: Docker, host: str, name: str) -> bool:

@@ -6,6 +6,7 @@ one, in process); only the loops around them are missing, so that a test says wh
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -308,10 +309,7 @@ class Stepping:
             reader.close()
 
     def searchable(self) -> Tags:
-        """Return where searches say that every tag points.
-
-        Images and repositories must agree: a repository's document counts the tags of its images.
-        """
+        """Return where searches say that every tag points; both types of document must agree."""
         found: Tags = {}
         for hit in self.hits(DocumentType.IMAGE):
             for tag in hit.result["tags"]:
@@ -322,7 +320,7 @@ class Stepping:
             (hit.result["registry"], hit.result["repository"]): hit.result["tag_count"]
             for hit in self.hits(DocumentType.REPOSITORY)
         }
-        assert counts == _tag_counts(found)
+        assert counts == Counter((registry, repository) for registry, repository, _ in found)
         return found
 
     def documents(self) -> dict[str, str]:
@@ -398,10 +396,3 @@ def deleted(repository: str, *, digest: str = "", tag: str = "", event_id: str =
         Digest(digest) if digest else None,
         event_id=event_id,
     )
-
-
-def _tag_counts(tags: Tags) -> dict[tuple[str, str], int]:
-    counts: dict[tuple[str, str], int] = {}
-    for registry, repository, _ in tags:
-        counts[(registry, repository)] = counts.get((registry, repository), 0) + 1
-    return counts

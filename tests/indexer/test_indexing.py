@@ -427,7 +427,7 @@ async def test_run_makes_changes_searchable_until_it_is_cancelled(stepping: Step
 async def test_a_change_that_nobody_told_of_is_found(stepping: Stepping) -> None:
     await stepping.reopen()
     task = asyncio.create_task(stepping.indexing.run())
-    while stepping.indexing._writer is None or stepping.indexing.changed.is_set():
+    while not stepping.indexing.changed._waiters:
         await asyncio.sleep(0)
     with stepping.store.transaction():
         put(stepping, WEB, C, "quiet")

@@ -309,7 +309,10 @@ def test_a_manifest_that_comes_back_under_a_tag_that_stayed_is_a_document_again(
         store.content.unlink_manifest(repository_id, Digest(ONE.digest))
     assert documents_of(store, repository_id) == []
     forget_stale(store)
-    push(store, repository_id, "latest", ONE, when=1)
+    with store.transaction():
+        # Its config is known and not read again.
+        store.content.put_content(repository_id, read_content(ONE, configs=False), seen_at=at(1))
+        store.content.put_tag(repository_id, LATEST, Digest(ONE.digest), seen_at=at(1))
     assert len(documents_of(store, repository_id)) == 2
     assert stale_keys(store) == [(repository_id, ""), (repository_id, ONE.digest)]
 

@@ -226,14 +226,14 @@ def test_entries_of_a_journal_that_replaces_a_lost_one_are_behind_the_old_positi
 
     The store remembers the position in the old journal; a new one must not begin at 1.
     """
+    Journal(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as connection, connection:
+        # As if the old journal had been made a minute ago, and had no entry yet.
+        connection.execute("UPDATE sqlite_sequence SET seq = seq - 60 * 1000000")
     journal = Journal(tmp_path)
     append(journal, *map(crawl, "abc"))
     position = journal.newest()
     journal.close()
-    with closing(sqlite3.connect(tmp_path / "journal.db")) as connection, connection:
-        # As if the old journal had been made a second ago, which is more than three entries.
-        connection.execute("UPDATE sqlite_sequence SET seq = seq - 1000000")
-        position -= 1_000_000
     for file in tmp_path.glob("journal.*"):
         file.unlink()
     journal = Journal(tmp_path)

@@ -1,0 +1,455 @@
+"""The settings: what is taken, what is refused and how, and that no secret is ever repeated."""
+
+import os
+import traceback
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from indexer.errors import SettingsError
+from indexer.settings import (
+    CONFIG_FILE,
+    PREFIX,
+    RegistrySettings,
+    Settings,
+    config_file,
+    load_settings,
+)
+
+SECRET = "hunter2"
+REGISTRY = '[[registry]]\nurl = "https://r.example.org"\n'
+Load = Callable[..., Settings]
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Load settings in an empty directory with this file and these variables alone."""
+
+    def run(file: str | None = None, **environment: str) -> Settings:
+        for name in list(os.environ):
+            if name.startswith(PREFIX):
+                monkeypatch.delenv(name)
+        for name, value in environment.items():
+            monkeypatch.setenv(PREFIX + name, value)
+        if file is not None:
+            (tmp_path / CONFIG_FILE).write_text(file, encoding="utf-8")
+        return load_settings()
+
+    monkeypatch.chdir(tmp_path)
+    return run
+
+
+@pytest.fixture
+def refusal(load: Load) -> Callable[..., str]:
+    """Return what is said about settings; nowhere in it, or behind it, is the secret."""
+
+    def run(file: str | None = None, **environment: str) -> str:
+        with pytest.raises(SettingsError) as caught:
+            load(file, **environment)
+        assert SECRET not in "".join(traceback.format_exception(caught.value))
+        return str(caught.value)
+
+    return run
+
+
+def registry(load: Load, lines: str = "") -> RegistrySettings:
+    (found,) = load(REGISTRY + lines).registry
+    return found
+
+
+# What is taken
+
+
+def test_everything_has_a_default(load: Load) -> None:
+    assert load() == Settings.model_construct(
+        registry=(),
+        data_dir=Path("regsearch-data"),
+        listen="127.0.0.1:8080",
+        webhook_secret="",
+        engine="whoosh",
+        log_level="info",
+    )
+
+
+def test_the_url_of_a_registry_is_a_whole_configuration(load: Load) -> None:
+    (found,) = load(REGISTRY="http://localhost:5000").registry
+    assert (found.name, found.url) == ("default", "http://localhost:5000")
+    assert (found.registry_host, found.username, found.password) == ("localhost:5000", "", "")
+    assert (found.crawl_interval, found.max_in_flight) == (timedelta(hours=6), 8)
+    assert (found.password_file, found.webhook_secret, found.secret()) == (None, "", "")
+
+
+def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
+    settings = load(
+        """
+        data_dir = "/var/lib/regsearch"
+        listen = "[::]:80"
+        webhook_secret = "common"
+        engine = "whoosh"
+        log_level = "debug"
+        [[registry]]
+        name = "team-1"
+        url = "https://r.example.org:5000/"
+        registry_host = "r.example.org"
+        username = "reader"
+        password = "p"
+        password_file = "/run/secret"
+        webhook_secret = "own"
+        crawl_interval = "15m"
+        max_in_flight = 32
+        [[registry]]
+        name = "other"
+        url = "http://other"
+        """
+    )
+    assert settings.model_dump() == {
+        "data_dir": Path("/var/lib/regsearch"),
+        "listen": "[::]:80",
+        "webhook_secret": "common",
+        "engine": "whoosh",
+        "log_level": "debug",
+        "registry": (
+            {
+                "name": "team-1",
+                "url": "https://r.example.org:5000",
+                "registry_host": "r.example.org",
+                "username": "reader",
+                "password": "p",
+                "password_file": Path("/run/secret"),
+                "webhook_secret": "own",
+                "crawl_interval": timedelta(minutes=15),
+                "max_in_flight": 32,
+            },
+            RegistrySettings(name="other", url="http://other").model_dump(),
+        ),
+    }
+
+
+def test_the_environment_wins_over_the_file(load: Load) -> None:
+    file = f'listen = "a:1"\nlog_level = "debug"\ndata_dir = "file"\n{REGISTRY}{REGISTRY}'
+    settings = load(
+        file, LISTEN="b:2", DATA_DIR="environment", REGISTRY="http://new", WEBHOOK_SECRET="s"
+    )
+    assert (settings.listen, settings.log_level) == ("b:2", "debug")
+    assert (settings.data_dir, settings.webhook_secret) == (Path("environment"), "s")
+    assert [one.url for one in settings.registry] == ["http://new"]
+
+
+def test_an_empty_variable_is_as_good_as_none(load: Load) -> None:
+    settings = load(f'listen = "a:1"\n{REGISTRY}', LISTEN="", REGISTRY="", CONFIG="")
+    assert (settings.listen, len(settings.registry)) == ("a:1", 1)
+
+
+def test_the_file_that_the_environment_names_is_read_instead_of_the_one_here(
+    tmp_path: Path, load: Load
+) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text('listen = "other:1"')
+    assert load('listen = "here:1"').listen == "here:1"
+    assert load(CONFIG=str(other)).listen == "other:1"
+    assert config_file({"REGSEARCH_CONFIG": str(other)}) == other
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0s", timedelta(0)),
+        ("30s", timedelta(seconds=30)),
+        ("15m", timedelta(minutes=15)),
+        ("6h", timedelta(hours=6)),
+        ("6 h", timedelta(hours=6)),
+        ("7d", timedelta(days=7)),
+        ("99999999d", timedelta(days=99_999_999)),
+    ],
+)
+def test_a_duration_is_a_number_and_a_unit(load: Load, text: str, expected: timedelta) -> None:
+    assert registry(load, f'crawl_interval = "{text}"').crawl_interval == expected
+
+
+def test_a_duration_may_be_given_as_one_by_code() -> None:
+    interval = timedelta(seconds=3)
+    given = RegistrySettings(url="http://r", crawl_interval=interval)
+    assert given.crawl_interval == interval
+
+
+@pytest.mark.parametrize(
+    ("listen", "address"),
+    [
+        ("127.0.0.1:8080", ("127.0.0.1", 8080)),
+        ("localhost:0", ("localhost", 0)),
+        ("[::1]:65535", ("::1", 65_535)),
+        ("::1:80", ("::1", 80)),
+    ],
+)
+def test_the_address_to_listen_at_is_host_and_port(
+    load: Load, listen: str, address: tuple[str, int]
+) -> None:
+    assert load(LISTEN=listen).address() == address
+
+
+# URLs
+
+
+@pytest.mark.parametrize(
+    ("url", "kept", "host"),
+    [
+        ("https://r.example.org", "https://r.example.org", "r.example.org"),
+        ("https://r.example.org/", "https://r.example.org", "r.example.org"),
+        ("https://r.example.org:443/a/b/", "https://r.example.org:443/a/b", "r.example.org:443"),
+        ("HTTP://[::1]:5000", "http://[::1]:5000", "[::1]:5000"),
+        (" http://localhost:5000\n", "http://localhost:5000", "localhost:5000"),
+        ("https://u:p@r.example.org/prefix", "https://r.example.org/prefix", "r.example.org"),
+    ],
+)
+def test_a_url_is_kept_with_its_path_and_names_the_host(
+    load: Load, url: str, kept: str, host: str
+) -> None:
+    (found,) = load(REGISTRY=url).registry
+    assert (found.url, found.registry_host) == (kept, host)
+
+
+@pytest.mark.parametrize(
+    ("user_info", "username", "password"),
+    [
+        ("ada:secret", "ada", "secret"),
+        ("ada", "ada", ""),
+        ("ada%40example.org:p%2Fa%3Ass%25", "ada@example.org", "p/a:ss%"),
+        ("ada:a:b", "ada", "a:b"),
+        ("ada:p@ss", "ada", "p@ss"),
+    ],
+)
+def test_credentials_move_from_the_url_to_their_settings(
+    load: Load, user_info: str, username: str, password: str
+) -> None:
+    """Regression: what is percent-encoded in a URL was sent to the registry as it stood there."""
+    (found,) = load(REGISTRY=f"https://{user_info}@r.example.org").registry
+    assert (found.username, found.password, found.secret()) == (username, password, password)
+    assert found.url == "https://r.example.org"
+
+
+def test_settings_of_their_own_win_over_those_in_the_url(load: Load) -> None:
+    (found,) = load(
+        '[[registry]]\nurl = "https://a:b@r"\nusername = "c"\npassword = "d"\nregistry_host = "e"'
+    ).registry
+    assert (found.username, found.password, found.registry_host) == ("c", "d", "e")
+
+
+def test_an_empty_setting_means_the_url_s_as_its_description_says(load: Load) -> None:
+    """Regression: an empty ``registry_host`` made references such as ``/team/web:1.0``."""
+    (found,) = load(
+        '[[registry]]\nurl = "https://a:b@r"\nusername = ""\nregistry_host = ""'
+    ).registry
+    assert (found.username, found.registry_host) == ("a", "r")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"admin:{SECRET}@r.example.org",
+        f"https:admin:{SECRET}@r.example.org",
+        f"ftp://admin:{SECRET}@r.example.org",
+        f"https://admin:{SECRET}/x@r.example.org",
+        f"https://admin:1/{SECRET}@r.example.org",
+        f"https://admin:{SECRET}@r.example.org:99999",
+        f"https://admin:{SECRET}@r.example.org:0",
+        f"https://admin:{SECRET}@r.example.org?a=b",
+        f"https://admin:x@r.example.org?password={SECRET}",
+        f"https://r.example.org?password={SECRET}",
+        f"https://r.example.org#{SECRET}",
+        f"https://admin:{SECRET}@",
+        f"https://[admin:{SECRET}@r.example.org",
+        f"https://admin:{SECRET}@r example.org",
+        f"https://admin:{SECRET}@r\\\\example.org",
+        "r.example.org",
+        "https://",
+    ],
+)
+def test_what_is_no_url_is_refused_without_repeating_credentials(
+    refusal: Callable[..., str], url: str
+) -> None:
+    said = refusal(REGISTRY=url)
+    assert said.startswith(
+        "registry.0.url: write a URL such as https://registry.example.org, not '"
+    )
+    assert refusal(f"[[registry]]\nname = 'a'\nurl = '{url}'") == said
+
+
+def test_a_refused_url_is_shown_but_for_its_credentials(refusal: Callable[..., str]) -> None:
+    said = refusal(REGISTRY=f"https://admin:{SECRET}@r.example.org:99999/path")
+    assert said.endswith(", not 'https://…@r.example.org:99999/path'")
+    assert len(refusal(REGISTRY="x" * 10_000)) < 500
+
+
+# Secrets
+
+
+def test_secrets_are_not_in_the_representation_of_settings(load: Load) -> None:
+    settings = load(
+        f'webhook_secret = "{SECRET}"\n[[registry]]\nurl = "https://u:{SECRET}@r"\n'
+        f'webhook_secret = "{SECRET}"'
+    )
+    assert settings.registry[0].password == SECRET
+    assert SECRET not in f"{settings} {settings!r} {settings.registry[0]!r}"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f'username = 1\npassword = "{SECRET}"',
+        f'username = "a"\npassword = ["{SECRET}"]',
+        f'password = {{ x = "{SECRET}" }}',
+        f'webhook_secret = ["{SECRET}"]',
+        f'passwrod = "{SECRET}"',
+        f'password = "{SECRET}"',
+        f'username = {{ x = "{SECRET}" }}',
+        f'username = "a"\npassword = "{SECRET}"\nmax_in_flight = 99',
+        f'username = "a"\npassword = "{SECRET}"\n{REGISTRY}',
+        f'username = "a"\npassword = "{SECRET}"\n[[registry]]\nname = "other"',
+    ],
+)
+def test_no_error_about_a_registry_repeats_a_secret(
+    refusal: Callable[..., str], lines: str
+) -> None:
+    """Regression: two registries of one name had all their settings printed, with passwords."""
+    assert refusal(REGISTRY + lines)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        f'[registry]\nurl = "https://r"\npassword = "{SECRET}"',
+        f'registry = ["https://u:{SECRET}@r"]',
+        f'webhook_secret = ["{SECRET}"]',
+        f'webhook_secret = "{SECRET}"\n{REGISTRY}{REGISTRY}',
+        f'webhook_secret = "{SECRET}"\nlisten = 1',
+        f'webhook_secret = "{SECRET}" x',
+    ],
+)
+def test_no_error_about_the_file_repeats_a_secret(refusal: Callable[..., str], file: str) -> None:
+    assert refusal(file)
+
+
+def test_a_password_may_be_in_a_file(tmp_path: Path, load: Load) -> None:
+    (tmp_path / "password").write_text(f"{SECRET}\n")
+    found = registry(load, 'username = "a"\npassword = "b"\npassword_file = "password"')
+    assert found.secret() == SECRET
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_password_file_that_cannot_be_read_is_named(
+    tmp_path: Path, load: Load, content: bytes | None
+) -> None:
+    if content is not None:
+        (tmp_path / "password").write_bytes(content)
+    found = registry(load, 'name = "team"\nusername = "a"\npassword_file = "password"')
+    with pytest.raises(SettingsError, match="password_file of registry 'team'"):
+        found.secret()
+
+
+@pytest.mark.parametrize("key", ["password", "password_file"])
+def test_a_password_that_nobody_would_use_is_refused(refusal: Callable[..., str], key: str) -> None:
+    """Regression: without a username it was passed over, and the registry read anonymously."""
+    assert refusal(f'{REGISTRY}{key} = "{SECRET}"') == "registry.0: a password needs a username"
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('crawl_intervall = "1h"', "'registry.0.crawl_intervall'; did you mean crawl_interval?"),
+        ("max = 1", "'registry.0.max'; known are crawl_interval, max_in_flight, name,"),
+        ('crawl_interval = "1w"', "registry.0.crawl_interval: write a number and a unit"),
+        ('crawl_interval = "-1s"', "registry.0.crawl_interval: write a number and a unit"),
+        ('crawl_interval = "99999999999d"', "write a number and a unit, such as 30s, 15m, 6h or"),
+        ("crawl_interval = 60", "write a number and a unit, such as 30s, 15m, 6h or 7d, not 60"),
+        ("crawl_interval = -60", "write a number and a unit, such as 30s, 15m, 6h or 7d, not -60"),
+        ("max_in_flight = 0", "registry.0.max_in_flight: Input should be greater than or equal"),
+        ("max_in_flight = 33", "registry.0.max_in_flight: Input should be less than or equal to"),
+        ('max_in_flight = "many"', "registry.0.max_in_flight: Input should be a valid integer"),
+        ('name = "Team"', "registry.0.name: String should match pattern"),
+        ('name = ""', "registry.0.name: String should match pattern"),
+        (f'name = "{"a" * 65}"', "registry.0.name: String should have at most 64 characters"),
+        (REGISTRY, "settings: two registries are named 'default'"),
+    ],
+)
+def test_a_registry_that_does_not_fit_is_refused_by_name_and_value(
+    refusal: Callable[..., str], lines: str, said: str
+) -> None:
+    assert said in refusal(REGISTRY + lines)
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ('listne = "a:1"', "unknown setting 'listne'; did you mean listen?"),
+        ('zzz = "a:1"', "unknown setting 'zzz'; known are data_dir, engine, listen, log_level,"),
+        ('listen = "localhost"', "listen: String should match pattern"),
+        ('listen = ":80"', "listen: String should match pattern"),
+        ('listen = "a:65536"', "listen: a port is at most 65535, not 'a:65536'"),
+        ('engine = "lucene"', "engine: Input should be 'whoosh', not 'lucene'"),
+        ('log_level = "INFO"', "log_level: Input should be 'debug', 'info', 'warning' or 'error'"),
+        ('[[registry]]\nname = "a"', "registry.0.url: Field required"),
+        ("[[registry]]\nurl = 1", "registry.0.url: Input should be a valid string, not 1"),
+        ('[registry]\nurl = "https://r"', "registry: write [[registry]], with two brackets"),
+        ("registry = 5", "registry: Input should be a valid tuple, not 5"),
+        ("listen = = 1", f"{CONFIG_FILE}: Invalid value (at line 1, column 10)"),
+        ('listen = "\ud800"'.encode("utf-8", "replace").decode(), "listen: "),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_by_name_and_value(
+    refusal: Callable[..., str], file: str, said: str
+) -> None:
+    assert said in refusal(file)
+
+
+def test_everything_that_is_wrong_is_told_at_once(refusal: Callable[..., str]) -> None:
+    said = refusal(f'listen = "x"\nlog_level = "x"\n{REGISTRY}name = "X"')
+    assert sorted(line.partition(":")[0] for line in said.splitlines()) == [
+        "listen",
+        "log_level",
+        "registry.0.name",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("REGISTRY_URL", "REGSEARCH_REGISTRY_URL; did you mean REGSEARCH_REGISTRY?"),
+        ("LISTNE", "REGSEARCH_LISTNE; did you mean REGSEARCH_LISTEN?"),
+        ("XYZ", "REGSEARCH_XYZ; known are REGSEARCH_CONFIG, REGSEARCH_DATA_DIR, REGSEARCH_ENGINE"),
+    ],
+)
+def test_an_unknown_variable_is_refused_with_the_nearest_name(
+    refusal: Callable[..., str], variable: str, said: str
+) -> None:
+    """Regression: the prefix they share made every name near to every other."""
+    assert refusal(**{variable: SECRET}).startswith(f"unknown environment variable {said}")
+
+
+def test_a_file_that_the_environment_names_and_that_is_missing_is_refused(
+    tmp_path: Path, refusal: Callable[..., str]
+) -> None:
+    missing = str(tmp_path / "missing.toml")
+    assert refusal(REGISTRY, CONFIG=missing) == f"REGSEARCH_CONFIG: no such file: '{missing}'"
+    assert "no such file" in refusal(CONFIG=str(tmp_path))
+
+
+def test_a_file_that_is_not_text_or_cannot_be_read_is_named(
+    tmp_path: Path, refusal: Callable[..., str]
+) -> None:
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    assert refusal(CONFIG=str(binary)).startswith(f"{binary}: ")
+    # A file that every account may open and nobody can read from its beginning.
+    assert refusal(CONFIG="/proc/self/mem").startswith("/proc/self/mem: ")
+
+
+def test_settings_cannot_be_changed(load: Load) -> None:
+    settings = load(REGISTRY)
+    for target, name in ((settings, "listen"), (settings.registry[0], "url")):
+        with pytest.raises(ValueError, match="frozen"):
+            setattr(target, name, "x")

@@ -22,7 +22,14 @@ from indexer.engines import Engine, IndexWriter
 from indexer.errors import EngineError
 from indexer.extract import EXTRACTOR_VERSION
 from indexer.model.document import Document, DocumentKey, DocumentType
-from indexer.store import LiveIndex, RebuildProgress, StaleDocument, Store, StoreThread
+from indexer.store import (
+    LiveIndex,
+    RebuildProgress,
+    StaleDocument,
+    Store,
+    StoreThread,
+    translated_errors,
+)
 
 log = structlog.get_logger()
 
@@ -317,7 +324,12 @@ class Indexing:
             self._reading.close()
 
     async def _in_thread(self, function: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._guarded, function)
+
+    def _guarded(self, function: Callable[[], Result]) -> Result:
+        with translated_errors(self._directory):
+            return function()
 
     def _known_live(self) -> LiveIndex:
         assert self._live is not None  # noqa: S101 - set by _heal before anything else

@@ -180,7 +180,7 @@ class Refresher:
             repository_id = self._keep(store, reading)
             store.content.put_tag(repository_id, tag, digest, seen_at=self._clock.now())
 
-        if digest == refresh.expected_digest or not await self._look_again(refresh, save):
+        if digest == refresh.expected_digest or not await self._look_again(refresh):
             await self._finish(refresh, save)
 
     async def _refresh_digest(self, refresh: Refresh) -> None:
@@ -252,7 +252,7 @@ class Refresher:
         config = config_descriptor(manifest)
         reading.manifests[fetched.digest] = ReadManifest(
             digest=fetched.digest,
-            content_type=media_type or fetched.content_type,
+            content_type=fetched.content_type,
             body=fetched.body,
             manifest=manifest,
             config_digest=config.digest if config else None,
@@ -352,21 +352,19 @@ class Refresher:
             store.content.link_manifest(repository_id, digest, seen_at=now)
         return repository_id
 
-    async def _look_again(
-        self, refresh: Refresh, change: Callable[[Store], object] = lambda _: None
-    ) -> bool:
-        """Store a change and put the refresh back when a push is not to be seen yet; else False.
+    async def _look_again(self, refresh: Refresh) -> bool:
+        """Put the refresh back when a push is not to be seen yet; False when it is not waited for.
 
         The distribution registry sends the event of a push before it writes the tag, so whoever is
-        quick finds the tag where it was, or not at all. A push that was overtaken by another looks
-        the same; it is not waited for long.
+        quick finds the tag where it was, or not at all. That is not stored: it would stand in the
+        history behind the push. A push that was overtaken by another looks the same; it is not
+        waited for long.
         """
         if refresh.expected_digest is None or refresh.tries >= len(SECOND_LOOKS):
             return False
         due_at = self._clock.now() + SECOND_LOOKS[refresh.tries]
 
         def put_back(store: Store) -> None:
-            change(store)
             reason = f"{refresh.expected_digest} was pushed and is not to be seen yet"
             store.queue.put_back(refresh, due_at=due_at, reason=reason)
 

@@ -266,6 +266,7 @@ class RegistryWorker:
         before = self._looked_after_at
         if before is not None and (now - before).total_seconds() < LOOK_AFTER_SECONDS:
             return
+        is_start = before is None
         requests = self._client.requests - self._counted_requests
         self._looked_after_at, self._counted_requests = now, self._client.requests
 
@@ -280,16 +281,17 @@ class RegistryWorker:
                     refreshes=crawl.refreshes,
                     set_aside=crawl.set_aside,
                 )
-            return self._begin_crawl(store)
+            return self._begin_crawl(store, is_start=is_start)
 
         if await self._store.write(save):
             self._woken.set()
 
-    def _begin_crawl(self, store: Store) -> bool:
+    def _begin_crawl(self, store: Store, *, is_start: bool) -> bool:
         """Ask for a crawl when one is due; True when that is new."""
         latest = store.registries.latest_crawl(self._registry.id)
         now = self._clock.now()
-        due = is_crawl_due(latest, interval=self._plan.crawl_interval, now=now)
+        interval = self._plan.crawl_interval
+        due = is_crawl_due(latest, interval=interval, now=now, is_start=is_start)
         place = Place(RefreshKind.CATALOG)
         if not due or store.queue.contains(self._registry.id, place):
             return False

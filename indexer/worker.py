@@ -117,6 +117,7 @@ def put_registries(store: Store, settings: Settings, *, now: datetime) -> dict[s
     for known in store.registries.freshness():
         if known.name not in rows:
             _take_out_of_search(store, known.name, now=now)
+            store.registries.remove(known.name)
     return rows
 
 

@@ -29,6 +29,7 @@ from indexer.store import (
     RegistryFreshness,
     SetAside,
     Store,
+    translated_errors,
 )
 
 log = structlog.get_logger()
@@ -116,7 +117,12 @@ class Searching:
         self._thread.shutdown()
 
     async def _in_thread(self, function: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._guarded, function)
+
+    def _guarded(self, function: Callable[[], Result]) -> Result:
+        with translated_errors(self._directory):
+            return function()
 
     def _search(
         self,

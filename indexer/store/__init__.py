@@ -1,6 +1,7 @@
 """SQLite: the journal, the queue, our copy of the registries, and the history only events know."""
 
 from indexer.store.content import ReadContent, ReadManifest
+from indexer.store.database import translated_errors
 from indexer.store.history import TagMove
 from indexer.store.journal import Entry, Journal, JournalCounts
 from indexer.store.queue import Place, Priority, Queue, Refresh, RefreshKind, SetAside
@@ -30,4 +31,5 @@ __all__ = [
     "Store",
     "StoreThread",
     "TagMove",
+    "translated_errors",
 ]

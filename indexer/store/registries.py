@@ -89,11 +89,16 @@ class RegistryTables:
         )
         self._database.execute(
             "INSERT INTO registries (name, url, registry_host) VALUES (?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET url = excluded.url, registry_host = excluded.registry_host",
+            " ON CONFLICT DO UPDATE SET url = excluded.url, removed = 0,"
+            " registry_host = excluded.registry_host",
             [name, url, registry_host],
         )
         row = self._database.execute("SELECT id FROM registries WHERE name = ?", [name]).fetchone()
         return RegistryRow(row[0], name, url, registry_host)
+
+    def remove(self, name: str) -> None:
+        """Write that the settings do not name a registry any more; its history is kept."""
+        self._database.execute("UPDATE registries SET removed = 1 WHERE name = ?", [name])
 
     def set_answered(self, registry_id: int) -> None:
         """Write that a registry answers again as it should."""
@@ -215,7 +220,7 @@ class RegistryTables:
         return row[0] if row else None
 
     def freshness(self) -> list[RegistryFreshness]:
-        """Return how fresh our copy of each registry is, by name."""
+        """Return how fresh our copy of each registry of the settings is, by name."""
         rows = self._database.execute(
             """
             SELECT name, newest_event_applied_at,
@@ -226,7 +231,7 @@ class RegistryTables:
                 EXISTS (SELECT 1 FROM crawls
                   WHERE registry_id = registries.id AND finished_at IS NULL),
                 error, error_at, restarted_at, requests
-            FROM registries ORDER BY name
+            FROM registries WHERE NOT removed ORDER BY name
             """
         )
         return [

@@ -184,3 +184,9 @@ def m004_config_users(database: Database) -> None:
 def m005_sources(database: Database) -> None:
     """Make the one source of a registry a list of them."""
     database.execute("UPDATE registries SET source = json_array(source) WHERE source <> ''")
+
+
+@migrations()
+def m006_removed_registries(database: Database) -> None:
+    """Tell the registries that the settings name from those they named once."""
+    database.execute("ALTER TABLE registries ADD COLUMN removed INTEGER NOT NULL DEFAULT 0")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tests.end_to_end.answers import DockerRow
-from tests.end_to_end.processes import RunningProgram, log_tail, run_well, timed
+from tests.end_to_end.processes import RunningProgram, log_tail, run_well
 from tests.end_to_end.waiting import wait_until
 
 
@@ -54,10 +54,6 @@ class Docker:
     def table(self, host: str, term: str, *options: str) -> str:
         """Run ``docker search HOST/TERM`` and give exactly what it printed for a person."""
         return run_well(self._search(host, term, *options))
-
-    def search_seconds(self, host: str, term: str) -> float:
-        """Give how long ``docker search HOST/TERM`` takes as a whole."""
-        return timed(self._search(host, term))
 
     def log_text(self) -> str:
         """What the Engine wrote, its last part."""

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tests.end_to_end.answers import DockerRow
-from tests.end_to_end.processes import run_well, timed
+from tests.end_to_end.processes import run_well
 
 
 class Podman:
@@ -23,10 +23,6 @@ class Podman:
         command = self._search(host, term, "--no-trunc", "--format=json", *options)
         rows = json.loads(run_well(command) or "[]")
         return [DockerRow(row["Name"], row["Description"]) for row in rows]
-
-    def search_seconds(self, host: str, term: str) -> float:
-        """Give how long ``podman search HOST/TERM`` takes as a whole."""
-        return timed(self._search(host, term))
 
     def _search(self, host: str, term: str, *options: str) -> list[str]:
         return [

@@ -48,7 +48,7 @@ def test_a_crawl_that_was_interrupted_goes_on_until_its_catalog_was_read(
 
 
 @pytest.mark.parametrize(
-    ("complete", "interval", "pause"),
+    ("catalog_read", "interval", "pause"),
     [
         (True, INTERVAL, INTERVAL),
         (False, INTERVAL, INCOMPLETE_RETRY),
@@ -56,12 +56,20 @@ def test_a_crawl_that_was_interrupted_goes_on_until_its_catalog_was_read(
         (False, timedelta(minutes=1), timedelta(minutes=1)),
     ],
 )
+@pytest.mark.parametrize("complete", [True, False])
 def test_the_next_crawl_is_due_when_the_pause_is_over(
-    *, complete: bool, interval: timedelta, pause: timedelta
+    *, catalog_read: bool, complete: bool, interval: timedelta, pause: timedelta
 ) -> None:
-    latest = crawl(finished=START, complete=complete)
+    latest = crawl(finished=START, complete=complete and catalog_read, catalog_read=catalog_read)
     assert not is_crawl_due(latest, interval=interval, now=START + pause - SOON)
     assert is_crawl_due(latest, interval=interval, now=START + pause)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_at_the_start_a_crawl_that_was_not_complete_is_done_over(*, complete: bool) -> None:
+    latest = crawl(finished=START, complete=complete)
+    due = is_crawl_due(latest, interval=INTERVAL, now=START + SOON, is_start=True)
+    assert due is not complete
 
 
 @pytest.mark.parametrize("complete", [True, False])

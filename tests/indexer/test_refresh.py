@@ -102,6 +102,19 @@ class TestTags:
         await stepping.settle(seconds=1)
         assert await seen(stepping, WEB, "1") == B.digest
 
+    async def test_what_a_push_replaces_is_not_written_behind_it_in_the_history(
+        self, stepping: Stepping
+    ) -> None:
+        """A tag that is new to us and still shows what it was before never moved back to that."""
+        stepping.registry.put(WEB, A, tag="1")
+        stepping.deliver(pushed(WEB, B.digest, tag="1"))
+        await stepping.take_in()
+        await stepping.run_due()
+        stepping.registry.put(WEB, B, tag="1")
+        await stepping.settle(seconds=1)
+        assert await seen(stepping, WEB, "1") == B.digest
+        assert {digest for _, _, digest, _ in stepping.moves()} == {B.digest}
+
     async def test_a_push_that_never_shows_is_given_up_soon(self, stepping: Stepping) -> None:
         started = stepping.clock.now()
         stepping.deliver(pushed(WEB, A.digest, tag="1"))

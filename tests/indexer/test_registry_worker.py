@@ -405,16 +405,21 @@ class TestCrawls:
             await stepping.settle()
             assert stepping.latest_crawl().id == 2
 
-    async def test_one_that_could_not_read_everything_is_repeated_soon(
-        self, tmp_path: Path
+    @pytest.mark.parametrize(
+        ("what", "pause"),
+        [("_catalog", INCOMPLETE_RETRY), ("/manifests/1", timedelta(hours=6))],
+    )
+    async def test_one_that_could_not_read_everything_is_repeated(
+        self, tmp_path: Path, what: str, pause: timedelta
     ) -> None:
+        """Soon when nothing could be listed; one denied place does not cost a crawl again."""
         async with Stepping(tmp_path, interval=timedelta(hours=6)) as stepping:
             stepping.registry.put(WEB, A, tag="1")
-            fault = fail(stepping.registry, "/manifests/1", DENIED)
+            fault = fail(stepping.registry, what, DENIED)
             await stepping.settle()
             assert stepping.latest_crawl().complete is False
             stepping.registry.faults.remove(fault)
-            stepping.clock.advance(INCOMPLETE_RETRY.total_seconds())
+            stepping.clock.advance(pause.total_seconds())
             await stepping.settle()
             assert stepping.latest_crawl().complete
             assert stepping.visible() == stepping.truth()

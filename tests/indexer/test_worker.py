@@ -135,6 +135,7 @@ class TestSettings:
             removed = stepping.registries.pop("old")
             await stepping.reopen()
             await stepping.index()
+            assert [row.name for row in stepping.store.registries.freshness()] == ["new"]
             assert stepping.searchable() == stepping.truth() == {("new", WEB, "1"): A.digest}
             await stepping.reopen()
             await stepping.index()

@@ -62,7 +62,8 @@ class _Batch:
     removed: dict[DocumentType, list[str]]
 
     def apply(self, writer: IndexWriter) -> None:
-        for document_type in (DocumentType.IMAGE, DocumentType.REPOSITORY):
+        # In this order, so that whoever has seen an image finds its repository too.
+        for document_type in (DocumentType.REPOSITORY, DocumentType.IMAGE):
             documents, removed = self.documents[document_type], self.removed[document_type]
             if documents or removed:
                 writer.apply(document_type, documents, removed)

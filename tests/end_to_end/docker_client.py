@@ -1,6 +1,7 @@
 """The real ``docker search``: a Docker Engine of our own and the docker command."""
 
 import json
+import subprocess
 from pathlib import Path
 
 from tests.end_to_end.answers import DockerRow
@@ -44,6 +45,9 @@ class Docker:
         if self._program is not None:
             self._program.terminate(10)
             self._program.kill()
+        # In a mount namespace that keeps its mounts to itself the Engine leaves its own behind.
+        data = str(self._folder / "data")
+        subprocess.run(["umount", data], check=False, capture_output=True)
 
     def search(self, host: str, term: str, *options: str) -> list[DockerRow]:
         """Run ``docker search HOST/TERM`` and give its rows, descriptions in full."""

@@ -7,8 +7,7 @@ the new generation too, and the swap is one row in the store.
 import asyncio
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,11 +23,11 @@ from indexer.extract import EXTRACTOR_VERSION
 from indexer.model.document import Document, DocumentKey, DocumentType
 from indexer.store import (
     LiveIndex,
+    OwnThread,
     RebuildProgress,
     StaleDocument,
     Store,
     StoreThread,
-    translated_errors,
 )
 
 log = structlog.get_logger()
@@ -89,7 +88,7 @@ class Indexing:
         self._store = store
         self._clock = clock
         self._batch_size = batch
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="indexing")
+        self._thread = OwnThread("indexing", path=directory)
         self._reading: Store | None = None
         self._live: LiveIndex | None = None
         self._writer: IndexWriter | None = None
@@ -118,22 +117,22 @@ class Indexing:
 
     async def close(self) -> None:
         """Wait for what runs, then let go of all files."""
-        await self._in_thread(self._close)
-        self._thread.shutdown()
+        await self._thread.run(self._close)
+        self._thread.close()
 
     # The live generation
 
     async def _heal(self) -> None:
         """Open the live generation; where that cannot be, fill a new one from the store."""
         self._live = await self._store.read(lambda store: store.search_index.live())
-        await self._in_thread(self._open_reading)
-        reason = await self._in_thread(self._open_live) if self._live else None
+        await self._thread.run(self._open_reading)
+        reason = await self._thread.run(self._open_live) if self._live else None
         if reason is not None:
             log.warning("search_index_unusable", reason=reason)
         if self._writer is None:
             await self._start_over()
         live = self._known_live()
-        await self._in_thread(partial(self._drop_others, live.generation))
+        await self._thread.run(partial(self._drop_others, live.generation))
         if not live.complete:
             await self._ask_for_rebuild()
         elif live.extractor_version != EXTRACTOR_VERSION:
@@ -154,8 +153,8 @@ class Indexing:
     async def _start_over(self) -> None:
         """Make an empty generation the live one; it is incomplete until it is filled."""
         generation = self._new_name()
-        await self._in_thread(partial(self._engine.create, generation))
-        self._writer = await self._in_thread(partial(self._engine.open_writer, generation))
+        await self._thread.run(partial(self._engine.create, generation))
+        self._writer = await self._thread.run(partial(self._engine.open_writer, generation))
         _, images = await self._store.read(lambda store: store.content.count_visible())
         await self._set_live(generation, complete=images == 0)
 
@@ -167,7 +166,7 @@ class Indexing:
         if not stale:
             await self._verify()
             return False
-        await self._in_thread(partial(self._apply, stale))
+        await self._thread.run(partial(self._apply, stale))
         await self._store.write(lambda store: store.search_index.indexed(stale))
         log.debug("documents_indexed", documents=len(stale))
         return True
@@ -178,7 +177,7 @@ class Indexing:
             return
         self._verified = True
         expected = await self._store.read(lambda store: store.content.count_visible())
-        found = await self._in_thread(self._counts)
+        found = await self._thread.run(self._counts)
         if found != expected and not await self._anything_stale():
             log.warning("search_index_differs", expected=expected, found=found)
             await self._ask_for_rebuild()
@@ -210,7 +209,7 @@ class Indexing:
             await self._start_rebuild()
         rebuild = self._rebuild
         assert rebuild is not None  # noqa: S101 - just started
-        await self._in_thread(partial(self._rebuild_step, rebuild))
+        await self._thread.run(partial(self._rebuild_step, rebuild))
         progress = RebuildProgress(rebuild.total - len(rebuild.waiting), rebuild.total)
         await self._store.write(lambda store: store.search_index.set_rebuild(progress))
         if not rebuild.waiting:
@@ -222,8 +221,8 @@ class Indexing:
         live = self._known_live()
         if live.complete:
             generation = self._new_name()
-            await self._in_thread(partial(self._engine.create, generation))
-            writer = await self._in_thread(partial(self._engine.open_writer, generation))
+            await self._thread.run(partial(self._engine.create, generation))
+            writer = await self._thread.run(partial(self._engine.open_writer, generation))
         else:
             generation, writer = live.generation, self._known_writer()
         self._rebuild = _Rebuild(generation, writer, waiting=ids[::-1], total=len(ids))
@@ -242,8 +241,8 @@ class Indexing:
         await self._set_live(rebuild.generation, complete=True, rebuilt=True)
         self._rebuild, self._writer = None, rebuild.writer
         if before.generation != rebuild.generation:
-            await self._in_thread(old_writer.close)
-            await self._in_thread(partial(self._engine.drop, before.generation))
+            await self._thread.run(old_writer.close)
+            await self._thread.run(partial(self._engine.drop, before.generation))
         log.info("rebuild_finished", generation=rebuild.generation, repositories=rebuild.total)
 
     async def _set_live(self, generation: str, *, complete: bool, rebuilt: bool = False) -> None:
@@ -323,14 +322,6 @@ class Indexing:
             self._writer.close()
         if self._reading is not None:
             self._reading.close()
-
-    async def _in_thread(self, function: Callable[[], Result]) -> Result:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._guarded, function)
-
-    def _guarded(self, function: Callable[[], Result]) -> Result:
-        with translated_errors(self._directory):
-            return function()
 
     def _known_live(self) -> LiveIndex:
         assert self._live is not None  # noqa: S101 - set by _heal before anything else

@@ -18,6 +18,8 @@ from indexer.store import Place, Priority, Refresh, RefreshKind, RegistryRow, St
 
 log = structlog.get_logger()
 
+REFRESHES_PER_REQUEST = 2
+"""A refresh spends half its time at the store; so many at once keep all connections busy."""
 TICK_SECONDS = 0.1
 """How often to look for what became due by time alone."""
 LOOK_AFTER_SECONDS = 0.5
@@ -117,7 +119,7 @@ class RegistryWorker:
         if self._woken.is_set() or not self._taken:
             self._woken.clear()
             await self._take()
-        while self._taken and len(self._running) < 2 * self._plan.max_in_flight:
+        while self._taken and len(self._running) < REFRESHES_PER_REQUEST * self._plan.max_in_flight:
             refresh = self._taken.popleft()
             self._running[asyncio.create_task(self._run_one(refresh))] = refresh
 

@@ -4,9 +4,7 @@ Searches share one thread: an engine's reader belongs to one, and pure Python ga
 more. The store and the index are only read.
 """
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -25,11 +23,11 @@ from indexer.store import (
     Journal,
     JournalCounts,
     LiveIndex,
+    OwnThread,
     RebuildProgress,
     RegistryFreshness,
     SetAside,
     Store,
-    translated_errors,
 )
 
 log = structlog.get_logger()
@@ -84,7 +82,7 @@ class Searching:
         self._directory = directory
         self._engine = engine
         self._clock = clock
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="searching")
+        self._thread = OwnThread("searching", path=directory)
         self._store: Store | None = None
         self._journal: Journal | None = None
         self._reader: IndexReader | None = None
@@ -101,28 +99,20 @@ class Searching:
     ) -> Answer:
         """Return the best hits behind a position, and how true they are."""
         search = partial(self._search, query, document_type=document_type, limit=limit, after=after)
-        return await self._in_thread(search)
+        return await self._thread.run(search)
 
     async def status(self) -> Status:
         """Return the state of everything."""
-        return await self._in_thread(self._status)
+        return await self._thread.run(self._status)
 
     async def is_ready(self) -> bool:
         """Tell whether searches can be answered; what is in the way is raised."""
-        return await self._in_thread(partial(self._with_reader, lambda reader: reader is not None))
+        return await self._thread.run(partial(self._with_reader, lambda reader: reader is not None))
 
     async def close(self) -> None:
         """Wait for what runs, then close all files."""
-        await self._in_thread(self._close)
-        self._thread.shutdown()
-
-    async def _in_thread(self, function: Callable[[], Result]) -> Result:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._guarded, function)
-
-    def _guarded(self, function: Callable[[], Result]) -> Result:
-        with translated_errors(self._directory):
-            return function()
+        await self._thread.run(self._close)
+        self._thread.close()
 
     def _search(
         self,

@@ -1,14 +1,13 @@
 """SQLite: the journal, the queue, our copy of the registries, and the history only events know."""
 
 from indexer.store.content import ReadContent, ReadManifest
-from indexer.store.database import translated_errors
 from indexer.store.history import TagMove
 from indexer.store.journal import Entry, Journal, JournalCounts
 from indexer.store.queue import Place, Priority, Queue, Refresh, RefreshKind, SetAside
 from indexer.store.registries import Crawl, RegistryFreshness, RegistryRow
 from indexer.store.search_index import LiveIndex, RebuildProgress, StaleDocument
 from indexer.store.store import Store
-from indexer.store.threaded import StoreThread
+from indexer.store.threaded import OwnThread, StoreThread
 
 __all__ = [
     "Crawl",
@@ -16,6 +15,7 @@ __all__ = [
     "Journal",
     "JournalCounts",
     "LiveIndex",
+    "OwnThread",
     "Place",
     "Priority",
     "Queue",
@@ -31,5 +31,4 @@ __all__ = [
     "Store",
     "StoreThread",
     "TagMove",
-    "translated_errors",
 ]

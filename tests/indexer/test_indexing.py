@@ -227,7 +227,7 @@ async def test_what_changes_while_it_is_indexed_is_indexed_again(stepping: Stepp
     stepping.registry.put(WEB, C, tag="3")
     await stepping.crawl()
     batch = stepping.store.search_index.stale(limit=BATCH)
-    await stepping.indexing._in_thread(lambda: stepping.indexing._apply(batch))
+    await stepping.indexing._thread.run(lambda: stepping.indexing._apply(batch))
     stepping.registry.put(WEB, A, tag="3")
     await stepping.crawl()
     await stepping.thread.write(lambda store: store.search_index.indexed(batch))

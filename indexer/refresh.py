@@ -49,12 +49,25 @@ class _Reading:
     seen: set[Digest] = field(default_factory=set)
 
 
+def everything(_: str) -> bool:
+    """Include every repository."""
+    return True
+
+
 class Refresher:
     """Runs the refreshes of one registry."""
 
     def __init__(
-        self, *, registry: RegistryRow, client: RegistryClient, store: StoreThread, clock: Clock
+        self,
+        *,
+        registry: RegistryRow,
+        client: RegistryClient,
+        store: StoreThread,
+        clock: Clock,
+        includes: Callable[[str], bool] = everything,
     ) -> None:
+        """Take what is needed, and which repositories are read, by their names."""
+        self._includes = includes
         self._registry = registry
         self._client = client
         self._store = store
@@ -66,6 +79,10 @@ class Refresher:
         Raises :class:`indexer.errors.RegistryError` when the registry did not say; then nothing
         was removed and the refresh is still in the queue.
         """
+        repository = refresh.place.repository
+        if repository and not self._includes(repository):
+            await self._finish(refresh, lambda store: self._leave_out(store, repository))
+            return
         match refresh.place.kind:
             case RefreshKind.CATALOG:
                 await self._refresh_catalog(refresh)
@@ -100,7 +117,7 @@ class Refresher:
             )
         asked: set[RepositoryName] = set()
         async for page in self._client.repositories(resume=resume):
-            wanted = (wanted | set(page.names)) - asked
+            wanted = (wanted | set(filter(self._includes, page.names))) - asked
             asked |= wanted
             places = [Place(RefreshKind.REPOSITORY, name) for name in sorted(wanted)]
             wanted = set()
@@ -211,6 +228,11 @@ class Refresher:
     def _is_linked(self, store: Store, repository: RepositoryName, digest: Digest) -> bool:
         repository_id = store.content.find_repository(self._registry.id, repository)
         return repository_id is not None and store.content.is_linked(repository_id, digest)
+
+    def _leave_out(self, store: Store, repository: RepositoryName) -> None:
+        """Take a repository out of search that the settings leave out; its history is kept."""
+        for tag in self._known_tags(store, repository):
+            self._hide_tag(store, repository, tag)
 
     def _hide_tag(self, store: Store, repository: RepositoryName, tag: TagName) -> None:
         repository_id = store.content.find_repository(self._registry.id, repository)

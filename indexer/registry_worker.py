@@ -12,7 +12,7 @@ from indexer.clock import Clock
 from indexer.crawl import is_crawl_due
 from indexer.errors import RegistryError, StoreError, UnreachableError
 from indexer.model.names import RepositoryName
-from indexer.refresh import Refresher
+from indexer.refresh import Refresher, everything
 from indexer.registry import RegistryClient
 from indexer.store import Place, Priority, Refresh, RefreshKind, RegistryRow, Store, StoreThread
 
@@ -41,6 +41,7 @@ class RegistryPlan:
 
     crawl_interval: timedelta
     max_in_flight: int
+    includes: Callable[[str], bool] = everything
 
 
 class RegistryWorker:
@@ -66,7 +67,9 @@ class RegistryWorker:
         self._store = store
         self._clock = clock
         self._on_change = on_change
-        self._refresher = Refresher(registry=registry, client=client, store=store, clock=clock)
+        self._refresher = Refresher(
+            registry=registry, client=client, store=store, clock=clock, includes=plan.includes
+        )
         self._taken: deque[Refresh] = deque()
         self._running: dict[asyncio.Task[None], Refresh] = {}
         self._failures = 0

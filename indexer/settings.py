@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -66,6 +67,14 @@ class RegistrySettings(BaseModel):
     username: str = Field("", description="The account that reads it; anonymous when empty.")
     password: str = Field("", repr=False, description="The password of that account.")
     password_file: Path | None = Field(None, description="A file that holds the password.")
+    password_env: str = Field("", description="An environment variable that holds the password.")
+    docker_config: Path | None = Field(
+        None, description="Docker's config.json, where docker login keeps the credentials."
+    )
+    include: tuple[str, ...] = Field(
+        ("*",), description="Patterns of the repositories that are read."
+    )
+    exclude: tuple[str, ...] = Field((), description="Patterns of those that are not.")
     webhook_secret: str = Field(
         "", repr=False, description="The secret of its notifications; the common one when empty."
     )
@@ -106,12 +115,25 @@ class RegistrySettings(BaseModel):
 
     @model_validator(mode="after")
     def _whole_credentials(self) -> "RegistrySettings":
-        if (self.password or self.password_file) and not self.username:
+        has_password = self.password or self.password_file or self.password_env
+        if has_password and not self.username:
             raise ValueError("a password needs a username")
         return self
 
+    def includes(self, repository: str) -> bool:
+        """Tell whether a repository is read, by its name."""
+        return any(fnmatchcase(repository, pattern) for pattern in self.include) and not any(
+            fnmatchcase(repository, pattern) for pattern in self.exclude
+        )
+
     def secret(self) -> str:
-        """Return the password, out of its file if there is one; :class:`SettingsError` if not."""
+        """Return the password, from wherever it is; :class:`SettingsError` if it is not there."""
+        if self.password_env:
+            if self.password_env not in os.environ:
+                raise SettingsError(
+                    f"password_env of registry {self.name!r}: {self.password_env} is not set"
+                )
+            return os.environ[self.password_env]
         if self.password_file is None:
             return self.password
         try:

@@ -17,7 +17,7 @@ from indexer.indexing import Indexing
 from indexer.intake import ENTRIES_PER_WRITE, take_in
 from indexer.model.notification import Action
 from indexer.model.stored import RepositoryRow
-from indexer.registry import Credentials, RegistryClient
+from indexer.registry import Credentials, RegistryClient, docker_credentials
 from indexer.registry_worker import RegistryPlan, RegistryWorker
 from indexer.settings import RegistrySettings, Settings
 from indexer.store import (
@@ -83,7 +83,9 @@ async def run_indexer(settings: Settings, *, engine: Engine, clock: Clock) -> No
             stack.push_async_callback(client.aclose)
             workers[registry.name] = RegistryWorker(
                 registry=rows[registry.name],
-                plan=RegistryPlan(registry.crawl_interval, registry.max_in_flight),
+                plan=RegistryPlan(
+                    registry.crawl_interval, registry.max_in_flight, includes=registry.includes
+                ),
                 client=client,
                 store=store,
                 clock=clock,
@@ -148,12 +150,19 @@ def _ask_for_crawl(store: Store, registry: str, *, now: datetime) -> None:
     store.queue.add(registry_id, places, priority=Priority.CRAWL, due_at=now)
 
 
+def _credentials(registry: RegistrySettings) -> Credentials | None:
+    if registry.username:
+        return Credentials(registry.username, registry.secret())
+    if registry.docker_config is not None:
+        return docker_credentials(registry.docker_config, registry.registry_host)
+    return None
+
+
 def _client(registry: RegistrySettings, *, clock: Clock) -> RegistryClient:
-    credentials = Credentials(registry.username, registry.secret()) if registry.username else None
     return RegistryClient(
         registry.url,
         clock=clock,
-        credentials=credentials,
+        credentials=_credentials(registry),
         max_in_flight=registry.max_in_flight,
     )
 

@@ -5,6 +5,7 @@ Nothing else in this project sends requests to registries or imports the HTTP cl
 
 from indexer.registry.auth import Credentials
 from indexer.registry.client import RegistryClient
+from indexer.registry.docker_config import docker_credentials
 from indexer.registry.exchange import USER_AGENT, is_own_user_agent
 from indexer.registry.listing import CatalogPage
 from indexer.registry.reading import FetchedManifest
@@ -15,5 +16,6 @@ __all__ = [
     "Credentials",
     "FetchedManifest",
     "RegistryClient",
+    "docker_credentials",
     "is_own_user_agent",
 ]

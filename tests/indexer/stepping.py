@@ -102,6 +102,7 @@ class Stepping:
         self.clock = ManualClock()
         self.registries = {name: FakeRegistry() for name in names or ("default",)}
         self.interval = interval
+        self.excluded: set[str] = set()
         self.max_in_flight = max_in_flight
         self.batch = batch
         self.engine = WhooshEngine(directory / "search-index")
@@ -169,7 +170,9 @@ class Stepping:
         self._clients.append(client)
         return RegistryWorker(
             registry=self.rows[name],
-            plan=RegistryPlan(self.interval, self.max_in_flight),
+            plan=RegistryPlan(
+                self.interval, self.max_in_flight, includes=lambda name: name not in self.excluded
+            ),
             client=client,
             store=self.thread,
             clock=self.clock,

@@ -587,6 +587,25 @@ class TestRepositoriesAndCatalog:
         await stepping.index()
         assert stepping.visible() == stepping.searchable() == stepping.truth()
 
+    async def test_what_the_settings_leave_out_is_not_read_and_leaves_with_the_next_crawl(
+        self, stepping: Stepping
+    ) -> None:
+        for repository in (WEB, "team/api"):
+            stepping.registry.put(repository, A, tag="1")
+        await stepping.crawl()
+        stepping.excluded.add(WEB)
+        stepping.registry.requests.clear()
+        stepping.deliver(pushed(WEB, A.digest, tag="1"))
+        await stepping.crawl()
+        await stepping.index()
+        assert not [request for request in stepping.registry.requests if WEB in str(request)]
+        found = {repository for _, repository, _ in stepping.searchable()}
+        assert found == {repository for _, repository, _ in stepping.visible()} == {"team/api"}
+        stepping.excluded.clear()
+        await stepping.crawl()
+        await stepping.index()
+        assert stepping.searchable() == stepping.visible() == stepping.truth()
+
     async def test_a_tag_that_the_listing_leaves_out_stays(self, stepping: Stepping) -> None:
         stepping.registry.put(WEB, A, tag="1")
         stepping.registry.put(WEB, B, tag="2")

@@ -96,6 +96,10 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         username = "reader"
         password = "p"
         password_file = "/run/secret"
+        password_env = "CRAWLER"
+        docker_config = "/run/config.json"
+        include = ["team/*"]
+        exclude = ["*-test"]
         webhook_secret = "own"
         crawl_interval = "15m"
         max_in_flight = 32
@@ -118,6 +122,10 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
                 "username": "reader",
                 "password": "p",
                 "password_file": Path("/run/secret"),
+                "password_env": "CRAWLER",
+                "docker_config": Path("/run/config.json"),
+                "include": ("team/*",),
+                "exclude": ("*-test",),
                 "webhook_secret": "own",
                 "crawl_interval": timedelta(minutes=15),
                 "max_in_flight": 32,
@@ -348,7 +356,7 @@ def test_a_password_file_that_cannot_be_read_is_named(
         found.secret()
 
 
-@pytest.mark.parametrize("key", ["password", "password_file"])
+@pytest.mark.parametrize("key", ["password", "password_file", "password_env"])
 def test_a_password_that_nobody_would_use_is_refused(refusal: Callable[..., str], key: str) -> None:
     """Regression: without a username it was passed over, and the registry read anonymously."""
     assert refusal(f'{REGISTRY}{key} = "{SECRET}"') == "registry.0: a password needs a username"
@@ -361,7 +369,7 @@ def test_a_password_that_nobody_would_use_is_refused(refusal: Callable[..., str]
     ("lines", "said"),
     [
         ('crawl_intervall = "1h"', "'registry.0.crawl_intervall'; did you mean crawl_interval?"),
-        ("max = 1", "'registry.0.max'; known are crawl_interval, max_in_flight, name,"),
+        ("max = 1", "'registry.0.max'; known are crawl_interval, docker_config, exclude,"),
         ('crawl_interval = "1w"', "registry.0.crawl_interval: write a number and a unit"),
         ('crawl_interval = "-1s"', "registry.0.crawl_interval: write a number and a unit"),
         ('crawl_interval = "99999999999d"', "write a number and a unit, such as 30s, 15m, 6h or"),
@@ -453,3 +461,32 @@ def test_settings_cannot_be_changed(load: Load) -> None:
     for target, name in ((settings, "listen"), (settings.registry[0], "url")):
         with pytest.raises(ValueError, match="frozen"):
             setattr(target, name, "x")
+
+
+@pytest.mark.parametrize(
+    ("repository", "is_read"),
+    [
+        ("team/web", True),
+        ("team/a/b", True),
+        ("team/web-test", False),
+        ("other/web", False),
+        ("team", False),
+    ],
+)
+def test_patterns_say_which_repositories_are_read(
+    load: Load, repository: str, *, is_read: bool
+) -> None:
+    found = registry(load, 'include = ["team/*"]\nexclude = ["*-test"]')
+    assert found.includes(repository) is is_read
+
+
+def test_without_patterns_everything_is_read(load: Load) -> None:
+    assert registry(load, "").includes("any/thing")
+
+
+def test_a_password_may_be_in_a_variable(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = registry(load, 'username = "a"\npassword_env = "CRAWLER_PASSWORD"')
+    with pytest.raises(SettingsError, match="CRAWLER_PASSWORD is not set"):
+        found.secret()
+    monkeypatch.setenv("CRAWLER_PASSWORD", "p")
+    assert found.secret() == "p"

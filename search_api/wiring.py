@@ -16,6 +16,7 @@ from indexer.worker import indexer_lock, run_indexer
 from search_api.api import Api
 from search_api.docker_search import DockerSearch
 from search_api.http_errors import exception_handlers
+from search_api.metrics import Metrics
 from search_api.searching import Searching
 from webhooks.group_commit import JournalWriter
 from webhooks.receiver import Receiver
@@ -64,7 +65,12 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
             yield
 
     app = Starlette(
-        routes=[*Api(searching).routes(), *docker_search.routes(), *receiver.routes()],
+        routes=[
+            *Api(searching).routes(),
+            *Metrics(searching).routes(),
+            *docker_search.routes(),
+            *receiver.routes(),
+        ],
         exception_handlers=exception_handlers(),
         lifespan=lifespan,
     )

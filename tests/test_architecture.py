@@ -33,6 +33,7 @@ ONLY_HERE = {
     "uvicorn": COMMAND_LINE,
     "click": COMMAND_LINE,
     "rich": "search_api.printing",
+    "prometheus_client": "search_api.metrics",
 }
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks: each is a command that prints figures beside a reference of the same run."""

@@ -1,0 +1,312 @@
+"""Receiving: how fast notifications are acknowledged, alone and during a backfill.
+
+``python -m bench.receive`` runs the real ``regsearch serve`` over a registry in memory and sends it
+three loads, from a process of its own (see :mod:`bench.load` for why that is never what is
+measured):
+
+- *burst*: 1,000 events within one second;
+- *flood*: 1,000 events as fast as the connections get their answers;
+- *steady*: 200 events a second for ten seconds.
+
+Each is run when nothing else happens and while ``regsearch backfill`` reads the registry for the
+first time, and each beside :mod:`bench.bare`, a handler that commits one row a request, at the same
+moment of the same run. All of it shares the processors of one machine, the generator and the
+registry too. Afterwards the rows of ``journal.db`` are counted, with the service killed: they must
+be as many as were acknowledged.
+"""
+
+import argparse
+import json
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.load import Outcome, Plan
+from tests.end_to_end.measures import percentile
+from tests.end_to_end.ports import free_port, listening
+from tests.end_to_end.processes import RunningProgram
+from tests.end_to_end.service import WEBHOOK_SECRET, Service
+from tests.end_to_end.waiting import wait_until
+
+SERVICE = "regsearch"
+BARE = "bare handler"
+START_SECONDS = 60
+_PERCENTILES = (50, 99, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A kind of load; ``per_second`` 0 stands for as fast as possible."""
+
+    name: str
+    events: int
+    per_second: int
+
+
+LOADS = (
+    Load("burst", events=1_000, per_second=1_000),
+    Load("flood", events=1_000, per_second=0),
+    Load("steady", events=2_000, per_second=200),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one receiver did with one load; latencies in milliseconds.
+
+    ``backfill`` tells whether one was running at the first event and ``to_the_end`` whether it
+    still was at the last. ``processor`` is the share of one processor that the generator used.
+    """
+
+    load: str
+    receiver: str
+    backfill: bool
+    to_the_end: bool
+    events_per_second: float
+    p50: float
+    p99: float
+    longest: float
+    acknowledged: int
+    refused: int
+    durable: int
+    processor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for; ``shrink`` divides the number of events."""
+
+    connections: int
+    repositories: int
+    shrink: int
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print a table, and write JSON where that is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m bench.receive", description=__doc__)
+    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--repositories", type=int, default=1_500)
+    parser.add_argument("--shrink", type=int, default=1, help="send so many times fewer events")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures")
+    given = parser.parse_args(arguments)
+    rows = measure(Options(given.connections, given.repositories, given.shrink))
+    print_rows(rows)
+    if given.json:
+        given.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+    lost = [row for row in rows if row.durable != row.acknowledged]
+    if lost:
+        sys.exit(f"{lost[0].load}: {lost[0].acknowledged} acknowledged, {lost[0].durable} kept")
+
+
+def measure(options: Options) -> list[Row]:
+    """Run every load alone and during a backfill, on both receivers."""
+    rows: list[Row] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="regsearch-bench-") as name,
+        _registry(Path(name), options.repositories) as registry,
+    ):
+        for backfill in (False, True):
+            for number, load in enumerate(LOADS):
+                folder = Path(name) / f"{number}-{backfill}"
+                folder.mkdir()
+                rows += _measure_load(folder, load, registry, options, backfill=backfill)
+    return rows
+
+
+def _measure_load(
+    folder: Path, load: Load, registry: str, options: Options, *, backfill: bool
+) -> Iterator[Row]:
+    """Give a row for each receiver, both under the same conditions.
+
+    Each load gets a service of its own, so that every backfill is a first one: a later one reads
+    less and indexes nothing.
+    """
+    with _bare(folder) as bare, _service(folder, registry) as service:
+        if not backfill:
+            service.wait_until_idle(START_SECONDS)
+        else:
+            service.wait_until(lambda: _is_crawling(service), START_SECONDS, "a crawl has begun")
+        with _backfill(service, folder, wanted=backfill):
+            ours, ours_backfill = _send(service.receiver.url, load, options), _is_crawling(service)
+            others, others_backfill = _send(f"{bare}/", load, options), _is_crawling(service)
+        service.close()
+    journal, database = service.data / "journal.db", folder / "bare.db"
+    yield _row(load, SERVICE, ours, journal, backfill=backfill, to_the_end=ours_backfill)
+    yield _row(load, BARE, others, database, backfill=backfill, to_the_end=others_backfill)
+
+
+def _is_crawling(service: Service) -> bool:
+    freshness = service.freshness()
+    return freshness.first_backfill_running and freshness.refreshes_waiting > 0
+
+
+def _send(url: str, load: Load, options: Options) -> Outcome:
+    """Send a load from a process of its own."""
+    plan = Plan(
+        url=url,
+        authorization=f"Bearer {WEBHOOK_SECRET}",
+        label=load.name,
+        events=load.events // options.shrink,
+        per_second=load.per_second,
+        connections=options.connections,
+        repositories=options.repositories,
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.load"],
+        input=json.dumps(asdict(plan)),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return Outcome(**json.loads(done.stdout))
+
+
+def _row(
+    load: Load,
+    receiver: str,
+    outcome: Outcome,
+    database: Path,
+    *,
+    backfill: bool,
+    to_the_end: bool,
+) -> Row:
+    p50, p99, longest = (1_000 * percentile(outcome.latencies, each) for each in _PERCENTILES)
+    return Row(
+        load=load.name,
+        receiver=receiver,
+        backfill=backfill,
+        to_the_end=to_the_end,
+        events_per_second=len(outcome.latencies) / outcome.seconds,
+        p50=p50,
+        p99=p99,
+        longest=longest,
+        acknowledged=len(outcome.latencies),
+        refused=outcome.refused,
+        durable=_count_pushes(database),
+        processor=outcome.processor,
+    )
+
+
+def _count_pushes(database: Path) -> int:
+    """Count the rows that the load left; the request for the backfill is an entry too."""
+    with closing(sqlite3.connect(database)) as connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(entries)")]
+        where = "WHERE action = 'push'" if "action" in columns else ""
+        (count,) = connection.execute(f"SELECT count(*) FROM entries {where}").fetchone()  # noqa: S608
+    return int(count)
+
+
+@contextmanager
+def _registry(folder: Path, repositories: int) -> Iterator[str]:
+    port = free_port()
+    words = [f"--port={port}", f"--repositories={repositories}"]
+    with _program("bench.registry", words, port=port, log=folder / "registry.log"):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def _bare(folder: Path) -> Iterator[str]:
+    port = free_port()
+    words = [f"--port={port}", f"--database={folder / 'bare.db'}"]
+    with _program("bench.bare", words, port=port, log=folder / "bare.log"):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def _program(module: str, words: Sequence[str], *, port: int, log: Path) -> Iterator[None]:
+    program = RunningProgram([sys.executable, "-m", module, *words], log=log)
+    try:
+        wait_until(lambda: listening(port), START_SECONDS, f"{module} listens")
+        yield
+    finally:
+        program.kill()
+
+
+@contextmanager
+def _service(folder: Path, registry: str) -> Iterator[Service]:
+    service = Service(folder)
+    service.configure(REGSEARCH_REGISTRY=registry)
+    try:
+        service.start()
+        yield service
+    except AssertionError:
+        sys.stderr.write(service.log_text())
+        raise
+    finally:
+        service.close()
+
+
+@contextmanager
+def _backfill(service: Service, folder: Path, *, wanted: bool) -> Iterator[None]:
+    """Have ``regsearch backfill`` running, from before the load to after it."""
+    if not wanted:
+        yield
+        return
+    backfill = service.command_in_background("backfill", log=folder / "backfill.log")
+    try:
+        yield
+    finally:
+        backfill.kill()
+
+
+def print_rows(rows: Sequence[Row]) -> None:
+    """Print the figures as a table, each of ours with its ratio to the reference."""
+    table = Table(title="receiving notifications (milliseconds until the acknowledgement)")
+    for heading in ("load", "backfill", "receiver"):
+        table.add_column(heading)
+    for heading in (
+        "events/s",
+        "p50",
+        "p99",
+        "max",
+        "acknowledged",
+        "durable",
+        "ratio",
+        "generator",
+    ):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(
+            row.load,
+            _backfill_words(row),
+            row.receiver,
+            f"{row.events_per_second:.0f}",
+            f"{row.p50:.1f}",
+            f"{row.p99:.1f}",
+            f"{row.longest:.1f}",
+            f"{row.acknowledged}" + (f" (+{row.refused} refused)" if row.refused else ""),
+            f"{row.durable}",
+            ratio(row, rows),
+            f"{row.processor:.0%}",
+        )
+    Console(width=120).print(table)
+
+
+def _backfill_words(row: Row) -> str:
+    if not row.backfill:
+        return "no"
+    return "running" if row.to_the_end else "ended meanwhile"
+
+
+def ratio(row: Row, rows: Sequence[Row]) -> str:
+    """Return how many times the events a second of the reference a row reached; "" for its own."""
+    if row.receiver == BARE:
+        return ""
+    bare = next(
+        other
+        for other in rows
+        if other.receiver == BARE and (other.load, other.backfill) == (row.load, row.backfill)
+    )
+    return f"{row.events_per_second / bare.events_per_second:.2f} x"
+
+
+if __name__ == "__main__":
+    main()

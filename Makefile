@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test lint format types check bench clean
+.PHONY: help install run demo test lint format types check bench torture clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 17
@@ -42,9 +42,13 @@ types: install ## Check the types
 
 check: lint types test ## Do everything that a reviewer does
 
-bench: install ## Measure push to search, backfill beside hey, search and memory
+bench: install ## Measure receiving, push to search, backfill beside hey, search and memory
+	$(BIN)/python -m bench.receive
 	$(BIN)/python -m pytest \
 		tests/end_to_end/test_push_to_search.py tests/end_to_end/test_thousand_repositories.py
+
+torture: install ## Kill the processes at every step, 500 rounds; R=20 for fewer
+	$(BIN)/python -m tests.torture --rounds $(or $(R),500)
 
 clean: ## Remove the environment and everything that was generated
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -62,7 +62,7 @@ def test_every_target_says_what_it_does(target: str) -> None:
     assert re.search(rf"^{target}:.*## \w.*", (TOP / "Makefile").read_text(), re.MULTILINE)
 
 
-@pytest.mark.parametrize("folder", ["indexer", "webhooks", "search_api", "tests", "docs"])
+@pytest.mark.parametrize("folder", ["indexer", "webhooks", "search_api", "tests", "bench", "docs"])
 def test_the_first_screen_says_what_each_folder_is_for(folder: str) -> None:
     assert f"| `{folder}/` |" in FIRST_SCREEN
     assert (TOP / folder).is_dir()

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import structlog
 
+from indexer.brake import accept
 from indexer.model.names import RepositoryName
 from indexer.model.notification import Action, Event
 from indexer.store import (
@@ -50,6 +51,9 @@ def _take_in_event(store: Store, entry: Entry, registry: RegistryRow, *, now: da
         store.queue.add(
             registry.id, [Place(RefreshKind.CATALOG)], priority=Priority.CRAWL, due_at=now
         )
+        return
+    if event.action is Action.ACCEPT:
+        accept(store, registry, at=now)
         return
     if event.repository is None:
         return

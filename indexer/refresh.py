@@ -187,7 +187,9 @@ class Refresher:
             fetched = await self._client.manifest(repository, tag, known=known)
         except AbsentError:
             if not await self._look_again(refresh):
-                await self._finish(refresh, lambda store: self._hide_tag(store, repository, tag))
+                await self._finish(
+                    refresh, lambda store: self._take_absence(store, refresh, repository, tag)
+                )
             return
         digest = known if fetched is None else fetched.digest
         assert digest is not None  # noqa: S101 - only what is known is answered with nothing
@@ -231,13 +233,23 @@ class Refresher:
 
     def _leave_out(self, store: Store, repository: RepositoryName) -> None:
         """Take a repository out of search that the settings leave out; its history is kept."""
-        for tag in self._known_tags(store, repository):
-            self._hide_tag(store, repository, tag)
-
-    def _hide_tag(self, store: Store, repository: RepositoryName, tag: TagName) -> None:
         repository_id = store.content.find_repository(self._registry.id, repository)
         if repository_id is not None:
-            store.content.hide_tag(repository_id, tag, seen_at=self._clock.now())
+            for tag in store.content.tags(repository_id):
+                store.content.hide_tag(repository_id, tag, seen_at=self._clock.now())
+
+    def _take_absence(
+        self, store: Store, refresh: Refresh, repository: RepositoryName, tag: TagName
+    ) -> None:
+        """A tag is gone: hidden at once if an event told of it, else at the end of the crawl."""
+        repository_id = store.content.find_repository(self._registry.id, repository)
+        if repository_id is None:
+            return
+        now = self._clock.now()
+        if refresh.is_of_event:
+            store.content.hide_tag(repository_id, tag, seen_at=now)
+        else:
+            store.absences.add(repository_id, tag, crawl_id=refresh.crawl_id, seen_at=now)
 
     def _forget_digest(
         self, store: Store, refresh: Refresh, repository: RepositoryName, digest: Digest

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from indexer.brake import decide
 from indexer.clock import Clock
 from indexer.crawl import is_crawl_due
 from indexer.errors import RegistryError, StoreError, UnreachableError
@@ -275,10 +276,11 @@ class RegistryWorker:
         requests = self._client.requests - self._counted_requests
         self._looked_after_at, self._counted_requests = now, self._client.requests
 
-        def save(store: Store) -> bool:
+        def save(store: Store) -> tuple[bool, bool]:
             if requests:
                 store.registries.count_requests(self._registry.id, requests)
-            for crawl in store.registries.finish_crawls(self._registry.id, at=now):
+            ended = store.registries.finish_crawls(self._registry.id, at=now)
+            for crawl in ended:
                 log.info(
                     "crawl_finished",
                     registry=self._registry.name,
@@ -286,10 +288,15 @@ class RegistryWorker:
                     refreshes=crawl.refreshes,
                     set_aside=crawl.set_aside,
                 )
-            return self._begin_crawl(store, is_start=is_start)
+            is_over = ended or store.absences.are_left_over(self._registry.id)
+            hidden = bool(is_over) and decide(store, self._registry, at=now)
+            return self._begin_crawl(store, is_start=is_start), hidden
 
-        if await self._store.write(save):
+        begun, hidden = await self._store.write(save)
+        if begun:
             self._woken.set()
+        if hidden:
+            self._on_change()
 
     def _begin_crawl(self, store: Store, *, is_start: bool) -> bool:
         """Ask for a crawl when one is due; True when that is new."""

@@ -2,10 +2,12 @@
 
 import base64
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from indexer.errors import InvalidValueError
 from indexer.model.document import DocumentType, Hit
+from indexer.store import AbsentTags
 from search_api.searching import Answer, Freshness, Status
 
 SCORE_MAX = 1e12
@@ -39,6 +41,7 @@ def freshness_json(freshness: Freshness) -> dict[str, Any]:
                 "last_complete_crawl_at": registry.last_complete_crawl_at,
                 "first_backfill_running": registry.first_backfill_running,
                 "set_aside": registry.set_aside,
+                "held_back": registry.held_back,
                 "error": registry.error,
             }
             for registry in freshness.registries
@@ -87,6 +90,23 @@ def status_json(status: Status) -> dict[str, Any]:
     }
 
 
+def held_back_json(held_back: Mapping[str, Sequence[AbsentTags]]) -> dict[str, Any]:
+    """Return the JSON of what is held back, given by registry; ``lost`` are whole repositories."""
+    return {
+        "held_back": [
+            {
+                "registry": registry,
+                "repository": absent.repository,
+                "lost": absent.is_lost,
+                "tags": absent.tags,
+                "since": absent.since,
+            }
+            for registry, repositories in held_back.items()
+            for absent in repositories
+        ]
+    }
+
+
 def encode_cursor(hit: Hit) -> str:
     """Return the position of a hit as an opaque text."""
     return base64.urlsafe_b64encode(json.dumps([hit.score, hit.id]).encode()).decode()
@@ -126,4 +146,5 @@ def _crawl_json(status: Status, registry: str) -> dict[str, Any] | None:
         "refreshes_done": crawl.refreshes,
         "refreshes_waiting": crawl.waiting,
         "set_aside": crawl.set_aside,
+        "held_back": crawl.held_back,
     }

@@ -17,7 +17,7 @@ from indexer.errors import QueryError, RegsearchError, SettingsError
 from indexer.model.document import DocumentType
 from indexer.settings import Settings, load_settings
 from search_api import printing, requesting
-from search_api.answers import search_json, status_json
+from search_api.answers import held_back_json, search_json, status_json
 from search_api.logs import configure_logging
 from search_api.notification_block import notification_block
 from search_api.query_text import parse_query
@@ -143,13 +143,36 @@ def backfill(registry: tuple[str, ...]) -> None:
     Interrupted, it goes on where it was with the next backfill or indexer.
     """
     settings = _settings(process="backfill", quiet=True)
-    known = [each.name for each in settings.registry]
-    for name in registry:
-        if name not in known:
-            raise SettingsError(f"no registry is named {name!r}; known are {', '.join(known)}")
+    names = _named(settings, registry)
     with printing.progress("backfill") as report:
-        problems = asyncio.run(requesting.backfill(settings, registry or known, report=report))
+        problems = asyncio.run(requesting.backfill(settings, names, report=report))
     _end(problems)
+
+
+@commands.command()
+@click.argument("registry", nargs=-1)
+@click.option("--accept", is_flag=True, help="Hide what is held back.")
+@_JSON
+def reconcile(registry: tuple[str, ...], *, accept: bool, as_json: bool) -> None:
+    """List what is held back of REGISTRY, or of all: gone from it, but too much to be hidden."""
+    if accept and as_json:
+        raise click.UsageError("--json is for the list, without --accept")
+    settings = _settings(process="reconcile", quiet=True)
+    names = _named(settings, registry)
+    if accept:
+        with printing.progress("reconcile") as report:
+            problems = asyncio.run(requesting.accept(settings, names, report=report))
+        _end(problems)
+
+    async def ask(searching: Searching) -> dict[str, Any]:
+        held_back = await searching.held_back()
+        return held_back_json({name: held_back[name] for name in names if name in held_back})
+
+    body = asyncio.run(_with_searching(settings, ask))
+    if as_json:
+        _print_json(body)
+    else:
+        printing.print_held_back(body)
 
 
 @commands.command()
@@ -211,6 +234,15 @@ def _settings(*, process: str, quiet: bool = False) -> Settings:
         )
     prepare(settings)
     return settings
+
+
+def _named(settings: Settings, registries: Sequence[str]) -> list[str]:
+    """Return these registries, or all where none is named; unknown: :class:`SettingsError`."""
+    known = [each.name for each in settings.registry]
+    for name in registries:
+        if name not in known:
+            raise SettingsError(f"no registry is named {name!r}; known are {', '.join(known)}")
+    return list(registries) or known
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -45,6 +45,11 @@ _OF_REGISTRY: tuple[
         lambda registry, _: registry.set_aside,
     ),
     (
+        "regsearch_repositories_held_back",
+        "Repositories still shown though the last crawl did not find them.",
+        lambda registry, _: registry.held_back,
+    ),
+    (
         "regsearch_registry_failing",
         "1 while the registry does not answer as it should.",
         lambda registry, _: float(registry.error is not None),

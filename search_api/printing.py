@@ -1,7 +1,7 @@
 """What the command line prints: tables for people, a progress bar on a terminal."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +20,7 @@ from search_api.requesting import Progress
 DESCRIPTION_MAX = 120
 PIPE_COLUMNS = 200
 LINE_MAX = 1_200
+TAGS_SHOWN = 5
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -39,7 +40,7 @@ def print_results(body: dict[str, Any]) -> None:
             escape(one_line(result["description"], limit=DESCRIPTION_MAX)),
             escape(" ".join(result["platforms"])),
             _size(result["size_bytes"]),
-            escape(" ".join(tags[:5])) + (" …" if len(tags) > 5 else ""),
+            escape(" ".join(tags[:TAGS_SHOWN])) + _more(tags),
         )
     if body["results"]:
         console.print(table)
@@ -75,6 +76,20 @@ def print_status(body: dict[str, Any]) -> None:
             console,
             f"rejected: {rejected['registry']} {rejected['received_at']}: {rejected['reason']}",
         )
+
+
+def print_held_back(body: dict[str, Any]) -> None:
+    """Print what is held back, a repository a line, and how to accept it."""
+    console = _console()
+    for held in body["held_back"]:
+        what = "the whole repository: " if held["lost"] else ""
+        tags = " ".join(held["tags"][:TAGS_SHOWN]) + _more(held["tags"])
+        reference = f"{held['registry']} {held['repository']}"
+        _print_line(console, f"held back: {reference}: {what}{tags} (since {held['since']})")
+    if body["held_back"]:
+        console.print("`regsearch reconcile --accept` hides this", highlight=False)
+    else:
+        console.print("nothing is held back", highlight=False)
 
 
 def print_error(text: str) -> None:
@@ -139,6 +154,8 @@ def _registry_lines(registry: dict[str, Any], *, now: datetime) -> Iterator[str]
     if registry["registry_restarted_at"]:
         restarted = _age(registry["registry_restarted_at"], now=now)
         yield f"the registry restarted: {restarted}; what it had not sent was lost"
+    if registry["held_back"]:
+        yield f"held back: {_held_back(registry)}"
     if registry["error"]:
         yield f"error ({_age(registry['error_at'], now=now)}): {registry['error']}"
 
@@ -151,6 +168,19 @@ def _notes(freshness: dict[str, Any]) -> Iterator[str]:
             yield f"registry {name} is being read for the first time"
         if registry["error"]:
             yield f"registry {name} could not be read: {registry['error']}"
+        if registry["held_back"]:
+            yield f"registry {name}: {_held_back(registry)}"
+
+
+def _held_back(registry: dict[str, Any]) -> str:
+    return (
+        f"{registry['held_back']} repositories, gone all at once, are still shown;"
+        " see `regsearch reconcile`"
+    )
+
+
+def _more(tags: Sequence[str]) -> str:
+    return " …" if len(tags) > TAGS_SHOWN else ""
 
 
 def _size(size_bytes: int) -> str:

@@ -5,8 +5,9 @@ becomes one until the work is done.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -54,6 +55,20 @@ async def rebuild(settings: Settings, *, report: Callable[[Progress], None]) -> 
         settings,
         [("", Event(Action.REBUILD))],
         look=_rebuild_progress,
+        report=report,
+        clock=SystemClock(),
+    )
+
+
+async def accept(
+    settings: Settings, names: Sequence[str], *, report: Callable[[Progress], None]
+) -> list[str]:
+    """Have hidden what is held back of registries; return what went wrong."""
+    before = _held_back_before(settings, names)
+    return await _request(
+        settings,
+        [(name, Event(Action.ACCEPT)) for name in names],
+        look=lambda store: _accept_progress(store, before - _held_back(store, names)),
         report=report,
         clock=SystemClock(),
     )
@@ -136,6 +151,29 @@ async def _follow(
         await clock.sleep(POLL_SECONDS)
 
 
+def _held_back_before(settings: Settings, names: Sequence[str]) -> Counter[str]:
+    """Return what is held back; nothing where there is no store yet, or one of another version."""
+    with suppress(StoreError), closing(Store(settings.data_dir, read_only=True)) as store:
+        return _held_back(store, names)
+    return Counter()
+
+
+def _held_back(store: Store, names: Sequence[str]) -> Counter[str]:
+    """Return how many repositories and how many tags are held back."""
+    counts: Counter[str] = Counter()
+    for name in names:
+        for absent in store.absences.of_registry(
+            store.registries.registry_id(name) or 0, held=True
+        ):
+            counts.update(repositories=int(absent.is_lost), tags=len(absent.tags))
+    return counts
+
+
+def _accept_progress(store: Store, hidden: Mapping[str, int]) -> Progress:
+    what = f"{hidden['repositories']} repositories hidden, {hidden['tags']} tags in all"
+    return Progress(done=0, total=0, what=what, is_finished=_is_searchable(store))
+
+
 def _crawl_progress(store: Store, names: Sequence[str]) -> Progress:
     crawls: list[Crawl] = []
     finished = True
@@ -146,22 +184,33 @@ def _crawl_progress(store: Store, names: Sequence[str]) -> Progress:
         crawl = store.registries.latest_crawl(registry_id) if registry_id else None
         finished = finished and not waits and crawl is not None and crawl.finished_at is not None
         crawls += [crawl] if crawl else []
-    errors = {row.name: row.error for row in store.registries.freshness() if row.name in names}
-    live = store.search_index.live()
-    is_searchable = live is not None and live.complete and not store.search_index.stale_count()
-    problems = [f"registry {name}: {error}" for name, error in errors.items() if error]
+    rows = [row for row in store.registries.freshness() if row.name in names]
+    problems = [f"registry {row.name}: {row.error}" for row in rows if row.error]
     if finished and all(crawl.complete for crawl in crawls):
         problems = []
     elif finished and not problems:
         set_aside = sum(crawl.set_aside for crawl in crawls)
         problems = [f"{set_aside} places could not be read; `regsearch status` lists them"]
+    is_finished = finished and (_is_searchable(store) or bool(problems))
+    problems += [
+        f"registry {row.name}: {row.held_back} repositories are gone all at once and were not"
+        " hidden; `regsearch reconcile` lists them"
+        for row in rows
+        if finished and row.held_back
+    ]
     return Progress(
         done=sum(crawl.refreshes for crawl in crawls),
         total=sum(crawl.refreshes + crawl.waiting for crawl in crawls),
         what=f"{sum(crawl.repositories for crawl in crawls)} repositories",
-        is_finished=finished and (is_searchable or bool(problems)),
+        is_finished=is_finished,
         problem="; ".join(problems),
     )
+
+
+def _is_searchable(store: Store) -> bool:
+    """Tell whether all that the store holds is in the search index."""
+    live = store.search_index.live()
+    return live is not None and live.complete and not store.search_index.stale_count()
 
 
 def _rebuild_progress(store: Store) -> Progress:

@@ -19,6 +19,7 @@ from indexer.errors import EngineError
 from indexer.model.document import DocumentType, Page
 from indexer.model.query import Query
 from indexer.store import (
+    AbsentTags,
     Crawl,
     Journal,
     JournalCounts,
@@ -104,6 +105,10 @@ class Searching:
     async def status(self) -> Status:
         """Return the state of everything."""
         return await self._thread.run(self._status)
+
+    async def held_back(self) -> dict[str, list[AbsentTags]]:
+        """Return, by registry, what a crawl did not find any more and is shown nevertheless."""
+        return await self._thread.run(self._held_back)
 
     async def is_ready(self) -> bool:
         """Tell whether searches can be answered; what is in the way is raised."""
@@ -211,6 +216,15 @@ class Searching:
             rejected=journal.rejected(limit=SET_ASIDE_SHOWN) if journal else [],
         )
 
+    def _held_back(self) -> dict[str, list[AbsentTags]]:
+        store = self._open_store()
+        if store is None:
+            return {}
+        numbers = _registries(store)
+        return {
+            name: store.absences.of_registry(number, held=True) for name, number in numbers.items()
+        }
+
     def _count_documents(self) -> dict[DocumentType, int]:
         """Return how many documents there are; none of a search index that cannot be read."""
         try:
@@ -235,6 +249,10 @@ class Searching:
 
 
 def _latest_crawls(store: Store) -> dict[str, Crawl | None]:
+    numbers = _registries(store)
+    return {name: store.registries.latest_crawl(number) for name, number in numbers.items()}
+
+
+def _registries(store: Store) -> dict[str, int]:
     tables = store.registries
-    names = [registry.name for registry in tables.freshness()]
-    return {name: tables.latest_crawl(tables.registry_id(name) or 0) for name in names}
+    return {row.name: tables.registry_id(row.name) or 0 for row in tables.freshness()}

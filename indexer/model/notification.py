@@ -16,6 +16,8 @@ class Action(StrEnum):
     """Asked for by ``regsearch backfill``: read the whole registry again."""
     REBUILD = "rebuild"
     """Asked for by ``regsearch rebuild``: make the search index again from the store."""
+    ACCEPT = "accept"
+    """Asked for by ``regsearch reconcile --accept``: hide what is held back of a registry."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """SQLite: the journal, the queue, our copy of the registries, and the history only events know."""
 
+from indexer.store.absences import Absence, AbsentTags
 from indexer.store.content import ReadContent, ReadManifest
 from indexer.store.history import TagMove
 from indexer.store.journal import Entry, Journal, JournalCounts
@@ -10,6 +11,8 @@ from indexer.store.store import Store
 from indexer.store.threaded import OwnThread, StoreThread
 
 __all__ = [
+    "Absence",
+    "AbsentTags",
     "Crawl",
     "Entry",
     "Journal",

@@ -81,6 +81,15 @@ class ContentTables:
         )
         return [RepositoryName(row[0]) for row in rows]
 
+    def count_repositories(self, registry_id: int) -> int:
+        """Return how many repositories of a registry have a visible tag, system tags aside."""
+        rows = self._database.execute(
+            "SELECT repository_id, tags.name FROM tags JOIN repositories ON id = repository_id"
+            " WHERE registry_id = ? AND hidden_at IS NULL",
+            [registry_id],
+        )
+        return len({row[0] for row in rows if not is_system_tag(row[1])})
+
     # Tags
 
     def tags(self, repository_id: int) -> dict[TagName, Digest]:
@@ -128,6 +137,7 @@ class ContentTables:
             " confirmed_at = excluded.confirmed_at, hidden_at = NULL",
             [repository_id, tag, digest, seen, seen],
         )
+        self._forget_absence(repository_id, tag)
         if before == digest:
             return
         move = TagMove(tag, digest, seen_at, from_event=False)
@@ -143,7 +153,13 @@ class ContentTables:
             "UPDATE tags SET hidden_at = ? WHERE repository_id = ? AND name = ?",
             [rfc3339(seen_at), repository_id, tag],
         )
+        self._forget_absence(repository_id, tag)
         self.mark_stale(repository_id, [digest])
+
+    def _forget_absence(self, repository_id: int, tag: TagName) -> None:
+        self._database.execute(
+            "DELETE FROM absences WHERE repository_id = ? AND tag = ?", [repository_id, tag]
+        )
 
     def add_tag_moves(self, repository_id: int, moves: Iterable[TagMove]) -> None:
         """Add to the history of tags; a move that is there already stays as it is."""

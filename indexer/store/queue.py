@@ -57,6 +57,11 @@ class Refresh:
     expected_digest: Digest | None
     crawl_id: int | None
 
+    @property
+    def is_of_event(self) -> bool:
+        """Whether an event asked for it, be it among others."""
+        return self.newest_event_at is not None
+
 
 @dataclass(frozen=True, slots=True)
 class SetAside:

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from indexer.clock import rfc3339
+from indexer.store.absences import AbsenceTables
 
 SOURCES_MAX = 32
 """Processes of one registry that are remembered."""
@@ -25,7 +26,10 @@ class RegistryRow:
 
 @dataclass(frozen=True, slots=True)
 class Crawl:
-    """One reading of a whole registry: how far it is and, at its end, whether it was complete."""
+    """One reading of a whole registry: how far it is and, at its end, whether it was complete.
+
+    ``held_back`` is how many repositories were still shown at its end that it did not find.
+    """
 
     id: int
     registry_id: int
@@ -38,6 +42,7 @@ class Crawl:
     set_aside: int
     finished_at: str | None
     complete: bool | None
+    held_back: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class RegistryFreshness:
     error_at: str | None
     restarted_at: str | None
     requests: int
+    held_back: int
 
 
 _CRAWLS = """
@@ -62,7 +68,7 @@ SELECT id, registry_id, started_at, resume, catalog_read, repositories, refreshe
     CASE WHEN finished_at IS NULL
         THEN (SELECT count(*) FROM queue WHERE crawl_id = crawls.id AND queue.set_aside = 1)
         ELSE set_aside END,
-    finished_at, complete
+    finished_at, complete, held_back
 FROM crawls WHERE """
 
 
@@ -71,6 +77,7 @@ class RegistryTables:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._absences = AbsenceTables(database)
 
     def put(self, name: str, *, url: str, registry_host: str) -> RegistryRow:
         """Write a registry of the settings and return its row.
@@ -200,6 +207,14 @@ class RegistryTables:
         for crawl in self._crawls("registry_id = ? AND finished_at IS NULL", [registry_id]):
             self._end(crawl.id, at=at, complete=False, set_aside=crawl.set_aside)
 
+    def set_held_back(self, registry_id: int, repositories: int) -> None:
+        """Write how many repositories are held back at the end of the newest crawl."""
+        self._database.execute(
+            "UPDATE crawls SET held_back = ?"
+            " WHERE id = (SELECT max(id) FROM crawls WHERE registry_id = ?)",
+            [repositories, registry_id],
+        )
+
     def _end(self, crawl_id: int, *, at: datetime, complete: bool, set_aside: int) -> None:
         self._database.execute(
             "UPDATE crawls SET finished_at = ?, complete = ?, set_aside = ? WHERE id = ?",
@@ -230,7 +245,7 @@ class RegistryTables:
                   WHERE registry_id = registries.id AND complete = 1),
                 EXISTS (SELECT 1 FROM crawls
                   WHERE registry_id = registries.id AND finished_at IS NULL),
-                error, error_at, restarted_at, requests
+                error, error_at, restarted_at, requests, id
             FROM registries WHERE NOT removed ORDER BY name
             """
         )
@@ -246,6 +261,7 @@ class RegistryTables:
                 error_at=row[7],
                 restarted_at=row[8],
                 requests=row[9],
+                held_back=self._absences.count_held_back(row[10]),
             )
             for row in rows
         ]
@@ -265,6 +281,7 @@ class RegistryTables:
                 set_aside=row[8],
                 finished_at=row[9],
                 complete=None if row[10] is None else bool(row[10]),
+                held_back=row[11],
             )
             for row in rows
         ]

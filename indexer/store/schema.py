@@ -146,6 +146,18 @@ CREATE TABLE positions (
 ) WITHOUT ROWID;
 """
 
+_ABSENCES = """
+CREATE TABLE absences (
+    repository_id INTEGER NOT NULL REFERENCES repositories,
+    tag TEXT NOT NULL,
+    crawl_id INTEGER REFERENCES crawls,
+    seen_at TEXT NOT NULL,
+    held_at TEXT,
+    PRIMARY KEY (repository_id, tag)
+) WITHOUT ROWID;
+ALTER TABLE crawls ADD COLUMN held_back INTEGER NOT NULL DEFAULT 0;
+"""
+
 
 def _run(database: Database, script: str) -> None:
     # Not executescript: that would commit the transaction the migration runs in.
@@ -190,3 +202,9 @@ def m005_sources(database: Database) -> None:
 def m006_removed_registries(database: Database) -> None:
     """Tell the registries that the settings name from those they named once."""
     database.execute("ALTER TABLE registries ADD COLUMN removed INTEGER NOT NULL DEFAULT 0")
+
+
+@migrations()
+def m007_absences(database: Database) -> None:
+    """Make the list of what crawls did not find, and of each how much of it was held back."""
+    _run(database, _ABSENCES)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from indexer.store.absences import AbsenceTables
 from indexer.store.content import ContentTables
 from indexer.store.database import open_database, translated_errors
 from indexer.store.queue import Queue
@@ -24,6 +25,7 @@ class Store:
         self._database = open_database(
             self.path, migrations, synchronous="NORMAL", read_only=read_only
         )
+        self.absences = AbsenceTables(self._database)
         self.content = ContentTables(self._database)
         self.queue = Queue(self._database)
         self.registries = RegistryTables(self._database)

@@ -22,7 +22,8 @@ ENVELOPE = {"type", "total", "total_is_exact", "results", "facets", "suggestion"
 COMMON = {"registry", "repository", "reference", "kind", "title", "description", "platforms"}
 COMMON |= {"created_at", "pushed_at", "size_bytes", "match", "artifact_type"}
 FRESHNESS = {"newest_event_applied_at", "entries_waiting", "refreshes_waiting"}
-FRESHNESS |= {"last_complete_crawl_at", "first_backfill_running", "set_aside", "error"}
+FRESHNESS |= {"last_complete_crawl_at", "first_backfill_running", "set_aside"}
+FRESHNESS |= {"held_back", "error"}
 STATUS = FRESHNESS | {"error_at", "registry_restarted_at", "entries_rejected", "requests", "crawl"}
 
 
@@ -220,6 +221,7 @@ async def test_a_complete_answer_says_so_for_each_registry(client: httpx2.AsyncC
             "last_complete_crawl_at": "2026-03-01T12:00:00.000000Z",
             "first_backfill_running": False,
             "set_aside": 0,
+            "held_back": 0,
             "error": None,
         }
 

@@ -34,7 +34,7 @@ from tests.fakes.registry import FakeRegistry, Fault
 from tests.fakes.serving import free_port, serving
 from tests.search_api.sample_content import DESCRIPTION, HOSTILE
 
-COMMANDS = ("backfill", "indexer", "rebuild", "search", "serve", "status", "web")
+COMMANDS = ("backfill", "indexer", "rebuild", "reconcile", "search", "serve", "status", "web")
 PROGRAM = [sys.executable, "-m", "search_api.cli"]
 PROJECT = Path(__file__).parents[2]
 WAIT_SECONDS = 20.0

@@ -22,6 +22,7 @@ FRESH: dict[str, Any] = {
     "last_complete_crawl_at": None,
     "first_backfill_running": False,
     "set_aside": 0,
+    "held_back": 0,
     "error": None,
     "error_at": None,
     "registry_restarted_at": None,

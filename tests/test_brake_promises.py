@@ -16,7 +16,7 @@ from tests.indexer.stepping import KilledError, Stepping, pushed
 pytestmark = pytest.mark.anyio
 
 A, B, C = (image(seed=seed) for seed in "abc")
-NAMES = [f"team/app{number}" for number in range(8)]
+NAMES = [f"team/app{number}" for number in range(6)]
 CONTENT = r"GET /v2/.+/(manifests|tags)/"
 EVERYTHING = r"GET /v2/"
 LATER = SECOND_LOOK_AFTER.total_seconds()
@@ -38,7 +38,7 @@ def fill(stepping: Stepping) -> None:
 
 @pytest.fixture
 async def stepping(tmp_path: Path) -> AsyncIterator[Stepping]:
-    """Eight repositories, crawled and searchable."""
+    """Six repositories, crawled and searchable."""
     async with Stepping(tmp_path) as opened:
         fill(opened)
         await opened.crawl()
@@ -154,7 +154,7 @@ async def test_what_was_back_in_between_is_looked_at_twice_again(stepping: Stepp
 
 
 async def test_a_registry_that_is_partly_back_keeps_that_part(stepping: Stepping) -> None:
-    """Five of eight are gone for good: too many at first, and confirmed at the second look."""
+    """Five of six are gone for good: too many at first, and confirmed at the second look."""
     fault = disappear(stepping)
     await stepping.crawl()
     stepping.registry.faults.remove(fault)
@@ -185,10 +185,10 @@ async def test_a_second_look_that_cannot_see_everything_hides_only_what_it_saw(
     await stepping.crawl()
     stepping.clock.advance(LATER)
     denied = JSONResponse({"errors": [{"code": "DENIED", "message": "no"}]}, 403)
-    fault = Fault(rf"{NAMES[7]}/manifests/", denied)
+    fault = Fault(rf"{NAMES[-1]}/manifests/", denied)
     stepping.registry.faults.append(fault)
     await stepping.crawl()
-    assert {name for _, name, _ in stepping.visible()} == {NAMES[7]}
+    assert {name for _, name, _ in stepping.visible()} == {NAMES[-1]}
     assert stepping.freshness().held_back == stepping.latest_crawl().held_back == 1
     stepping.registry.faults.remove(fault)
     await stepping.crawl()

@@ -28,6 +28,7 @@ class RegistryFreshness:
     entries_waiting: int
     last_complete_crawl_at: str
     first_backfill_running: bool
+    held_back: int
     error: str
 
     @property
@@ -107,5 +108,6 @@ def _parse_registry(body: Any) -> RegistryFreshness:
         entries_waiting=body["entries_waiting"],
         last_complete_crawl_at=body["last_complete_crawl_at"] or "",
         first_backfill_running=body["first_backfill_running"],
+        held_back=body["held_back"],
         error=body["error"] or "",
     )

@@ -76,6 +76,19 @@ class RealRegistry:
         """Remove a repository from the disk, as an administrator does; no event tells of it."""
         shutil.rmtree(self._folder / "data/docker/registry/v2/repositories" / name)
 
+    def restart_on_an_empty_disk(self) -> None:
+        """Stop and start as if the disk with all content were not mounted; it is kept aside."""
+        self.stop()
+        (self._folder / "data").rename(self._folder / "data-not-mounted")
+        self.start()
+
+    def restart_on_its_own_disk(self) -> None:
+        """Stop and start with the content that was kept aside."""
+        self.stop()
+        shutil.rmtree(self._folder / "data", ignore_errors=True)
+        (self._folder / "data-not-mounted").rename(self._folder / "data")
+        self.start()
+
     def log_text(self) -> str:
         """What the process wrote, its last part, without the many requests it refused."""
         lines = log_tail(self._log).splitlines()

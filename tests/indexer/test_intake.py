@@ -168,6 +168,24 @@ def test_a_rebuild_that_is_asked_for_concerns_no_registry(intake: Intake) -> Non
     assert intake.due("one") + intake.due("two") == []
 
 
+def test_an_operators_word_hides_what_is_held_back_of_its_registry_alone(intake: Intake) -> None:
+    content, absences = intake.store.content, intake.store.absences
+    numbers = {}
+    with intake.store.transaction():
+        for name, registry in intake.registries.items():
+            numbers[name] = content.repository_id(registry.id, WEB, seen_at=START)
+            for tag in (LATEST, TagName("undecided"), TagName("found")):
+                content.put_tag(numbers[name], tag, A, seen_at=START)
+            absences.add(numbers[name], LATEST, crawl_id=None, seen_at=START)
+            absences.hold(absences.found(registry.id))
+            absences.add(numbers[name], TagName("undecided"), crawl_id=None, seen_at=START)
+    for _ in range(2):
+        intake.take(Event(Action.ACCEPT), registry="one")
+        assert content.tags(numbers["one"]).keys() == {"undecided", "found"}
+        assert content.tags(numbers["two"]).keys() == {LATEST, "undecided", "found"}
+    assert intake.due() == intake.due("two") == []
+
+
 def test_an_entry_of_a_registry_that_the_settings_no_longer_name_is_passed_over(
     intake: Intake,
 ) -> None:

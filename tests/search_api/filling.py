@@ -78,6 +78,24 @@ def finish_crawl(store: Store, registry: str, *, clock: Clock, complete: bool = 
             store.registries.end_crawl(row.id, at=clock.now())
 
 
+def hold_back(store: Store, registry: str, *, clock: Clock) -> int:
+    """Write that a crawl found nothing of a registry any more; return how many repositories."""
+    number = store.registries.registry_id(registry)
+    assert number is not None
+    with store.transaction():
+        crawl = store.registries.start_crawl(number, at=clock.now())
+        names = store.content.visible_repositories(number)
+        for name in names:
+            repository_id = store.content.repository_id(number, name, seen_at=clock.now())
+            for tag in store.content.tags(repository_id):
+                store.absences.add(repository_id, tag, crawl_id=crawl, seen_at=clock.now())
+        store.absences.hold(store.absences.found(number))
+        store.registries.save_catalog_page(crawl, resume="", repositories=len(names))
+        store.registries.finish_crawls(number, at=clock.now())
+        store.registries.set_held_back(number, len(names))
+    return len(names)
+
+
 async def bring_up_to_date(directory: Path, *, clock: Clock) -> None:
     """Index what the store says is to be indexed, as the indexer would."""
     store = StoreThread(Store(directory))

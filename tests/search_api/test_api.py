@@ -13,7 +13,7 @@ from indexer.model.notification import Action, Event, Rejected
 from indexer.store import Journal, Place, Priority, RebuildProgress, RefreshKind, Store
 from search_api.api import LIMIT_MAX
 from tests.fakes.clock import START, ManualClock
-from tests.search_api.filling import Pushed, fill, finish_crawl, searching_client
+from tests.search_api.filling import Pushed, fill, finish_crawl, hold_back, searching_client
 from tests.search_api.sample_content import CONTENT, NGINX, WEB
 
 pytestmark = pytest.mark.anyio
@@ -329,6 +329,31 @@ async def test_status_shows_everything_that_is_under_way(tmp_path: Path) -> None
         }
     ]
     assert status["rejected"] == [{"registry": "main", "received_at": at, "reason": "odd"}]
+
+
+async def test_what_is_held_back_is_counted_in_every_answer(tmp_path: Path) -> None:
+    clock = ManualClock()
+    await fill(tmp_path, CONTENT, clock=clock)
+    store = Store(tmp_path)
+    repositories = hold_back(store, "main", clock=clock)
+    assert repositories > 1
+    async with searching_client(tmp_path, clock=clock) as client:
+        body = await search(client)
+        registries = body["freshness"]["registries"]
+        assert registries["main"]["held_back"] == repositories
+        assert registries["second"]["held_back"] == 0
+        assert body["freshness"]["complete"] is True, "all of it was read"
+        assert body["total"] > repositories, "what is held back is still found"
+        main = (await client.get("/api/v1/status")).json()["registries"]["main"]
+        assert (main["held_back"], main["crawl"]["held_back"]) == (repositories, repositories)
+        clock.advance(1)
+        [first, *_] = store.absences.of_registry(1, held=True)
+        with store.transaction():
+            for tag in first.tags:
+                store.content.hide_tag(first.repository_id, tag, seen_at=clock.now())
+        main = (await client.get("/api/v1/status")).json()["registries"]["main"]
+        assert (main["held_back"], main["crawl"]["held_back"]) == (repositories - 1, repositories)
+    store.close()
 
 
 async def test_a_registry_that_was_never_crawled_has_no_crawl(tmp_path: Path) -> None:

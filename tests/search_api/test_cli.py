@@ -154,6 +154,7 @@ def test_the_version_is_told(run: Run) -> None:
         (["search", "--type", "tag"], "'tag' is not one of 'image', 'repository'"),
         (["search", "--nothing"], "No such option"),
         (["status", "extra"], "unexpected extra argument"),
+        (["reconcile", "--accept", "--json"], "--json is for the list, without --accept"),
     ],
 )
 def test_a_wrong_call_ends_with_2_and_says_what_is_wrong(
@@ -299,8 +300,11 @@ class TestSearch:
         assert body["search_index"]["documents"] == {"image": 11, "repository": 10}
         assert body["registries"].keys() == {"main", "second"}
 
-    def test_a_backfill_of_an_unknown_registry_names_those_that_are_known(self, run: Run) -> None:
-        ended = run("backfill", "third")
+    @pytest.mark.parametrize("command", [["backfill"], ["reconcile"], ["reconcile", "--accept"]])
+    def test_an_unknown_registry_is_told_those_that_are_known(
+        self, run: Run, command: list[str]
+    ) -> None:
+        ended = run(*command, "third")
         assert ended.status == 2
         assert ended.err == "regsearch: no registry is named 'third'; known are main, second\n"
 
@@ -318,9 +322,10 @@ def test_before_the_first_start_searches_find_nothing_and_say_why(
     assert run("status").out == (
         "search index: none yet, being built, documents: none, 0 waiting\n"
     )
+    assert run("reconcile").out == "nothing is held back\n"
 
 
-@pytest.mark.parametrize("command", ["search", "status", "backfill", "rebuild", "indexer"])
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in {"serve", "web"}])
 def test_a_store_that_cannot_be_read_is_one_line(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
 ) -> None:
@@ -388,6 +393,42 @@ def test_a_rebuild_without_an_indexer_makes_another_generation(
     assert index["documents"] == {"image": 3, "repository": 3}
     assert len([r for r in registry.requests[requests:] if "/manifests/" in r]) == 0, (
         "from the store"
+    )
+
+
+def test_what_disappears_all_at_once_is_listed_until_it_is_accepted(
+    run: Run, registry: FakeRegistry
+) -> None:
+    registry.put("team/web3", image(), tag="1.0")
+    registry.put("team/web4", image(), tag="1.0")
+    assert run("backfill").status == 0
+    registry.content.repositories.clear()
+    ended = run("backfill")
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err == (
+        "regsearch: registry default: 5 repositories are gone all at once and were not hidden;"
+        " `regsearch reconcile` lists them\n"
+    )
+    everything = [f"team/web{number}" for number in range(5)]
+    assert sorted(names(run("search", "--json"))) == everything
+    assert "held back: 5 repositories" in run("status").out
+    listed = json.loads(run("reconcile", "--json").out)["held_back"]
+    assert [held["repository"] for held in listed] == everything
+    assert listed[0] == {
+        "registry": "default",
+        "repository": "team/web0",
+        "lost": True,
+        "tags": ["1.0"],
+        "since": listed[0]["since"],
+    }
+    assert run("reconcile", "default").out.startswith("held back: default team/web0: the whole")
+    ended = run("reconcile", "--accept", "default")
+    assert (ended.status, ended.out) == (0, "")
+    assert ended.err == "reconcile: done, 5 repositories hidden, 5 tags in all\n"
+    assert names(run("search", "--json")) == []
+    assert run("reconcile").out == "nothing is held back\n"
+    assert run("reconcile", "--accept").err == (
+        "reconcile: done, 0 repositories hidden, 0 tags in all\n"
     )
 
 

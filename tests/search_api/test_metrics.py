@@ -9,8 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from indexer.model.notification import Rejected
 from indexer.store import Journal, Place, Priority, RefreshKind, Store
-from tests.fakes.clock import START
-from tests.search_api.filling import fill, searching_client
+from tests.fakes.clock import START, ManualClock
+from tests.search_api.filling import fill, hold_back, searching_client
 from tests.search_api.sample_content import CONTENT
 
 pytestmark = pytest.mark.anyio
@@ -59,6 +59,7 @@ async def test_what_is_wrong_shows(client: httpx2.AsyncClient, tmp_path: Path) -
         store.registries.set_error(registry_id, "503", at=START)
         place = Place(RefreshKind.CATALOG)
         store.queue.add(registry_id, [place], priority=Priority.CRAWL, due_at=START)
+    repositories = hold_back(store, name, clock=ManualClock())
     journal.append([(name, Rejected("no list of events", b"{}"))], received_at=START)
     store.close()
     journal.close()
@@ -67,6 +68,8 @@ async def test_what_is_wrong_shows(client: httpx2.AsyncClient, tmp_path: Path) -
     assert found["regsearch_registry_failing", other] == 0
     assert found["regsearch_refreshes_waiting", name] == 1
     assert found["regsearch_entries_rejected", name] == 1
+    assert found["regsearch_repositories_held_back", name] == repositories > 0
+    assert found["regsearch_repositories_held_back", other] == 0
 
 
 async def test_before_the_first_start_of_an_indexer_there_is_an_answer(tmp_path: Path) -> None:

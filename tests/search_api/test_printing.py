@@ -153,6 +153,18 @@ def test_what_is_to_be_known_about_results_is_noted(show: Show) -> None:
     assert len(lines) == 4
 
 
+def test_results_that_may_not_exist_any_more_are_noted(show: Show) -> None:
+    registries = {"main": {**FRESH, "held_back": 6}, "second": FRESH}
+    text = show(
+        printing.print_results, page(freshness={"complete": True, "registries": registries})
+    )
+    assert text.endswith(
+        "\nnote: registry main: 6 repositories, gone all at once, are still shown;"
+        " see `regsearch reconcile`\n"
+    )
+    assert text.count("note: ") == 1
+
+
 @pytest.mark.parametrize(
     ("size_bytes", "shown"),
     [
@@ -195,6 +207,7 @@ def test_status_is_a_few_lines(show: Show) -> None:
         "refreshes_waiting": 2,
         "set_aside": 3,
         "entries_rejected": 4,
+        "held_back": 8,
         "crawl": {
             "finished_at": None,
             "repositories": 5,
@@ -211,6 +224,7 @@ def test_status_is_a_few_lines(show: Show) -> None:
         "  last complete crawl: 3 hours ago",
         "  crawl running: 5 repositories, 6 refreshes done, 7 waiting",
         "  the registry restarted: 2 days ago; what it had not sent was lost",
+        "  held back: 8 repositories, gone all at once, are still shown; see `regsearch reconcile`",
         "  error (5 minutes ago): 503 at /v2/",
     ]
 
@@ -249,6 +263,22 @@ def test_rebuilds_and_what_cannot_be_used_are_listed(show: Show) -> None:
     assert lines[1] == "rebuild: 1 of 2 repositories"
     assert len([line for line in lines if line.startswith("set aside: main a: [red]")]) == 20
     assert len([line for line in lines if line.startswith("rejected: main then: odd [/]")]) == 20
+
+
+# What is held back
+
+
+def test_what_is_held_back_is_a_repository_a_line(show: Show) -> None:
+    held = {"registry": "main", "since": "then"}
+    lost = {**held, "repository": "a", "lost": True, "tags": [f"t{n}" for n in range(6)]}
+    kept = {**held, "repository": "b", "lost": False, "tags": ["[red]1[/red]"]}
+    text = show(printing.print_held_back, {"held_back": [lost, kept]})
+    assert clean(text).splitlines() == [
+        "held back: main a: the whole repository: t0 t1 t2 t3 t4 … (since then)",
+        "held back: main b: [red]1[/red] (since then)",
+        "`regsearch reconcile --accept` hides this",
+    ]
+    assert show(printing.print_held_back, {"held_back": []}) == "nothing is held back\n"
 
 
 # Errors and progress

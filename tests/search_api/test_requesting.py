@@ -14,13 +14,16 @@ from indexer.store import Place, Priority, RebuildProgress, RefreshKind, Store
 from search_api.requesting import (
     PATIENCE,
     Progress,
+    _accept_progress,
     _crawl_progress,
     _follow,
+    _held_back,
+    _held_back_before,
     _opened_store,
     _rebuild_progress,
 )
 from tests.fakes.clock import ManualClock
-from tests.search_api.filling import Pushed, fill, put, settings_for
+from tests.search_api.filling import Pushed, fill, hold_back, put, settings_for
 from tests.search_api.sample_content import NGINX
 
 pytestmark = pytest.mark.anyio
@@ -276,6 +279,61 @@ async def test_an_error_of_a_registry_counts_until_its_crawl_was_complete(
     progress = _crawl_progress(store, ["main"])
     assert progress.is_finished
     assert progress.problem == "registry main: 401"
+
+
+async def test_what_is_held_back_is_a_problem_once_all_else_is_done(
+    store: Store, clock: ManualClock
+) -> None:
+    hold_back(store, "main", clock=clock)
+    progress = _crawl_progress(store, ["main", "second"])
+    assert progress.is_finished
+    assert progress.problem == (
+        "registry main: 1 repositories are gone all at once and were not hidden;"
+        " `regsearch reconcile` lists them"
+    )
+    assert _crawl_progress(store, ["second"]).problem == ""
+    with store.transaction():
+        store.registries.start_crawl(number_of(store, "main"), at=clock.now())
+    assert _crawl_progress(store, ["main"]).problem == "", "the crawl may find it again"
+
+
+async def test_a_backfill_that_holds_something_back_makes_the_rest_searchable_first(
+    store: Store, clock: ManualClock
+) -> None:
+    hold_back(store, "main", clock=clock)
+    put(store, [Pushed("new", NGINX)], clock=clock)
+    assert not _crawl_progress(store, ["main"]).is_finished
+
+
+# What an operator accepts
+
+
+async def test_what_was_held_back_and_is_no_more_was_hidden(
+    store: Store, directory: Path, clock: ManualClock
+) -> None:
+    settings = settings_for(directory)
+    hold_back(store, "main", clock=clock)
+    assert _held_back_before(settings, ["second"]) == {}
+    before = _held_back_before(settings, ["main", "second"])
+    assert before == {"repositories": 1, "tags": 1}
+    number = number_of(store, "main")
+    with store.transaction():
+        for held in store.absences.of_registry(number, held=True):
+            store.content.hide_tag(held.repository_id, held.tags[0], seen_at=clock.now())
+    hidden = before - _held_back(store, ["main", "second"])
+    progress = _accept_progress(store, hidden)
+    assert progress.what == "1 repositories hidden, 1 tags in all"
+    assert not progress.is_finished, "its documents are in the search index yet"
+    with store.transaction():
+        store.search_index.indexed(store.search_index.stale(limit=99))
+    assert _accept_progress(store, hidden).is_finished
+
+
+async def test_nothing_is_held_back_where_there_is_no_store_or_registry(
+    store: Store, tmp_path: Path
+) -> None:
+    assert _held_back_before(settings_for(tmp_path / "nowhere"), ["main"]) == {}
+    assert _held_back(store, ["third"]) == {}
 
 
 # How far a rebuild is

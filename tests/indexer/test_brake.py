@@ -157,8 +157,14 @@ class TestEvents:
         self, stepping: Stepping
     ) -> None:
         remove(stepping, *MANY)
-        stepping.deliver(Event(Action.CRAWL), deleted(MANY[0], tag="1"))
+        busy = Response(status_code=503, headers={"Retry-After": "30"})
+        stepping.registry.faults.append(Fault(f"{MANY[0]}/manifests/1", busy, times=3))
+        stepping.deliver(Event(Action.CRAWL))
+        await stepping.settle(seconds=5)
+        assert stepping.latest_crawl().finished_at is None, "it asked for the tag and waits"
+        stepping.deliver(deleted(MANY[0], tag="1"))
         await stepping.settle()
+        assert ("default", MANY[0], "1") not in stepping.visible()
         assert len(stepping.visible()) == 2 * len(MANY) - 1
         assert held_back(stepping) == (6, 6)
 

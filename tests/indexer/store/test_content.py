@@ -66,6 +66,21 @@ def test_a_repository_is_visible_while_one_of_its_tags_is(store: Store) -> None:
     assert store.search_index.repository_ids() == [visible]
 
 
+def test_repositories_are_counted_that_have_a_tag_to_show(store: Store) -> None:
+    number = put_registry(store).id
+    assert store.content.count_repositories(number) == 0
+    for name in ("one", "two"):
+        for tag in ("1", "2", SYSTEM_TAG):
+            push(store, put_repository(store, name), tag, ONE, when=0)
+    push(store, put_repository(store, "signatures"), SYSTEM_TAG, ONE, when=0)
+    push(store, put_repository(store, "elsewhere", "other"), "1", ONE, when=0)
+    assert store.content.count_repositories(number) == 2
+    with store.transaction():
+        for tag in ("1", "2"):
+            store.content.hide_tag(put_repository(store, "one"), TagName(tag), seen_at=NOW)
+    assert store.content.count_repositories(number) == 1
+
+
 # Tags
 
 

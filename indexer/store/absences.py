@@ -63,8 +63,9 @@ class AbsenceTables:
 
     def are_left_over(self, registry_id: int) -> bool:
         """Tell whether some are undecided, no crawl runs and nothing waits that one asked for."""
+        # From the absences on, as below: this is asked for all the time.
         row = self._database.execute(
-            "SELECT EXISTS (SELECT 1 FROM absences JOIN repositories ON id = repository_id"
+            "SELECT EXISTS (SELECT 1 FROM absences CROSS JOIN repositories ON id = repository_id"
             "  WHERE registry_id = ?1 AND held_at IS NULL)"
             " AND NOT EXISTS (SELECT 1 FROM crawls WHERE registry_id = ?1 AND finished_at IS NULL)"
             " AND NOT EXISTS (SELECT 1 FROM queue"

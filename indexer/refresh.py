@@ -10,13 +10,14 @@ from datetime import timedelta
 
 import structlog
 
+from indexer.catalog import doubt_catalog
 from indexer.clock import Clock
 from indexer.errors import AbsentError, DeniedError, RegistryError, TooLargeError
 from indexer.extract import config_descriptor
 from indexer.model.manifest import Descriptor, parse_manifest
 from indexer.model.names import Digest, RepositoryName, TagName
 from indexer.model.stored import StoredManifest
-from indexer.registry import FetchedManifest, RegistryClient
+from indexer.registry import CatalogPage, FetchedManifest, RegistryClient
 from indexer.store import (
     Place,
     ReadContent,
@@ -122,11 +123,14 @@ class Refresher:
             places = [Place(RefreshKind.REPOSITORY, name) for name in sorted(wanted)]
             wanted = set()
 
-            def save(store: Store, places: list[Place] = places, resume: str = page.resume) -> None:
+            def save(store: Store, places: list[Place] = places, page: CatalogPage = page) -> None:
                 self._ask_for(store, places, refresh=refresh, crawl_id=crawl_id)
                 store.registries.save_catalog_page(
-                    crawl_id, resume=resume, repositories=len(places)
+                    crawl_id, resume=page.resume, repositories=len(places)
                 )
+                store.registries.mark_listed(crawl_id, page.names)
+                if not page.resume:
+                    doubt_catalog(store, self._registry, crawl_id=crawl_id)
 
             if page.resume:
                 await self._store.write(save)

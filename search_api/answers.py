@@ -147,4 +147,5 @@ def _crawl_json(status: Status, registry: str) -> dict[str, Any] | None:
         "refreshes_waiting": crawl.waiting,
         "set_aside": crawl.set_aside,
         "held_back": crawl.held_back,
+        "unlisted": crawl.unlisted,
     }

@@ -151,6 +151,11 @@ def _registry_lines(registry: dict[str, Any], *, now: datetime) -> Iterator[str]
             f"crawl running: {crawl['repositories']} repositories,"
             f" {crawl['refreshes_done']} refreshes done, {crawl['refreshes_waiting']} waiting"
         )
+    if crawl and crawl["unlisted"]:
+        yield (
+            f"the catalog left out {crawl['unlisted']} of the repositories that we know;"
+            " each was asked for by its name"
+        )
     if registry["registry_restarted_at"]:
         restarted = _age(registry["registry_restarted_at"], now=now)
         yield f"the registry restarted: {restarted}; what it had not sent was lost"

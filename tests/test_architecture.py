@@ -16,7 +16,7 @@ COMMAND_LINE = "search_api.cli"
 LAYERS = (
     {"indexer.worker"},
     {"indexer.indexing", "indexer.intake", "indexer.registry_worker"},
-    {"indexer.refresh", "indexer.crawl", "indexer.brake"},
+    {"indexer.refresh", "indexer.crawl", "indexer.brake", "indexer.catalog"},
     {"indexer.registry", "indexer.store", "indexer.engines"},
     {"indexer.documents", "indexer.extract", "indexer.settings"},
     {"indexer.model", "indexer.clock", "indexer.errors"},

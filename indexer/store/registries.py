@@ -1,13 +1,14 @@
 """What we know about each registry as a whole: how fresh our copy is, and its crawls."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlite_utils import Database
 
 from indexer.clock import rfc3339
+from indexer.model.names import RepositoryName
 from indexer.store.absences import AbsenceTables
 
 SOURCES_MAX = 32
@@ -29,6 +30,8 @@ class Crawl:
     """One reading of a whole registry: how far it is and, at its end, whether it was complete.
 
     ``held_back`` is how many repositories were still shown at its end that it did not find.
+    ``unlisted`` counts the repositories that we know and that the catalog did not list; None until
+    the catalog was read to its end.
     """
 
     id: int
@@ -43,6 +46,15 @@ class Crawl:
     finished_at: str | None
     complete: bool | None
     held_back: int
+    unlisted: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a whole catalog left out of the repositories that were known when its crawl began."""
+
+    known: int
+    unlisted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +80,7 @@ SELECT id, registry_id, started_at, resume, catalog_read, repositories, refreshe
     CASE WHEN finished_at IS NULL
         THEN (SELECT count(*) FROM queue WHERE crawl_id = crawls.id AND queue.set_aside = 1)
         ELSE set_aside END,
-    finished_at, complete, held_back
+    finished_at, complete, held_back, unlisted
 FROM crawls WHERE """
 
 
@@ -185,6 +197,29 @@ class RegistryTables:
             [resume, not resume, repositories, crawl_id],
         )
 
+    def mark_listed(self, crawl_id: int, names: Iterable[RepositoryName]) -> None:
+        """Write which repositories a page of a crawl's catalog listed; those we know are enough."""
+        self._database.conn.executemany(
+            "UPDATE repositories SET listed_in = ?1 WHERE name = ?2"
+            " AND registry_id = (SELECT registry_id FROM crawls WHERE id = ?1)",
+            [(crawl_id, name) for name in names],
+        )
+
+    def count_unlisted(self, crawl_id: int) -> Listed:
+        """Count the visible repositories that the whole catalog of a crawl left out; keep that.
+
+        What was first seen while the crawl ran may have come after its page.
+        """
+        known, unlisted = self._database.execute(
+            "SELECT count(*), coalesce(sum(listed_in IS NOT crawls.id), 0) FROM crawls"
+            " JOIN repositories USING (registry_id)"
+            " WHERE crawls.id = ? AND first_seen_at < started_at AND EXISTS"
+            " (SELECT 1 FROM tags WHERE repository_id = repositories.id AND hidden_at IS NULL)",
+            [crawl_id],
+        ).fetchone()
+        self._database.execute("UPDATE crawls SET unlisted = ? WHERE id = ?", [unlisted, crawl_id])
+        return Listed(known, unlisted)
+
     def count_crawl_work(self, crawl_id: int, *, refreshes: int) -> None:
         """Count refreshes that a crawl finished."""
         self._database.execute(
@@ -282,6 +317,7 @@ class RegistryTables:
                 finished_at=row[9],
                 complete=None if row[10] is None else bool(row[10]),
                 held_back=row[11],
+                unlisted=row[12],
             )
             for row in rows
         ]

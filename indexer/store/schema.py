@@ -208,3 +208,10 @@ def m006_removed_registries(database: Database) -> None:
 def m007_absences(database: Database) -> None:
     """Make the list of what crawls did not find, and of each how much of it was held back."""
     _run(database, _ABSENCES)
+
+
+@migrations()
+def m010_unlisted(database: Database) -> None:
+    """Tell which repositories the catalog of a crawl did not list, and how many those were."""
+    database.execute("ALTER TABLE repositories ADD COLUMN listed_in INTEGER")
+    database.execute("ALTER TABLE crawls ADD COLUMN unlisted INTEGER")

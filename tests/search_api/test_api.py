@@ -318,6 +318,7 @@ async def test_status_shows_everything_that_is_under_way(tmp_path: Path) -> None
     assert (main["entries_waiting"], main["entries_rejected"], main["set_aside"]) == (1, 1, 1)
     assert (main["requests"], main["registry_restarted_at"]) == (7, at)
     assert main["crawl"]["complete"] is True
+    assert main["crawl"]["unlisted"] is None
     assert status["registries"]["second"]["crawl"]["complete"] is False
     assert status["set_aside"] == [
         {

@@ -213,6 +213,7 @@ def test_status_is_a_few_lines(show: Show) -> None:
             "repositories": 5,
             "refreshes_done": 6,
             "refreshes_waiting": 7,
+            "unlisted": None,
         },
     }
     text = show(printing.print_status, status(registries={"main": main}))
@@ -243,12 +244,18 @@ def test_status_before_anything_is_there(show: Show) -> None:
 
 
 def test_a_crawl_that_ended_and_a_time_to_come(show: Show) -> None:
-    crawl = {"finished_at": ago(seconds=0)}
+    crawl = {"finished_at": ago(seconds=0), "unlisted": 0}
     main = {**FRESH, "crawl": crawl, "newest_event_applied_at": ago(hours=-2)}
     text = show(printing.print_status, status(registries={"main": main}))
     assert "crawl running" not in text
     assert "newest event applied: 0 seconds ago" in text
     assert "last complete crawl: never" in text
+
+
+def test_a_catalog_that_left_something_out_is_told_of(show: Show) -> None:
+    crawl = {"finished_at": ago(seconds=0), "unlisted": 7}
+    text = show(printing.print_status, status(registries={"main": {**FRESH, "crawl": crawl}}))
+    assert "  the catalog left out 7 of the repositories that we know;" in text
 
 
 def test_rebuilds_and_what_cannot_be_used_are_listed(show: Show) -> None:

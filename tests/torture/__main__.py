@@ -26,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tally = torture(folder, rounds=given.rounds, seed=given.seed, report=_print)
     for (victim, step), count in sorted(tally.kills.items()):
         print(f"  {victim:8} {step:28} {count:4}")
-    print(f"{tally.seconds:.0f} seconds, {tally.backfills} backfills, seed {tally.seed}")
+    crawls = f"{tally.backfills} backfills, {tally.held_back} of them held back"
+    print(f"{tally.seconds:.0f} seconds, {crawls}, seed {tally.seed}")
     print(tally.line())
     if tally.findings:
         return 1

@@ -31,6 +31,10 @@ _HALF_APPLIED = {
     "a repository has a manifest that the store has not": """
         SELECT repository_id, digest FROM repository_manifests
         WHERE digest NOT IN (SELECT digest FROM manifests)""",
+    "what is not shown is held back": """
+        SELECT absences.repository_id, tag FROM absences WHERE NOT EXISTS
+        (SELECT 1 FROM tags WHERE tags.repository_id = absences.repository_id
+         AND name = tag AND hidden_at IS NULL)""",
     "a refresh was set aside": "SELECT kind, repository, reference, reason FROM queue",
     "a crawl ended incomplete": "SELECT id FROM crawls WHERE complete = 0",
     "there is not one live search index": """

@@ -76,12 +76,14 @@ class Ledger:
 
 
 class Delivery(httpx2.AsyncBaseTransport):
-    """Sends notifications with one event each over the network, but for those that get lost."""
+    """Sends notifications with one event each over ``network``, but for those that get lost."""
 
-    def __init__(self, ledger: Ledger, chance: random.Random) -> None:
+    def __init__(
+        self, ledger: Ledger, chance: random.Random, *, network: httpx2.AsyncBaseTransport
+    ) -> None:
         self._ledger = ledger
         self._chance = chance
-        self._network = httpx2.AsyncHTTPTransport()
+        self._network = network
         self._attempts: dict[str, int] = {}
         self._held_back: bytes | None = None
 

@@ -154,11 +154,19 @@ class History:
     def remove_repository(self) -> None:
         """Remove a repository from the registry's disk; it never tells of that."""
         if self._repositories:
-            name = self._chance.choice(list(self._repositories))
-            tags = list(self._repositories[name].tags)
-            self._registry.delete_repository(name)
-            for tag in tags:
-                self._ledger.keep_silent(TagPlace(name, tag))
+            self._remove(self._chance.choice(list(self._repositories)))
+
+    def remove_many(self) -> None:
+        """Remove so many repositories at once that a crawl may take it for a disk that is gone."""
+        names = list(self._repositories)
+        for name in self._chance.sample(names, len(names) // 3):
+            self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        tags = list(self._repositories[name].tags)
+        self._registry.delete_repository(name)
+        for tag in tags:
+            self._ledger.keep_silent(TagPlace(name, tag))
 
     # Chance
 

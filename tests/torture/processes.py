@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +20,10 @@ SECRET = "torture-secret"
 PROJECT = Path(__file__).parents[2]
 LOOK_SECONDS = 0.02
 START_SECONDS = 30.0
+COMMAND_SECONDS = 90.0
+COMMAND = "command"
+HELD_BACK = "gone all at once and were not hidden"
+"""What a backfill says that found more gone than it believes."""
 STOP_SECONDS = 10.0
 
 
@@ -101,25 +106,32 @@ class Processes:
 
     # What users see
 
-    def command(self, *words: str) -> None:
-        """Run ``regsearch`` with these words; :class:`TortureError` when that fails."""
-        ended = run(
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run ``regsearch`` with these words to its end."""
+        return run(
             [sys.executable, "-m", "search_api.cli", *words],
-            seconds=120,
+            seconds=COMMAND_SECONDS,
             environment=self._environment(),
             folder=self._folder,
         )
-        if ended.returncode != 0:
-            raise TortureError(f"regsearch {' '.join(words)}: {ended.stderr}{ended.stdout}")
 
     def command_in_background(self, *words: str) -> RunningProgram:
-        """Start ``regsearch`` with these words; whoever starts it also waits for its end."""
+        """Start ``regsearch`` with these words; :meth:`end_command` waits for its end."""
+        self._log(COMMAND).unlink(missing_ok=True)
         return RunningProgram(
             [sys.executable, "-m", "search_api.cli", *words],
-            log=self._log("command"),
+            log=self._log(COMMAND),
             environment=self._environment(),
             folder=self._folder,
         )
+
+    def end_command(self, command: RunningProgram) -> None:
+        """Wait until a command has done its work; :class:`TortureError` when it could not."""
+        status = command.wait(COMMAND_SECONDS)
+        printed = log_tail(self._log(COMMAND))
+        if status != 0 and not (status == 1 and HELD_BACK in printed):
+            command.kill()
+            raise TortureError(f"a command ended with {status}: {printed}")
 
     def is_ready(self) -> bool:
         """Tell whether web answers searches."""

@@ -14,6 +14,7 @@ from tests.torture.checks import Findings
 from tests.torture.processes import TortureError, wait_for
 from tests.torture.scene import Reading, Scene
 from tests.torture.steps import (
+    AT_A_START,
     FIRST_START,
     INDEXER,
     MOMENT,
@@ -40,6 +41,8 @@ SECOND_KILL = 0.4
 BY_COMMAND = 0.3
 """The share of crawls and rebuilds that are asked for by the command, which takes over the work."""
 EXTRA_REBUILD = 0.1
+MASS_REMOVAL = 0.4
+"""The share of crawls before which a third of all repositories is removed."""
 TRIES = 3
 DEATH_SECONDS = 60.0
 
@@ -55,6 +58,7 @@ class Tally:
     seed: str
     rounds: int = 0
     backfills: int = 0
+    held_back: int = 0
     kills: Counter[tuple[str, str]] = field(default_factory=Counter)
     acknowledged: int = 0
     seconds: float = 0.0
@@ -123,18 +127,13 @@ class _Rounds:
         if number == 1:
             self._first_start()
         step = self._next_step()
-        if step.needs in {Needs.START, Needs.OLD_ENTRIES}:
+        if step.needs in AT_A_START:
+            self._kill_at_start(step)
+        elif step.name == MOMENT:
             self._kill_at_any_moment(step.victim)
-            self._look_while_dead()
-            if step.needs is Needs.OLD_ENTRIES:
-                self._scene.age_journal(self._chance)
-            self._revive(step.victim, again=step)
-            self._scene.wait_until(lambda: self._processes.is_dead(step.victim), step.name)
+            self._come_back_from(step.victim)
         else:
-            if step.name == MOMENT:
-                self._kill_at_any_moment(step.victim)
-            else:
-                self._kill_at(step)
+            self._kill_at(step)
             self._come_back_from(step.victim)
         self._settle()
         self._check(crawled=crawled)
@@ -153,11 +152,25 @@ class _Rounds:
 
     def _first_start(self) -> None:
         for victim in (WEB, INDEXER):
-            times = self._chance.randint(1, FIRST_START.times)
-            self._processes.arm(victim, FIRST_START.name, times=times)
+            step = self._chance.choice(FIRST_START[victim])
+            times = self._chance.randint(1, step.times)
+            self._processes.arm(victim, step.name, times=times)
             self._processes.start(victim)
         self._change(CHANGES)
         self._settle()
+
+    def _kill_at_start(self, step: Step) -> None:
+        """Kill an indexer at any moment, and the next one at a step of its start."""
+        self._kill_at_any_moment(step.victim)
+        self._look_while_dead()
+        if step.needs is Needs.OLD_ENTRIES:
+            self._scene.age_journal(self._chance)
+        elif step.needs is Needs.NO_INDEX:
+            self._scene.remove_search_index()
+        self._revive(step.victim, again=step)
+        if step.needs is not Needs.NO_INDEX:
+            # No start goes without it, while there may be nothing to fill a search index with.
+            self._scene.wait_until(lambda: self._processes.is_dead(step.victim), step.name)
 
     def _kill_at_any_moment(self, victim: str) -> None:
         moment = time.monotonic() + self._chance.uniform(0, MOMENT_MAX_SECONDS)
@@ -188,6 +201,8 @@ class _Rounds:
     def _provoke(self, step: Step) -> None:
         if step.needs is Needs.LATE_PUSH:
             self._scene.history.push_late(seconds=LATE_SECONDS)
+        elif step.needs is Needs.CRAWL and self._chance.random() < MASS_REMOVAL:
+            self._scene.history.remove_many()
         action = _ACTIONS.get(step.needs)
         if action is not None and self._chance.random() < BY_COMMAND:
             self._command = self._command or self._scene.command(action)
@@ -244,9 +259,7 @@ class _Rounds:
         """Start a dead process, kill it at another step perhaps, and start it then for good."""
         if victim == INDEXER and self._command is not None:
             # The command does the work of the indexer that is gone, to its end.
-            status = self._command.wait(DEATH_SECONDS)
-            if status != 0:
-                raise TortureError(f"the command that took over ended with {status}")
+            self._processes.end_command(self._command)
         if again is not None:
             self._processes.arm(victim, again.name, times=self._chance.randint(1, again.times))
         self._processes.start(victim)
@@ -274,14 +287,13 @@ class _Rounds:
 
     def _check(self, *, crawled: bool) -> None:
         if self._command is not None:
-            status = self._command.wait(DEATH_SECONDS)
+            self._processes.end_command(self._command)
             self._command = None
-            if status != 0:
-                raise TortureError(f"a command ended with {status}")
         self._tally.findings.add(self._scene.examine(crawled=False))
         if crawled and not self._tally.findings:
-            self._processes.command("backfill")
+            self._tally.findings.half_applied.extend(self._scene.backfill())
             self._tally.backfills += 1
+            self._tally.held_back = self._scene.held_back
             self._tally.findings.add(self._scene.examine(crawled=True))
             with self._scene.ledger.lock:
                 self._scene.ledger.unheard.clear()

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import time
@@ -11,13 +12,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlencode
 
 import httpx2
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from indexer.model.notification import Action, Event
 from indexer.store import Journal
 from tests.end_to_end.processes import RunningProgram
+from tests.fakes.content import Content
 from tests.fakes.notifier import IGNORE_ACTIONS, IGNORE_MEDIA_TYPES, Endpoint
 from tests.fakes.registry import FakeRegistry, Fault
 from tests.fakes.serving import serving
@@ -25,13 +29,14 @@ from tests.torture import checks, states
 from tests.torture.checks import Findings
 from tests.torture.deliveries import Delivery, Ledger
 from tests.torture.history import History
-from tests.torture.processes import SECRET, Processes, TortureError, wait_for
+from tests.torture.processes import HELD_BACK, SECRET, Processes, TortureError, wait_for
 from tests.torture.steps import INDEXER
 
 REGISTRY = "default"
 IDLE_SECONDS = 60.0
 RETRY_SECONDS = 0.1
 ATTEMPTS = 10
+CATALOG_PAGE = 4
 LONG_AGO = "2020-01-02T03:04:05.000000Z"
 
 
@@ -54,13 +59,29 @@ class Reading(Fault):
         return True
 
 
+class SmallPages(Fault):
+    """Answers the catalog a few repositories at a time, so that a crawl can be cut anywhere."""
+
+    def __init__(self, content: Content) -> None:
+        super().__init__("^GET /v2/_catalog", self._page)
+        self._content = content
+
+    def _page(self, request: Request) -> Response:
+        names = self._content.names(after=request.query_params.get("last", ""), with_empty=False)
+        page = names[:CATALOG_PAGE]
+        following = urlencode({"last": page[-1], "n": CATALOG_PAGE}) if names[len(page) :] else ""
+        headers = {"Link": f'</v2/_catalog?{following}>; rel="next"'} if following else {}
+        return JSONResponse({"repositories": page}, headers=headers)
+
+
 class Scene:
     """Everything one run of the torture works on; a data directory that lives through all of it."""
 
     def __init__(self, folder: Path, *, seed: str) -> None:
         self.ledger = Ledger()
         self.processes = Processes(folder)
-        delivery = Delivery(self.ledger, random.Random(f"{seed}/deliveries"))
+        chance = random.Random(f"{seed}/deliveries")
+        delivery = Delivery(self.ledger, chance, network=httpx2.AsyncHTTPTransport())
         endpoint = Endpoint(
             f"http://{self.processes.host}/webhooks/{REGISTRY}",
             {"Authorization": f"Bearer {SECRET}"},
@@ -73,7 +94,10 @@ class Scene:
         self.history = History(
             self.registry, self.ledger, chance=random.Random(seed), pause=time.sleep
         )
+        self.registry.faults.append(SmallPages(self.registry.content))
         self._pruned: set[str] = set()
+        self._index_was_removed = False
+        self.held_back = 0
         self._serving = serving(self.registry.app)
 
     def __enter__(self) -> Self:
@@ -103,6 +127,22 @@ class Scene:
         word = "backfill" if action is Action.CRAWL else "rebuild"
         return self.processes.command_in_background(word)
 
+    def backfill(self) -> Iterator[str]:
+        """Read the whole registry, accept what is held back, and yield what is wrong with that."""
+        before = self._tags()
+        ended = self.processes.command("backfill")
+        if ended.returncode == 1 and HELD_BACK in ended.stderr:
+            self.held_back += 1
+            for place in sorted(before.keys() - self._tags().keys(), key=str):
+                yield f"{place} was hidden by a crawl that was held back"
+            ended = self.processes.command("reconcile", "--accept")
+        if ended.returncode != 0:
+            yield f"a command ended with {ended.returncode}: {ended.stderr}{ended.stdout}"
+
+    def _tags(self) -> states.Tags:
+        with states.opened(self.processes.data) as store:
+            return states.tags_of_store(store)
+
     def age_journal(self, chance: random.Random) -> None:
         """Make about half of the entries that are taken in as old as those that are dropped."""
         with states.opened(self.processes.data) as store:
@@ -118,12 +158,17 @@ class Scene:
         journal.close()
         self._pruned |= {event_id for _, event_id in chosen}
 
+    def remove_search_index(self) -> None:
+        """Remove the search index, which can be made again at any time."""
+        shutil.rmtree(self.processes.data / "search-index")
+        self._index_was_removed = True
+
     @contextmanager
     def killing_reader(self, *, times: int) -> Iterator[Reading]:
         """Kill the indexer when it asks the registry for the n-th time from now."""
         pid = self.processes.pid(INDEXER)
         reading = Reading(lambda: os.kill(pid, signal.SIGKILL), times=times)
-        self.registry.faults.append(reading)
+        self.registry.faults.insert(0, reading)
         try:
             yield reading
         finally:
@@ -206,6 +251,9 @@ class Scene:
             if is_same:
                 expected = states.documents_of(truth if crawled else found, built)
                 findings.differences.extend(checks.different(answered, expected))
-                findings.half_applied.extend(checks.healed(self.processes.new_log()))
+                found_broken = checks.healed(self.processes.new_log())
+                if not self._index_was_removed:
+                    findings.half_applied.extend(found_broken)
+                self._index_was_removed = False
                 return findings
         raise TortureError("the service never stays idle although nothing changes")

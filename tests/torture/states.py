@@ -27,6 +27,7 @@ WAITING = {
     "stale documents": "SELECT count(*) FROM stale_documents",
     "rebuilds": "SELECT count(*) FROM rebuild",
     "incomplete search indexes": "SELECT 1 - coalesce(sum(complete), 0) FROM search_index",
+    "absences to be decided about": "SELECT count(*) FROM absences WHERE held_at IS NULL",
     "crawls": "SELECT count(*) FROM crawls WHERE finished_at IS NULL",
 }
 """What an idle service has none of."""

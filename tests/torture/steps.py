@@ -22,6 +22,7 @@ class Needs(StrEnum):
     REBUILD = "a rebuild"
     START = "a start"
     OLD_ENTRIES = "a start with old entries in the journal"
+    NO_INDEX = "a start without the search index, which somebody has removed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ STEPS: tuple[Step, ...] = (
     *_around("refresh", INDEXER, times=6),
     *_around("look-again", INDEXER, Needs.LATE_PUSH, times=1),
     *_around("crawl-begun", INDEXER, Needs.CRAWL, times=1),
-    *_around("catalog-page", INDEXER, Needs.CRAWL, times=1),
+    *_around("catalog-page", INDEXER, Needs.CRAWL, times=4),
+    *_around("crawl-ended", INDEXER, Needs.CRAWL, times=1),
     Step("store-inside", INDEXER, times=40),
     Step(READING, INDEXER, times=12),
     Step("segment-write", INDEXER, times=20),
@@ -60,7 +62,19 @@ STEPS: tuple[Step, ...] = (
     Step("lock", INDEXER, Needs.START, times=2),
     *_around("registries-put", INDEXER, Needs.START, times=1),
     *_around("prune", INDEXER, Needs.OLD_ENTRIES, times=1),
+    *_around("generation-made", INDEXER, Needs.NO_INDEX, times=1),
+    *_around("swap", INDEXER, Needs.NO_INDEX, times=2),
+    *_around("rebuild-progress", INDEXER, Needs.NO_INDEX, times=2),
+    Step("index-commit:before", INDEXER, Needs.NO_INDEX, times=2),
 )
-
-FIRST_START = Step("migration", INDEXER, Needs.START, times=20)
-"""Only reached while the files of the data directory are made."""
+AT_A_START = frozenset({Needs.START, Needs.OLD_ENTRIES, Needs.NO_INDEX})
+FIRST_START = {
+    WEB: (Step("migration", WEB, times=3),),
+    INDEXER: (
+        Step("migration", INDEXER, times=20),
+        *_around("registries-put", INDEXER, times=1),
+        *_around("generation-made", INDEXER, times=1),
+        *_around("swap", INDEXER, times=1),
+    ),
+}
+"""What is done once only, while the files of the data directory are made."""

@@ -27,6 +27,7 @@ _TRANSACTIONS = (
     ("INTO positions", "take-in"),
     ("UPDATE crawls SET resume", "catalog-page"),
     ("INTO crawls", "crawl-begun"),
+    ("UPDATE crawls SET finished_at", "crawl-ended"),
     ("DELETE FROM queue", "refresh"),
     ("UPDATE queue SET tries = tries", "look-again"),
     ("INTO search_index", "swap"),

@@ -7,6 +7,7 @@ half applied and nothing differs from the registry.
 import argparse
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     folder = Path(tempfile.mkdtemp(prefix="regsearch-torture-"))
     print(f"seed {given.seed}", flush=True)
+    # Ended as by Ctrl-C, so that nothing is left running.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     tally = torture(folder, rounds=given.rounds, seed=given.seed, report=_print)
     for (victim, step), count in sorted(tally.kills.items()):
         print(f"  {victim:8} {step:28} {count:4}")

@@ -56,6 +56,14 @@ class Ledger:
         with self.lock:
             self.unheard.add(place)
 
+    def start_crawl(self) -> None:
+        """Write that everything is about to be read; called while no crawl runs.
+
+        What nobody told of is known when that crawl is over.
+        """
+        with self.lock:
+            self.unheard.clear()
+
     def lose(self, event: Mapping[str, Any]) -> None:
         """Write that an event never arrives."""
         with self.lock:

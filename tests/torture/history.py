@@ -43,11 +43,18 @@ class History:
         self._chance = chance
         self._pause = pause
         self._touched: set[TagPlace] = set()
+        self._is_silent = False
 
     def start_round(self, chance: random.Random) -> None:
         """Draw from ``chance`` from now on; every tag may be changed again."""
         self._chance = chance
         self._touched.clear()
+
+    def change_silently(self) -> None:
+        """Make one random change that no event tells of."""
+        self._is_silent = True
+        self.change()
+        self._is_silent = False
 
     def change(self) -> None:
         """Make one random change."""
@@ -101,7 +108,8 @@ class History:
 
     def push_untagged(self) -> None:
         """Push by digest alone."""
-        self._registry.put(self._chance.choice(REPOSITORIES), self._something_new())
+        name = self._chance.choice(REPOSITORIES)
+        self._registry.put(name, self._something_new(), notify=self._is_told())
 
     def push_signature(self) -> None:
         """Push what signing tools push: an artifact under a tag made of the digest it is about."""
@@ -177,7 +185,7 @@ class History:
             self._ledger.keep_silent(place)
 
     def _is_told(self) -> bool:
-        return self._chance.random() >= SILENT
+        return not self._is_silent and self._chance.random() >= SILENT
 
     def _some_place(self) -> TagPlace:
         while True:

@@ -41,6 +41,8 @@ SECOND_KILL = 0.4
 BY_COMMAND = 0.3
 """The share of crawls and rebuilds that are asked for by the command, which takes over the work."""
 EXTRA_REBUILD = 0.1
+SILENT_CHANGES = 4
+"""Before each crawl, for it to find."""
 MASS_REMOVAL = 0.4
 """The share of crawls before which a third of all repositories is removed."""
 TRIES = 3
@@ -201,8 +203,12 @@ class _Rounds:
     def _provoke(self, step: Step) -> None:
         if step.needs is Needs.LATE_PUSH:
             self._scene.history.push_late(seconds=LATE_SECONDS)
-        elif step.needs is Needs.CRAWL and self._chance.random() < MASS_REMOVAL:
-            self._scene.history.remove_many()
+        elif step.needs is Needs.CRAWL:
+            for _ in range(SILENT_CHANGES):
+                self._scene.history.change_silently()
+            if self._chance.random() < MASS_REMOVAL:
+                self._scene.history.remove_many()
+            self._scene.ledger.start_crawl()
         action = _ACTIONS.get(step.needs)
         if action is not None and self._chance.random() < BY_COMMAND:
             self._command = self._command or self._scene.command(action)

@@ -223,7 +223,7 @@ class Scene:
         """Return all that is wrong in an idle service.
 
         ``crawled`` says that everything was read since the last change, so that nothing may differ
-        from the registry; else tags may of whose last change nobody told.
+        from the registry; else tags may of whose last change nobody told, and what is held back.
         """
         truth = states.tags_of_registry(self.registry)
         data, built = self.processes.data, self.history.built
@@ -233,6 +233,7 @@ class Scene:
             self.wait_until_idle()
             with states.opened(data) as store:
                 found = states.tags_of_store(store)
+                excused = set() if crawled else unheard | states.held_back(store)
                 findings = Findings(
                     half_applied=[
                         *checks.half_applied(
@@ -242,7 +243,7 @@ class Scene:
                     lost=[*checks.lost(store, self.ledger, pruned=self._pruned)],
                     differences=[
                         *checks.untold(store, self.ledger),
-                        *checks.unlike(found, truth, unheard=unheard),
+                        *checks.unlike(found, truth, unheard=excused),
                     ],
                 )
             answered = states.answered_documents(self.processes.http, built)

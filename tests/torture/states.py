@@ -131,6 +131,14 @@ def tags_of_store(store: sqlite3.Connection) -> Tags:
     return {TagPlace(row[0], row[1]): row[2] for row in rows}
 
 
+def held_back(store: sqlite3.Connection) -> set[TagPlace]:
+    """Return the tags that are shown only because too much was gone at once."""
+    rows = store.execute(
+        "SELECT name, tag FROM absences JOIN repositories ON repositories.id = repository_id"
+    )
+    return {TagPlace(row[0], row[1]) for row in rows}
+
+
 def moves_of_store(store: sqlite3.Connection) -> set[Move]:
     """Return the moves of tags that events told of."""
     rows = store.execute(

@@ -211,7 +211,7 @@ def m007_absences(database: Database) -> None:
 
 
 @migrations()
-def m010_unlisted(database: Database) -> None:
+def m008_unlisted(database: Database) -> None:
     """Tell which repositories the catalog of a crawl did not list, and how many those were."""
     database.execute("ALTER TABLE repositories ADD COLUMN listed_in INTEGER")
     database.execute("ALTER TABLE crawls ADD COLUMN unlisted INTEGER")

@@ -76,9 +76,23 @@ class Sender:
         ConnectionError when the server closes a connection before that.
         """
         loop = asyncio.get_running_loop()
-        for _ in range(connections):
-            _, connection = await loop.create_connection(lambda: _Connection(self), host, port)
-            self._idle.append(connection)
+        opened = []
+        try:
+            for _ in range(connections):
+                transport, connection = await loop.create_connection(
+                    lambda: _Connection(self), host, port
+                )
+                opened.append(transport)
+                self._idle.append(connection)
+            return await self._send()
+        finally:
+            self._done.set()
+            for transport in opened:
+                transport.close()
+            # Closed for good in the next round of the loop.
+            await asyncio.sleep(0)
+
+    async def _send(self) -> float:
         started = time.perf_counter()
         if self._interval:
             await self._send_on_time(started)

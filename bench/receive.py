@@ -37,7 +37,7 @@ from tests.end_to_end.service import WEBHOOK_SECRET, Service
 from tests.end_to_end.waiting import wait_until
 
 SERVICE = "regsearch"
-BARE = "bare handler"
+BARE = "bare"
 START_SECONDS = 60
 _PERCENTILES = (50, 99, 100)
 
@@ -293,7 +293,7 @@ def print_rows(rows: Sequence[Row]) -> None:
 def _backfill_words(row: Row) -> str:
     if not row.backfill:
         return "no"
-    return "running" if row.to_the_end else "ended meanwhile"
+    return "running" if row.to_the_end else "ended"
 
 
 def ratio(row: Row, rows: Sequence[Row]) -> str:

@@ -10,7 +10,8 @@
     ├── UnknownRegistryError   a caller names a registry that the settings do not
     ├── IndexerRunningError    another indexer holds the lock of this data directory
     ├── JournalError           the journal cannot be written; the sender should try again
-    ├── StoreError             the store cannot be read or belongs to a newer version
+    ├── StoreError             the store cannot be read or written now
+    │   └── UnusableFileError  a file is damaged or made by a newer version: trying again is no use
     ├── EngineError            the search index cannot be read or written
     └── RegistryError          a registry did not give what was asked for
         ├── AbsentError        the registry itself said that this very thing does not exist
@@ -58,7 +59,11 @@ class JournalError(RegsearchError):
 
 
 class StoreError(RegsearchError):
-    """The store cannot be read or belongs to a newer version."""
+    """The store cannot be read or written now."""
+
+
+class UnusableFileError(StoreError):
+    """A file is damaged or made by a newer version: trying again is no use."""
 
 
 class EngineError(RegsearchError):

@@ -12,7 +12,7 @@ import structlog
 
 from indexer.clock import Clock
 from indexer.engines import Engine
-from indexer.errors import IndexerRunningError
+from indexer.errors import IndexerRunningError, JournalError, StoreError
 from indexer.indexing import Indexing
 from indexer.intake import ENTRIES_PER_WRITE, take_in
 from indexer.model.notification import Action
@@ -38,16 +38,21 @@ POLL_SECONDS = 0.05
 """How often the journal is looked at."""
 JOURNAL_RETENTION = timedelta(days=7)
 PRUNE_SECONDS = 3_600
+PRUNE_PAUSE_SECONDS = 0.05
+"""Between two transactions of pruning, in which others write to the journal."""
 
 
 @contextmanager
 def indexer_lock(directory: Path) -> Iterator[None]:
     """Hold the lock of a data directory; its file tells the process that holds it.
 
-    :class:`IndexerRunningError` when another process holds it. The lock goes with the process,
-    however that ends.
+    :class:`IndexerRunningError` when another process holds it, :class:`StoreError` when the file
+    cannot be written. The lock goes with the process, however that ends.
     """
-    with (directory / PID_FILE).open("a+") as file:
+    path = directory / PID_FILE
+    with _named_errors(path):
+        file = path.open("a+")
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -56,11 +61,19 @@ def indexer_lock(directory: Path) -> Iterator[None]:
             raise IndexerRunningError(
                 f"an indexer runs in {directory} already, as process {holder}"
             ) from error
-        file.seek(0)
-        file.truncate()
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        with _named_errors(path):
+            # Not through the file's buffer, which would be written, and fail, at its end once more.
+            os.ftruncate(file.fileno(), 0)
+            os.write(file.fileno(), f"{os.getpid()}\n".encode())
         yield
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from error
 
 
 async def run_indexer(settings: Settings, *, engine: Engine, clock: Clock) -> None:
@@ -206,14 +219,20 @@ def move_entries(
 
 
 async def _prune(journal: Journal, store: StoreThread, *, clock: Clock) -> None:
-    """Drop old entries of the journal whose effect is in the store, for ever."""
+    """Drop old entries of the journal whose effect is on disk in the store, for ever."""
 
     def prune(opened: Store) -> int:
+        position = opened.durable_journal_position()
         before = clock.now() - JOURNAL_RETENTION
-        return journal.prune(opened.journal_position(), received_before=before)
+        return 0 if position is None else journal.prune(position, received_before=before)
 
     while True:
-        dropped = await store.read(prune)
+        try:
+            dropped = await store.read(prune)
+        except JournalError as error:
+            # Somebody else may hold it for longer, a backup for one; there is no hurry.
+            log.warning("journal_not_pruned", reason=str(error))
+            dropped = 0
         if dropped:
             log.info("journal_pruned", entries=dropped)
-        await clock.sleep(PRUNE_SECONDS)
+        await clock.sleep(PRUNE_PAUSE_SECONDS if dropped else PRUNE_SECONDS)

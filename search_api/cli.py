@@ -13,7 +13,7 @@ import click
 import structlog
 import uvicorn
 
-from indexer.errors import QueryError, RegsearchError, SettingsError
+from indexer.errors import QueryError, RegsearchError, SettingsError, UnusableFileError
 from indexer.model.document import DocumentType
 from indexer.settings import Settings, load_settings
 from search_api import printing, requesting
@@ -62,7 +62,7 @@ def web(*, supervised: int | None) -> None:
     if supervised is not None:
         end_with_parent(supervised)
     listening = _listen(settings)
-    (settings.data_dir / WEB_PID_FILE).write_text(f"{os.getpid()}\n")
+    _write_pid(settings)
     server = uvicorn.Server(
         uvicorn.Config(
             make_web(settings),
@@ -185,7 +185,10 @@ def rebuild() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; errors are one line each, settings errors end with status 2."""
+    """Run the command line; errors are one line each.
+
+    The status is 2 where the settings or a file are of no use and trying again would not help.
+    """
     try:
         commands.main(args=arguments, standalone_mode=False)
     except click.ClickException as error:
@@ -207,7 +210,7 @@ def _report(error: BaseException) -> int:
     """Print an error as one line and return the exit status that goes with it."""
     place = f"query, column {error.column}: " if isinstance(error, QueryError) else ""
     printing.print_error(f"regsearch: {place}{error}")
-    return USAGE_ERROR if isinstance(error, SettingsError) else 1
+    return USAGE_ERROR if isinstance(error, SettingsError | UnusableFileError) else 1
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
@@ -259,6 +262,15 @@ def _listen(settings: Settings) -> socket.socket:
         listening.close()
         raise SettingsError(f"listen {settings.listen!r}: {error}") from error
     return listening
+
+
+def _write_pid(settings: Settings) -> None:
+    path = settings.data_dir / WEB_PID_FILE
+    try:
+        path.write_text(f"{os.getpid()}\n")
+    except OSError as error:
+        # A disk that is full or read-only is no reason not to answer searches.
+        log.warning("pid_not_written", path=str(path), reason=error.strerror)
 
 
 def _run_until_stopped(work: Coroutine[Any, Any, None]) -> None:

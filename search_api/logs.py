@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from contextlib import suppress
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -22,11 +23,26 @@ def configure_logging(level: str, *, process: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _ErrorOutput(sys.stderr),
     )
     for name in ("httpx2", "httpcore2"):
         # They log the address of every request, query and all.
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _ErrorOutput(structlog.PrintLogger):
+    """Prints lines, and goes on without where that fails.
+
+    A log on a disk that is full, or whose reader has gone, must take no answer and no process with
+    it; and there is nowhere to say so.
+    """
+
+    def msg(self, message: str) -> None:
+        """Print a line if that can be."""
+        with suppress(OSError):
+            super().msg(message)
+
+    debug = info = warning = error = msg
 
 
 def _naming(process: str) -> Processor:

@@ -4,6 +4,7 @@ Searches share one thread: an engine's reader belongs to one, and pure Python ga
 more. The store and the index are only read.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -86,6 +87,7 @@ class Searching:
         self._thread = OwnThread("searching", path=directory)
         self._store: Store | None = None
         self._journal: Journal | None = None
+        self._is_for_now = False
         self._reader: IndexReader | None = None
         self._live: LiveIndex | None = None
         self._freshness: tuple[datetime, Freshness] | None = None
@@ -100,24 +102,34 @@ class Searching:
     ) -> Answer:
         """Return the best hits behind a position, and how true they are."""
         search = partial(self._search, query, document_type=document_type, limit=limit, after=after)
-        return await self._thread.run(search)
+        return await self._run(search)
 
     async def status(self) -> Status:
         """Return the state of everything."""
-        return await self._thread.run(self._status)
+        return await self._run(self._status)
 
     async def held_back(self) -> dict[str, list[AbsentTags]]:
         """Return, by registry, what a crawl did not find any more and is shown nevertheless."""
-        return await self._thread.run(self._held_back)
+        return await self._run(self._held_back)
 
     async def is_ready(self) -> bool:
         """Tell whether searches can be answered; what is in the way is raised."""
-        return await self._thread.run(partial(self._with_reader, lambda reader: reader is not None))
+        return await self._run(partial(self._with_reader, lambda reader: reader is not None))
 
     async def close(self) -> None:
         """Wait for what runs, then close all files."""
-        await self._thread.run(self._close)
+        await self._run(self._close)
         self._thread.close()
+
+    async def _run(self, function: Callable[[], Result]) -> Result:
+        return await self._thread.run(partial(self._and_let_go, function))
+
+    def _and_let_go(self, function: Callable[[], Result]) -> Result:
+        try:
+            return function()
+        finally:
+            if self._is_for_now:
+                self._close_databases()
 
     def _search(
         self,
@@ -157,13 +169,23 @@ class Searching:
         :class:`StoreError` when it is there and cannot be read: that is not the same.
         """
         if self._store is None and (self._directory / "store.db").exists():
+            self._look_at_disk()
             self._store = Store(self._directory, read_only=True)
         return self._store
 
     def _open_journal(self) -> Journal | None:
         if self._journal is None and (self._directory / "journal.db").exists():
+            self._look_at_disk()
             self._journal = Journal(self._directory, read_only=True)
         return self._journal
+
+    def _look_at_disk(self) -> None:
+        """Note to close again what is opened on a disk that is read-only.
+
+        SQLite shares what it opened so with every later connection of this process, which then
+        could not write, as receiving must once the disk is well again.
+        """
+        self._is_for_now = self._is_for_now or not os.access(self._directory, os.W_OK)
 
     def _open_reader(self) -> IndexReader | None:
         """Return a reader of the live generation as it is now; None while there is none."""
@@ -242,10 +264,14 @@ class Searching:
 
     def _close(self) -> None:
         self._close_reader()
+        self._close_databases()
+
+    def _close_databases(self) -> None:
         if self._store is not None:
             self._store.close()
         if self._journal is not None:
             self._journal.close()
+        self._store, self._journal, self._is_for_now = None, None, False
 
 
 def _latest_crawls(store: Store) -> dict[str, Crawl | None]:

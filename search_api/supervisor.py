@@ -19,7 +19,7 @@ STEADY_SECONDS = 10.0
 """A process that ran so long is restarted at once when it dies."""
 PARENT_SECONDS = 0.5
 USAGE_ERROR = 2
-"""The exit status of a process that cannot run with its settings: restarting would not help."""
+"""The exit status of a process that its settings or files keep from running: no use to restart."""
 
 
 async def supervise(
@@ -30,8 +30,8 @@ async def supervise(
 ) -> int:
     """Run the commands until SIGTERM or SIGINT; restart each that dies. Return the exit status.
 
-    A process that ends with status 2 said that its settings are unusable; then all are stopped.
-    One that does not stop within ``stop_seconds`` is killed, and one that ran longer than
+    A process that ends with status 2 said that its settings or files are unusable; then all are
+    stopped. One that does not stop within ``stop_seconds`` is killed, and one that ran longer than
     ``steady_seconds`` is restarted without a pause.
     """
     stop = asyncio.Event()

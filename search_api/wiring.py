@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import structlog
 from starlette.applications import Starlette
 
 from indexer.clock import Clock, SystemClock
@@ -11,7 +12,7 @@ from indexer.engines import Engine
 from indexer.engines.whoosh import WhooshEngine
 from indexer.errors import SettingsError
 from indexer.settings import Settings
-from indexer.store import Journal
+from indexer.store import STORE_FILE
 from indexer.worker import indexer_lock, run_indexer
 from search_api.api import Api
 from search_api.docker_search import DockerSearch
@@ -19,21 +20,31 @@ from search_api.http_errors import exception_handlers
 from search_api.metrics import Metrics
 from search_api.searching import Searching
 from webhooks.group_commit import JournalWriter
+from webhooks.late_journal import LateJournal
 from webhooks.receiver import Receiver
 from webhooks.secret import webhook_secrets
+
+log = structlog.get_logger()
 
 INDEX_DIRECTORY = "search-index"
 WEB_PID_FILE = "web.pid"
 
 
 def prepare(settings: Settings) -> None:
-    """Make the data directory; :class:`SettingsError` where it cannot be used."""
+    """Make the data directory; :class:`SettingsError` where it cannot be used.
+
+    One with a store in it on a disk that is read-only, as a failing disk becomes, can be searched.
+    """
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"data_dir {str(settings.data_dir)!r}: {error}") from error
-    if not os.access(settings.data_dir, os.R_OK | os.W_OK | os.X_OK):
+    if os.access(settings.data_dir, os.R_OK | os.W_OK | os.X_OK):
+        return
+    is_read_only = bool(os.statvfs(settings.data_dir).f_flag & os.ST_RDONLY)
+    if not is_read_only or not (settings.data_dir / STORE_FILE).exists():
         raise SettingsError(f"data_dir {str(settings.data_dir)!r} cannot be written")
+    log.warning("data_dir_is_read_only", path=str(settings.data_dir))
 
 
 def make_engine(settings: Settings) -> Engine:
@@ -52,7 +63,7 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     """Return the web application: receiving and searching. The data directory must be there."""
     clock = clock or SystemClock()
     searching = make_searching(settings, clock=clock)
-    journal = JournalWriter(Journal(settings.data_dir), clock=clock)
+    journal = JournalWriter(LateJournal(settings.data_dir), clock=clock)
     receiver = Receiver(journal, secrets=webhook_secrets(settings))
     hosts = frozenset(registry.registry_host for registry in settings.registry)
     docker_search = DockerSearch(searching, registry_hosts=hosts)
@@ -65,11 +76,12 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
             yield
 
     app = Starlette(
+        # Looked at in this order, and notifications come in bursts.
         routes=[
+            *receiver.routes(),
             *Api(searching).routes(),
             *Metrics(searching).routes(),
             *docker_search.routes(),
-            *receiver.routes(),
         ],
         exception_handlers=exception_handlers(),
         lifespan=lifespan,

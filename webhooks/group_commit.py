@@ -7,19 +7,30 @@ own entries are on disk.
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Protocol
 
 from indexer.clock import Clock
 from indexer.errors import JournalError
 from indexer.model.notification import Event, Rejected
-from indexer.store import Journal
 
 Items = Sequence[tuple[str, Event | Rejected]]
+
+
+class Appendable(Protocol):
+    """What is written to: :class:`indexer.store.Journal`, open already or opened late."""
+
+    def append(self, items: Items, *, received_at: datetime) -> None:
+        """Keep all items or none; :class:`JournalError` for none."""
+
+    def close(self) -> None:
+        """Close the file."""
 
 
 class JournalWriter:
     """Appends to the journal from the event loop, in order, many requests at a time."""
 
-    def __init__(self, journal: Journal, *, clock: Clock) -> None:
+    def __init__(self, journal: Appendable, *, clock: Clock) -> None:
         self._journal = journal
         self._clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")

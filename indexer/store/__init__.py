@@ -6,11 +6,13 @@ from indexer.store.history import TagMove
 from indexer.store.journal import Entry, Journal, JournalCounts
 from indexer.store.queue import Place, Priority, Queue, Refresh, RefreshKind, SetAside
 from indexer.store.registries import Crawl, RegistryFreshness, RegistryRow
+from indexer.store.schema import STORE_FILE
 from indexer.store.search_index import LiveIndex, RebuildProgress, StaleDocument
 from indexer.store.store import Store
 from indexer.store.threaded import OwnThread, StoreThread
 
 __all__ = [
+    "STORE_FILE",
     "Absence",
     "AbsentTags",
     "Crawl",

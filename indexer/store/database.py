@@ -9,21 +9,28 @@ from pathlib import Path
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from indexer.errors import StoreError
+from indexer.errors import StoreError, UnusableFileError
 
 BUSY_TIMEOUT_MS = 5_000
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def open_database(
-    path: Path, migrations: Migrations, *, synchronous: str, read_only: bool = False
+    path: Path,
+    migrations: Migrations,
+    *,
+    synchronous: str,
+    read_only: bool = False,
+    busy_timeout_ms: int = BUSY_TIMEOUT_MS,
 ) -> Database:
     """Open or make a file in WAL mode and bring its schema up to date.
 
     ``synchronous`` is SQLite's word, ``FULL`` or ``NORMAL``. A read-only database is never made or
     migrated. The connection may move between threads but serves one at a time.
-    :class:`StoreError` names the file when it is missing, damaged, or made by a newer version.
+    :class:`UnusableFileError` names the file when it is damaged, which is looked for before the
+    first write, or made by a newer version; :class:`StoreError` when it cannot be used now.
     """
-    with translated_errors(path):
+    with _named_damage(path), translated_errors(path):
         if read_only:
             uri = f"{path.resolve().as_uri()}?mode=ro"
             connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
@@ -31,7 +38,7 @@ def open_database(
             connection = sqlite3.connect(path, check_same_thread=False)
         try:
             database = Database(connection, execute_plugins=False)
-            database.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            database.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}")
             if read_only:
                 _refuse_others(database, migrations, path)
             else:
@@ -51,9 +58,42 @@ def _bring_up_to_date(database: Database, migrations: Migrations, path: Path) ->
         raise StoreError(f"{path}: {error}") from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        _refuse_damaged(database, path)
         _refuse_newer(database, migrations, path)
         database.execute("PRAGMA journal_mode = WAL").fetchall()
         migrations.apply(database)
+
+
+def _refuse_damaged(database: Database, path: Path) -> None:
+    """Look at every page, a second for each GB or so: what is written to a damaged file is lost."""
+    (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise _damaged(path, found.splitlines()[-1])
+
+
+def _damaged(path: Path, reason: object) -> UnusableFileError:
+    return UnusableFileError(
+        f"{path}: {reason}; the file is damaged and is left as it is:"
+        " put a backup in its place, or move it away and a new one is begun"
+    )
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return SQLite's own number of an error, without its details; 0 where Python raised it."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF
+
+
+@contextmanager
+def _named_damage(path: Path) -> Iterator[None]:
+    """Tell damage, which SQLite may find wherever it reads, from what may pass."""
+    try:
+        yield
+    except StoreError as error:
+        cause = error.__cause__
+        if isinstance(cause, sqlite3.Error) and _code(cause) in _DAMAGED:
+            raise _damaged(path, cause) from error
+        raise
 
 
 def _refuse_newer(database: Database, migrations: Migrations, path: Path) -> None:
@@ -61,7 +101,9 @@ def _refuse_newer(database: Database, migrations: Migrations, path: Path) -> Non
         ours = {m.name for m in migrations.pending(Database(empty, execute_plugins=False))}
     unknown = sorted({migration.name for migration in migrations.applied(database)} - ours)
     if unknown:
-        raise StoreError(f"{path} was made by a newer version: unknown migration {unknown[0]!r}")
+        raise UnusableFileError(
+            f"{path} was made by a newer version: unknown migration {unknown[0]!r}"
+        )
 
 
 def _refuse_others(database: Database, migrations: Migrations, path: Path) -> None:

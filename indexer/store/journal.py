@@ -22,6 +22,10 @@ from indexer.model.notification import Action, Event, Rejected
 from indexer.store.database import open_database, translated_errors
 
 REJECTED_BODY_MAX = 64 * 1_024
+BUSY_TIMEOUT_MS = 800
+"""How long an append waits for other writers: less than registries wait for an answer, 1 s."""
+PRUNED_AT_ONCE = 2_000
+"""Entries dropped in one transaction: more would make senders wait for longer than they like."""
 JOURNAL_FILE = "journal.db"
 
 migrations = Migrations("journal")
@@ -86,7 +90,11 @@ class Journal:
     def __init__(self, directory: Path, *, read_only: bool = False) -> None:
         self._path = directory / JOURNAL_FILE
         self._database = open_database(
-            self._path, migrations, synchronous="FULL", read_only=read_only
+            self._path,
+            migrations,
+            synchronous="FULL",
+            read_only=read_only,
+            busy_timeout_ms=BUSY_TIMEOUT_MS,
         )
 
     def append(
@@ -157,13 +165,16 @@ class Journal:
     def prune(self, position: int, *, received_before: datetime) -> int:
         """Drop entries up to ``position`` that were received before a time; return how many.
 
-        Their effect is in the store; they were kept only so that a repeated event is noticed and
-        an operator can look back. :class:`JournalError` when that is not possible.
+        The oldest, and at most :data:`PRUNED_AT_ONCE` of them. Their effect is in the store, which
+        is on disk up to ``position`` (:meth:`indexer.store.Store.durable_journal_position`); they
+        were kept only so that a repeated event is noticed and an operator can look back.
+        :class:`JournalError` when that is not possible.
         """
         try:
             cursor = self._database.execute(
-                "DELETE FROM entries WHERE id <= ? AND received_at < ?",
-                [position, rfc3339(received_before)],
+                "DELETE FROM entries WHERE id IN (SELECT id FROM entries"
+                " WHERE id <= ? AND received_at < ? ORDER BY id LIMIT ?)",
+                [position, rfc3339(received_before), PRUNED_AT_ONCE],
             )
         except sqlite3.Error as error:
             raise JournalError(f"the journal cannot be written: {error}") from error

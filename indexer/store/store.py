@@ -51,6 +51,18 @@ class Store:
         """Move the position in the journal."""
         self._database.execute("INSERT OR REPLACE INTO positions VALUES ('journal', ?)", [position])
 
+    def durable_journal_position(self) -> int | None:
+        """Return the journal position once no power cut can undo it; None when that is not now.
+
+        A checkpoint that takes in every transaction syncs the file with all that follows from the
+        entries up to there. Somebody who reads an older state keeps it from being whole.
+        """
+        position = self.journal_position()
+        with translated_errors(self.path):
+            row = self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        is_busy, in_wal, moved = row
+        return None if is_busy or moved < in_wal else position
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()

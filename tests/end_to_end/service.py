@@ -98,6 +98,12 @@ class Service:
             pid for pid in processes_with("REGSEARCH_DATA_DIR", str(self.data)) if is_alive(pid)
         ]
 
+    @property
+    def supervisor_pid(self) -> int:
+        """The process id of ``regsearch serve`` itself."""
+        assert self._program is not None, "the service was not started"
+        return self._program.pid
+
     def child_pid(self, name: str) -> int:
         """The process id of ``indexer`` or ``web``, 0 while it is not running."""
         file = self.data / f"{name}.pid"
@@ -163,8 +169,13 @@ class Service:
         return response
 
     def notify(self, *events: Mapping[str, Any]) -> None:
-        """Send one notification with these events, as the registry would."""
-        response = self._http.post(
+        """Send one notification with these events, which must be taken, as the registry would."""
+        response = self.post_notification(*events)
+        assert response.status_code == 202, f"{response.status_code} {response.text}"
+
+    def post_notification(self, *events: Mapping[str, Any]) -> httpx2.Response:
+        """Send one notification with these events and give the answer, whatever it is."""
+        return self._http.post(
             f"/webhooks/{self.registry}",
             headers={
                 "Authorization": f"Bearer {WEBHOOK_SECRET}",
@@ -172,7 +183,6 @@ class Service:
             },
             content=envelope(events),
         )
-        assert response.status_code == 202, f"{response.status_code} {response.text}"
 
     def search(self, query: str, kind: str = "image", limit: int = PAGE) -> Answer:
         """Ask the search API for one page of ``image`` or ``repository`` results."""

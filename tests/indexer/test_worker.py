@@ -2,19 +2,22 @@
 
 import asyncio
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 
 from indexer.clock import SystemClock
 from indexer.engines.whoosh import WhooshEngine
-from indexer.errors import IndexerRunningError
+from indexer.errors import IndexerRunningError, StoreError
 from indexer.intake import ENTRIES_PER_WRITE
 from indexer.model.document import DocumentType
 from indexer.model.names import TagName
@@ -63,6 +66,11 @@ class TestLock:
     def test_two_directories_have_two_locks(self, tmp_path: Path) -> None:
         (tmp_path / "other").mkdir()
         with indexer_lock(tmp_path), indexer_lock(tmp_path / "other"):
+            pass
+
+    def test_a_file_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / PID_FILE).mkdir()
+        with pytest.raises(StoreError, match=rf"{PID_FILE}: "), indexer_lock(tmp_path):
             pass
 
     def test_a_kill_frees_it(self, tmp_path: Path) -> None:
@@ -294,18 +302,53 @@ async def test_the_indexer_crawls_takes_in_events_and_makes_them_searchable(
         await run.until_true()
 
 
-async def test_old_entries_of_the_journal_are_dropped_once_they_are_in_the_store(
-    tmp_path: Path, served: tuple[FakeRegistry, str]
-) -> None:
-    clock = TickingClock()
+def event_ids(journal: Journal) -> list[str]:
+    return [entry.event.event_id for entry in journal.entries_after(0, limit=9)[0]]
+
+
+async def until_only_the_new_is_left(journal: Journal) -> None:
+    async with asyncio.timeout(10):
+        while event_ids(journal) != ["new"]:
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def old_and_new(tmp_path: Path) -> Iterator[Journal]:
+    """Give a journal with an entry that is old enough to be dropped and one that is not."""
     journal = Journal(tmp_path)
-    old = clock.now() - JOURNAL_RETENTION - timedelta(minutes=1)
-    journal.append([("default", pushed(WEB, A.digest, event_id="old"))], received_at=old)
-    journal.append([("default", pushed(WEB, A.digest, event_id="new"))], received_at=clock.now())
-    async with running(tmp_path, served, clock):
-        async with asyncio.timeout(10):
-            while [entry.event.event_id for entry in journal.entries_after(0, limit=9)[0]] != [
-                "new"
-            ]:
-                await asyncio.sleep(0.01)
+    now = SystemClock().now()
+    old = now - JOURNAL_RETENTION - timedelta(minutes=1)
+    journal.append([("default", pushed(WEB, A.digest, tag="1", event_id="old"))], received_at=old)
+    journal.append([("default", pushed(WEB, A.digest, event_id="new"))], received_at=now)
+    yield journal
     journal.close()
+
+
+async def test_old_entries_of_the_journal_are_dropped_once_no_power_cut_can_undo_their_effect(
+    tmp_path: Path, served: tuple[FakeRegistry, str], old_and_new: Journal
+) -> None:
+    """Regression: an entry went for good while its effect was not synced to the disk yet."""
+    async with running(tmp_path, served, TickingClock()):
+        await until_only_the_new_is_left(old_and_new)
+        # What is sure to be left: the write-ahead log is synced at checkpoints only.
+        (tmp_path / "left").mkdir()
+        shutil.copy(tmp_path / "store.db", tmp_path / "left")
+    store = Store(tmp_path / "left")
+    assert store.journal_position() >= old_and_new.newest() - 1
+    store.close()
+
+
+async def test_a_journal_that_somebody_holds_is_pruned_later_and_stops_nothing(
+    tmp_path: Path, served: tuple[FakeRegistry, str], old_and_new: Journal
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        with structlog.testing.capture_logs() as logged:
+            async with running(tmp_path, served, TickingClock()) as run:
+                await run.until_true()
+                async with asyncio.timeout(10):
+                    while not any(line["event"] == "journal_not_pruned" for line in logged):
+                        await asyncio.sleep(0.01)
+                assert event_ids(old_and_new) == ["old", "new"]
+                holder.execute("ROLLBACK")
+                await until_only_the_new_is_left(old_and_new)

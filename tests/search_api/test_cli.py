@@ -333,7 +333,7 @@ def test_a_store_that_cannot_be_read_is_one_line(
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "store.db").write_bytes(b"this is no database" * 100)
     ended = run(command)
-    assert (ended.status, ended.out) == (1, "")
+    assert (ended.status, ended.out) == (2, "")
     (line,) = ended.err.splitlines()
     assert line.startswith("regsearch: ")
     assert "store.db" in line

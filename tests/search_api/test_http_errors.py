@@ -26,6 +26,7 @@ STATUSES = [
     (errors.QueryError("a word is missing here", column=7), 400, "QUERY_INVALID"),
     (errors.JournalError("it is full"), 503, "UNAVAILABLE"),
     (errors.StoreError("store.db: broken"), 503, "UNAVAILABLE"),
+    (errors.UnusableFileError("store.db: damaged"), 503, "UNAVAILABLE"),
     (errors.EngineError("it is torn"), 503, "UNAVAILABLE"),
     (HTTPException(404, "Not Found"), 404, "NOT_FOUND"),
     (HTTPException(405, "Method Not Allowed", {"Allow": "GET"}), 405, "UNSUPPORTED"),

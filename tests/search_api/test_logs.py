@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -59,6 +60,22 @@ def test_a_traceback_is_part_of_the_line(capsys: pytest.CaptureFixture[str]) -> 
         structlog.get_logger().exception("failed")
     (line,) = capsys.readouterr().err.splitlines()
     assert "ValueError: invalid literal" in line
+
+
+def test_a_log_that_cannot_be_written_takes_nothing_with_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: a log on a full disk turned the 503 of a notification into a 500."""
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr("sys.stderr", full)
+        configure_logging("debug", process="web")
+        log = structlog.get_logger()
+        for each in ("debug", "info", "warning", "error"):
+            getattr(log, each)("happened")
+        # What is left in its buffer must not be written when it is closed.
+        monkeypatch.undo()
+        with pytest.raises(OSError, match="No space left"):
+            full.close()
 
 
 def test_the_http_client_does_not_log_addresses() -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from indexer.errors import StoreError
+from indexer.errors import StoreError, UnusableFileError
 from indexer.store import Journal, Store
 from indexer.store.database import open_database
 
@@ -159,9 +159,35 @@ def test_a_damaged_file_is_named_and_not_overwritten(
 ) -> None:
     path = tmp_path / f"{name}.db"
     path.write_bytes(content)
-    with pytest.raises(StoreError, match=rf"{name}\.db: "):
+    with pytest.raises(UnusableFileError, match=rf"{name}\.db: .* is damaged and is left as it is"):
         OPENERS[name](tmp_path, read_only=read_only)
     assert path.read_bytes() == content
+
+
+def test_a_page_that_is_damaged_is_found_before_anything_is_written(
+    tmp_path: Path, name: str
+) -> None:
+    """Regression: a file with a good beginning was opened, and written to until the page came."""
+    OPENERS[name](tmp_path).close()
+    path = tmp_path / f"{name}.db"
+    content = path.read_bytes()
+    damaged = content[:8_192] + b"\xff" * 4_096 + content[12_288:]
+    path.write_bytes(damaged)
+    with pytest.raises(UnusableFileError, match=rf"{name}\.db: .* is damaged"):
+        OPENERS[name](tmp_path)
+    assert path.read_bytes() == damaged
+
+
+def test_a_file_that_is_locked_is_not_called_damaged(tmp_path: Path) -> None:
+    path, steps = tmp_path / "test.db", Migrations("test")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("CREATE TABLE t (x)")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreError, match="locked") as raised:
+            open_database(path, steps, synchronous="NORMAL", busy_timeout_ms=10)
+        assert not isinstance(raised.value, UnusableFileError)
+        other.execute("ROLLBACK")
+    open_database(path, steps, synchronous="NORMAL").close()
 
 
 def test_a_missing_file_is_not_made_by_who_only_reads(tmp_path: Path, name: str) -> None:

@@ -16,7 +16,7 @@ from indexer.errors import JournalError, StoreError
 from indexer.model.names import Digest, RepositoryName, TagName
 from indexer.model.notification import Action, Event, Rejected
 from indexer.store import Journal, JournalCounts
-from indexer.store.journal import REJECTED_BODY_MAX
+from indexer.store.journal import PRUNED_AT_ONCE, REJECTED_BODY_MAX
 from tests.indexer.store.stored import NOW, at
 
 PUSH = Event(
@@ -204,6 +204,18 @@ def test_pruning_drops_only_what_is_old_and_was_taken_in(journal: Journal) -> No
     assert ids(journal) == ["1", "2", "3"]
     assert journal.prune(position, received_before=at(100)) == 1
     assert ids(journal) == ["2", "3"]
+
+
+def test_pruning_drops_the_oldest_a_few_at_a_time_so_that_nobody_waits_for_long(
+    journal: Journal,
+) -> None:
+    """Regression: a week's entries went in one transaction, and senders waited all that time."""
+    append(journal, *[crawl(str(number)) for number in range(PRUNED_AT_ONCE + 2)])
+    position = journal.newest()
+    assert journal.prune(position, received_before=at(1)) == PRUNED_AT_ONCE
+    assert ids(journal) == [str(PRUNED_AT_ONCE), str(PRUNED_AT_ONCE + 1)]
+    assert journal.prune(position, received_before=at(1)) == 2
+    assert journal.prune(position, received_before=at(1)) == 0
 
 
 def test_numbers_go_on_after_everything_was_pruned(tmp_path: Path) -> None:

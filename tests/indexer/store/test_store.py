@@ -1,5 +1,6 @@
 """The store as a whole: transactions, the position in the journal, readers beside the writer."""
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -83,3 +84,40 @@ def test_a_locked_file_is_an_error_of_the_store_that_names_it(tmp_path: Path, st
     with store.transaction():
         store.set_journal_position(2)
     assert store.journal_position() == 2
+
+
+def after_a_power_cut(tmp_path: Path) -> Store:
+    """Open what is sure to be left: the write-ahead log is synced at checkpoints only."""
+    (tmp_path / "left").mkdir()
+    shutil.copy(tmp_path / "store.db", tmp_path / "left")
+    return Store(tmp_path / "left")
+
+
+def test_a_power_cut_undoes_no_position_that_was_called_durable(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store.transaction():
+        store.registries.put("main", url="", registry_host="")
+        store.set_journal_position(7)
+    assert store.durable_journal_position() == 7
+    with store.transaction():
+        store.set_journal_position(9)
+    left = after_a_power_cut(tmp_path)
+    assert left.journal_position() == 7
+    assert [row.name for row in left.registries.freshness()] == ["main"]
+    left.close()
+    store.close()
+
+
+def test_a_position_is_not_called_durable_while_a_reader_holds_up_the_checkpoint(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM positions").fetchall()
+        with store.transaction():
+            store.set_journal_position(7)
+        assert store.durable_journal_position() is None
+        reader.execute("ROLLBACK")
+    assert store.durable_journal_position() == 7
+    store.close()

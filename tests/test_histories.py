@@ -1,0 +1,294 @@
+"""Histories that nobody thought of: whatever happens in a registry and to its notifications.
+
+Hypothesis makes up what users do in a registry, which events arrive, in which order and how often,
+where the indexer is killed, and how far it gets in between. At every moment neither the store nor
+the search has lost what exists and what it had seen. In the end, after one crawl that nobody
+disturbs, registry, store and search say the same.
+
+A test run takes a few histories, always the same. For 2,000 others, which are new each time::
+
+    python -m tests.test_histories 2000
+"""
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import Coroutine
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+import structlog
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from indexer.model.notification import Action, Event
+from tests.builders import BuiltManifest, image, index
+from tests.indexer.stepping import KilledError, Stepping, deleted, pushed
+
+HISTORIES = 40
+STEPS = 50
+EVENTS_KEPT = 40
+"""Events that may still arrive, late or again."""
+
+IMAGES = tuple(image(seed=seed, layers=1, labels={"team": seed}) for seed in "abc")
+ARM = image(seed="m", layers=1, architecture="arm64")
+# They share children with each other, with the images and, nested, a whole index.
+MULTI = index([IMAGES[0], ARM])
+OTHER = index([ARM, IMAGES[1]], annotations={"which": "other"})
+NESTED = index([MULTI])
+CONTENT = (*IMAGES, MULTI, OTHER, NESTED)
+# Fewer than can be gone too many at once: the brake has its own tests.
+REPOSITORIES = ("web", "team/api", "team/web", "old")
+TAGS = ("1", "2", "latest")
+
+Push = tuple[str, BuiltManifest, str]
+PUSHES = st.tuples(
+    st.sampled_from(REPOSITORIES), st.sampled_from(CONTENT), st.sampled_from((*TAGS, ""))
+)
+
+Result = TypeVar("Result")
+Tag = tuple[str, str, str]
+
+
+class Histories(RuleBasedStateMachine):
+    """One registry with its indexer, and the events that are on their way between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = TemporaryDirectory()
+        self.runner = asyncio.Runner()
+        self.stepping = Stepping(Path(self.folder.name), max_in_flight=1)
+        self.run(self.stepping.open())
+        self.events: list[Event] = []
+        self.numbers = 0
+        self.seen: set[Tag] = set()
+        self.found: set[tuple[Tag, str]] = set()
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return self.runner.run(work)
+
+    def happened(self, *events: Event) -> None:
+        """Give events their times and ids, and forget what the registry does not hold any more."""
+        for event in events:
+            self.numbers += 1
+            self.stepping.clock.advance(0.001)
+            at = self.stepping.clock.now()
+            self.events.append(replace(event, event_id=f"e{self.numbers}", occurred_at=at))
+        del self.events[:-EVENTS_KEPT]
+        truth = self.stepping.truth()
+        self.seen &= set(truth)
+        self.found &= set(truth.items())
+
+    def tags(self) -> list[tuple[str, str, str]]:
+        """Return each repository and tag of the registry, with the digest."""
+        return sorted(
+            (name, tag, digest) for (_, name, tag), digest in self.stepping.truth().items()
+        )
+
+    def manifests(self) -> list[tuple[str, str]]:
+        content = self.stepping.registry.content.repositories
+        return sorted((name, digest) for name, one in content.items() for digest in one.manifests)
+
+    # What users do
+
+    @initialize(before=st.lists(PUSHES, max_size=8))
+    def begin(self, before: list[Push]) -> None:
+        """Begin with something that no event tells of, and with all of it seen and found."""
+        for repository, built, tag in before:
+            self.stepping.registry.put(repository, built, tag=tag, notify=False)
+        self.quiet()
+
+    @rule(pushes=st.lists(PUSHES, min_size=1, max_size=4))
+    def push(self, pushes: list[Push]) -> None:
+        """Push something new or known, to a new tag or one that moves by it, or to no tag."""
+        for repository, built, tag in pushes:
+            self.stepping.registry.put(repository, built, tag=tag, notify=False)
+            events = [pushed(repository, child.digest) for child in built.children]
+            self.happened(*events, pushed(repository, built.digest, tag=tag))
+
+    @precondition(lambda self: self.tags())
+    @rule(data=st.data(), built=st.sampled_from(CONTENT))
+    def move(self, data: st.DataObject, built: BuiltManifest) -> None:
+        """Push something to a tag that is there."""
+        repository, tag, _ = data.draw(st.sampled_from(self.tags()))
+        self.push([(repository, built, tag)])
+
+    @precondition(lambda self: self.tags())
+    @rule(data=st.data(), tag=st.sampled_from(TAGS))
+    def tag_again(self, data: st.DataObject, tag: str) -> None:
+        """Let a second tag point where one points; or the same again, which changes nothing."""
+        repository, _, digest = data.draw(st.sampled_from(self.tags()))
+        self.stepping.registry.content.repositories[repository].tags[tag] = digest
+        self.happened(pushed(repository, digest, tag=tag))
+
+    @precondition(lambda self: self.tags())
+    @rule(data=st.data())
+    def delete_tag(self, data: st.DataObject) -> None:
+        repository, tag, _ = data.draw(st.sampled_from(self.tags()))
+        self.stepping.registry.delete_tag(repository, tag, notify=False)
+        self.happened(deleted(repository, tag=tag))
+
+    @precondition(lambda self: self.manifests())
+    @rule(data=st.data(), is_silent=st.booleans())
+    def delete_digest(self, data: st.DataObject, is_silent: bool) -> None:
+        """Delete a manifest with its tags, be it the child of an index or not.
+
+        ``is_silent`` removes its whole repository instead, on the disk, which nothing tells of.
+        """
+        repository, digest = data.draw(st.sampled_from(self.manifests()))
+        if is_silent:
+            self.stepping.registry.delete_repository(repository)
+            self.happened()
+            return
+        tags = [tag for name, tag, at in self.tags() if (name, at) == (repository, digest)]
+        self.stepping.registry.delete_digest(repository, digest, notify=False)
+        gone = [deleted(repository, tag=tag) for tag in tags]
+        self.happened(deleted(repository, digest=digest), *gone)
+
+    # What arrives
+
+    @precondition(lambda self: self.events)
+    @rule(
+        picks=st.lists(st.integers(0, EVENTS_KEPT - 1), min_size=1, max_size=8),
+        again=st.booleans(),
+    )
+    def deliver(self, picks: list[int], again: bool) -> None:
+        """Deliver some events in any order, also such as came already; the others are lost."""
+        chosen = [self.events[-1 - pick % len(self.events)] for pick in picks]
+        if again:
+            # From a sender that gives it a new id.
+            self.numbers += 1
+            chosen.append(replace(chosen[0], event_id=f"again{self.numbers}"))
+        self.stepping.deliver(*chosen)
+
+    @rule()
+    def ask_for_crawl(self) -> None:
+        self.stepping.deliver(Event(Action.CRAWL))
+
+    # What the indexer does
+
+    @rule(rounds=st.integers(1, 4), seconds=st.sampled_from((0.0, 0.2, 3.0, 30.0)))
+    def work(self, rounds: int, seconds: float) -> None:
+        """Run some of what is due: at most two refreshes a round."""
+        self.stepping.clock.advance(seconds)
+        self.run(self.work_for(rounds))
+
+    async def work_for(self, rounds: int) -> None:
+        await self.stepping.take_in()
+        worker = self.stepping.worker
+        for _ in range(rounds):
+            await worker._look_after()
+            await worker._start_refreshes()
+            while worker._running:
+                await worker._wait()
+
+    @rule(dies_at=st.integers(1, 40), crawls=st.booleans())
+    def kill(self, dies_at: int, crawls: bool) -> None:
+        """Start anew and be killed before a transaction, if there are so many; start again."""
+        self.run(self.work_until_killed(dies_at, crawls=crawls))
+
+    async def work_until_killed(self, dies_at: int, *, crawls: bool) -> None:
+        await self.stepping.reopen(dies_at=dies_at)
+        try:
+            await (self.stepping.crawl() if crawls else self.stepping.settle())
+            await self.stepping.index()
+        except KilledError:
+            pass
+        await self.stepping.reopen()
+
+    @rule()
+    def settle(self) -> None:
+        self.run(self.stepping.settle())
+
+    @rule()
+    def quiet(self) -> None:
+        """Nothing disturbs a crawl, so that all is seen and found."""
+        self.run(self.stepping.crawl())
+        self.index()
+        assert self.stepping.visible() == self.stepping.searchable() == self.stepping.truth()
+
+    @rule()
+    def index(self) -> None:
+        """Bring the search up to date: what exists and was found is still found where it was."""
+        self.run(self.stepping.index())
+        searchable = self.stepping.searchable()
+        assert self.found <= set(searchable.items()), "what exists and was found is not removed"
+        self.found |= {(tag, at) for tag, at in searchable.items() if self.is_confirmed(tag, at)}
+
+    @invariant()
+    def nothing_that_exists_is_removed(self) -> None:
+        visible = set(self.stepping.visible())
+        assert self.seen <= visible, "what exists and was seen is not removed"
+        self.seen |= {tag for tag in visible if self.is_confirmed(tag)}
+
+    def is_confirmed(self, tag: Tag, digest: str = "") -> bool:
+        """Tell whether a tag exists and no crawl was told otherwise before it was pushed again.
+
+        What a crawl does not find is hidden at its end; its absence is only noted until then.
+        """
+        there = self.stepping.truth().get(tag)
+        return there is not None and digest in {"", there} and tag not in self.absences()
+
+    def absences(self) -> set[Tag]:
+        rows = self.stepping.store._database.execute(
+            "SELECT name, tag FROM absences JOIN repositories ON repositories.id = repository_id"
+        )
+        return {("default", name, tag) for name, tag in rows}
+
+    def teardown(self) -> None:
+        try:
+            self.run(self.check_the_truth())
+        finally:
+            self.run(self.stepping.close())
+            self.runner.close()
+            self.folder.cleanup()
+
+    async def check_the_truth(self) -> None:
+        """Crawl undisturbed: registry, store and search say the same, and so does a rebuild."""
+        stepping = self.stepping
+        await stepping.crawl()
+        await stepping.index()
+        assert stepping.visible() == stepping.truth()
+        assert stepping.searchable() == stepping.truth()
+        assert stepping.waiting() == 0
+        assert stepping.latest_crawl().complete
+        live = stepping.documents()
+        await stepping.rebuild()
+        assert stepping.documents() == live, "a rebuild equals what live updates made"
+
+
+def check(histories: int, *, always_the_same: bool) -> None:
+    """Try so many histories; the shortest that fails is printed and raised."""
+    run_state_machine_as_test(
+        Histories,
+        settings=settings(
+            max_examples=histories,
+            stateful_step_count=STEPS,
+            deadline=None,
+            derandomize=always_the_same,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_any_history_ends_in_the_truth_and_removes_nothing_that_exists() -> None:
+    check(HISTORIES, always_the_same=True)
+
+
+if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    began = time.monotonic()
+    check(int(sys.argv[1]), always_the_same=False)
+    print(f"{sys.argv[1]} histories in {time.monotonic() - began:.0f} s")

@@ -10,7 +10,7 @@ from indexer.clock import parse_rfc3339, rfc3339
 from indexer.extract import Content, Facts, extract
 from indexer.model.document import Document, DocumentKey
 from indexer.model.names import TagName, is_system_tag
-from indexer.model.stored import RepositoryRow, StoredImage, StoredManifest
+from indexer.model.stored import Pulls, RepositoryRow, StoredImage, StoredManifest
 from indexer.model.text import fold, one_line, words
 
 DESCRIPTION_MAX = 2_000
@@ -56,6 +56,7 @@ def image_document(repository: RepositoryRow, described: DescribedImage) -> Docu
     tags = image.tags
     result = {
         **_common_result(repository, facts, reference=_reference(repository, tags[0])),
+        **_pulls_result(image.pulls),
         "digest": image.manifest.digest,
         "tags": list(tags),
         "labels": _shown_pairs(facts.labels.items()),
@@ -81,7 +82,11 @@ def image_document(repository: RepositoryRow, described: DescribedImage) -> Docu
 
 
 def repository_document(
-    repository: RepositoryRow, images: Sequence[DescribedImage], *, tags: Sequence[TagName]
+    repository: RepositoryRow,
+    images: Sequence[DescribedImage],
+    *,
+    tags: Sequence[TagName],
+    pulls: Pulls,
 ) -> Document:
     """Return the document of a repository out of its visible images, of which there is one.
 
@@ -107,7 +112,7 @@ def repository_document(
         "size_bytes": face.facts.size_bytes,
         "tag_count": len(shown_tags),
         "newest_tags": shown_tags[:NEWEST_TAGS_MAX],
-        "pulls": 0,
+        **_pulls_result(pulls),
     }
     return Document(
         key=DocumentKey(repository.registry, repository.name),
@@ -141,6 +146,10 @@ def _common_result(repository: RepositoryRow, facts: Facts, *, reference: str) -
         "title": one_line(facts.title, limit=200) or repository.name.rpartition("/")[2],
         "description": one_line(facts.description, limit=DESCRIPTION_MAX),
     }
+
+
+def _pulls_result(pulls: Pulls) -> dict[str, Any]:
+    return {"pulls": pulls.count, "last_pulled_at": pulls.last_at}
 
 
 def _reference(repository: RepositoryRow, tag: TagName) -> str:

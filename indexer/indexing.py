@@ -290,7 +290,6 @@ class Indexing:
     def _documents_of(self, repository_id: int) -> list[Document]:
         """Return the repository's document and those of its images; none when it has no image."""
         store, now = self._known_reading(), self._clock.now()
-        repository = store.content.repository(repository_id)
         described: list[DescribedImage] = []
         for digest in store.content.visible_images(repository_id):
             image = store.content.image(repository_id, digest)
@@ -298,8 +297,13 @@ class Indexing:
                 described.append(describe(image, now=now))
         if not described:
             return []
-        tags = store.content.newest_tags(repository_id)
-        whole = repository_document(repository, described, tags=tags)
+        repository = store.content.repository(repository_id)
+        whole = repository_document(
+            repository,
+            described,
+            tags=store.content.newest_tags(repository_id),
+            pulls=store.pulls.of_repository(repository_id),
+        )
         return [whole, *(image_document(repository, one) for one in described)]
 
     # Files

@@ -49,6 +49,8 @@ def _duration(value: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Retention = Annotated[timedelta | None, BeforeValidator(lambda value: _duration(value) or None)]
+"""How long something is kept; None for ever."""
 _NAME = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
 
 
@@ -80,6 +82,9 @@ class RegistrySettings(BaseModel):
     )
     crawl_interval: Duration = Field(
         timedelta(hours=6), description="How long after a crawl the next one begins; 0s for never."
+    )
+    count_pulls: bool = Field(
+        False, description="Whether the pulls that it notifies of are counted."
     )
     max_in_flight: int = Field(
         8, ge=1, le=32, description="How many requests to it run at the same time."
@@ -187,6 +192,16 @@ class Settings(BaseSettings):
         "",
         repr=False,
         description="What registries send to authenticate; made and kept when empty.",
+    )
+    journal_retention: Retention = Field(
+        timedelta(days=7), description="How long received events are kept; 0s for ever."
+    )
+    hidden_retention: Retention = Field(
+        timedelta(days=7),
+        description="How long what a registry holds no more is kept with its history; 0s for ever.",
+    )
+    history_retention: Retention = Field(
+        timedelta(days=365), description="How long moves of tags are kept; 0s for ever."
     )
     engine: Literal["whoosh"] = Field("whoosh", description="Which search engine is used.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

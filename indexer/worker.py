@@ -5,20 +5,22 @@ import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import structlog
 
 from indexer.clock import Clock
 from indexer.engines import Engine
-from indexer.errors import IndexerRunningError, JournalError, StoreError
+from indexer.errors import IndexerRunningError, StoreError
 from indexer.indexing import Indexing
 from indexer.intake import ENTRIES_PER_WRITE, take_in
 from indexer.model.notification import Action
 from indexer.model.stored import RepositoryRow
+from indexer.pulls import count_pulls
 from indexer.registry import Credentials, RegistryClient, docker_credentials
 from indexer.registry_worker import RegistryPlan, RegistryWorker
+from indexer.retention import forget_in_time
 from indexer.settings import RegistrySettings, Settings
 from indexer.store import (
     Entry,
@@ -36,10 +38,6 @@ log = structlog.get_logger()
 PID_FILE = "indexer.pid"
 POLL_SECONDS = 0.05
 """How often the journal is looked at."""
-JOURNAL_RETENTION = timedelta(days=7)
-PRUNE_SECONDS = 3_600
-PRUNE_PAUSE_SECONDS = 0.05
-"""Between two transactions of pruning, in which others write to the journal."""
 
 
 @contextmanager
@@ -106,7 +104,10 @@ async def run_indexer(settings: Settings, *, engine: Engine, clock: Clock) -> No
             )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(indexing.run())
-            tasks.create_task(_prune(journal, store, clock=clock))
+            tasks.create_task(forget_in_time(journal, store, settings, clock=clock))
+            tasks.create_task(
+                count_pulls(journal, store, rows, clock=clock, on_change=indexing.changed.set)
+            )
             for worker in workers.values():
                 tasks.create_task(worker.run())
             tasks.create_task(_take_in_entries(journal, store, rows, workers, clock=clock))
@@ -216,23 +217,3 @@ def move_entries(
             take_in(store, entries, registries=registries, now=now)
             store.set_journal_position(reached)
     return entries
-
-
-async def _prune(journal: Journal, store: StoreThread, *, clock: Clock) -> None:
-    """Drop old entries of the journal whose effect is on disk in the store, for ever."""
-
-    def prune(opened: Store) -> int:
-        position = opened.durable_journal_position()
-        before = clock.now() - JOURNAL_RETENTION
-        return 0 if position is None else journal.prune(position, received_before=before)
-
-    while True:
-        try:
-            dropped = await store.read(prune)
-        except JournalError as error:
-            # Somebody else may hold it for longer, a backup for one; there is no hurry.
-            log.warning("journal_not_pruned", reason=str(error))
-            dropped = 0
-        if dropped:
-            log.info("journal_pruned", entries=dropped)
-        await clock.sleep(PRUNE_PAUSE_SECONDS if dropped else PRUNE_SECONDS)

@@ -17,6 +17,8 @@ notifications:
       backoff: 2s
       ignore:
         mediatypes: [application/octet-stream]
+"""
+_NO_PULLS = """\
         actions: [pull]
 """
 _EVERY_ADDRESS = {"0.0.0.0", "::", ""}  # noqa: S104 - recognised, not bound
@@ -25,7 +27,8 @@ _EVERY_ADDRESS = {"0.0.0.0", "::", ""}  # noqa: S104 - recognised, not bound
 def notification_block(settings: Settings, registry: str, *, secret: str) -> str:
     """Return the YAML for one registry, ready to paste, its secret included.
 
-    Both ignore keys are needed: some versions heed ``actions`` only beside ``mediatypes``.
+    Both ignore keys are needed: some versions heed ``actions`` only beside ``mediatypes``. Pulls
+    are only sent where they are counted.
     """
     host, port = settings.address()
     if host in _EVERY_ADDRESS:
@@ -34,6 +37,8 @@ def notification_block(settings: Settings, registry: str, *, secret: str) -> str
         host = f"[{host}]"
     # Text in JSON is text in YAML too, whatever signs are in a secret.
     authorization = json.dumps(f"Bearer {secret}", ensure_ascii=False)
-    return _BLOCK.format(
+    block = _BLOCK.format(
         url=f"http://{host}:{port}/webhooks/{registry}", authorization=authorization
     )
+    counting = {each.name for each in settings.registry if each.count_pulls}
+    return block if registry in counting else block + _NO_PULLS

@@ -64,7 +64,11 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     clock = clock or SystemClock()
     searching = make_searching(settings, clock=clock)
     journal = JournalWriter(LateJournal(settings.data_dir), clock=clock)
-    receiver = Receiver(journal, secrets=webhook_secrets(settings))
+    receiver = Receiver(
+        journal,
+        secrets=webhook_secrets(settings),
+        counting=frozenset(registry.name for registry in settings.registry if registry.count_pulls),
+    )
     hosts = frozenset(registry.registry_host for registry in settings.registry)
     docker_search = DockerSearch(searching, registry_hosts=hosts)
 

@@ -15,7 +15,13 @@ COMMAND_LINE = "search_api.cli"
 # Within the indexer imports only go down: a module may import those of its own layer and below.
 LAYERS = (
     {"indexer.worker"},
-    {"indexer.indexing", "indexer.intake", "indexer.registry_worker"},
+    {
+        "indexer.indexing",
+        "indexer.intake",
+        "indexer.pulls",
+        "indexer.registry_worker",
+        "indexer.retention",
+    },
     {"indexer.refresh", "indexer.crawl", "indexer.brake", "indexer.catalog"},
     {"indexer.registry", "indexer.store", "indexer.engines"},
     {"indexer.documents", "indexer.extract", "indexer.settings"},

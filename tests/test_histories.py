@@ -14,8 +14,10 @@ import asyncio
 import logging
 import sys
 import time
+from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -32,7 +34,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from indexer.model.notification import Action, Event
+from indexer.model.names import Digest, RepositoryName
+from indexer.model.notification import Action, Event, Pull
 from tests.builders import BuiltManifest, image, index
 from tests.indexer.stepping import KilledError, Stepping, deleted, pushed
 
@@ -74,6 +77,7 @@ class Histories(RuleBasedStateMachine):
         self.numbers = 0
         self.seen: set[Tag] = set()
         self.found: set[tuple[Tag, str]] = set()
+        self.pulls: Counter[tuple[str, str]] = Counter()
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         return self.runner.run(work)
@@ -156,6 +160,16 @@ class Histories(RuleBasedStateMachine):
         gone = [deleted(repository, tag=tag) for tag in tags]
         self.happened(deleted(repository, digest=digest), *gone)
 
+    @precondition(lambda self: self.manifests())
+    @rule(data=st.data(), times=st.integers(1, 3))
+    def pull(self, data: st.DataObject, times: int) -> None:
+        """Pull something; the registry tells of it and is heard."""
+        repository, digest = data.draw(st.sampled_from(self.manifests()))
+        pulled = Pull(RepositoryName(repository), Digest(digest))
+        at = self.stepping.clock.now()
+        self.stepping.journal.append([("default", pulled)] * times, received_at=at)
+        self.pulls[repository, digest] += times
+
     # What arrives
 
     @precondition(lambda self: self.events)
@@ -202,10 +216,23 @@ class Histories(RuleBasedStateMachine):
         await self.stepping.reopen(dies_at=dies_at)
         try:
             await (self.stepping.crawl() if crawls else self.stepping.settle())
+            self.stepping.move_pulls()
             await self.stepping.index()
         except KilledError:
             pass
         await self.stepping.reopen()
+
+    @rule(days=st.sampled_from((0.0, 1.0, 100.0)), hidden=st.sampled_from((0, 2)))
+    def forget(self, days: float, hidden: int) -> None:
+        """Forget what is hidden, be it since just now; counts go with all that was pulled."""
+        self.stepping.move_pulls()
+        self.stepping.clock.advance(days * 86_400)
+        old = {"hidden_retention": timedelta(days=hidden), "history_retention": timedelta(days=9)}
+        before = self.counts()
+        self.stepping.forget(**old)
+        left = self.counts()
+        assert left.items() <= before.items()
+        self.pulls = Counter({key: n for key, n in self.pulls.items() if key in left})
 
     @rule()
     def settle(self) -> None:
@@ -246,6 +273,14 @@ class Histories(RuleBasedStateMachine):
         )
         return {("default", name, tag) for name, tag in rows}
 
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Return how often each digest of each repository was pulled, as the store says."""
+        rows = self.stepping.store._database.execute(
+            "SELECT name, digest, pulls FROM pulls JOIN repositories ON id = repository_id"
+            " WHERE digest <> ''"
+        )
+        return {(name, digest): pulls for name, digest, pulls in rows}
+
     def teardown(self) -> None:
         try:
             self.run(self.check_the_truth())
@@ -263,6 +298,9 @@ class Histories(RuleBasedStateMachine):
         assert stepping.searchable() == stepping.truth()
         assert stepping.waiting() == 0
         assert stepping.latest_crawl().complete
+        stepping.move_pulls()
+        assert self.counts() == self.pulls, "every pull is counted once"
+        await stepping.index()
         live = stepping.documents()
         await stepping.rebuild()
         assert stepping.documents() == live, "a rebuild equals what live updates made"

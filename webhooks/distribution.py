@@ -13,8 +13,8 @@ from typing import Any
 from indexer.errors import InvalidValueError
 from indexer.model import media_types
 from indexer.model.manifest import parse_json_object
-from indexer.model.names import parse_digest, parse_repository_name, parse_tag
-from indexer.model.notification import Action, Event, Rejected
+from indexer.model.names import is_system_tag, parse_digest, parse_repository_name, parse_tag
+from indexer.model.notification import Action, Event, Item, Pull, Rejected
 from indexer.registry import is_own_user_agent
 
 EVENTS_MAX = 10_000
@@ -27,15 +27,16 @@ _DROPPED_ACTIONS = {"pull", "mount"}
 class Notification:
     """What one request said: entries for the journal, and how many events are of no interest."""
 
-    items: tuple[Event | Rejected, ...]
+    items: tuple[Item, ...]
     dropped: int
 
 
-def parse_notification(body: bytes) -> Notification:
+def parse_notification(body: bytes, *, count_pulls: bool = False) -> Notification:
     """Return what a notification says; what cannot be used is in it as rejected.
 
     Pulls, mounts, blob pushes and what our own reads caused are dropped: they are most of the
-    traffic and say nothing about what a registry holds.
+    traffic and say nothing about what a registry holds. With ``count_pulls`` the downloads of
+    manifests are kept, but for those of signatures and the like.
     """
     try:
         events = parse_json_object(body).get("events")
@@ -45,14 +46,14 @@ def parse_notification(body: bytes) -> Notification:
         return Notification((Rejected("no list of events", body),), 0)
     if len(events) > EVENTS_MAX:
         return Notification((Rejected(f"{len(events)} events in one notification", body),), 0)
-    items = [_item(event) for event in events]
+    items = [_item(event, count_pulls=count_pulls) for event in events]
     kept = tuple(item for item in items if item is not None)
     return Notification(kept, len(items) - len(kept))
 
 
-def _item(event: Any) -> Event | Rejected | None:
+def _item(event: Any, *, count_pulls: bool) -> Item | None:
     try:
-        return _event(event)
+        return (count_pulls and _pull(event)) or _event(event)
     except InvalidValueError as error:
         return Rejected(str(error), json.dumps(event).encode())
 
@@ -79,6 +80,22 @@ def _event(event: Any) -> Event | None:
         occurred_at=_time(_text(event, "timestamp")),
         actor=_text(_object(event, "actor"), "name")[:_TEXT_MAX],
         source=_text(_object(event, "source"), "instanceID")[:_TEXT_MAX],
+    )
+
+
+def _pull(event: Any) -> Pull | None:
+    """Return the download of a manifest; asking whether there is a newer one, a HEAD, is none."""
+    if not isinstance(event, dict) or _text(event, "action") != "pull" or _is_ours(event):
+        return None
+    target = _object(event, "target")
+    is_download = _text(_object(event, "request"), "method") == "GET"
+    is_blob = _text(target, "mediaType") in {"", media_types.OCTET_STREAM}
+    if not is_download or is_blob or is_system_tag(_text(target, "tag")):
+        return None
+    return Pull(
+        repository=parse_repository_name(_text(target, "repository")),
+        digest=parse_digest(_text(target, "digest")),
+        occurred_at=_time(_text(event, "timestamp")),
     )
 
 

@@ -12,9 +12,9 @@ from typing import Protocol
 
 from indexer.clock import Clock
 from indexer.errors import JournalError
-from indexer.model.notification import Event, Rejected
+from indexer.model.notification import Item
 
-Items = Sequence[tuple[str, Event | Rejected]]
+Items = Sequence[tuple[str, Item]]
 
 
 class Appendable(Protocol):

@@ -6,7 +6,7 @@ back everything behind it, so only a wrong credential or an unavailable journal 
 
 import base64
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -25,10 +25,17 @@ DRAINED_MAX = 64 * 1_024 * 1_024
 class Receiver:
     """Takes in the notifications of the registries that the settings name."""
 
-    def __init__(self, journal: JournalWriter, *, secrets: Mapping[str, str]) -> None:
-        """Take the secret of each registry by its name."""
+    def __init__(
+        self,
+        journal: JournalWriter,
+        *,
+        secrets: Mapping[str, str],
+        counting: Collection[str] = (),
+    ) -> None:
+        """Take the secret of each registry by its name, and the names of those that count pulls."""
         self._journal = journal
         self._secrets = secrets
+        self._counting = counting
 
     def routes(self) -> list[Route]:
         """Return the routes to mount."""
@@ -43,7 +50,7 @@ class Receiver:
             reason = f"a body of more than {BODY_MAX} bytes"
             notification = Notification((Rejected(reason, body[:BODY_MAX]),), 0)
         else:
-            notification = parse_notification(body)
+            notification = parse_notification(body, count_pulls=registry in self._counting)
         await self._journal.append([(registry, item) for item in notification.items])
         rejected = sum(isinstance(item, Rejected) for item in notification.items)
         counts = {

@@ -44,3 +44,16 @@ class Rejected:
 
     reason: str
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """That a client downloaded a manifest; only how often that happens is of interest."""
+
+    repository: RepositoryName
+    digest: Digest
+    occurred_at: datetime | None = None
+
+
+Item = Event | Rejected | Pull
+"""What a notification is made of, each to be kept in the journal."""

@@ -17,6 +17,14 @@ class StoredManifest:
 
 
 @dataclass(frozen=True, slots=True)
+class Pulls:
+    """How often something was pulled, and when for the last time: RFC 3339, None for never."""
+
+    count: int = 0
+    last_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredImage:
     """A visible manifest or index of a repository, with its tags, newest first."""
 
@@ -24,6 +32,7 @@ class StoredImage:
     tags: tuple[TagName, ...]
     pushed_at: str | None
     """RFC 3339, as an event said; None when no event did."""
+    pulls: Pulls = Pulls()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from indexer.store.absences import Absence, AbsentTags
 from indexer.store.content import ReadContent, ReadManifest
 from indexer.store.history import TagMove
 from indexer.store.journal import Entry, Journal, JournalCounts
+from indexer.store.pulls import PullCount
 from indexer.store.queue import Place, Priority, Queue, Refresh, RefreshKind, SetAside
 from indexer.store.registries import Crawl, RegistryFreshness, RegistryRow
 from indexer.store.schema import STORE_FILE
@@ -23,6 +24,7 @@ __all__ = [
     "OwnThread",
     "Place",
     "Priority",
+    "PullCount",
     "Queue",
     "ReadContent",
     "ReadManifest",

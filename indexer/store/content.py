@@ -12,6 +12,8 @@ from indexer.model.manifest import Manifest
 from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
 from indexer.model.stored import RepositoryRow, StoredImage, StoredManifest
 from indexer.store.history import Since, TagHistory, TagMove
+from indexer.store.pulls import PullTables
+from indexer.store.retention import forget_unused
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class ContentTables:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._history = TagHistory(database)
+        self._pulls = PullTables(database)
 
     # Repositories
 
@@ -215,11 +218,14 @@ class ContentTables:
             self.link_manifest(repository_id, read.digest, seen_at=seen_at)
 
     def link_manifest(self, repository_id: int, digest: Digest, *, seen_at: datetime) -> None:
-        """Write that a repository served a manifest; an index it belongs to changes with it."""
+        """Write that a repository served a manifest; an index it belongs to changes with it.
+
+        One that was forgotten since it was found in the store is left to the next refresh.
+        """
         added = self._database.execute(
             "INSERT INTO repository_manifests (repository_id, digest, first_seen_at)"
-            " VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            [repository_id, digest, rfc3339(seen_at)],
+            " SELECT ?, digest, ? FROM manifests WHERE digest = ? ON CONFLICT DO NOTHING",
+            [repository_id, rfc3339(seen_at), digest],
         )
         changed = self._parents(digest) if added.rowcount else []
         if added.rowcount and self.tags_of_digest(repository_id, digest):
@@ -234,6 +240,7 @@ class ContentTables:
             [repository_id, digest],
         )
         self.mark_stale(repository_id, [digest, *self._parents(digest)])
+        forget_unused(self._database, digest)
 
     def is_linked(self, repository_id: int, digest: Digest) -> bool:
         """Tell whether a repository served a manifest, as far as we know."""
@@ -340,6 +347,7 @@ class ContentTables:
             manifest=manifest,
             tags=tuple(sorted(tags, key=lambda tag: since[tag].moved_at, reverse=True)),
             pushed_at=max((one.pushed_at for one in since.values() if one.pushed_at), default=None),
+            pulls=self._pulls.of_image(repository_id, digest),
         )
 
     def mark_stale(self, repository_id: int, digests: Iterable[Digest]) -> None:

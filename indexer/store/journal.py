@@ -6,7 +6,8 @@ and remembers its position in the store, in the same transaction as what follows
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +19,9 @@ from sqlite_utils.migrations import Migrations
 from indexer.clock import parse_rfc3339, rfc3339
 from indexer.errors import JournalError
 from indexer.model.names import Digest, RepositoryName, TagName
-from indexer.model.notification import Action, Event, Rejected
+from indexer.model.notification import Action, Event, Item, Pull, Rejected
 from indexer.store.database import open_database, translated_errors
+from indexer.store.pulls import PullBatches, PullCount, count
 
 REJECTED_BODY_MAX = 64 * 1_024
 BUSY_TIMEOUT_MS = 800
@@ -66,6 +68,26 @@ def m001_entries(database: Database) -> None:
     )
 
 
+@migrations()
+def m002_pulls(database: Database) -> None:
+    """Make the batches of counted pulls, numbered from the time on as entries are (seconds)."""
+    database.execute(
+        """
+        CREATE TABLE pulls (
+            batch INTEGER NOT NULL,
+            registry TEXT NOT NULL,
+            repository TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            pulls INTEGER NOT NULL,
+            newest_at TEXT NOT NULL,
+            PRIMARY KEY (batch, registry, repository, digest)
+        ) WITHOUT ROWID
+        """
+    )
+    database.execute("CREATE TABLE open_batch (batch INTEGER NOT NULL)")
+    database.execute("INSERT INTO open_batch VALUES (CAST(strftime('%s', 'now') AS INTEGER))")
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One usable row of the journal."""
@@ -96,26 +118,28 @@ class Journal:
             read_only=read_only,
             busy_timeout_ms=BUSY_TIMEOUT_MS,
         )
+        self._pulls = PullBatches(self._database)
 
-    def append(
-        self, items: Sequence[tuple[str, Event | Rejected]], *, received_at: datetime
-    ) -> None:
-        """Append ``(registry, event)`` pairs in one durable transaction.
+    def append(self, items: Sequence[tuple[str, Item]], *, received_at: datetime) -> None:
+        """Append ``(registry, item)`` pairs in one durable transaction; pulls are added up.
 
         An event that is there already, by registry and event id, stays as it is.
         :class:`JournalError` when that is not possible; then none of them is kept.
         """
-        rows = [_row(registry, item, received_at) for registry, item in items]
-        try:
-            with self._database.atomic():
-                self._database.conn.executemany(
-                    "INSERT INTO entries (registry, received_at, action, repository, tag, digest,"
-                    " event_id, occurred_at, actor, source, rejected_reason, rejected_body)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                    rows,
-                )
-        except sqlite3.Error as error:
-            raise JournalError(f"the journal cannot be written: {error}") from error
+        rows = [
+            _row(registry, item, received_at)
+            for registry, item in items
+            if not isinstance(item, Pull)
+        ]
+        pulls = [(registry, item) for registry, item in items if isinstance(item, Pull)]
+        with self._writing():
+            self._database.conn.executemany(
+                "INSERT INTO entries (registry, received_at, action, repository, tag, digest,"
+                " event_id, occurred_at, actor, source, rejected_reason, rejected_body)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                rows,
+            )
+            self._pulls.add(count(pulls, received_at=received_at))
 
     def entries_after(self, position: int, *, limit: int) -> tuple[list[Entry], int]:
         """Return up to ``limit`` usable entries behind ``position``, and the position reached.
@@ -170,19 +194,42 @@ class Journal:
         were kept only so that a repeated event is noticed and an operator can look back.
         :class:`JournalError` when that is not possible.
         """
-        try:
+        with self._writing():
             cursor = self._database.execute(
                 "DELETE FROM entries WHERE id IN (SELECT id FROM entries"
                 " WHERE id <= ? AND received_at < ? ORDER BY id LIMIT ?)",
                 [position, rfc3339(received_before), PRUNED_AT_ONCE],
             )
-        except sqlite3.Error as error:
-            raise JournalError(f"the journal cannot be written: {error}") from error
         return cursor.rowcount
+
+    def close_pulls(self, position: int) -> tuple[list[PullCount], int]:
+        """Close the batch of pulls; return what is in those behind ``position``, and the newest.
+
+        Later pulls go into another batch. :class:`JournalError` when that cannot be written.
+        """
+        with self._writing():
+            self._pulls.close_batch()
+            return self._pulls.closed_after(position)
+
+    def drop_pulls(self, position: int) -> None:
+        """Drop the batches of pulls up to ``position``, whose counts are on disk in the store.
+
+        :class:`JournalError` when that is not possible.
+        """
+        with self._writing():
+            self._pulls.drop(position)
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            with self._database.atomic():
+                yield
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal cannot be written: {error}") from error
 
     def _read(self, query: str, parameters: Sequence[object] = ()) -> list[Any]:
         with translated_errors(self._path):

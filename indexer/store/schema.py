@@ -158,6 +158,21 @@ CREATE TABLE absences (
 ALTER TABLE crawls ADD COLUMN held_back INTEGER NOT NULL DEFAULT 0;
 """
 
+_PULLS = """
+CREATE TABLE pulls (
+    repository_id INTEGER NOT NULL REFERENCES repositories,
+    digest TEXT NOT NULL,
+    pulls INTEGER NOT NULL,
+    last_pulled_at TEXT NOT NULL,
+    PRIMARY KEY (repository_id, digest)
+) WITHOUT ROWID
+"""
+
+_RETENTION = """
+ALTER TABLE repository_manifests ADD COLUMN untagged_at TEXT;
+CREATE INDEX repository_manifests_digest ON repository_manifests (digest)
+"""
+
 
 def _run(database: Database, script: str) -> None:
     # Not executescript: that would commit the transaction the migration runs in.
@@ -215,3 +230,15 @@ def m008_unlisted(database: Database) -> None:
     """Tell which repositories the catalog of a crawl did not list, and how many those were."""
     database.execute("ALTER TABLE repositories ADD COLUMN listed_in INTEGER")
     database.execute("ALTER TABLE crawls ADD COLUMN unlisted INTEGER")
+
+
+@migrations()
+def m009_pulls(database: Database) -> None:
+    """Make the counts of pulls, of each digest and, with an empty one, of each repository."""
+    _run(database, _PULLS)
+
+
+@migrations()
+def m010_retention(database: Database) -> None:
+    """Tell since when no visible tag leads to a manifest, and who else has it."""
+    _run(database, _RETENTION)

@@ -7,10 +7,15 @@ from pathlib import Path
 from indexer.store.absences import AbsenceTables
 from indexer.store.content import ContentTables
 from indexer.store.database import open_database, translated_errors
+from indexer.store.pulls import PullTables
 from indexer.store.queue import Queue
 from indexer.store.registries import RegistryTables
+from indexer.store.retention import RetentionTables
 from indexer.store.schema import STORE_FILE, migrations
 from indexer.store.search_index import SearchIndexTables
+
+_ENTRIES, _PULLS = "journal", "pulls"
+"""The names of positions."""
 
 
 class Store:
@@ -27,8 +32,10 @@ class Store:
         )
         self.absences = AbsenceTables(self._database)
         self.content = ContentTables(self._database)
+        self.pulls = PullTables(self._database)
         self.queue = Queue(self._database)
         self.registries = RegistryTables(self._database)
+        self.retention = RetentionTables(self._database)
         self.search_index = SearchIndexTables(self._database)
 
     @contextmanager
@@ -42,27 +49,49 @@ class Store:
 
     def journal_position(self) -> int:
         """Return the number of the last journal entry whose refreshes are in the queue."""
-        row = self._database.execute(
-            "SELECT position FROM positions WHERE name = 'journal'"
-        ).fetchone()
-        return row[0] if row else 0
+        return self._position(_ENTRIES)
 
     def set_journal_position(self, position: int) -> None:
         """Move the position in the journal."""
-        self._database.execute("INSERT OR REPLACE INTO positions VALUES ('journal', ?)", [position])
+        self._set_position(_ENTRIES, position)
 
     def durable_journal_position(self) -> int | None:
-        """Return the journal position once no power cut can undo it; None when that is not now.
+        """Return the journal position once no power cut can undo it; None when that is not now."""
+        return self._durable(_ENTRIES)
 
-        A checkpoint that takes in every transaction syncs the file with all that follows from the
-        entries up to there. Somebody who reads an older state keeps it from being whole.
-        """
-        position = self.journal_position()
-        with translated_errors(self.path):
-            row = self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        is_busy, in_wal, moved = row
-        return None if is_busy or moved < in_wal else position
+    def pulls_position(self) -> int:
+        """Return the last batch of the journal's pulls that is counted."""
+        return self._position(_PULLS)
+
+    def set_pulls_position(self, position: int) -> None:
+        """Move the position in the journal's batches of pulls."""
+        self._set_position(_PULLS, position)
+
+    def durable_pulls_position(self) -> int | None:
+        """Return the position of pulls once no power cut can undo it; None when that is not now."""
+        return self._durable(_PULLS)
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+    def _position(self, name: str) -> int:
+        row = self._database.execute(
+            "SELECT position FROM positions WHERE name = ?", [name]
+        ).fetchone()
+        return row[0] if row else 0
+
+    def _set_position(self, name: str, position: int) -> None:
+        self._database.execute("INSERT OR REPLACE INTO positions VALUES (?, ?)", [name, position])
+
+    def _durable(self, name: str) -> int | None:
+        """Return a position that a checkpoint has synced with all that follows from it.
+
+        That is one that takes in every transaction; somebody who reads an older state keeps it from
+        being whole.
+        """
+        position = self._position(name)
+        with translated_errors(self.path):
+            row = self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        is_busy, in_wal, moved = row
+        return None if is_busy or moved < in_wal else position

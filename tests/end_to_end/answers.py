@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One result of the search API; the last four are empty for a repository."""
+    """One result of the search API; what only images have is empty for a repository."""
 
     registry: str
     repository: str
@@ -18,6 +18,7 @@ class Found:
     tags: frozenset[str]
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
+    pulls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ def _parse_found(body: Any, kind_of_document: str) -> Found:
         tags=frozenset(body["tags"] if is_image else ()),
         labels=body["labels"] if is_image else {},
         annotations=body["annotations"] if is_image else {},
+        pulls=body["pulls"],
     )
 
 

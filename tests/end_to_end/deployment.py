@@ -1,5 +1,6 @@
 """A real registry and a real service that know each other."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,6 +33,14 @@ class Deployment:
             self.set_credentials(USERNAME, PASSWORD)
         else:
             self.service.configure(REGSEARCH_REGISTRY=self.registry.url)
+
+    def count_pulls(self) -> None:
+        """Have both count pulls from the next start on."""
+        assert self.registry.receiver is not None
+        self.registry.receiver = replace(self.registry.receiver, counts_pulls=True)
+        file = self._folder / "regsearch.toml"
+        file.write_text(f'[[registry]]\nurl = "{self.registry.url}"\ncount_pulls = true\n', "utf-8")
+        self.service.configure(REGSEARCH_CONFIG=str(file))
 
     def set_credentials(self, username: str, password: str) -> None:
         """Name the registry in a ``regsearch.toml``, with these credentials."""

@@ -17,10 +17,11 @@ HTPASSWD_LINE = f"{USERNAME}:$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4U
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """Where a registry sends its notifications, and the secret it shows there."""
+    """Where a registry sends its notifications, the secret it shows there, and if of pulls too."""
 
     url: str
     secret: str
+    counts_pulls: bool = False
 
 
 class RealRegistry:
@@ -130,5 +131,8 @@ def _endpoint(receiver: Receiver) -> dict[str, object]:
         "timeout": "1s",
         "threshold": 5,
         "backoff": "1s",
-        "ignore": {"actions": ["pull"], "mediatypes": ["application/octet-stream"]},
+        "ignore": {
+            "actions": [] if receiver.counts_pulls else ["pull"],
+            "mediatypes": ["application/octet-stream"],
+        },
     }

@@ -28,6 +28,15 @@ class Skopeo:
         target = f"docker://{registry.host}/{image}"
         run_well([*SKOPEO, "copy", "--quiet", *every, *insecure, source, target])
 
+    def pull(
+        self, registry: RealRegistry, image: str, folder: Path, *, all_platforms: bool = False
+    ) -> None:
+        """Copy an image into a folder, of an index the platform of this machine or all."""
+        every = ["--all"] if all_platforms else []
+        source = f"docker://{registry.host}/{image}"
+        copy = [*SKOPEO, "copy", "--quiet", *every, "--src-tls-verify=false"]
+        run_well([*copy, source, f"dir:{folder}"])
+
     def delete(self, registry: RealRegistry, image: str) -> None:
         """Delete what a tag points to; skopeo asks for the digest first and deletes that."""
         run_well([*SKOPEO, "delete", "--tls-verify=false", f"docker://{registry.host}/{image}"])

@@ -24,8 +24,10 @@ from indexer.model.document import DocumentType, Hit
 from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
 from indexer.model.notification import Action, Event
 from indexer.model.query import Everything
+from indexer.pulls import move_pulls
 from indexer.registry import RegistryClient
 from indexer.registry_worker import LOOK_AFTER_SECONDS, RegistryPlan, RegistryWorker
+from indexer.retention import forget_some
 from indexer.settings import RegistrySettings, Settings
 from indexer.store import Crawl, Journal, RegistryFreshness, RegistryRow, Store, StoreThread
 from indexer.worker import move_entries, put_registries
@@ -211,6 +213,20 @@ class Stepping:
             lambda store: move_entries(self.journal, store, self.rows, now=self.clock.now())
         ):
             pass
+
+    def move_pulls(self) -> int:
+        """Move the counts of pulls into the store."""
+        return move_pulls(self.journal, self.store, self.rows, now=self.clock.now())
+
+    def forget(self, **retention: timedelta | None) -> None:
+        """Forget what is older than the settings keep, or these in their place."""
+        settings = settings_of(self.directory).model_copy(update=retention)
+        reached: int | None = 0
+        while reached is not None:
+            with self.store.transaction():
+                reached = forget_some(
+                    self.store, settings=settings, after=reached, now=self.clock.now(), limit=2
+                )
 
     async def run_due(self, name: str = "") -> bool:
         """Run the refreshes of a registry that are due now; True when there was one."""

@@ -21,7 +21,7 @@ from indexer.documents import (
 from indexer.model import media_types
 from indexer.model.document import Document, DocumentKey, DocumentType
 from indexer.model.names import Digest, RepositoryName, TagName
-from indexer.model.stored import RepositoryRow, StoredImage, StoredManifest
+from indexer.model.stored import Pulls, RepositoryRow, StoredImage, StoredManifest
 from tests import builders
 from tests.builders import BuiltManifest
 
@@ -44,6 +44,9 @@ def stored(built: BuiltManifest) -> StoredManifest:
     )
 
 
+NO_PULLS = Pulls()
+
+
 def described(built: BuiltManifest, *tags: str, pushed_at: str | None = PUSHED) -> DescribedImage:
     names = tuple(map(TagName, tags or ("latest",)))
     return describe(StoredImage(stored(built), names, pushed_at), now=NOW)
@@ -53,8 +56,10 @@ def image_of(built: BuiltManifest, *tags: str, pushed_at: str | None = PUSHED) -
     return image_document(ROW, described(built, *tags, pushed_at=pushed_at))
 
 
-def repository_of(*images: DescribedImage, tags: tuple[str, ...] = ("latest",)) -> Document:
-    return repository_document(ROW, images, tags=tuple(map(TagName, tags)))
+def repository_of(
+    *images: DescribedImage, tags: tuple[str, ...] = ("latest",), pulls: Pulls = NO_PULLS
+) -> Document:
+    return repository_document(ROW, images, tags=tuple(map(TagName, tags)), pulls=pulls)
 
 
 def keywords(document: Document, field: str) -> set[str]:
@@ -99,6 +104,8 @@ def test_an_image_s_answer_has_every_field() -> None:
         "version": "1.4.2",
         "platforms": ["linux/arm64/v9"],
         "created_at": CREATED,
+        "pulls": 0,
+        "last_pulled_at": None,
         "pushed_at": PUSHED,
         "size_bytes": sum(layers) + FULL.json["config"]["size"],
     }
@@ -245,8 +252,18 @@ def test_a_repository_s_answer_has_every_field() -> None:
         "tag_count": 2,
         "newest_tags": ["1.4.2", "old"],
         "pulls": 0,
+        "last_pulled_at": None,
     }
     json.dumps(document.result)
+
+
+def test_pulls_are_those_of_the_image_and_those_of_the_repository() -> None:
+    image = StoredImage(stored(FULL), (TagName("1"),), None, Pulls(3, PUSHED))
+    one = describe(image, now=NOW)
+    whole = repository_of(one, pulls=Pulls(8, CREATED)).result
+    alone = image_document(ROW, one).result
+    assert (alone["pulls"], alone["last_pulled_at"]) == (3, PUSHED)
+    assert (whole["pulls"], whole["last_pulled_at"]) == (8, CREATED)
 
 
 def test_a_repository_s_document_gathers_what_its_images_say() -> None:

@@ -87,6 +87,9 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         data_dir = "/var/lib/regsearch"
         listen = "[::]:80"
         webhook_secret = "common"
+        journal_retention = "2d"
+        hidden_retention = "12h"
+        history_retention = "0s"
         engine = "whoosh"
         log_level = "debug"
         [[registry]]
@@ -102,6 +105,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         exclude = ["*-test"]
         webhook_secret = "own"
         crawl_interval = "15m"
+        count_pulls = true
         max_in_flight = 32
         [[registry]]
         name = "other"
@@ -112,6 +116,9 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         "data_dir": Path("/var/lib/regsearch"),
         "listen": "[::]:80",
         "webhook_secret": "common",
+        "journal_retention": timedelta(days=2),
+        "hidden_retention": timedelta(hours=12),
+        "history_retention": None,
         "engine": "whoosh",
         "log_level": "debug",
         "registry": (
@@ -128,6 +135,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
                 "exclude": ("*-test",),
                 "webhook_secret": "own",
                 "crawl_interval": timedelta(minutes=15),
+                "count_pulls": True,
                 "max_in_flight": 32,
             },
             RegistrySettings(name="other", url="http://other").model_dump(),
@@ -369,7 +377,7 @@ def test_a_password_that_nobody_would_use_is_refused(refusal: Callable[..., str]
     ("lines", "said"),
     [
         ('crawl_intervall = "1h"', "'registry.0.crawl_intervall'; did you mean crawl_interval?"),
-        ("max = 1", "'registry.0.max'; known are crawl_interval, docker_config, exclude,"),
+        ("max = 1", "'registry.0.max'; known are count_pulls, crawl_interval, docker_config,"),
         ('crawl_interval = "1w"', "registry.0.crawl_interval: write a number and a unit"),
         ('crawl_interval = "-1s"', "registry.0.crawl_interval: write a number and a unit"),
         ('crawl_interval = "99999999999d"', "write a number and a unit, such as 30s, 15m, 6h or"),
@@ -394,7 +402,10 @@ def test_a_registry_that_does_not_fit_is_refused_by_name_and_value(
     ("file", "said"),
     [
         ('listne = "a:1"', "unknown setting 'listne'; did you mean listen?"),
-        ('zzz = "a:1"', "unknown setting 'zzz'; known are data_dir, engine, listen, log_level,"),
+        (
+            'zzz = "a:1"',
+            "unknown setting 'zzz'; known are data_dir, engine, hidden_retention,",
+        ),
         ('listen = "localhost"', "listen: String should match pattern"),
         ('listen = ":80"', "listen: String should match pattern"),
         ('listen = "a:65536"', "listen: a port is at most 65535, not 'a:65536'"),

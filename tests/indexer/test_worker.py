@@ -26,7 +26,6 @@ from indexer.model.query import Everything
 from indexer.settings import RegistrySettings
 from indexer.store import Journal, Place, RefreshKind, Store
 from indexer.worker import (
-    JOURNAL_RETENTION,
     PID_FILE,
     indexer_lock,
     move_entries,
@@ -317,7 +316,7 @@ def old_and_new(tmp_path: Path) -> Iterator[Journal]:
     """Give a journal with an entry that is old enough to be dropped and one that is not."""
     journal = Journal(tmp_path)
     now = SystemClock().now()
-    old = now - JOURNAL_RETENTION - timedelta(minutes=1)
+    old = now - timedelta(days=7, minutes=1)
     journal.append([("default", pushed(WEB, A.digest, tag="1", event_id="old"))], received_at=old)
     journal.append([("default", pushed(WEB, A.digest, event_id="new"))], received_at=now)
     yield journal

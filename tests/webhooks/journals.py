@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from indexer.model.notification import Event, Rejected
+from indexer.model.notification import Item
 from indexer.store import Entry, Journal
 
 
@@ -21,9 +21,7 @@ class WatchedJournal(Journal):
         """While it is clear, an append waits."""
         self.gate.set()
 
-    def append(
-        self, items: Sequence[tuple[str, Event | Rejected]], *, received_at: datetime
-    ) -> None:
+    def append(self, items: Sequence[tuple[str, Item]], *, received_at: datetime) -> None:
         """Append when the gate is open."""
         self.groups.append(len(items))
         assert self.gate.wait(20)

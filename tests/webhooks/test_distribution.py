@@ -1,19 +1,22 @@
 """What a notification becomes: an event to keep, one of no interest, or one to reject."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from indexer.model.manifest import JSON_DEPTH_MAX
-from indexer.model.media_types import OCTET_STREAM
-from indexer.model.notification import Action, Event, Rejected
+from indexer.model.media_types import OCI_MANIFEST, OCTET_STREAM
+from indexer.model.names import Digest, RepositoryName
+from indexer.model.notification import Action, Event, Pull, Rejected
 from indexer.registry import USER_AGENT
 from tests.captures import VERSIONS, read_captures
-from tests.fakes.events import Cause, Target, delete_event, envelope, event, push_event
+from tests.fakes.events import AT, Cause, Target, delete_event, envelope, event, push_event
 from webhooks.distribution import EVENTS_MAX, Notification, parse_notification
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "notifications"
@@ -67,7 +70,7 @@ def one_rejected(body: Any) -> Rejected:
 def test_samples_are_kept_or_dropped_as_their_meaning_asks(sample: dict[str, Any]) -> None:
     kept = [each for each in sample["events"] if is_kept(each)]
     notification = parse_notification((SAMPLES / sample["file"]).read_bytes())
-    assert [seen(item) for item in notification.items] == [
+    assert [seen(item) for item in notification.items if not isinstance(item, Pull)] == [
         {key: each[key] for key in ("action", "repository", "tag", "digest")} for each in kept
     ]
     assert notification.dropped == len(sample["events"]) - len(kept)
@@ -145,6 +148,81 @@ def test_every_field_of_an_event_is_kept() -> None:
 )
 def test_what_is_of_no_interest_is_dropped(body: dict[str, Any]) -> None:
     assert parse_notification(envelope([body])) == Notification((), 1)
+
+
+@pytest.mark.parametrize("v3", [False, True])
+def test_downloads_of_manifests_are_pulls_where_they_are_counted(v3: bool) -> None:
+    target = Target("team/web", OCI_MANIFEST, DIGEST, 500, "1.4")
+    body = envelope([event("pull", target, Cause("GET"), v3=v3)])
+    assert parse_notification(body) == Notification((), 1)
+    kept = Pull(RepositoryName("team/web"), Digest(DIGEST), AT)
+    notification = parse_notification(body, count_pulls=True)
+    (item,) = notification.items
+    assert isinstance(item, Pull)
+    assert (replace(item, occurred_at=AT), notification.dropped) == (kept, 0)
+    assert item.occurred_at is not None
+    assert abs(item.occurred_at - AT) < timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(
+            event("pull", Target("a", OCI_MANIFEST, DIGEST), Cause("HEAD")), id="asking for news"
+        ),
+        pytest.param(event("pull", Target("a", OCTET_STREAM, DIGEST), Cause("GET")), id="blob"),
+        pytest.param(event("pull", Target("a", digest=DIGEST), Cause("GET")), id="no media type"),
+        pytest.param(
+            event("pull", Target("a", OCI_MANIFEST, DIGEST), Cause("GET", user_agent=USER_AGENT)),
+            id="ours",
+        ),
+        pytest.param(
+            event(
+                "pull",
+                Target("a", OCI_MANIFEST, DIGEST, tag=f"{DIGEST.replace(':', '-')}.sig"),
+                Cause("GET"),
+            ),
+            id="signature",
+        ),
+        pytest.param(event("mount", Target("a", digest=DIGEST), Cause("POST")), id="mount"),
+    ],
+)
+def test_all_other_pulls_are_dropped_where_they_are_counted(body: dict[str, Any]) -> None:
+    assert parse_notification(envelope([body]), count_pulls=True) == Notification((), 1)
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        (Target("NOT A NAME", OCI_MANIFEST, DIGEST), "NOT A NAME"),
+        (Target("a", OCI_MANIFEST, "sha256:short"), "sha256:short"),
+        (Target("a", OCI_MANIFEST), "''"),
+    ],
+)
+def test_a_pull_of_what_cannot_be_is_rejected_where_it_would_be_counted(
+    target: Target, reason: str
+) -> None:
+    body = envelope([event("pull", target, Cause("GET"))])
+    (item,) = parse_notification(body, count_pulls=True).items
+    assert isinstance(item, Rejected)
+    assert reason in item.reason
+
+
+def test_recorded_downloads_are_counted() -> None:
+    """Of 2.8.3 and 3.1.1: what clients downloaded, each tag or digest of it."""
+    found = [
+        (name.split("/")[:2], item.repository)
+        for name, body in CAPTURED.items()
+        for item in parse_notification(json.dumps(body).encode(), count_pulls=True).items
+        if isinstance(item, Pull)
+    ]
+    by_action = Counter(action for (_, action), _ in found)
+    assert by_action["34-docker-pull"] == 1, "3.1.1 was asked when it was there already"
+    assert by_action["37-skopeo-pull"] == 2
+    assert by_action["38-skopeo-pull-index"] == 2 * 5, "an index and its four children"
+    assert by_action["39-podman-pull"] == 2
+    assert by_action["40-oras-pull"] == 2
+    assert by_action["35-docker-pull-again"] == 0
 
 
 def test_a_client_that_only_names_us_is_not_us() -> None:

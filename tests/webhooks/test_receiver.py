@@ -16,6 +16,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.types import Message
 
+from indexer.model.media_types import OCI_MANIFEST
 from indexer.registry import USER_AGENT
 from search_api.http_errors import exception_handlers
 from tests.builders import delete_event, envelope, image, push_event
@@ -58,7 +59,8 @@ def journal(tmp_path: Path) -> WatchedJournal:
 @pytest.fixture
 def app(journal: WatchedJournal) -> Iterator[Starlette]:
     writer = JournalWriter(journal, clock=ManualClock())
-    receiver = Receiver(writer, secrets={"main": SECRET, "second": "other"})
+    secrets = {"main": SECRET, "second": "other"}
+    receiver = Receiver(writer, secrets=secrets, counting={"second"})
     yield Starlette(routes=receiver.routes(), exception_handlers=exception_handlers())
     writer.close()
 
@@ -188,6 +190,22 @@ async def test_what_is_kept_dropped_and_rejected_is_counted(
     assert response.json() == {"accepted": 2, "dropped": 1, "rejected": 1}
     assert [entry.event.repository for entry in kept_entries(tmp_path)] == ["a", "b"]
     assert [reason for _, reason, _ in kept_rejected(tmp_path)] == ["unknown action 'launch'"]
+
+
+async def test_pulls_are_kept_as_a_number_of_the_registries_that_count_them(
+    client: httpx2.AsyncClient, journal: WatchedJournal
+) -> None:
+    target = Target("team/web", OCI_MANIFEST, DIGEST, tag="1")
+    body = envelope([event("pull", target, Cause("GET")) for _ in range(3)])
+    refused = await post(client, body)
+    assert refused.json() == {"accepted": 0, "dropped": 3, "rejected": 0}
+    for _ in range(2):
+        taken = await post(client, body, registry="second", authorization=b"Bearer other")
+        assert taken.json() == {"accepted": 3, "dropped": 0, "rejected": 0}
+    (counted,), _ = journal.close_pulls(0)
+    assert (counted.registry, counted.repository, counted.digest) == ("second", "team/web", DIGEST)
+    assert counted.pulls == 6
+    assert journal.entries_after(0, limit=9)[0] == []
 
 
 async def test_our_own_reads_are_dropped(

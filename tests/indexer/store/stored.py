@@ -76,8 +76,9 @@ def documents_of(store: Store, repository_id: int) -> list[Document]:
         return []
     repository = store.content.repository(repository_id)
     tags = store.content.newest_tags(repository_id)
+    pulls = store.pulls.of_repository(repository_id)
     images = [image_document(repository, one) for one in described]
-    return [repository_document(repository, described, tags=tags), *images]
+    return [repository_document(repository, described, tags=tags, pulls=pulls), *images]
 
 
 def stale_keys(store: Store) -> list[tuple[int, str]]:

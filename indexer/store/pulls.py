@@ -1,0 +1,135 @@
+"""Pulls, counted: never a row a pull.
+
+Web adds them up in the journal, in the transaction of the events beside them. Now and then the
+indexer closes such a batch, to which nothing is added any more, and moves its counts into the
+store; so each pull is counted once, whoever is killed when.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from indexer.clock import rfc3339
+from indexer.model.names import Digest, RepositoryName
+from indexer.model.notification import Pull
+from indexer.model.stored import Pulls
+
+_OF_REPOSITORY = ""
+"""Stands in the column of digests for the repository as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullCount:
+    """How often a digest of a repository was pulled, and when for the last time, RFC 3339."""
+
+    registry: str
+    repository: RepositoryName
+    digest: Digest
+    pulls: int
+    newest_at: str
+
+
+def count(pulls: Sequence[tuple[str, Pull]], *, received_at: datetime) -> list[PullCount]:
+    """Add up pulls, each with the name of its registry."""
+    counts: dict[tuple[str, RepositoryName, Digest], tuple[int, datetime]] = {}
+    for registry, pull in pulls:
+        key = (registry, pull.repository, pull.digest)
+        number, newest = counts.get(key, (0, received_at))
+        counts[key] = (number + 1, max(newest, pull.occurred_at or received_at))
+    return [PullCount(*key, number, rfc3339(at)) for key, (number, at) in counts.items()]
+
+
+class PullBatches:
+    """The batches inside the journal; its methods join the caller's transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, counts: Sequence[PullCount]) -> None:
+        """Add to the open batch."""
+        self._database.conn.executemany(
+            "INSERT INTO pulls (batch, registry, repository, digest, pulls, newest_at)"
+            " SELECT batch, ?, ?, ?, ?, ? FROM open_batch WHERE true"
+            " ON CONFLICT DO UPDATE SET pulls = pulls + excluded.pulls,"
+            " newest_at = max(newest_at, excluded.newest_at)",
+            [(c.registry, c.repository, c.digest, c.pulls, c.newest_at) for c in counts],
+        )
+
+    def close_batch(self) -> None:
+        """Open another batch, if there is anything in this one."""
+        self._database.execute(
+            "UPDATE open_batch SET batch = batch + 1"
+            " WHERE EXISTS (SELECT 1 FROM pulls WHERE pulls.batch = open_batch.batch)"
+        )
+
+    def closed_after(self, position: int) -> tuple[list[PullCount], int]:
+        """Return what is in the closed batches behind ``position``, and the newest closed one."""
+        rows = self._database.execute(
+            "SELECT registry, repository, digest, sum(pulls), max(newest_at) FROM pulls"
+            " WHERE batch > ? AND batch < (SELECT batch FROM open_batch)"
+            " GROUP BY registry, repository, digest",
+            [position],
+        ).fetchall()
+        (newest,) = self._database.execute("SELECT batch - 1 FROM open_batch").fetchone()
+        counts = [
+            PullCount(row[0], RepositoryName(row[1]), Digest(row[2]), *row[3:]) for row in rows
+        ]
+        return counts, newest
+
+    def drop(self, position: int) -> None:
+        """Drop the batches up to ``position``, whose counts are in the store for good."""
+        self._database.execute("DELETE FROM pulls WHERE batch <= ?", [position])
+
+
+class PullTables:
+    """The counts inside the store; its methods join the caller's transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, repository_id: int, counted: PullCount) -> bool:
+        """Add to a digest and, unless it is only part of an index, to its repository.
+
+        Who pulls an index pulls one of its children too; that is one pull. Returns whether it was
+        added to the repository.
+        """
+        self._add(repository_id, counted.digest, counted)
+        is_part = self._is_part(repository_id, counted.digest)
+        if not is_part:
+            self._add(repository_id, _OF_REPOSITORY, counted)
+        return not is_part
+
+    def of_image(self, repository_id: int, digest: Digest) -> Pulls:
+        """Return how often a digest was pulled from a repository."""
+        return self._of(repository_id, digest)
+
+    def of_repository(self, repository_id: int) -> Pulls:
+        """Return how often anything was pulled from a repository."""
+        return self._of(repository_id, _OF_REPOSITORY)
+
+    def _add(self, repository_id: int, digest: str, counted: PullCount) -> None:
+        self._database.execute(
+            "INSERT INTO pulls (repository_id, digest, pulls, last_pulled_at) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET pulls = pulls + excluded.pulls,"
+            " last_pulled_at = max(last_pulled_at, excluded.last_pulled_at)",
+            [repository_id, digest, counted.pulls, counted.newest_at],
+        )
+
+    def _is_part(self, repository_id: int, digest: Digest) -> bool:
+        row = self._database.execute(
+            "SELECT EXISTS (SELECT 1 FROM index_children JOIN repository_manifests USING (digest)"
+            "  WHERE child_digest = ?2 AND repository_id = ?1)"
+            " AND NOT EXISTS (SELECT 1 FROM tags INDEXED BY tags_digest"
+            "  WHERE repository_id = ?1 AND digest = ?2 AND hidden_at IS NULL)",
+            [repository_id, digest],
+        ).fetchone()
+        return bool(row[0])
+
+    def _of(self, repository_id: int, digest: str) -> Pulls:
+        row = self._database.execute(
+            "SELECT pulls, last_pulled_at FROM pulls WHERE repository_id = ? AND digest = ?",
+            [repository_id, digest],
+        ).fetchone()
+        return Pulls(*row) if row else Pulls()

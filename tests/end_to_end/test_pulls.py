@@ -1,0 +1,39 @@
+"""What clients download is counted where that is asked for, and shown with what was found."""
+
+from pathlib import Path
+
+from tests.end_to_end.deployment import Deployment
+from tests.end_to_end.skopeo_client import Skopeo
+
+
+def test_downloads_are_counted_and_what_we_read_is_not(
+    deployment: Deployment, skopeo: Skopeo, tmp_path: Path
+) -> None:
+    deployment.count_pulls()
+    deployment.start()
+    service, registry = deployment.service, deployment.registry
+    skopeo.push("webapp-1", registry, "pulled/web:1.0")
+    skopeo.push("multi", registry, "pulled/multi:1.0", all_platforms=True)
+    service.wait_until_found("repo:pulled/web", "repo:pulled/multi")
+    for number in range(3):
+        skopeo.pull(registry, "pulled/web:1.0", tmp_path / f"web-{number}")
+    for number in range(2):
+        skopeo.pull(registry, "pulled/multi:1.0", tmp_path / f"one-{number}")
+    skopeo.pull(registry, "pulled/multi:1.0", tmp_path / "all", all_platforms=True)
+    service.backfill()
+    # What is counted is moved into the store each minute, and when an indexer starts.
+    service.kill_child("indexer")
+    counts = {"pulled/web": 3, "pulled/multi": 3}
+    service.wait_until(lambda: _pulls(deployment, "repository") == counts, 20, "it is counted")
+    assert _pulls(deployment, "image") == counts
+    service.kill_child("web")
+    service.kill_child("indexer")
+    service.wait_until(service.is_ready, 20, "it answers again")
+    service.wait_until_idle()
+    assert _pulls(deployment, "repository") == counts
+
+
+def _pulls(deployment: Deployment, kind: str) -> dict[str, int]:
+    """Return the pulls by repository, as the search says."""
+    results = deployment.service.search("repo:pulled/*", kind).results
+    return {found.repository: found.pulls for found in results}

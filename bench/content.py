@@ -3,7 +3,7 @@
 from functools import cache
 
 from tests.builders import BuiltManifest, image
-from tests.fakes.events import envelope, push_event
+from tests.fakes.events import Cause, Target, envelope, event, push_event
 
 TAG = "1.0"
 _BASES = 20
@@ -26,7 +26,10 @@ def built(number: int) -> BuiltManifest:
     return image(seed=f"base {number % _BASES}", layers=2, labels=labels)
 
 
-def notification(number: int, *, event_id: str) -> bytes:
-    """Return the body of a notification with one event: a repository's image is pushed again."""
+def notification(number: int, *, event_id: str, is_pull: bool = False) -> bytes:
+    """Return the body of a notification with one event: an image is pushed again, or pulled."""
     name, digest = repository_name(number), built(number).digest
-    return envelope([push_event(name, digest, tag=TAG, event_id=event_id, actor="bench")])
+    if not is_pull:
+        return envelope([push_event(name, digest, tag=TAG, event_id=event_id, actor="bench")])
+    target = Target(name, built(number).media_type, digest, 500, TAG)
+    return envelope([event("pull", target, Cause("GET"), event_id=event_id)])

@@ -39,6 +39,7 @@ class Plan:
     per_second: int
     connections: int
     repositories: int
+    are_pulls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,11 @@ def build_requests(plan: Plan) -> list[bytes]:
         "User-Agent: Go-http-client/1.1\r\nAccept-Encoding: gzip\r\nContent-Length: "
     ).encode()
     bodies = [
-        notification(number % plan.repositories, event_id=f"{plan.label}-{number}")
+        notification(
+            number % plan.repositories,
+            event_id=f"{plan.label}-{number}",
+            is_pull=plan.are_pulls,
+        )
         for number in range(plan.events)
     ]
     return [head + str(len(body)).encode() + _HEAD_END + body for body in bodies]

@@ -6,13 +6,14 @@ measured):
 
 - *burst*: 1,000 events within one second;
 - *flood*: 1,000 events as fast as the connections get their answers;
-- *steady*: 200 events a second for ten seconds.
+- *steady*: 200 events a second for ten seconds;
+- *pulls*: 1,000 downloads a second for five seconds, which are only counted.
 
 Each is run when nothing else happens and while ``regsearch backfill`` reads the registry for the
 first time, and each beside :mod:`bench.bare`, a handler that commits one row a request, at the same
 moment of the same run. All of it shares the processors of one machine, the generator and the
-registry too. Afterwards the rows of ``journal.db`` are counted, with the service killed: they must
-be as many as were acknowledged.
+registry too. Afterwards the events of ``journal.db`` are counted, and the pulls wherever they are,
+with the service killed: they must be as many as were acknowledged.
 """
 
 import argparse
@@ -49,12 +50,14 @@ class Load:
     name: str
     events: int
     per_second: int
+    are_pulls: bool = False
 
 
 LOADS = (
     Load("burst", events=1_000, per_second=1_000),
     Load("flood", events=1_000, per_second=0),
     Load("steady", events=2_000, per_second=200),
+    Load("pulls", events=5_000, per_second=1_000, are_pulls=True),
 )
 
 
@@ -138,9 +141,10 @@ def _measure_load(
             ours, ours_backfill = _send(service.receiver.url, load, options), _is_crawling(service)
             others, others_backfill = _send(f"{bare}/", load, options), _is_crawling(service)
         service.close()
-    journal, database = service.data / "journal.db", folder / "bare.db"
-    yield _row(load, SERVICE, ours, journal, backfill=backfill, to_the_end=ours_backfill)
-    yield _row(load, BARE, others, database, backfill=backfill, to_the_end=others_backfill)
+    durable = _count_pulls(service.data) if load.are_pulls else _count_pushes(service.data)
+    yield _row(load, SERVICE, ours, durable, backfill=backfill, to_the_end=ours_backfill)
+    durable = _number(folder / "bare.db", "SELECT count(*) FROM entries")
+    yield _row(load, BARE, others, durable, backfill=backfill, to_the_end=others_backfill)
 
 
 def _is_crawling(service: Service) -> bool:
@@ -158,6 +162,7 @@ def _send(url: str, load: Load, options: Options) -> Outcome:
         per_second=load.per_second,
         connections=options.connections,
         repositories=options.repositories,
+        are_pulls=load.are_pulls,
     )
     done = subprocess.run(
         [sys.executable, "-m", "bench.load"],
@@ -173,7 +178,7 @@ def _row(
     load: Load,
     receiver: str,
     outcome: Outcome,
-    database: Path,
+    durable: int,
     *,
     backfill: bool,
     to_the_end: bool,
@@ -190,18 +195,28 @@ def _row(
         longest=longest,
         acknowledged=len(outcome.latencies),
         refused=outcome.refused,
-        durable=_count_pushes(database),
+        durable=durable,
         processor=outcome.processor,
     )
 
 
-def _count_pushes(database: Path) -> int:
+def _count_pushes(data: Path) -> int:
     """Count the rows that the load left; the request for the backfill is an entry too."""
+    return _number(data / "journal.db", "SELECT count(*) FROM entries WHERE action = 'push'")
+
+
+def _count_pulls(data: Path) -> int:
+    """Add up what was counted, in the store and in the batches that are not in there yet."""
+    moved = "SELECT coalesce(sum(pulls), 0) FROM pulls WHERE digest <> ''"
+    position = _number(data / "store.db", "SELECT max(position * (name = 'pulls')) FROM positions")
+    waiting = f"SELECT coalesce(sum(pulls), 0) FROM pulls WHERE batch > {position}"  # noqa: S608
+    return _number(data / "store.db", moved) + _number(data / "journal.db", waiting)
+
+
+def _number(database: Path, query: str) -> int:
     with closing(sqlite3.connect(database)) as connection:
-        columns = [row[1] for row in connection.execute("PRAGMA table_info(entries)")]
-        where = "WHERE action = 'push'" if "action" in columns else ""
-        (count,) = connection.execute(f"SELECT count(*) FROM entries {where}").fetchone()  # noqa: S608
-    return int(count)
+        (found,) = connection.execute(query).fetchone()
+    return int(found or 0)
 
 
 @contextmanager
@@ -233,7 +248,9 @@ def _program(module: str, words: Sequence[str], *, port: int, log: Path) -> Iter
 @contextmanager
 def _service(folder: Path, registry: str) -> Iterator[Service]:
     service = Service(folder)
-    service.configure(REGSEARCH_REGISTRY=registry)
+    settings = folder / "regsearch.toml"
+    settings.write_text(f'[[registry]]\nurl = "{registry}"\ncount_pulls = true\n', "utf-8")
+    service.configure(REGSEARCH_CONFIG=str(settings))
     try:
         service.start()
         yield service

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from starlette.applications import Starlette
@@ -10,7 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from bench.content import repository_name
 from bench.load import Plan, build_requests, carry_out
+from indexer.model.notification import Pull
 from tests.fakes.serving import serving
 from webhooks.distribution import parse_notification
 
@@ -88,3 +91,13 @@ def test_requests_are_whole_before_the_first_is_sent() -> None:
         for request in build_requests(plan):
             head, _, body = request.partition(b"\r\n\r\n")
             assert f"Content-Length: {len(body)}".encode() in head.split(b"\r\n")
+
+
+def test_pulls_are_pulls_of_what_the_registry_holds() -> None:
+    with plan_for(Receiver(), events=3, per_second=0) as plan:
+        requests = build_requests(replace(plan, are_pulls=True))
+    bodies = [request.partition(b"\r\n\r\n")[2] for request in requests]
+    items = [i for body in bodies for i in parse_notification(body, count_pulls=True).items]
+    assert [(type(item), item.repository) for item in items if isinstance(item, Pull)] == [
+        (Pull, repository_name(number)) for number in range(3)
+    ]

@@ -220,7 +220,14 @@ class Refresher:
                 )
             return
         reading = await self._read(repository, digest, fetched)
-        await self._finish(refresh, lambda store: self._keep(store, reading))
+
+        def save(store: Store) -> None:
+            repository_id = self._keep(store, reading)
+            if refresh.expected_digest is None:
+                # It was deleted and is there again; its tags need not have come back with it.
+                self._ask_for_tags(store, refresh, repository_id)
+
+        await self._finish(refresh, save)
 
     def _known_digest(
         self, store: Store, repository: RepositoryName, tag: TagName
@@ -262,9 +269,14 @@ class Refresher:
         repository_id = store.content.find_repository(self._registry.id, repository)
         if repository_id is None or not store.content.is_linked(repository_id, digest):
             return
-        tags = store.content.tags_of_digest(repository_id, digest)
+        self._ask_for_tags(store, refresh, repository_id)
         store.content.unlink_manifest(repository_id, digest)
-        places = [Place(RefreshKind.TAG, repository, tag) for tag in tags]
+
+    def _ask_for_tags(self, store: Store, refresh: Refresh, repository_id: int) -> None:
+        """Ask for every tag that we know to point at the digest of a refresh."""
+        place = refresh.place
+        tags = store.content.tags_of_digest(repository_id, Digest(place.reference))
+        places = [Place(RefreshKind.TAG, place.repository, tag) for tag in tags]
         self._ask_for(store, places, refresh=refresh, crawl_id=refresh.crawl_id)
 
     # Content

@@ -245,6 +245,21 @@ class TestDigests:
         await stepping.index()
         assert stepping.visible() == stepping.searchable() == stepping.truth() != {}
 
+    async def test_what_was_deleted_and_pushed_again_before_a_look_has_only_its_new_tags(
+        self, stepping: Stepping
+    ) -> None:
+        """A delete of a digest asks for each of its tags, be the digest there again or not."""
+        for tag in ("1", "latest"):
+            stepping.registry.put(WEB, A, tag=tag)
+        await stepping.crawl()
+        stepping.registry.delete_digest(WEB, A.digest, notify=False)
+        stepping.registry.put(WEB, A, tag="latest")
+        stepping.deliver(deleted(WEB, digest=A.digest), pushed(WEB, A.digest, tag="latest"))
+        await stepping.settle()
+        await stepping.index()
+        assert stepping.visible() == stepping.searchable() == stepping.truth()
+        assert list(stepping.visible()) == [("default", WEB, "latest")]
+
     async def test_a_child_that_is_deleted_leaves_its_index(self, stepping: Stepping) -> None:
         multi = index([A, image(architecture="arm64")])
         stepping.registry.put(WEB, multi, tag="1")

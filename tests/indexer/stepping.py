@@ -25,7 +25,7 @@ from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
 from indexer.model.notification import Action, Event
 from indexer.model.query import Everything
 from indexer.pulls import move_pulls
-from indexer.registry import RegistryClient
+from indexer.registry import Credentials, RegistryClient
 from indexer.registry_worker import LOOK_AFTER_SECONDS, RegistryPlan, RegistryWorker
 from indexer.retention import forget_some
 from indexer.settings import RegistrySettings, Settings
@@ -105,6 +105,7 @@ class Stepping:
         self.registries = {name: FakeRegistry() for name in names or ("default",)}
         self.interval = interval
         self.excluded: set[str] = set()
+        self.credentials: Credentials | None = None
         self.max_in_flight = max_in_flight
         self.batch = batch
         self.engine = WhooshEngine(directory / "search-index")
@@ -166,6 +167,7 @@ class Stepping:
         client = RegistryClient(
             f"http://{name}.test",
             clock=self.clock,
+            credentials=self.credentials,
             transport=httpx2.ASGITransport(app=self.registries[name].app),
             max_in_flight=self.max_in_flight,
         )

@@ -215,12 +215,20 @@ HINTS = (
         WITHOUT_ONE,
     ),
     Hint(
-        f"{UNLISTED_REPOSITORY}/no tags",
+        f"{UNLISTED_REPOSITORY}/null for tags",
         untag(ONE, "1"),
         (CRAWL,),
         EVERYTHING,
         WITHOUT_ONE,
         lists=CATALOG_ONLY,
+    ),
+    Hint(
+        f"{UNLISTED_REPOSITORY}/an empty list of tags",
+        untag(ONE, "1"),
+        (CRAWL,),
+        EVERYTHING,
+        WITHOUT_ONE,
+        lists=(*CATALOG_ONLY, ("team/one/tags/list", {"name": ONE, "tags": []})),
     ),
     Hint(f"{UNLISTED_REPOSITORY}/200", nothing, (CRAWL,), EVERYTHING, BEFORE, lists=CATALOG_ONLY),
     Hint(

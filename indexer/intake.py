@@ -45,7 +45,8 @@ def take_in(
 def _take_in_event(store: Store, entry: Entry, registry: RegistryRow, *, now: datetime) -> None:
     event = entry.event
     if event.source and store.registries.set_source(registry.id, event.source, at=now):
-        # Its queue of notifications is in memory only: what it had not sent yet is lost.
+        # Its queue of notifications is in memory only: what it had not sent yet is lost, and found
+        # by the crawl that follows.
         log.warning("registry_restarted", registry=registry.name)
     if event.action is Action.CRAWL:
         store.queue.add(

@@ -302,13 +302,28 @@ class RegistryWorker:
         """Ask for a crawl when one is due; True when that is new."""
         latest = store.registries.latest_crawl(self._registry.id)
         now = self._clock.now()
-        interval = self._plan.crawl_interval
-        due = is_crawl_due(latest, interval=interval, now=now, is_start=is_start)
+        due = is_crawl_due(
+            latest,
+            interval=self._plan.crawl_interval,
+            now=now,
+            is_start=is_start,
+            restarted_at=self._restarted_at(store),
+        )
         place = Place(RefreshKind.CATALOG)
         if not due or store.queue.contains(self._registry.id, place):
             return False
         store.queue.add(self._registry.id, [place], priority=Priority.CRAWL, due_at=now)
         return True
+
+    def _restarted_at(self, store: Store) -> datetime | None:
+        """Return when the registry was last seen to have restarted, where that asks for a crawl.
+
+        Not while something is held back: a registry without its disk may restart again and again,
+        and each crawl would be nearer to the one that confirms that all is gone.
+        """
+        if store.absences.count_held_back(self._registry.id):
+            return None
+        return store.registries.restarted_at(self._registry.id)
 
 
 def _delay(refresh: Refresh, most: timedelta) -> timedelta:

@@ -158,7 +158,7 @@ def _registry_lines(registry: dict[str, Any], *, now: datetime) -> Iterator[str]
         )
     if registry["registry_restarted_at"]:
         restarted = _age(registry["registry_restarted_at"], now=now)
-        yield f"the registry restarted: {restarted}; what it had not sent was lost"
+        yield f"the registry restarted: {restarted}; what it had not sent is left to the next crawl"
     if registry["held_back"]:
         yield f"held back: {_held_back(registry)}"
     if registry["error"]:

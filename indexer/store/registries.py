@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from indexer.clock import rfc3339
+from indexer.clock import parse_rfc3339, rfc3339
 from indexer.model.names import RepositoryName
 from indexer.store.absences import AbsenceTables
 
@@ -163,6 +163,13 @@ class RegistryTables:
             [json.dumps([*known, source][-SOURCES_MAX:]), rfc3339(at), registry_id],
         )
         return bool(known)
+
+    def restarted_at(self, registry_id: int) -> datetime | None:
+        """Return when a new process of a registry was last seen after another; None for never."""
+        row = self._database.execute(
+            "SELECT restarted_at FROM registries WHERE id = ?", [registry_id]
+        ).fetchone()
+        return parse_rfc3339(row[0]) if row[0] else None
 
     def start_crawl(self, registry_id: int, *, at: datetime) -> int:
         """Begin a crawl and return its number; one that runs already goes on.

@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from indexer.clock import rfc3339
-from indexer.crawl import INCOMPLETE_RETRY, is_crawl_due
+from indexer.crawl import (
+    INCOMPLETE_RETRY,
+    RESTART_PAUSE,
+    RESTART_PAUSE_CRAWLS,
+    is_crawl_due,
+)
 from indexer.store import Crawl, Store
 from tests.fakes.clock import START
 
@@ -91,3 +96,41 @@ def test_a_clock_that_was_set_back_makes_no_crawl_due(tmp_path: Path) -> None:
     store.close()
     assert not is_crawl_due(latest, interval=INTERVAL, now=START - timedelta(days=1))
     assert is_crawl_due(latest, interval=INTERVAL, now=START + INTERVAL)
+
+
+@pytest.mark.parametrize("interval", [INTERVAL, NEVER_AGAIN])
+@pytest.mark.parametrize(
+    ("took", "pause"),
+    [
+        (timedelta(0), RESTART_PAUSE),
+        (timedelta(minutes=1), RESTART_PAUSE_CRAWLS * timedelta(minutes=1)),
+    ],
+)
+def test_a_restart_makes_a_crawl_due_a_while_after_the_one_before(
+    interval: timedelta, took: timedelta, pause: timedelta
+) -> None:
+    """Also where the one before ran still: it may have read a place before it was pushed to."""
+    latest = crawl(finished=START + took, complete=True)
+    due_at = START + took + pause
+    for restarted_at in (START, due_at - SOON):
+        for now, is_due in ((due_at - SOON, False), (due_at, True), (due_at + INTERVAL / 2, True)):
+            found = is_crawl_due(latest, interval=interval, now=now, restarted_at=restarted_at)
+            assert found is is_due
+
+
+@pytest.mark.parametrize(
+    "restarted_at",
+    [
+        pytest.param(START - SOON, id="a crawl began since"),
+        pytest.param(START + 2 * INTERVAL, id="by a clock that was set back"),
+    ],
+)
+def test_a_restart_that_is_none_now_makes_no_crawl_due(restarted_at: datetime) -> None:
+    now = START + INTERVAL / 2
+    latest = crawl(finished=START, complete=True)
+    assert not is_crawl_due(latest, interval=INTERVAL, now=now, restarted_at=restarted_at)
+    assert not is_crawl_due(latest, interval=NEVER_AGAIN, now=now, restarted_at=restarted_at)
+
+
+def test_a_crawl_that_runs_when_a_restart_is_seen_is_not_begun_again() -> None:
+    assert not is_crawl_due(crawl(), interval=INTERVAL, now=START + INTERVAL, restarted_at=START)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from indexer.crawl import INCOMPLETE_RETRY
+from indexer.brake import LOST_MIN, SECOND_LOOK_AFTER
+from indexer.crawl import INCOMPLETE_RETRY, RESTART_PAUSE
 from indexer.errors import StoreError, UnreachableError
 from indexer.model.names import RepositoryName
+from indexer.model.notification import Action, Event
 from indexer.registry_worker import (
     FAILURES_IN_A_ROW,
     LOOK_AFTER_SECONDS,
@@ -70,6 +73,13 @@ async def event(stepping: Stepping, *tags: str) -> None:
         stepping.registry.put(WEB, A, tag=tag, notify=False)
         stepping.deliver(pushed(WEB, A.digest, tag=tag))
     await stepping.take_in()
+
+
+async def _hear_of(stepping: Stepping, tag: str, *, source: str) -> None:
+    """Take in a push that a process of the registry tells of, and all that follows at once."""
+    stepping.registry.put(WEB, A, tag=tag, notify=False)
+    stepping.deliver(replace(pushed(WEB, A.digest, tag=tag), source=source))
+    await stepping.settle()
 
 
 class TestOrder:
@@ -404,6 +414,44 @@ class TestCrawls:
             stepping.clock.advance(5)
             await stepping.settle()
             assert stepping.latest_crawl().id == 2
+
+    async def test_a_restart_of_the_registry_is_followed_by_one(self, stepping: Stepping) -> None:
+        """What a registry had not sent yet when it ended is lost, and nothing else tells of it."""
+        await _hear_of(stepping, "known", source="first")
+        before = stepping.latest_crawl().id
+        stepping.registry.put("lost/one", B, tag="1", notify=False)
+        await _hear_of(stepping, "since", source="second")
+        assert stepping.visible() != stepping.truth()
+        stepping.clock.advance(RESTART_PAUSE.total_seconds())
+        await stepping.settle()
+        assert stepping.visible() == stepping.truth()
+        assert stepping.latest_crawl().id == before + 1
+        stepping.clock.advance(24 * 3_600)
+        await _hear_of(stepping, "later", source="second")
+        assert stepping.latest_crawl().id == before + 1, "once is enough"
+
+    async def test_a_restart_hastens_nothing_while_something_is_held_back(
+        self, tmp_path: Path
+    ) -> None:
+        """A second crawl would confirm that all is gone, of a disk that is only not mounted."""
+        names = [f"disk/{number}" for number in range(LOST_MIN)]
+        async with Stepping(tmp_path) as stepping:
+            for name in names:
+                stepping.registry.put(name, A, tag="1")
+            await stepping.settle()
+            await _hear_of(stepping, "known", source="first")
+            for name in names:
+                stepping.registry.delete_repository(name)
+            await stepping.crawl()
+            before = stepping.latest_crawl().id
+            assert stepping.freshness().held_back == LOST_MIN
+            stepping.clock.advance(2 * SECOND_LOOK_AFTER.total_seconds())
+            await _hear_of(stepping, "since", source="second")
+            assert stepping.freshness().held_back == LOST_MIN
+            assert stepping.latest_crawl().id == before
+            stepping.deliver(Event(Action.ACCEPT))
+            await stepping.settle()
+            assert stepping.latest_crawl().id == before + 1, "now it is made up for"
 
     @pytest.mark.parametrize(
         ("what", "pause"),

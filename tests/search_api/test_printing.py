@@ -224,7 +224,7 @@ def test_status_is_a_few_lines(show: Show) -> None:
         "  waiting: 1 entries, 2 refreshes; set aside: 3; rejected: 4",
         "  last complete crawl: 3 hours ago",
         "  crawl running: 5 repositories, 6 refreshes done, 7 waiting",
-        "  the registry restarted: 2 days ago; what it had not sent was lost",
+        "  the registry restarted: 2 days ago; what it had not sent is left to the next crawl",
         "  held back: 8 repositories, gone all at once, are still shown; see `regsearch reconcile`",
         "  error (5 minutes ago): 503 at /v2/",
     ]

@@ -93,7 +93,7 @@ def print_held_back(body: dict[str, Any]) -> None:
 
 
 def print_error(text: str) -> None:
-    """Print what went wrong on standard error: a line for each of its lines, and no more."""
+    """Print what is wrong on standard error: a line for each of its lines, and no more."""
     for line in text.splitlines():
         print(one_line(line, limit=LINE_MAX), file=sys.stderr)  # noqa: T201 - to be printed
 
@@ -130,6 +130,8 @@ def progress(name: str) -> Iterator[Callable[[Progress], None]]:
         yield report
     if last.is_finished and not last.problem:
         console.print(f"{name}: done, {last.what}", highlight=False)
+    for note in last.notes if last.is_finished else ():
+        print_error(f"note: {note}")
 
 
 def _print_line(console: Console, text: str, *, indent: str = "") -> None:

@@ -6,7 +6,7 @@ becomes one until the work is done.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,13 +27,17 @@ PATIENCE = timedelta(seconds=20)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the work is: parts done and parts known so far, and what is in the way."""
+    """How far the work is: parts done and parts known so far, and what is in the way.
+
+    ``notes`` are what is to be known of work that went well.
+    """
 
     done: int
     total: int
     what: str
     is_finished: bool = False
     problem: str = ""
+    notes: tuple[str, ...] = ()
 
 
 async def backfill(
@@ -176,6 +180,7 @@ def _accept_progress(store: Store, hidden: Mapping[str, int]) -> Progress:
 
 def _crawl_progress(store: Store, names: Sequence[str]) -> Progress:
     crawls: list[Crawl] = []
+    notes: list[str] = []
     finished = True
     for name in names:
         registry_id = store.registries.registry_id(name)
@@ -183,7 +188,9 @@ def _crawl_progress(store: Store, names: Sequence[str]) -> Progress:
         waits = registry_id and store.queue.contains(registry_id, Place(RefreshKind.CATALOG))
         crawl = store.registries.latest_crawl(registry_id) if registry_id else None
         finished = finished and not waits and crawl is not None and crawl.finished_at is not None
-        crawls += [crawl] if crawl else []
+        if crawl is not None:
+            crawls.append(crawl)
+            notes += _catalog_notes(store, name, crawl)
     rows = [row for row in store.registries.freshness() if row.name in names]
     problems = [f"registry {row.name}: {row.error}" for row in rows if row.error]
     if finished and all(crawl.complete for crawl in crawls):
@@ -204,7 +211,17 @@ def _crawl_progress(store: Store, names: Sequence[str]) -> Progress:
         what=f"{sum(crawl.repositories for crawl in crawls)} repositories",
         is_finished=is_finished,
         problem="; ".join(problems),
+        notes=tuple(notes),
     )
+
+
+def _catalog_notes(store: Store, name: str, crawl: Crawl) -> Iterator[str]:
+    counts = crawl.finished_at is not None and crawl.unlisted
+    if counts and (left_out := store.registries.count_left_out(crawl.id)):
+        yield (
+            f"registry {name}: the catalog left out {left_out} repositories that are there; they"
+            " were asked for by their names, others that it left out cannot be found"
+        )
 
 
 def _is_searchable(store: Store) -> bool:

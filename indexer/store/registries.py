@@ -227,6 +227,21 @@ class RegistryTables:
         self._database.execute("UPDATE crawls SET unlisted = ? WHERE id = ?", [unlisted, crawl_id])
         return Listed(known, unlisted)
 
+    def count_left_out(self, crawl_id: int) -> int:
+        """Count the repositories that the catalog of a crawl left out although they are there.
+
+        Those that the crawl asked for in vain, because they are gone, do not count.
+        """
+        row = self._database.execute(
+            "SELECT count(*) FROM crawls JOIN repositories USING (registry_id)"
+            " WHERE crawls.id = ? AND first_seen_at < started_at AND listed_in IS NOT crawls.id"
+            " AND EXISTS (SELECT 1 FROM tags WHERE repository_id = repositories.id"
+            "  AND hidden_at IS NULL AND name NOT IN (SELECT tag FROM absences"
+            "   WHERE absences.repository_id = repositories.id))",
+            [crawl_id],
+        ).fetchone()
+        return int(row[0])
+
     def count_crawl_work(self, crawl_id: int, *, refreshes: int) -> None:
         """Count refreshes that a crawl finished."""
         self._database.execute(

@@ -44,6 +44,10 @@ async def crawl_doubted(stepping: Stepping, *answers: Fault) -> dict[str, object
     return dict(found[0]) if found else None
 
 
+def left_out(stepping: Stepping) -> int:
+    return stepping.store.registries.count_left_out(stepping.latest_crawl().id)
+
+
 async def fill(stepping: Stepping, count: int) -> list[str]:
     for name in names(count):
         stepping.registry.put(name, A, tag="1")
@@ -60,6 +64,7 @@ async def test_an_empty_catalog_is_not_believed(
 ) -> None:
     await fill(stepping, known)
     told = await crawl_doubted(stepping, Fault("_catalog", page(repositories)))
+    assert left_out(stepping) == known
     assert told == {
         "event": "catalog_not_believed",
         "log_level": "warning",
@@ -174,5 +179,21 @@ async def test_a_removed_repository_is_unlisted_once(stepping: Stepping) -> None
     await stepping.crawl()
     assert stepping.visible() == stepping.truth()
     assert stepping.latest_crawl().unlisted == 1
+    assert left_out(stepping) == 0, "rightly so"
     await stepping.crawl()
     assert stepping.latest_crawl().unlisted == 0
+
+
+@pytest.mark.anyio
+async def test_what_is_held_back_was_left_out_rightly(stepping: Stepping) -> None:
+    """It is still shown, but the registry does not have it; a lying catalog is another matter."""
+    for name in await fill(stepping, 6):
+        stepping.registry.delete_repository(name)
+    stepping.registry.put("team/app003", A, tag="2")
+    await stepping.crawl()
+    assert stepping.freshness().held_back == 5
+    assert left_out(stepping) == 0
+    stepping.registry.faults.append(Fault("_catalog", page([])))
+    await stepping.crawl()
+    assert stepping.latest_crawl().unlisted == 6
+    assert left_out(stepping) == 1

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -325,6 +326,18 @@ def test_progress_without_a_terminal_is_one_closing_line() -> None:
 )
 def test_what_did_not_end_well_has_no_closing_line(steps: list[Progress]) -> None:
     assert reported(io.StringIO(), *steps) == ""
+
+
+def test_notes_are_lines_behind_the_end_alone() -> None:
+    note = f"the catalog left out 7 [red]{' and more' * 20}"
+    running = Progress(1, 2, "2 repositories", notes=("of no interest yet",))
+    end = Progress(2, 2, "2 repositories", is_finished=True, notes=(note, "another"))
+    assert reported(io.StringIO(), running) == ""
+    done, *notes = reported(io.StringIO(), running, end).splitlines()
+    assert done == "backfill: done, 2 repositories"
+    assert notes == [f"note: {note}", "note: another"]
+    failed = replace(end, problem="2 places could not be read")
+    assert reported(io.StringIO(), failed).splitlines() == notes
 
 
 def test_progress_on_a_terminal_is_a_bar_and_problems_are_text(

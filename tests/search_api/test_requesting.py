@@ -266,6 +266,23 @@ async def test_what_could_not_be_read_is_a_problem(store: Store, clock: ManualCl
     assert progress.problem == "1 places could not be read; `regsearch status` lists them"
 
 
+async def test_what_a_catalog_left_out_is_a_note_and_no_problem(
+    store: Store, clock: ManualClock
+) -> None:
+    assert _crawl_progress(store, ["main", "second"]).notes == ()
+    clock.advance(1)
+    number = number_of(store, "main")
+    with store.transaction():
+        crawl = store.registries.start_crawl(number, at=clock.now())
+        store.registries.save_catalog_page(crawl, resume="", repositories=1)
+        assert store.registries.count_unlisted(crawl).unlisted == 1
+        store.registries.finish_crawls(number, at=clock.now())
+    progress = _crawl_progress(store, ["main", "second"])
+    assert (progress.is_finished, progress.problem) == (True, "")
+    (note,) = progress.notes
+    assert note.startswith("registry main: the catalog left out 1 repositories that are there;")
+
+
 async def test_an_error_of_a_registry_counts_until_its_crawl_was_complete(
     store: Store, clock: ManualClock
 ) -> None:

@@ -1,6 +1,7 @@
 """A real ``regsearch serve`` with a data directory and a port of its own."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -226,7 +227,7 @@ class Service:
 
     def requests_made(self) -> int:
         """How many requests the indexer has sent to the registry."""
-        return int(self.get("/api/v1/status").json()["registries"][self.registry]["requests"])
+        return int(self.status()["requests"])
 
     def wait_until(
         self,
@@ -259,6 +260,16 @@ class Service:
         """Wait until none of these image queries finds anything."""
         for query in queries:
             self.wait_until(partial(self.misses, query), seconds, f"{query} is gone")
+
+    def printed_block(self) -> str:
+        """The block that the service printed at its start for the registry's configuration."""
+        found = re.search(r"^notifications:\n(?: +.*\n)+", self.log_text(), re.MULTILINE)
+        assert found is not None, self.log_text()
+        return found[0]
+
+    def status(self) -> Any:
+        """What ``GET /api/v1/status`` says of the registry."""
+        return self.get("/api/v1/status").json()["registries"][self.registry]
 
     def log_text(self) -> str:
         """What the service wrote, its last part."""

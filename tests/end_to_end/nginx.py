@@ -1,0 +1,95 @@
+"""A real nginx in front of a registry, which answers some addresses by itself."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.end_to_end.ports import free_port, listening
+from tests.end_to_end.processes import RunningProgram, log_tail
+from tests.end_to_end.waiting import wait_until
+
+# One process that stays with us; all files are below its own folder.
+_CONFIGURATION = """\
+daemon off;
+master_process off;
+pid nginx.pid;
+error_log stderr;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    server {{
+        listen {host};
+        location / {{
+            proxy_pass {registry};
+            proxy_set_header Host $http_host;
+        }}
+{answers}
+    }}
+}}
+"""
+_ANSWER = """\
+        location = {path} {{
+            default_type application/json;
+            return 200 '{body}';
+        }}
+"""
+
+
+class Nginx:
+    """nginx on a port of its own; stopped at the end of the ``with`` block at the latest.
+
+    ``program`` is its path, ``registry`` the address that it passes requests on to.
+    """
+
+    def __init__(self, folder: Path, *, program: str, registry: str) -> None:
+        self.host = f"127.0.0.1:{free_port()}"
+        self._registry = registry
+        self._command = [program, "-e", "stderr", "-p", str(folder), "-c", "nginx.conf"]
+        self._folder = folder
+        self._log = folder / "nginx.log"
+        self._program: RunningProgram | None = None
+
+    @property
+    def url(self) -> str:
+        """The address over HTTP, without a slash at the end."""
+        return f"http://{self.host}"
+
+    def start(self, answers: Mapping[str, str]) -> None:
+        """Start, or start anew, to answer these paths with that JSON and pass on all others."""
+        self.stop()
+        texts = [_ANSWER.format(path=path, body=body) for path, body in answers.items()]
+        text = _CONFIGURATION.format(
+            host=self.host, registry=self._registry, answers="".join(texts)
+        )
+        (self._folder / "nginx.conf").write_text(text, "utf-8")
+        self._program = RunningProgram(self._command, log=self._log)
+        wait_until(self._is_up, 20, f"nginx listens on {self.host}", every=0.02)
+
+    def stop(self) -> None:
+        """End the process, if it runs."""
+        if self._program is not None:
+            self._program.terminate(5)
+            self._program.kill()
+            self._program = None
+
+    def _is_up(self) -> bool:
+        ended = self._program is None or self._program.exit_code is not None
+        assert not ended, f"nginx ended:\n{log_tail(self._log)}"
+        return listening(int(self.host.rpartition(":")[2]))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()

@@ -21,8 +21,8 @@ LOGGED = (Deployment, Docker)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker of the one long test, so that a hurried run can leave it out."""
-    config.addinivalue_line("markers", "large: takes up to a minute (deselect: -m 'not large')")
+    """Declare the marker of the long tests, so that a hurried run can leave them out."""
+    config.addinivalue_line("markers", "large: takes a minute or more (deselect: -m 'not large')")
 
 
 @pytest.hookimpl(wrapper=True)

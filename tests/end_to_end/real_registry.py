@@ -32,6 +32,7 @@ class RealRegistry:
     ) -> None:
         self.port = free_port()
         self.receiver = receiver
+        self._pasted = ""
         self._password_needed = password_needed
         self._folder = folder
         self._log = folder / "registry.log"
@@ -50,7 +51,9 @@ class RealRegistry:
     def start(self) -> None:
         """Start the process with the present settings; return when it answers."""
         config = self._folder / "registry.yml"
-        config.write_text(json.dumps(self._config()), "utf-8")
+        # A key a line, with JSON behind it, is YAML that more can be pasted to.
+        lines = [f"{key}: {json.dumps(value)}\n" for key, value in self._config().items()]
+        config.write_text("".join(lines) + self._pasted, "utf-8")
         if self._password_needed:
             self._htpasswd.write_text(HTPASSWD_LINE, "utf-8")
         self._program = RunningProgram(["docker-registry", "serve", str(config)], log=self._log)
@@ -72,6 +75,13 @@ class RealRegistry:
         """Stop and start on the same port and content."""
         self.stop()
         self.start()
+
+    def paste(self, notifications: str) -> None:
+        """Have this block of YAML in the configuration, in place of our own, from the next start.
+
+        It is what ``regsearch serve`` prints.
+        """
+        self._pasted, self.receiver = notifications, None
 
     def remove_repository_folder(self, name: str) -> None:
         """Remove a repository from the disk, as an administrator does; no event tells of it."""

@@ -5,23 +5,19 @@ said that this very thing is absent; every other failure leaves the store as it 
 """
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
 
 from indexer.catalog import doubt_catalog
 from indexer.clock import Clock
-from indexer.errors import AbsentError, DeniedError, RegistryError, TooLargeError
-from indexer.extract import config_descriptor
-from indexer.model.manifest import Descriptor, parse_manifest
+from indexer.content_reader import ContentReader, Reading, is_linked
+from indexer.errors import AbsentError
 from indexer.model.names import Digest, RepositoryName, TagName
-from indexer.model.stored import StoredManifest
-from indexer.registry import CatalogPage, FetchedManifest, RegistryClient
+from indexer.registry import CatalogPage, RegistryClient
 from indexer.store import (
     Place,
     ReadContent,
-    ReadManifest,
     Refresh,
     RefreshKind,
     RegistryRow,
@@ -31,23 +27,9 @@ from indexer.store import (
 
 log = structlog.get_logger()
 
-INDEX_DEPTH_MAX = 4
-CONTENT_MAX = 1_000
-"""Children of an index that are read at most, over all depths."""
 PLACES_PER_WRITE = 1_000
 SECOND_LOOKS = tuple(timedelta(seconds=seconds) for seconds in (0.1, 0.5, 2.0, 5.0))
 """How long after a push that was not seen to look again, and again."""
-
-
-@dataclass(slots=True)
-class _Reading:
-    """What one refresh has read so far; ``linked`` is what the store has from elsewhere."""
-
-    repository: RepositoryName
-    manifests: dict[Digest, ReadManifest] = field(default_factory=dict)
-    configs: list[tuple[Digest, bytes]] = field(default_factory=list)
-    linked: list[Digest] = field(default_factory=list)
-    seen: set[Digest] = field(default_factory=set)
 
 
 def everything(_: str) -> bool:
@@ -73,6 +55,7 @@ class Refresher:
         self._client = client
         self._store = store
         self._clock = clock
+        self._reader = ContentReader(registry=registry, client=client, store=store)
 
     async def run(self, refresh: Refresh) -> None:
         """Read a place, store what is there and take the refresh out of the queue.
@@ -197,7 +180,7 @@ class Refresher:
             return
         digest = known if fetched is None else fetched.digest
         assert digest is not None  # noqa: S101 - only what is known is answered with nothing
-        reading = await self._read(repository, digest, fetched)
+        reading = await self._reader.read(repository, digest, fetched)
 
         def save(store: Store) -> None:
             repository_id = self._keep(store, reading)
@@ -208,7 +191,9 @@ class Refresher:
 
     async def _refresh_digest(self, refresh: Refresh) -> None:
         repository, digest = refresh.place.repository, Digest(refresh.place.reference)
-        linked = await self._store.read(lambda store: self._is_linked(store, repository, digest))
+        linked = await self._store.read(
+            lambda store: is_linked(store, self._registry, repository, digest)
+        )
         try:
             fetched = await self._client.manifest(
                 repository, digest, known=digest if linked else None
@@ -219,7 +204,7 @@ class Refresher:
                     refresh, lambda store: self._forget_digest(store, refresh, repository, digest)
                 )
             return
-        reading = await self._read(repository, digest, fetched)
+        reading = await self._reader.read(repository, digest, fetched)
 
         def save(store: Store) -> None:
             repository_id = self._keep(store, reading)
@@ -237,10 +222,6 @@ class Refresher:
             return None
         digest = store.content.tag_digest(repository_id, tag)
         return digest if digest and store.content.is_linked(repository_id, digest) else None
-
-    def _is_linked(self, store: Store, repository: RepositoryName, digest: Digest) -> bool:
-        repository_id = store.content.find_repository(self._registry.id, repository)
-        return repository_id is not None and store.content.is_linked(repository_id, digest)
 
     def _leave_out(self, store: Store, repository: RepositoryName) -> None:
         """Take a repository out of search that the settings leave out; its history is kept."""
@@ -279,119 +260,7 @@ class Refresher:
         places = [Place(RefreshKind.TAG, place.repository, tag) for tag in tags]
         self._ask_for(store, places, refresh=refresh, crawl_id=refresh.crawl_id)
 
-    # Content
-
-    async def _read(
-        self, repository: RepositoryName, digest: Digest, fetched: FetchedManifest | None
-    ) -> _Reading:
-        """Take in a manifest, or what is missing of one that is unchanged."""
-        reading = _Reading(repository)
-        if fetched is None:
-            await self._complete(reading, digest, depth=0)
-        else:
-            await self._read_manifest(reading, fetched)
-        return reading
-
-    async def _read_manifest(
-        self, reading: _Reading, fetched: FetchedManifest, *, media_type: str = "", depth: int = 0
-    ) -> None:
-        """Take in a manifest with its config and, of an index, its children."""
-        manifest = parse_manifest(
-            fetched.body, media_type=media_type, content_type=fetched.content_type
-        )
-        config = config_descriptor(manifest)
-        reading.manifests[fetched.digest] = ReadManifest(
-            digest=fetched.digest,
-            content_type=fetched.content_type,
-            body=fetched.body,
-            manifest=manifest,
-            config_digest=config.digest if config else None,
-        )
-        reading.seen.add(fetched.digest)
-        if config is not None:
-            await self._read_config(reading, config)
-        if depth < INDEX_DEPTH_MAX:
-            for child in manifest.children:
-                await self._read_child(reading, child, depth=depth + 1)
-
-    async def _read_config(self, reading: _Reading, config: Descriptor) -> None:
-        known = any(digest == config.digest for digest, _ in reading.configs)
-        if known or await self._store.read(lambda store: store.content.has_config(config.digest)):
-            return
-        try:
-            body = await self._client.blob(reading.repository, config)
-        except (AbsentError, TooLargeError) as error:
-            # The manifest is still found by what it says itself.
-            log.warning("config_unread", repository=reading.repository, reason=str(error))
-            return
-        reading.configs.append((config.digest, body))
-
-    async def _read_child(self, reading: _Reading, child: Descriptor, *, depth: int) -> None:
-        if child.digest in reading.seen or len(reading.seen) >= CONTENT_MAX:
-            return
-        reading.seen.add(child.digest)
-        repository = reading.repository
-        linked, whole = await self._store.read(
-            lambda store: (
-                self._is_linked(store, repository, child.digest),
-                self._is_whole(store, repository, child.digest),
-            )
-        )
-        if linked:
-            await self._complete(reading, child.digest, depth=depth)
-            return
-        try:
-            fetched = await self._client.manifest(
-                repository, child.digest, known=child.digest if whole else None
-            )
-        except RegistryError as error:
-            if error.temporary or isinstance(error, DeniedError):
-                raise
-            # Indexes with children that are missing, too large or of a type that the registry
-            # does not hand out are common; the others still count.
-            log.warning("child_unread", repository=repository, reason=str(error))
-            return
-        if fetched is None:
-            reading.linked.append(child.digest)
-            return
-        await self._read_manifest(reading, fetched, media_type=child.media_type, depth=depth)
-
-    async def _complete(self, reading: _Reading, digest: Digest, *, depth: int) -> None:
-        """Read what earlier refreshes could not, of a manifest in the store and all below it."""
-        unfinished = await self._store.read(
-            lambda store: self._unfinished(store, reading.repository, digest)
-        )
-        for below, stored in unfinished:
-            if stored.digest not in reading.manifests:
-                fetched = FetchedManifest(stored.digest, stored.content_type, stored.body)
-                await self._read_manifest(reading, fetched, depth=depth + below)
-
-    def _unfinished(
-        self, store: Store, repository: RepositoryName, digest: Digest
-    ) -> list[tuple[int, StoredManifest]]:
-        """Return what is not whole of a manifest and those below it, with how far below."""
-        repository_id = store.content.find_repository(self._registry.id, repository) or 0
-        found: list[tuple[int, StoredManifest]] = []
-        level, seen = [digest], {digest}
-        for below in range(INDEX_DEPTH_MAX + 1):
-            children: list[Digest] = []
-            for one in level:
-                stored = store.content.manifest(repository_id, one, depth=1)
-                if stored is None:
-                    continue
-                if not store.content.is_whole(repository_id, one):
-                    found.append((below, stored))
-                children += [child.digest for child in stored.children]
-            level = [child for child in dict.fromkeys(children) if child not in seen]
-            seen.update(level)
-        return found
-
-    def _is_whole(self, store: Store, repository: RepositoryName, digest: Digest) -> bool:
-        """Tell whether all of a manifest is in the store and, below it, in this repository."""
-        repository_id = store.content.find_repository(self._registry.id, repository) or 0
-        return store.content.has_manifest(digest) and store.content.is_whole(repository_id, digest)
-
-    def _keep(self, store: Store, reading: _Reading) -> int:
+    def _keep(self, store: Store, reading: Reading) -> int:
         now = self._clock.now()
         repository_id = store.content.repository_id(
             self._registry.id, reading.repository, seen_at=now

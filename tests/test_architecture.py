@@ -23,6 +23,7 @@ LAYERS = (
         "indexer.retention",
     },
     {"indexer.refresh", "indexer.crawl", "indexer.brake", "indexer.catalog"},
+    {"indexer.content_reader"},
     {"indexer.registry", "indexer.store", "indexer.engines"},
     {"indexer.documents", "indexer.extract", "indexer.settings"},
     {"indexer.model", "indexer.clock", "indexer.errors"},

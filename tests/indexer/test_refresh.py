@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from indexer import refresh
+from indexer.content_reader import CONTENT_MAX, INDEX_DEPTH_MAX
 from indexer.model import media_types
 from indexer.model.document import DocumentType
 from indexer.model.names import Digest
@@ -453,7 +454,7 @@ class TestChildrenAndConfigs:
 
     async def test_indexes_are_walked_four_levels_down(self, stepping: Stepping) -> None:
         levels = [A]
-        for _ in range(refresh.INDEX_DEPTH_MAX + 2):
+        for _ in range(INDEX_DEPTH_MAX + 2):
             levels.append(index([levels[-1]]))
         levels.reverse()
         stepping.registry.put(WEB, levels[0], tag="1")
@@ -472,7 +473,7 @@ class TestChildrenAndConfigs:
         ]
         stepping.registry.put(WEB, index(halves), tag="1")
         await stepping.crawl()
-        assert len(manifests_asked(stepping)) == refresh.CONTENT_MAX
+        assert len(manifests_asked(stepping)) == CONTENT_MAX
 
     async def test_what_is_missing_on_two_levels_is_completed_at_once(
         self, stepping: Stepping

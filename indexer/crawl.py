@@ -6,7 +6,7 @@ from indexer.clock import parse_rfc3339
 from indexer.store import Crawl
 
 INCOMPLETE_RETRY = timedelta(minutes=10)
-"""How long after a crawl that could not read the catalog the next one begins."""
+"""How long after a crawl that could not read anything the next one begins."""
 RESTART_PAUSE = timedelta(seconds=10)
 """How long after a crawl, at the least, one begins because the registry restarted."""
 RESTART_PAUSE_CRAWLS = 10
@@ -31,7 +31,7 @@ def is_crawl_due(
     if latest is None:
         return True
     if latest.finished_at is None:
-        return not latest.catalog_read
+        return not (latest.catalog_read or latest.catalog_error)
     started, finished = parse_rfc3339(latest.started_at), parse_rfc3339(latest.finished_at)
     # A restart that is yet to come was written by a clock that was set back since.
     if restarted_at is not None and started <= restarted_at <= now:
@@ -42,6 +42,7 @@ def is_crawl_due(
         return False
     if is_start and not latest.complete:
         return True
-    # A place that is denied for good must not have everything else read again and again.
-    pause = interval if latest.catalog_read else min(interval, INCOMPLETE_RETRY)
+    # What is denied for good must not have everything else read again and again.
+    has_read = latest.catalog_read or latest.catalog_error
+    pause = interval if has_read else min(interval, INCOMPLETE_RETRY)
     return now - finished >= pause

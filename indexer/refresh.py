@@ -121,6 +121,20 @@ class Refresher:
                 # With the last page, or a kill in between would have the catalog read again.
                 await self._finish(refresh, save)
 
+    def go_without_catalog(self, store: Store, refresh: Refresh, reason: str) -> bool:
+        """Let a crawl whose catalog is refused read what is known; False when that is nothing.
+
+        Many registries list nothing to anybody. Belongs into a transaction.
+        """
+        registry_id = self._registry.id
+        known = filter(self._includes, store.content.visible_repositories(registry_id))
+        places = [Place(RefreshKind.REPOSITORY, name) for name in sorted(known)]
+        if places:
+            crawl_id = store.registries.start_crawl(registry_id, at=self._clock.now())
+            self._ask_for(store, places, refresh=refresh, crawl_id=crawl_id)
+            store.registries.refuse_catalog(crawl_id, reason=reason, repositories=len(places))
+        return bool(places)
+
     async def _refresh_repository(self, refresh: Refresh) -> None:
         """Ask for a refresh of every tag: those listed and those we know of.
 

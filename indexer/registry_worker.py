@@ -150,6 +150,7 @@ class RegistryWorker:
                 refresh,
                 reason=f"{type(error).__name__}: {error}",
                 give_up=not isinstance(error, StoreError) or refresh.tries + 1 >= TRIES_MAX,
+                is_lasting=False,
                 due_at=self._clock.now() + _delay(refresh, RETRY_MAX),
             )
         else:
@@ -195,6 +196,7 @@ class RegistryWorker:
             refresh,
             reason=str(error),
             give_up=give_up,
+            is_lasting=unreachable or not error.temporary,
             due_at=due_at if at_fault else max(due_at, self._resume_at),
         )
         log.warning(
@@ -209,7 +211,7 @@ class RegistryWorker:
         )
 
     async def _keep_for_later(
-        self, refresh: Refresh, *, reason: str, give_up: bool, due_at: datetime
+        self, refresh: Refresh, *, reason: str, give_up: bool, is_lasting: bool, due_at: datetime
     ) -> None:
         now = self._clock.now()
         self._answered = False
@@ -219,7 +221,8 @@ class RegistryWorker:
             store.registries.set_error(self._registry.id, reason, at=now)
             if give_up and refresh.place.kind is RefreshKind.CATALOG:
                 # Not set aside: the next crawl is to begin, and to ask for the catalog again.
-                store.registries.end_crawl(self._registry.id, at=now)
+                if not (is_lasting and self._refresher.go_without_catalog(store, refresh, reason)):
+                    store.registries.end_crawl(self._registry.id, at=now)
                 store.queue.finish(refresh)
             elif give_up:
                 store.queue.set_aside(refresh, reason=reason)

@@ -148,4 +148,5 @@ def _crawl_json(status: Status, registry: str) -> dict[str, Any] | None:
         "set_aside": crawl.set_aside,
         "held_back": crawl.held_back,
         "unlisted": crawl.unlisted,
+        "catalog_error": crawl.catalog_error,
     }

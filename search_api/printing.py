@@ -158,6 +158,8 @@ def _registry_lines(registry: dict[str, Any], *, now: datetime) -> Iterator[str]
             f"the catalog left out {crawl['unlisted']} of the repositories that we know;"
             " each was asked for by its name"
         )
+    if crawl and crawl["catalog_error"]:
+        yield f"the catalog cannot be read, only what is known already: {crawl['catalog_error']}"
     if registry["registry_restarted_at"]:
         restarted = _age(registry["registry_restarted_at"], now=now)
         yield f"the registry restarted: {restarted}; what it had not sent is left to the next crawl"

@@ -16,7 +16,6 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from indexer.crawl import INCOMPLETE_RETRY
 from indexer.model.document import DocumentType
 from indexer.model.media_types import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST
 from indexer.model.names import RepositoryName
@@ -272,11 +271,13 @@ async def test_what_will_not_pass_hides_nothing_and_is_remembered(
     assert said.reason in str(freshness.error)
     assert PASSWORD not in str(freshness.error)
     if read is CATALOG:
-        # There is no place to set aside: the crawl is over, and the next one comes the sooner.
+        # There is no place to set aside: the crawl went on with what is known.
         assert work(freshness) == (0, 0)
-        assert stepping.latest_crawl().complete is False
+        crawl = stepping.latest_crawl()
+        assert (crawl.complete, crawl.repositories) == (False, 2)
+        assert said.reason in str(crawl.catalog_error)
         stepping.registry.faults.clear()
-        stepping.clock.advance(INCOMPLETE_RETRY.total_seconds())
+        stepping.clock.advance(CRAWL_INTERVAL.total_seconds())
         await stepping.settle()
     else:
         assert work(freshness) == (0, 1)

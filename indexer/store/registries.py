@@ -31,7 +31,7 @@ class Crawl:
 
     ``held_back`` is how many repositories were still shown at its end that it did not find.
     ``unlisted`` counts the repositories that we know and that the catalog did not list; None until
-    the catalog was read to its end.
+    the catalog was read to its end. ``catalog_error`` is why the catalog cannot be read at all.
     """
 
     id: int
@@ -47,6 +47,7 @@ class Crawl:
     complete: bool | None
     held_back: int
     unlisted: int | None = None
+    catalog_error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ SELECT id, registry_id, started_at, resume, catalog_read, repositories, refreshe
     CASE WHEN finished_at IS NULL
         THEN (SELECT count(*) FROM queue WHERE crawl_id = crawls.id AND queue.set_aside = 1)
         ELSE set_aside END,
-    finished_at, complete, held_back, unlisted
+    finished_at, complete, held_back, unlisted, catalog_error
 FROM crawls WHERE """
 
 
@@ -204,6 +205,13 @@ class RegistryTables:
             [resume, not resume, repositories, crawl_id],
         )
 
+    def refuse_catalog(self, crawl_id: int, *, reason: str, repositories: int) -> None:
+        """Write that a crawl goes on without a catalog, with the repositories that we know."""
+        self._database.execute(
+            "UPDATE crawls SET catalog_error = ?, repositories = ? WHERE id = ?",
+            [reason, repositories, crawl_id],
+        )
+
     def mark_listed(self, crawl_id: int, names: Iterable[RepositoryName]) -> None:
         """Write which repositories a page of a crawl's catalog listed; those we know are enough."""
         self._database.conn.executemany(
@@ -253,10 +261,14 @@ class RegistryTables:
 
         A crawl is complete when its catalog was read to the end and nothing was set aside.
         """
-        running = "registry_id = ? AND finished_at IS NULL AND catalog_read = 1"
+        running = (
+            "registry_id = ? AND finished_at IS NULL"
+            " AND (catalog_read = 1 OR catalog_error IS NOT NULL)"
+        )
         ended = [crawl for crawl in self._crawls(running, [registry_id]) if crawl.waiting == 0]
         for crawl in ended:
-            self._end(crawl.id, at=at, complete=crawl.set_aside == 0, set_aside=crawl.set_aside)
+            complete = crawl.catalog_read and crawl.set_aside == 0
+            self._end(crawl.id, at=at, complete=complete, set_aside=crawl.set_aside)
         return ended
 
     def end_crawl(self, registry_id: int, *, at: datetime) -> None:
@@ -292,7 +304,10 @@ class RegistryTables:
         return row[0] if row else None
 
     def freshness(self) -> list[RegistryFreshness]:
-        """Return how fresh our copy of each registry of the settings is, by name."""
+        """Return how fresh our copy of each registry of the settings is, by name.
+
+        A catalog that is refused is an error until one is read, whatever else is answered.
+        """
         rows = self._database.execute(
             """
             SELECT name, newest_event_applied_at,
@@ -302,8 +317,12 @@ class RegistryTables:
                   WHERE registry_id = registries.id AND complete = 1),
                 EXISTS (SELECT 1 FROM crawls
                   WHERE registry_id = registries.id AND finished_at IS NULL),
-                error, error_at, restarted_at, requests, id
-            FROM registries WHERE NOT removed ORDER BY name
+                coalesce(error, catalog_error),
+                CASE WHEN error IS NULL THEN latest.started_at ELSE error_at END,
+                restarted_at, requests, registries.id
+            FROM registries LEFT JOIN crawls AS latest ON catalog_error IS NOT NULL AND latest.id =
+                (SELECT max(id) FROM crawls WHERE registry_id = registries.id)
+            WHERE NOT removed ORDER BY name
             """
         )
         return [
@@ -340,6 +359,7 @@ class RegistryTables:
                 complete=None if row[10] is None else bool(row[10]),
                 held_back=row[11],
                 unlisted=row[12],
+                catalog_error=row[13],
             )
             for row in rows
         ]

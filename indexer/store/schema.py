@@ -242,3 +242,9 @@ def m009_pulls(database: Database) -> None:
 def m010_retention(database: Database) -> None:
     """Tell since when no visible tag leads to a manifest, and who else has it."""
     _run(database, _RETENTION)
+
+
+@migrations()
+def m011_catalog_error(database: Database) -> None:
+    """Tell why a crawl went without the catalog."""
+    database.execute("ALTER TABLE crawls ADD COLUMN catalog_error TEXT")

@@ -21,7 +21,11 @@ SOON = timedelta(microseconds=1)
 
 
 def crawl(
-    *, finished: datetime | None = None, complete: bool | None = None, catalog_read: bool = True
+    *,
+    finished: datetime | None = None,
+    complete: bool | None = None,
+    catalog_read: bool = True,
+    catalog_error: str | None = None,
 ) -> Crawl:
     return Crawl(
         id=1,
@@ -36,6 +40,7 @@ def crawl(
         finished_at=rfc3339(finished) if finished else None,
         complete=complete,
         held_back=0,
+        catalog_error=catalog_error,
     )
 
 
@@ -51,6 +56,15 @@ def test_a_crawl_that_was_interrupted_goes_on_until_its_catalog_was_read(
     later = START + timedelta(days=9)
     assert is_crawl_due(crawl(catalog_read=False), interval=interval, now=START)
     assert not is_crawl_due(crawl(catalog_read=True), interval=interval, now=later)
+    without = crawl(catalog_read=False, catalog_error="401")
+    assert not is_crawl_due(without, interval=interval, now=later)
+
+
+def test_a_crawl_without_a_catalog_is_repeated_no_sooner_than_any_other() -> None:
+    """It reads everything that is known."""
+    ended = crawl(finished=START, complete=False, catalog_read=False, catalog_error="401")
+    assert not is_crawl_due(ended, interval=INTERVAL, now=START + INTERVAL - SOON)
+    assert is_crawl_due(ended, interval=INTERVAL, now=START + INTERVAL)
 
 
 @pytest.mark.parametrize(

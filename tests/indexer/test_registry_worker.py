@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +29,7 @@ from indexer.registry_worker import (
 from indexer.store import Place, Priority, RefreshKind
 from tests.builders import image
 from tests.fakes.registry import FakeRegistry, Fault
-from tests.indexer.stepping import Stepping, deleted, pushed
+from tests.indexer.stepping import KilledError, Stepping, deleted, pushed
 
 pytestmark = pytest.mark.anyio
 
@@ -473,11 +474,56 @@ class TestCrawls:
             assert stepping.visible() == stepping.truth()
 
     async def test_a_catalog_that_is_denied_ends_the_crawl(self, stepping: Stepping) -> None:
+        """And it is an error of the registry until it is read."""
         fail(stepping.registry, "_catalog", DENIED)
         await stepping.crawl()
         assert stepping.latest_crawl().complete is False
         assert stepping.waiting() == 0
         assert stepping.freshness().error is not None
+
+    async def test_where_the_catalog_is_refused_what_is_known_is_read(self, tmp_path: Path) -> None:
+        """Regression: a registry that lists nothing to anybody was never crawled."""
+        async with Stepping(tmp_path, interval=timedelta(hours=6)) as stepping:
+            for name in ("team/gone", "team/moved", "team/same"):
+                stepping.registry.put(name, A, tag="1")
+                stepping.deliver(pushed(name, A.digest, tag="1"))
+            fail(stepping.registry, "_catalog", DENIED)
+            await stepping.settle(seconds=600)
+            stepping.registry.delete_repository("team/gone")
+            stepping.registry.put("team/moved", B, tag="1")
+            stepping.registry.requests.clear()
+            stepping.clock.advance(3_600)
+            await stepping.settle(seconds=600)
+            assert stepping.visible() != stepping.truth()
+            assert len(stepping.registry.requests) <= 1, "not before the interval is over"
+            stepping.clock.advance(6 * 3_600)
+            await stepping.settle(seconds=600)
+            assert stepping.visible() == stepping.truth()
+            crawl = stepping.latest_crawl()
+            assert (crawl.complete, crawl.repositories) == (False, 3)
+            assert "403" in str(crawl.catalog_error)
+            assert stepping.waiting() == 0
+            stepping.registry.faults.clear()
+            await stepping.crawl()
+            assert stepping.latest_crawl().complete
+            assert stepping.latest_crawl().catalog_error is None
+            assert stepping.freshness().error is None
+
+    async def test_a_kill_while_the_known_is_read_goes_on(self, stepping: Stepping) -> None:
+        for number in range(5):
+            stepping.registry.put(f"team/{number}", A, tag="1")
+        await stepping.crawl()
+        fail(stepping.registry, "_catalog", DENIED)
+        stepping.registry.delete_repository("team/3")
+        stepping.deliver(Event(Action.CRAWL))
+        for number in range(1, 30):
+            await stepping.reopen(dies_at=number)
+            with suppress(KilledError):
+                await stepping.settle()
+        await stepping.reopen()
+        await stepping.settle()
+        assert stepping.visible() == stepping.truth()
+        assert stepping.latest_crawl().finished_at is not None
 
     async def test_one_that_a_kill_interrupts_goes_on(self, tmp_path: Path) -> None:
         async with Stepping(tmp_path, max_in_flight=1) as stepping:

@@ -319,6 +319,7 @@ async def test_status_shows_everything_that_is_under_way(tmp_path: Path) -> None
     assert (main["requests"], main["registry_restarted_at"]) == (7, at)
     assert main["crawl"]["complete"] is True
     assert main["crawl"]["unlisted"] is None
+    assert main["crawl"]["catalog_error"] is None
     assert status["registries"]["second"]["crawl"]["complete"] is False
     assert status["set_aside"] == [
         {

@@ -215,6 +215,7 @@ def test_status_is_a_few_lines(show: Show) -> None:
             "refreshes_done": 6,
             "refreshes_waiting": 7,
             "unlisted": None,
+            "catalog_error": None,
         },
     }
     text = show(printing.print_status, status(registries={"main": main}))
@@ -245,7 +246,7 @@ def test_status_before_anything_is_there(show: Show) -> None:
 
 
 def test_a_crawl_that_ended_and_a_time_to_come(show: Show) -> None:
-    crawl = {"finished_at": ago(seconds=0), "unlisted": 0}
+    crawl = {"finished_at": ago(seconds=0), "unlisted": 0, "catalog_error": None}
     main = {**FRESH, "crawl": crawl, "newest_event_applied_at": ago(hours=-2)}
     text = show(printing.print_status, status(registries={"main": main}))
     assert "crawl running" not in text
@@ -254,9 +255,15 @@ def test_a_crawl_that_ended_and_a_time_to_come(show: Show) -> None:
 
 
 def test_a_catalog_that_left_something_out_is_told_of(show: Show) -> None:
-    crawl = {"finished_at": ago(seconds=0), "unlisted": 7}
+    crawl = {"finished_at": ago(seconds=0), "unlisted": 7, "catalog_error": None}
     text = show(printing.print_status, status(registries={"main": {**FRESH, "crawl": crawl}}))
     assert "  the catalog left out 7 of the repositories that we know;" in text
+
+
+def test_a_catalog_that_is_refused_is_told_of(show: Show) -> None:
+    crawl = {"finished_at": ago(seconds=0), "unlisted": None, "catalog_error": "401 at _catalog"}
+    text = show(printing.print_status, status(registries={"main": {**FRESH, "crawl": crawl}}))
+    assert "  the catalog cannot be read, only what is known already: 401 at _catalog" in text
 
 
 def test_rebuilds_and_what_cannot_be_used_are_listed(show: Show) -> None:

@@ -283,6 +283,21 @@ async def test_what_a_catalog_left_out_is_a_note_and_no_problem(
     assert note.startswith("registry main: the catalog left out 1 repositories that are there;")
 
 
+async def test_a_refused_catalog_is_a_problem_with_its_reason(
+    store: Store, clock: ManualClock
+) -> None:
+    number = number_of(store, "main")
+    with store.transaction():
+        crawl = store.registries.start_crawl(number, at=clock.now())
+        store.registries.refuse_catalog(crawl, reason="401 at _catalog", repositories=1)
+    assert not _crawl_progress(store, ["main"]).is_finished
+    with store.transaction():
+        store.registries.finish_crawls(number, at=clock.now())
+    progress = _crawl_progress(store, ["main"])
+    assert progress.is_finished
+    assert progress.problem == "registry main: 401 at _catalog"
+
+
 async def test_an_error_of_a_registry_counts_until_its_crawl_was_complete(
     store: Store, clock: ManualClock
 ) -> None:

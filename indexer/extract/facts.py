@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from indexer.extract.classifying import kind_of
 from indexer.extract.content import Content, Facts
 from indexer.extract.created import created, parse_moment
 from indexer.extract.fields import described
 from indexer.extract.image_config import CONFIG_MAX
-from indexer.extract.kinds import kind_of
 from indexer.extract.parts import Part, documented, parts_of
 from indexer.model import media_types
 from indexer.model.manifest import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from indexer.extract.kinds import artifact_name
+from indexer.extract.classifying import artifact_name
 from indexer.model import media_types
 from tests.indexer.extract.samples import facts, image
 

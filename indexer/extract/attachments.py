@@ -1,0 +1,188 @@
+"""What a signature, an SBOM or an attestation says about which manifest.
+
+Out of a manifest alone, or out of the descriptor by which an index or a list of referrers names
+it; no config and no layer is read.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from indexer.errors import InvalidValueError
+from indexer.extract.kinds import BUILT_IN, Kind, KindTable, Material, Role
+from indexer.model.manifest import Descriptor, Manifest, ManifestKind
+from indexer.model.names import Digest, parse_digest
+
+_SUBJECT_TAG = re.compile(r"(sha256|sha512|blake3)-([0-9a-f]{64})(?:\.(sig|att|sbom))?")
+_PREDICATE_KEYS = (
+    "in-toto.io/predicate-type",
+    "predicateType",
+    "dev.sigstore.bundle.predicateType",
+)
+_REFERENCE_DIGEST = "vnd.docker.reference.digest"
+_BUNDLE_CONTENT = "dev.sigstore.bundle.content"
+
+
+class ClaimType(StrEnum):
+    """What an attachment is good for."""
+
+    SIGNATURE = "signature"
+    SBOM = "sbom"
+    PROVENANCE = "provenance"
+    ATTESTATION = "attestation"
+    """A signed statement of another sort, or one that does not say of which."""
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One thing that an attachment says of its subject.
+
+    ``format`` tells more where it is known: ``spdx``, ``cyclonedx``, ``syft`` or ``harbor`` of an
+    SBOM, ``cosign``, ``sigstore`` or ``notation`` of a signature, ``slsa`` of provenance.
+    """
+
+    type: ClaimType
+    format: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """What an attachment is, and of what.
+
+    ``kind`` is the name of its kind. ``claims`` are distinct and at least one. ``subject`` is
+    the manifest or index that it is about, None where only its place could tell.
+    """
+
+    kind: str
+    claims: tuple[Claim, ...]
+    subject: Digest | None
+
+
+# The beginning of a predicate type, and what it claims; the first that fits.
+_PREDICATES = (
+    ("https://spdx.dev/Document", Claim(ClaimType.SBOM, "spdx")),
+    ("https://cyclonedx.org/", Claim(ClaimType.SBOM, "cyclonedx")),
+    ("https://syft.dev/bom", Claim(ClaimType.SBOM, "syft")),
+    ("https://slsa.dev/provenance", Claim(ClaimType.PROVENANCE, "slsa")),
+    ("https://sigstore.dev/cosign/sign", Claim(ClaimType.SIGNATURE, "sigstore")),
+    ("https://slsa.dev/verification_summary", Claim(ClaimType.ATTESTATION, "slsa-vsa")),
+    ("https://in-toto.io/Provenance", Claim(ClaimType.PROVENANCE, "in-toto")),
+    ("https://in-toto.io/attestation/release", Claim(ClaimType.ATTESTATION, "release")),
+    ("https://cosign.sigstore.dev/attestation/vuln", Claim(ClaimType.ATTESTATION, "vuln")),
+    ("https://in-toto.io/attestation/vulns", Claim(ClaimType.ATTESTATION, "vuln")),
+    ("https://openvex.dev/ns", Claim(ClaimType.ATTESTATION, "openvex")),
+)
+_SBOM_FORMATS = (
+    ("text/spdx", "spdx"),
+    ("application/spdx", "spdx"),
+    ("application/vnd.cyclonedx", "cyclonedx"),
+    ("application/vnd.syft", "syft"),
+    ("application/vnd.goharbor.harbor.sbom", "harbor"),
+)
+_SIGNATURES = {"cosign-signature": "cosign", "notation-signature": "notation"}
+
+
+def attachment_of(
+    manifest: Manifest, tag: str | None = None, *, kinds: KindTable = BUILT_IN
+) -> Attachment | None:
+    """Return what ``manifest`` claims of another one; None for what stands on its own.
+
+    ``tag`` is one it is read by: cosign's tags name the subject. A manifest with a ``subject`` that
+    is of no kind, or of one that can be attached, has the claim ``other``.
+    """
+    tags = (tag,) if tag else ()
+    material = Material(
+        artifact_type=manifest.artifact_type,
+        annotations=(manifest.annotations,),
+        layers=manifest.layers or manifest.children,
+        tags=tags,
+    )
+    kind = kinds.recognise(material)
+    subject = manifest.subject.digest if manifest.subject else subject_of_tag(tag or "")
+    if role_of(kind, manifest) is not Role.ATTACHMENT:
+        return None
+    types = (manifest.artifact_type, *(one.media_type for one in manifest.layers))
+    annotations = (manifest.annotations, *(one.annotations for one in manifest.layers))
+    return Attachment(_name(kind), _claims(kind, types, annotations), subject)
+
+
+def attachment_of_descriptor(
+    descriptor: Descriptor, *, kinds: KindTable = BUILT_IN
+) -> Attachment | None:
+    """Return what a child of an index or an entry of a list of referrers claims, unread.
+
+    ``subject`` is known only of BuildKit's attestations, which name it. That what a list of
+    referrers names is an attachment follows from the list, whatever this says.
+    """
+    annotations = descriptor.annotations
+    kind = kinds.recognise(Material(descriptor.artifact_type, (annotations,)))
+    is_attachment = kind is not None and kind.role is Role.ATTACHMENT
+    if not is_attachment and not descriptor.is_attestation:
+        return None
+    if not is_attachment:
+        kind = kinds.by_name.get("attestation")
+    claims = _claims(kind, (descriptor.artifact_type,), (annotations,))
+    return Attachment(_name(kind), claims, _digest(annotations.get(_REFERENCE_DIGEST, "")))
+
+
+def subject_of_tag(tag: str) -> Digest | None:
+    """Return the digest that a tag of cosign or of a referrers' list stands for, else None."""
+    match = _SUBJECT_TAG.fullmatch(tag)
+    return Digest(f"{match[1]}:{match[2]}") if match else None
+
+
+def role_of(kind: Kind | None, manifest: Manifest) -> Role:
+    """Return the role of ``manifest``; ``kind`` is None where no kind was recognised.
+
+    What has a subject is an attachment unless it is an image or of a kind that stands on its own.
+    """
+    has_subject = manifest.subject is not None
+    if kind is not None:
+        return Role.ATTACHMENT if has_subject and kind.attaches else kind.role
+    is_of_images = manifest.kind is ManifestKind.INDEX and not manifest.artifact_type
+    stands_alone = manifest.is_image or is_of_images
+    return Role.ATTACHMENT if has_subject and not stands_alone else Role.CONTENT
+
+
+def _name(kind: Kind | None) -> str:
+    return kind.name if kind else "artifact"
+
+
+def _claims(
+    kind: Kind | None, types: Sequence[str], annotations: Sequence[Mapping[str, str]]
+) -> tuple[Claim, ...]:
+    name = _name(kind)
+    if name in _SIGNATURES:
+        return (Claim(ClaimType.SIGNATURE, _SIGNATURES[name]),)
+    if name == "sbom":
+        return (Claim(ClaimType.SBOM, _sbom_format(types)),)
+    stated = tuple(dict.fromkeys(_stated(annotations)))
+    if stated:
+        return stated
+    if name == "sigstore-bundle":
+        signs = any(one.get(_BUNDLE_CONTENT) != "dsse-envelope" for one in annotations[:1])
+        return (Claim(ClaimType.SIGNATURE, "sigstore") if signs else Claim(ClaimType.ATTESTATION),)
+    return (Claim(ClaimType.ATTESTATION if name == "attestation" else ClaimType.OTHER),)
+
+
+def _sbom_format(types: Iterable[str]) -> str:
+    return next(
+        (found for one in types for start, found in _SBOM_FORMATS if one.startswith(start)), ""
+    )
+
+
+def _stated(annotations: Iterable[Mapping[str, str]]) -> Iterator[Claim]:
+    """Yield a claim for each predicate type that annotations name."""
+    for source in annotations:
+        for predicate in (source[key] for key in _PREDICATE_KEYS if source.get(key)):
+            fitting = (claim for start, claim in _PREDICATES if predicate.startswith(start))
+            yield next(fitting, Claim(ClaimType.ATTESTATION))
+
+
+def _digest(text: str) -> Digest | None:
+    try:
+        return parse_digest(text)
+    except InvalidValueError:
+        return None

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from indexer.clock import parse_rfc3339, rfc3339
-from indexer.extract import Content, Facts, extract
+from indexer.extract import BUILT_IN, Content, Facts, KindTable, extract
 from indexer.model.document import Document, DocumentKey
 from indexer.model.names import TagName, is_system_tag
 from indexer.model.stored import Pulls, RepositoryRow, StoredImage, StoredManifest
@@ -32,9 +32,10 @@ class DescribedImage:
     facts: Facts
 
 
-def describe(image: StoredImage, *, now: datetime) -> DescribedImage:
+def describe(image: StoredImage, *, now: datetime, kinds: KindTable = BUILT_IN) -> DescribedImage:
     """Return an image with the facts out of its stored bytes."""
-    return DescribedImage(image, extract(_content(image.manifest, {}), now=now))
+    content = _content(image.manifest, {})
+    return DescribedImage(image, extract(content, now=now, tags=image.tags, kinds=kinds))
 
 
 def _content(manifest: StoredManifest, known: dict[int, Content]) -> Content:
@@ -62,6 +63,8 @@ def image_document(repository: RepositoryRow, described: DescribedImage) -> Docu
         "labels": _shown_pairs(facts.labels.items()),
         "annotations": _shown_pairs(facts.annotations.items()),
         "version": facts.version,
+        "licenses": list(facts.licenses),
+        "properties": {name: list(values) for name, values in facts.properties.items()},
         "platforms": [str(platform) for platform in facts.platforms],
         "created_at": rfc3339(facts.created_at) if facts.created_at else None,
         "pushed_at": image.pushed_at,
@@ -132,8 +135,7 @@ def repository_document(
 
 def _newness(described: DescribedImage) -> tuple[bool, str, int]:
     image = described.image
-    is_image = described.facts.kind == "image"
-    return is_image, image.pushed_at or "", _seconds(described.facts.created_at)
+    return described.facts.is_image, image.pushed_at or "", _seconds(described.facts.created_at)
 
 
 def _common_result(repository: RepositoryRow, facts: Facts, *, reference: str) -> dict[str, Any]:
@@ -162,24 +164,28 @@ def _shown_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _description_texts(facts: Facts) -> tuple[str, ...]:
+    of_base = set(facts.inherited_fields)
     texts = (
         facts.title,
         facts.description,
         facts.summary,
         facts.version,
-        facts.vendor,
+        "" if "vendor" in of_base else facts.vendor,
         facts.category,
         facts.component,
         facts.artifact_name,
         *facts.keywords,
-        *facts.authors,
-        *facts.licenses,
+        *(() if "authors" in of_base else facts.authors),
+        *(() if "licenses" in of_base else facts.licenses),
+        *(value for values in facts.properties.values() for value in values),
+        *facts.contents,
     )
     return _bounded(_distinct(texts))
 
 
 def _label_texts(facts: Facts) -> tuple[str, ...]:
-    pairs = {**facts.labels, **facts.annotations}.items()
+    own = {k: v for k, v in facts.labels.items() if k not in facts.inherited_labels}
+    pairs = {**own, **facts.annotations}.items()
     return _bounded(_distinct(_pair_text(key, value) for key, value in pairs))
 
 
@@ -227,7 +233,8 @@ def _image_keywords(image: StoredImage, facts: Facts) -> frozenset[tuple[str, st
         pairs |= {("arch", platform.architecture), ("os", platform.os)}
         pairs |= {("arch", fold(variant))} if platform.variant else set()
         pairs |= {("platform", fold(str(platform)))}
-    pairs |= {("kind", facts.kind)}
+    pairs |= {("kind", fold(name)) for name in facts.kind_names}
+    pairs |= {("license", fold(one)) for one in facts.licenses}
     pairs |= {("type", fold(facts.artifact_type))} if facts.artifact_type else set()
     pairs |= _pair_keywords("label", facts.labels.items())
     pairs |= _pair_keywords("annotation", facts.annotations.items())

@@ -36,6 +36,7 @@ FIELDS = (
     "digest",
     "kind",
     "label",
+    "license",
     "name",
     "os",
     "platform",

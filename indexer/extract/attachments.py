@@ -10,8 +10,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from indexer.errors import InvalidValueError
-from indexer.extract.kinds import BUILT_IN, Kind, KindTable, Material, Role
-from indexer.model.manifest import Descriptor, Manifest, ManifestKind
+from indexer.extract.kinds import (
+    ATTESTATION,
+    BUILT_IN,
+    Kind,
+    KindTable,
+    Material,
+    Role,
+    plain_kind,
+)
+from indexer.model.manifest import Descriptor, Manifest
 from indexer.model.names import Digest, parse_digest
 
 _SUBJECT_TAG = re.compile(r"(sha256|sha512|blake3)-([0-9a-f]{64})(?:\.(sig|att|sbom))?")
@@ -99,13 +107,18 @@ def attachment_of(
         layers=manifest.layers or manifest.children,
         tags=tags,
     )
-    kind = kinds.recognise(material)
+    kind = kinds.recognise(material) or plain_kind(manifest)
+    return attachment_as(kind, manifest, tag=tag)
+
+
+def attachment_as(kind: Kind, manifest: Manifest, *, tag: str | None) -> Attachment | None:
+    """Return what ``manifest``, whose kind is known, claims of another one."""
     subject = manifest.subject.digest if manifest.subject else subject_of_tag(tag or "")
     if role_of(kind, manifest) is not Role.ATTACHMENT:
         return None
     types = (manifest.artifact_type, *(one.media_type for one in manifest.layers))
     annotations = (manifest.annotations, *(one.annotations for one in manifest.layers))
-    return Attachment(_name(kind), _claims(kind, types, annotations), subject)
+    return Attachment(kind.name, _claims(kind, types, annotations), subject)
 
 
 def attachment_of_descriptor(
@@ -118,13 +131,12 @@ def attachment_of_descriptor(
     """
     annotations = descriptor.annotations
     kind = kinds.recognise(Material(descriptor.artifact_type, (annotations,)))
-    is_attachment = kind is not None and kind.role is Role.ATTACHMENT
-    if not is_attachment and not descriptor.is_attestation:
-        return None
-    if not is_attachment:
-        kind = kinds.by_name.get("attestation")
+    if kind is None or kind.role is not Role.ATTACHMENT:
+        if not descriptor.is_attestation:
+            return None
+        kind = ATTESTATION
     claims = _claims(kind, (descriptor.artifact_type,), (annotations,))
-    return Attachment(_name(kind), claims, _digest(annotations.get(_REFERENCE_DIGEST, "")))
+    return Attachment(kind.name, claims, _digest(annotations.get(_REFERENCE_DIGEST, "")))
 
 
 def subject_of_tag(tag: str) -> Digest | None:
@@ -133,27 +145,16 @@ def subject_of_tag(tag: str) -> Digest | None:
     return Digest(f"{match[1]}:{match[2]}") if match else None
 
 
-def role_of(kind: Kind | None, manifest: Manifest) -> Role:
-    """Return the role of ``manifest``; ``kind`` is None where no kind was recognised.
-
-    What has a subject is an attachment unless it is an image or of a kind that stands on its own.
-    """
+def role_of(kind: Kind, manifest: Manifest) -> Role:
+    """Return the role of ``manifest``: attached is what has a subject, if its kind allows."""
     has_subject = manifest.subject is not None
-    if kind is not None:
-        return Role.ATTACHMENT if has_subject and kind.attaches else kind.role
-    is_of_images = manifest.kind is ManifestKind.INDEX and not manifest.artifact_type
-    stands_alone = manifest.is_image or is_of_images
-    return Role.ATTACHMENT if has_subject and not stands_alone else Role.CONTENT
-
-
-def _name(kind: Kind | None) -> str:
-    return kind.name if kind else "artifact"
+    return Role.ATTACHMENT if has_subject and kind.attaches else kind.role
 
 
 def _claims(
-    kind: Kind | None, types: Sequence[str], annotations: Sequence[Mapping[str, str]]
+    kind: Kind, types: Sequence[str], annotations: Sequence[Mapping[str, str]]
 ) -> tuple[Claim, ...]:
-    name = _name(kind)
+    name = kind.name
     if name in _SIGNATURES:
         return (Claim(ClaimType.SIGNATURE, _SIGNATURES[name]),)
     if name == "sbom":

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from indexer.extract.attachments import Attachment
+from indexer.extract.history import HistoryEntry
+from indexer.extract.kinds import Role
 from indexer.model.manifest import Platform
 from indexer.model.names import Digest
 
@@ -28,14 +31,30 @@ class Content:
 class Facts:
     """What one manifest or index means; a text is ``""`` and a tuple empty where it is silent.
 
-    ``kind`` is ``image`` for image manifests, schema 1 and indexes of images, else ``artifact``.
+    ``kind`` is the name of its kind, ``image`` or ``artifact`` where it is of no particular one;
+    ``kind_names`` are all the names by which it is asked for, and ``is_image`` says whether it is
+    an image, of whatever kind. ``role`` says whether it is a result, or what else; ``attachment``
+    is what it claims of another manifest. ``artifact_name`` is readable.
+
+    ``licenses`` are SPDX identifiers where we know them, ``license_expression`` is the whole.
+    ``properties`` are what only this kind has, such as the quantisation of a model; ``contents``
+    the names of what is inside, such as files. ``env_values`` are those of the environment that
+    are known to hold no secret. ``history`` is that of the platform that speaks for an index, its
+    secrets masked.
+
     ``layers`` are those of a manifest, base first, or the distinct ones of an index's platforms;
     ``children`` are all the direct children of an index. ``size_bytes`` is compressed and counts
-    distinct layers and configs over the whole index, attestations left out. ``labels`` and
-    ``annotations`` hold every raw pair.
+    distinct layers and configs over the whole index, attestations left out; ``platform_sizes`` are
+    those of each platform. ``labels`` and ``annotations`` hold every raw pair;
+    ``inherited_labels`` are those that came with the base image, and ``inherited_fields`` what
+    nothing but them fills.
     """
 
     kind: str
+    kind_names: tuple[str, ...]
+    is_image: bool
+    role: Role
+    attachment: Attachment | None
     artifact_type: str
     artifact_name: str
     media_type: str
@@ -50,6 +69,7 @@ class Facts:
     vendor: str
     authors: tuple[str, ...]
     licenses: tuple[str, ...]
+    license_expression: str
     keywords: tuple[str, ...]
     category: str
     base_name: str
@@ -58,6 +78,9 @@ class Facts:
     icon: str
     deprecated: bool
     prerelease: bool
+    inherited_fields: tuple[str, ...]
+    properties: Mapping[str, tuple[str, ...]]
+    contents: tuple[str, ...]
     created_at: datetime | None
     platforms: tuple[Platform, ...]
     ports: tuple[str, ...]
@@ -65,10 +88,14 @@ class Facts:
     entrypoint: tuple[str, ...]
     cmd: tuple[str, ...]
     env_names: tuple[str, ...]
+    env_values: Mapping[str, str]
     user: str
+    history: tuple[HistoryEntry, ...]
     labels: Mapping[str, str]
+    inherited_labels: tuple[str, ...]
     annotations: Mapping[str, str]
     size_bytes: int
+    platform_sizes: Mapping[str, int]
     layers: tuple[Digest, ...]
     children: tuple[Digest, ...]
     warnings: tuple[str, ...]

@@ -4,12 +4,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from indexer.extract.classifying import kind_of
+from indexer.extract.attachments import attachment_as, role_of
+from indexer.extract.classifying import classify
 from indexer.extract.content import Content, Facts
 from indexer.extract.created import created, parse_moment
-from indexer.extract.fields import described
+from indexer.extract.fields import described, split_labels
+from indexer.extract.history import history_of
 from indexer.extract.image_config import CONFIG_MAX
-from indexer.extract.parts import Part, documented, parts_of
+from indexer.extract.kinds import BUILT_IN, Kind, KindTable
+from indexer.extract.own import Own, own_of
+from indexer.extract.parts import Part, parts_of
 from indexer.model import media_types
 from indexer.model.manifest import (
     PAIRS_MAX,
@@ -18,10 +22,11 @@ from indexer.model.manifest import (
     Manifest,
     ManifestKind,
     parse_manifest,
+    read_platform,
 )
 from indexer.model.names import Digest
 
-EXTRACTOR_VERSION: int = 1
+EXTRACTOR_VERSION: int = 2
 """Goes up when the same bytes give other facts, so that documents are made again."""
 
 SIZE_MAX = 2**63 - 1
@@ -34,47 +39,76 @@ _EMPTY_OBJECT = Digest("sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e831
 _CREATED = "org.opencontainers.image.created"
 
 
-def extract(content: Content, *, now: datetime) -> Facts:
+def extract(
+    content: Content,
+    *,
+    now: datetime,
+    tags: Sequence[str] = (),
+    base_labels: Mapping[str, str] | None = None,
+    kinds: KindTable = BUILT_IN,
+) -> Facts:
     """Return what ``content`` means; never raises, whatever the bytes are.
 
     ``now`` is the time with its zone: creation times more than a day after it are not believed.
+    ``tags`` are those that point to it, newest first. ``base_labels`` are those of the image that
+    it is built on, where that is known: what it says in the same words was said of the base.
     """
     manifest = parse_manifest(content.body, content_type=content.content_type)
     warnings = list(manifest.warnings)
-    parts = parts_of(content, manifest, warnings)
-    shown = documented(parts) or Part((manifest.annotations,))
+    parts = parts_of(content, manifest, warnings, kinds=kinds)
+    found = classify(manifest, parts, tags=tags, kinds=kinds)
+    kind, shown = found.kind, found.part
+    own = own_of(kind, found.material)
     read = [part.manifest for part in parts if part.manifest is not None]
-    kind = kind_of(manifest, read)
     config = shown.config
     in_order = [shown, *(part for part in parts if part is not shown)]
+    labels = _merged(part.config.labels for part in in_order)
+    platform = read_platform(config.raw) if kind.has_platform else None
     return Facts(
-        kind=kind.kind,
-        artifact_type=kind.artifact_type,
-        artifact_name=kind.artifact_name,
+        kind=kind.name,
+        kind_names=found.names,
+        is_image=kind.is_image,
+        role=role_of(kind, manifest),
+        attachment=attachment_as(kind, manifest, tag=tags[0] if tags else None),
+        artifact_type=found.artifact_type,
+        artifact_name=found.artifact_name,
         media_type=manifest.media_type,
-        **described(shown.annotations, config),
-        created_at=created(_moments(shown), now=now),
-        platforms=_distinct(part.platform for part in parts if part.is_platform),
+        **described(
+            shown.annotations,
+            config,
+            own=own,
+            is_own_first=not kind.annotations_first,
+            base_labels=base_labels,
+            tags=tags,
+        ),
+        properties=own.properties,
+        contents=own.contents,
+        created_at=created(_moments(shown, own, kind, base_labels or {}), now=now),
+        platforms=_distinct((*(part.platform for part in parts if part.is_platform), platform)),
         ports=config.ports,
         volumes=config.volumes,
         entrypoint=config.entrypoint,
         cmd=config.cmd,
         env_names=config.env_names,
+        env_values=config.versions,
         user=config.user,
-        labels=_merged(part.config.labels for part in in_order),
+        history=history_of(config.history, shown.manifest.layers if shown.manifest else ()),
+        labels=labels,
+        inherited_labels=tuple(sorted(split_labels(labels, base_labels or {})[1])),
         annotations=_merged(source for part in in_order for source in part.annotations),
         size_bytes=_size_bytes(read),
+        platform_sizes=_platform_sizes(parts),
         layers=_layers(manifest, read),
         children=_distinct(child.digest for child in manifest.children),
         warnings=_distinct(warning[:WARNING_MAX] for warning in warnings)[:WARNINGS_MAX],
     )
 
 
-def config_descriptor(manifest: Manifest) -> Descriptor | None:
+def config_descriptor(manifest: Manifest, *, kinds: KindTable = BUILT_IN) -> Descriptor | None:
     """Return the config that is worth fetching, or None.
 
-    Worth it are image configs and other JSON of at most 4 MiB. The empty object is known without
-    fetching it.
+    Worth it are image configs, other JSON, and what a kind reads, of at most 4 MiB. The empty
+    object is known without fetching it.
     """
     config = manifest.config
     if config is None or config.digest == _EMPTY_OBJECT or config.size_bytes > CONFIG_MAX:
@@ -83,23 +117,26 @@ def config_descriptor(manifest: Manifest) -> Descriptor | None:
     if media_type == media_types.EMPTY:
         return None
     is_json = media_type.endswith("+json") or media_type in ("", "application/json")
-    return config if is_json else None
+    return config if is_json or media_type in kinds.json_configs else None
 
 
 def _distinct(values: Iterable[T | None]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(value for value in values if value is not None))
 
 
-def _moments(part: Part) -> Iterator[str]:
+def _moments(part: Part, own: Own, kind: Kind, base_labels: Mapping[str, str]) -> Iterator[str]:
     """Yield the texts that may say when ``part`` was made, the most trusted first."""
-    labels = part.config.labels
+    labels, _ = split_labels(part.config.labels, base_labels)
     sources = (*part.annotations, labels)
+    own_moment = own.texts.get("created", "")
+    yield "" if kind.annotations_first else own_moment
     yield from (source.get(_CREATED, "") for source in sources)
     yield from (source.get("org.label-schema.build-date", "") for source in sources)
+    yield own_moment
     yield part.config.created
     unknown = datetime.min.replace(tzinfo=UTC)
     yield from sorted(
-        part.config.history_created,
+        (step.created for step in part.config.history),
         key=lambda text: parse_moment(text) or unknown,
         reverse=True,
     )
@@ -123,6 +160,16 @@ def _size_bytes(manifests: Sequence[Manifest]) -> int:
         for descriptor in (*manifest.layers, *((manifest.config,) if manifest.config else ())):
             sizes.setdefault(descriptor.digest, descriptor.size_bytes)
     return min(sum(sizes.values()), SIZE_MAX)
+
+
+def _platform_sizes(parts: Sequence[Part]) -> dict[str, int]:
+    """Return the size of each platform; of several children for one, clients take the first."""
+    sizes: dict[str, int] = {}
+    for part in parts:
+        if part.manifest is not None and part.is_platform:
+            sizes.setdefault(str(part.platform), _size_bytes([part.manifest]))
+    # Schema 1 does not know the sizes of its layers.
+    return {platform: size for platform, size in sizes.items() if size}
 
 
 def _layers(manifest: Manifest, parts: Sequence[Manifest]) -> tuple[Digest, ...]:

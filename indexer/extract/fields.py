@@ -10,6 +10,8 @@ from typing import Final, TypedDict, TypeVar
 
 from indexer.extract import text as read
 from indexer.extract.image_config import ImageConfig
+from indexer.extract.licenses import license_expression, license_url, licenses
+from indexer.extract.own import Own
 
 T = TypeVar("T")
 Source = Mapping[str, str]
@@ -18,6 +20,8 @@ Keys = Sequence[tuple[str, Callable[[str], T]]]
 _OCI: Final = "org.opencontainers.image."
 _SCHEMA: Final = "org.label-schema."
 _HUB: Final = "io.artifacthub.package."
+NOTHING: Final = Own()
+"""What has no metadata of its own says nothing there."""
 CONFIG_AUTHOR: Final = "author of the image config"
 """Stands among the labels for the config's own field; no label is spelt like this."""
 
@@ -81,11 +85,15 @@ _AUTHORS: Keys[tuple[str, ...]] = (
     ("io.buildpacks.base.maintainer", read.authors),
 )
 _LICENSES: Keys[tuple[str, ...]] = (
-    (f"{_OCI}licenses", read.licenses),
-    (f"{_HUB}license", read.licenses),
-    (f"{_SCHEMA}license", read.licenses),
-    ("license", read.licenses),
-    ("com.redhat.license_terms", read.license_url),
+    (f"{_OCI}licenses", licenses),
+    (f"{_HUB}license", licenses),
+    (f"{_SCHEMA}license", licenses),
+    ("license", licenses),
+    ("com.redhat.license_terms", license_url),
+)
+_EXPRESSION: Keys[str] = (
+    *((key, license_expression) for key, reader in _LICENSES if reader is licenses),
+    ("com.redhat.license_terms", read.url),
 )
 _KEYWORDS: Keys[tuple[str, ...]] = (
     (f"{_HUB}keywords", read.comma_list),
@@ -106,6 +114,7 @@ _ICON: Keys[str] = (
 _DEPRECATED: Keys[str] = ((f"{_HUB}deprecated", read.short_text),)
 _PRERELEASE: Keys[str] = ((f"{_HUB}prerelease", read.short_text),)
 
+_TAG_VERSION = re.compile(r"v?[0-9]{1,10}(?:[._+-][0-9A-Za-z]{1,32}){0,8}", re.ASCII)
 _LOOKS_LIKE_VERSION = re.compile(r"v?[0-9][0-9A-Za-z.+~_-]{0,63}")
 
 
@@ -123,6 +132,7 @@ class Described(TypedDict):
     vendor: str
     authors: tuple[str, ...]
     licenses: tuple[str, ...]
+    license_expression: str
     keywords: tuple[str, ...]
     category: str
     base_name: str
@@ -131,40 +141,119 @@ class Described(TypedDict):
     icon: str
     deprecated: bool
     prerelease: bool
+    inherited_fields: tuple[str, ...]
 
 
-def described(annotations: Sequence[Source], config: ImageConfig) -> Described:
+def described(
+    annotations: Sequence[Source],
+    config: ImageConfig,
+    *,
+    own: Own = NOTHING,
+    is_own_first: bool = True,
+    base_labels: Source | None = None,
+    tags: Sequence[str] = (),
+) -> Described:
     """Return the described fields of an object.
 
     ``annotations`` are its sources before the labels of its ``config``, the strongest first.
+    ``own`` is its own metadata, before all of these or after them. What ``base_labels`` has too
+    was said of the base image: it fills vendor, authors, licences and URL if nothing else does, and
+    no other field. ``tags`` may give the version if nothing else does, newest first.
     """
-    labels = dict(config.labels)
+    labels, inherited = split_labels(config.labels, base_labels or {})
     labels[CONFIG_AUTHOR] = config.author
     sources = [source for source in (*annotations, labels) if source]
-    title = _first(sources, _TITLE) or ""
-    description = _first(sources, _DESCRIPTION) or ""
-    component = _first(sources, _COMPONENT) or _component(config)
+    fields = _Fields(sources, [inherited] if inherited else [], own, is_own_first=is_own_first)
+    title = fields.text("title", _TITLE)
+    description = fields.text("description", _DESCRIPTION)
+    component = fields.text("component", _COMPONENT) or _component(config)
+    licenses_found = fields.items("licenses", _LICENSES, falls_back=True)
     return Described(
         title=title,
         description=description,
-        summary=_first(sources, _SUMMARY) or read.first_sentence(description),
-        version=_version(sources) or _environment_version(config, (component, title)),
-        revision=_first(sources, _REVISION) or "",
-        source=_first(sources, _SOURCE) or "",
-        url=_first(sources, _URL) or "",
-        documentation=_first(sources, _DOCUMENTATION) or "",
-        vendor=_first(sources, _VENDOR) or "",
-        authors=_first(sources, _AUTHORS) or (),
-        licenses=_first(sources, _LICENSES) or (),
-        keywords=_first(sources, _KEYWORDS) or (),
-        category=_first(sources, _CATEGORY) or "",
-        base_name=_first(sources, _BASE_NAME) or "",
-        base_digest=_first(sources, _BASE_DIGEST) or "",
+        summary=fields.text("summary", _SUMMARY) or read.first_sentence(description),
+        version=fields.version()
+        or _environment_version(config, (component, title))
+        or version_of_tags(tags),
+        revision=fields.text("revision", _REVISION),
+        source=fields.text("source", _SOURCE),
+        url=fields.text("url", _URL, falls_back=True),
+        documentation=fields.text("documentation", _DOCUMENTATION),
+        vendor=fields.text("vendor", _VENDOR, falls_back=True),
+        authors=fields.items("authors", _AUTHORS, falls_back=True),
+        licenses=licenses_found,
+        license_expression=fields.text("license_expression", _EXPRESSION, falls_back=True),
+        keywords=fields.items("keywords", _KEYWORDS),
+        category=fields.text("category", _CATEGORY),
+        base_name=fields.text("base_name", _BASE_NAME),
+        base_digest=fields.text("base_digest", _BASE_DIGEST),
         component=component,
-        icon=_first(sources, _ICON) or "",
-        deprecated=read.is_true(_first(sources, _DEPRECATED) or ""),
-        prerelease=read.is_true(_first(sources, _PRERELEASE) or ""),
+        icon=fields.text("icon", _ICON),
+        deprecated=fields.flag("deprecated", _DEPRECATED),
+        prerelease=fields.flag("prerelease", _PRERELEASE),
+        inherited_fields=tuple(sorted(fields.inherited - {"license_expression"})),
     )
+
+
+def split_labels(labels: Source, base_labels: Source) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the labels that an image was given, and those that it has from its base.
+
+    Inherited is what has both key and value of the base's.
+    """
+    own = {key: value for key, value in labels.items() if base_labels.get(key) != value}
+    inherited = {key: value for key, value in labels.items() if key not in own}
+    return own, inherited
+
+
+def version_of_tags(tags: Sequence[str]) -> str:
+    """Return the most exact version among tags, the first of equals; nothing where none is one."""
+    versions = [tag for tag in tags if _TAG_VERSION.fullmatch(tag)]
+    return max(versions, key=_exactness, default="")
+
+
+def _exactness(tag: str) -> tuple[int, bool]:
+    number = re.split(r"[-_+]", tag, maxsplit=1)
+    return number[0].count("."), len(number) == 1
+
+
+class _Fields:
+    """Finds one field after the other in its sources; ``inherited`` is what only a base filled."""
+
+    def __init__(
+        self, sources: Sequence[Source], base: Sequence[Source], own: Own, *, is_own_first: bool
+    ) -> None:
+        self._sources = sources
+        self._base = base
+        self._own = own
+        self._is_own_first = is_own_first
+        self.inherited: set[str] = set()
+
+    def text(self, name: str, keys: Keys[str], *, falls_back: bool = False) -> str:
+        return self._value(self._own.texts.get(name), name, keys, falls_back=falls_back) or ""
+
+    def items(
+        self, name: str, keys: Keys[tuple[str, ...]], *, falls_back: bool = False
+    ) -> tuple[str, ...]:
+        return self._value(self._own.lists.get(name), name, keys, falls_back=falls_back) or ()
+
+    def flag(self, name: str, keys: Keys[str]) -> bool:
+        is_set = read.is_true(_first(self._sources, keys) or "")
+        return is_set or self._own.flags.get(name, False)
+
+    def version(self) -> str:
+        own = self._own.texts.get("version", "")
+        found = _version(self._sources)
+        return own or found if self._is_own_first else found or own
+
+    def _value(self, own: T | None, name: str, keys: Keys[T], *, falls_back: bool) -> T | None:
+        if own and self._is_own_first:
+            return own
+        if found := _first(self._sources, keys) or own:
+            return found
+        if falls_back and (found := _first(self._base, keys)):
+            self.inherited.add(name)
+            return found
+        return None
 
 
 def _first(sources: Sequence[Source], keys: Keys[T]) -> T | None:

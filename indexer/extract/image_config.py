@@ -10,12 +10,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from indexer.errors import InvalidValueError
+from indexer.extract.masking import is_secret_name, masked_arguments
 from indexer.model.manifest import Platform, parse_json_object, read_platform, string_map
 
 CONFIG_MAX = 4 * 1_024 * 1_024
 """Bytes of a config that is still read."""
+STEP_MAX = 8 * 1_024
+"""Characters of one command of the history."""
 ENTRIES_MAX = 1_000
 """Entries of one list or map."""
+VERSION_MAX = 256
+"""Characters of a value of the environment."""
 ENTRY_MAX = 4 * 1_024
 """Characters of one entry."""
 
@@ -24,17 +29,29 @@ _ENV_NAME = re.compile(r"[^\s=]{1,256}")
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of the history, as it is written; ``is_empty`` says that it made no layer."""
+
+    created: str = ""
+    created_by: str = ""
+    comment: str = ""
+    author: str = ""
+    is_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ImageConfig:
     """The fields of an image config that are searched.
 
     ``versions`` are the environment values that name a version or a program and are known to hold
-    no secret; ``history_created`` are the raw times of the history, oldest first.
+    no secret; ``history`` is oldest first. ``entrypoint`` and ``cmd`` have their secrets masked.
+    ``raw`` is the whole config, for kinds of content that keep fields of their own in it.
     """
 
     platform: Platform | None = None
     author: str = ""
     created: str = ""
-    history_created: tuple[str, ...] = ()
+    history: tuple[Step, ...] = ()
     user: str = ""
     ports: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
@@ -44,6 +61,7 @@ class ImageConfig:
     versions: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    raw: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 def parse_image_config(body: bytes) -> ImageConfig:
@@ -87,16 +105,17 @@ def read_image_config(data: Mapping[str, Any], earlier: tuple[str, ...] = ()) ->
         ),
         author=reader.text("author"),
         created=reader.text("created"),
-        history_created=_history_created(reader),
+        history=_history(reader),
         user=run.text("User"),
         ports=_ports(run),
         volumes=run.keys("Volumes"),
-        entrypoint=run.texts("Entrypoint"),
-        cmd=run.texts("Cmd"),
+        entrypoint=masked_arguments(run.texts("Entrypoint")),
+        cmd=masked_arguments(run.texts("Cmd")),
         env_names=env_names,
         versions=versions,
         labels=string_map(run.get("Labels"), "config.Labels", reader.warnings),
         warnings=tuple(reader.warnings),
+        raw=dict(data),
     )
 
 
@@ -168,18 +187,40 @@ def _environment(entries: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, s
         if not _ENV_NAME.fullmatch(name):
             continue
         names[name] = None
-        if value and (name.endswith("_VERSION") or name == "BITNAMI_APP_NAME"):
-            versions[name] = value
+        is_harmless = name.endswith("_VERSION") or name == "BITNAMI_APP_NAME"
+        if value and is_harmless and not is_secret_name(name):
+            versions[name] = value[:VERSION_MAX]
     return tuple(names), versions
 
 
-def _history_created(reader: _Reader) -> tuple[str, ...]:
+def _history(reader: _Reader) -> tuple[Step, ...]:
     history = reader.get("history")
     if history is not None and not isinstance(history, list):
         reader.warnings.append("history is not a list")
     entries = history[:ENTRIES_MAX] if isinstance(history, list) else []
-    moments = (entry.get("created") for entry in entries if isinstance(entry, dict))
-    return tuple(moment[:64] for moment in moments if isinstance(moment, str))
+    return tuple(_step(entry) for entry in entries)
+
+
+def _step(entry: Any) -> Step:
+    """Return a step of the history; schema 1 keeps the command beside ``container_config``."""
+    if not isinstance(entry, dict):
+        return Step()
+    command = _cut(entry.get("created_by"), STEP_MAX)
+    container = entry.get("container_config")
+    words = container.get("Cmd") if isinstance(container, dict) else None
+    if not command and isinstance(words, list):
+        command = " ".join(_cut(word, STEP_MAX) for word in words[:10])[:STEP_MAX]
+    return Step(
+        created=_cut(entry.get("created"), 64),
+        created_by=command,
+        comment=_cut(entry.get("comment"), 256),
+        author=_cut(entry.get("author"), 256),
+        is_empty=entry.get("empty_layer") is True,
+    )
+
+
+def _cut(value: Any, limit: int) -> str:
+    return value[:limit] if isinstance(value, str) else ""
 
 
 def _compatibility_entries(history: Any) -> tuple[list[dict[str, Any]], tuple[str, ...]]:

@@ -7,8 +7,16 @@ manifest without children is its own only part.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from indexer.errors import InvalidValueError
+from indexer.extract.attachments import attachment_of_descriptor
 from indexer.extract.content import Content
-from indexer.extract.image_config import ImageConfig, parse_image_config, parse_schema1_config
+from indexer.extract.image_config import (
+    CONFIG_MAX,
+    ImageConfig,
+    parse_image_config,
+    parse_schema1_config,
+)
+from indexer.extract.kinds import KindTable
 from indexer.model import media_types
 from indexer.model.manifest import (
     CHILDREN_MAX,
@@ -16,6 +24,7 @@ from indexer.model.manifest import (
     Manifest,
     ManifestKind,
     Platform,
+    parse_json_object,
     parse_manifest,
 )
 from indexer.model.names import Digest
@@ -42,13 +51,15 @@ class Part:
         return self.platform is not None and self.platform.is_real
 
 
-def parts_of(content: Content, manifest: Manifest, warnings: list[str]) -> list[Part]:
+def parts_of(
+    content: Content, manifest: Manifest, warnings: list[str], *, kinds: KindTable
+) -> list[Part]:
     """Return the parts of ``manifest`` in index order; what is odd about them is noted.
 
     An index without any platform has none.
     """
     if manifest.kind is ManifestKind.INDEX:
-        walk = _Walk(warnings)
+        walk = _Walk(warnings, kinds)
         walk.index(content, manifest, (manifest.annotations,), depth=1)
         if walk.missing:
             warnings.append(f"{walk.missing} children are not in the store")
@@ -74,10 +85,11 @@ class _Walk:
     Each child is parsed once: an index may list the same one a thousand times on every level.
     """
 
-    def __init__(self, warnings: list[str]) -> None:
+    def __init__(self, warnings: list[str], kinds: KindTable) -> None:
         self.parts: list[Part] = []
         self.missing = 0
         self._warnings = warnings
+        self._kinds = kinds
         self._remaining = CHILDREN_MAX
         self._parsed: dict[Digest, tuple[Manifest, ImageConfig]] = {}
 
@@ -91,7 +103,7 @@ class _Walk:
     ) -> None:
         stored = {child.digest: child for child in content.children}
         for descriptor in manifest.children:
-            if descriptor.is_attestation:
+            if attachment_of_descriptor(descriptor, kinds=self._kinds) is not None:
                 continue
             if not self._remaining:
                 self._warnings.append(f"more than {CHILDREN_MAX} children over all levels")
@@ -141,7 +153,10 @@ def _config_of(content: Content, manifest: Manifest) -> ImageConfig:
     # A descriptor without a media type is an image's until something says otherwise.
     if manifest.config.media_type in {*media_types.IMAGE_CONFIGS, ""}:
         return parse_image_config(content.config)
-    return ImageConfig()
+    try:
+        return ImageConfig(raw=parse_json_object(content.config[: CONFIG_MAX + 1]))
+    except InvalidValueError as error:
+        return ImageConfig(warnings=(f"config: {error}",))
 
 
 def _platform(named: Platform | None, built: Platform | None) -> Platform | None:

@@ -1,4 +1,4 @@
-"""Readers of single values: prose without markup, URLs, licences, authors, lists of keywords.
+"""Readers of single values: prose without markup, URLs, authors, lists of keywords.
 
 A reader gets the raw text of one label or annotation and returns ``""`` or ``()`` where the text
 is of no use for its field, so that the next key is tried.
@@ -6,7 +6,7 @@ is of no use for its field, so that the next key is tried.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html.parser import HTMLParser
 
 from indexer.errors import InvalidValueError
@@ -29,9 +29,6 @@ _DECLARATION = re.compile(r"<[!?][^<>]*+>")
 _UNCLOSED = re.compile(r"""<(?![a-zA-Z/](?:[^<>"']++|"[^<>"]*+"|'[^<>']*+')*+>)""")
 _URL = re.compile(r"(?:https?|git|ssh|oci)://[^\s<>\"]+", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?](?=\s+[^a-z\s])|[。！？]")
-_OPERATOR = re.compile(r"(?<!\S)(?:AND|OR|WITH)(?!\S)|[,|()]")
-_LOWER_OPERATOR = re.compile(r"\s+(?:and|or|with)\s+", re.IGNORECASE)
-_EXPRESSION = re.compile(r"\S+(?:\s+(?:and|or|with)\s+\S+)+", re.IGNORECASE)
 # A comma parts two authors, but not a company from its legal form.
 _AUTHOR_END = re.compile(r"[;\n]|,(?!\s*(?:inc|llc|ltd|corp|co|gmbh|ag|plc|s\.a)\b)", re.IGNORECASE)
 
@@ -99,12 +96,12 @@ def _without_comments(text: str) -> str:
 
 def short_text(raw: str) -> str:
     """Return one line of at most 256 characters; nothing for JSON."""
-    return "" if _is_json(raw) else one_line(raw, limit=SHORT_MAX)
+    return "" if is_json(raw) else one_line(raw, limit=SHORT_MAX)
 
 
 def prose(raw: str) -> str:
     """Return one line of at most 4,096 characters without markup; nothing for JSON."""
-    return "" if _is_json(raw) else one_line(without_markup(raw), limit=TEXT_MAX)
+    return "" if is_json(raw) else one_line(without_markup(raw), limit=TEXT_MAX)
 
 
 def first_sentence(text: str) -> str:
@@ -133,39 +130,19 @@ def is_true(raw: str) -> bool:
     return raw.strip().lower() == "true"
 
 
-def licenses(raw: str) -> tuple[str, ...]:
-    """Return the licence identifiers of an SPDX expression or of a looser list, in order."""
-    if _is_json(raw):
-        return ()
-    pieces: list[str] = []
-    for piece in _OPERATOR.split(" ".join(raw[:TEXT_MAX].split())):
-        text = piece.strip()
-        pieces += _LOWER_OPERATOR.split(text) if _EXPRESSION.fullmatch(text) else [text]
-    return _distinct(pieces)
-
-
-def license_url(raw: str) -> tuple[str, ...]:
-    """Return the address of licence terms as the only licence."""
-    return (found,) if (found := url(raw)) else ()
-
-
 def authors(raw: str) -> tuple[str, ...]:
     """Return the authors of a free text that separates them by comma, semicolon or line."""
-    return () if _is_json(raw) else _distinct(_AUTHOR_END.split(raw[:TEXT_MAX]))
+    return () if is_json(raw) else distinct(_AUTHOR_END.split(raw[:TEXT_MAX]))
 
 
 def maintainers(raw: str) -> tuple[str, ...]:
     """Return ``name <email>`` of a JSON list of objects with these two keys."""
-    return _distinct(
-        _named(entry.get("name"), entry.get("email"))
-        for entry in _json_list(raw)
-        if isinstance(entry, dict)
-    )
+    return distinct(person(entry) for entry in _json_list(raw) if isinstance(entry, dict))
 
 
 def comma_list(raw: str) -> tuple[str, ...]:
     """Return the entries of a list with commas."""
-    return () if _is_json(raw) else _distinct(raw[:TEXT_MAX].split(","))
+    return () if is_json(raw) else distinct(raw[:TEXT_MAX].split(","))
 
 
 def comma_or_space_list(raw: str) -> tuple[str, ...]:
@@ -175,16 +152,19 @@ def comma_or_space_list(raw: str) -> tuple[str, ...]:
 
 def json_list(raw: str) -> tuple[str, ...]:
     """Return the texts of a JSON list."""
-    return _distinct(entry for entry in _json_list(raw) if isinstance(entry, str))
+    return distinct(entry for entry in _json_list(raw) if isinstance(entry, str))
 
 
-def _named(name: object, email: object) -> str:
+def person(entry: Mapping[str, object]) -> str:
+    """Return ``name <email>`` of an object with these two keys, or what there is of it."""
+    name, email = entry.get("name"), entry.get("email")
     name = name if isinstance(name, str) else ""
     email = email if isinstance(email, str) else ""
     return f"{name} <{email}>" if name and email else name or email
 
 
-def _is_json(raw: str) -> bool:
+def is_json(raw: str) -> bool:
+    """Tell whether a value is for programs rather than people."""
     return raw.lstrip()[:1] in ("{", "[")
 
 
@@ -199,6 +179,7 @@ def _json_list(raw: str) -> list[object]:
     return value[:ITEMS_MAX] if isinstance(value, list) else []
 
 
-def _distinct(pieces: Iterable[str]) -> tuple[str, ...]:
+def distinct(pieces: Iterable[str]) -> tuple[str, ...]:
+    """Return at most 100 different lines that are not empty, each of at most 256 characters."""
     lines = (one_line(piece, limit=SHORT_MAX) for piece in pieces)
     return tuple(dict.fromkeys(line for line in lines if line))[:ITEMS_MAX]

@@ -102,6 +102,8 @@ def test_an_image_s_answer_has_every_field() -> None:
         "labels": FULL.config["config"]["Labels"],
         "annotations": {"com.example.stage": "Prod"},
         "version": "1.4.2",
+        "licenses": ["MIT"],
+        "properties": {},
         "platforms": ["linux/arm64/v9"],
         "created_at": CREATED,
         "pulls": 0,
@@ -140,6 +142,7 @@ def test_conditions_find_an_image_by_its_folded_keywords() -> None:
     assert keywords(document, "platform") == {"linux/arm64/v9"}
     assert keywords(document, "kind") == {"image"}
     assert keywords(document, "type") == set()
+    assert keywords(document, "license") == {"mit"}
     assert {"com.example.team", "com.example.team=payments"} <= keywords(document, "label")
     assert keywords(document, "annotation") == {"com.example.stage", "com.example.stage=prod"}
 
@@ -206,16 +209,37 @@ def test_an_artifact_tells_its_kind_and_type() -> None:
     assert document.result["kind"] == "artifact"
     assert document.result["artifact_type"] == "application/vnd.Acme.widget.v1+json"
     assert document.result["platforms"] == []
-    assert keywords(document, "kind") == {"artifact"}
+    assert keywords(document, "kind") == {"artifact", "acme-widget"}
     assert keywords(document, "type") == {"application/vnd.acme.widget.v1+json"}
     assert keywords(document, "platform") == set()
 
 
-def test_a_chart_is_described_by_its_annotations() -> None:
-    document = image_of(builders.helm_chart("web", "1.2.3", "A web chart"), "1.2.3")
+def test_a_chart_is_found_by_each_name_of_its_kind_and_by_what_only_charts_have() -> None:
+    chart = builders.helm_chart("web", "1.2.3", "A web chart", app_version="7.0.4")
+    document = image_of(chart, "1.2.3")
     result = document.result
     assert (result["title"], result["description"]) == ("web", "A web chart")
-    assert (result["kind"], result["version"]) == ("artifact", "1.2.3")
+    assert (result["kind"], result["version"]) == ("helm-chart", "1.2.3")
+    assert result["properties"] == {"app_version": ["7.0.4"], "type": ["application"]}
+    assert keywords(document, "kind") == {"helm-chart", "helm", "chart", "artifact"}
+    assert "7.0.4" in document.description
+
+
+def test_an_image_that_is_more_than_one_is_an_image_too() -> None:
+    label = {"com.docker.desktop.extension.api.version": "0.3.4"}
+    document = image_of(builders.image(labels=label))
+    assert document.result["kind"] == "docker-extension"
+    assert keywords(document, "kind") == {"docker-extension", "docker", "extension", "image"}
+
+
+def test_files_inside_an_artifact_are_found() -> None:
+    files = builders.artifact("application/vnd.acme.report", {"notes.txt": b"x"})
+    assert "notes.txt" in image_of(files).description
+
+
+def test_a_tag_tells_the_version_if_nothing_else_does() -> None:
+    document = image_of(builders.image(), "latest", "1.27", "1.27.3")
+    assert document.result["version"] == "1.27.3"
 
 
 def test_bytes_that_are_no_manifest_are_a_document_too() -> None:
@@ -300,7 +324,7 @@ def test_the_newest_runnable_image_speaks_for_the_repository() -> None:
     assert repository_of(chart, image).result["title"] == "Image"
     assert repository_of(chart, image).result["kind"] == "image"
     assert repository_of(chart, image).result["pushed_at"] == PUSHED
-    assert repository_of(chart).result["kind"] == "artifact"
+    assert repository_of(chart).result["kind"] == "helm-chart"
 
 
 def test_without_pushes_the_image_made_last_speaks() -> None:

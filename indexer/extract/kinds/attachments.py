@@ -2,6 +2,20 @@
 
 from indexer.extract.kinds.declaring import Kind, Role, layer
 
+ATTESTATION = Kind(
+    name="attestation",
+    role=Role.ATTACHMENT,
+    types=(
+        "application/vnd.docker.attestation.manifest.v1+json",
+        "application/vnd.in-toto+json",
+        "application/vnd.dsse.envelope.v1+json",
+    ),
+    # Before signatures: cosign puts the annotation of a signature on attestations too.
+    layers=("application/vnd.in-toto+json", "application/vnd.dsse.envelope.v1+json"),
+    tags=r"sha256-[0-9a-f]{64}\.att",
+)
+"""What BuildKit puts into an index, and cosign beside a tag."""
+
 ATTACHMENTS = (
     Kind(
         name="sigstore-bundle",
@@ -17,18 +31,7 @@ ATTACHMENTS = (
         annotations=("io.cncf.notary.x509chain.thumbprint#S256",),
         layers=("application/jose+json", "application/cose"),
     ),
-    Kind(
-        name="attestation",
-        role=Role.ATTACHMENT,
-        types=(
-            "application/vnd.docker.attestation.manifest.v1+json",
-            "application/vnd.in-toto+json",
-            "application/vnd.dsse.envelope.v1+json",
-        ),
-        # Before signatures: cosign puts the annotation of a signature on attestations too.
-        layers=("application/vnd.in-toto+json", "application/vnd.dsse.envelope.v1+json"),
-        tags=r"sha256-[0-9a-f]{64}\.att",
-    ),
+    ATTESTATION,
     Kind(
         name="cosign-signature",
         role=Role.ATTACHMENT,

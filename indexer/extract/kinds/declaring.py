@@ -79,6 +79,12 @@ class Kind:
     generic: bool = False
     attaches: bool = False
     """Whether one with a subject is an attachment, though the kind's role is another."""
+    annotations_first: bool = False
+    """Whether annotations and labels are stronger than ``fields``."""
+    has_platform: bool = False
+    """Whether the config names the platform, as an image's does."""
+    json_configs: tuple[str, ...] = ()
+    """Media types of configs that are JSON though they do not end in ``+json``."""
     fields: Mapping[str, Where | tuple[Where, ...]] = field(default_factory=dict)
     properties: Mapping[str, Where | tuple[Where, ...]] = field(default_factory=dict)
     contents: tuple[Where, ...] = ()

@@ -21,6 +21,7 @@ class KindTable:
             names = [kind.name for kind in self.kinds]
             twice = sorted({name for name in names if names.count(name) > 1})
             raise ValueError(f"kinds of the same name: {', '.join(twice)}")
+        self.json_configs = frozenset(one for kind in self.kinds for one in kind.json_configs)
         named = [(rank, kind) for rank, kind in enumerate(self.kinds) if not kind.generic]
         self._types = _Keys((kind.types, (rank, kind)) for rank, kind in named)
         self._annotations = _Keys((kind.annotations, (rank, kind)) for rank, kind in named)

@@ -30,6 +30,10 @@ AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
 
 NOTHING: dict[str, Any] = {
     "kind": "artifact",
+    "kind_names": ("artifact",),
+    "is_image": False,
+    "role": "content",
+    "attachment": None,
     "artifact_type": "",
     "artifact_name": "",
     "media_type": "",
@@ -44,6 +48,7 @@ NOTHING: dict[str, Any] = {
     "vendor": "",
     "authors": (),
     "licenses": (),
+    "license_expression": "",
     "keywords": (),
     "category": "",
     "base_name": "",
@@ -52,6 +57,9 @@ NOTHING: dict[str, Any] = {
     "icon": "",
     "deprecated": False,
     "prerelease": False,
+    "inherited_fields": (),
+    "properties": {},
+    "contents": (),
     "created_at": None,
     "platforms": (),
     "ports": (),
@@ -59,10 +67,14 @@ NOTHING: dict[str, Any] = {
     "entrypoint": (),
     "cmd": (),
     "env_names": (),
+    "env_values": {},
     "user": "",
+    "history": (),
     "labels": {},
+    "inherited_labels": (),
     "annotations": {},
     "size_bytes": 0,
+    "platform_sizes": {},
     "layers": (),
     "children": (),
     "warnings": (),
@@ -79,8 +91,32 @@ LABELS = {
     "com.example.tier": "backend",
     "maintainer": "platform@example.com",
 }
+
+
+def steps(created_at: datetime, *layers: str) -> tuple[dict[str, Any], ...]:
+    """Return the history of an image that copies one layer after the other."""
+    return tuple(
+        {
+            "created_by": f"COPY layer{number} /",
+            "created_at": created_at,
+            "comment": "",
+            "author": "",
+            "is_empty": False,
+            "layer": layer,
+        }
+        for number, layer in enumerate(layers)
+    )
+
+
+WEBAPP_LAYERS = (
+    "sha256:48ba5b3fbf325f684ab7c1d6b279f516708535dd286ecf849099e4e83f24aee1",
+    "sha256:af04675331af3394b26c3d1715167dec49898e6bab311e39a744024b24418815",
+    "sha256:bf4a2cc6f21775a9eda503342f6552dfec2ad4c15b6fe7412fca6cfcf35abe23",
+)
 WEBAPP_FACTS = NOTHING | {
     "kind": "image",
+    "kind_names": ("image",),
+    "is_image": True,
     "media_type": media_types.OCI_MANIFEST,
     "title": "webapp",
     "description": "webapp: demo service for search tests",
@@ -91,6 +127,7 @@ WEBAPP_FACTS = NOTHING | {
     "vendor": "Example GmbH — Zürich",
     "authors": ("platform@example.com",),
     "licenses": ("Apache-2.0",),
+    "license_expression": "Apache-2.0",
     "created_at": datetime(2026, 11, 2, 10, tzinfo=UTC),
     "platforms": (AMD64,),
     "ports": ("8080/tcp", "9090/udp"),
@@ -98,15 +135,14 @@ WEBAPP_FACTS = NOTHING | {
     "entrypoint": ("/app/run",),
     "cmd": ("--serve",),
     "env_names": ("PATH", "APP_VERSION", "LANG"),
+    "env_values": {"APP_VERSION": "1.0"},
     "user": "1000:1000",
     "labels": LABELS,
     "annotations": {"org.opencontainers.image.version": "1.0"},
     "size_bytes": 176 + 144 + 121 + 1458,
-    "layers": (
-        "sha256:48ba5b3fbf325f684ab7c1d6b279f516708535dd286ecf849099e4e83f24aee1",
-        "sha256:af04675331af3394b26c3d1715167dec49898e6bab311e39a744024b24418815",
-        "sha256:bf4a2cc6f21775a9eda503342f6552dfec2ad4c15b6fe7412fca6cfcf35abe23",
-    ),
+    "platform_sizes": {"linux/amd64": 176 + 144 + 121 + 1458},
+    "history": steps(datetime(2026, 11, 2, 10, tzinfo=UTC), *WEBAPP_LAYERS),
+    "layers": WEBAPP_LAYERS,
 }
 
 
@@ -154,6 +190,16 @@ def test_a_recorded_index_with_an_attestation() -> None:
             "org.opencontainers.image.description": "multi-platform demo",
         },
         "size_bytes": 176 + (139 + 1317) + (139 + 1332) + (138 + 1330),
+        "platform_sizes": {
+            "linux/amd64": 176 + 139 + 1317,
+            "linux/arm64": 176 + 139 + 1332,
+            "linux/arm/v7": 176 + 138 + 1330,
+        },
+        "history": steps(
+            datetime(2026, 11, 1, 10, tzinfo=UTC),
+            "sha256:48ba5b3fbf325f684ab7c1d6b279f516708535dd286ecf849099e4e83f24aee1",
+            "sha256:6d32d63f0f7af3618249d848ad46dea2c485d2fa6fd0943c484f078e77880360",
+        ),
         "layers": (
             "sha256:48ba5b3fbf325f684ab7c1d6b279f516708535dd286ecf849099e4e83f24aee1",
             "sha256:6d32d63f0f7af3618249d848ad46dea2c485d2fa6fd0943c484f078e77880360",
@@ -172,18 +218,26 @@ def test_a_recorded_index_with_an_attestation() -> None:
 def test_a_signed_schema_1_manifest_reports_the_base_first() -> None:
     body = (SAMPLES / "schema1" / "webapp.json").read_bytes()
     found = every_field(Content(digest_of(body), media_types.SCHEMA1_SIGNED, body))
+    created = datetime(2026, 11, 3, 10, tzinfo=UTC)
+    layers = (
+        "sha256:48ba5b3fbf325f684ab7c1d6b279f516708535dd286ecf849099e4e83f24aee1",
+        "sha256:7946f0b5d61fb89377a957da8f3e49413a0c8c916cda2ab59682480d64f2e2d4",
+        "sha256:aa7bd8a90ae32fd1ecbc50918fa5a79eaa0c3212de95fe269e303647d9c173a6",
+    )
+    *copied, last = steps(created, *layers)
+    # The newest entry is the image itself and does not say what made it.
+    last |= {"created_by": "", "author": "Platform team <platform@example.com>"}
     assert found == WEBAPP_FACTS | {
         "media_type": media_types.SCHEMA1_SIGNED,
         "version": "1.1",
-        "created_at": datetime(2026, 11, 3, 10, tzinfo=UTC),
+        "created_at": created,
+        "env_values": {"APP_VERSION": "1.1"},
+        "history": (*copied, last),
         "labels": LABELS | {"org.opencontainers.image.version": "1.1"},
         "annotations": {},
         "size_bytes": 0,
-        "layers": (
-            "sha256:48ba5b3fbf325f684ab7c1d6b279f516708535dd286ecf849099e4e83f24aee1",
-            "sha256:7946f0b5d61fb89377a957da8f3e49413a0c8c916cda2ab59682480d64f2e2d4",
-            "sha256:aa7bd8a90ae32fd1ecbc50918fa5a79eaa0c3212de95fe269e303647d9c173a6",
-        ),
+        "platform_sizes": {},
+        "layers": layers,
     }
 
 
@@ -200,6 +254,7 @@ def test_an_artifact_with_an_empty_config_and_an_artifact_type() -> None:
     assert every_field(content) == NOTHING | {
         "artifact_type": "application/vnd.acme.rocket.config.v1+json",
         "artifact_name": "acme rocket",
+        "kind_names": ("artifact", "acme-rocket"),
         "media_type": media_types.OCI_MANIFEST,
         "title": "Rocket",
         "created_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
@@ -223,6 +278,8 @@ def test_a_manifest_of_an_unknown_type_is_read_by_its_shape() -> None:
     assert every_field(content) == NOTHING | {
         "artifact_type": "application/vnd.acme.widget.config.v1+json",
         "artifact_name": "acme widget",
+        "kind_names": ("artifact", "acme-widget"),
+        "properties": {"config": ("os: linux", "architecture: amd64")},
         "media_type": "application/vnd.acme.manifest.v9+json",
         "description": "A widget. It turns.",
         "summary": "A widget.",
@@ -241,6 +298,7 @@ def test_a_body_that_is_not_json_is_opaque() -> None:
     assert found | {"warnings": ()} == NOTHING | {
         "media_type": "application/vnd.acme.picture.v2",
         "artifact_name": "acme picture",
+        "kind_names": ("artifact", "acme-picture"),
     }
 
 
@@ -272,6 +330,7 @@ def test_an_artifact_manifest_of_the_release_candidates() -> None:
         (media_types.EMPTY, 2, EMPTY_OBJECT, False),
         (media_types.EMPTY, 3, digest_of(b"a"), False),
         ("application/vnd.unknown.config.v1+json", 2, EMPTY_OBJECT, False),
+        ("application/vnd.fermyon.spin.application.v1+config", 20, digest_of(b"a"), True),
         ("application/vnd.cncf.artifacthub.config.v1+yaml", 20, digest_of(b"a"), False),
         (media_types.OCTET_STREAM, 20, digest_of(b"a"), False),
     ],

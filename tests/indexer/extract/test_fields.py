@@ -77,7 +77,7 @@ ORDER: dict[str, list[tuple[str, str, Any]]] = {
         (f"{OCI}licenses", "MIT OR Apache-2.0", ("MIT", "Apache-2.0")),
         (f"{HUB}license", "BSD-3-Clause", ("BSD-3-Clause",)),
         (f"{SCHEMA}license", "ISC", ("ISC",)),
-        ("license", "GPLv2, MIT", ("GPLv2", "MIT")),
+        ("license", "GPLv2, MIT", ("GPL-2.0-only", "MIT")),
         ("com.redhat.license_terms", "https://terms.example", ("https://terms.example",)),
     ],
     "keywords": [

@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 
 from indexer.extract import Content
-from indexer.extract.image_config import ImageConfig, parse_image_config, parse_schema1_config
+from indexer.extract.image_config import (
+    ImageConfig,
+    Step,
+    parse_image_config,
+    parse_schema1_config,
+)
 from indexer.model import media_types
 from indexer.model.manifest import Platform
 from indexer.model.names import digest_of
@@ -40,7 +45,7 @@ def test_every_field() -> None:
         platform=Platform("linux", "arm64"),
         author="Ann",
         created="2026-01-01T00:00:00Z",
-        history_created=("2025-01-01T00:00:00Z",),
+        history=(Step("2025-01-01T00:00:00Z"), Step(), Step(), Step()),
         user="app",
         ports=("80/tcp", "53/udp", "8000-8010/tcp"),
         volumes=("/data", "/logs"),

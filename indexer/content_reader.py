@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from indexer.errors import AbsentError, DeniedError, RegistryError, TooLargeError
-from indexer.extract import config_descriptor
+from indexer.extract import BUILT_IN, KindTable, config_descriptor
 from indexer.model.manifest import Descriptor, parse_manifest
 from indexer.model.names import Digest, RepositoryName
 from indexer.model.stored import StoredManifest
@@ -46,11 +46,17 @@ class ContentReader:
     """Reads the content of one registry."""
 
     def __init__(
-        self, *, registry: RegistryRow, client: RegistryClient, store: StoreThread
+        self,
+        *,
+        registry: RegistryRow,
+        client: RegistryClient,
+        store: StoreThread,
+        kinds: KindTable = BUILT_IN,
     ) -> None:
         self._registry = registry
         self._client = client
         self._store = store
+        self._kinds = kinds
 
     async def read(
         self, repository: RepositoryName, digest: Digest, fetched: FetchedManifest | None
@@ -74,7 +80,7 @@ class ContentReader:
         manifest = parse_manifest(
             fetched.body, media_type=media_type, content_type=fetched.content_type
         )
-        config = config_descriptor(manifest)
+        config = config_descriptor(manifest, kinds=self._kinds)
         reading.manifests[fetched.digest] = ReadManifest(
             digest=fetched.digest,
             content_type=fetched.content_type,
@@ -94,7 +100,7 @@ class ContentReader:
         if known or await self._store.read(lambda store: store.content.has_config(config.digest)):
             return
         try:
-            body = await self._client.blob(reading.repository, config)
+            body = config.data or await self._client.blob(reading.repository, config)
         except (AbsentError, TooLargeError) as error:
             # The manifest is still found by what it says itself.
             log.warning("config_unread", repository=reading.repository, reason=str(error))

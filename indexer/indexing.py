@@ -19,7 +19,7 @@ from indexer.clock import Clock
 from indexer.documents import DescribedImage, describe, image_document, repository_document
 from indexer.engines import Engine, IndexWriter
 from indexer.errors import EngineError
-from indexer.extract import EXTRACTOR_VERSION
+from indexer.extract import BUILT_IN, EXTRACTOR_VERSION, KindTable
 from indexer.model.document import Document, DocumentKey, DocumentType
 from indexer.store import (
     LiveIndex,
@@ -71,7 +71,8 @@ class _Batch:
 class Indexing:
     """Keeps the search index the same as the store says it should be.
 
-    ``batch`` is how many documents are written in one commit, about.
+    ``batch`` is how many documents are written in one commit, about; ``kinds`` are those that
+    are recognised.
     """
 
     def __init__(
@@ -82,12 +83,14 @@ class Indexing:
         store: StoreThread,
         clock: Clock,
         batch: int = BATCH,
+        kinds: KindTable = BUILT_IN,
     ) -> None:
         self._directory = directory
         self._engine = engine
         self._store = store
         self._clock = clock
         self._batch_size = batch
+        self._kinds = kinds
         self._thread = OwnThread("indexing", path=directory)
         self._reading: Store | None = None
         self._live: LiveIndex | None = None
@@ -294,7 +297,7 @@ class Indexing:
         for digest in store.content.visible_images(repository_id):
             image = store.content.image(repository_id, digest)
             if image is not None:
-                described.append(describe(image, now=now))
+                described.append(describe(image, now=now, kinds=self._kinds))
         if not described:
             return []
         repository = store.content.repository(repository_id)

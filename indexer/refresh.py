@@ -13,6 +13,7 @@ from indexer.catalog import doubt_catalog
 from indexer.clock import Clock
 from indexer.content_reader import ContentReader, Reading, is_linked
 from indexer.errors import AbsentError
+from indexer.extract import BUILT_IN, KindTable
 from indexer.model.names import Digest, RepositoryName, TagName
 from indexer.registry import CatalogPage, RegistryClient
 from indexer.store import (
@@ -48,14 +49,15 @@ class Refresher:
         store: StoreThread,
         clock: Clock,
         includes: Callable[[str], bool] = everything,
+        kinds: KindTable = BUILT_IN,
     ) -> None:
-        """Take what is needed, and which repositories are read, by their names."""
+        """Take what is needed, which repositories are read, by their names, and known kinds."""
         self._includes = includes
         self._registry = registry
         self._client = client
         self._store = store
         self._clock = clock
-        self._reader = ContentReader(registry=registry, client=client, store=store)
+        self._reader = ContentReader(registry=registry, client=client, store=store, kinds=kinds)
 
     async def run(self, refresh: Refresh) -> None:
         """Read a place, store what is there and take the refresh out of the queue.

@@ -12,6 +12,7 @@ from indexer.brake import decide
 from indexer.clock import Clock
 from indexer.crawl import is_crawl_due
 from indexer.errors import RegistryError, StoreError, UnreachableError
+from indexer.extract import BUILT_IN, KindTable
 from indexer.model.names import RepositoryName
 from indexer.refresh import Refresher, everything
 from indexer.registry import RegistryClient
@@ -43,6 +44,7 @@ class RegistryPlan:
     crawl_interval: timedelta
     max_in_flight: int
     includes: Callable[[str], bool] = everything
+    kinds: KindTable = BUILT_IN
 
 
 class RegistryWorker:
@@ -69,7 +71,12 @@ class RegistryWorker:
         self._clock = clock
         self._on_change = on_change
         self._refresher = Refresher(
-            registry=registry, client=client, store=store, clock=clock, includes=plan.includes
+            registry=registry,
+            client=client,
+            store=store,
+            clock=clock,
+            includes=plan.includes,
+            kinds=plan.kinds,
         )
         self._taken: deque[Refresh] = deque()
         self._running: dict[asyncio.Task[None], Refresh] = {}

@@ -13,6 +13,7 @@ import structlog
 from indexer.clock import Clock
 from indexer.engines import Engine
 from indexer.errors import IndexerRunningError, StoreError
+from indexer.extract import BUILT_IN, KindTable
 from indexer.indexing import Indexing
 from indexer.intake import ENTRIES_PER_WRITE, take_in
 from indexer.model.notification import Action
@@ -74,8 +75,10 @@ def _named_errors(path: Path) -> Iterator[None]:
         raise StoreError(f"{path}: {error.strerror}") from error
 
 
-async def run_indexer(settings: Settings, *, engine: Engine, clock: Clock) -> None:
-    """Index the registries of the settings until cancelled.
+async def run_indexer(
+    settings: Settings, *, engine: Engine, clock: Clock, kinds: KindTable = BUILT_IN
+) -> None:
+    """Index the registries of the settings until cancelled; ``kinds`` are those recognised.
 
     The caller holds :func:`indexer_lock`.
     """
@@ -86,7 +89,9 @@ async def run_indexer(settings: Settings, *, engine: Engine, clock: Clock) -> No
         store = StoreThread(Store(directory))
         stack.callback(store.close)
         rows = await store.write(lambda opened: put_registries(opened, settings, now=clock.now()))
-        indexing = Indexing(directory=directory, engine=engine, store=store, clock=clock)
+        indexing = Indexing(
+            directory=directory, engine=engine, store=store, clock=clock, kinds=kinds
+        )
         stack.push_async_callback(indexing.close)
         workers: dict[str, RegistryWorker] = {}
         for registry in settings.registry:
@@ -95,7 +100,10 @@ async def run_indexer(settings: Settings, *, engine: Engine, clock: Clock) -> No
             workers[registry.name] = RegistryWorker(
                 registry=rows[registry.name],
                 plan=RegistryPlan(
-                    registry.crawl_interval, registry.max_in_flight, includes=registry.includes
+                    registry.crawl_interval,
+                    registry.max_in_flight,
+                    includes=registry.includes,
+                    kinds=kinds,
                 ),
                 client=client,
                 store=store,

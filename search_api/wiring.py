@@ -11,6 +11,7 @@ from indexer.clock import Clock, SystemClock
 from indexer.engines import Engine
 from indexer.engines.whoosh import WhooshEngine
 from indexer.errors import SettingsError
+from indexer.kind_plugins import load_kinds
 from indexer.settings import Settings
 from indexer.store import STORE_FILE
 from indexer.worker import indexer_lock, run_indexer
@@ -98,4 +99,6 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
 async def serve_indexer(settings: Settings) -> None:
     """Index until cancelled; :class:`IndexerRunningError` when another indexer does."""
     with indexer_lock(settings.data_dir):
-        await run_indexer(settings, engine=make_engine(settings), clock=SystemClock())
+        await run_indexer(
+            settings, engine=make_engine(settings), clock=SystemClock(), kinds=load_kinds()
+        )

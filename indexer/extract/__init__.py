@@ -10,7 +10,18 @@ from indexer.extract.attachments import (
 )
 from indexer.extract.content import Content, Facts
 from indexer.extract.facts import EXTRACTOR_VERSION, config_descriptor, extract
-from indexer.extract.kinds import BUILT_IN, Kind, KindTable, Role
+from indexer.extract.kinds import (
+    BUILT_IN,
+    Kind,
+    KindTable,
+    Material,
+    Role,
+    Where,
+    annotation,
+    config,
+    label,
+    layer,
+)
 
 __all__ = [
     "BUILT_IN",
@@ -22,10 +33,16 @@ __all__ = [
     "Facts",
     "Kind",
     "KindTable",
+    "Material",
     "Role",
+    "Where",
+    "annotation",
     "attachment_of",
     "attachment_of_descriptor",
+    "config",
     "config_descriptor",
     "extract",
+    "label",
+    "layer",
     "subject_of_tag",
 ]

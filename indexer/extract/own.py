@@ -90,10 +90,6 @@ def own_of(kind: Kind, material: Material) -> Own:
     return Own(texts, lists, flags, properties, contents)
 
 
-FIELDS = frozenset({*_TEXTS, "authors", "keywords", "licenses", "deprecated", "prerelease"})
-"""The fields that a kind can fill."""
-
-
 def _places(places: Where | tuple[Where, ...]) -> tuple[Where, ...]:
     return places if isinstance(places, tuple) else (places,)
 

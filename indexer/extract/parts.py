@@ -148,13 +148,18 @@ class _Walk:
 def _config_of(content: Content, manifest: Manifest) -> ImageConfig:
     if manifest.kind is ManifestKind.SCHEMA1:
         return parse_schema1_config(content.body)
-    if content.config is None or manifest.config is None:
+    if manifest.config is None or manifest.config.media_type == media_types.EMPTY:
+        return ImageConfig()
+    body = content.config if content.config is not None else manifest.config.data or None
+    if body is None:
         return ImageConfig()
     # A descriptor without a media type is an image's until something says otherwise.
     if manifest.config.media_type in {*media_types.IMAGE_CONFIGS, ""}:
-        return parse_image_config(content.config)
+        return parse_image_config(body)
+    if len(body) > CONFIG_MAX:
+        return ImageConfig(warnings=(f"config has {len(body)} bytes and is not read",))
     try:
-        return ImageConfig(raw=parse_json_object(content.config[: CONFIG_MAX + 1]))
+        return ImageConfig(raw=parse_json_object(body))
     except InvalidValueError as error:
         return ImageConfig(warnings=(f"config: {error}",))
 

@@ -6,6 +6,7 @@ somebody pushed.
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,7 +14,7 @@ from typing import Any
 
 from indexer.errors import InvalidValueError
 from indexer.model import media_types
-from indexer.model.names import Digest, parse_digest
+from indexer.model.names import Digest, can_verify, digest_of, parse_digest
 
 LAYERS_MAX = 1_000
 CHILDREN_MAX = 1_000
@@ -21,6 +22,8 @@ PAIRS_MAX = 1_000
 KEY_MAX = 1_024
 VALUE_MAX = 64 * 1_024
 JSON_DEPTH_MAX = 64
+DATA_MAX = 256 * 1_024
+"""Characters of content inside a descriptor, in base64."""
 WARNINGS_MAX = 100
 
 
@@ -55,12 +58,16 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """Operating system, architecture and variant, normalised for search."""
+    """Operating system, architecture and variant, normalised for search.
+
+    ``original`` is how it was written, where that is another way.
+    """
 
     os: str
     architecture: str
     variant: str = ""
     os_version: str = ""
+    original: str = field(default="", compare=False)
 
     @property
     def is_real(self) -> bool:
@@ -77,16 +84,23 @@ def normalised_platform(
     os: str, architecture: str, variant: str = "", os_version: str = ""
 ) -> Platform:
     """Return the platform in the spelling that search uses: ``x86_64`` is ``amd64``."""
+    original = "/".join(part for part in (os, architecture, variant) if part)
     architecture = _ARCHITECTURES.get(architecture.lower(), architecture.lower())
     variant = variant.lower()
     if architecture == "arm64" and variant in ("v8", "8"):
         variant = ""
-    return Platform(os.lower(), architecture, variant, os_version)
+    name = "/".join(part for part in (os.lower(), architecture, variant) if part)
+    return Platform(
+        os.lower(), architecture, variant, os_version, "" if original == name else original
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """A pointer to content: media type, digest, size in bytes, and optional extras."""
+    """A pointer to content: media type, digest, size in bytes, and optional extras.
+
+    ``data`` is the content itself, where the descriptor carries it and the digest says so.
+    """
 
     media_type: str
     digest: Digest
@@ -94,6 +108,7 @@ class Descriptor:
     platform: Platform | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
     artifact_type: str = ""
+    data: bytes = field(default=b"", repr=False)
 
     @property
     def is_attestation(self) -> bool:
@@ -339,7 +354,19 @@ def _descriptor(value: Any, name: str, warnings: list[str]) -> Descriptor | None
         platform=read_platform(value.get("platform")),
         annotations=string_map(value.get("annotations"), f"{name} annotations", warnings),
         artifact_type=_text(value, "artifactType", warnings),
+        data=_data(value.get("data"), digest) if "data" in value else b"",
     )
+
+
+def _data(value: Any, digest: Digest) -> bytes:
+    """Return the content inside a descriptor; nothing where it is not what the digest names."""
+    if not isinstance(value, str) or len(value) > DATA_MAX or not can_verify(digest):
+        return b""
+    try:
+        content = b64decode(value, validate=True)
+    except ValueError:
+        return b""
+    return content if digest_of(content, algorithm=digest.partition(":")[0]) == digest else b""
 
 
 def _size(value: Any) -> int:

@@ -5,6 +5,7 @@ the places to look in. A place is made by :func:`config`, :func:`annotation`, :f
 :func:`layer`.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -45,13 +46,41 @@ class Material:
     config: dict[str, Any] = field(default_factory=dict)
 
 
+FIELDS = frozenset(
+    {
+        "title",
+        "description",
+        "summary",
+        "version",
+        "revision",
+        "source",
+        "url",
+        "documentation",
+        "vendor",
+        "category",
+        "component",
+        "icon",
+        "base_name",
+        "base_digest",
+        "created",
+        "authors",
+        "licenses",
+        "keywords",
+        "deprecated",
+        "prerelease",
+    }
+)
+"""The described fields that a kind can fill."""
+
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+
 Where = Callable[[Material], Iterator[Any]]
 """A place to look in: yields the JSON values that it holds, mostly one text or none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of content.
+    """A kind of content; its name is of lower-case words with dashes.
 
     It is recognised by any of ``types`` (artifact types), ``annotations`` (of the index or
     manifest), ``layers`` (media types), ``labels`` and ``layer_annotations`` (keys, or
@@ -88,6 +117,14 @@ class Kind:
     fields: Mapping[str, Where | tuple[Where, ...]] = field(default_factory=dict)
     properties: Mapping[str, Where | tuple[Where, ...]] = field(default_factory=dict)
     contents: tuple[Where, ...] = ()
+
+    def __post_init__(self) -> None:
+        """:class:`ValueError` for a kind that could never work as it is meant."""
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"not a name of a kind: {self.name!r}")
+        unknown = self.fields.keys() - FIELDS
+        if unknown:
+            raise ValueError(f"{self.name}: unknown fields {', '.join(sorted(unknown))}")
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ class KindTable:
             (kind.types, (rank, kind)) for rank, kind in enumerate(self.kinds) if kind.generic
         )
 
-    def __add__(self, others: Iterable[Kind]) -> "KindTable":
+    def extended(self, others: Iterable[Kind]) -> "KindTable":
         """Return a table that asks ``others`` first, so that they can be more particular."""
         return KindTable((*others, *self.kinds))
 

@@ -17,6 +17,7 @@ from indexer.extract.kinds.declaring import (
 
 FILE = layer("org.opencontainers.image.title")
 _DEV_CONTAINER = "dev.containers.metadata"
+_COLLECTION = "application/vnd.devcontainers.collection.layer.v1+json"
 _CONDA_FILE = re.compile(r"(?P<name>.{1,200})-(?P<version>[^-]{1,64})-(?P<build>[^-]{1,64})")
 _TEKTON_LAYERS_MAX = 20
 
@@ -93,8 +94,7 @@ PACKAGES = (
         aliases=("brew",),
         annotations=("com.github.package.type=homebrew_bottle",),
         properties={
-            "license": annotation("sh.brew.license"),
-            "tab": annotation("sh.brew.tab", "homebrew_version"),
+            "homebrew_version": annotation("sh.brew.tab", "homebrew_version"),
             "dependencies": annotation("sh.brew.tab", "runtime_dependencies", "full_name"),
             "cpu_variant": annotation("sh.brew.bottle.cpu.variant"),
         },
@@ -194,6 +194,14 @@ PACKAGES = (
         )
         for part, type_ in (("rules", "rulesfile"), ("plugin", "plugin"), ("asset", "asset"))
     ),
+    Kind(
+        name="devcontainer-collection",
+        # It shares its type with features and templates.
+        types=("application/vnd.devcontainers",),
+        layers=(_COLLECTION,),
+        only=lambda material: any(one.media_type == _COLLECTION for one in material.layers),
+        contents=(FILE,),
+    ),
     *(
         Kind(
             name=f"devcontainer-{part}",
@@ -212,11 +220,6 @@ PACKAGES = (
             contents=(FILE,),
         )
         for part in ("template", "feature")
-    ),
-    Kind(
-        name="devcontainer-collection",
-        layers=("application/vnd.devcontainers.collection.layer.v1+json",),
-        contents=(FILE,),
     ),
     Kind(
         name="imgpkg-bundle",
@@ -247,7 +250,10 @@ PACKAGES = (
         types=("application/vnd.docker.plugin.v1+json",),
         fields={"description": config("Description"), "documentation": config("Documentation")},
         properties={
-            "interfaces": config("Interface", "Types"),
+            "interfaces": (
+                config("Interface", "Types", "Capability"),
+                config("Interface", "Types"),
+            ),
             "docker_version": config("DockerVersion"),
         },
     ),

@@ -64,6 +64,7 @@ def extract(
     in_order = [shown, *(part for part in parts if part is not shown)]
     labels = _merged(part.config.labels for part in in_order)
     platform = read_platform(config.raw) if kind.has_platform else None
+    own_platform = platform if platform is not None and platform.is_real else None
     return Facts(
         kind=kind.name,
         kind_names=found.names,
@@ -84,7 +85,7 @@ def extract(
         properties=own.properties,
         contents=own.contents,
         created_at=created(_moments(shown, own, kind, base_labels or {}), now=now),
-        platforms=_distinct((*(part.platform for part in parts if part.is_platform), platform)),
+        platforms=_distinct((*(part.platform for part in parts if part.is_platform), own_platform)),
         ports=config.ports,
         volumes=config.volumes,
         entrypoint=config.entrypoint,

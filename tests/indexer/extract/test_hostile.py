@@ -1,38 +1,19 @@
 """A few thousand broken inputs: nothing raises, and every answer is bounded."""
 
 import json
-import random
 from dataclasses import asdict
-from typing import Any
 
-from indexer.extract import Content, Facts, config_descriptor
+from indexer.extract import Content, Facts
 from indexer.model import media_types
 from indexer.model.manifest import parse_manifest
 from indexer.model.names import digest_of
+from tests import fuzz_extract
+from tests.content_samples import all_samples
+from tests.fuzz_extract import exercise
 from tests.indexer.extract.samples import SAMPLES, child, facts, image, index, layer, recorded
+from tests.mutations import LEAVES, Mutator
 
 MULTI = "sha256:87cdfeea69a9e49837d84cc5470f4653567726a928a6026f870ebfe1f42d0114"
-LEAVES: list[Any] = [
-    None,
-    True,
-    -1,
-    2**70,
-    1e308,
-    "",
-    "\ud800",
-    "\x00\x1b[2J\u202e",
-    "<p" * 50,
-    "sha256:" + "g" * 64,
-    "9999-99-99T99:99:99Z",
-    "application/vnd.oci.image.index.v1+json",
-    [],
-    {},
-    [[]],
-    {"": None},
-    ["x"] * 1_200,
-    {f"k{number}": "v" for number in range(1_200)},
-]
-CONTENT_TYPES = [*media_types.MANIFEST_TYPES, "", "text/html; charset=utf-8", "a/b" * 9_000]
 
 
 def seeds() -> list[Content]:
@@ -65,53 +46,15 @@ def seeds() -> list[Content]:
     ]
 
 
-def mutated_value(chance: random.Random, value: Any) -> Any:
-    """Return a JSON value with some part of it replaced, repeated or left out."""
-    if chance.random() < 0.12 or not isinstance(value, (dict, list)) or not value:
-        return chance.choice(LEAVES)
-    if isinstance(value, list):
-        items = list(value)
-        place = chance.randrange(len(items))
-        items[place] = mutated_value(chance, items[place])
-        return items * chance.choice((1, 1, 1, 40))
-    pairs = dict(value)
-    key = chance.choice(list(pairs))
-    changed = mutated_value(chance, pairs.pop(key))
-    if chance.random() < 0.9:
-        pairs[key.swapcase() if chance.random() < 0.1 else key] = changed
-    return pairs
-
-
-def mutated_body(chance: random.Random, body: bytes | None) -> bytes | None:
-    """Return a body with bytes or values changed, or not at all."""
-    if body is None or chance.random() < 0.3:
-        return body
-    if chance.random() < 0.3:
-        place = chance.randrange(len(body))
-        noise = chance.choice((b"", b"\xff", b'"', b"[" * 80, b"{", b"\\ud83d", b"\x00"))
-        return body[:place] + noise + body[place + chance.randrange(4) :]
-    value = json.loads(body)
-    for _ in range(chance.randrange(1, 4)):
-        value = mutated_value(chance, value)
-    return json.dumps(value).encode()
-
-
-def mutated(chance: random.Random, content: Content) -> Content:
-    """Return ``content`` with its parts changed independently; digests no longer match."""
-    is_retyped = chance.random() < 0.3
-    return Content(
-        digest=content.digest,
-        content_type=chance.choice(CONTENT_TYPES) if is_retyped else content.content_type,
-        body=mutated_body(chance, content.body) or b"",
-        config=mutated_body(chance, content.config),
-        children=tuple(mutated(chance, part) for part in content.children if chance.random() < 0.9),
-    )
-
-
 def assert_bounded(found: Facts) -> None:
     """Every text of a field fits its limit, is printable and can be encoded."""
     fields = asdict(found)
     raw = (fields.pop("labels"), fields.pop("annotations"))
+    assert all(len(values) <= 100 for values in found.properties.values())
+    assert all(len(one) <= 256 for values in found.properties.values() for one in values)
+    assert all(len(one) <= 256 for one in found.contents)
+    assert all(len(entry.created_by) <= 8_192 for entry in found.history)
+    assert len(found.inherited_labels) <= 1_000
     assert all(len(pairs) <= 1_000 for pairs in raw)
     assert all(len(key) <= 1_024 and len(pairs[key]) <= 65_536 for pairs in raw for key in pairs)
     json.dumps([fields, raw], default=str, ensure_ascii=False).encode()
@@ -127,18 +70,33 @@ def assert_bounded(found: Facts) -> None:
 
 
 def test_no_mutation_of_real_content_raises_or_grows() -> None:
-    chance = random.Random(20261123)
-    valid = seeds()
+    mutator = Mutator(seeds())
     kinds = set()
-    for _ in range(2_500):
-        content = mutated(chance, chance.choice(valid))
+    for seed in range(2_000):
+        content = mutator.content(seed)
         manifest = parse_manifest(content.body, content_type=content.content_type)
         assert len(manifest.warnings) <= 100
-        config_descriptor(manifest)
-        found = facts(content)
-        assert_bounded(found)
+        assert_bounded(exercise(content, seed))
         kinds.add(manifest.kind)
     assert len(kinds) == 5, "the mutations no longer reach every shape"
+
+
+def test_no_mutation_of_a_sample_of_any_kind_raises_or_grows() -> None:
+    """A short run of ``python -m tests.fuzz_extract``."""
+    mutator = Mutator([sample.content for sample in all_samples()])
+    found = set()
+    for seed in range(3_000):
+        facts_found = exercise(mutator.content(seed), seed)
+        assert_bounded(facts_found)
+        found.add(facts_found.kind)
+    assert len(found) >= 45, "the mutations no longer reach every kind"
+
+
+def test_the_fuzzer_counts_and_names_the_slowest() -> None:
+    ((done, spent, slowest),) = fuzz_extract.run(20, seed=5)
+    assert done == 20
+    assert 0 < slowest.seconds <= spent
+    assert slowest.seed in range(5, 25)
 
 
 def test_the_valid_contents_have_no_warnings() -> None:

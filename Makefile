@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test lint format types check bench torture clean
+.PHONY: help install run demo test lint format types check bench fuzz torture clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 17
@@ -44,8 +44,12 @@ check: lint types test ## Do everything that a reviewer does
 
 bench: install ## Measure receiving, push to search, backfill beside hey, search and memory
 	$(BIN)/python -m bench.receive
+	$(BIN)/python -m bench.extract
 	$(BIN)/python -m pytest \
 		tests/end_to_end/test_push_to_search.py tests/end_to_end/test_thousand_repositories.py
+
+fuzz: install ## Extract a million broken inputs; N=1000 for fewer
+	$(BIN)/python -m tests.fuzz_extract $(or $(N),1000000)
 
 torture: install ## Kill the processes at every step, 500 rounds; R=20 for fewer
 	$(BIN)/python -m tests.torture --rounds $(or $(R),500)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 MASK = "***"
 
-_SECRET = re.compile(r"token|secret|passw|api_?key|credential|private", re.IGNORECASE)
+_SECRET = re.compile(r"token|secret|passw|passphrase|api[_-]?key|credential|private", re.IGNORECASE)
 # Possessive, so that hostile text costs linear time: nothing is tried twice.
 _NAME = re.compile(
     r"""(?<![\w.-])(?P<name>[\w.-]{1,128}+)(?P<sign>["']?+(?:\s?+=\s?+|\s?+:(?=["'\s])\s?+|\s++))"""

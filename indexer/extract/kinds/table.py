@@ -100,6 +100,8 @@ class _Keys:
 
 
 def _agreeing(found: Iterable[_Ranked], material: Material) -> Iterator[Kind]:
-    for _, kind in sorted(found, key=lambda ranked: ranked[0]):
+    # Each kind is asked once, though a thousand layers may be of it.
+    kinds = dict(found)
+    for _, kind in sorted(kinds.items(), key=lambda ranked: ranked[0]):
         if kind.only is None or kind.only(material):
             yield kind

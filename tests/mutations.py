@@ -31,6 +31,8 @@ LEAVES: list[Any] = [
 ]
 """Values that do not belong where they are put."""
 CONTENT_TYPES = [*media_types.MANIFEST_TYPES, "", "text/html; charset=utf-8", "a/b" * 9_000]
+BODY_MAX = 10 * 1_024 * 1_024
+"""Bytes of one body; larger ones are never read from a registry."""
 _NOISE = (b"", b"\xff", b'"', b"[" * 80, b"{", b"\\ud83d", b"\x00", b"1e999", b"}")
 
 
@@ -69,7 +71,8 @@ class Mutator:
         value = _parsed(body)
         for _ in range(chance.randrange(1, 4)):
             value = self._value(chance, value)
-        return json.dumps(value).encode()
+        mutated = json.dumps(value).encode()
+        return mutated if len(mutated) <= BODY_MAX else body
 
     def _value(self, chance: random.Random, value: Any) -> Any:
         """Return a JSON value with some part of it changed; the value itself stays as it is."""

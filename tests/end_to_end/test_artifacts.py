@@ -23,6 +23,8 @@ def test_an_artifact_is_found_by_its_annotation_and_by_its_name(
     assert found.annotations["org.example.audience"] == "operators"
     assert [row.name for row in service.docker_rows("releasenotes")] == ["docs/releasenotes"]
     assert service.misses("annotation:org.example.audience=developers")
+    assert found.kind == "artifact"
+    assert service.finds("kind:example-notes releasenotes")
 
 
 def test_a_helm_chart_is_found_by_a_word_of_its_description(shared: Deployment, oras: Oras) -> None:
@@ -38,4 +40,7 @@ def test_a_helm_chart_is_found_by_a_word_of_its_description(shared: Deployment, 
     found = service.image("parcels sorting")
     assert found.repository == "charts/gateway"
     assert found.tags == {"3.2.1"}
-    assert found.kind != "image"
+    assert found.kind == "helm-chart"
+    for query in ("kind:helm-chart", "kind:helm", "kind:chart", "kind:artifact"):
+        assert service.finds(f"{query} parcels")
+    assert service.misses("kind:image parcels")

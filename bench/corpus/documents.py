@@ -1,0 +1,68 @@
+"""A corpus as documents alone: what a search index made of a filled store holds."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from bench.corpus.corpus import SEED, Corpus, Made
+from bench.corpus.plan import CRAWLED_AT, Plan
+from bench.corpus.sizes import Size
+from indexer.documents import DescribedImage, describe, image_document, repository_document
+from indexer.extract import config_descriptor
+from indexer.model.document import Document
+from indexer.model.manifest import parse_manifest
+from indexer.model.names import TagName, is_system_tag
+from indexer.model.stored import Pulls, RepositoryRow, StoredImage, StoredManifest
+
+REGISTRY = "corpus"
+REGISTRY_HOST = "corpus.test"
+
+
+def documents(size: Size | str | Corpus, *, seed: str = SEED) -> Iterator[Document]:
+    """Make every document of a corpus, those of a repository after one another, its own last."""
+    corpus = size if isinstance(size, Corpus) else Corpus(size, seed=seed)
+    for plan in corpus.repositories:
+        yield from documents_of(corpus, plan)
+
+
+def documents_of(corpus: Corpus, plan: Plan) -> Iterator[Document]:
+    """Make the documents of one repository."""
+    row = RepositoryRow(plan.number + 1, REGISTRY, REGISTRY_HOST, plan.name)
+    images: list[DescribedImage] = []
+    tags: list[TagName] = []
+    for tagged in corpus.content(plan):
+        tags += tagged.tags
+        if is_system_tag(tagged.tags[0]):
+            continue
+        # All tags were seen at one moment, and then they go by their names.
+        stored = StoredImage(stored_manifest(tagged.manifest), tuple(sorted(tagged.tags)), None)
+        image = describe(stored, now=CRAWLED_AT)
+        yield image_document(row, image)
+        images.append(_light(image))
+    images.sort(key=lambda image: image.image.manifest.digest)
+    yield repository_document(row, images, tags=sorted(tags), pulls=Pulls())
+
+
+def stored_manifest(made: Made) -> StoredManifest:
+    """Return content as a store gives it back."""
+    return StoredManifest(
+        digest=made.digest,
+        content_type=made.media_type,
+        body=made.body,
+        config=kept_config(made),
+        children=tuple(stored_manifest(child) for child in made.children),
+    )
+
+
+def kept_config(made: Made) -> bytes | None:
+    """Return the config if it is one that the indexer reads."""
+    if made.config is None:
+        return None
+    manifest = parse_manifest(made.body, content_type=made.media_type)
+    return made.config[1] if config_descriptor(manifest) else None
+
+
+def _light(described: DescribedImage) -> DescribedImage:
+    """Return an image without its bytes: a repository can have tens of thousands."""
+    image = described.image
+    bare = replace(image.manifest, body=b"", config=None, children=())
+    return replace(described, image=replace(image, manifest=bare))

@@ -1,0 +1,55 @@
+"""The three sizes of corpora, and what was measured of real registries that they are to look like.
+
+The tags of repositories have the shape of Docker's official images (*small*) or of a large GitLab
+group (*primary* and *stress*), whose long tail is scaled down to the number of tags wanted.
+"""
+
+from dataclasses import dataclass
+
+from bench.corpus.skew import Skew
+
+OFFICIAL_IMAGES = Skew(((0.50, 19), (0.75, 66), (0.90, 186), (0.99, 652)), largest=1_120)
+GITLAB_GROUP = Skew(((0.932, 100), (0.975, 1_000), (0.996, 10_000)), largest=34_000, scaled=True)
+TAGS_PER_DIGEST = 4.64
+PLATFORMS_PER_INDEX = 3.74
+ARTIFACT_SHARE = 0.075
+"""Of the digests that are tagged, system tags aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is in a corpus.
+
+    ``tags`` are those that are shown, without system tags. ``manifests`` counts manifests and
+    indexes with all that is attached, or without BuildKit's attestations where every index that
+    can have them has them. ``layers`` are the median and the 90th percentile of an image.
+    ``builds_per_config`` builds after one another share configs and layers and differ by their
+    annotations, as rebuilds of unchanged sources do; that keeps a huge store small.
+    """
+
+    name: str
+    repositories: int
+    tags: int
+    manifests: int
+    skew: Skew
+    layers: tuple[float, float]
+    attested_all: bool = False
+    builds_per_config: int = 1
+
+
+SIZES = {
+    size.name: size
+    for size in (
+        Size("small", 150, 10_000, 10_000, OFFICIAL_IMAGES, (8, 18), attested_all=True),
+        Size("primary", 1_600, 90_000, 120_000, GITLAB_GROUP, (13, 27)),
+        Size(
+            "stress",
+            10_000,
+            700_000,
+            1_000_000,
+            GITLAB_GROUP.with_one_of(100_000),
+            (8, 18),
+            builds_per_config=4,
+        ),
+    )
+}

@@ -23,7 +23,6 @@ _DOCKER_SHARE = 0.15
 _LARGE_SHARE = 0.03
 """The largest repositories, which pipelines fill."""
 _LAYERS_MAX = 120
-_GOLDEN = 0.618034
 _WINDOWS = "windows/"
 _GENERATIONS = (Role.BASE, Role.MIDDLE, Role.LEAF)
 
@@ -167,7 +166,10 @@ def _repository(
 
 
 def _build_on(plans: list[Plan], size: Size) -> None:
-    """Give each image its base and its layers; what is used most has the median number of them."""
+    """Give each image its base and its layers, so that the layers of all images are spread as wanted.
+
+    The largest repository has the median number.
+    """
     bases = [plan.number for plan in plans if plan.role is Role.BASE]
     middles = [plan.number for plan in plans if plan.role is Role.MIDDLE]
     totals: dict[int, int] = {}
@@ -177,17 +179,27 @@ def _build_on(plans: list[Plan], size: Size) -> None:
         own = dice.between(1, 2) if parent is None else dice.between(2, 4)
         totals[number] = own + (totals[parent] if parent is not None else 0)
         plans[number] = replace(plans[number], own_layers=own, parent=parent)
-    leaves = sorted(
-        (plan for plan in plans if plan.role is Role.LEAF), key=lambda plan: -plan.builds
-    )
-    for rank, plan in enumerate(leaves):
+    leaves = [plan for plan in plans if plan.role is Role.LEAF]
+    total, before = sum(plan.builds for plan in leaves), 0
+    for plan in _largest_in_the_middle(leaves):
         dice = Dice(plan.key, "layers")
-        wanted = min(_LAYERS_MAX, max(1, round(spread((0.5 + rank * _GOLDEN) % 1, *size.layers))))
+        fraction = (before + plan.builds / 2) / total
+        before += plan.builds
+        wanted = min(_LAYERS_MAX, max(1, round(spread(fraction, *size.layers))))
         parent = dice.favour(bases if wanted <= 5 else middles)
         if wanted <= 2:
             parent = None
         own = max(1, wanted - (totals[parent] if parent is not None else 0))
         plans[plan.number] = replace(plan, own_layers=own, parent=parent)
+
+
+def _largest_in_the_middle(plans: Sequence[Plan]) -> list[Plan]:
+    """Return repositories in an order of chance, but for the largest."""
+    mixed = Dice(plans[0].key, "order").shuffled(plans)
+    largest = max(mixed, key=lambda plan: plan.builds)
+    mixed.remove(largest)
+    half = len(mixed) // 2
+    return [*mixed[:half], largest, *mixed[half:]]
 
 
 def _choose_platforms(plans: list[Plan], dice: Dice) -> None:

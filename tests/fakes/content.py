@@ -83,9 +83,10 @@ class Content:
             for name, repository in list(self.repositories.items())
             if with_empty or repository.had_manifest
         ]
-        names.sort(key=_components)
-        return [name for name in names if _components(name) > _components(after)]
+        names.sort(key=in_catalog_order)
+        return [name for name in names if in_catalog_order(name) > in_catalog_order(after)]
 
 
-def _components(name: str) -> list[str]:
+def in_catalog_order(name: str) -> list[str]:
+    """Return what the catalog sorts a name by."""
     return name.split("/") if name else []

@@ -62,7 +62,7 @@ class FakeRegistry:
     distribution 3.x, ``delete_by_tag`` allows DELETE of a tag as 3.x does, without ``page_tags``
     a tag listing ignores ``n`` and ``last`` as 2.8.3 does. ``username`` switches Basic
     authentication on. ``faults`` are looked at first; ``requests`` lists every request seen as
-    ``METHOD /path?query``.
+    ``METHOD /path?query``. ``content`` is what it holds, nothing at first.
     """
 
     def __init__(
@@ -75,8 +75,9 @@ class FakeRegistry:
         username: str = "",
         password: str = "",
         clock: Clock | None = None,
+        content: Content | None = None,
     ) -> None:
-        self.content = Content()
+        self.content = content or Content()
         self.faults: list[Fault] = []
         self.requests: list[str] = []
         self.notifier = Notifier(endpoints, clock=clock or SystemClock(), v3=v3)

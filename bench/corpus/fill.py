@@ -1,0 +1,146 @@
+"""A corpus as a store: a data directory as it is when a crawl has just finished.
+
+Everything is written by the store's own methods, so that it is what a crawl writes in any version
+of the schema; only the pragmas are those of somebody who can begin again. The search index is
+left out: whoever starts the indexer there has it made of the whole store.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from bench.corpus.corpus import Corpus, Made, Tagged
+from bench.corpus.documents import REGISTRY, REGISTRY_HOST
+from bench.corpus.measures import Measured
+from bench.corpus.plan import CRAWLED_AT, Plan
+from indexer.extract import config_descriptor
+from indexer.model.manifest import parse_manifest
+from indexer.store import ReadContent, ReadManifest, Store
+
+CACHE_KIB = 3 * 1_024 * 1_024
+"""Pages of a huge store are written in any order; what does not fit here is written again."""
+TAGGED_PER_TRANSACTION = 2_000
+_STALE_AT_ONCE = 100_000
+
+
+class BulkStore(Store):
+    """A store that is written fast and not safely; a broken one is thrown away."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        for pragma in (
+            "journal_mode = MEMORY",
+            "locking_mode = EXCLUSIVE",
+            "synchronous = OFF",
+            f"cache_size = -{CACHE_KIB}",
+        ):
+            self._database.execute(f"PRAGMA {pragma}").fetchall()
+
+    def close(self) -> None:
+        """Turn the file into what the service expects, and close it."""
+        self._database.execute("PRAGMA locking_mode = NORMAL").fetchall()
+        self._database.execute("PRAGMA journal_mode = WAL").fetchall()
+        super().close()
+
+
+@dataclass(frozen=True, slots=True)
+class Filler:
+    """Writes a corpus into a store under the number of a registry."""
+
+    store: Store
+    corpus: Corpus
+    registry_id: int
+    measured: Measured
+
+    def run(self) -> None:
+        """Write all repositories, some at once."""
+        batch: list[tuple[Plan, Tagged]] = []
+        for plan in self.corpus.repositories:
+            for tagged in self.corpus.content(plan):
+                batch.append((plan, tagged))
+                if len(batch) == TAGGED_PER_TRANSACTION:
+                    self._write(batch)
+                    batch.clear()
+        self._write(batch)
+
+    def _write(self, batch: list[tuple[Plan, Tagged]]) -> None:
+        with self.store.transaction():
+            for plan, tagged in batch:
+                self._put(plan, tagged)
+            self._forget_stale()
+
+    def _put(self, plan: Plan, tagged: Tagged) -> None:
+        content = self.store.content
+        repository_id = content.repository_id(self.registry_id, plan.name, seen_at=CRAWLED_AT)
+        manifests = tuple(map(read_manifest, tagged.manifest.all()))
+        configs = tuple(
+            made.config
+            for made, read in zip(tagged.manifest.all(), manifests, strict=True)
+            if made.config and made.config[0] == read.config_digest
+        )
+        content.put_content(repository_id, ReadContent(manifests, configs), seen_at=CRAWLED_AT)
+        for tag in tagged.tags:
+            content.put_tag(repository_id, tag, tagged.manifest.digest, seen_at=CRAWLED_AT)
+        self.measured.add(plan, tagged, manifests)
+
+    def _forget_stale(self) -> None:
+        """Forget which documents are to be made: all are, as there is no search index."""
+        while stale := self.store.search_index.stale(limit=_STALE_AT_ONCE):
+            self.store.search_index.indexed(stale)
+
+
+def read_manifest(made: Made) -> ReadManifest:
+    """Return a manifest as a refresh would have read it."""
+    manifest = parse_manifest(made.body, content_type=made.media_type)
+    config = config_descriptor(manifest)
+    return ReadManifest(
+        digest=made.digest,
+        content_type=made.media_type,
+        body=made.body,
+        manifest=manifest,
+        config_digest=config.digest if config else None,
+    )
+
+
+def fill(
+    corpus: Corpus,
+    directory: Path,
+    *,
+    registry: str = REGISTRY,
+    url: str = f"http://{REGISTRY_HOST}",
+    registry_host: str = REGISTRY_HOST,
+) -> Measured:
+    """Make ``store.db`` in a directory and return what is in it.
+
+    FileExistsError when there is one already.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    if any(directory.glob("store.db*")):
+        raise FileExistsError(f"{directory} holds a store already")
+    measured = Measured(corpus)
+    store = BulkStore(directory)
+    try:
+        with store.transaction():
+            row = store.registries.put(registry, url=url, registry_host=registry_host)
+            crawl_id = store.registries.start_crawl(row.id, at=CRAWLED_AT - timedelta(minutes=10))
+        Filler(store, corpus, row.id, measured).run()
+        with store.transaction():
+            _end_crawl(store, corpus, registry_id=row.id, crawl_id=crawl_id, measured=measured)
+    finally:
+        store.close()
+    return measured
+
+
+def _end_crawl(
+    store: Store, corpus: Corpus, *, registry_id: int, crawl_id: int, measured: Measured
+) -> None:
+    """Write that the crawl read the whole catalog and everything in it."""
+    registries = store.registries
+    names = [plan.name for plan in corpus.repositories]
+    registries.save_catalog_page(crawl_id, resume="", repositories=len(names))
+    registries.mark_listed(crawl_id, names)
+    registries.count_unlisted(crawl_id)
+    registries.count_crawl_work(crawl_id, refreshes=1 + len(names) + measured.all_tags)
+    registries.count_requests(registry_id, measured.requests)
+    registries.set_answered(registry_id)
+    registries.finish_crawls(registry_id, at=CRAWLED_AT)

@@ -23,7 +23,6 @@ _DOCKER_SHARE = 0.15
 _LARGE_SHARE = 0.03
 """The largest repositories, which pipelines fill."""
 _LAYERS_MAX = 120
-_WINDOWS = "windows/"
 _GENERATIONS = (Role.BASE, Role.MIDDLE, Role.LEAF)
 
 
@@ -54,7 +53,7 @@ def plan_corpus(size: Size, seed: str) -> Planned:
             names=names,
             counts=(counts[number], builds[number]),
             is_large=number in large,
-            is_windows=number == roles.count(Role.BASE) - 1,
+            is_windows=number == _windows(roles),
             of_all=size.repositories,
         )
         for number, role in enumerate(roles)
@@ -70,6 +69,11 @@ def _roles(number: int) -> list[Role]:
     middles = min(max(number // 12, 4), 160)
     leaves = number - bases - middles
     return [Role.BASE] * bases + [Role.MIDDLE] * middles + [Role.LEAF] * leaves
+
+
+def _windows(roles: Sequence[Role]) -> int:
+    """Return the number of the base that is Windows: the last, on which little is built."""
+    return roles.count(Role.BASE) - 1
 
 
 def _assigned(
@@ -166,7 +170,7 @@ def _repository(
 
 
 def _build_on(plans: list[Plan], size: Size) -> None:
-    """Give each image its base and its layers, so that the layers of all images are spread as wanted.
+    """Give each image its base, and layers so that those of all images are spread as wanted.
 
     The largest repository has the median number.
     """
@@ -204,6 +208,7 @@ def _largest_in_the_middle(plans: Sequence[Plan]) -> list[Plan]:
 
 def _choose_platforms(plans: list[Plan], dice: Dice) -> None:
     """Give each image its platforms, never more than its base has, and the wanted mean."""
+    windows = _windows([plan.role for plan in plans])
     images = [plan for plan in plans if plan.role is not Role.ARTIFACT]
     leaves = [plan.number for plan in images if plan.role is Role.LEAF]
     weights = [plan.builds for plan in plans]
@@ -213,7 +218,7 @@ def _choose_platforms(plans: list[Plan], dice: Dice) -> None:
     indexes = children = 0
     for plan in sorted(images, key=lambda plan: (_GENERATIONS.index(plan.role), -plan.builds)):
         offered = PLATFORMS if plan.parent is None else plans[plan.parent].platforms
-        if plan.name.startswith(_WINDOWS):
+        if plan.number == windows:
             offered = WINDOWS
         if plan.number in singles:
             wanted = 1

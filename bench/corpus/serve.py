@@ -30,9 +30,10 @@ class CorpusContent(Content):
     Of blobs there are the configs only.
     """
 
-    def __init__(self, corpus: Corpus) -> None:
+    def __init__(self, corpus: Corpus, *, kept_max: int = KEPT_MANIFESTS_MAX) -> None:
         super().__init__()
         self._corpus = corpus
+        self._kept_max = kept_max
         self._names = sorted((str(name) for name in corpus.by_name), key=in_catalog_order)
         self._keys = [in_catalog_order(name) for name in self._names]
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
@@ -74,14 +75,14 @@ class CorpusContent(Content):
         """Keep a repository, and forget those that were not asked for the longest time."""
         self._kept[name] = made
         self._kept_manifests += len(made.repository.manifests)
-        while self._kept_manifests > KEPT_MANIFESTS_MAX and len(self._kept) > 1:
+        while self._kept_manifests > self._kept_max and len(self._kept) > 1:
             _, oldest = self._kept.popitem(last=False)
             self._kept_manifests -= len(oldest.repository.manifests)
 
 
-def registry_of(corpus: Corpus) -> FakeRegistry:
-    """Return a registry that holds a corpus."""
-    return FakeRegistry(content=CorpusContent(corpus))
+def registry_of(corpus: Corpus, *, kept_max: int = KEPT_MANIFESTS_MAX) -> FakeRegistry:
+    """Return a registry that holds a corpus, so many manifests of it in memory at a time."""
+    return FakeRegistry(content=CorpusContent(corpus, kept_max=kept_max))
 
 
 def serve(corpus: Corpus, *, port: int) -> None:

@@ -41,7 +41,7 @@ SIZES = {
     size.name: size
     for size in (
         Size("small", 150, 10_000, 10_000, OFFICIAL_IMAGES, (8, 18), attested_all=True),
-        Size("primary", 1_600, 90_000, 120_000, GITLAB_GROUP, (13, 27)),
+        Size("primary", 1_600, 90_000, 120_000, GITLAB_GROUP, (14, 30)),
         Size(
             "stress",
             10_000,

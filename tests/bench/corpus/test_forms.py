@@ -1,0 +1,120 @@
+"""The three forms of a corpus are the same corpus."""
+
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from bench.corpus.__main__ import main
+from bench.corpus.corpus import Corpus
+from bench.corpus.documents import REGISTRY, documents
+from bench.corpus.fill import fill
+from bench.corpus.plan import CRAWLED_AT
+from bench.corpus.serve import registry_of
+from bench.corpus.sizes import Size
+from indexer.model.media_types import ACCEPT_MANIFESTS
+from indexer.model.names import is_system_tag
+from indexer.store import Store
+from tests.bench.corpus.sizes import SHARING, TINY
+from tests.fakes.clock import ManualClock
+from tests.indexer.stepping import Stepping
+
+
+def documents_of_store(stepping: Stepping) -> dict[str, object]:
+    """Return the documents that the indexer makes of a store."""
+    ids = stepping.store.search_index.repository_ids()
+    made = [one for each in ids for one in stepping.indexing._documents_of(each)]
+    return {f"{one.key.type} {one.key.id}": one for one in made}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("size", [TINY, SHARING], ids=lambda size: str(size.name))
+async def test_crawled_filled_and_made_at_once_are_the_same(tmp_path: Path, size: Size) -> None:
+    corpus = Corpus(size)
+    fill(corpus, tmp_path / "filled")
+    (tmp_path / "crawled").mkdir()
+    crawled, filled = (Stepping(tmp_path / name, REGISTRY) for name in ("crawled", "filled"))
+    crawled.clock, filled.clock = ManualClock(CRAWLED_AT), ManualClock(CRAWLED_AT)
+    crawled.registries[REGISTRY] = registry_of(corpus, kept_max=50)
+    async with crawled, filled:
+        await crawled.crawl()
+        await crawled.index()
+        await filled.index()
+        assert crawled.visible() == filled.visible()
+        assert len(filled.visible()) == size.tags
+        assert crawled.documents() == filled.documents()
+        at_once = {f"{one.key.type} {one.key.id}": one for one in documents(corpus)}
+        assert documents_of_store(filled) == at_once
+        assert documents_of_store(crawled) == at_once
+        system = [
+            {t for i in s.store.search_index.repository_ids() for t in s.store.content.tags(i)}
+            for s in (crawled, filled)
+        ]
+        assert system[0] == system[1]
+        assert any(map(is_system_tag, system[0]))
+
+
+def test_a_filled_store_tells_of_a_complete_crawl(tmp_path: Path) -> None:
+    corpus = Corpus(TINY)
+    measured = fill(corpus, tmp_path)
+    assert not list(tmp_path.glob("store.db-*")), "a log was left behind"
+    store = Store(tmp_path, read_only=True)
+    try:
+        [fresh] = store.registries.freshness()
+        assert fresh.last_complete_crawl_at == "2026-11-20T06:00:00.000000Z"
+        assert (fresh.refreshes_waiting, fresh.set_aside, fresh.error) == (0, 0, None)
+        crawl = store.registries.latest_crawl(1)
+        assert crawl
+        assert (crawl.repositories, crawl.unlisted) == (40, 0)
+        assert crawl.refreshes == 1 + 40 + measured.all_tags
+        assert store.search_index.stale_count() == 0
+        assert store.content.count_visible()[0] == 40
+    finally:
+        store.close()
+
+
+def test_a_store_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    with pytest.raises(FileExistsError, match="holds a store already"):
+        fill(Corpus(TINY), tmp_path)
+
+
+@pytest.mark.anyio
+async def test_the_registry_answers_pages_manifests_and_configs() -> None:
+    corpus = Corpus(TINY)
+    registry = registry_of(corpus, kept_max=1)
+    transport = httpx2.ASGITransport(app=registry.app)
+    accept = {"Accept": ACCEPT_MANIFESTS}
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        first = await client.get("/v2/_catalog?n=25")
+        rest = await client.get(first.links["next"]["url"])
+        names = first.json()["repositories"] + rest.json()["repositories"]
+        assert sorted(names) == sorted(plan.name for plan in corpus.repositories)
+        assert "next" not in rest.links
+        for plan in corpus.repositories[:20]:
+            tagged = next(corpus.content(plan))
+            listed = await client.get(f"/v2/{plan.name}/tags/list")
+            assert set(tagged.tags) <= set(listed.json()["tags"])
+            for reference in (tagged.tags[0], tagged.manifest.digest):
+                at = f"/v2/{plan.name}/manifests/{reference}"
+                answer = await client.get(at, headers=accept)
+                assert answer.content == tagged.manifest.body
+                assert answer.headers["Docker-Content-Digest"] == tagged.manifest.digest
+            for made in tagged.manifest.all():
+                if made.config:
+                    blob = await client.get(f"/v2/{plan.name}/blobs/{made.config[0]}")
+                    assert blob.content == made.config[1]
+        assert (await client.get("/v2/no/such/tags/list")).status_code == 404
+        missing = await client.get(f"/v2/{names[0]}/blobs/sha256:{'0' * 64}")
+        assert missing.status_code == 404
+
+
+def test_the_command_prints_what_was_asked_for_beside_what_it_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["store", "small", "--out", str(tmp_path / "data")])
+    printed = capsys.readouterr().out
+    rows = [[cell.strip() for cell in line.split("│")] for line in printed.splitlines()]
+    assert ["", "tags", "10,000", "10,000", ""] in rows
+    assert ["", "tags per distinct digest", "4.64", "4.64", ""] in rows
+    assert (tmp_path / "data" / "store.db").stat().st_size > 50_000_000

@@ -8,7 +8,7 @@
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -19,15 +19,15 @@ from bench.corpus.documents import REGISTRY, REGISTRY_HOST, documents
 from bench.corpus.fill import fill, read_manifest
 from bench.corpus.measures import Measured
 from bench.corpus.serve import serve
-from bench.corpus.sizes import SIZES
+from bench.corpus.sizes import SIZES, Size
 
 _MB = 1_000_000
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Do what the command line says."""
-    given = _parser().parse_args(arguments)
-    corpus = Corpus(given.size, seed=given.seed)
+def main(arguments: Sequence[str] | None = None, *, sizes: Mapping[str, Size] = SIZES) -> None:
+    """Do what the command line says with one of ``sizes``."""
+    given = _parser(sizes).parse_args(arguments)
+    corpus = Corpus(sizes[given.size], seed=given.seed)
     started = time.perf_counter()
     match given.form:
         case "serve":
@@ -68,10 +68,10 @@ def _print(corpus: Corpus, measured: Measured, caption: str) -> None:
     Console().print(table)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(sizes: Mapping[str, Size]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.corpus", description=__doc__)
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("size", choices=sorted(SIZES))
+    common.add_argument("size", choices=sorted(sizes))
     common.add_argument("--seed", default=SEED, help="another seed makes another corpus")
     forms = parser.add_subparsers(dest="form", required=True)
     serving = forms.add_parser("serve", parents=[common], help="serve it as a registry")

@@ -291,7 +291,7 @@ def _manifest(
     ]
     if annotations:
         body["annotations"] = annotations
-    return made(media_type, compact(body), config=config)
+    return made(media_type, compact(body), config=config, config_type=kind.config_type)
 
 
 def _file(plan: Plan, build: int, kind: Kind, *, number: int, name: str) -> dict[str, object]:

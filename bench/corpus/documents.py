@@ -9,7 +9,7 @@ from bench.corpus.sizes import Size
 from indexer.documents import DescribedImage, describe, image_document, repository_document
 from indexer.extract import config_descriptor
 from indexer.model.document import Document
-from indexer.model.manifest import parse_manifest
+from indexer.model.manifest import Descriptor, Manifest, ManifestKind
 from indexer.model.names import TagName, is_system_tag
 from indexer.model.stored import Pulls, RepositoryRow, StoredImage, StoredManifest
 
@@ -57,8 +57,11 @@ def kept_config(made: Made) -> bytes | None:
     """Return the config if it is one that the indexer reads."""
     if made.config is None:
         return None
-    manifest = parse_manifest(made.body, content_type=made.media_type)
-    return made.config[1] if config_descriptor(manifest) else None
+    # Not parsed, as that takes as long as all else that makes a document.
+    digest, body = made.config
+    config = Descriptor(made.config_type, digest, len(body))
+    manifest = Manifest(ManifestKind.IMAGE, made.media_type, config=config)
+    return body if config_descriptor(manifest) else None
 
 
 def _light(described: DescribedImage) -> DescribedImage:

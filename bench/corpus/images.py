@@ -172,7 +172,8 @@ def _typed(
         for oci, docker in _DOCKER_TYPES:
             body = body.replace(oci, docker)
             media_type = media_type.replace(oci, docker)
-    return made(media_type, body, config=config, children=children)
+    config_type = media_types.DOCKER_CONFIG if plan.is_docker else media_types.OCI_CONFIG
+    return made(media_type, body, config=config, children=children, config_type=config_type)
 
 
 def _platform_entry(image: Made, platform: PlatformName) -> str:

@@ -4,19 +4,24 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from indexer.model import media_types
 from indexer.model.names import Digest, TagName
 from tests.fakes.content import digest_of
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A manifest or index with its config and, of an index, its children in their order."""
+    """A manifest or index with its config and, of an index, its children in their order.
+
+    ``config_type`` is the media type of the config, where there is one.
+    """
 
     digest: Digest
     media_type: str
     body: bytes
     config: tuple[Digest, bytes] | None = None
     children: tuple["Made", ...] = ()
+    config_type: str = media_types.OCI_CONFIG
 
     def all(self) -> Iterator["Made"]:
         """Yield this and everything below it, from the top down."""
@@ -39,10 +44,11 @@ def made(
     *,
     config: tuple[Digest, bytes] | None = None,
     children: tuple[Made, ...] = (),
+    config_type: str = media_types.OCI_CONFIG,
 ) -> Made:
     """Return content with the digest of its body."""
     encoded = body.encode() if isinstance(body, str) else body
-    return Made(Digest(digest_of(encoded)), media_type, encoded, config, children)
+    return Made(Digest(digest_of(encoded)), media_type, encoded, config, children, config_type)
 
 
 def blob(body: str | bytes) -> tuple[Digest, bytes]:

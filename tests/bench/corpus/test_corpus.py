@@ -69,6 +69,7 @@ def check(made: Made) -> None:
         assert digest == f"sha256:{hashlib.sha256(body).hexdigest()}"
         assert manifest.config
         assert (manifest.config.digest, manifest.config.size_bytes) == (digest, len(body))
+        assert manifest.config.media_type == made.config_type
         json.loads(body)
     listed = [(d.media_type, d.digest, d.size_bytes) for d in manifest.children]
     assert listed == [(m.media_type, m.digest, len(m.body)) for m in made.children]

@@ -109,12 +109,20 @@ async def test_the_registry_answers_pages_manifests_and_configs() -> None:
         assert missing.status_code == 404
 
 
+@pytest.mark.parametrize("form", ["store", "skew"])
 def test_the_command_prints_what_was_asked_for_beside_what_it_made(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["store", "small", "--out", str(tmp_path / "data")])
+    out = ["--out", str(tmp_path / "data")] if form == "store" else []
+    main([form, "tiny", *out], sizes={"tiny": TINY})
     printed = capsys.readouterr().out
     rows = [[cell.strip() for cell in line.split("│")] for line in printed.splitlines()]
-    assert ["", "tags", "10,000", "10,000", ""] in rows
-    assert ["", "tags per distinct digest", "4.64", "4.64", ""] in rows
-    assert (tmp_path / "data" / "store.db").stat().st_size > 50_000_000
+    assert ["", "tags", "400", "400", ""] in rows
+    assert ["", "tags of a repository, p50", "4", "4", ""] in rows
+    assert (tmp_path / "data" / "store.db").exists() == (form == "store")
+
+
+def test_the_command_says_how_fast_documents_are_made(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["documents", "tiny"], sizes={"tiny": TINY})
+    expected = len(list(documents(TINY)))
+    assert f"{expected} documents in" in capsys.readouterr().out

@@ -43,6 +43,7 @@ types: install ## Check the types
 check: lint types test ## Do everything that a reviewer does
 
 bench: install ## Measure receiving, push to search, backfill beside hey, search and memory
+	$(BIN)/python -m bench.corpus skew small
 	$(BIN)/python -m bench.receive
 	$(BIN)/python -m bench.extract
 	$(BIN)/python -m pytest \

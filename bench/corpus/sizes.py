@@ -48,7 +48,7 @@ SIZES = {
             700_000,
             1_000_000,
             GITLAB_GROUP.with_one_of(100_000),
-            (8, 18),
+            (6, 13),
             builds_per_config=4,
         ),
     )

@@ -25,7 +25,8 @@ WRITE = (
 DIES = f"{WRITE}; sys.exit(1)"
 STAYS = f"{WRITE}; time.sleep(600)"
 POLITE = (
-    "import signal; stop = lambda *_: (print('asked', file=f, flush=True), sys.exit(0));"
+    # Not through the file's buffer: the signal may come while it is being written.
+    "import os, signal; stop = lambda *_: (os.write(f.fileno(), b'asked\\n'), sys.exit(0));"
     f"signal.signal(signal.SIGTERM, stop); {WRITE}; time.sleep(600)"
 )
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {WRITE}; time.sleep(600)"

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from indexer.clock import parse_rfc3339, rfc3339
-from indexer.extract import BUILT_IN, Content, Facts, KindTable, extract
+from indexer.extract import BUILT_IN, Content, Facts, KindTable, Role, extract
 from indexer.model.document import Document, DocumentKey
 from indexer.model.names import TagName, is_system_tag
 from indexer.model.stored import Pulls, RepositoryRow, StoredImage, StoredManifest
@@ -133,9 +133,15 @@ def repository_document(
     )
 
 
-def _newness(described: DescribedImage) -> tuple[bool, str, int]:
+def _newness(described: DescribedImage) -> tuple[bool, bool, str, int]:
     image = described.image
-    return described.facts.is_image, image.pushed_at or "", _seconds(described.facts.created_at)
+    is_content = described.facts.role is Role.CONTENT
+    return (
+        is_content,
+        described.facts.is_image,
+        image.pushed_at or "",
+        _seconds(described.facts.created_at),
+    )
 
 
 def _common_result(repository: RepositoryRow, facts: Facts, *, reference: str) -> dict[str, Any]:
@@ -234,7 +240,7 @@ def _image_keywords(image: StoredImage, facts: Facts) -> frozenset[tuple[str, st
         pairs |= {("arch", fold(variant))} if platform.variant else set()
         pairs |= {("platform", fold(str(platform)))}
     pairs |= {("kind", fold(name)) for name in facts.kind_names}
-    pairs |= {("license", fold(one)) for one in facts.licenses}
+    pairs |= {("license", fold(one)) for one in (*facts.licenses, facts.license_expression) if one}
     pairs |= {("type", fold(facts.artifact_type))} if facts.artifact_type else set()
     pairs |= _pair_keywords("label", facts.labels.items())
     pairs |= _pair_keywords("annotation", facts.annotations.items())

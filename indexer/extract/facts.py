@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from indexer.extract.attachments import attachment_as, role_of
+from indexer.extract.attachments import attachment_as, role_of, subject_of_tag
 from indexer.extract.classifying import classify
 from indexer.extract.content import Content, Facts
 from indexer.extract.created import created, parse_moment
@@ -70,7 +70,7 @@ def extract(
         kind_names=found.names,
         is_image=kind.is_image,
         role=role_of(kind, manifest),
-        attachment=attachment_as(kind, manifest, tag=tags[0] if tags else None),
+        attachment=attachment_as(kind, manifest, tag=next(filter(subject_of_tag, tags), None)),
         artifact_type=found.artifact_type,
         artifact_name=found.artifact_name,
         media_type=manifest.media_type,

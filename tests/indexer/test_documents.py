@@ -327,6 +327,12 @@ def test_the_newest_runnable_image_speaks_for_the_repository() -> None:
     assert repository_of(chart).result["kind"] == "helm-chart"
 
 
+def test_an_attachment_never_speaks_for_a_repository_with_content() -> None:
+    sbom = builders.artifact("application/spdx+json", {"bom.json": b"{}"})
+    chart = described(builders.helm_chart("chart", "1", "Chart"), "1", pushed_at=None)
+    assert repository_of(described(sbom, "bom"), chart).result["title"] == "chart"
+
+
 def test_without_pushes_the_image_made_last_speaks() -> None:
     images = [
         described(builders.image(created=f"2026-01-0{day}T00:00:00Z"), f"d{day}", pushed_at=None)

@@ -69,9 +69,15 @@ def test_without_plugins_there_are_the_built_in_kinds() -> None:
     assert load_kinds([]) is BUILT_IN
 
 
-def test_installed_packages_are_asked() -> None:
-    """None of this environment brings kinds; that they are looked for is what this tests."""
-    assert set(load_kinds().by_name) >= BUILT_IN_NAMES
+def test_installed_packages_are_asked(
+    plugin_module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "acme_kinds-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-kinds\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text(f"[{GROUP}]\nacme = {plugin_module}:PAIR\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert set(load_kinds().by_name) == {*BUILT_IN_NAMES, "good", "better"}
 
 
 def test_a_kind_and_a_list_of_kinds(plugin_module: str) -> None:

@@ -11,11 +11,12 @@ from indexer.extract.kinds.declaring import (
     config,
     layer,
 )
-from indexer.extract.masking import is_secret_name
+from indexer.extract.masking import is_secret_name, masked
 from indexer.model.manifest import Manifest, ManifestKind
 
 ENTRIES_MAX = 100
 """Values of an unknown config that are searched."""
+_TEXT_MAX = 1_024
 
 
 def plain_kind(manifest: Manifest) -> Kind:
@@ -37,7 +38,8 @@ def _everything(material: Material) -> Iterator[Any]:
                 below += [(key, one) for one in value[:ENTRIES_MAX]]
             elif isinstance(value, str | int | float) and not is_secret_name(key):
                 found += 1
-                yield f"{key}: {value}" if not isinstance(value, bool) else key if value else ""
+                text = masked(value[:_TEXT_MAX]) if isinstance(value, str) else value
+                yield f"{key}: {text}" if not isinstance(value, bool) else key if value else ""
         level = below[: 10 * ENTRIES_MAX]
 
 

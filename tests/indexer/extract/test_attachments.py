@@ -9,15 +9,17 @@ from indexer.extract import (
     Attachment,
     Claim,
     ClaimType,
+    Role,
     attachment_of,
     attachment_of_descriptor,
+    extract,
     subject_of_tag,
 )
 from indexer.model import media_types
 from indexer.model.manifest import Descriptor, Manifest, parse_manifest
 from indexer.model.names import Digest, digest_of
 from tests import builders
-from tests.indexer.extract.samples import image, index
+from tests.indexer.extract.samples import NOW, image, index
 
 WEB = builders.image()
 SUBJECT = {"mediaType": WEB.media_type, "digest": WEB.digest, "size": len(WEB.body)}
@@ -227,3 +229,10 @@ def test_a_nydus_image_is_one_of_its_own_until_it_names_its_original() -> None:
 )
 def test_subject_of_tag(tag: str, digest: str | None) -> None:
     assert subject_of_tag(tag) == digest
+
+
+def test_the_facts_know_the_subject_by_whichever_tag_names_it() -> None:
+    content = image(layers=[{"mediaType": COSIGN, "digest": digest_of(b"layer"), "size": 5}])
+    found = extract(content, now=NOW, tags=("signed", f"sha256-{HEX}.sig"))
+    assert (found.kind, found.role) == ("cosign-signature", Role.ATTACHMENT)
+    assert found.attachment == attachment_of(parse_manifest(content.body), f"sha256-{HEX}.sig")

@@ -296,3 +296,9 @@ def test_null_is_the_same_as_absent(name: str) -> None:
     with_null = retyped(content, {**json.loads(content.body), name: None}, content.content_type)
     found = facts(with_null)
     assert (found.kind, found.platforms, found.warnings) == ("image", (AMD64,), ())
+
+
+def test_what_an_unknown_config_says_is_found_but_not_its_secrets() -> None:
+    config = {"deep": {"list": [{"word": "needle"}]}, "api_key": "x", "run": "go --token=y"}
+    found = facts(image(config, config_type=WIDGET))
+    assert found.properties == {"config": ("run: go --token=***", "word: needle")}

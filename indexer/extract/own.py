@@ -11,12 +11,10 @@ from typing import Any
 
 from indexer.extract import text as read
 from indexer.extract.kinds import Kind, Material, Where
-from indexer.extract.licenses import license_expression, licenses
+from indexer.extract.licenses import EXPRESSION_MAX, license_expression, licenses
 
 VALUES_MAX = 1_000
 """Values of one place that are looked at."""
-ITEMS_MAX = 100
-"""Values of one property, names of contents."""
 
 _TEXTS: Mapping[str, Callable[[str], str]] = {
     "title": read.short_text,
@@ -44,50 +42,48 @@ class Own:
     ``created`` is among the texts, as it is written.
     """
 
-    texts: Mapping[str, str] = field(default_factory=dict)
-    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    flags: Mapping[str, bool] = field(default_factory=dict)
-    properties: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    flags: dict[str, bool] = field(default_factory=dict)
+    properties: dict[str, tuple[str, ...]] = field(default_factory=dict)
     contents: tuple[str, ...] = ()
 
 
 def own_of(kind: Kind, material: Material) -> Own:
     """Return what ``material`` says in the places that its ``kind`` declares."""
-    texts: dict[str, str] = {}
-    lists: dict[str, tuple[str, ...]] = {}
-    flags: dict[str, bool] = {}
+    found = Own({}, {}, {}, {}, _contents(kind, material))
     for name, places in kind.fields.items():
         for place in _places(places):
-            values = list(islice(place(material), VALUES_MAX))
-            if name in _TEXTS:
-                found: Any = next(filter(None, map(_TEXTS[name], _scalars(values))), "")
-                texts.update({name: found} if found else {})
-            elif name == "licenses":
-                found = read.distinct(one for raw in _scalars(values) for one in licenses(raw))
-                if found:
-                    joined = " AND ".join(filter(None, map(license_expression, _scalars(values))))
-                    texts["license_expression"] = joined[:1_024]
-                lists.update({name: found} if found else {})
-            elif name in ("authors", "keywords"):
-                found = _people(values) if name == "authors" else _keywords(values)
-                lists.update({name: found} if found else {})
-            else:
-                found = any(value is True or read.is_true(str(value)[:8]) for value in values)
-                flags.update({name: True} if found else {})
-            if found:
+            if _fill(found, name, list(islice(place(material), VALUES_MAX))):
                 break
-    properties = {
-        name: found
-        for name, places in kind.properties.items()
-        if (found := _first_items(_places(places), material))
-    }
-    contents = read.distinct(
-        text
-        for place in kind.contents
-        for text in _scalars(islice(place(material), VALUES_MAX))
-        if not read.is_json(text)
+    for name, places in kind.properties.items():
+        if items := _first_items(_places(places), material):
+            found.properties[name] = items
+    return found
+
+
+def _fill(own: Own, name: str, values: list[Any]) -> bool:
+    """Put the values of a place into a field; False where they are of no use for it."""
+    if name in _TEXTS:
+        text = next(filter(None, map(_TEXTS[name], _scalars(values))), "")
+        own.texts.update({name: text} if text else {})
+        return bool(text)
+    if name in _LISTS:
+        items = _LISTS[name](values)
+        own.lists.update({name: items} if items else {})
+        if items and name == "licenses":
+            own.texts["license_expression"] = _expression(values)
+        return bool(items)
+    is_set = any(value is True or read.is_true(str(value)[:8]) for value in values)
+    own.flags.update({name: True} if is_set else {})
+    return is_set
+
+
+def _contents(kind: Kind, material: Material) -> tuple[str, ...]:
+    texts = (
+        text for place in kind.contents for text in _scalars(islice(place(material), VALUES_MAX))
     )
-    return Own(texts, lists, flags, properties, contents)
+    return read.distinct(text for text in texts if not read.is_json(text))
 
 
 def _places(places: Where | tuple[Where, ...]) -> tuple[Where, ...]:
@@ -143,3 +139,19 @@ def _keywords(values: Iterable[Any]) -> tuple[str, ...]:
         elif isinstance(value, str):
             found += read.json_list(value) if read.is_json(value) else read.comma_list(value)
     return read.distinct(found)
+
+
+def _licenses(values: Iterable[Any]) -> tuple[str, ...]:
+    return read.distinct(one for raw in _scalars(values) for one in licenses(raw))
+
+
+def _expression(values: Iterable[Any]) -> str:
+    """Return one expression: several licences of a list all hold."""
+    return " AND ".join(filter(None, map(license_expression, _scalars(values))))[:EXPRESSION_MAX]
+
+
+_LISTS: Mapping[str, Callable[[Iterable[Any]], tuple[str, ...]]] = {
+    "authors": _people,
+    "keywords": _keywords,
+    "licenses": _licenses,
+}

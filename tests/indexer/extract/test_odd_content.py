@@ -165,11 +165,12 @@ def test_a_moment_that_means_unknown_gives_way_to_the_history(never: str) -> Non
     assert facts(image({"created": never})).created_at is None
 
 
-def test_a_config_at_the_limit_is_read_and_one_over_it_is_not() -> None:
+@pytest.mark.parametrize("config_type", [media_types.OCI_CONFIG, WIDGET])
+def test_a_config_at_the_limit_is_read_and_one_over_it_is_not(config_type: str) -> None:
     def padded(size: int) -> Content:
         start = json.dumps({**LINUX, "author": "Ann", "pad": ""}).encode()
         body = start[:-2] + b"x" * (size - len(start)) + start[-2:]
-        return replace(image({}), config=body)
+        return replace(image({}, config_type=config_type), config=body)
 
     at_limit, over = facts(padded(CONFIG_MAX)), facts(padded(CONFIG_MAX + 1))
     assert (at_limit.authors, at_limit.warnings) == (("Ann",), ())

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 from indexer.extract.attachments import attachment_as, role_of, subject_of_tag
 from indexer.extract.classifying import classify
 from indexer.extract.content import Content, Facts
 from indexer.extract.created import created, parse_moment
 from indexer.extract.fields import described, split_labels
-from indexer.extract.history import history_of
+from indexer.extract.history import HistoryEntry, history_of
 from indexer.extract.image_config import CONFIG_MAX
 from indexer.extract.kinds import BUILT_IN, Kind, KindTable
 from indexer.extract.own import Own, own_of
@@ -21,6 +21,7 @@ from indexer.model.manifest import (
     Descriptor,
     Manifest,
     ManifestKind,
+    Platform,
     parse_manifest,
     read_platform,
 )
@@ -60,11 +61,8 @@ def extract(
     kind, shown = found.kind, found.part
     own = own_of(kind, found.material)
     read = [part.manifest for part in parts if part.manifest is not None]
-    config = shown.config
     in_order = [shown, *(part for part in parts if part is not shown)]
     labels = _merged(part.config.labels for part in in_order)
-    platform = read_platform(config.raw) if kind.has_platform else None
-    own_platform = platform if platform is not None and platform.is_real else None
     return Facts(
         kind=kind.name,
         kind_names=found.names,
@@ -76,7 +74,7 @@ def extract(
         media_type=manifest.media_type,
         **described(
             shown.annotations,
-            config,
+            shown.config,
             own=own,
             is_own_first=not kind.annotations_first,
             base_labels=base_labels,
@@ -85,15 +83,8 @@ def extract(
         properties=own.properties,
         contents=own.contents,
         created_at=created(_moments(shown, own, kind, base_labels or {}), now=now),
-        platforms=_distinct((*(part.platform for part in parts if part.is_platform), own_platform)),
-        ports=config.ports,
-        volumes=config.volumes,
-        entrypoint=config.entrypoint,
-        cmd=config.cmd,
-        env_names=config.env_names,
-        env_values=config.versions,
-        user=config.user,
-        history=history_of(config.history, shown.manifest.layers if shown.manifest else ()),
+        platforms=_platforms(parts, shown, kind),
+        **_running(shown),
         labels=labels,
         inherited_labels=tuple(sorted(split_labels(labels, base_labels or {})[1])),
         annotations=_merged(source for part in in_order for source in part.annotations),
@@ -123,6 +114,40 @@ def config_descriptor(manifest: Manifest, *, kinds: KindTable = BUILT_IN) -> Des
 
 def _distinct(values: Iterable[T | None]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(value for value in values if value is not None))
+
+
+class _Running(TypedDict):
+    """The fields of :class:`Facts` about what runs, and how it was built."""
+
+    ports: tuple[str, ...]
+    volumes: tuple[str, ...]
+    entrypoint: tuple[str, ...]
+    cmd: tuple[str, ...]
+    env_names: tuple[str, ...]
+    env_values: Mapping[str, str]
+    user: str
+    history: tuple[HistoryEntry, ...]
+
+
+def _running(part: Part) -> _Running:
+    config = part.config
+    return _Running(
+        ports=config.ports,
+        volumes=config.volumes,
+        entrypoint=config.entrypoint,
+        cmd=config.cmd,
+        env_names=config.env_names,
+        env_values=config.versions,
+        user=config.user,
+        history=history_of(config.history, part.manifest.layers if part.manifest else ()),
+    )
+
+
+def _platforms(parts: Sequence[Part], shown: Part, kind: Kind) -> tuple[Platform, ...]:
+    """Return the platforms of all parts, and what the config of a kind names as an image's does."""
+    own = read_platform(shown.config.raw) if kind.has_platform else None
+    named = [part.platform for part in parts if part.is_platform]
+    return _distinct([*named, own if own is not None and own.is_real else None])
 
 
 def _moments(part: Part, own: Own, kind: Kind, base_labels: Mapping[str, str]) -> Iterator[str]:

@@ -72,3 +72,7 @@ class Facts:
     layers: tuple[Digest, ...]
     children: tuple[Digest, ...]
     warnings: tuple[str, ...]
+    inherited_labels: tuple[str, ...] = ()
+    """The keys of the labels that only say again what a base says of itself."""
+    inherited_fields: tuple[str, ...] = ()
+    """Which of the described fields an inherited label fills."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TypeVar
 
 from indexer.extract.content import Content, Facts
 from indexer.extract.created import created, parse_moment
-from indexer.extract.fields import described
+from indexer.extract.fields import described, own_labels
 from indexer.extract.image_config import CONFIG_MAX
 from indexer.extract.kinds import kind_of
 from indexer.extract.parts import Part, documented, parts_of
@@ -21,7 +22,7 @@ from indexer.model.manifest import (
 )
 from indexer.model.names import Digest
 
-EXTRACTOR_VERSION: int = 1
+EXTRACTOR_VERSION: int = 2
 """Goes up when the same bytes give other facts, so that documents are made again."""
 
 SIZE_MAX = 2**63 - 1
@@ -34,10 +35,14 @@ _EMPTY_OBJECT = Digest("sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e831
 _CREATED = "org.opencontainers.image.created"
 
 
-def extract(content: Content, *, now: datetime) -> Facts:
+def extract(
+    content: Content, *, now: datetime, base_labels: Mapping[str, str] = MappingProxyType({})
+) -> Facts:
     """Return what ``content`` means; never raises, whatever the bytes are.
 
-    ``now`` is the time with its zone: creation times more than a day after it are not believed.
+    ``base_labels`` are those of its base: a label with such a key and value is inherited, and says
+    nothing about this image. ``now`` is the time with its zone: creation times more than a day
+    after it are not believed.
     """
     manifest = parse_manifest(content.body, content_type=content.content_type)
     warnings = list(manifest.warnings)
@@ -47,13 +52,15 @@ def extract(content: Content, *, now: datetime) -> Facts:
     kind = kind_of(manifest, read)
     config = shown.config
     in_order = [shown, *(part for part in parts if part is not shown)]
+    labels = _merged(part.config.labels for part in in_order)
+    fields, inherited_fields = described(shown.annotations, config, base_labels)
     return Facts(
         kind=kind.kind,
         artifact_type=kind.artifact_type,
         artifact_name=kind.artifact_name,
         media_type=manifest.media_type,
-        **described(shown.annotations, config),
-        created_at=created(_moments(shown), now=now),
+        **fields,
+        created_at=created(_moments(shown, base_labels), now=now),
         platforms=_distinct(part.platform for part in parts if part.is_platform),
         ports=config.ports,
         volumes=config.volumes,
@@ -61,12 +68,14 @@ def extract(content: Content, *, now: datetime) -> Facts:
         cmd=config.cmd,
         env_names=config.env_names,
         user=config.user,
-        labels=_merged(part.config.labels for part in in_order),
+        labels=labels,
         annotations=_merged(source for part in in_order for source in part.annotations),
         size_bytes=_size_bytes(read),
         layers=_layers(manifest, read),
         children=_distinct(child.digest for child in manifest.children),
         warnings=_distinct(warning[:WARNING_MAX] for warning in warnings)[:WARNINGS_MAX],
+        inherited_labels=tuple(k for k, value in labels.items() if base_labels.get(k) == value),
+        inherited_fields=inherited_fields,
     )
 
 
@@ -90,9 +99,9 @@ def _distinct(values: Iterable[T | None]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(value for value in values if value is not None))
 
 
-def _moments(part: Part) -> Iterator[str]:
+def _moments(part: Part, base_labels: Mapping[str, str]) -> Iterator[str]:
     """Yield the texts that may say when ``part`` was made, the most trusted first."""
-    labels = part.config.labels
+    labels = own_labels(part.config.labels, base_labels)
     sources = (*part.annotations, labels)
     yield from (source.get(_CREATED, "") for source in sources)
     yield from (source.get("org.label-schema.build-date", "") for source in sources)

@@ -6,7 +6,7 @@ field fills it, and within a source the order of the keys below decides. A new k
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypedDict, TypeVar
+from typing import Final, Literal, TypedDict, TypeVar, cast, get_args
 
 from indexer.extract import text as read
 from indexer.extract.image_config import ImageConfig
@@ -106,6 +106,8 @@ _ICON: Keys[str] = (
 _DEPRECATED: Keys[str] = ((f"{_HUB}deprecated", read.short_text),)
 _PRERELEASE: Keys[str] = ((f"{_HUB}prerelease", read.short_text),)
 
+_Inherited = Literal["vendor", "authors", "licenses", "url", "base_name", "base_digest"]
+_INHERITED: Final[tuple[_Inherited, ...]] = get_args(_Inherited)
 _LOOKS_LIKE_VERSION = re.compile(r"v?[0-9][0-9A-Za-z.+~_-]{0,63}")
 
 
@@ -133,14 +135,33 @@ class Described(TypedDict):
     prerelease: bool
 
 
-def described(annotations: Sequence[Source], config: ImageConfig) -> Described:
-    """Return the described fields of an object.
+def own_labels(labels: Source, base_labels: Source) -> dict[str, str]:
+    """Return the labels that do not only say again what the base says of itself."""
+    return {key: value for key, value in labels.items() if base_labels.get(key) != value}
 
-    ``annotations`` are its sources before the labels of its ``config``, the strongest first.
+
+def described(
+    annotations: Sequence[Source], config: ImageConfig, base_labels: Source
+) -> tuple[Described, tuple[str, ...]]:
+    """Return the described fields of an object, and which of them inherited labels fill.
+
+    ``annotations`` are its sources before the labels of its ``config``, the strongest first. What
+    an image has from its base may name its vendor, authors, licences and URL, if nothing else
+    does: an organisation's own base image is right about those. What that was built on is a base
+    of this image too.
     """
-    labels = dict(config.labels)
+    labels = own_labels(config.labels, base_labels)
     labels[CONFIG_AUTHOR] = config.author
-    sources = [source for source in (*annotations, labels) if source]
+    inherited = {key: value for key, value in config.labels.items() if key not in labels}
+    fields = _described([source for source in (*annotations, labels) if source], config)
+    if not inherited:
+        return fields, ()
+    of_base = _described([inherited], ImageConfig())
+    filled = tuple(key for key in _INHERITED if of_base[key] and not fields[key])
+    return cast(Described, {**fields, **{key: of_base[key] for key in filled}}), filled
+
+
+def _described(sources: Sequence[Source], config: ImageConfig) -> Described:
     title = _first(sources, _TITLE) or ""
     description = _first(sources, _DESCRIPTION) or ""
     component = _first(sources, _COMPONENT) or _component(config)

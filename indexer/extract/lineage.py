@@ -23,7 +23,6 @@ from indexer.model.manifest import (
     parse_manifest,
 )
 from indexer.model.names import Digest, digest_of, parse_digest
-from indexer.model.text import fold
 
 DERIVED_VERSION: int = 1
 """Goes up when the same bytes give other rows in the store, so that those are made again."""
@@ -135,7 +134,7 @@ def inherited_labels(
 
 def chain_key(family: ChainFamily, chain_id: Digest) -> str:
     """Return how documents name a chain."""
-    return family + fold(chain_id.partition(":")[2][:KEY_DIGITS])
+    return f"{family}{chain_id.partition(':')[2][:KEY_DIGITS].lower()}"
 
 
 def chain_keywords(content: Content) -> set[tuple[str, str]]:
@@ -155,22 +154,6 @@ def chain_keywords(content: Content) -> set[tuple[str, str]]:
             found.update(("below", key) for key in keys[:-1])
             found.update(("chain", key) for key in keys[-1:])
     return found
-
-
-def declared_keywords(name: str, digest: str) -> set[tuple[str, str]]:
-    """Return what somebody may call a base that an image names in its labels or annotations.
-
-    Each end of its path, with the tag and without: ``docker.io/library/alpine:3.19`` is also
-    ``alpine``.
-    """
-    reference, _, pinned = fold(name).partition("@")
-    path, colon, tag = reference.rpartition(":")
-    if not colon or "/" in tag:
-        path, tag = reference, ""
-    parts = [part for part in path.split("/") if part]
-    ends = ["/".join(parts[place:]) for place in range(len(parts))]
-    names = {*ends, *(f"{end}:{tag}" for end in ends if tag)}
-    return {("base", one) for one in (*names, pinned, fold(digest)) if one}
 
 
 def _is_attestation(manifest: Manifest) -> bool:

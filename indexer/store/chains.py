@@ -21,17 +21,19 @@ their digest or on its beginning, and the images with them through the prefixes;
 row for each layer of each manifest, which as text took three times as much.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
 
 from indexer.extract import ChainKind, chain_ids, is_empty_layer
-from indexer.model.names import Digest
+from indexer.model.names import Digest, parse_digest
 
 NOTHING = 0
 """Stands for the chain below the first layer."""
 _SHA256 = "sha256:"
+_HEX = re.compile(r"(?:sha256:)?([0-9a-f]{12,64})", re.ASCII | re.IGNORECASE)
 
 _DOWN = """
 WITH RECURSIVE down (id, parent_id, length, is_empty) AS (
@@ -44,12 +46,10 @@ _BELOW = _DOWN + " WHERE id <> ?1 ORDER BY length DESC"
 _BASES = f"""{_DOWN} WHERE id <> ?1 AND NOT is_empty AND EXISTS (
     SELECT 1 FROM manifest_chains WHERE {{kind}}_chain = down.id AND is_image
     AND (NOT ?2 OR diff_chain IS NULL))
-ORDER BY length DESC LIMIT ?3"""
-_HAS_LAYER = (
-    _DOWN
-    + """ WHERE EXISTS (
-    SELECT 1 FROM {kind}_chains AS one WHERE one.id = down.id AND layer BETWEEN ?2 AND ?3)"""
-)
+ORDER BY length DESC LIMIT ?3"""  # noqa: S608 - made of this module's own words
+_HAS_LAYER = f"""{_DOWN} WHERE EXISTS (
+    SELECT 1 FROM {{kind}}_chains AS one WHERE one.id = down.id AND layer BETWEEN ?2 AND ?3)
+"""  # noqa: S608 - as above
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,19 @@ def packed(digest: Digest) -> bytes | str:
 def unpacked(value: bytes | str) -> Digest:
     """Return the digest that is kept so."""
     return Digest(f"{_SHA256}{value.hex()}" if isinstance(value, bytes) else value)
+
+
+def layer_range(text: str) -> tuple[bytes | str, bytes | str]:
+    """Return the first and the last packed digest that begin with a text.
+
+    :class:`InvalidValueError` where it is neither a digest nor its first twelve digits or more.
+    """
+    match = _HEX.fullmatch(text)
+    if match is None:
+        whole = packed(parse_digest(text))
+        return whole, whole
+    digits = match[1].lower()
+    return bytes.fromhex(f"{digits:0<64}"), bytes.fromhex(f"{digits:f<64}")
 
 
 class Trie:
@@ -221,6 +234,19 @@ class Trie:
         )
         return [row[0] for row in self._rows(query, chain, reached, limit)]
 
+    def manifests(self, chain: int) -> Iterator[Digest]:
+        """Yield the manifests of which a chain is the whole one, newest first."""
+        query = "SELECT digest FROM manifest_chains WHERE {kind}_chain = ? ORDER BY id DESC"
+        return (Digest(row[0]) for row in self._texts(query, chain))
+
+    def images(self, link: Link) -> Iterator[Digest]:
+        """Yield the images of which a chain is the whole one, newest first."""
+        query = (
+            "SELECT digest FROM manifest_chains WHERE {kind}_chain = ? AND is_image"
+            " AND (NOT ? OR diff_chain IS NULL) ORDER BY id DESC"
+        )
+        return (Digest(row[0]) for row in self._texts(query, link.chain, link.bare_only))
+
     def has_layer(self, chain: int, low: bytes | str, high: bytes | str) -> bool:
         """Tell whether a chain holds a layer between two packed digests."""
         return self._row(_HAS_LAYER, chain, low, high) is not None
@@ -241,6 +267,12 @@ class Trie:
 
     def _rows(self, query: str, *values: object) -> Iterator[tuple[int, ...]]:
         found: Iterator[tuple[int, ...]] = self._database.execute(
+            query.format(kind=self.kind), values
+        )
+        return found
+
+    def _texts(self, query: str, *values: object) -> Iterator[tuple[str, ...]]:
+        found: Iterator[tuple[str, ...]] = self._database.execute(
             query.format(kind=self.kind), values
         )
         return found

@@ -184,6 +184,8 @@ CREATE TABLE manifest_chains (
 );
 CREATE INDEX manifest_chains_diff ON manifest_chains (diff_chain) WHERE diff_chain IS NOT NULL;
 CREATE INDEX manifest_chains_blob ON manifest_chains (blob_chain);
+CREATE INDEX manifest_chains_bare ON manifest_chains (blob_chain)
+    WHERE is_image AND diff_chain IS NULL;
 CREATE TABLE changed_bases (
     chain INTEGER PRIMARY KEY,
     reached INTEGER NOT NULL DEFAULT 0

@@ -35,6 +35,14 @@ class Derivation:
         self._database = database
         self._chains = ChainTables(database)
 
+    def begin(self) -> None:
+        """Note the version in a store that holds nothing yet, so that nothing is to be derived."""
+        self._database.execute(
+            "UPDATE derivation SET version = ? WHERE version = 0"
+            " AND NOT EXISTS (SELECT 1 FROM manifests)",
+            [DERIVED_VERSION],
+        )
+
     def is_current(self) -> bool:
         """Tell whether all that was derived was by this version, or is about to be."""
         row = self._database.execute("SELECT version, reached FROM derivation").fetchone()

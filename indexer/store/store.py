@@ -45,6 +45,9 @@ class Store:
         self.registries = RegistryTables(self._database)
         self.retention = RetentionTables(self._database)
         self.search_index = SearchIndexTables(self._database)
+        if not read_only and not self.derivation.is_current():
+            with translated_errors(self.path), self._database.atomic():
+                self.derivation.begin()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -66,6 +66,8 @@ NOTHING: dict[str, Any] = {
     "layers": (),
     "children": (),
     "warnings": (),
+    "inherited_labels": (),
+    "inherited_fields": (),
 }
 LABELS = {
     "org.opencontainers.image.title": "webapp",

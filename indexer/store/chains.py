@@ -90,13 +90,22 @@ class ManifestRow:
         return (Link(ChainKind.DIFF, self.diff_chain, bare_only=False), by_blobs)
 
 
+COLUMNS = "is_image, has_labels, diff_chain, blob_chain"
+"""What :func:`row_of` takes, of ``manifest_chains``."""
+
+
+def row_of(values: Sequence[int | None]) -> ManifestRow:
+    """Return a row out of the values of its columns."""
+    is_image, has_labels, diff_chain, blob_chain = values
+    assert blob_chain is not None  # noqa: S101 - every manifest in the table has layers
+    return ManifestRow(bool(is_image), bool(has_labels), diff_chain, blob_chain)
+
+
 def manifest_row(database: Database, digest: str) -> ManifestRow | None:
     """Return the chains of a manifest; None where it is unknown or has no layers."""
-    row = database.execute(
-        "SELECT is_image, has_labels, diff_chain, blob_chain FROM manifest_chains WHERE digest = ?",
-        [digest],
-    ).fetchone()
-    return ManifestRow(bool(row[0]), bool(row[1]), row[2], row[3]) if row else None
+    query = f"SELECT {COLUMNS} FROM manifest_chains WHERE digest = ?"  # noqa: S608 - as above
+    row = database.execute(query, [digest]).fetchone()
+    return row_of(row) if row else None
 
 
 def packed(digest: Digest) -> bytes | str:

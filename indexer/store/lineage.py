@@ -10,6 +10,7 @@ The tables are explained in :mod:`indexer.store.chains`. Questions read them no 
 limit asks, however much there is; what is hidden and not forgotten yet is passed over.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,9 +20,17 @@ from sqlite_utils import Database
 
 from indexer.documents import content_of, inherited_of
 from indexer.extract import ChainKind, DeclaredBase, declared_bases
-from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
+from indexer.model.names import Digest, TagName, is_system_tag
 from indexer.model.stored import RepositoryRow
-from indexer.store.chains import Link, ManifestRow, Trie, layer_range, manifest_row
+from indexer.store.chains import (
+    COLUMNS,
+    Link,
+    ManifestRow,
+    Trie,
+    layer_range,
+    manifest_row,
+    row_of,
+)
 from indexer.store.content import ContentTables
 from indexer.store.history import TagHistory
 from indexer.store.references import named
@@ -40,10 +49,13 @@ WITH RECURSIVE shown (repository_id, digest) AS (
     CROSS JOIN repository_manifests AS linked
         ON linked.repository_id = shown.repository_id AND linked.digest = index_children.digest)
 SELECT repository_id, digest FROM shown"""
-_PARTS = """
+_PARTS = f"""
 WITH RECURSIVE part (digest) AS (
-    VALUES (?) UNION SELECT child_digest FROM index_children CROSS JOIN part USING (digest))
-SELECT digest FROM part"""
+    VALUES (?1) UNION SELECT child_digest FROM part CROSS JOIN index_children USING (digest))
+SELECT digest, {COLUMNS} FROM part CROSS JOIN manifest_chains USING (digest)"""  # noqa: S608
+_PARTS_HERE = f"""{_PARTS}
+WHERE EXISTS (SELECT 1 FROM repository_manifests AS linked
+    WHERE linked.repository_id = ?2 AND linked.digest = part.digest)"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +150,7 @@ class LineageTables:
             manifest
             for kind, trie in self._tries.items()
             for chain in trie.with_layer(low, high)
-            for end in (chain, *trie.ends_above(chain))
+            for end in itertools.chain([chain], trie.ends_above(chain))
             for manifest in trie.manifests(end)
         )
 
@@ -155,9 +167,7 @@ class LineageTables:
 
     def parts(self, digest: Digest) -> list[tuple[Digest, ManifestRow]]:
         """Return the manifests with layers that an image or index is made of."""
-        digests = [Digest(row[0]) for row in self._database.execute(_PARTS, [digest])]
-        rows = [(part, manifest_row(self._database, part)) for part in digests]
-        return [(part, row) for part, row in rows if row is not None]
+        return self._parts(_PARTS, digest)
 
     def _differs(self, part: Digest, declared: DeclaredBase) -> bool | None:
         row = manifest_row(self._database, part)
@@ -178,10 +188,11 @@ class LineageTables:
         found = named(self._database, name)
         if found is None:
             return []
-        query = f"{found.table} SELECT digest FROM named"  # noqa: S608 - no text of others
-        digests = self._database.execute(query, found.values).fetchall()
-        rows = (manifest_row(self._database, digest) for (digest,) in digests)
-        return [row for row in rows if row is not None]
+        query = (
+            f"{found.table} SELECT digest, {COLUMNS}"  # noqa: S608 - no text of others
+            " FROM named CROSS JOIN manifest_chains USING (digest)"
+        )
+        return [row for _, row in self._parts(query, *found.values)]
 
     def _base_layers(self, base: ManifestRow, image: ManifestRow) -> int:
         """Return how many layers an image has from another; 0 where that is not its base."""
@@ -212,11 +223,11 @@ class LineageTables:
 
     def _above(self, links: Iterable[Link]) -> Iterator[Digest]:
         """Yield the images above some chains, newest first; first those compared by DiffIDs."""
-        for kind, trie in self._tries.items():
-            # One image of several platforms is built on as many chains at a time.
-            some = [link for link in links if link.kind is kind]
+        # One index is built on as many chains at a time as it has platforms.
+        for kind, bare_only in itertools.product(ChainKind, (False, True)):
+            trie = self._tries[kind]
+            some = [link for link in links if (link.kind, link.bare_only) == (kind, bare_only)]
             for end in merge(*(trie.ends_above(link.chain) for link in some), reverse=True):
-                bare_only = all(link.bare_only for link in some)
                 yield from trie.images(Link(kind, end, bare_only=bare_only))
 
     def _is_above(self, links: Iterable[Link], row: ManifestRow) -> bool:
@@ -236,37 +247,37 @@ class LineageTables:
         """Return the visible images that show these manifests."""
         found: list[RelatedImage] = []
         seen: set[tuple[int, Digest]] = set()
-        for place in self._places(manifests):
+        repositories: dict[int, RepositoryRow] = {}
+        for manifest, place in self._places(manifests):
             if place in seen:
                 continue
             seen.add(place)
-            tags = self._tags(*place)
+            repository_id, digest = place
+            tags = self._tags(repository_id, digest)
             if tags and len(found) == limit:
                 return RelatedImages(tuple(found), has_more=True)
-            if tags and (related := self._related_parts(*place, is_related)):
-                repository = self._repository(place[0])
+            if tags:
+                if repository_id not in repositories:
+                    repositories[repository_id] = self._content.repository(repository_id)
+                related = [manifest]
+                if manifest != digest:
+                    parts = self._parts(_PARTS_HERE, digest, repository_id)
+                    related = [part for part, row in parts if is_related(row)]
+                newest = self._newest(repository_id, digest, tags)
                 found.append(
-                    RelatedImage(repository, place[1], related, self._newest(*place, tags))
+                    RelatedImage(repositories[repository_id], digest, tuple(related), newest)
                 )
         return RelatedImages(tuple(found), has_more=False)
 
-    def _places(self, manifests: Iterable[Digest]) -> Iterator[tuple[int, Digest]]:
+    def _places(self, manifests: Iterable[Digest]) -> Iterator[tuple[Digest, tuple[int, Digest]]]:
         """Yield where manifests are, themselves and the indexes around them."""
         for manifest in manifests:
-            yield from self._database.execute(_PLACES, [manifest]).fetchall()
+            for place in self._database.execute(_PLACES, [manifest]).fetchall():
+                yield manifest, place
 
-    def _related_parts(
-        self, repository_id: int, digest: Digest, is_related: Callable[[ManifestRow], bool]
-    ) -> tuple[Digest, ...]:
-        return tuple(
-            part
-            for part, row in self.parts(digest)
-            if is_related(row) and (part == digest or self._is_linked(repository_id, part))
-        )
-
-    def _is_linked(self, repository_id: int, digest: Digest) -> bool:
-        query = "SELECT 1 FROM repository_manifests WHERE repository_id = ? AND digest = ?"
-        return self._database.execute(query, [repository_id, digest]).fetchone() is not None
+    def _parts(self, query: str, *values: object) -> list[tuple[Digest, ManifestRow]]:
+        rows = self._database.execute(query, values)
+        return [(Digest(row[0]), row_of(row[1:])) for row in rows]
 
     def _tags(self, repository_id: int, digest: Digest) -> list[TagName]:
         """Return the visible tags of an image, those that only tools look at aside."""
@@ -285,15 +296,6 @@ class LineageTables:
             return tuple(tags)
         moved_at = self._history.moved_at(repository_id, tags, digest)
         return tuple(sorted(tags, key=moved_at.__getitem__, reverse=True))
-
-    def _repository(self, repository_id: int) -> RepositoryRow:
-        row = self._database.execute(
-            "SELECT repositories.id, registries.name, registry_host, repositories.name"
-            " FROM repositories JOIN registries ON registries.id = registry_id"
-            " WHERE repositories.id = ?",
-            [repository_id],
-        ).fetchone()
-        return RepositoryRow(row[0], row[1], row[2], RepositoryName(row[3]))
 
 
 def _compared(row: ManifestRow, link: Link) -> int | None:

@@ -19,7 +19,7 @@ _BLOB_FAMILIES = (ChainFamily.BLOB, ChainFamily.BARE, ChainFamily.ARTIFACT)
 
 # Chains that nothing is built on are in no document.
 _BASES = """{named} SELECT chain_id FROM {kind}_chains AS whole WHERE NOT is_empty
-AND id IN (SELECT {kind}_chain FROM named JOIN manifest_chains USING (digest) WHERE {which})
+AND id IN (SELECT {kind}_chain FROM named CROSS JOIN manifest_chains USING (digest) WHERE {which})
 AND EXISTS (SELECT 1 FROM {kind}_prefixes WHERE prefix = whole.id) LIMIT {limit}"""
 
 _DERIVED = """{named}, down (id, parent_id, is_empty, chain_id) AS (

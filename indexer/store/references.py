@@ -16,7 +16,7 @@ _DIGEST = re.compile(r"(?:sha256:)?(?P<hex>[0-9a-f]{12,64})", re.ASCII | re.IGNO
 
 # Tags and indexes lead to manifests, those of indexes to any depth.
 _DOWN = """
-    UNION SELECT child_digest FROM index_children JOIN named USING (digest))"""
+    UNION SELECT child_digest FROM named CROSS JOIN index_children USING (digest))"""
 _TAGGED = "SELECT digest FROM tags WHERE hidden_at IS NULL AND repository_id IN "
 
 
@@ -95,12 +95,16 @@ def _repositories(database: Database, path: str, *, is_prefix: bool) -> list[int
             "SELECT id FROM repositories WHERE substr(name, 1, length(?1)) = ?1", [path]
         )
     else:
+        # Names hold nothing that a pattern gives a meaning.
+        path = path.strip("/")
+        hosts = database.execute("SELECT DISTINCT registry_host FROM registries")
+        names = [path, *(path.removeprefix(f"{host}/") for (host,) in hosts)]
+        on_host = [name for name in names if name != path]
         rows = database.execute(
-            "SELECT repositories.id FROM repositories"
+            "SELECT id FROM repositories WHERE name = ?1 OR name GLOB ?2"
+            " UNION SELECT repositories.id FROM repositories"
             " JOIN registries ON registries.id = registry_id"
-            " WHERE repositories.name = ?1"
-            " OR substr(repositories.name, -length(?1) - 1) = '/' || ?1"
-            " OR registry_host || '/' || repositories.name = ?1",
-            [path.strip("/")],
+            " WHERE repositories.name = ?3 AND registry_host || '/' || ?3 = ?1",
+            [path, f"*/{path}", on_host[0] if on_host else None],
         )
     return [row[0] for row in rows]

@@ -7,9 +7,21 @@ from datetime import datetime
 from typing import Any
 
 from indexer.clock import parse_rfc3339, rfc3339
-from indexer.extract import BUILT_IN, Content, Facts, KindTable, Role, extract
+from indexer.extract import (
+    BUILT_IN,
+    Content,
+    Facts,
+    KindTable,
+    Role,
+    chain_keywords,
+    declared_keywords,
+    extract,
+    inherited_labels,
+    labels_of,
+)
 from indexer.model.document import Document, DocumentKey
-from indexer.model.names import TagName, is_system_tag
+from indexer.model.manifest import Platform, parse_manifest
+from indexer.model.names import Digest, TagName, is_system_tag
 from indexer.model.stored import Pulls, RepositoryRow, StoredImage, StoredManifest
 from indexer.model.text import fold, one_line, words
 
@@ -22,6 +34,7 @@ TEXT_MAX = 64 * 1_024
 NEWEST_TAGS_MAX = 10
 SHOWN_PAIRS_MAX = 100
 _KEYWORD_VALUE_MAX = 256
+_USUAL = (Platform("linux", "amd64"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +43,48 @@ class DescribedImage:
 
     image: StoredImage
     facts: Facts
+    lineage: frozenset[tuple[str, str]] = frozenset()
+    """The keywords that tell what it is built on."""
 
 
 def describe(image: StoredImage, *, now: datetime, kinds: KindTable = BUILT_IN) -> DescribedImage:
     """Return an image with the facts out of its stored bytes."""
-    content = _content(image.manifest, {})
-    return DescribedImage(image, extract(content, now=now, tags=image.tags, kinds=kinds))
+    content = content_of(image.manifest)
+    base_labels = _base_labels(image.manifest)
+    facts = extract(content, now=now, tags=image.tags, base_labels=base_labels, kinds=kinds)
+    declared = declared_keywords(facts.base_name, facts.base_digest)
+    return DescribedImage(image, facts, frozenset(chain_keywords(content) | declared))
+
+
+def content_of(manifest: StoredManifest) -> Content:
+    """Return a stored manifest with all below it as the extraction takes it."""
+    return _content(manifest, {})
+
+
+def inherited_of(manifest: StoredManifest) -> dict[Digest, dict[str, str]]:
+    """Return the labels that each manifest, of an index those below it, has from its base."""
+    found: dict[Digest, dict[str, str]] = {}
+    waiting, seen = [manifest], {manifest.digest}
+    while waiting:
+        one = waiting.pop()
+        if one.base_labels and one.config is not None:
+            found[one.digest] = inherited_labels(labels_of(one.config), one.base_labels)
+        waiting += [child for child in one.children if child.digest not in seen]
+        seen.update(child.digest for child in one.children)
+    return found
+
+
+def _base_labels(manifest: StoredManifest) -> dict[str, str]:
+    """Return the inherited labels; where platforms differ, those of the one that is shown."""
+    inherited = inherited_of(manifest)
+    shown: set[Digest] = set()
+    if len(inherited) > 1:
+        children = parse_manifest(manifest.body, content_type=manifest.content_type).children
+        shown = {child.digest for child in children if child.platform in _USUAL}
+    merged: dict[str, str] = {}
+    for digest in sorted(inherited, key=lambda digest: digest not in shown):
+        merged = inherited[digest] | merged
+    return merged
 
 
 def _content(manifest: StoredManifest, known: dict[int, Content]) -> Content:
@@ -61,6 +110,7 @@ def image_document(repository: RepositoryRow, described: DescribedImage) -> Docu
         "digest": image.manifest.digest,
         "tags": list(tags),
         "labels": _shown_pairs(facts.labels.items()),
+        "inherited_labels": list(facts.inherited_labels[:SHOWN_PAIRS_MAX]),
         "annotations": _shown_pairs(facts.annotations.items()),
         "version": facts.version,
         "licenses": list(facts.licenses),
@@ -76,7 +126,7 @@ def image_document(repository: RepositoryRow, described: DescribedImage) -> Docu
         description=_description_texts(facts),
         labels=_label_texts(facts),
         tags=tuple(tags),
-        keywords=_repository_keywords(repository) | _image_keywords(image, facts),
+        keywords=_repository_keywords(repository) | _all_keywords(described),
         created=_seconds(facts.created_at),
         pushed=_seconds(_pushed(image)),
         size_bytes=facts.size_bytes,
@@ -123,9 +173,7 @@ def repository_document(
         description=_bounded(texts),
         labels=_bounded(_distinct(t for i in newest_first for t in _label_texts(i.facts))),
         tags=tuple(shown_tags),
-        keywords=_repository_keywords(repository).union(
-            *(_image_keywords(described.image, described.facts) for described in images)
-        ),
+        keywords=_repository_keywords(repository).union(*map(_all_keywords, images)),
         created=_seconds(face.facts.created_at),
         pushed=max(_seconds(_pushed(described.image)) for described in images),
         size_bytes=face.facts.size_bytes,
@@ -227,6 +275,10 @@ def _repository_keywords(repository: RepositoryRow) -> frozenset[tuple[str, str]
             ("name", repository.name.rpartition("/")[2]),
         }
     )
+
+
+def _all_keywords(described: DescribedImage) -> frozenset[tuple[str, str]]:
+    return _image_keywords(described.image, described.facts) | described.lineage
 
 
 def _image_keywords(image: StoredImage, facts: Facts) -> frozenset[tuple[str, str]]:

@@ -134,6 +134,8 @@ class Indexing:
             log.warning("search_index_unusable", reason=reason)
         if self._writer is None:
             await self._start_over()
+        if not await self._store.read(lambda store: store.derivation.is_current()):
+            await self._store.write(lambda store: store.derivation.ask())
         live = self._known_live()
         await self._thread.run(partial(self._drop_others, live.generation))
         if not live.complete:
@@ -167,11 +169,20 @@ class Indexing:
             lambda store: store.search_index.stale(limit=self._batch_size)
         )
         if not stale:
+            if await self._mark_derived():
+                return True
             await self._verify()
             return False
         await self._thread.run(partial(self._apply, stale))
         await self._store.write(lambda store: store.search_index.indexed(stale))
         log.debug("documents_indexed", documents=len(stale))
+        return True
+
+    async def _mark_derived(self) -> bool:
+        """Mark more documents of images whose base changed; True when there were any."""
+        if not await self._store.read(lambda store: store.chains.has_changed_bases()):
+            return False
+        await self._store.write(lambda store: store.chains.mark_some())
         return True
 
     async def _verify(self) -> None:
@@ -205,6 +216,10 @@ class Indexing:
 
     async def _go_on_rebuilding(self) -> bool:
         """Do one step of the rebuild that is wanted; True when there was one."""
+        if await self._store.read(lambda store: store.derivation.progress()):
+            # The documents come after what they are made from.
+            await self._store.write(lambda store: store.derivation.go_on())
+            return True
         wanted = await self._store.read(lambda store: store.search_index.rebuild())
         if wanted is None:
             return False

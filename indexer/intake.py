@@ -36,6 +36,8 @@ def take_in(
         registry = registries.get(entry.registry)
         if entry.event.action is Action.REBUILD:
             store.search_index.set_rebuild(RebuildProgress(0, 0))
+        elif entry.event.action is Action.EXTRACT:
+            store.derivation.ask()
         elif registry is None:
             log.warning("entry_of_unknown_registry", registry=entry.registry, entry=entry.id)
         else:

@@ -62,7 +62,7 @@ def status_json(status: Status) -> dict[str, Any]:
             "requests": registry.requests,
             "crawl": _crawl_json(status, registry.name),
         }
-    live, rebuild = status.live, status.rebuild
+    live, rebuild, extraction = status.live, status.rebuild, status.extraction
     return {
         "search_index": {
             "complete": status.freshness.index_complete,
@@ -72,6 +72,7 @@ def status_json(status: Status) -> dict[str, Any]:
             "documents_waiting": status.stale_documents,
             "rebuild": {"done": rebuild.done, "total": rebuild.total} if rebuild else None,
         },
+        "extraction": {"done": extraction.done, "total": extraction.total} if extraction else None,
         "registries": registries,
         "set_aside": [
             {

@@ -176,11 +176,14 @@ def reconcile(registry: tuple[str, ...], *, accept: bool, as_json: bool) -> None
 
 
 @commands.command()
-def rebuild() -> None:
+@click.option(
+    "--extract", is_flag=True, help="First read all stored content again; no registry is asked."
+)
+def rebuild(*, extract: bool) -> None:
     """Make the search index again from the store; searches go on meanwhile."""
     settings = _settings(process="rebuild", quiet=True)
     with printing.progress("rebuild") as report:
-        problems = asyncio.run(requesting.rebuild(settings, report=report))
+        problems = asyncio.run(requesting.rebuild(settings, extract=extract, report=report))
     _end(problems)
 
 

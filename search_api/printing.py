@@ -64,6 +64,9 @@ def print_status(body: dict[str, Any]) -> None:
     if index["rebuild"]:
         done, total = index["rebuild"]["done"], index["rebuild"]["total"]
         console.print(f"rebuild: {done} of {total} repositories", highlight=False)
+    if body["extraction"]:
+        done, total = body["extraction"]["done"], body["extraction"]["total"]
+        console.print(f"extraction: {done} of {total} manifests", highlight=False)
     for name, registry in body["registries"].items():
         console.print(f"registry {name}:", highlight=False)
         for line in _registry_lines(registry, now=now):

@@ -25,6 +25,7 @@ from indexer.model.query import (
     Word,
 )
 from indexer.model.text import fold, words
+from indexer.store import is_digest, is_reference
 
 QUERY_MAX = 2_000
 """Characters of a query."""
@@ -33,9 +34,12 @@ DEPTH_MAX = 20
 FIELDS = (
     "annotation",
     "arch",
+    "base",
+    "baseof",
     "digest",
     "kind",
     "label",
+    "layer",
     "license",
     "name",
     "os",
@@ -255,6 +259,12 @@ def _condition(field: str, value: str, *, column: int) -> Query:
     if field == "digest":
         hex_digits = folded.partition(":")[2] or folded
         is_prefix = is_prefix or len(hex_digits) < _FULL_HEX
+    if field == "layer" and not is_digest(folded):
+        raise QueryError("layer: needs a digest, or at least its first 12 digits", column=column)
+    if field == "baseof" and (is_prefix or not is_reference(folded)):
+        raise QueryError("baseof: needs a name, a tag or a digest", column=column)
+    if field == "base" and folded.startswith("sha256:"):
+        is_prefix = is_prefix or len(folded.partition(":")[2]) < _FULL_HEX
     if field == "registry":
         parts = (Condition("registry", folded, is_prefix), Condition("host", folded, is_prefix))
         return Or(parts)

@@ -53,11 +53,16 @@ async def backfill(
     )
 
 
-async def rebuild(settings: Settings, *, report: Callable[[Progress], None]) -> list[str]:
-    """Have the search index made again from the store; return what went wrong."""
+async def rebuild(
+    settings: Settings, *, extract: bool = False, report: Callable[[Progress], None]
+) -> list[str]:
+    """Have the search index made again from the store; return what went wrong.
+
+    With ``extract`` first what the store derived from bodies, from these.
+    """
     return await _request(
         settings,
-        [("", Event(Action.REBUILD))],
+        [("", Event(Action.EXTRACT if extract else Action.REBUILD))],
         look=_rebuild_progress,
         report=report,
         clock=SystemClock(),
@@ -231,6 +236,9 @@ def _is_searchable(store: Store) -> bool:
 
 
 def _rebuild_progress(store: Store) -> Progress:
+    # In this order, for the one is followed by the other.
+    if deriving := store.derivation.progress():
+        return Progress(done=deriving.done, total=deriving.total, what="manifests")
     wanted, live = store.search_index.rebuild(), store.search_index.live()
     is_finished = wanted is None and live is not None and live.complete
     return Progress(

@@ -22,6 +22,7 @@ from indexer.model.query import Query
 from indexer.store import (
     AbsentTags,
     Crawl,
+    DerivationProgress,
     Journal,
     JournalCounts,
     LiveIndex,
@@ -31,6 +32,7 @@ from indexer.store import (
     SetAside,
     Store,
 )
+from search_api.lineage_terms import resolved
 
 log = structlog.get_logger()
 
@@ -72,6 +74,7 @@ class Status:
     documents: dict[DocumentType, int]
     stale_documents: int
     rebuild: RebuildProgress | None
+    extraction: DerivationProgress | None
     crawls: dict[str, Crawl | None]
     set_aside: list[SetAside]
     rejected: list[tuple[str, str, str]]
@@ -141,6 +144,8 @@ class Searching:
     ) -> Answer:
         # First how fresh we are, for that must not tell of anything that came after the search.
         freshness = self._known_freshness()
+        if (store := self._open_store()) is not None:
+            query = resolved(query, store.lineage_keys)
         page = self._with_reader(
             lambda reader: (
                 reader.search(query, document_type=document_type, limit=limit, after=after)
@@ -233,6 +238,7 @@ class Searching:
             documents=documents,
             stale_documents=store.search_index.stale_count() if store else 0,
             rebuild=store.search_index.rebuild() if store else None,
+            extraction=store.derivation.progress() if store else None,
             crawls=_latest_crawls(store) if store else {},
             set_aside=store.queue.list_set_aside(limit=SET_ASIDE_SHOWN) if store else [],
             rejected=journal.rejected(limit=SET_ASIDE_SHOWN) if journal else [],

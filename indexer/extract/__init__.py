@@ -9,6 +9,7 @@ from indexer.extract.attachments import (
     subject_of_tag,
 )
 from indexer.extract.content import Content, Facts
+from indexer.extract.declared import DeclaredBase, declared_bases, declared_keywords
 from indexer.extract.facts import EXTRACTOR_VERSION, config_descriptor, extract
 from indexer.extract.kinds import (
     BUILT_IN,
@@ -22,27 +23,54 @@ from indexer.extract.kinds import (
     label,
     layer,
 )
+from indexer.extract.lineage import (
+    DERIVED_VERSION,
+    ChainFamily,
+    ChainKind,
+    Layers,
+    chain_ids,
+    chain_key,
+    chain_keywords,
+    inherited_labels,
+    is_empty_layer,
+    labels_of,
+    layers_of,
+)
 
 __all__ = [
     "BUILT_IN",
+    "DERIVED_VERSION",
     "EXTRACTOR_VERSION",
     "Attachment",
+    "ChainFamily",
+    "ChainKind",
     "Claim",
     "ClaimType",
     "Content",
+    "DeclaredBase",
     "Facts",
     "Kind",
     "KindTable",
+    "Layers",
     "Material",
     "Role",
     "Where",
     "annotation",
     "attachment_of",
     "attachment_of_descriptor",
+    "chain_ids",
+    "chain_key",
+    "chain_keywords",
     "config",
     "config_descriptor",
+    "declared_bases",
+    "declared_keywords",
     "extract",
+    "inherited_labels",
+    "is_empty_layer",
     "label",
+    "labels_of",
     "layer",
+    "layers_of",
     "subject_of_tag",
 ]

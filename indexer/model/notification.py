@@ -16,6 +16,8 @@ class Action(StrEnum):
     """Asked for by ``regsearch backfill``: read the whole registry again."""
     REBUILD = "rebuild"
     """Asked for by ``regsearch rebuild``: make the search index again from the store."""
+    EXTRACT = "extract"
+    """Asked for by ``regsearch rebuild --extract``: the same after what was derived from bodies."""
     ACCEPT = "accept"
     """Asked for by ``regsearch reconcile --accept``: hide what is held back of a registry."""
 

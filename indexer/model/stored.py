@@ -1,5 +1,6 @@
 """What the store gives for making documents: an image with its content, and where it is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from indexer.model.names import Digest, RepositoryName, TagName
@@ -14,6 +15,8 @@ class StoredManifest:
     body: bytes
     config: bytes | None
     children: tuple["StoredManifest", ...]
+    base_labels: tuple[Mapping[str, str], ...] = ()
+    """The labels of each image that may be the one this was built on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,14 @@
 
 from indexer.store.absences import Absence, AbsentTags
 from indexer.store.content import ReadContent, ReadManifest
+from indexer.store.derivation import DerivationProgress
 from indexer.store.history import TagMove
 from indexer.store.journal import Entry, Journal, JournalCounts
+from indexer.store.lineage import Base, Bases, Declared, RelatedImage, RelatedImages
+from indexer.store.lineage_keys import KEYS_MAX, LineageKeys
 from indexer.store.pulls import PullCount
 from indexer.store.queue import Place, Priority, Queue, Refresh, RefreshKind, SetAside
+from indexer.store.references import is_digest, is_reference
 from indexer.store.registries import Crawl, RegistryFreshness, RegistryRow
 from indexer.store.schema import STORE_FILE
 from indexer.store.search_index import LiveIndex, RebuildProgress, StaleDocument
@@ -13,13 +17,19 @@ from indexer.store.store import Store
 from indexer.store.threaded import OwnThread, StoreThread
 
 __all__ = [
+    "KEYS_MAX",
     "STORE_FILE",
     "Absence",
     "AbsentTags",
+    "Base",
+    "Bases",
     "Crawl",
+    "Declared",
+    "DerivationProgress",
     "Entry",
     "Journal",
     "JournalCounts",
+    "LineageKeys",
     "LiveIndex",
     "OwnThread",
     "Place",
@@ -33,9 +43,13 @@ __all__ = [
     "RefreshKind",
     "RegistryFreshness",
     "RegistryRow",
+    "RelatedImage",
+    "RelatedImages",
     "SetAside",
     "StaleDocument",
     "Store",
     "StoreThread",
     "TagMove",
+    "is_digest",
+    "is_reference",
 ]

@@ -11,6 +11,8 @@ from indexer.clock import rfc3339
 from indexer.model.manifest import Manifest
 from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
 from indexer.model.stored import RepositoryRow, StoredImage, StoredManifest
+from indexer.store.chain_changes import ChainTables
+from indexer.store.derivation import Derivation
 from indexer.store.history import Since, TagHistory, TagMove
 from indexer.store.pulls import PullTables
 from indexer.store.retention import forget_unused
@@ -43,6 +45,8 @@ class ContentTables:
         self._database = database
         self._history = TagHistory(database)
         self._pulls = PullTables(database)
+        self._chains = ChainTables(database)
+        self._derivation = Derivation(database)
 
     # Repositories
 
@@ -206,16 +210,20 @@ class ContentTables:
 
     def put_content(self, repository_id: int, content: ReadContent, *, seen_at: datetime) -> None:
         """Keep what was read; content that is there already stays as it is."""
+        changed: dict[Digest, Manifest | None] = {}
         for digest, body in content.configs:
             added = self._database.execute(
                 "INSERT INTO configs (digest, body) VALUES (?, ?) ON CONFLICT DO NOTHING",
                 [digest, zlib.compress(body)],
             )
             if added.rowcount:
-                self._mark_users_stale(digest)
+                changed.update(dict.fromkeys(self._mark_users_stale(digest)))
         for read in content.manifests:
-            self._put_manifest(read, rfc3339(seen_at))
+            if self._put_manifest(read, rfc3339(seen_at)):
+                changed[read.digest] = read.manifest
             self.link_manifest(repository_id, read.digest, seen_at=seen_at)
+        for digest, manifest in changed.items():
+            self._derivation.put_chains(digest, manifest)
 
     def link_manifest(self, repository_id: int, digest: Digest, *, seen_at: datetime) -> None:
         """Write that a repository served a manifest; an index it belongs to changes with it.
@@ -283,26 +291,20 @@ class ContentTables:
             body=zlib.decompress(row[1]),
             config=zlib.decompress(row[2]) if row[2] is not None else None,
             children=tuple(child for child in children if child),
+            base_labels=self._chains.base_labels(digest) if row[2] is not None else (),
         )
         return known[digest, depth]
 
-    def _put_manifest(self, read: ReadManifest, seen_at: str) -> None:
-        self._database.execute(
+    def _put_manifest(self, read: ReadManifest, seen_at: str) -> bool:
+        """Keep a manifest; True when the store did not have it."""
+        added = self._database.execute(
             "INSERT INTO manifests (digest, content_type, body, config_digest, first_seen_at)"
             " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             [read.digest, read.content_type, zlib.compress(read.body), read.config_digest, seen_at],
         )
-        self._database.conn.executemany(
-            "INSERT INTO index_children VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            [(read.digest, n, child.digest) for n, child in enumerate(read.manifest.children)],
-        )
-        self._database.conn.executemany(
-            "INSERT INTO layers VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            [
-                (read.digest, n, layer.digest, layer.size_bytes)
-                for n, layer in enumerate(read.manifest.layers)
-            ],
-        )
+        if added.rowcount:
+            self._derivation.put_children(read.digest, read.manifest)
+        return bool(added.rowcount)
 
     def _children(self, digest: Digest) -> list[Digest]:
         rows = self._database.execute(
@@ -357,7 +359,7 @@ class ContentTables:
             [(repository_id, digest) for digest in (*digests, "")],
         )
 
-    def _mark_users_stale(self, config: Digest) -> None:
+    def _mark_users_stale(self, config: Digest) -> list[Digest]:
         """A config that comes late belongs to images that are documents already, anywhere."""
         users = self._database.execute(
             "SELECT digest FROM manifests WHERE config_digest = ?", [config]
@@ -368,3 +370,4 @@ class ContentTables:
             ).fetchall()
             for (repository_id,) in rows:
                 self.mark_stale(repository_id, [user, *self._parents(user)])
+        return [Digest(user) for (user,) in users]

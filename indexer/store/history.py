@@ -84,6 +84,13 @@ class TagHistory:
         found = self._since(_MOVES_OF_TAG, [repository_id, tag])
         return {digest: since for (_, digest), since in found.items()}
 
+    def moved_at(self, repository_id: int, tags: Sequence[str], digest: str) -> dict[str, str]:
+        """Return since when each of these tags points at a digest; RFC 3339."""
+        marks = ", ".join("?" * len(tags))
+        moves = _MOVES.replace("repository_id = ?", f"repository_id = ? AND tag IN ({marks})")
+        found = self._since(moves, [repository_id, *tags])
+        return {tag: found.get((tag, digest), Since()).moved_at for tag in tags}
+
     def since_all(self, repository_id: int) -> dict[tuple[str, str], Since]:
         """Return the same for every tag of a repository, by tag and digest."""
         return self._since(_MOVES, [repository_id])

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from indexer.clock import rfc3339
+from indexer.store.chain_changes import ChainTables
 
 _REACHED = """
 WITH RECURSIVE reached (digest) AS (
@@ -57,7 +58,6 @@ AND digest NOT IN (SELECT config_digest FROM manifests WHERE config_digest = :co
 # Of what is in the store once, however many repositories have it.
 _FORGET_CONTENT = (
     "DELETE FROM index_children WHERE digest = :digest",
-    "DELETE FROM layers WHERE digest = :digest",
     "DELETE FROM manifests WHERE digest = :digest",
     _FORGET_CONFIG,
 )
@@ -139,5 +139,7 @@ def forget_unused(database: Database, digest: str) -> None:
         " (SELECT 1 FROM repository_manifests WHERE digest = ?1)",
         [digest],
     ).fetchone()
+    if row:
+        ChainTables(database).forget(digest)
     for statement in _FORGET_CONTENT if row else ():
         database.execute(statement, {"digest": digest, "config": row[0]})

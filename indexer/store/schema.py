@@ -173,6 +173,51 @@ ALTER TABLE repository_manifests ADD COLUMN untagged_at TEXT;
 CREATE INDEX repository_manifests_digest ON repository_manifests (digest)
 """
 
+_LINEAGE = """
+CREATE TABLE manifest_chains (
+    id INTEGER PRIMARY KEY,
+    digest TEXT NOT NULL UNIQUE,
+    is_image INTEGER NOT NULL,
+    has_labels INTEGER NOT NULL,
+    diff_chain INTEGER,
+    blob_chain INTEGER NOT NULL
+);
+CREATE INDEX manifest_chains_diff ON manifest_chains (diff_chain) WHERE diff_chain IS NOT NULL;
+CREATE INDEX manifest_chains_blob ON manifest_chains (blob_chain);
+CREATE INDEX manifest_chains_bare ON manifest_chains (blob_chain)
+    WHERE is_image AND diff_chain IS NULL;
+CREATE TABLE changed_bases (
+    chain INTEGER PRIMARY KEY,
+    reached INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE derivation (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    version INTEGER NOT NULL,
+    reached TEXT,
+    done INTEGER NOT NULL DEFAULT 0,
+    total INTEGER NOT NULL DEFAULT 0
+);
+INSERT INTO derivation (one, version) VALUES (1, 0);
+DROP TABLE layers
+"""
+
+_CHAINS = """
+CREATE TABLE {kind}_chains (
+    id INTEGER PRIMARY KEY,
+    parent_id INTEGER NOT NULL,
+    length INTEGER NOT NULL,
+    is_empty INTEGER NOT NULL,
+    chain_id BLOB NOT NULL UNIQUE,
+    layer BLOB NOT NULL
+);
+CREATE INDEX {kind}_chains_layer ON {kind}_chains (layer);
+CREATE TABLE {kind}_prefixes (
+    prefix INTEGER NOT NULL,
+    chain INTEGER NOT NULL,
+    PRIMARY KEY (prefix, chain)
+) WITHOUT ROWID
+"""
+
 
 def _run(database: Database, script: str) -> None:
     # Not executescript: that would commit the transaction the migration runs in.
@@ -248,3 +293,11 @@ def m010_retention(database: Database) -> None:
 def m011_catalog_error(database: Database) -> None:
     """Tell why a crawl went without the catalog."""
     database.execute("ALTER TABLE crawls ADD COLUMN catalog_error TEXT")
+
+
+@migrations()
+def m012_lineage(database: Database) -> None:
+    """Make the chains of layers; what is there already gets its own from the stored bodies."""
+    for kind in ("diff", "blob"):
+        _run(database, _CHAINS.format(kind=kind))
+    _run(database, _LINEAGE)

@@ -79,8 +79,10 @@ class SearchIndexTables:
         )
 
     def stale_count(self) -> int:
-        """Return how many documents are to be made again."""
-        row = self._database.execute("SELECT count(*) FROM stale_documents").fetchone()
+        """Return how many documents are to be made again; a changed base counts as one."""
+        row = self._database.execute(
+            "SELECT (SELECT count(*) FROM stale_documents) + (SELECT count(*) FROM changed_bases)"
+        ).fetchone()
         return int(row[0])
 
     def repository_ids(self) -> list[int]:

@@ -5,8 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from indexer.store.absences import AbsenceTables
+from indexer.store.chain_changes import ChainTables
 from indexer.store.content import ContentTables
 from indexer.store.database import open_database, translated_errors
+from indexer.store.derivation import Derivation
+from indexer.store.lineage import LineageTables
+from indexer.store.lineage_keys import LineageKeys
 from indexer.store.pulls import PullTables
 from indexer.store.queue import Queue
 from indexer.store.registries import RegistryTables
@@ -31,12 +35,19 @@ class Store:
             self.path, migrations, synchronous="NORMAL", read_only=read_only
         )
         self.absences = AbsenceTables(self._database)
+        self.chains = ChainTables(self._database)
         self.content = ContentTables(self._database)
+        self.derivation = Derivation(self._database)
+        self.lineage = LineageTables(self._database)
+        self.lineage_keys = LineageKeys(self._database)
         self.pulls = PullTables(self._database)
         self.queue = Queue(self._database)
         self.registries = RegistryTables(self._database)
         self.retention = RetentionTables(self._database)
         self.search_index = SearchIndexTables(self._database)
+        if not read_only and not self.derivation.is_current():
+            with translated_errors(self.path), self._database.atomic():
+                self.derivation.begin()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

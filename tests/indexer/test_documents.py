@@ -100,6 +100,7 @@ def test_an_image_s_answer_has_every_field() -> None:
         "digest": FULL.digest,
         "tags": ["1.4.2", "latest"],
         "labels": FULL.config["config"]["Labels"],
+        "inherited_labels": [],
         "annotations": {"com.example.stage": "Prod"},
         "version": "1.4.2",
         "licenses": ["MIT"],

@@ -79,7 +79,7 @@ def status(**changes: Any) -> dict[str, Any]:
     index = {"complete": True, "engine": "whoosh", "documents": {"image": 2}}
     index |= {"documents_waiting": 0, "rebuild": None}
     body = {"search_index": index, "registries": {"main": FRESH}, "set_aside": [], "rejected": []}
-    return {**body, **changes}
+    return {**body, "extraction": None, **changes}
 
 
 def clean(text: str) -> str:

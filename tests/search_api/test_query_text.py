@@ -40,6 +40,16 @@ FORMS: list[tuple[str, Query]] = [
     ("(())", Everything()),
     ("* *", Everything()),
     ("nginx *", Word("nginx")),
+    # Lineage
+    ("base:Alpine", Condition("base", "alpine")),
+    ("base:team/base:1.2", Condition("base", "team/base:1.2")),
+    ("base:team/*", Condition("base", "team/", is_prefix=True)),
+    (f"base:{DIGEST}", Condition("base", DIGEST)),
+    (f"base:{DIGEST[:20]}", Condition("base", DIGEST[:20], is_prefix=True)),
+    ("baseof:host:5000/team/web:1", Condition("baseof", "host:5000/team/web:1")),
+    (f"baseof:{DIGEST}", Condition("baseof", DIGEST)),
+    (f"layer:{DIGEST}", Condition("layer", DIGEST)),
+    (f"layer:{HEX[:12]}", Condition("layer", HEX[:12])),
     # Words
     ("nginx", Word("nginx")),
     ("NGINX", Word("nginx")),
@@ -185,6 +195,11 @@ FORMS: list[tuple[str, Query]] = [
 ]
 
 MISTAKES = [
+    ("layer:x", 7, "layer: needs a digest"),
+    ("layer:sha256:0123456789a", 7, "layer: needs a digest"),
+    ("a layer:sha512:0123456789ab", 9, "layer: needs a digest"),
+    ("baseof:_", 8, "baseof: needs a name"),
+    ("baseof:team/*", 8, "baseof: needs a name"),
     ("OR", 1, "a word is missing"),
     ("a OR", 5, "a word is missing"),
     ("a OR OR b", 6, "a word is missing"),
@@ -245,7 +260,7 @@ def test_every_mistake_is_named_at_its_column(text: str, column: int, message: s
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_every_field_takes_a_value_and_needs_one(field: str) -> None:
-    assert parse_query(f"{field}:x") is not None
+    assert parse_query(f"{field}:{'0123456789ab' if field == 'layer' else 'x'}") is not None
     with pytest.raises(QueryError, match=f"{field}: without a value"):
         parse_query(f"{field}:")
 

@@ -42,7 +42,8 @@ def hide(store: Store, repository_id: int, tag: str, *, when: float) -> None:
 def everything(store: Store) -> dict[str, int]:
     """Count what the store holds of content."""
     tables = ["repositories", "tags", "tag_moves", "repository_manifests", "manifests", "configs"]
-    tables += ["index_children", "layers", "pulls"]
+    tables += ["index_children", "manifest_chains", "pulls"]
+    tables += [f"{kind}_{what}" for kind in ("diff", "blob") for what in ("chains", "prefixes")]
     return {
         table: store._database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
         for table in tables

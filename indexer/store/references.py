@@ -1,0 +1,110 @@
+"""Which manifests a text means that somebody typed or a builder wrote: a name, a tag, a digest."""
+
+import re
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+HEX_MIN = 12
+"""Hexadecimal digits of a digest at least: fewer would stand for too much."""
+_REFERENCE = re.compile(
+    r"(?P<path>[a-z0-9][a-z0-9._/-]*|[a-z0-9.-]+:[0-9]+/[a-z0-9._/-]+)"
+    r"(?::(?P<tag>\w[\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{12,64}))?",
+    re.ASCII | re.IGNORECASE,
+)
+_DIGEST = re.compile(r"(?:sha256:)?(?P<hex>[0-9a-f]{12,64})", re.ASCII | re.IGNORECASE)
+
+# Tags and indexes lead to manifests, those of indexes to any depth.
+_DOWN = """
+    UNION SELECT child_digest FROM named CROSS JOIN index_children USING (digest))"""
+_TAGGED = "SELECT digest FROM tags WHERE hidden_at IS NULL AND repository_id IN "
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The manifests that a reference means, as a table ``named (digest)`` for a query."""
+
+    table: str
+    values: tuple[object, ...]
+
+
+def digest_range(text: str) -> tuple[str, str] | None:
+    """Return the first and the last digest that begin with a text; None where it is none."""
+    match = _DIGEST.fullmatch(text)
+    if match is None:
+        return None
+    digits = match["hex"].lower()
+    return f"sha256:{digits:0<64}", f"sha256:{digits:f<64}"
+
+
+def is_digest(text: str) -> bool:
+    """Tell whether a text is a SHA-256 digest, or at least twelve digits that begin one."""
+    return _DIGEST.fullmatch(text) is not None
+
+
+def is_reference(text: str) -> bool:
+    """Tell whether a text can name an image: by its repository, tag or digest."""
+    return bool(_DIGEST.fullmatch(text) or _REFERENCE.fullmatch(text))
+
+
+def named(database: Database, text: str, *, is_prefix: bool = False) -> Named | None:
+    """Return what a reference means: None where nothing that we know is named so.
+
+    A digest is any manifest or index that has it. A name is that of a repository, its last parts
+    or with the host before it, and means what its visible tags point at, or one tag of them.
+    ``is_prefix`` takes the name for the beginning of a repository's.
+    """
+    digests = digest_range(text)
+    if digests is not None and (text.startswith("sha256:") or not is_prefix):
+        return _of_digests(*digests)
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        return None
+    if match["digest"]:
+        found = digest_range(match["digest"])
+        return _of_digests(*found) if found else None
+    repositories = _repositories(database, match["path"].lower(), is_prefix=is_prefix)
+    if not repositories:
+        return None
+    places = f"({', '.join(map(str, repositories))})"
+    tagged, tag = f"{_TAGGED}{places}", match["tag"]
+    if tag:
+        tagged = _with_tag(database, tagged, tag)
+    return Named(f"WITH RECURSIVE named (digest) AS ({tagged}{_DOWN}", (tag,) if tag else ())
+
+
+def _of_digests(low: str, high: str) -> Named:
+    known = (
+        "SELECT digest FROM manifest_chains WHERE digest BETWEEN ?1 AND ?2"
+        " UNION SELECT digest FROM index_children WHERE digest BETWEEN ?1 AND ?2"
+    )
+    return Named(f"WITH RECURSIVE named (digest) AS ({known}{_DOWN}", (low, high))
+
+
+def _with_tag(database: Database, tagged: str, tag: str) -> str:
+    """Add a tag, in any case only where nothing has it as it is: that looks at all tags."""
+    exact = f"{tagged} AND name = ?1"
+    if database.execute(f"{exact} LIMIT 1", [tag]).fetchone() is not None:
+        return exact
+    return f"{exact} COLLATE NOCASE"
+
+
+def _repositories(database: Database, path: str, *, is_prefix: bool) -> list[int]:
+    if is_prefix:
+        rows = database.execute(
+            "SELECT id FROM repositories WHERE substr(name, 1, length(?1)) = ?1", [path]
+        )
+    else:
+        # Names hold nothing that a pattern gives a meaning.
+        path = path.strip("/")
+        hosts = database.execute("SELECT DISTINCT registry_host FROM registries")
+        names = [path, *(path.removeprefix(f"{host}/") for (host,) in hosts)]
+        on_host = [name for name in names if name != path]
+        rows = database.execute(
+            "SELECT id FROM repositories WHERE name = ?1 OR name GLOB ?2"
+            " UNION SELECT repositories.id FROM repositories"
+            " JOIN registries ON registries.id = registry_id"
+            " WHERE repositories.name = ?3 AND registry_host || '/' || ?3 = ?1",
+            [path, f"*/{path}", on_host[0] if on_host else None],
+        )
+    return [row[0] for row in rows]

@@ -1,4 +1,8 @@
-"""A corpus as documents alone: what a search index made of a filled store holds."""
+"""A corpus as documents alone: nearly what a search index made of a filled store holds.
+
+Each is made of its own content only, without what other manifests say of it: what it inherits
+from its base and what is attached to it.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -131,12 +131,18 @@ def fill(directory: Path, manifests: int) -> Filled:
     images = _put_manifests(connection, filler)
     for kind, chains in (("diff", filler.diff), ("blob", filler.blob)):
         connection.executemany(
-            f"INSERT INTO {kind}_chains VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608
+            f"INSERT INTO {kind}_chains (id, parent_id, length, is_empty, chain_id, layer)"  # noqa: S608
+            " VALUES (?, ?, ?, ?, ?, ?)",
             chains.rows,
         )
         connection.executemany(
             f"INSERT INTO {kind}_prefixes VALUES (?, ?)",  # noqa: S608
             ((pair >> 32, pair & 0xFFFFFFFF) for pair in sorted(chains.prefixes)),
+        )
+        ends = {stack[0 if kind == "diff" else 1] for stack in filler.stacks}
+        connection.executemany(
+            f"UPDATE {kind}_chains SET is_base = 1 WHERE id = ?",  # noqa: S608
+            [(chain,) for chain in ends],
         )
     filled = _put_places(connection, filler, images)
     for statement in indexes:

@@ -64,12 +64,13 @@ class ChainTables:
             # That may have dropped what this was about to share.
             row = self._put_chains(layers, config)
         was_base = self._is_base(row)
+        new_ends = [(kind, end) for kind, end in row.ends if not self._tries[kind].is_end(end)]
         self._database.execute(
             "INSERT INTO manifest_chains (digest, is_image, has_labels, diff_chain, blob_chain)"
             " VALUES (?, ?, ?, ?, ?)",
             [digest, row.is_image, row.has_labels, row.diff_chain, row.blob_chain],
         )
-        for kind, chain in row.ends:
+        for kind, chain in new_ends:
             self._tries[kind].add_end(chain)
         self._note_change(row, has_another=was_base)
 

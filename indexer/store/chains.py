@@ -13,6 +13,7 @@ is never taken for the other:
   look at all rows above a base with 100,000 children before the first whole chain comes. This is
   one range of an index instead, newest first and read no further than asked for. About a dozen
   bytes a row.
+  Chains that are somebody's base are marked (``is_base``): there are few.
 - ``manifest_chains``: a number for each manifest and its whole chain of each kind, apart from
   ``manifests`` because those rows are long.
 
@@ -50,6 +51,15 @@ ORDER BY length DESC LIMIT ?3"""  # noqa: S608 - made of this module's own words
 _HAS_LAYER = f"""{_DOWN} WHERE EXISTS (
     SELECT 1 FROM {{kind}}_chains AS one WHERE one.id = down.id AND layer BETWEEN ?2 AND ?3)
 """  # noqa: S608 - as above
+# A base is a chain that is a whole one, and that others begin with.
+_NOW_BASE = """
+UPDATE {kind}_chains SET is_base = 1 WHERE id = ?1 AND NOT is_base
+AND EXISTS (SELECT 1 FROM manifest_chains WHERE {kind}_chain = ?1)
+AND EXISTS (SELECT 1 FROM {kind}_prefixes WHERE prefix = ?1)"""
+_NO_BASE = """
+UPDATE {kind}_chains SET is_base = 0 WHERE id = ?1 AND is_base
+AND NOT (EXISTS (SELECT 1 FROM manifest_chains WHERE {kind}_chain = ?1)
+    AND EXISTS (SELECT 1 FROM {kind}_prefixes WHERE prefix = ?1))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,19 +186,17 @@ class Trie:
         return chain
 
     def add_end(self, chain: int) -> None:
-        """Note that a chain is the whole one of some manifest."""
-        self._database.conn.executemany(
-            f"INSERT INTO {self.kind}_prefixes VALUES (?, ?) ON CONFLICT DO NOTHING",  # noqa: S608
-            [(below, chain) for below in self.below(chain)],
-        )
+        """Note that a chain is now the whole one of a manifest, and was of none before."""
+        below = self.below(chain)
+        self._many("INSERT INTO {kind}_prefixes VALUES (?, ?)", [(one, chain) for one in below])
+        self._many(_NOW_BASE, [(one,) for one in (chain, *below)])
 
     def drop_end(self, chain: int) -> None:
         """Forget a whole chain that no manifest has any more, and what only it needed."""
         below = self.below(chain)
-        self._database.conn.executemany(
-            f"DELETE FROM {self.kind}_prefixes WHERE prefix = ? AND chain = ?",  # noqa: S608
-            [(prefix, chain) for prefix in below],
-        )
+        pairs = [(one, chain) for one in below]
+        self._many("DELETE FROM {kind}_prefixes WHERE prefix = ? AND chain = ?", pairs)
+        self._many(_NO_BASE, [(one,) for one in (chain, *below)])
         for unused in (chain, *below):
             if self.has_above(unused) or self.is_end(unused):
                 return
@@ -273,6 +281,9 @@ class Trie:
             if (chain := self.find(ids[length - 1])) is not None:
                 return length, chain
         return 0, NOTHING
+
+    def _many(self, query: str, values: Sequence[tuple[int, ...]]) -> None:
+        self._database.conn.executemany(query.format(kind=self.kind), values)
 
     def _rows(self, query: str, *values: object) -> Iterator[tuple[int, ...]]:
         found: Iterator[tuple[int, ...]] = self._database.execute(

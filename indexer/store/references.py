@@ -22,10 +22,14 @@ _TAGGED = "SELECT digest FROM tags WHERE hidden_at IS NULL AND repository_id IN 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The manifests that a reference means, as a table ``named (digest)`` for a query."""
+    """The manifests that a reference means, as a table ``named (digest)`` for a query.
+
+    ``repositories`` are those of which it means everything that is visible.
+    """
 
     table: str
     values: tuple[object, ...]
+    repositories: tuple[int, ...] = ()
 
 
 def digest_range(text: str) -> tuple[str, str] | None:
@@ -70,7 +74,8 @@ def named(database: Database, text: str, *, is_prefix: bool = False) -> Named | 
     tagged, tag = f"{_TAGGED}{places}", match["tag"]
     if tag:
         tagged = _with_tag(database, tagged, tag)
-    return Named(f"WITH RECURSIVE named (digest) AS ({tagged}{_DOWN}", (tag,) if tag else ())
+    table = f"WITH RECURSIVE named (digest) AS ({tagged}{_DOWN}"
+    return Named(table, (tag,)) if tag else Named(table, (), tuple(repositories))
 
 
 def _of_digests(low: str, high: str) -> Named:

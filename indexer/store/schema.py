@@ -207,10 +207,12 @@ CREATE TABLE {kind}_chains (
     parent_id INTEGER NOT NULL,
     length INTEGER NOT NULL,
     is_empty INTEGER NOT NULL,
+    is_base INTEGER NOT NULL DEFAULT 0,
     chain_id BLOB NOT NULL UNIQUE,
     layer BLOB NOT NULL
 );
 CREATE INDEX {kind}_chains_layer ON {kind}_chains (layer);
+CREATE INDEX {kind}_chains_base ON {kind}_chains (id) WHERE is_base;
 CREATE TABLE {kind}_prefixes (
     prefix INTEGER NOT NULL,
     chain INTEGER NOT NULL,

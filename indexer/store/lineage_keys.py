@@ -31,7 +31,10 @@ WHERE is_base AND NOT is_empty AND EXISTS (
         WITH RECURSIVE shown (digest) AS (
             VALUES (manifest_chains.digest)
             UNION SELECT index_children.digest FROM shown
-            CROSS JOIN index_children ON child_digest = shown.digest)
+            CROSS JOIN index_children ON child_digest = shown.digest
+            CROSS JOIN repository_manifests AS linked
+            ON linked.repository_id = repository_manifests.repository_id
+            AND linked.digest = index_children.digest)
         SELECT 1 FROM shown CROSS JOIN tags INDEXED BY tags_digest
         ON tags.repository_id = repository_manifests.repository_id AND tags.digest = shown.digest
         WHERE hidden_at IS NULL)) LIMIT {limit}"""

@@ -14,10 +14,17 @@ _REFERENCE = re.compile(
 )
 _DIGEST = re.compile(r"(?:sha256:)?(?P<hex>[0-9a-f]{12,64})", re.ASCII | re.IGNORECASE)
 
-# Tags and indexes lead to manifests, those of indexes to any depth.
-_DOWN = """
+# Tags and indexes lead to manifests, to any depth, as far as a repository has them.
+_BELOW_DIGESTS = """WITH RECURSIVE named (digest) AS (
+    SELECT digest FROM manifest_chains WHERE digest BETWEEN ?1 AND ?2
+    UNION SELECT digest FROM index_children WHERE digest BETWEEN ?1 AND ?2
     UNION SELECT child_digest FROM named CROSS JOIN index_children USING (digest))"""
-_TAGGED = "SELECT digest FROM tags WHERE hidden_at IS NULL AND repository_id IN "
+_BELOW_TAGS = """WITH RECURSIVE named (digest, repository_id) AS (
+    SELECT digest, repository_id FROM tags CROSS JOIN repository_manifests
+    USING (repository_id, digest) WHERE {tags}
+    UNION SELECT child_digest, named.repository_id FROM named
+    CROSS JOIN index_children USING (digest) CROSS JOIN repository_manifests AS linked
+    ON linked.repository_id = named.repository_id AND linked.digest = child_digest)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +77,23 @@ def named(database: Database, text: str, *, is_prefix: bool = False) -> Named | 
     repositories = _repositories(database, match["path"].lower(), is_prefix=is_prefix)
     if not repositories:
         return None
-    places = f"({', '.join(map(str, repositories))})"
-    tagged, tag = f"{_TAGGED}{places}", match["tag"]
-    if tag:
-        tagged = _with_tag(database, tagged, tag)
-    table = f"WITH RECURSIVE named (digest) AS ({tagged}{_DOWN}"
-    return Named(table, (tag,)) if tag else Named(table, (), tuple(repositories))
+    listed = ", ".join(map(str, repositories))
+    visible = f"hidden_at IS NULL AND repository_id IN ({listed})"
+    if match["tag"]:
+        visible = _with_tag(database, visible, match["tag"])
+        return Named(_BELOW_TAGS.format(tags=visible), (match["tag"],))
+    return Named(_BELOW_TAGS.format(tags=visible), (), tuple(repositories))
 
 
 def _of_digests(low: str, high: str) -> Named:
-    known = (
-        "SELECT digest FROM manifest_chains WHERE digest BETWEEN ?1 AND ?2"
-        " UNION SELECT digest FROM index_children WHERE digest BETWEEN ?1 AND ?2"
-    )
-    return Named(f"WITH RECURSIVE named (digest) AS ({known}{_DOWN}", (low, high))
+    return Named(_BELOW_DIGESTS, (low, high))
 
 
-def _with_tag(database: Database, tagged: str, tag: str) -> str:
+def _with_tag(database: Database, visible: str, tag: str) -> str:
     """Add a tag, in any case only where nothing has it as it is: that looks at all tags."""
-    exact = f"{tagged} AND name = ?1"
-    if database.execute(f"{exact} LIMIT 1", [tag]).fetchone() is not None:
-        return exact
-    return f"{exact} COLLATE NOCASE"
+    exact = f"{visible} AND name = ?1"
+    query = f"SELECT 1 FROM tags WHERE {exact} LIMIT 1"  # noqa: S608 - numbers and our words
+    return exact if database.execute(query, [tag]).fetchone() else f"{exact} COLLATE NOCASE"
 
 
 def _repositories(database: Database, path: str, *, is_prefix: bool) -> list[int]:

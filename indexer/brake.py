@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from indexer.hiding import hide_tags
+from indexer.model.names import TagName
 from indexer.store import Absence, RegistryRow, Store
 
 log = structlog.get_logger()
@@ -36,7 +38,7 @@ def decide(store: Store, registry: RegistryRow, *, at: datetime) -> bool:
     """
     absent = store.absences.of_registry(registry.id, held=False)
     if not absent:
-        return False
+        return store.presence.decide(registry.id, is_held=False)
     found = store.absences.found(registry.id)
     lost = sum(one.is_lost for one in absent)
     visible = store.content.count_repositories(registry.id)
@@ -51,8 +53,10 @@ def decide(store: Store, registry: RegistryRow, *, at: datetime) -> bool:
             accept=f"regsearch reconcile --accept {registry.name}",
         )
     else:
-        for one in found:
-            store.content.hide_tag(one.repository_id, one.tag, seen_at=at)
+        for repository_id, tags in _by_repository(found).items():
+            hide_tags(store, registry, repository_id, tags, at=at)
+    # What no tag leads to has no say in how much is lost, and shares what becomes of the rest.
+    store.presence.decide(registry.id, is_held=is_held)
     # Some may be held back still that this crawl could not ask for.
     held_back = store.absences.count_held_back(registry.id)
     store.registries.set_held_back(registry.id, held_back)
@@ -64,12 +68,18 @@ def _is_second_look(found: Sequence[Absence]) -> bool:
     return all(one.held_at and one.seen_at - one.held_at >= SECOND_LOOK_AFTER for one in found)
 
 
+def _by_repository(found: Sequence[Absence]) -> dict[int, list[TagName]]:
+    tags: dict[int, list[TagName]] = {}
+    for absence in found:
+        tags.setdefault(absence.repository_id, []).append(absence.tag)
+    return tags
+
+
 def accept(store: Store, registry: RegistryRow, *, at: datetime) -> None:
     """Hide what is held back of a registry, on an operator's word."""
     held = store.absences.of_registry(registry.id, held=True)
     for repository in held:
-        for tag in repository.tags:
-            store.content.hide_tag(repository.repository_id, tag, seen_at=at)
+        hide_tags(store, registry, repository.repository_id, repository.tags, at=at)
     log.info(
         "held_back_accepted",
         registry=registry.name,

@@ -4,6 +4,7 @@ Only what the store does not have is asked for; what an earlier refresh could no
 again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -71,6 +72,15 @@ class ContentReader:
             await self._complete(reading, digest, depth=0)
         else:
             await self._read_manifest(reading, fetched)
+        return reading
+
+    async def read_listed(
+        self, repository: RepositoryName, listed: Sequence[Descriptor]
+    ) -> Reading:
+        """Take in what a list of referrers names and the store does not have."""
+        reading = Reading(repository)
+        for one in listed:
+            await self._read_child(reading, one, depth=1)
         return reading
 
     async def _read_manifest(

@@ -2,10 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from indexer.attached import (
+    Attached,
+    attached_to,
+    attachment_keywords,
+    attachment_results,
+)
 from indexer.clock import parse_rfc3339, rfc3339
 from indexer.extract import (
     BUILT_IN,
@@ -22,7 +28,13 @@ from indexer.extract import (
 from indexer.model.document import Document, DocumentKey
 from indexer.model.manifest import Platform, parse_manifest
 from indexer.model.names import Digest, TagName, is_system_tag
-from indexer.model.stored import Pulls, RepositoryRow, StoredImage, StoredManifest
+from indexer.model.stored import (
+    Pulls,
+    RepositoryRow,
+    StoredImage,
+    StoredManifest,
+    UntaggedImage,
+)
 from indexer.model.text import fold, one_line, words
 
 DESCRIPTION_MAX = 2_000
@@ -45,6 +57,7 @@ class DescribedImage:
     facts: Facts
     lineage: frozenset[tuple[str, str]] = frozenset()
     """The keywords that tell what it is built on."""
+    attached: tuple[Attached, ...] = ()
 
 
 def describe(image: StoredImage, *, now: datetime, kinds: KindTable = BUILT_IN) -> DescribedImage:
@@ -53,7 +66,8 @@ def describe(image: StoredImage, *, now: datetime, kinds: KindTable = BUILT_IN) 
     base_labels = _base_labels(image.manifest)
     facts = extract(content, now=now, tags=image.tags, base_labels=base_labels, kinds=kinds)
     declared = declared_keywords(facts.base_name, facts.base_digest)
-    return DescribedImage(image, facts, frozenset(chain_keywords(content) | declared))
+    lineage = frozenset(chain_keywords(content) | declared)
+    return DescribedImage(image, facts, lineage, attached_to(image, now=now, kinds=kinds))
 
 
 def content_of(manifest: StoredManifest) -> Content:
@@ -103,9 +117,10 @@ def _content(manifest: StoredManifest, known: dict[int, Content]) -> Content:
 def image_document(repository: RepositoryRow, described: DescribedImage) -> Document:
     """Return the document of one image with all its tags."""
     image, facts = described.image, described.facts
-    tags = image.tags
+    tags, path = image.tags, f"{repository.registry_host}/{repository.name}"
+    reference = _reference(repository, tags[0]) if tags else f"{path}@{image.manifest.digest}"
     result = {
-        **_common_result(repository, facts, reference=_reference(repository, tags[0])),
+        **_common_result(repository, facts, reference=reference),
         **_pulls_result(image.pulls),
         "digest": image.manifest.digest,
         "tags": list(tags),
@@ -119,6 +134,7 @@ def image_document(repository: RepositoryRow, described: DescribedImage) -> Docu
         "created_at": rfc3339(facts.created_at) if facts.created_at else None,
         "pushed_at": image.pushed_at,
         "size_bytes": facts.size_bytes,
+        "attachments": attachment_results(described.attached, repository=path),
     }
     return Document(
         key=DocumentKey(repository.registry, repository.name, image.manifest.digest),
@@ -178,6 +194,26 @@ def repository_document(
         pushed=max(_seconds(_pushed(described.image)) for described in images),
         size_bytes=face.facts.size_bytes,
         result=result,
+    )
+
+
+def untagged_document(
+    repository: RepositoryRow, described: DescribedImage, untagged: UntaggedImage
+) -> Document:
+    """Return the document of an image that had tags and has none now; it is found by those."""
+    document = image_document(repository, described)
+    last_tags = untagged.last_tags
+    keywords = {("is", "untagged"), *(("tag", fold(tag)) for tag in last_tags)}
+    return replace(
+        document,
+        key=replace(document.key, is_untagged=True),
+        tags=tuple(last_tags),
+        keywords=document.keywords | keywords,
+        result={
+            **document.result,
+            "last_tags": list(last_tags),
+            "untagged_since": untagged.since,
+        },
     )
 
 
@@ -278,10 +314,11 @@ def _repository_keywords(repository: RepositoryRow) -> frozenset[tuple[str, str]
 
 
 def _all_keywords(described: DescribedImage) -> frozenset[tuple[str, str]]:
-    return _image_keywords(described.image, described.facts) | described.lineage
+    return _image_keywords(described) | described.lineage
 
 
-def _image_keywords(image: StoredImage, facts: Facts) -> frozenset[tuple[str, str]]:
+def _image_keywords(described: DescribedImage) -> frozenset[tuple[str, str]]:
+    image, facts = described.image, described.facts
     digests = (image.manifest.digest, *facts.children)
     pairs = {("tag", fold(tag)) for tag in image.tags}
     pairs |= {("digest", fold(digest)) for digest in digests}
@@ -296,6 +333,10 @@ def _image_keywords(image: StoredImage, facts: Facts) -> frozenset[tuple[str, st
     pairs |= {("type", fold(facts.artifact_type))} if facts.artifact_type else set()
     pairs |= _pair_keywords("label", facts.labels.items())
     pairs |= _pair_keywords("annotation", facts.annotations.items())
+    pairs |= attachment_keywords(described.attached, is_attachment=facts.role is Role.ATTACHMENT)
+    architectures = {(platform.architecture, platform.variant) for platform in facts.platforms}
+    pairs |= {("is", "multiarch")} if len(architectures) > 1 else set()
+    pairs |= {("is", "deprecated")} if facts.deprecated else set()
     return frozenset(pairs)
 
 

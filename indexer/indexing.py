@@ -16,11 +16,18 @@ from typing import TypeVar
 import structlog
 
 from indexer.clock import Clock
-from indexer.documents import DescribedImage, describe, image_document, repository_document
+from indexer.documents import (
+    DescribedImage,
+    describe,
+    image_document,
+    repository_document,
+    untagged_document,
+)
 from indexer.engines import Engine, IndexWriter
 from indexer.errors import EngineError
-from indexer.extract import BUILT_IN, EXTRACTOR_VERSION, KindTable
+from indexer.extract import BUILT_IN, EXTRACTOR_VERSION, KindTable, Role
 from indexer.model.document import Document, DocumentKey, DocumentType
+from indexer.model.names import Digest
 from indexer.store import (
     LiveIndex,
     OwnThread,
@@ -41,6 +48,7 @@ IDLE_SECONDS = 0.5
 PAUSE_SHARE = 2.0
 """The pause after a commit, in commits' durations: keeps the thread from starving the reading."""
 PAUSE_MAX_SECONDS = 1.0
+_IMAGE_TYPES = (DocumentType.IMAGE, DocumentType.UNTAGGED)
 
 
 @dataclass(slots=True)
@@ -60,9 +68,18 @@ class _Batch:
     documents: dict[DocumentType, list[Document]]
     removed: dict[DocumentType, list[str]]
 
+    def put(self, document_id: str, document: Document | None, *, is_image: bool) -> None:
+        """Have one id hold a document, or nothing, in the one type that it now is of."""
+        types = _IMAGE_TYPES if is_image else (DocumentType.REPOSITORY,)
+        for document_type in types:
+            if document is not None and document.key.type is document_type:
+                self.documents[document_type].append(document)
+            else:
+                self.removed[document_type].append(document_id)
+
     def apply(self, writer: IndexWriter) -> None:
         # In this order, so that whoever has seen an image finds its repository too.
-        for document_type in (DocumentType.REPOSITORY, DocumentType.IMAGE):
+        for document_type in (DocumentType.REPOSITORY, DocumentType.IMAGE, DocumentType.UNTAGGED):
             documents, removed = self.documents[document_type], self.removed[document_type]
             if documents or removed:
                 writer.apply(document_type, documents, removed)
@@ -249,8 +266,16 @@ class Indexing:
     def _rebuild_step(self, rebuild: _Rebuild) -> None:
         """Write the documents of the next repositories, about a batch of them."""
         documents: dict[DocumentType, list[Document]] = defaultdict(list)
-        while rebuild.waiting and len(documents[DocumentType.IMAGE]) < self._batch_size:
-            for document in self._documents_of(rebuild.waiting.pop()):
+        while (
+            rebuild.waiting
+            and sum(len(documents[kind]) for kind in _IMAGE_TYPES) < self._batch_size
+        ):
+            repository_id = rebuild.waiting.pop()
+            untagged = self._known_reading().untagged.of_repository(repository_id)
+            for document in (
+                *self._documents_of(repository_id),
+                *self._untagged_documents(repository_id, untagged),
+            ):
                 documents[document.key.type].append(document)
         _Batch(documents, defaultdict(list)).apply(rebuild.writer)
 
@@ -287,19 +312,31 @@ class Indexing:
     def _batch(self, stale: Sequence[StaleDocument]) -> _Batch:
         """Make the documents that are stale, or drop those that are not to be shown any more."""
         batch = _Batch(defaultdict(list), defaultdict(list))
-        by_repository: dict[int, set[str]] = defaultdict(set)
+        by_repository: dict[int, dict[str, Digest | None]] = defaultdict(dict)
         for document in stale:
-            by_repository[document.repository_id].add(self._stale_id(document))
+            by_repository[document.repository_id][self._stale_id(document)] = document.digest
         for repository_id, ids in by_repository.items():
             shown = {d.key.id: d for d in self._documents_of(repository_id)}
-            for wanted in sorted(ids):
-                if wanted in shown:
-                    document_type = shown[wanted].key.type
-                    batch.documents[document_type].append(shown[wanted])
-                else:
-                    kind = DocumentType.IMAGE if "@" in wanted else DocumentType.REPOSITORY
-                    batch.removed[kind].append(wanted)
+            hidden = [digest for wanted, digest in ids.items() if digest and wanted not in shown]
+            shown.update(
+                (one.key.id, one) for one in self._untagged_documents(repository_id, hidden)
+            )
+            for wanted, digest in sorted(ids.items()):
+                batch.put(wanted, shown.get(wanted), is_image=digest is not None)
         return batch
+
+    def _untagged_documents(self, repository_id: int, digests: Sequence[Digest]) -> list[Document]:
+        """Return the documents of those of these manifests that had tags and have none now."""
+        store, now = self._known_reading(), self._clock.now()
+        documents: list[Document] = []
+        for digest in digests:
+            untagged = store.content.untagged_image(repository_id, digest)
+            described = describe(untagged.image, now=now, kinds=self._kinds) if untagged else None
+            # An attachment of what is gone is nothing to look for.
+            if untagged and described and described.facts.role is not Role.ATTACHMENT:
+                repository = store.content.repository(repository_id)
+                documents.append(untagged_document(repository, described, untagged))
+        return documents
 
     def _stale_id(self, stale: StaleDocument) -> str:
         repository = self._known_reading().content.repository(stale.repository_id)

@@ -5,6 +5,7 @@ said that this very thing is absent; every other failure leaves the store as it 
 """
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -14,7 +15,9 @@ from indexer.clock import Clock
 from indexer.content_reader import ContentReader, Reading, is_linked
 from indexer.errors import AbsentError
 from indexer.extract import BUILT_IN, KindTable
-from indexer.model.names import Digest, RepositoryName, TagName
+from indexer.hiding import hide_tags
+from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
+from indexer.referrers import ReferrerLists
 from indexer.registry import CatalogPage, RegistryClient
 from indexer.store import (
     Place,
@@ -29,6 +32,8 @@ from indexer.store import (
 log = structlog.get_logger()
 
 PLACES_PER_WRITE = 1_000
+CONFIRMED_MAX = 1_000
+"""Manifests without a tag that one crawl asks one repository for; the others are next."""
 SECOND_LOOKS = tuple(timedelta(seconds=seconds) for seconds in (0.1, 0.5, 2.0, 5.0))
 """How long after a push that was not seen to look again, and again."""
 
@@ -58,6 +63,7 @@ class Refresher:
         self._store = store
         self._clock = clock
         self._reader = ContentReader(registry=registry, client=client, store=store, kinds=kinds)
+        self._lists = ReferrerLists(registry=registry, client=client, store=store, clock=clock)
 
     async def run(self, refresh: Refresh) -> None:
         """Read a place, store what is there and take the refresh out of the queue.
@@ -78,6 +84,8 @@ class Refresher:
                 await self._refresh_tag(refresh)
             case RefreshKind.DIGEST:
                 await self._refresh_digest(refresh)
+            case RefreshKind.REFERRERS:
+                await self._refresh_referrers(refresh)
 
     # The whole registry
 
@@ -96,11 +104,7 @@ class Refresher:
         resume = crawl.resume if crawl else ""
         wanted: set[RepositoryName] = set()
         if not resume:
-            wanted.update(
-                await self._store.read(
-                    lambda store: store.content.visible_repositories(registry_id)
-                )
-            )
+            wanted.update(await self._store.read(self._known_repositories))
         asked: set[RepositoryName] = set()
         async for page in self._client.repositories(resume=resume):
             wanted = (wanted | set(filter(self._includes, page.names))) - asked
@@ -129,13 +133,21 @@ class Refresher:
         Many registries list nothing to anybody. Belongs into a transaction.
         """
         registry_id = self._registry.id
-        known = filter(self._includes, store.content.visible_repositories(registry_id))
+        known = filter(self._includes, self._known_repositories(store))
         places = [Place(RefreshKind.REPOSITORY, name) for name in sorted(known)]
         if places:
             crawl_id = store.registries.start_crawl(registry_id, at=self._clock.now())
             self._ask_for(store, places, refresh=refresh, crawl_id=crawl_id)
             store.registries.refuse_catalog(crawl_id, reason=reason, repositories=len(places))
         return bool(places)
+
+    def _known_repositories(self, store: Store) -> set[RepositoryName]:
+        """Return the repositories that have something in the search, be it without a tag."""
+        registry_id = self._registry.id
+        return {
+            *store.content.visible_repositories(registry_id),
+            *store.untagged.repositories(registry_id),
+        }
 
     async def _refresh_repository(self, refresh: Refresh) -> None:
         """Ask for a refresh of every tag: those listed and those we know of.
@@ -149,6 +161,9 @@ class Refresher:
             listed.update(tags)
         known = await self._store.read(lambda store: self._known_tags(store, repository))
         places = [Place(RefreshKind.TAG, repository, tag) for tag in sorted(listed | known)]
+        # No listing tells of these, so a crawl would never miss them.
+        untold = await self._store.read(lambda store: self._to_confirm(store, repository))
+        places += [Place(RefreshKind.DIGEST, repository, digest) for digest in untold]
         for start in range(0, len(places), PLACES_PER_WRITE):
             chunk = places[start : start + PLACES_PER_WRITE]
 
@@ -168,6 +183,11 @@ class Refresher:
     def _known_tags(self, store: Store, repository: RepositoryName) -> set[TagName]:
         repository_id = store.content.find_repository(self._registry.id, repository)
         return set(store.content.tags(repository_id)) if repository_id else set()
+
+    def _to_confirm(self, store: Store, repository: RepositoryName) -> list[Digest]:
+        repository_id = store.content.find_repository(self._registry.id, repository)
+        has_api = store.referrers.has_api(self._registry.id)
+        return store.presence.to_confirm(repository_id or 0, has_api=has_api, limit=CONFIRMED_MAX)
 
     def _ask_for(
         self, store: Store, places: list[Place], *, refresh: Refresh, crawl_id: int | None
@@ -201,6 +221,8 @@ class Refresher:
         def save(store: Store) -> None:
             repository_id = self._keep(store, reading)
             store.content.put_tag(repository_id, tag, digest, seen_at=self._clock.now())
+            if not is_system_tag(tag):
+                self._ask_for_referrers(store, refresh, digest)
 
         if digest == refresh.expected_digest or not await self._look_again(refresh):
             await self._finish(refresh, save)
@@ -224,6 +246,7 @@ class Refresher:
 
         def save(store: Store) -> None:
             repository_id = self._keep(store, reading)
+            store.presence.confirm(repository_id, digest, at=self._clock.now())
             if refresh.expected_digest is None:
                 # It was deleted and is there again; its tags need not have come back with it.
                 self._ask_for_tags(store, refresh, repository_id)
@@ -245,6 +268,7 @@ class Refresher:
         if repository_id is not None:
             for tag in store.content.tags(repository_id):
                 store.content.hide_tag(repository_id, tag, seen_at=self._clock.now())
+            store.untagged.leave_out(repository_id, left_out=True)
 
     def _take_absence(
         self, store: Store, refresh: Refresh, repository: RepositoryName, tag: TagName
@@ -255,19 +279,26 @@ class Refresher:
             return
         now = self._clock.now()
         if refresh.is_of_event:
-            store.content.hide_tag(repository_id, tag, seen_at=now)
+            hide_tags(store, self._registry, repository_id, [tag], at=now)
         else:
             store.absences.add(repository_id, tag, crawl_id=refresh.crawl_id, seen_at=now)
 
     def _forget_digest(
         self, store: Store, refresh: Refresh, repository: RepositoryName, digest: Digest
     ) -> None:
-        """A digest is gone: its tags may be gone with it, or have moved on. Each is asked for."""
+        """A digest is gone: its tags may be gone with it, or have moved on. Each is asked for.
+
+        One that no event told of is kept for a while, as tags are; in a crawl, till its end.
+        """
         repository_id = store.content.find_repository(self._registry.id, repository)
         if repository_id is None or not store.content.is_linked(repository_id, digest):
             return
         self._ask_for_tags(store, refresh, repository_id)
-        store.content.unlink_manifest(repository_id, digest)
+        if refresh.is_of_event:
+            store.content.unlink_manifest(repository_id, digest)
+        else:
+            is_final = refresh.crawl_id is None
+            store.presence.miss(repository_id, digest, at=self._clock.now(), is_final=is_final)
 
     def _ask_for_tags(self, store: Store, refresh: Refresh, repository_id: int) -> None:
         """Ask for every tag that we know to point at the digest of a refresh."""
@@ -276,11 +307,40 @@ class Refresher:
         places = [Place(RefreshKind.TAG, place.repository, tag) for tag in tags]
         self._ask_for(store, places, refresh=refresh, crawl_id=refresh.crawl_id)
 
+    # What is attached to a digest
+
+    def _ask_for_referrers(self, store: Store, refresh: Refresh, digest: Digest) -> None:
+        """Ask for the list of what is attached to a digest, where there may be one."""
+        now = self._clock.now()
+        priority = store.referrers.priority(self._registry.id, refresh.priority, now=now)
+        if priority is not None:
+            place = Place(RefreshKind.REFERRERS, refresh.place.repository, digest)
+            asked = replace(refresh, priority=priority)
+            self._ask_for(store, [place], refresh=asked, crawl_id=refresh.crawl_id)
+
+    async def _refresh_referrers(self, refresh: Refresh) -> None:
+        """Read what a list of referrers names, and ask for what else it makes to be read."""
+        listed = await self._lists.read(refresh)
+        if listed is None:
+            await self._finish(refresh)
+            return
+        reading = await self._reader.read_listed(refresh.place.repository, listed)
+
+        def save(store: Store) -> None:
+            repository_id = self._keep(store, reading)
+            places = self._lists.next_places(store, refresh, repository_id, listed)
+            # No event told of these.
+            asked = replace(refresh, newest_event_at=None)
+            self._ask_for(store, places, refresh=asked, crawl_id=refresh.crawl_id)
+
+        await self._finish(refresh, save)
+
     def _keep(self, store: Store, reading: Reading) -> int:
         now = self._clock.now()
         repository_id = store.content.repository_id(
             self._registry.id, reading.repository, seen_at=now
         )
+        store.untagged.leave_out(repository_id, left_out=False)
         content = ReadContent(tuple(reading.manifests.values()), tuple(reading.configs))
         store.content.put_content(repository_id, content, seen_at=now)
         for digest in reading.linked:

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from indexer.errors import InvalidValueError
-from indexer.model.document import DocumentType
+from indexer.model.document import ASKED_FOR, DocumentType
 from indexer.model.query import And, Condition
 from search_api.answers import decode_cursor, search_json, status_json
 from search_api.query_text import parse_query
@@ -83,10 +83,10 @@ def _parameters(request: Request) -> Mapping[str, str]:
 
 
 def _document_type(text: str) -> DocumentType:
-    try:
-        return DocumentType(text)
-    except ValueError as error:
-        raise InvalidValueError(f"type must be repository or image, not {text[:100]!r}") from error
+    found = next((kind for kind in ASKED_FOR if kind.value == text), None)
+    if found is None:
+        raise InvalidValueError(f"type must be repository or image, not {text[:100]!r}")
+    return found
 
 
 def _limit(text: str) -> int:

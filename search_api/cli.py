@@ -14,7 +14,7 @@ import structlog
 import uvicorn
 
 from indexer.errors import QueryError, RegsearchError, SettingsError, UnusableFileError
-from indexer.model.document import DocumentType
+from indexer.model.document import ASKED_FOR, DocumentType
 from indexer.settings import Settings, load_settings
 from search_api import printing, requesting
 from search_api.answers import held_back_json, search_json, status_json
@@ -91,7 +91,7 @@ def indexer(*, supervised: int | None) -> None:
 @click.option(
     "--type",
     "kind",
-    type=click.Choice([kind.value for kind in DocumentType]),
+    type=click.Choice([kind.value for kind in ASKED_FOR]),
     default=DocumentType.REPOSITORY.value,
     help="What to list.",
 )

@@ -37,6 +37,8 @@ FIELDS = (
     "base",
     "baseof",
     "digest",
+    "has",
+    "is",
     "kind",
     "label",
     "layer",
@@ -49,6 +51,11 @@ FIELDS = (
     "tag",
     "type",
 )
+FACTS = {
+    "has": ("attestation", "provenance", "sbom"),
+    "is": ("attachment", "deprecated", "multiarch", "signed", "untagged"),
+}
+"""What the fields of facts can ask for; behind ``sbom`` may come a colon and its format."""
 _FULL_HEX = 64
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REFERENCE = re.compile(
@@ -252,6 +259,9 @@ def _condition(field: str, value: str, *, column: int) -> Query:
     value = value.removesuffix("*")
     _refuse_wildcards(value, column)
     folded = fold(value)
+    if field in FACTS and not is_prefix and folded.partition(":")[0] not in FACTS[field]:
+        known = ", ".join(FACTS[field])
+        raise QueryError(f"unknown {field}:{folded[:100]}; known are {known}", column=column)
     if field == "name" and not is_prefix:
         return Path(folded.strip("/"))
     if field in {"arch", "platform"} and not is_prefix:

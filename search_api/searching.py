@@ -33,6 +33,7 @@ from indexer.store import (
     Store,
 )
 from search_api.lineage_terms import resolved
+from search_api.untagged import searched_type
 
 log = structlog.get_logger()
 
@@ -142,6 +143,7 @@ class Searching:
         limit: int,
         after: tuple[float, str] | None,
     ) -> Answer:
+        document_type = searched_type(query, document_type)
         # First how fresh we are, for that must not tell of anything that came after the search.
         freshness = self._known_freshness()
         if (store := self._open_store()) is not None:

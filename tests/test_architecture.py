@@ -23,12 +23,17 @@ LAYERS = (
         "indexer.retention",
     },
     {"indexer.refresh", "indexer.crawl", "indexer.brake", "indexer.catalog"},
-    {"indexer.content_reader", "indexer.kind_plugins"},
+    {
+        "indexer.content_reader",
+        "indexer.hiding",
+        "indexer.kind_plugins",
+        "indexer.referrers",
+    },
     {"indexer.registry", "indexer.store", "indexer.engines"},
-    {"indexer.documents", "indexer.extract", "indexer.settings"},
+    {"indexer.attached", "indexer.documents", "indexer.extract", "indexer.settings"},
     {"indexer.model", "indexer.clock", "indexer.errors"},
 )
-PURE = ("indexer.model", "indexer.extract", "indexer.documents")
+PURE = ("indexer.model", "indexer.extract", "indexer.attached", "indexer.documents")
 INPUT_AND_OUTPUT = {"os", "io", "pathlib", "socket", "sqlite3", "subprocess", "shutil", "tempfile"}
 ONLY_HERE = {
     "httpx2": "indexer.registry",

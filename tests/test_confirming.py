@@ -83,7 +83,8 @@ async def stepping(tmp_path: Path) -> AsyncIterator[Stepping]:
 class Hint:
     """A hint, what is true in the registry by then, what is asked and what is found.
 
-    ``lists`` are listings that leave something out, by a part of their path.
+    ``lists`` are listings that leave something out, by a part of their path. ``left`` is what lost
+    its last tag and is asked for by its digest.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Hint:
     asked: str
     found: str
     lists: tuple[tuple[str, Mapping[str, object]], ...] = ()
+    left: str = ""
 
 
 def nothing(_: FakeRegistry) -> None:
@@ -131,7 +133,14 @@ LISTED_ONLY = (("team/web/tags/list", {"name": WEB, "tags": ["1", "latest"]}),)
 CATALOG_ONLY = (("_catalog", {"repositories": [WEB]}),)
 
 HINTS = (
-    Hint(f"{DELETED_TAG}/404", untag(WEB, "2"), (deleted(WEB, tag="2"),), "web:2", WITHOUT_2),
+    Hint(
+        f"{DELETED_TAG}/404",
+        untag(WEB, "2"),
+        (deleted(WEB, tag="2"),),
+        "web:2",
+        WITHOUT_2,
+        left="web@B",
+    ),
     Hint(f"{DELETED_TAG}/200", nothing, (deleted(WEB, tag="2"),), "web:2", BEFORE),
     Hint(
         f"{DELETED_TAG}/200 with another digest",
@@ -188,6 +197,7 @@ HINTS = (
         (pushed(WEB, D.digest, tag="2"),),
         "web:2",
         WITHOUT_2,
+        left="web@B",
     ),
     Hint(
         f"{PUSHED_DIGEST}/child",
@@ -204,7 +214,13 @@ HINTS = (
         BEFORE,
     ),
     Hint(
-        f"{UNLISTED_TAG}/404", untag(WEB, "2"), (CRAWL,), EVERYTHING, WITHOUT_2, lists=LISTED_ONLY
+        f"{UNLISTED_TAG}/404",
+        untag(WEB, "2"),
+        (CRAWL,),
+        EVERYTHING,
+        WITHOUT_2,
+        lists=LISTED_ONLY,
+        left="web@B",
     ),
     Hint(f"{UNLISTED_TAG}/200", nothing, (CRAWL,), EVERYTHING, BEFORE, lists=LISTED_ONLY),
     Hint(
@@ -213,6 +229,7 @@ HINTS = (
         (CRAWL,),
         EVERYTHING,
         WITHOUT_ONE,
+        left="one@C",
     ),
     Hint(
         f"{UNLISTED_REPOSITORY}/null for tags",
@@ -220,6 +237,7 @@ HINTS = (
         (CRAWL,),
         EVERYTHING,
         WITHOUT_ONE,
+        left="one@C",
         lists=CATALOG_ONLY,
     ),
     Hint(
@@ -228,6 +246,7 @@ HINTS = (
         (CRAWL,),
         EVERYTHING,
         WITHOUT_ONE,
+        left="one@C",
         lists=(*CATALOG_ONLY, ("team/one/tags/list", {"name": ONE, "tags": []})),
     ),
     Hint(f"{UNLISTED_REPOSITORY}/200", nothing, (CRAWL,), EVERYTHING, BEFORE, lists=CATALOG_ONLY),
@@ -251,7 +270,8 @@ async def test_a_hint_is_confirmed(stepping: Stepping, hint: Hint) -> None:
     stepping.deliver(*hint.events)
     await stepping.settle()
     await stepping.index()
-    assert sorted(asked(stepping)) == sorted(word.replace("-", " ") for word in hint.asked.split())
+    expected = f"{hint.asked} {hint.left}".split()
+    assert sorted(asked(stepping)) == sorted(word.replace("-", " ") for word in expected)
     assert found(stepping) == hint.found
     assert (stepping.waiting(), stepping.freshness().error) == (0, None)
     stepping.registry.faults.clear()

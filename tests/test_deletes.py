@@ -216,7 +216,7 @@ class Deletion:
 
     ``request`` is what the client sends a DELETE for, empty where it is done elsewhere. ``change``
     is what happens in a registry that tells nobody; None where the fake registry does it and
-    sends its events, to which we ``ask``.
+    sends its events, to which we ``ask``. ``left`` lost its last tag and is asked for as well.
     """
 
     row: str
@@ -226,6 +226,7 @@ class Deletion:
     change: Change | None = None
     gone: str = ""
     ask: str = ""
+    left: str = ""
 
 
 def nothing(_: FakeRegistry) -> None:
@@ -281,7 +282,14 @@ COLLECT_OLD = remove(WEB, OLD.digest)
 DELETIONS = (
     Deletion(BY_TAG, V2, f"{WEB}:1", answered=400),
     Deletion(BY_TAG, V3, f"{WEB}:1", gone=f"{WEB}:1", ask=f"{WEB}:1"),
-    Deletion(BY_TAG, f"{V3}, the last tag", f"{ONE}:1", gone=f"{ONE}:1", ask=f"{ONE}:1"),
+    Deletion(
+        BY_TAG,
+        f"{V3}, the last tag",
+        f"{ONE}:1",
+        gone=f"{ONE}:1",
+        ask=f"{ONE}:1",
+        left=f"{ONE}@C",
+    ),
     Deletion(BY_TAG, "Harbor, own API", change=untag(f"{WEB}:1"), gone=f"{WEB}:1"),
     Deletion(BY_TAG, "Harbor, /v2", f"{WEB}:1", answered=404, change=nothing),
     Deletion(BY_TAG, "Quay", f"{WEB}:1", change=untag(f"{WEB}:1"), gone=f"{WEB}:1"),
@@ -425,8 +433,8 @@ async def test_what_a_delete_does(tmp_path: Path, deletion: Deletion) -> None:
         asked = await world.take_in()
         left = ALL - set(deletion.gone.split())
         if deletion.change is None:
-            assert asked == set(deletion.ask.split())
-            assert counts["accepted"] == len(sent) == len(asked)
+            assert asked == {*deletion.ask.split(), *deletion.left.split()}
+            assert counts["accepted"] == len(sent) == len(deletion.ask.split())
         else:
             assert (sent, asked, world.found()) == ([], set(), ALL), "nobody has told of it"
             world.registry.requests.clear()
@@ -635,7 +643,8 @@ NOTICES = (
         pushing_a_dummy,
         (*PUSHED_BLOBS, "push manifest D :2", "delete D", "delete :2"),
         dropped=3,
-        ask=f"{WEB}:2 {WEB}@D",
+        # And whether what the tag pointed at before is there without it.
+        ask=f"{WEB}:2 {WEB}@D {WEB}@B",
         gone=f"{WEB}:2",
     ),
 )

@@ -304,8 +304,8 @@ def references(stepping: Stepping, repository: str = WEB) -> list[str]:
     [
         pytest.param(code, read, hidden, asked, id=f"{ABSENT}/{code}/{read.name}")
         for code, read, hidden, asked in (
-            ("NAME_UNKNOWN", TAG, True, ["2"]),
-            ("MANIFEST_UNKNOWN", TAG, True, ["2"]),
+            ("NAME_UNKNOWN", TAG, True, ["2", B.digest]),
+            ("MANIFEST_UNKNOWN", TAG, True, ["2", B.digest]),
             ("NAME_UNKNOWN", DIGEST, False, [B.digest, "2"]),
             ("MANIFEST_UNKNOWN", DIGEST, False, [B.digest, "2"]),
             ("NAME_UNKNOWN", TAG_LIST, False, ["1", "2"]),

@@ -17,7 +17,7 @@ from indexer.errors import EngineError
 from indexer.model.document import Document
 from indexer.model.text import WORD_MAX, fold, words
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 TEXT = "text"
 """Every searchable word, weighted by its impact."""

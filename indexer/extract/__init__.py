@@ -6,7 +6,7 @@ from indexer.extract.attachments import (
     ClaimType,
     attachment_of,
     attachment_of_descriptor,
-    subject_of_tag,
+    created_at,
 )
 from indexer.extract.content import Content, Facts
 from indexer.extract.declared import DeclaredBase, declared_bases, declared_keywords
@@ -63,6 +63,7 @@ __all__ = [
     "chain_keywords",
     "config",
     "config_descriptor",
+    "created_at",
     "declared_bases",
     "declared_keywords",
     "extract",
@@ -72,5 +73,4 @@ __all__ = [
     "labels_of",
     "layer",
     "layers_of",
-    "subject_of_tag",
 ]

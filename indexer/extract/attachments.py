@@ -4,12 +4,13 @@ Out of a manifest alone, or out of the descriptor by which an index or a list of
 it; no config and no layer is read.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 from indexer.errors import InvalidValueError
+from indexer.extract.created import created
 from indexer.extract.kinds import (
     ATTESTATION,
     BUILT_IN,
@@ -20,9 +21,8 @@ from indexer.extract.kinds import (
     plain_kind,
 )
 from indexer.model.manifest import Descriptor, Manifest
-from indexer.model.names import Digest, parse_digest
+from indexer.model.names import Digest, parse_digest, subject_of_tag
 
-_SUBJECT_TAG = re.compile(r"(sha256|sha512|blake3)-([0-9a-f]{64})(?:\.(sig|att|sbom))?")
 _PREDICATE_KEYS = (
     "in-toto.io/predicate-type",
     "predicateType",
@@ -30,6 +30,9 @@ _PREDICATE_KEYS = (
 )
 _REFERENCE_DIGEST = "vnd.docker.reference.digest"
 _BUNDLE_CONTENT = "dev.sigstore.bundle.content"
+_CREATED = "org.opencontainers.image.created"
+PREDICATE_MAX = 256
+"""Characters of a predicate type."""
 
 
 class ClaimType(StrEnum):
@@ -49,10 +52,12 @@ class Claim:
 
     ``format`` tells more where it is known: ``spdx``, ``cyclonedx``, ``syft`` or ``harbor`` of an
     SBOM, ``cosign``, ``sigstore`` or ``notation`` of a signature, ``slsa`` of provenance.
+    ``predicate_type`` is that of a statement, "" for what is none.
     """
 
     type: ClaimType
     format: str = ""
+    predicate_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +118,12 @@ def attachment_of(
 
 def attachment_as(kind: Kind, manifest: Manifest, *, tag: str | None) -> Attachment | None:
     """Return what ``manifest``, whose kind is known, claims of another one."""
-    subject = manifest.subject.digest if manifest.subject else subject_of_tag(tag or "")
     if role_of(kind, manifest) is not Role.ATTACHMENT:
         return None
+    named = subject_of_tag(tag) if tag else None
+    subject = manifest.subject.digest if manifest.subject else None
+    if subject is None and named is not None and named.is_whole:
+        subject = named.digest
     types = (manifest.artifact_type, *(one.media_type for one in manifest.layers))
     annotations = (manifest.annotations, *(one.annotations for one in manifest.layers))
     return Attachment(kind.name, _claims(kind, types, annotations), subject)
@@ -139,10 +147,9 @@ def attachment_of_descriptor(
     return Attachment(kind.name, claims, _digest(annotations.get(_REFERENCE_DIGEST, "")))
 
 
-def subject_of_tag(tag: str) -> Digest | None:
-    """Return the digest that a tag of cosign or of a referrers' list stands for, else None."""
-    match = _SUBJECT_TAG.fullmatch(tag)
-    return Digest(f"{match[1]}:{match[2]}") if match else None
+def created_at(manifest: Manifest, *, now: datetime) -> datetime | None:
+    """Return when an attachment says it was made; None where it says nothing to be believed."""
+    return created((manifest.annotations.get(_CREATED, ""),), now=now)
 
 
 def role_of(kind: Kind, manifest: Manifest) -> Role:
@@ -179,7 +186,8 @@ def _stated(annotations: Iterable[Mapping[str, str]]) -> Iterator[Claim]:
     for source in annotations:
         for predicate in (source[key] for key in _PREDICATE_KEYS if source.get(key)):
             fitting = (claim for start, claim in _PREDICATES if predicate.startswith(start))
-            yield next(fitting, Claim(ClaimType.ATTESTATION))
+            claim = next(fitting, Claim(ClaimType.ATTESTATION))
+            yield replace(claim, predicate_type=predicate[:PREDICATE_MAX])
 
 
 def _digest(text: str) -> Digest | None:

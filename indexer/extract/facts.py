@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypedDict, TypeVar
 
-from indexer.extract.attachments import attachment_as, role_of, subject_of_tag
+from indexer.extract.attachments import attachment_as, role_of
 from indexer.extract.classifying import classify
 from indexer.extract.content import Content, Facts
 from indexer.extract.created import created, parse_moment
@@ -25,7 +25,7 @@ from indexer.model.manifest import (
     parse_manifest,
     read_platform,
 )
-from indexer.model.names import Digest
+from indexer.model.names import Digest, subject_of_tag
 
 EXTRACTOR_VERSION: int = 2
 """Goes up when the same bytes give other facts, so that documents are made again."""

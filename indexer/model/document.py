@@ -9,10 +9,16 @@ from indexer.model.names import Digest, RepositoryName
 
 
 class DocumentType(StrEnum):
-    """The two kinds of document, each searched on its own."""
+    """The kinds of document, each searched on its own."""
 
     IMAGE = "image"
     REPOSITORY = "repository"
+    UNTAGGED = "untagged"
+    """Images that had tags and have none now; apart, so that no other search meets them."""
+
+
+ASKED_FOR = (DocumentType.IMAGE, DocumentType.REPOSITORY)
+"""The types that a caller names; ``is:untagged`` among images asks for the third."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +28,13 @@ class DocumentKey:
     registry: str
     repository: RepositoryName
     digest: Digest | None = None
+    is_untagged: bool = False
 
     @property
     def type(self) -> DocumentType:
-        """Whether this is a repository's document or an image's."""
+        """Whether this is a repository's document or an image's, with tags or without."""
+        if self.is_untagged:
+            return DocumentType.UNTAGGED
         return DocumentType.REPOSITORY if self.digest is None else DocumentType.IMAGE
 
     @property

@@ -5,6 +5,7 @@ Each has one parsing function; what it returned is trusted everywhere else.
 
 import hashlib
 import re
+from dataclasses import dataclass
 from typing import NewType
 
 from indexer.errors import InvalidValueError
@@ -19,6 +20,8 @@ _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
 _HEX_LENGTHS = {"sha256": 64, "sha512": 128}
+_SUBJECT_TAG = re.compile(r"([a-z0-9]+)-([0-9a-f]{64})(\.[a-z]+)?")
+_FULL_HEX = 64
 # The tags that tools write to attach things to a digest.
 _SYSTEM_TAG = re.compile(
     r"(?:sha256|sha512|blake3)-[0-9a-f]{64}|sha256-[0-9a-f]{64}\.(?:sig|att|sbom)|artifacthub\.io"
@@ -64,3 +67,35 @@ def can_verify(digest: Digest) -> bool:
 def is_system_tag(tag: str) -> bool:
     """Tell whether a tag is one that tools write to attach things, hidden from results."""
     return _SYSTEM_TAG.fullmatch(tag) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class TagSubject:
+    """What a system tag is about: a digest, or its beginning where a tag has no room for all of it.
+
+    ``suffix`` is that of cosign's tags, "" for a list of referrers.
+    """
+
+    digest: Digest
+    suffix: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether this is the digest and not its beginning."""
+        algorithm, _, encoded = self.digest.partition(":")
+        return len(encoded) == _HEX_LENGTHS.get(algorithm, _FULL_HEX)
+
+
+def subject_of_tag(tag: str) -> TagSubject | None:
+    """Return what a system tag is about; None for any other tag."""
+    match = _SUBJECT_TAG.fullmatch(tag) if is_system_tag(tag) else None
+    return TagSubject(Digest(f"{match[1]}:{match[2]}"), match[3] or "") if match else None
+
+
+def referrers_tag(digest: Digest) -> TagName:
+    """Return the tag of the list of referrers, where a registry has no API for that.
+
+    The algorithm is cut to 32 characters and the rest to 64; what no tag may hold becomes a dash.
+    """
+    algorithm, _, encoded = digest.partition(":")
+    return TagName(re.sub(r"[^a-zA-Z0-9._-]", "-", f"{algorithm[:32]}-{encoded[:64]}"))

@@ -28,6 +28,20 @@ class Pulls:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredAttachment:
+    """A manifest that is attached to ``subject``, another one of its repository.
+
+    ``tag`` is the one of cosign's that says so, "" where none does.
+    """
+
+    digest: Digest
+    subject: Digest
+    content_type: str
+    body: bytes
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredImage:
     """A visible manifest or index of a repository, with its tags, newest first."""
 
@@ -36,6 +50,20 @@ class StoredImage:
     pushed_at: str | None
     """RFC 3339, as an event said; None when no event did."""
     pulls: Pulls = Pulls()
+    attachments: tuple[StoredAttachment, ...] = ()
+    """What is attached to it and to its children, and to that in turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class UntaggedImage:
+    """A manifest that had tags and has none now: its last tags, newest first, and since when.
+
+    ``since`` is when we saw that, RFC 3339.
+    """
+
+    image: StoredImage
+    last_tags: tuple[TagName, ...]
+    since: str
 
 
 @dataclass(frozen=True, slots=True)

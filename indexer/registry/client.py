@@ -11,6 +11,7 @@ from indexer.registry.auth import Credentials
 from indexer.registry.exchange import Exchange
 from indexer.registry.listing import CatalogPage, Lister
 from indexer.registry.reading import BLOB_MAX_BYTES, FetchedManifest, read_blob, read_manifest
+from indexer.registry.referrers import read_referrers
 
 
 class RegistryClient:
@@ -93,3 +94,13 @@ class RegistryClient:
         :class:`TooLargeError` without a request where the descriptor's size is over the limit.
         """
         return await read_blob(self._exchange, repository, descriptor, limit=limit)
+
+    async def referrers(
+        self, repository: RepositoryName, digest: Digest
+    ) -> tuple[Descriptor, ...] | None:
+        """Return what the registry lists as attached to a digest, at most 1,000 manifests.
+
+        None where it has no API for that. :class:`AbsentError` where it has it, or seems to, and
+        does not know the repository or the digest.
+        """
+        return await read_referrers(self._exchange, repository, digest)

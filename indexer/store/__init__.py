@@ -1,7 +1,6 @@
 """SQLite: the journal, the queue, our copy of the registries, and the history only events know."""
 
 from indexer.store.absences import Absence, AbsentTags
-from indexer.store.content import ReadContent, ReadManifest
 from indexer.store.derivation import DerivationProgress
 from indexer.store.history import TagMove
 from indexer.store.journal import Entry, Journal, JournalCounts
@@ -9,6 +8,7 @@ from indexer.store.lineage import Base, Bases, Declared, RelatedImage, RelatedIm
 from indexer.store.lineage_keys import KEYS_MAX, LineageKeys
 from indexer.store.pulls import PullCount
 from indexer.store.queue import Place, Priority, Queue, Refresh, RefreshKind, SetAside
+from indexer.store.read_content import ReadContent, ReadManifest
 from indexer.store.references import is_digest, is_reference
 from indexer.store.registries import Crawl, RegistryFreshness, RegistryRow
 from indexer.store.schema import STORE_FILE

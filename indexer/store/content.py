@@ -1,8 +1,7 @@
 """Our copy of the registries: repositories, tags and where they moved, manifests, configs."""
 
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlite_utils import Database
@@ -10,32 +9,17 @@ from sqlite_utils import Database
 from indexer.clock import rfc3339
 from indexer.model.manifest import Manifest
 from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
-from indexer.model.stored import RepositoryRow, StoredImage, StoredManifest
+from indexer.model.stored import RepositoryRow, StoredImage, StoredManifest, UntaggedImage
+from indexer.store.attachments import AttachmentTables
 from indexer.store.chain_changes import ChainTables
 from indexer.store.derivation import Derivation
 from indexer.store.history import Since, TagHistory, TagMove
+from indexer.store.presence import PresenceTables
 from indexer.store.pulls import PullTables
+from indexer.store.read_content import ReadContent, ReadManifest
 from indexer.store.retention import forget_unused
-
-
-@dataclass(frozen=True, slots=True)
-class ReadManifest:
-    """A manifest as a registry answered it, with what it was parsed to."""
-
-    digest: Digest
-    content_type: str
-    body: bytes
-    manifest: Manifest
-    config_digest: Digest | None
-    """The config worth keeping, None where there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadContent:
-    """Content that one refresh read and that the store did not have."""
-
-    manifests: tuple[ReadManifest, ...] = ()
-    configs: tuple[tuple[Digest, bytes], ...] = ()
+from indexer.store.search_index import mark_stale
+from indexer.store.untagged import UntaggedTables
 
 
 class ContentTables:
@@ -47,6 +31,9 @@ class ContentTables:
         self._pulls = PullTables(database)
         self._chains = ChainTables(database)
         self._derivation = Derivation(database)
+        self._attachments = AttachmentTables(database)
+        self._presence = PresenceTables(database)
+        self._untagged = UntaggedTables(database)
 
     # Repositories
 
@@ -149,7 +136,7 @@ class ContentTables:
             return
         move = TagMove(tag, digest, seen_at, from_event=False)
         self.add_tag_moves(repository_id, [move])
-        self.mark_stale(repository_id, [digest, before] if before else [digest])
+        self._moved(repository_id, tag, [digest, before] if before else [digest], seen_at=seen)
 
     def hide_tag(self, repository_id: int, tag: TagName, *, seen_at: datetime) -> None:
         """Write that the registry said a tag does not exist; its history is kept."""
@@ -161,7 +148,15 @@ class ContentTables:
             [rfc3339(seen_at), repository_id, tag],
         )
         self._forget_absence(repository_id, tag)
-        self.mark_stale(repository_id, [digest])
+        self._moved(repository_id, tag, [digest], seen_at=rfc3339(seen_at))
+
+    def _moved(
+        self, repository_id: int, tag: TagName, digests: list[Digest], *, seen_at: str
+    ) -> None:
+        """Note what follows when a tag came to these digests, or left them."""
+        self._untagged.put_left(repository_id, digests, seen_at=seen_at)
+        with_tag = self._attachments.shown_with_tag(repository_id, tag, digests)
+        self.mark_stale(repository_id, [*digests, *with_tag])
 
     def _forget_absence(self, repository_id: int, tag: TagName) -> None:
         self._database.execute(
@@ -176,6 +171,8 @@ class ContentTables:
             self._history.add(repository_id, move)
             if digest and self._since(repository_id, move.tag, digest) != before:
                 self.mark_stale(repository_id, [digest])
+            if move.digest != digest:
+                self._untagged.mark_stale(repository_id, [move.digest])
 
     def tag_moves(self, repository_id: int, tag: str) -> list[TagMove]:
         """Return where a tag pointed, newest first."""
@@ -235,19 +232,25 @@ class ContentTables:
             " SELECT ?, digest, ? FROM manifests WHERE digest = ? ON CONFLICT DO NOTHING",
             [repository_id, rfc3339(seen_at), digest],
         )
-        changed = self._parents(digest) if added.rowcount else []
-        if added.rowcount and self.tags_of_digest(repository_id, digest):
+        if not added.rowcount:
+            self._presence.put_back(repository_id, digest)
+            return
+        changed = self._parents(digest) + self._attachments.shown_with(repository_id, [digest])
+        if self.tags_of_digest(repository_id, digest):
             changed.append(digest)
         if changed:
             self.mark_stale(repository_id, changed)
+        self._untagged.mark_children_stale(repository_id, digest)
 
     def unlink_manifest(self, repository_id: int, digest: Digest) -> None:
         """Write that a repository said it does not have a manifest any more."""
+        with_it = self._attachments.shown_with(repository_id, [digest])
         self._database.execute(
             "DELETE FROM repository_manifests WHERE repository_id = ? AND digest = ?",
             [repository_id, digest],
         )
-        self.mark_stale(repository_id, [digest, *self._parents(digest)])
+        self.mark_stale(repository_id, [digest, *self._parents(digest), *with_it])
+        self._untagged.mark_children_stale(repository_id, digest)
         forget_unused(self._database, digest)
 
     def is_linked(self, repository_id: int, digest: Digest) -> bool:
@@ -341,7 +344,18 @@ class ContentTables:
     def image(self, repository_id: int, digest: Digest) -> StoredImage | None:
         """Return a visible manifest with its tags; None when no tag that is shown points at it."""
         tags = [t for t in self.tags_of_digest(repository_id, digest) if not is_system_tag(t)]
-        manifest = self.manifest(repository_id, digest) if tags else None
+        return self._image(repository_id, digest, tags) if tags else None
+
+    def untagged_image(self, repository_id: int, digest: Digest) -> UntaggedImage | None:
+        """Return a manifest that no tag leads to any more; None when it is not such a one."""
+        untagged = self._untagged.find(repository_id, digest)
+        image = self._image(repository_id, digest, ()) if untagged else None
+        return UntaggedImage(image, *untagged) if image and untagged else None
+
+    def _image(
+        self, repository_id: int, digest: Digest, tags: Sequence[TagName]
+    ) -> StoredImage | None:
+        manifest = self.manifest(repository_id, digest)
         if manifest is None:
             return None
         since = {tag: self._since(repository_id, tag, digest) for tag in tags}
@@ -350,14 +364,12 @@ class ContentTables:
             tags=tuple(sorted(tags, key=lambda tag: since[tag].moved_at, reverse=True)),
             pushed_at=max((one.pushed_at for one in since.values() if one.pushed_at), default=None),
             pulls=self._pulls.of_image(repository_id, digest),
+            attachments=self._attachments.of(repository_id, manifest),
         )
 
     def mark_stale(self, repository_id: int, digests: Iterable[Digest]) -> None:
         """Note that the documents of these images, and the repository's, must be made again."""
-        self._database.conn.executemany(
-            "INSERT OR REPLACE INTO stale_documents (repository_id, digest) VALUES (?, ?)",
-            [(repository_id, digest) for digest in (*digests, "")],
-        )
+        mark_stale(self._database, repository_id, digests)
 
     def _mark_users_stale(self, config: Digest) -> list[Digest]:
         """A config that comes late belongs to images that are documents already, anywhere."""

@@ -15,6 +15,7 @@ from indexer.extract import DERIVED_VERSION, config_descriptor, layers_of
 from indexer.model.manifest import Manifest, parse_manifest
 from indexer.model.names import Digest
 from indexer.store.chain_changes import ChainTables
+from indexer.store.subjects import put_subjects
 
 DERIVED_AT_ONCE = 200
 """Manifests of one transaction."""
@@ -86,11 +87,12 @@ class Derivation:
         self._database.execute("INSERT OR REPLACE INTO rebuild VALUES (1, 0, 0)")
 
     def put_children(self, digest: Digest, manifest: Manifest) -> None:
-        """Write the children of an index that has none yet."""
+        """Write the children of an index that has none yet, and what is attached to what."""
         self._database.conn.executemany(
             "INSERT INTO index_children VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             [(digest, n, child.digest) for n, child in enumerate(manifest.children)],
         )
+        put_subjects(self._database, digest, manifest)
 
     def put_chains(self, digest: Digest, manifest: Manifest | None = None) -> None:
         """Write the chains of a stored manifest with what is stored of its config."""
@@ -114,5 +116,9 @@ class Derivation:
             [config.digest if config else None, digest],
         )
         self._database.execute("DELETE FROM index_children WHERE digest = ?", [digest])
+        self._database.execute(
+            "DELETE FROM subjects WHERE index_digest = ?1 OR (digest = ?1 AND index_digest = '')",
+            [digest],
+        )
         self.put_children(digest, manifest)
         self.put_chains(digest, manifest)

@@ -21,6 +21,8 @@ class RefreshKind(StrEnum):
     REPOSITORY = "repository"
     TAG = "tag"
     DIGEST = "digest"
+    REFERRERS = "referrers"
+    """The list of what is attached to a digest."""
 
 
 class Priority(IntEnum):

@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from indexer.clock import parse_rfc3339, rfc3339
 from indexer.model.names import RepositoryName
 from indexer.store.absences import AbsenceTables
+from indexer.store.untagged import mark_registry_stale
 
 SOURCES_MAX = 32
 """Processes of one registry that are remembered."""
@@ -107,6 +108,12 @@ class RegistryTables:
             " WHERE registries.name = ? AND registry_host <> ?",
             [name, registry_host],
         )
+        moved = self._database.execute(
+            "SELECT 1 FROM registries WHERE name = ? AND (registry_host <> ? OR removed)",
+            [name, registry_host],
+        ).fetchone()
+        if moved:
+            mark_registry_stale(self._database, name)
         self._database.execute(
             "INSERT INTO registries (name, url, registry_host) VALUES (?, ?, ?)"
             " ON CONFLICT DO UPDATE SET url = excluded.url, removed = 0,"
@@ -118,6 +125,7 @@ class RegistryTables:
 
     def remove(self, name: str) -> None:
         """Write that the settings do not name a registry any more; its history is kept."""
+        mark_registry_stale(self._database, name)
         self._database.execute("UPDATE registries SET removed = 1 WHERE name = ?", [name])
 
     def set_answered(self, registry_id: int) -> None:

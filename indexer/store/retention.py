@@ -10,16 +10,19 @@ from sqlite_utils import Database
 
 from indexer.clock import rfc3339
 from indexer.store.chain_changes import ChainTables
+from indexer.store.untagged import UntaggedTables
 
 _REACHED = """
 WITH RECURSIVE reached (digest) AS (
     SELECT digest FROM tags WHERE repository_id = :repository AND hidden_at IS NULL
     UNION SELECT child_digest FROM index_children JOIN reached USING (digest)
+    UNION SELECT subjects.digest FROM subjects JOIN reached ON subject = reached.digest
 )
 UPDATE repository_manifests SET untagged_at = """
 
 _HIDE = f"""{_REACHED} :now
-WHERE repository_id = :repository AND untagged_at IS NULL AND digest NOT IN reached"""
+WHERE repository_id = :repository AND untagged_at IS NULL AND digest NOT IN reached
+RETURNING digest"""
 
 _SHOW = f"""{_REACHED} NULL
 WHERE repository_id = :repository AND untagged_at IS NOT NULL AND digest IN reached"""
@@ -33,7 +36,7 @@ _FORGET_TAGS = "DELETE FROM tags WHERE repository_id = :repository AND hidden_at
 # Also those of tags that were never there when they were read.
 _FORGET_MOVES = """
 DELETE FROM tag_moves WHERE repository_id = :repository AND tagged_at < :before
-AND tag NOT IN (SELECT name FROM tags WHERE repository_id = :repository)"""
+AND tag NOT IN (SELECT name FROM tags WHERE repository_id = :repository) RETURNING digest"""
 
 # A move to where the tag points goes if the tag pointed elsewhere since and came back.
 _FORGET_OLD_MOVES = """
@@ -45,7 +48,8 @@ DELETE FROM tag_moves AS old WHERE repository_id = :repository AND tagged_at < :
     AND (old.digest IS NOT tags.digest OR newer.digest <> tags.digest AND EXISTS (
         SELECT 1 FROM tag_moves AS back
         WHERE back.repository_id = :repository AND back.tag = old.tag
-        AND back.digest = old.digest AND back.tagged_at > newer.tagged_at)))"""
+        AND back.digest = old.digest AND back.tagged_at > newer.tagged_at)))
+RETURNING digest"""
 
 _FORGET_PULLS = """
 DELETE FROM pulls WHERE repository_id = :repository AND last_pulled_at < :before AND digest <> ''
@@ -58,6 +62,7 @@ AND digest NOT IN (SELECT config_digest FROM manifests WHERE config_digest = :co
 # Of what is in the store once, however many repositories have it.
 _FORGET_CONTENT = (
     "DELETE FROM index_children WHERE digest = :digest",
+    "DELETE FROM subjects WHERE digest = :digest OR index_digest = :digest",
     "DELETE FROM manifests WHERE digest = :digest",
     _FORGET_CONFIG,
 )
@@ -80,6 +85,7 @@ class RetentionTables:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._untagged = UntaggedTables(database)
 
     def repositories_after(self, repository_id: int, *, limit: int) -> list[int]:
         """Return the next repositories by their numbers."""
@@ -95,13 +101,16 @@ class RetentionTables:
         noticed. Returns how many tags and manifests were forgotten.
         """
         names = {"repository": repository_id, "before": rfc3339(before), "now": rfc3339(now)}
-        self._database.execute(_HIDE, names)
+        noticed = self._database.execute(_HIDE, names).fetchall()
         self._database.execute(_SHOW, names)
+        found = set(self._untagged.of_repository(repository_id))
         manifests = self._database.execute(_FORGET_MANIFESTS, names).fetchall()
         for (digest,) in manifests:
             forget_unused(self._database, digest)
+        self._untagged.mark_forgotten(repository_id, found & {row[0] for row in manifests})
         tags = self._database.execute(_FORGET_TAGS, names).rowcount
-        self._database.execute(_FORGET_MOVES, names)
+        moves = self._database.execute(_FORGET_MOVES, names).fetchall()
+        self._untagged.mark_stale(repository_id, [row[0] for row in (*noticed, *moves)])
         self._database.execute(_FORGET_PULLS, names)
         if self._database.execute(_EMPTY, names).fetchone():
             self._forget_repository(repository_id)
@@ -113,7 +122,9 @@ class RetentionTables:
         The newest move stays, and those by which the tag came to point where it does.
         """
         names = {"repository": repository_id, "before": rfc3339(before)}
-        return self._database.execute(_FORGET_OLD_MOVES, names).rowcount
+        moves = self._database.execute(_FORGET_OLD_MOVES, names).fetchall()
+        self._untagged.mark_stale(repository_id, [row[0] for row in moves])
+        return len(moves)
 
     def forget_crawls(self, *, before: datetime) -> int:
         """Forget the crawls that ended before a time, but for the last of each registry."""

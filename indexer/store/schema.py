@@ -7,6 +7,8 @@ actors, push times) lives in ``tag_moves`` and is never derived again from anyth
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from indexer.store.subjects import fill_subjects
+
 STORE_FILE = "store.db"
 
 migrations = Migrations("store")
@@ -220,6 +222,28 @@ CREATE TABLE {kind}_prefixes (
 ) WITHOUT ROWID
 """
 
+_ATTACHMENTS = """
+CREATE TABLE subjects (
+    digest TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    index_digest TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (digest, subject, index_digest)
+) WITHOUT ROWID;
+CREATE INDEX subjects_subject ON subjects (subject);
+CREATE INDEX subjects_index ON subjects (index_digest) WHERE index_digest <> '';
+ALTER TABLE repository_manifests ADD COLUMN left_at TEXT;
+ALTER TABLE repository_manifests ADD COLUMN confirmed_at TEXT;
+ALTER TABLE repository_manifests ADD COLUMN missing_at TEXT;
+ALTER TABLE repository_manifests ADD COLUMN absent_at TEXT;
+CREATE INDEX repository_manifests_missing ON repository_manifests (repository_id)
+    WHERE missing_at IS NOT NULL;
+CREATE INDEX repository_manifests_untagged ON repository_manifests (repository_id)
+    WHERE left_at IS NOT NULL OR untagged_at IS NOT NULL;
+ALTER TABLE repositories ADD COLUMN left_out INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE registries ADD COLUMN has_referrers INTEGER;
+ALTER TABLE registries ADD COLUMN referrers_asked_at TEXT
+"""
+
 
 def _run(database: Database, script: str) -> None:
     # Not executescript: that would commit the transaction the migration runs in.
@@ -303,3 +327,10 @@ def m012_lineage(database: Database) -> None:
     for kind in ("diff", "blob"):
         _run(database, _CHAINS.format(kind=kind))
     _run(database, _LINEAGE)
+
+
+@migrations()
+def m013_attachments(database: Database) -> None:
+    """Tell what is attached to what, who was tagged once, and what a registry does not have."""
+    _run(database, _ATTACHMENTS)
+    fill_subjects(database)

@@ -1,11 +1,12 @@
 """What the store knows about the search index: which generation is live, and what it lacks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
 
 from indexer.model.names import Digest
+from indexer.store.untagged import UntaggedTables
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,12 @@ class SearchIndexTables:
         return int(row[0])
 
     def repository_ids(self) -> list[int]:
-        """Return every repository that has a visible tag, in the order they were first seen."""
+        """Return every repository that may have documents, in the order they were first seen."""
         rows = self._database.execute(
-            "SELECT DISTINCT repository_id FROM tags WHERE hidden_at IS NULL ORDER BY 1"
+            "SELECT DISTINCT repository_id FROM tags WHERE hidden_at IS NULL"
         )
-        return [row[0] for row in rows]
+        untagged = UntaggedTables(self._database).repository_ids()
+        return sorted({*untagged, *(row[0] for row in rows)})
 
     def set_rebuild(self, progress: RebuildProgress | None) -> None:
         """Write how far a rebuild is; None when it is done. It is wanted while this is there."""
@@ -104,3 +106,11 @@ class SearchIndexTables:
         """Return how far the rebuild that is wanted is; None when none is."""
         row = self._database.execute("SELECT done, total FROM rebuild").fetchone()
         return RebuildProgress(row[0], row[1]) if row else None
+
+
+def mark_stale(database: Database, repository_id: int, digests: Iterable[str]) -> None:
+    """Note that the documents of these images, and the repository's, must be made again."""
+    database.conn.executemany(
+        "INSERT OR REPLACE INTO stale_documents (repository_id, digest) VALUES (?, ?)",
+        [(repository_id, digest) for digest in (*digests, "")],
+    )

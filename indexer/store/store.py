@@ -5,18 +5,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from indexer.store.absences import AbsenceTables
+from indexer.store.attachments import AttachmentTables
 from indexer.store.chain_changes import ChainTables
 from indexer.store.content import ContentTables
 from indexer.store.database import open_database, translated_errors
 from indexer.store.derivation import Derivation
 from indexer.store.lineage import LineageTables
 from indexer.store.lineage_keys import LineageKeys
+from indexer.store.presence import PresenceTables
 from indexer.store.pulls import PullTables
 from indexer.store.queue import Queue
+from indexer.store.referrers import ReferrersTables
 from indexer.store.registries import RegistryTables
 from indexer.store.retention import RetentionTables
 from indexer.store.schema import STORE_FILE, migrations
 from indexer.store.search_index import SearchIndexTables
+from indexer.store.untagged import UntaggedTables
 
 _ENTRIES, _PULLS = "journal", "pulls"
 """The names of positions."""
@@ -35,16 +39,20 @@ class Store:
             self.path, migrations, synchronous="NORMAL", read_only=read_only
         )
         self.absences = AbsenceTables(self._database)
-        self.chains = ChainTables(self._database)
+        self.attachments = AttachmentTables(self._database)
         self.content = ContentTables(self._database)
+        self.presence = PresenceTables(self._database)
+        self.chains = ChainTables(self._database)
         self.derivation = Derivation(self._database)
         self.lineage = LineageTables(self._database)
         self.lineage_keys = LineageKeys(self._database)
         self.pulls = PullTables(self._database)
         self.queue = Queue(self._database)
+        self.referrers = ReferrersTables(self._database)
         self.registries = RegistryTables(self._database)
         self.retention = RetentionTables(self._database)
         self.search_index = SearchIndexTables(self._database)
+        self.untagged = UntaggedTables(self._database)
         if not read_only and not self.derivation.is_current():
             with translated_errors(self.path), self._database.atomic():
                 self.derivation.begin()

@@ -28,6 +28,7 @@ from tests.fakes.content import Content, StoredManifest
 from tests.fakes.events import HOST, Cause, Target, new_id
 from tests.fakes.manifest_routes import ManifestRoutes
 from tests.fakes.notifier import Endpoint, Notifier
+from tests.fakes.referrer_routes import referrers_page
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -60,7 +61,8 @@ class FakeRegistry:
 
     ``endpoints`` get notifications. ``v3`` gives events and number checks the shape of
     distribution 3.x, ``delete_by_tag`` allows DELETE of a tag as 3.x does, without ``page_tags``
-    a tag listing ignores ``n`` and ``last`` as 2.8.3 does. ``username`` switches Basic
+    a tag listing ignores ``n`` and ``last`` as 2.8.3 does. ``referrers`` has it list referrers, in
+    pages of so many, as zot does and distribution does not. ``username`` switches Basic
     authentication on. ``faults`` are looked at first; ``requests`` lists every request seen as
     ``METHOD /path?query``. ``content`` is what it holds, nothing at first.
     """
@@ -72,6 +74,7 @@ class FakeRegistry:
         v3: bool = False,
         delete_by_tag: bool = False,
         page_tags: bool = True,
+        referrers: int = 0,
         username: str = "",
         password: str = "",
         clock: Clock | None = None,
@@ -81,6 +84,7 @@ class FakeRegistry:
         self.faults: list[Fault] = []
         self.requests: list[str] = []
         self.notifier = Notifier(endpoints, clock=clock or SystemClock(), v3=v3)
+        self.referrers = referrers
         self._credentials = f"{username}:{password}" if username else ""
         self._username = username
         options = routing.Options(v3=v3, delete_by_tag=delete_by_tag, page_tags=page_tags)
@@ -163,6 +167,7 @@ class FakeRegistry:
         router.add(f"{at}/manifests/{routing.REFERENCE}", manifest_handlers)
         blob_handlers = {"GET": blobs.read, "HEAD": blobs.read, "DELETE": blobs.delete}
         router.add(f"{at}/blobs/{routing.DIGEST}", blob_handlers)
+        router.add(f"{at}/referrers/{routing.DIGEST}", {"GET": self._list_referrers})
         router.add(f"{at}/blobs/uploads/", {"POST": blobs.start})
         upload_handlers = {
             "GET": blobs.status,
@@ -186,6 +191,11 @@ class FakeRegistry:
         answer.headers["Docker-Distribution-Api-Version"] = "registry/2.0"
         answer.headers["X-Content-Type-Options"] = "nosniff"
         return answer
+
+    async def _list_referrers(self, request: Request, name: str, digest: str) -> Response:
+        if not self.referrers:
+            return answers.no_such_path()
+        return referrers_page(self.content.get(name), digest, request, size=self.referrers)
 
     def _allowed(self, request: Request) -> bool:
         if not self._credentials:

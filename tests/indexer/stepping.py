@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx2
 
@@ -31,6 +31,8 @@ from indexer.retention import forget_some
 from indexer.settings import RegistrySettings, Settings
 from indexer.store import Crawl, Journal, RegistryFreshness, RegistryRow, Store, StoreThread
 from indexer.worker import move_entries, put_registries
+from search_api.query_text import parse_query
+from search_api.untagged import searched_type
 from tests.fakes.clock import ManualClock
 from tests.fakes.registry import FakeRegistry
 
@@ -328,6 +330,19 @@ class Stepping:
             return list(reader.search(Everything(), document_type=kind, limit=10_000).hits)
         finally:
             reader.close()
+
+    def results(self, text: str, kind: DocumentType = DocumentType.IMAGE) -> list[dict[str, Any]]:
+        """Return what a search in the query language answers."""
+        query = parse_query(text)
+        live = self.store.search_index.live()
+        assert live is not None
+        reader = self.engine.open_reader(live.generation)
+        try:
+            document_type = searched_type(query, kind)
+            found = reader.search(query, document_type=document_type, limit=1_000).hits
+        finally:
+            reader.close()
+        return [dict(hit.result) for hit in found]
 
     def searchable(self) -> Tags:
         """Return where searches say that every tag points; both types of document must agree."""

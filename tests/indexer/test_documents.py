@@ -111,6 +111,7 @@ def test_an_image_s_answer_has_every_field() -> None:
         "last_pulled_at": None,
         "pushed_at": PUSHED,
         "size_bytes": sum(layers) + FULL.json["config"]["size"],
+        "attachments": [],
     }
     json.dumps(document.result)
 

@@ -11,7 +11,7 @@ import pytest
 
 from indexer.extract import EXTRACTOR_VERSION
 from indexer.indexing import IDLE_SECONDS, PAUSE_MAX_SECONDS
-from indexer.model.document import DocumentType
+from indexer.model.document import ASKED_FOR, DocumentType
 from indexer.model.manifest import parse_manifest
 from indexer.model.names import Digest, RepositoryName, TagName
 from indexer.model.notification import Action, Event
@@ -378,7 +378,7 @@ async def test_another_extractor_makes_all_documents_again(stepping: Stepping) -
     assert stepping.documents() == documents
 
 
-@pytest.mark.parametrize("kind", DocumentType)
+@pytest.mark.parametrize("kind", ASKED_FOR)
 async def test_documents_that_got_lost_are_noticed_at_the_next_start(
     stepping: Stepping, kind: DocumentType
 ) -> None:

@@ -403,8 +403,9 @@ class TestCrawls:
             assert stepping.freshness().first_backfill_running is False
             await stepping.settle()
             crawl = stepping.latest_crawl()
-            assert (crawl.complete, crawl.repositories, crawl.refreshes) == (True, 1, 2)
-            assert stepping.freshness().requests == len(stepping.registry.requests) == 4
+            # The repository, its tag, and whether there are lists of referrers.
+            assert (crawl.complete, crawl.repositories, crawl.refreshes) == (True, 1, 3)
+            assert stepping.freshness().requests == len(stepping.registry.requests) == 5
 
     async def test_the_next_one_begins_after_the_interval(self, tmp_path: Path) -> None:
         async with Stepping(tmp_path, interval=timedelta(hours=6)) as stepping:

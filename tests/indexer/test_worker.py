@@ -19,7 +19,7 @@ from indexer.clock import SystemClock
 from indexer.engines.whoosh import WhooshEngine
 from indexer.errors import IndexerRunningError, StoreError
 from indexer.intake import ENTRIES_PER_WRITE
-from indexer.model.document import DocumentType
+from indexer.model.document import ASKED_FOR, DocumentType
 from indexer.model.names import TagName
 from indexer.model.notification import Action, Event, Rejected
 from indexer.model.query import Everything
@@ -188,7 +188,7 @@ class TestSettings:
             rows = put_registries(stepping.store, settings, now=stepping.clock.now())
         assert stepping.store.queue.contains(rows["default"].id, Place(RefreshKind.CATALOG))
         await stepping.index()
-        for kind in DocumentType:
+        for kind in ASKED_FOR:
             [hit] = stepping.hits(kind)
             assert hit.result["reference"] == f"mirror.test:5000/{WEB}:1"
         with stepping.store.transaction():

@@ -310,7 +310,7 @@ async def test_status_shows_everything_that_is_under_way(tmp_path: Path) -> None
     journal.close()
     at = "2026-03-01T12:00:00.000000Z"
     index = status["search_index"]
-    assert index["documents"] == {"image": 2, "repository": 1}
+    assert index["documents"] == {"image": 2, "repository": 1, "untagged": 0}
     assert (index["complete"], index["engine"]) == (True, "whoosh")
     assert index["rebuild"] == {"done": 1, "total": 2}
     main = status["registries"]["main"]

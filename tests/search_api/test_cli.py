@@ -297,7 +297,7 @@ class TestSearch:
 
     def test_status_as_json_is_that_of_the_api(self, run: Run) -> None:
         body = json.loads(run("status", "--json").out)
-        assert body["search_index"]["documents"] == {"image": 11, "repository": 10}
+        assert body["search_index"]["documents"] == {"image": 11, "repository": 10, "untagged": 0}
         assert body["registries"].keys() == {"main", "second"}
 
     @pytest.mark.parametrize("command", [["backfill"], ["reconcile"], ["reconcile", "--accept"]])
@@ -390,7 +390,7 @@ def test_a_rebuild_without_an_indexer_makes_another_generation(
     assert (ended.status, ended.err) == (0, "rebuild: done, repositories\n")
     index = json.loads(run("status", "--json").out)["search_index"]
     assert index["generation"] != before
-    assert index["documents"] == {"image": 3, "repository": 3}
+    assert index["documents"] == {"image": 3, "repository": 3, "untagged": 0}
     assert len([r for r in registry.requests[requests:] if "/manifests/" in r]) == 0, (
         "from the store"
     )

@@ -19,7 +19,14 @@ from indexer.model.query import (
     Word,
 )
 from indexer.model.text import fold
-from search_api.query_text import DEPTH_MAX, FIELDS, QUERY_MAX, parse_query, plain_query
+from search_api.query_text import (
+    DEPTH_MAX,
+    FACTS,
+    FIELDS,
+    QUERY_MAX,
+    parse_query,
+    plain_query,
+)
 
 HEX = "0123456789abcdef" * 4
 DIGEST = f"sha256:{HEX}"
@@ -260,7 +267,8 @@ def test_every_mistake_is_named_at_its_column(text: str, column: int, message: s
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_every_field_takes_a_value_and_needs_one(field: str) -> None:
-    assert parse_query(f"{field}:{'0123456789ab' if field == 'layer' else 'x'}") is not None
+    value = "0123456789ab" if field == "layer" else FACTS.get(field, "x")[0]
+    assert parse_query(f"{field}:{value}") is not None
     with pytest.raises(QueryError, match=f"{field}: without a value"):
         parse_query(f"{field}:")
 

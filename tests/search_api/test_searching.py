@@ -459,7 +459,11 @@ async def test_status_shows_crawls_rebuilds_and_what_was_set_aside(
     (aside,) = status.set_aside
     assert (aside.registry, aside.repository, aside.reference) == ("main", "team/web", "1.4")
     assert status.rebuild == RebuildProgress(1, 2)
-    assert status.documents == {DocumentType.IMAGE: 2, DocumentType.REPOSITORY: 2}
+    assert status.documents == {
+        DocumentType.IMAGE: 2,
+        DocumentType.REPOSITORY: 2,
+        DocumentType.UNTAGGED: 0,
+    }
     main, second = status.crawls["main"], status.crawls["second"]
     assert main is not None
     assert second is not None

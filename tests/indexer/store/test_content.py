@@ -63,6 +63,9 @@ def test_a_repository_is_visible_while_one_of_its_tags_is(store: Store) -> None:
         store.content.hide_tag(hidden, LATEST, seen_at=NOW)
     assert store.content.visible_repositories(row.id) == ["visible"]
     assert store.content.visible_repositories(row.id + 1) == []
+    assert store.search_index.repository_ids() == [visible, hidden]
+    with store.transaction():
+        store.content.unlink_manifest(hidden, Digest(ONE.digest))
     assert store.search_index.repository_ids() == [visible]
 
 

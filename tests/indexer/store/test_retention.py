@@ -177,6 +177,9 @@ def test_a_repository_goes_with_the_last_of_it(store: Store, web: int) -> None:
     assert store.content.find_repository(registry.id, WEB) == web
     assert store.pulls.of_repository(web) == Pulls(3, "2026-03-01T12:00:00.000000Z")
     forget(store, web, before=at(DAY + 1), now=at(8 * DAY))
+    assert store.content.find_repository(registry.id, WEB) == web, "its images are searchable yet"
+    forget_stale(store)
+    forget(store, web, before=at(DAY + 1), now=at(8 * DAY))
     assert store.content.find_repository(registry.id, WEB) is None
     assert set(everything(store).values()) == {0}
 

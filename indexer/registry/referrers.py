@@ -1,0 +1,78 @@
+"""Reading the list of referrers of a manifest, where a registry has the API for that.
+
+Many have not, and say so in many ways. What a list leaves out is not thereby absent.
+"""
+
+import structlog
+
+from indexer.errors import AbsentError, UnusableAnswerError
+from indexer.model import media_types
+from indexer.model.manifest import Descriptor, ManifestKind, parse_manifest
+from indexer.model.names import Digest, RepositoryName
+from indexer.registry.answers import Answer, error_of
+from indexer.registry.auth import pull_scope
+from indexer.registry.exchange import Exchange, Question
+from indexer.registry.paging import next_query
+
+PAGE_MAX_BYTES = 4 * 1_024 * 1_024
+REFERRERS_MAX = 1_000
+"""Referrers of one manifest that are read."""
+PAGES_MAX = 100
+
+_HEADERS = ((b"Accept", media_types.OCI_INDEX.encode()),)
+_NOT_THERE = frozenset({400, 404, 405, 406})
+_log = structlog.get_logger(__name__)
+
+
+async def read_referrers(
+    exchange: Exchange, repository: RepositoryName, digest: Digest
+) -> tuple[Descriptor, ...] | None:
+    """Return what the registry lists as attached to ``digest``; None where it has no such API.
+
+    All types are asked for, so that there is nothing to filter.
+    """
+    path = f"/v2/{repository}/referrers/{digest}"
+    found: dict[Digest, Descriptor] = {}
+    query = ""
+    for number in range(PAGES_MAX):
+        answer = await _page(exchange, path, query, repository=repository)
+        if answer is None:
+            if number:
+                raise UnusableAnswerError(f"GET {path}: the list broke off")
+            return None
+        page = parse_manifest(answer.body, media_type=media_types.OCI_INDEX)
+        if page.kind is not ManifestKind.INDEX:
+            raise UnusableAnswerError(f"no list of referrers: {answer}")
+        found.update((one.digest, one) for one in page.children)
+        query = next_query(answer.headers.get_list("link"), asked=path)
+        if not query or len(found) > REFERRERS_MAX:
+            break
+    if query:
+        _log.warning("referrers_cut", repository=repository, digest=digest, kept=REFERRERS_MAX)
+    return tuple(found.values())[:REFERRERS_MAX]
+
+
+async def _page(
+    exchange: Exchange, path: str, query: str, *, repository: RepositoryName
+) -> Answer | None:
+    question = Question(
+        path=f"{path}?{query}" if query else path,
+        scope=pull_scope(repository),
+        headers=_HEADERS,
+        limit=PAGE_MAX_BYTES,
+        # A redirect says that the API is elsewhere or nowhere: GHCR's leads to a page for people.
+        redirects=0,
+    )
+    try:
+        answer = await exchange.get(question)
+    except UnusableAnswerError as error:
+        if error.temporary:
+            raise
+        return None
+    if answer.status == 200:
+        return answer if answer.content_type == media_types.OCI_INDEX else None
+    refused = error_of(answer, may_be_absent=True)
+    is_not_there = answer.status in _NOT_THERE or 300 <= answer.status < 400
+    if is_not_there and not isinstance(refused, AbsentError):
+        return None
+    raise refused

@@ -1,0 +1,208 @@
+"""What is attached to what in a repository: computed from what it holds, never stored as such.
+
+A manifest is attached to a digest
+
+- that it names as its subject. Where the registry has no list of referrers, its clients keep one
+  under a tag; if there is one for the digest, that must name the manifest too.
+- whose list of referrers, under that tag, names it.
+- that is in the name of a tag of cosign's which points at it.
+- that an index which a visible tag leads to says it is about, as BuildKit's do.
+
+Each only while the repository has the manifest, as far as we know.
+"""
+
+import json
+import zlib
+from collections.abc import Collection, Iterable, Sequence
+
+from sqlite_utils import Database
+
+from indexer.model import media_types
+from indexer.model.names import Digest, TagName, is_system_tag, referrers_tag, subject_of_tag
+from indexer.model.stored import StoredAttachment, StoredManifest
+
+ATTACHMENTS_MAX = 1_000
+"""Attachments of one image, over both depths, that are looked at."""
+DEPTH_MAX = 2
+"""A signature of an SBOM of an image is told of; what is attached to that is not."""
+
+_HAS_API = """
+coalesce((SELECT has_referrers FROM registries JOIN repositories ON registries.id = registry_id
+    WHERE repositories.id = :repository), 0)"""
+
+_ATTACHED = f"""
+WITH asked (subject, list_tag) AS (
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:asked)
+), lists (subject, digest) AS (
+    SELECT asked.subject, tags.digest FROM asked
+    JOIN tags ON repository_id = :repository AND name = list_tag AND hidden_at IS NULL
+    JOIN manifests ON manifests.digest = tags.digest AND content_type LIKE :index_type
+), found (subject, digest, tag) AS (
+    SELECT asked.subject, subjects.digest, '' FROM asked
+    JOIN subjects ON subjects.subject = asked.subject AND index_digest = ''
+    WHERE {_HAS_API} OR asked.subject NOT IN (SELECT subject FROM lists)
+    OR EXISTS (SELECT 1 FROM lists JOIN index_children ON index_children.digest = lists.digest
+        WHERE lists.subject = asked.subject AND child_digest = subjects.digest)
+    UNION
+    SELECT lists.subject, child_digest, '' FROM lists JOIN index_children USING (digest)
+    WHERE NOT EXISTS (SELECT 1 FROM subjects AS own
+        WHERE own.digest = child_digest AND index_digest = '' AND own.subject <> lists.subject)
+    UNION
+    SELECT asked.subject, tags.digest, name FROM asked JOIN tags ON repository_id = :repository
+    AND name IN (list_tag || '.sig', list_tag || '.att', list_tag || '.sbom')
+    WHERE hidden_at IS NULL AND asked.subject LIKE 'sha256:%'
+    UNION
+    SELECT asked.subject, subjects.digest, '' FROM asked
+    JOIN subjects ON subjects.subject = asked.subject AND index_digest <> ''
+    WHERE EXISTS (
+        WITH RECURSIVE up (digest) AS (
+            VALUES (index_digest)
+            UNION SELECT index_children.digest FROM index_children
+            JOIN up ON child_digest = up.digest
+        )
+        SELECT 1 FROM up JOIN tags INDEXED BY tags_digest ON repository_id = :repository
+        AND tags.digest = up.digest AND hidden_at IS NULL
+    )
+)
+SELECT found.subject, found.digest, tag, content_type, body FROM found
+JOIN repository_manifests ON repository_id = :repository
+    AND repository_manifests.digest = found.digest AND absent_at IS NULL
+JOIN manifests ON manifests.digest = found.digest
+ORDER BY found.digest, tag, found.subject LIMIT :limit"""  # noqa: S608 - texts of this module
+
+_SUBJECTS = """
+SELECT subject, '' FROM json_each(:digests) JOIN subjects ON digest = value
+UNION
+SELECT '', name FROM json_each(:digests) JOIN tags INDEXED BY tags_digest
+    ON repository_id = :repository AND digest = value AND hidden_at IS NULL
+UNION
+SELECT '', name FROM json_each(:digests) JOIN index_children ON child_digest = value
+    JOIN tags INDEXED BY tags_digest ON repository_id = :repository
+    AND tags.digest = index_children.digest AND hidden_at IS NULL"""
+
+_SHOWN = """
+WITH RECURSIVE up (digest) AS (
+    SELECT value FROM json_each(:digests)
+    UNION SELECT index_children.digest FROM index_children JOIN up ON child_digest = up.digest
+)
+SELECT DISTINCT digest FROM up JOIN tags INDEXED BY tags_digest USING (digest)
+WHERE repository_id = :repository AND hidden_at IS NULL"""
+
+_ABOUT_BY_INDEX = """
+WITH RECURSIVE down (digest) AS (
+    SELECT value FROM json_each(:digests)
+    UNION SELECT child_digest FROM index_children JOIN down USING (digest)
+)
+SELECT DISTINCT subject FROM down JOIN subjects ON index_digest = down.digest
+WHERE index_digest <> ''"""
+
+
+class AttachmentTables:
+    """The attachments inside the store; its methods join the caller's transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, repository_id: int, manifest: StoredManifest) -> tuple[StoredAttachment, ...]:
+        """Return what is attached to a manifest and those below it, and to that in turn."""
+        found: dict[tuple[Digest, Digest, str], StoredAttachment] = {}
+        asked, known = list(_with_children(manifest)), set[Digest]()
+        for _ in range(DEPTH_MAX):
+            known.update(asked)
+            attached = self._attached(repository_id, asked, limit=ATTACHMENTS_MAX - len(found))
+            found.update(((one.subject, one.digest, one.tag), one) for one in attached)
+            asked = [one.digest for one in attached if one.digest not in known]
+            if not asked:
+                break
+        return tuple(found.values())
+
+    def _attached(
+        self, repository_id: int, digests: Sequence[Digest], *, limit: int
+    ) -> list[StoredAttachment]:
+        rows = self._database.execute(
+            _ATTACHED,
+            {
+                "repository": repository_id,
+                "asked": json.dumps([(digest, referrers_tag(digest)) for digest in digests]),
+                "index_type": f"{media_types.OCI_INDEX}%",
+                "limit": limit,
+            },
+        )
+        return [
+            StoredAttachment(
+                digest=Digest(row[1]),
+                subject=Digest(row[0]),
+                content_type=row[3],
+                body=zlib.decompress(row[4]),
+                tag=row[2],
+            )
+            for row in rows
+        ]
+
+    # Whose documents are to be made again
+
+    def shown_with(self, repository_id: int, digests: Iterable[Digest]) -> list[Digest]:
+        """Return the visible manifests that these are attached to, with the indexes they are in."""
+        about = set(digests)
+        found = self._about(about)
+        for _ in range(DEPTH_MAX):
+            about = self._subjects(repository_id, about) - found
+            found |= about
+        return self._shown(repository_id, found)
+
+    def shown_with_tag(
+        self, repository_id: int, tag: TagName, digests: Collection[Digest]
+    ) -> list[Digest]:
+        """Return what changes, besides these digests, when a tag comes, goes or moves from one.
+
+        A system tag is about a digest, an index may be about manifests that have tags themselves.
+        """
+        if is_system_tag(tag):
+            about = set(self._named_by(repository_id, tag))
+            return self._shown(repository_id, about | self._subjects(repository_id, about))
+        return self._shown(repository_id, self._about(digests))
+
+    def _about(self, digests: Collection[Digest]) -> set[Digest]:
+        """Return the manifests that some of these, indexes, say something is attached to."""
+        rows = self._database.execute(_ABOUT_BY_INDEX, {"digests": json.dumps(list(digests))})
+        return {Digest(row[0]) for row in rows}
+
+    def _subjects(self, repository_id: int, digests: Collection[Digest]) -> set[Digest]:
+        """Return what these may be attached to, as manifests, tags and lists of referrers say."""
+        if not digests:
+            return set()
+        names = {"repository": repository_id, "digests": json.dumps(list(digests))}
+        found = set[Digest]()
+        for subject, tag in self._database.execute(_SUBJECTS, names).fetchall():
+            found.update([Digest(subject)] if subject else self._named_by(repository_id, tag))
+        return found
+
+    def _named_by(self, repository_id: int, tag: str) -> list[Digest]:
+        """Return the manifests of a repository that a system tag can be about, mostly one."""
+        subject = subject_of_tag(tag)
+        if subject is None:
+            return []
+        rows = self._database.execute(
+            "SELECT digest FROM repository_manifests WHERE repository_id = ?"
+            " AND digest >= ? AND digest < ?",
+            [repository_id, subject.digest, f"{subject.digest}g"],
+        )
+        return [Digest(row[0]) for row in rows]
+
+    def _shown(self, repository_id: int, digests: Collection[Digest]) -> list[Digest]:
+        """Return those of these manifests, and of the indexes they are in, that have a tag."""
+        if not digests:
+            return []
+        names = {"repository": repository_id, "digests": json.dumps(sorted(digests))}
+        return [Digest(row[0]) for row in self._database.execute(_SHOWN, names)]
+
+
+def _with_children(manifest: StoredManifest) -> dict[Digest, StoredManifest]:
+    """Return a manifest and all below it, each once: indexes can share their children."""
+    found = {manifest.digest: manifest}
+    waiting = [manifest]
+    while waiting:
+        new = {child.digest: child for child in waiting.pop().children}
+        waiting += [child for digest, child in new.items() if digest not in found]
+        found.update(new)
+    return found

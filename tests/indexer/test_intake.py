@@ -13,6 +13,7 @@ from indexer.intake import take_in
 from indexer.model.names import Digest, RepositoryName, TagName
 from indexer.model.notification import Action, Event
 from indexer.store import (
+    DerivationProgress,
     Entry,
     Journal,
     Place,
@@ -165,6 +166,13 @@ def test_a_crawl_that_is_asked_for_begins_with_the_catalog(intake: Intake) -> No
 def test_a_rebuild_that_is_asked_for_concerns_no_registry(intake: Intake) -> None:
     intake.take(Event(Action.REBUILD), registry="")
     assert intake.store.search_index.rebuild() == RebuildProgress(0, 0)
+    assert intake.due("one") + intake.due("two") == []
+
+
+def test_extracting_again_is_asked_of_the_store_alone(intake: Intake) -> None:
+    intake.take(Event(Action.EXTRACT), registry="")
+    assert intake.store.derivation.progress() == DerivationProgress(0, 0)
+    assert intake.store.search_index.rebuild() is None, "it follows"
     assert intake.due("one") + intake.due("two") == []
 
 

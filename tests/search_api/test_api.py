@@ -244,6 +244,7 @@ async def test_before_the_first_start_of_an_indexer(tmp_path: Path) -> None:
         "rebuild": None,
     }
     assert (status["registries"], status["set_aside"], status["rejected"]) == ({}, [], [])
+    assert status["extraction"] is None
 
 
 async def test_during_the_first_backfill_what_is_there_is_shown_as_incomplete(
@@ -298,6 +299,7 @@ async def test_status_shows_everything_that_is_under_way(tmp_path: Path) -> None
         (refresh,) = store.queue.due(number, clock.now(), limit=5)
         store.queue.set_aside(refresh, reason="it is too large")
         store.search_index.set_rebuild(RebuildProgress(1, 2))
+        store.derivation.ask()
         store.registries.count_requests(number, 7)
         store.registries.set_source(number, "run 1", at=clock.now())
         store.registries.set_source(number, "run 2", at=clock.now())
@@ -313,6 +315,7 @@ async def test_status_shows_everything_that_is_under_way(tmp_path: Path) -> None
     assert index["documents"] == {"image": 2, "repository": 1, "untagged": 0}
     assert (index["complete"], index["engine"]) == (True, "whoosh")
     assert index["rebuild"] == {"done": 1, "total": 2}
+    assert status["extraction"] == {"done": 0, "total": 2}
     main = status["registries"]["main"]
     assert main.keys() == STATUS
     assert (main["entries_waiting"], main["entries_rejected"], main["set_aside"]) == (1, 1, 1)

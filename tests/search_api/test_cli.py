@@ -380,13 +380,14 @@ def test_a_backfill_without_an_indexer_does_the_work_itself(
     assert names(run("search", "--json", "new")) == ["new/one"]
 
 
+@pytest.mark.parametrize("options", [[], ["--extract"]])
 def test_a_rebuild_without_an_indexer_makes_another_generation(
-    run: Run, registry: FakeRegistry
+    run: Run, registry: FakeRegistry, options: list[str]
 ) -> None:
     run("backfill")
     before = json.loads(run("status", "--json").out)["search_index"]["generation"]
     requests = len(registry.requests)
-    ended = run("rebuild")
+    ended = run("rebuild", *options)
     assert (ended.status, ended.err) == (0, "rebuild: done, repositories\n")
     index = json.loads(run("status", "--json").out)["search_index"]
     assert index["generation"] != before

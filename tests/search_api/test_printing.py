@@ -276,8 +276,14 @@ def test_rebuilds_and_what_cannot_be_used_are_listed(show: Show) -> None:
     )
     lines = clean(text).splitlines()
     assert lines[1] == "rebuild: 1 of 2 repositories"
+    assert "extraction" not in text
     assert len([line for line in lines if line.startswith("set aside: main a: [red]")]) == 20
     assert len([line for line in lines if line.startswith("rejected: main then: odd [/]")]) == 20
+
+
+def test_an_extraction_is_shown_while_it_runs(show: Show) -> None:
+    text = show(printing.print_status, status(extraction={"done": 200, "total": 1000}))
+    assert clean(text).splitlines()[1] == "extraction: 200 of 1000 manifests"
 
 
 # What is held back

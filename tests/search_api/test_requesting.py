@@ -382,3 +382,14 @@ async def test_a_rebuild_is_done_when_none_is_wanted_and_the_index_is_whole(stor
         store.search_index.set_rebuild(None)
         store.search_index.set_live(replace(live, complete=False))
     assert not _rebuild_progress(store).is_finished
+
+
+async def test_extracting_again_is_followed_before_the_rebuild(store: Store) -> None:
+    with store.transaction():
+        store.derivation.ask()
+    progress = _rebuild_progress(store)
+    assert (progress.what, progress.done, progress.is_finished) == ("manifests", 0, False)
+    assert progress.total > 0
+    with store.transaction():
+        store.derivation.go_on()
+    assert _rebuild_progress(store) == Progress(0, 0, "repositories")

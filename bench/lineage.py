@@ -120,7 +120,7 @@ def sampled(directory: Path) -> Filled:
     ]
     names = [row[0] for row in rows("SELECT name FROM repositories")]
     (large,) = rows(
-        "SELECT name FROM repositories JOIN tags ON repository_id = id GROUP BY id"
+        "SELECT repositories.name FROM repositories JOIN tags ON repository_id = id GROUP BY id"
         " ORDER BY count(*) DESC LIMIT 1"
     ).fetchone()
     places = rows("SELECT repository_id, digest FROM tags WHERE hidden_at IS NULL LIMIT 500")

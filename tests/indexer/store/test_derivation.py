@@ -152,3 +152,20 @@ def test_what_is_pushed_and_forgotten_meanwhile_is_right_too(filled: Store) -> N
         with filled.transaction():
             filled.derivation.go_on(limit=4)
     assert derived(filled) == expected
+
+
+def test_a_store_from_before_there_were_chains_is_derived(filled: Store, tmp_path: Path) -> None:
+    before = derived(filled)
+    execute = filled._database.execute
+    with filled.transaction():
+        for table in (*TABLES, "changed_bases", "derivation"):
+            execute(f"DROP TABLE {table}")
+        execute("CREATE TABLE layers (digest TEXT)")
+        execute("DELETE FROM _sqlite_migrations WHERE name LIKE 'm012%'")
+    filled.close()
+    again = Store(tmp_path)
+    assert not again.derivation.is_current()
+    push(again, put_repository(again, "late"), "1", LEAF2, when=60)
+    derive(again)
+    assert derived(again) == before
+    again.close()

@@ -14,13 +14,14 @@ from enum import StrEnum
 
 from indexer.errors import InvalidValueError
 from indexer.extract.content import Content
-from indexer.extract.image_config import CONFIG_MAX, parse_image_config
+from indexer.extract.image_config import CONFIG_MAX
 from indexer.model.manifest import (
     LAYERS_MAX,
     Manifest,
     ManifestKind,
     parse_json_object,
     parse_manifest,
+    string_map,
 )
 from indexer.model.names import Digest, digest_of, parse_digest
 
@@ -117,7 +118,8 @@ def is_empty_layer(layer: Digest) -> bool:
 
 def labels_of(config: bytes) -> Mapping[str, str]:
     """Return the labels in a config blob; none where it cannot be read."""
-    return parse_image_config(config).labels
+    run = _get(_object(config), "config")
+    return string_map(_get(run, "Labels") if isinstance(run, dict) else None, "Labels", [])
 
 
 def inherited_labels(
@@ -163,23 +165,31 @@ def _is_attestation(manifest: Manifest) -> bool:
 
 
 def _diff_ids(config: bytes) -> tuple[Digest, ...]:
-    """Return the DiffIDs in a config, whatever the case of its keys; none if one is malformed."""
-    if len(config) > CONFIG_MAX:
+    """Return the DiffIDs in a config; none if one is malformed."""
+    rootfs = _get(_object(config), "rootfs")
+    texts = _get(rootfs, "diff_ids") if isinstance(rootfs, dict) else None
+    if not isinstance(texts, list) or len(texts) > LAYERS_MAX:
         return ()
     try:
-        rootfs = _get(parse_json_object(config), "rootfs")
-        texts = _get(rootfs, "diff_ids") if isinstance(rootfs, dict) else None
-        if not isinstance(texts, list) or len(texts) > LAYERS_MAX:
-            return ()
         return tuple(parse_digest(text if isinstance(text, str) else "") for text in texts)
     except InvalidValueError:
         return ()
 
 
+def _object(config: bytes) -> Mapping[str, object]:
+    if len(config) > CONFIG_MAX:
+        return {}
+    try:
+        return parse_json_object(config)
+    except InvalidValueError:
+        return {}
+
+
 def _get(data: Mapping[str, object], key: str) -> object:
+    """Return a value by its key, in any case if it is not there as it is."""
     if key in data:
         return data[key]
-    return next((value for found, value in data.items() if found.lower() == key), None)
+    return next((value for found, value in data.items() if found.lower() == key.lower()), None)
 
 
 def _manifests(content: Content, seen: dict[Digest, Content]) -> Iterator[Content]:

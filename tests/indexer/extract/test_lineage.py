@@ -19,9 +19,10 @@ from indexer.extract import (
     declared_keywords,
     inherited_labels,
     is_empty_layer,
+    labels_of,
     layers_of,
 )
-from indexer.extract.image_config import CONFIG_MAX
+from indexer.extract.image_config import CONFIG_MAX, parse_image_config
 from indexer.model import media_types
 from indexer.model.manifest import parse_manifest
 from indexer.model.names import Digest
@@ -239,3 +240,22 @@ def test_a_label_is_inherited_where_key_and_value_are_those_of_a_base() -> None:
     assert inherited_labels(labels, []) == {}
     assert inherited_labels(labels, [{"a": "1", "b": "x", "d": "3"}]) == {"a": "1"}
     assert inherited_labels(labels, [{"a": "0"}, {"a": "1"}, {"b": "2"}]) == {"a": "1", "b": "2"}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        b"",
+        b"{}",
+        b'{"config": null}',
+        b'{"config": {"Labels": null}}',
+        b'{"config": {"Labels": {"a": "1", "b": 2, "": "x"}}}',
+        b'{"Config": {"labels": {"a": "1"}}}',
+        b'{"config": {"labels": {"a": "1"}, "Labels": {"a": "2"}}, "CONFIG": {}}',
+        b'{"config": {"Labels": ["a"]}}',
+        OWN.blobs[0].body,
+        b" " * CONFIG_MAX + b'{"config": {"Labels": {"a": "1"}}}',
+    ],
+)
+def test_labels_are_those_that_the_image_s_facts_have(config: bytes) -> None:
+    assert labels_of(config) == parse_image_config(config).labels

@@ -11,6 +11,7 @@ A test run takes a few histories, always the same. For 2,000 others, which are n
 """
 
 import asyncio
+import json
 import logging
 import sys
 import time
@@ -34,9 +35,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from indexer.model.names import Digest, RepositoryName
+from indexer.model.names import Digest, RepositoryName, is_system_tag
 from indexer.model.notification import Action, Event, Pull
+from tests.attachments import cosign_signature, referrers, signature
 from tests.builders import BuiltManifest, image, index
+from tests.fakes.content import Repository
 from tests.indexer.stepping import KilledError, Stepping, deleted, pushed
 
 HISTORIES = 40
@@ -55,6 +58,9 @@ CONTENT = (*IMAGES, MULTI, OTHER, NESTED)
 REPOSITORIES = ("web", "team/api", "team/web", "old")
 TAGS = ("1", "2", "latest")
 
+SIGNATURES = {one.digest: [signature(one, seed=n) for n in "12"] for one in CONTENT}
+COSIGNED = cosign_signature()
+
 Push = tuple[str, BuiltManifest, str]
 PUSHES = st.tuples(
     st.sampled_from(REPOSITORIES), st.sampled_from(CONTENT), st.sampled_from((*TAGS, ""))
@@ -62,6 +68,22 @@ PUSHES = st.tuples(
 
 Result = TypeVar("Result")
 Tag = tuple[str, str, str]
+
+
+def is_signed(content: Repository, digest: str) -> bool:
+    """Tell whether a digest, or a child of it, is signed in a repository, by the clients' rules."""
+    if digest not in content.manifests:
+        return False
+    tag = digest.replace(":", "-")
+    listed = content.manifests.get(content.tags.get(tag, ""))
+    names = [one["digest"] for one in json.loads(listed.body)["manifests"]] if listed else None
+    signatures = {one.digest for one in SIGNATURES.get(digest, ())} & set(content.manifests)
+    if signatures if names is None else signatures & set(names):
+        return True
+    if content.tags.get(f"{tag}.sig") in content.manifests:
+        return True
+    children = json.loads(content.manifests[digest].body).get("manifests", ())
+    return any(is_signed(content, child["digest"]) for child in children)
 
 
 class Histories(RuleBasedStateMachine):
@@ -159,6 +181,34 @@ class Histories(RuleBasedStateMachine):
         self.stepping.registry.delete_digest(repository, digest, notify=False)
         gone = [deleted(repository, tag=tag) for tag in tags]
         self.happened(deleted(repository, digest=digest), *gone)
+
+    @precondition(lambda self: self.tags())
+    @rule(data=st.data(), way=st.sampled_from(("subject", "list", "cosign")))
+    def attach(self, data: st.DataObject, way: str) -> None:
+        """Sign something that has a tag; a list of signatures may name fewer than before."""
+        repository, _, digest = data.draw(st.sampled_from(self.tags()))
+        if digest not in SIGNATURES:
+            return
+        registry, tag = self.stepping.registry, digest.replace(":", "-")
+        if way == "cosign":
+            built, at = COSIGNED, f"{tag}.sig"
+        elif way == "subject":
+            built, at = data.draw(st.sampled_from(SIGNATURES[digest])), ""
+        else:
+            listed = data.draw(st.lists(st.sampled_from(SIGNATURES[digest]), unique_by=id))
+            built, at = referrers(listed), tag
+        registry.put(repository, built, tag=at, notify=False)
+        events = [pushed(repository, child.digest) for child in built.children]
+        self.happened(*events, pushed(repository, built.digest, tag=at))
+
+    def signed(self) -> set[tuple[str, str]]:
+        """Return what the registry says is signed: each digest with a tag, by its repository."""
+        found = set()
+        for name, content in self.stepping.registry.content.repositories.items():
+            for tag, digest in content.tags.items():
+                if not is_system_tag(tag) and is_signed(content, digest):
+                    found.add((name, digest))
+        return found
 
     @precondition(lambda self: self.manifests())
     @rule(data=st.data(), times=st.integers(1, 3))
@@ -301,6 +351,10 @@ class Histories(RuleBasedStateMachine):
         stepping.move_pulls()
         assert self.counts() == self.pulls, "every pull is counted once"
         await stepping.index()
+        found = stepping.results("is:signed")
+        told = {(one["repository"], one["digest"]) for one in found}
+        # Of a signature that no list and no tag names only an event tells, which may be lost.
+        assert told <= self.signed()
         live = stepping.documents()
         await stepping.rebuild()
         assert stepping.documents() == live, "a rebuild equals what live updates made"

@@ -48,8 +48,9 @@ async def read_manifest(
     """Return what a tag or digest names, or None where that is still ``known``."""
     expected = _digest_or_tag(reference)
     headers = _MANIFEST_HEADERS
-    if known is not None:
-        # One strong tag: registries do not match weak ones or lists of them.
+    if known is not None and expected is None:
+        # One strong tag: registries do not match weak ones or lists of them. Not for a digest: the
+        # distribution registry says 304 to its own digest before it looks whether it has it.
         headers = (*headers, (b"If-None-Match", f'"{known}"'.encode()))
     question = Question(
         path=f"/v2/{repository}/manifests/{reference}",

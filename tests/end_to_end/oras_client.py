@@ -50,6 +50,18 @@ class Oras:
             options.append(f"--annotation=org.opencontainers.image.{key}={value}")
         self._push(registry, image, options, f"chart.tgz:{CHART_CONTENT}")
 
+    def attach(
+        self, registry: RealRegistry, image: str, *, artifact_type: str, content: str
+    ) -> None:
+        """Attach a small text to ``image``, a repository with its tag."""
+        (self._folder / "attached.txt").write_text(content, "utf-8")
+        target = f"{registry.host}/{image}"
+        options = ["--plain-http", "--no-tty", f"--artifact-type={artifact_type}"]
+        run_well(
+            ["oras", "attach", *options, target, f"attached.txt:{artifact_type}"],
+            folder=self._folder,
+        )
+
     def _push(self, registry: RealRegistry, image: str, options: list[str], file: str) -> None:
         target = f"{registry.host}/{image}"
         # The file names are relative because they become the titles of the layers.

@@ -53,8 +53,12 @@ class ManifestRoutes:
 
     async def read(self, request: Request, name: str, reference: str) -> Response:
         """Answer a manifest, if the Accept header names its type; 304 if it is unchanged."""
+        known = request.headers.get("if-none-match", "").strip('"')
+        if known == reference:
+            # Distribution does not look whether there is such a manifest at all.
+            return Response(status_code=304)
         manifest = self._find(name, reference)
-        if request.headers.get("if-none-match", "").strip('"') == manifest.digest:
+        if known == manifest.digest:
             return Response(status_code=304)
         tag = reference if manifest.digest != reference else ""
         # Distribution reports the pull before it looks at the Accept header.

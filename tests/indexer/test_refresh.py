@@ -366,7 +366,18 @@ class TestChildrenAndConfigs:
         first, second = (hit.result for hit in stepping.hits(DocumentType.IMAGE))
         assert first["labels"] == second["labels"] == {"team": "a"}
 
-    async def test_a_child_of_another_repository_is_linked_without_its_body(
+    async def test_a_child_that_only_another_repository_has_is_missing(
+        self, stepping: Stepping
+    ) -> None:
+        """Regression: asked for with a condition, distribution says 304 to any digest."""
+        stepping.registry.put(WEB, A, tag="1")
+        await stepping.crawl()
+        hold(stepping, "team/copy", index([A]), tag="1")
+        await stepping.crawl()
+        copy = stepping.repository_id("team/copy")
+        assert not stepping.store.content.is_linked(copy, Digest(A.digest))
+
+    async def test_a_child_of_another_repository_is_linked_without_its_config(
         self, stepping: Stepping
     ) -> None:
         stepping.registry.put(WEB, A, tag="1")

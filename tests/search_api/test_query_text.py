@@ -273,6 +273,14 @@ def test_every_field_takes_a_value_and_needs_one(field: str) -> None:
         parse_query(f"{field}:")
 
 
+def test_facts_are_asked_for_by_their_names() -> None:
+    assert parse_query("is:Signed") == Condition("is", "signed")
+    assert parse_query("has:sbom:SPDX") == Condition("has", "sbom:spdx")
+    assert parse_query("has:sb*") == Condition("has", "sb", is_prefix=True)
+    with pytest.raises(QueryError, match="unknown is:sined; known are attachment, deprecated"):
+        parse_query("is:sined")
+
+
 def test_the_limits_themselves_are_allowed() -> None:
     assert parse_query("a" * QUERY_MAX) == Word("a" * QUERY_MAX)
     nested = "(" * (DEPTH_MAX - 1) + "a" + ")" * (DEPTH_MAX - 1)

@@ -76,6 +76,14 @@ async def test_a_registry_without_conditions_sends_what_is_known_and_nothing_cha
     assert moved.digest == SHA256
 
 
+async def test_a_digest_is_never_asked_for_with_a_condition() -> None:
+    """Distribution says 304 to a digest whether it has it or not, and so hid every deletion."""
+    registry = ScriptedRegistry()
+    registry.on(f"/v2/team/web/manifests/{SHA256}", manifest(digest=SHA256))
+    assert await registry.client().manifest(WEB, SHA256, known=SHA256) is None
+    assert "if-none-match" not in registry.seen[0].headers
+
+
 async def test_not_modified_without_a_condition_is_no_answer() -> None:
     registry = ScriptedRegistry()
     registry.on(BY_TAG, Reply(304))

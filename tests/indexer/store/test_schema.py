@@ -5,7 +5,20 @@ from contextlib import closing
 from pathlib import Path
 
 from indexer.store import Store
-from tests.indexer.store.stored import NOW, put_registry
+from tests.attachments import sbom
+from tests.builders import image, index
+from tests.indexer.store.stored import NOW, push, put_registry, put_repository
+
+A = image(seed="a")
+ADDED = (
+    *(
+        ("repository_manifests", f"{name}_at")
+        for name in ("left", "confirmed", "missing", "absent")
+    ),
+    ("repositories", "left_out"),
+    ("registries", "has_referrers"),
+    ("registries", "referrers_asked_at"),
+)
 
 
 def test_the_one_source_of_an_older_store_is_still_known(tmp_path: Path) -> None:
@@ -19,6 +32,29 @@ def test_the_one_source_of_an_older_store_is_still_known(tmp_path: Path) -> None
     with store.transaction():
         assert not store.registries.set_source(registry_id, 'process "1"', at=NOW)
         assert store.registries.set_source(registry_id, "process 2", at=NOW)
+    store.close()
+
+
+def test_what_an_older_store_has_attached_is_known_without_reading_it_again(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path)
+    repository_id = put_repository(store)
+    multi = index([A], attestations=True)
+    for tag, built in (("1", A), ("sbom", sbom(A)), ("multi", multi)):
+        push(store, repository_id, tag, built, when=0)
+    before = store._database.execute("SELECT * FROM subjects").fetchall()
+    store.close()
+    assert len(before) == 2
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection, connection:
+        connection.execute("DROP TABLE subjects")
+        for index_name in ("missing", "untagged"):
+            connection.execute(f"DROP INDEX repository_manifests_{index_name}")
+        for table, column in ADDED:
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm013_attachments'")
+    store = Store(tmp_path)
+    assert store._database.execute("SELECT * FROM subjects").fetchall() == before
     store.close()
 
 

@@ -1,0 +1,48 @@
+"""Which documents ``is:untagged`` asks for, and where it cannot be asked."""
+
+import pytest
+
+from indexer.errors import QueryError
+from indexer.model.document import DocumentType
+from indexer.model.query import And, Condition
+from search_api.query_text import parse_query
+from search_api.untagged import searched_type
+
+IMAGE, REPOSITORY, UNTAGGED = DocumentType.IMAGE, DocumentType.REPOSITORY, DocumentType.UNTAGGED
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", IMAGE),
+        ("web", IMAGE),
+        ("untagged", IMAGE),
+        ("is:signed", IMAGE),
+        ("-is:untagged web", IMAGE),
+        ("is:untagged", UNTAGGED),
+        ("IS:Untagged", UNTAGGED),
+        ("web is:untagged tag:1", UNTAGGED),
+        ("web (is:untagged -is:signed)", UNTAGGED),
+    ],
+)
+def test_what_is_searched(text: str, expected: DocumentType) -> None:
+    assert searched_type(parse_query(text), IMAGE) is expected
+
+
+def test_within_one_registry_as_well() -> None:
+    query = And((parse_query("web is:untagged"), Condition("registry", "main")))
+    assert searched_type(query, IMAGE) is UNTAGGED
+
+
+def test_repositories_are_not_untagged() -> None:
+    with pytest.raises(QueryError, match="type=image"):
+        searched_type(parse_query("is:untagged"), REPOSITORY)
+    assert searched_type(parse_query("is:signed"), REPOSITORY) is REPOSITORY
+
+
+@pytest.mark.parametrize(
+    "text", ["is:untagged OR web", "-(is:untagged web)", "a (b OR is:untagged)"]
+)
+def test_a_part_of_a_query_cannot_ask_for_it(text: str) -> None:
+    with pytest.raises(QueryError, match="whole query"):
+        searched_type(parse_query(text), IMAGE)

@@ -26,58 +26,69 @@ ATTACHMENTS_MAX = 1_000
 DEPTH_MAX = 2
 """A signature of an SBOM of an image is told of; what is attached to that is not."""
 
+# The order of joins is given: SQLite would rather read all tags of a repository.
 _HAS_API = """
 coalesce((SELECT has_referrers FROM registries JOIN repositories ON registries.id = registry_id
     WHERE repositories.id = :repository), 0)"""
+
+# Most images have nothing attached, and this is ten times quicker to ask. The names of cosign's
+# tags come behind that of the list, and "/" behind their dot.
+_ANYTHING = """
+SELECT 1 FROM json_each(:asked)
+WHERE EXISTS (SELECT 1 FROM subjects WHERE subject = json_extract(value, '$[0]'))
+OR EXISTS (SELECT 1 FROM tags WHERE repository_id = :repository
+    AND name >= json_extract(value, '$[1]') AND name < json_extract(value, '$[1]') || '/')
+LIMIT 1"""
 
 _ATTACHED = f"""
 WITH asked (subject, list_tag) AS (
     SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:asked)
 ), lists (subject, digest) AS (
     SELECT asked.subject, tags.digest FROM asked
-    JOIN tags ON repository_id = :repository AND name = list_tag AND hidden_at IS NULL
-    JOIN manifests ON manifests.digest = tags.digest AND content_type LIKE :index_type
+    CROSS JOIN tags ON repository_id = :repository AND name = list_tag AND hidden_at IS NULL
+    CROSS JOIN manifests ON manifests.digest = tags.digest AND content_type LIKE :index_type
 ), found (subject, digest, tag) AS (
     SELECT asked.subject, subjects.digest, '' FROM asked
-    JOIN subjects ON subjects.subject = asked.subject AND index_digest = ''
+    CROSS JOIN subjects ON subjects.subject = asked.subject AND index_digest = ''
     WHERE {_HAS_API} OR asked.subject NOT IN (SELECT subject FROM lists)
-    OR EXISTS (SELECT 1 FROM lists JOIN index_children ON index_children.digest = lists.digest
+    OR EXISTS (SELECT 1 FROM lists CROSS JOIN index_children ON index_children.digest = lists.digest
         WHERE lists.subject = asked.subject AND child_digest = subjects.digest)
     UNION
-    SELECT lists.subject, child_digest, '' FROM lists JOIN index_children USING (digest)
+    SELECT lists.subject, child_digest, '' FROM lists CROSS JOIN index_children USING (digest)
     WHERE NOT EXISTS (SELECT 1 FROM subjects AS own
         WHERE own.digest = child_digest AND index_digest = '' AND own.subject <> lists.subject)
     UNION
-    SELECT asked.subject, tags.digest, name FROM asked JOIN tags ON repository_id = :repository
+    SELECT asked.subject, tags.digest, name FROM asked
+    CROSS JOIN tags ON repository_id = :repository
     AND name IN (list_tag || '.sig', list_tag || '.att', list_tag || '.sbom')
     WHERE hidden_at IS NULL AND asked.subject LIKE 'sha256:%'
     UNION
     SELECT asked.subject, subjects.digest, '' FROM asked
-    JOIN subjects ON subjects.subject = asked.subject AND index_digest <> ''
+    CROSS JOIN subjects ON subjects.subject = asked.subject AND index_digest <> ''
     WHERE EXISTS (
         WITH RECURSIVE up (digest) AS (
             VALUES (index_digest)
             UNION SELECT index_children.digest FROM index_children
             JOIN up ON child_digest = up.digest
         )
-        SELECT 1 FROM up JOIN tags INDEXED BY tags_digest ON repository_id = :repository
+        SELECT 1 FROM up CROSS JOIN tags INDEXED BY tags_digest ON repository_id = :repository
         AND tags.digest = up.digest AND hidden_at IS NULL
     )
 )
 SELECT found.subject, found.digest, tag, content_type, body FROM found
-JOIN repository_manifests ON repository_id = :repository
+CROSS JOIN repository_manifests ON repository_id = :repository
     AND repository_manifests.digest = found.digest AND absent_at IS NULL
-JOIN manifests ON manifests.digest = found.digest
+CROSS JOIN manifests ON manifests.digest = found.digest
 ORDER BY found.digest, tag, found.subject LIMIT :limit"""  # noqa: S608 - texts of this module
 
 _SUBJECTS = """
-SELECT subject, '' FROM json_each(:digests) JOIN subjects ON digest = value
+SELECT subject, '' FROM json_each(:digests) CROSS JOIN subjects ON digest = value
 UNION
-SELECT '', name FROM json_each(:digests) JOIN tags INDEXED BY tags_digest
+SELECT '', name FROM json_each(:digests) CROSS JOIN tags INDEXED BY tags_digest
     ON repository_id = :repository AND digest = value AND hidden_at IS NULL
 UNION
-SELECT '', name FROM json_each(:digests) JOIN index_children ON child_digest = value
-    JOIN tags INDEXED BY tags_digest ON repository_id = :repository
+SELECT '', name FROM json_each(:digests) CROSS JOIN index_children ON child_digest = value
+    CROSS JOIN tags INDEXED BY tags_digest ON repository_id = :repository
     AND tags.digest = index_children.digest AND hidden_at IS NULL"""
 
 _SHOWN = """
@@ -85,7 +96,7 @@ WITH RECURSIVE up (digest) AS (
     SELECT value FROM json_each(:digests)
     UNION SELECT index_children.digest FROM index_children JOIN up ON child_digest = up.digest
 )
-SELECT DISTINCT digest FROM up JOIN tags INDEXED BY tags_digest USING (digest)
+SELECT DISTINCT digest FROM up CROSS JOIN tags INDEXED BY tags_digest USING (digest)
 WHERE repository_id = :repository AND hidden_at IS NULL"""
 
 _ABOUT_BY_INDEX = """
@@ -93,7 +104,7 @@ WITH RECURSIVE down (digest) AS (
     SELECT value FROM json_each(:digests)
     UNION SELECT child_digest FROM index_children JOIN down USING (digest)
 )
-SELECT DISTINCT subject FROM down JOIN subjects ON index_digest = down.digest
+SELECT DISTINCT subject FROM down CROSS JOIN subjects ON index_digest = down.digest
 WHERE index_digest <> ''"""
 
 
@@ -119,15 +130,12 @@ class AttachmentTables:
     def _attached(
         self, repository_id: int, digests: Sequence[Digest], *, limit: int
     ) -> list[StoredAttachment]:
-        rows = self._database.execute(
-            _ATTACHED,
-            {
-                "repository": repository_id,
-                "asked": json.dumps([(digest, referrers_tag(digest)) for digest in digests]),
-                "index_type": f"{media_types.OCI_INDEX}%",
-                "limit": limit,
-            },
-        )
+        asked = json.dumps([(digest, referrers_tag(digest)) for digest in digests])
+        names: dict[str, object] = {"repository": repository_id, "asked": asked}
+        if not self._database.execute(_ANYTHING, names).fetchone():
+            return []
+        names |= {"index_type": f"{media_types.OCI_INDEX}%", "limit": limit}
+        rows = self._database.execute(_ATTACHED, names)
         return [
             StoredAttachment(
                 digest=Digest(row[1]),

@@ -28,7 +28,7 @@ EXISTS (SELECT 1 FROM subjects WHERE subjects.digest = own.digest AND index_dige
     AND NOT (:has_api AND EXISTS (SELECT 1 FROM tags INDEXED BY tags_digest
         WHERE tags.repository_id = :repository AND tags.digest = subjects.subject
         AND hidden_at IS NULL)))
-OR EXISTS (SELECT 1 FROM index_children JOIN tags INDEXED BY tags_digest
+OR EXISTS (SELECT 1 FROM index_children CROSS JOIN tags INDEXED BY tags_digest
     ON tags.repository_id = :repository AND tags.digest = index_children.digest
     WHERE child_digest = own.digest AND hidden_at IS NULL
     AND name LIKE 'sha256-%' AND length(name) = 71)"""

@@ -64,7 +64,7 @@ def version(store: Store, repository_id: int, built: BuiltManifest) -> str:
 
 
 def test_labels_are_those_of_the_base_directly_below(store: Store, web: int, other: int) -> None:
-    push(store, web, "1", LEAF, when=1)
+    push(store, web, "leaf", LEAF, when=1)
     assert labels(store, LEAF) == []
     assert version(store, web, LEAF) == "22.04"
     push(store, other, "base", BASE, when=2)

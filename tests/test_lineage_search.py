@@ -123,7 +123,7 @@ QUESTIONS = [
 ]
 
 
-@pytest.mark.parametrize("kind", DocumentType)
+@pytest.mark.parametrize("kind", [DocumentType.REPOSITORY, DocumentType.IMAGE])
 async def test_questions_have_the_answers_listed_by_hand(
     family: Stepping, kind: DocumentType
 ) -> None:
@@ -200,7 +200,7 @@ async def test_inherited_labels_are_marked_and_found_as_conditions_only(
     async with Stepping(tmp_path) as stepping:
         order = [("ground", GROUND), ("shop", SHOP)]
         for repository, built in order if base_first else order[::-1]:
-            stepping.registry.put(repository, built, tag="1")
+            stepping.registry.put(repository, built, tag="stable")
             await bring_up_to_date(stepping)
         shop = result(stepping, "shop")
         assert (shop["title"], shop["version"]) == ("shop", "")

@@ -9,6 +9,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -126,8 +127,7 @@ class Indexing:
             worked = await self._update()
             worked = await self._go_on_rebuilding() or worked
             if worked:
-                spent = (self._clock.now() - started).total_seconds()
-                await self._clock.sleep(min(PAUSE_MAX_SECONDS, spent * PAUSE_SHARE))
+                await self._give_way(started)
                 continue
             try:
                 async with asyncio.timeout(IDLE_SECONDS):
@@ -139,6 +139,13 @@ class Indexing:
         """Wait for what runs, then let go of all files."""
         await self._thread.run(self._close)
         self._thread.close()
+
+    async def _give_way(self, started: datetime) -> None:
+        """Pause after work that began at ``started``, if there is anything to be read meanwhile."""
+        now = self._clock.now()
+        if await self._store.read(lambda store: store.queue.is_waiting(now=now)):
+            spent = (now - started).total_seconds()
+            await self._clock.sleep(min(PAUSE_MAX_SECONDS, spent * PAUSE_SHARE))
 
     # The live generation
 

@@ -20,7 +20,6 @@ from indexer.store import ReadContent, ReadManifest, Store
 CACHE_KIB = 3 * 1_024 * 1_024
 """Pages of a huge store are written in any order; what does not fit here is written again."""
 TAGGED_PER_TRANSACTION = 2_000
-_STALE_AT_ONCE = 100_000
 
 
 class BulkStore(Store):
@@ -36,6 +35,11 @@ class BulkStore(Store):
         ):
             self._database.execute(f"PRAGMA {pragma}").fetchall()
 
+    def forget_stale(self) -> None:
+        """Forget which documents are to be made: all are, as there is no search index."""
+        for table in ("stale_documents", "changed_bases"):
+            self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - names of this line
+
     def close(self) -> None:
         """Turn the file into what the service expects, and close it."""
         self._database.execute("PRAGMA locking_mode = NORMAL").fetchall()
@@ -47,7 +51,7 @@ class BulkStore(Store):
 class Filler:
     """Writes a corpus into a store under the number of a registry."""
 
-    store: Store
+    store: BulkStore
     corpus: Corpus
     registry_id: int
     measured: Measured
@@ -67,7 +71,7 @@ class Filler:
         with self.store.transaction():
             for plan, tagged in batch:
                 self._put(plan, tagged)
-            self._forget_stale()
+            self.store.forget_stale()
 
     def _put(self, plan: Plan, tagged: Tagged) -> None:
         content = self.store.content
@@ -82,11 +86,6 @@ class Filler:
         for tag in tagged.tags:
             content.put_tag(repository_id, tag, tagged.manifest.digest, seen_at=CRAWLED_AT)
         self.measured.add(plan, tagged, manifests)
-
-    def _forget_stale(self) -> None:
-        """Forget which documents are to be made: all are, as there is no search index."""
-        while stale := self.store.search_index.stale(limit=_STALE_AT_ONCE):
-            self.store.search_index.indexed(stale)
 
 
 def read_manifest(made: Made) -> ReadManifest:

@@ -38,6 +38,11 @@ class Measured:
         return self._counts["tags"] + self._counts["system tags"]
 
     @property
+    def manifests(self) -> int:
+        """How many manifests and indexes there are."""
+        return self._counts["manifests"]
+
+    @property
     def requests(self) -> int:
         """About how many requests a crawl takes."""
         counts = self._counts

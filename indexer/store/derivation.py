@@ -15,7 +15,7 @@ from indexer.extract import DERIVED_VERSION, config_descriptor, layers_of
 from indexer.model.manifest import Manifest, parse_manifest
 from indexer.model.names import Digest
 from indexer.store.chain_changes import ChainTables
-from indexer.store.subjects import put_subjects
+from indexer.store.subjects import forget_subjects, put_subjects
 
 DERIVED_AT_ONCE = 200
 """Manifests of one transaction."""
@@ -116,9 +116,6 @@ class Derivation:
             [config.digest if config else None, digest],
         )
         self._database.execute("DELETE FROM index_children WHERE digest = ?", [digest])
-        self._database.execute(
-            "DELETE FROM subjects WHERE index_digest = ?1 OR (digest = ?1 AND index_digest = '')",
-            [digest],
-        )
+        forget_subjects(self._database, digest)
         self.put_children(digest, manifest)
         self.put_chains(digest, manifest)

@@ -144,6 +144,14 @@ class Queue:
         )
         return [_refresh(row) for row in rows if row[0] not in taken][:limit]
 
+    def is_waiting(self, *, now: datetime) -> bool:
+        """Tell whether any refresh is due, of whatever registry."""
+        row = self._database.execute(
+            "SELECT EXISTS (SELECT 1 FROM queue WHERE set_aside = 0 AND due_at <= ?)",
+            [rfc3339(now)],
+        ).fetchone()
+        return bool(row[0])
+
     def contains(self, registry_id: int, place: Place) -> bool:
         """Tell whether a refresh of a place waits or was set aside."""
         row = self._database.execute(

@@ -59,10 +59,14 @@ _FORGET_CONFIG = """
 DELETE FROM configs WHERE digest = :config
 AND digest NOT IN (SELECT config_digest FROM manifests WHERE config_digest = :config)"""
 
+# The index of the table is a partial one: without its own condition all rows would be read.
+_FORGET_SUBJECTS = """
+DELETE FROM subjects WHERE digest = :digest OR (index_digest = :digest AND index_digest <> '')"""
+
 # Of what is in the store once, however many repositories have it.
 _FORGET_CONTENT = (
     "DELETE FROM index_children WHERE digest = :digest",
-    "DELETE FROM subjects WHERE digest = :digest OR index_digest = :digest",
+    _FORGET_SUBJECTS,
     "DELETE FROM manifests WHERE digest = :digest",
     _FORGET_CONFIG,
 )

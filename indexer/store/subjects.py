@@ -35,6 +35,16 @@ def fill_subjects(database: Database) -> None:
             put_subjects(database, digest, parse_manifest(body, content_type=content_type))
 
 
+def forget_subjects(database: Database, digest: Digest) -> None:
+    """Forget what a manifest says is attached to what, so that it can be derived again."""
+    # The index of the table is a partial one: without its own condition all rows would be read.
+    database.execute(
+        "DELETE FROM subjects WHERE (digest = ?1 AND index_digest = '')"
+        " OR (index_digest = ?1 AND index_digest <> '')",
+        [digest],
+    )
+
+
 def _subjects(digest: Digest, manifest: Manifest) -> Iterator[tuple[str, str, str]]:
     """Yield what is attached, to what, and the index that says so; "" for the manifest itself."""
     if manifest.subject is not None:

@@ -1,6 +1,11 @@
 """The benchmark of the extraction measures what it says."""
 
-from bench.extract import bodies_of, extract_all, measure, parse_only
+from pathlib import Path
+
+from bench.corpus.corpus import Corpus
+from bench.extract import bodies_of, extract_again, extract_all, measure, parse_only
+from indexer.store import Store
+from tests.bench.corpus.sizes import TINY
 from tests.content_samples import all_samples
 
 
@@ -12,3 +17,14 @@ def test_whole_rounds_are_counted() -> None:
         assert (found.contents, found.bodies) == (len(samples), len(bodies))
         assert found.bytes == sum(map(len, bodies))
         assert found.seconds > 0
+
+
+def test_a_whole_corpus_is_extracted_again_and_searchable(tmp_path: Path) -> None:
+    again = extract_again(Corpus(TINY), tmp_path)
+    store = Store(tmp_path, read_only=True)
+    live = store.search_index.live()
+    assert live is not None
+    assert live.complete
+    assert store.derivation.progress() is None
+    assert (again.manifests, again.documents) > (TINY.manifests, TINY.repositories)
+    store.close()

@@ -440,6 +440,8 @@ async def test_a_change_that_nobody_told_of_is_found(stepping: Stepping) -> None
 async def test_the_pause_after_a_commit_is_bounded(stepping: Stepping) -> None:
     """Reading shares the processor with indexing, so indexing rests; but never for long."""
     await stepping.reopen()
+    stepping.deliver(pushed(WEB, C.digest, tag="waiting"))
+    await stepping.take_in()
     stepping.clock.sleeps.clear()
     slow = stepping.clock
     task = asyncio.create_task(stepping.indexing.run())
@@ -450,6 +452,21 @@ async def test_the_pause_after_a_commit_is_bounded(stepping: Stepping) -> None:
         slow.advance(10)
         await asyncio.sleep(0)
     assert slow.sleeps[0] == PAUSE_MAX_SECONDS
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_where_nothing_is_to_be_read_indexing_does_not_rest(stepping: Stepping) -> None:
+    await stepping.reopen()
+    stepping.clock.sleeps.clear()
+    task = asyncio.create_task(stepping.indexing.run())
+    for number in range(3):
+        with stepping.store.transaction():
+            put(stepping, WEB, C, f"quiet{number}")
+        stepping.indexing.changed.set()
+        await searchable_soon(stepping, seconds=5)
+    assert stepping.clock.sleeps == []
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

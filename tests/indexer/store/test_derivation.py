@@ -169,3 +169,16 @@ def test_a_store_from_before_there_were_chains_is_derived(filled: Store, tmp_pat
     derive(again)
     assert derived(again) == before
     again.close()
+
+
+def test_forgetting_and_deriving_read_no_table_whole(filled: Store) -> None:
+    """A store holds a million manifests, and this is done for each of them."""
+    steps: list[str] = []
+    filled._database.conn.set_trace_callback(steps.append)
+    filled.derivation._derive_again(Digest(LEAF.digest))
+    filled._database.conn.set_trace_callback(None)
+    changing = [step for step in steps if step.startswith(("DELETE", "UPDATE"))]
+    assert len(changing) >= 3
+    for step in changing:
+        plan = filled._database.execute(f"EXPLAIN QUERY PLAN {step}").fetchall()
+        assert not [row[3] for row in plan if row[3].startswith("SCAN")], step

@@ -241,6 +241,15 @@ def test_what_is_set_aside_rests_until_somebody_hints_at_it(desk: Desk) -> None:
     assert desk.store.queue.list_set_aside(limit=10) == []
 
 
+def test_something_waits_once_it_is_due_and_not_when_it_is_set_aside(desk: Desk) -> None:
+    queue = desk.store.queue
+    assert not queue.is_waiting(now=at(FOREVER))
+    desk.add(due=5)
+    assert [queue.is_waiting(now=at(now)) for now in (4, 5)] == [False, True]
+    desk.set_aside(desk.take(), reason="no use")
+    assert not queue.is_waiting(now=at(FOREVER))
+
+
 def test_what_was_set_aside_in_one_registry_is_tried_again_there_only(store: Store) -> None:
     one, two = Desk(store, "one"), Desk(store, "two")
     for desk in (one, two):

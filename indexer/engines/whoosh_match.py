@@ -39,8 +39,10 @@ def matching(segment: Segment, query: Query) -> int:
         case Condition(field, value, is_prefix):
             keyword = f"{field}:{value}"
             return _beginning(segment, keyword) if is_prefix else segment.bitmap(KEYWORD, keyword)
-        case _:
+        case BareWord() | Path() | Prefix() | Phrase():
             return part_matching(segment, query)
+        case _:
+            raise QueryError(f"not there yet: {query}", column=1)
 
 
 def part_matching(segment: Segment, part: TextPart) -> int:

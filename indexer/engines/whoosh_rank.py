@@ -23,8 +23,9 @@ from itertools import islice, repeat
 from operator import add, mul, sub
 
 from indexer.engines import whoosh_bitmap as bitmaps
+from indexer.engines.scoring import IMPACT_MAX, POINTS
 from indexer.engines.whoosh_match import TextPart, having, name_starting, part_matching
-from indexer.engines.whoosh_schema import IMPACT_MAX, NAME, POINTS, TEXT
+from indexer.engines.whoosh_schema import NAME, TEXT
 from indexer.engines.whoosh_segment import Segment
 from indexer.model.query import And, Or, Path, Phrase, Prefix, Query, Word
 from indexer.model.text import words

@@ -8,16 +8,17 @@ Whoosh's four-byte floats.
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from whoosh import columns, fields, formats
 from whoosh.codec.whoosh3 import W3Codec
 
+from indexer.engines.scoring import Line, impacts, scored_lines
 from indexer.errors import EngineError
 from indexer.model.document import Document
-from indexer.model.text import WORD_MAX, fold, words
+from indexer.model.text import fold, words
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 TEXT = "text"
 """Every searchable word, weighted by its impact."""
@@ -38,25 +39,11 @@ RESULT = "result"
 
 START_MAX = 12
 """Longest stored beginning of a word, in characters."""
-POINTS = 1000
-"""How many points make a score of 1."""
-
-_NAME_BOOST = 8.0
-_LAST_COMPONENT_BOOST = 4.0
-_DESCRIPTION_BOOST = 2.0
-_LABEL_BOOST = 1.0
-_TAG_BOOST = 0.5
-_K1 = 1.2
-_B = 0.3
-_AVERAGE_LENGTH = 90.0
-IMPACT_MAX = round((_K1 + 1) * POINTS)
-"""Upper bound of the impact of one word, in points."""
 
 _INT64 = range(-(2**63), 2**63)
 _COMPRESSION = 1
 
 Term = tuple[bytes, float]
-_Line = tuple[Sequence[str], float]
 
 
 class Terms(fields.FieldType):  # type: ignore[misc]  # Whoosh carries no types
@@ -109,7 +96,7 @@ def encode(document: Document) -> dict[str, object]:
 
 
 def _encode(document: Document) -> dict[str, object]:
-    lines = list(_lines(document))
+    lines = list(scored_lines(document))
     name_words = set(words(document.name))
     starts = {word[:n] for word in name_words for n in range(1, min(len(word), START_MAX) + 1)}
     keywords = (f"{field}:{value}" for field, value in document.keywords)
@@ -117,7 +104,7 @@ def _encode(document: Document) -> dict[str, object]:
         dict(document.result), ensure_ascii=False, allow_nan=False, separators=(",", ":")
     )
     return {
-        TEXT: [(word.encode(), float(points)) for word, points in _impacts(lines).items()],
+        TEXT: [(word.encode(), float(points)) for word, points in impacts(lines).items()],
         NAME: _unweighted(name_words),
         START: _unweighted(starts),
         KEYWORD: _unweighted(keywords),
@@ -131,38 +118,7 @@ def _encode(document: Document) -> dict[str, object]:
     }
 
 
-def _lines(document: Document) -> Iterator[_Line]:
-    """Yield the words of every searchable field with the weight of one occurrence."""
-    yield words(document.name), _NAME_BOOST
-    joined = "".join(words(document.name.rpartition("/")[2]))[:WORD_MAX]
-    if joined:
-        yield [joined], _LAST_COMPONENT_BOOST
-    groups = (
-        (document.description, _DESCRIPTION_BOOST),
-        (document.labels, _LABEL_BOOST),
-        (document.tags, _TAG_BOOST),
-    )
-    for texts, boost in groups:
-        for text in texts:
-            yield words(text), boost
-
-
-def _impacts(lines: Sequence[_Line]) -> dict[str, int]:
-    """Return the impact of every word in points, from 1 to ``IMPACT_MAX``."""
-    weights: dict[str, float] = {}
-    length = 0.0
-    for line, boost in lines:
-        length += boost * len(line)
-        for word in line:
-            weights[word] = weights.get(word, 0.0) + boost
-    k = _K1 * (1 - _B + _B * length / _AVERAGE_LENGTH)
-    return {
-        word: max(1, round(POINTS * (_K1 + 1) * weight / (weight + k)))
-        for word, weight in weights.items()
-    }
-
-
-def _texts(lines: Sequence[_Line]) -> bytes:
+def _texts(lines: Sequence[Line]) -> bytes:
     """Return the lines with a space before and after every word, so that phrases end at words."""
     return "\n".join(f" {' '.join(line)} " for line, _ in lines if line).encode()
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from indexer.errors import InvalidValueError
-from indexer.model.document import Hit
+from indexer.model.document import Hit, Position
 from search_api.answers import decode_cursor, encode_cursor
 
 
@@ -18,9 +18,9 @@ def encoded(text: str | bytes) -> str:
 @pytest.mark.parametrize("score", [0.0, 0.1, 1 / 3, 1000.2199999999998, 2_000_000.5])
 @pytest.mark.parametrize("hit_id", ["a main", "team/web@sha256:0 main", "", "ünï\u2028 \ud800"])
 def test_a_cursor_comes_back_exactly(score: float, hit_id: str) -> None:
-    cursor = encode_cursor(Hit({}, score, hit_id))
+    cursor = encode_cursor(Hit({}, score, Position(score, hit_id)))
     assert cursor.isascii()
-    assert decode_cursor(cursor) == (score, hit_id)
+    assert decode_cursor(cursor) == Position(score, hit_id)
 
 
 @pytest.mark.parametrize(

@@ -316,7 +316,7 @@ async def test_pages_follow_each_other(directory: Path, clock: ManualClock) -> N
             Everything(),
             document_type=DocumentType.REPOSITORY,
             limit=1,
-            after=(hit.score, hit.id),
+            after=hit.position,
         )
     assert first.page.has_more
     assert not second.page.has_more

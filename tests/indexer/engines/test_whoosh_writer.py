@@ -15,7 +15,7 @@ from indexer.engines.whoosh import WhooshEngine, WhooshReader
 from indexer.errors import EngineError
 from indexer.model.document import Document, DocumentType
 from indexer.model.query import Everything, Word
-from tests.indexer.engines.generator import document, random_document
+from tests.indexer.engines.conformance.generator import document, random_document
 from tests.indexer.engines.writing import batch, state
 
 REPOSITORY = DocumentType.REPOSITORY

@@ -24,12 +24,22 @@ from indexer.model.text import fold, words
 TextPart = Word | Prefix | Path | Phrase
 
 
+WEIGHTS = {
+    "title": 2.0,
+    "description": 2.0,
+    "metadata": 2.0,
+    "label": 1.0,
+    "annotation": 1.0,
+    "tag": 0.5,
+}
+
+
 def lines(document: Document) -> list[tuple[list[str], float]]:
     last = "".join(words(document.name.split("/")[-1]))[:64]
     found = [(words(document.name), 8.0), ([last] if last else [], 4.0)]
-    found += [(words(text), 2.0) for text in document.description]
-    found += [(words(text), 1.0) for text in document.labels]
-    found += [(words(text), 0.5) for text in document.tags]
+    for text in document.texts:
+        key = words(text.key.replace("/", ".").split(".")[-1])
+        found.append((key + words(text.text), WEIGHTS[text.field.value]))
     return found
 
 

@@ -8,7 +8,7 @@ import pytest
 from indexer.engines.whoosh import WhooshEngine
 from indexer.engines.whoosh_match import EXPANDED_KEYWORDS_MAX
 from indexer.errors import QueryError
-from indexer.model.query import Condition, Prefix
+from indexer.model.query import Condition, Glob, Prefix, Wildcard
 from tests.indexer.engines.conformance.generator import document
 from tests.indexer.engines.conformance.index import Index
 
@@ -43,3 +43,14 @@ def test_a_short_prefix_stands_for_a_limited_number_of_words_but_for_all_names(
     )
     assert index.found(Prefix("w")) == ["w0", "wzzz"]
     assert index.found(Prefix("wz")) == ["wzzz", "other"]
+
+
+def test_a_pattern_that_means_too_much_is_an_error_of_the_query(index: Index) -> None:
+    numbers = [f"v{n}" for n in range(EXPANDED_KEYWORDS_MAX + 1)]
+    keywords = frozenset(("tag", number) for number in numbers)
+    index.apply([document("one", description=(" ".join(numbers),), keywords=keywords)])
+    for query in (Wildcard("v*"), Wildcard("*"), Glob("tag", "?*")):
+        with pytest.raises(QueryError, match="too much fits"):
+            index.found(query)
+    for few in (Wildcard("?9*"), Glob("tag", "v9*"), Condition("tag", "", is_prefix=True)):
+        assert index.found(few) == ["one"]

@@ -86,6 +86,7 @@ def bad_documents() -> list[Document]:
         {"result": {"x": nested}},
         {"keywords": frozenset({("tag", "\udc00")})},
         {"size_bytes": 2**63},
+        {"numbers": {"size": (2**63,)}},
         {"created": -(2**63) - 1},
     ]
     fields: dict[str, Any] = {name: getattr(good, name) for name in Document.__slots__}

@@ -18,12 +18,16 @@ from indexer.model.query import (
     And,
     Condition,
     Everything,
+    Fuzzy,
+    Glob,
     Not,
     Or,
     Path,
     Phrase,
     Prefix,
     Query,
+    Range,
+    Wildcard,
     Word,
 )
 from indexer.model.text import fold, words
@@ -34,6 +38,8 @@ TEXTS = ["reverse", "Proxy", "server", "Crème", "brûlée", "ÜBER", "nginx", "
 TEXTS += ["数据库", "v1.2", "e-mail", "web-server", "nginx/1.25", "İstanbul", "ﬁle", "kubernetes"]
 TAGS = ["latest", "1.25", "1.25-alpine", "v2", "2024-01-02", "nginx"]
 KEYS = ["", "team", "org.opencontainers.image.vendor", "io/web.nginx", "über"]
+KINDS = ["word", "word", "prefix", "phrase", "path", "condition", "everything"]
+KINDS += ["wildcard", "fuzzy", "glob", "range"]
 FACETS = ["registry", "vendor", f"{LABEL_FACET}team", f"{LABEL_FACET}", f"{LABEL_FACET}a:b"]
 VALUES = ["one", "Two", "über", "a", "b", ""]
 
@@ -144,8 +150,7 @@ def _leaf(random: Random) -> Query:
     text = fold(
         random.choice([*NAMES, *TEXTS, "-", "_", "", "web-", "zzz", "gin", "eb/a", "nginx-"])
     )
-    kind = random.choice(["word", "word", "prefix", "phrase", "path", "condition", "everything"])
-    match kind:
+    match random.choice(KINDS):
         case "word":
             return Word(
                 random.choice([text, f"{text}-{random.choice(NAMES)}", random_name(random)])
@@ -158,8 +163,42 @@ def _leaf(random: Random) -> Query:
             return Path(random.choice([f"/{text}/", random_name(random), f"{text}/"]))
         case "condition":
             return _condition(random)
+        case "wildcard":
+            return Wildcard(_pattern(random, random.choice([text, random_name(random)])))
+        case "fuzzy":
+            return Fuzzy(_misspelled(random, (words(text) or ["web"])[0]))
+        case "glob":
+            condition = _condition(random)
+            return Glob(condition.field, _pattern(random, condition.value))
+        case "range":
+            low, high = (random.choice([None, random.randint(-4, 13)]) for _ in range(2))
+            return Range(random.choice(NUMBERS), low, high)
         case _:
             return Everything()
+
+
+def _pattern(random: Random, text: str) -> str:
+    """A text with some of it as wildcards, sometimes alone."""
+    characters = list(text)
+    for _ in range(random.choice([1, 1, 2, 4])):
+        start = random.randint(0, len(characters))
+        end = start + random.randint(0, 3)
+        characters[start:end] = random.choice(["*", "?", "?" * len(characters[start:end])])
+    return "".join(characters)
+
+
+def _misspelled(random: Random, word: str) -> str:
+    for _ in range(random.randint(0, 3)):
+        n = random.randint(0, len(word))
+        word = random.choice(
+            [
+                word[:n] + random.choice("abxü") + word[n:],
+                word[:n] + word[n + 1 :],
+                word[:n] + word[n : n + 2][::-1] + word[n + 2 :],
+                word[:n] + "x" + word[n + 1 :],
+            ]
+        )
+    return word or "web"
 
 
 def _condition(random: Random) -> Condition:

@@ -10,12 +10,16 @@ from indexer.model.query import (
     And,
     Condition,
     Everything,
+    Fuzzy,
+    Glob,
     Not,
     Or,
     Path,
     Phrase,
     Prefix,
     Query,
+    Range,
+    Wildcard,
     Word,
 )
 from tests.indexer.engines.conformance.comparison import check
@@ -193,3 +197,65 @@ def test_no_hits_are_asked_for(index: Index) -> None:
     index.apply([document("a")])
     page = index.reader.search(Word("a"), document_type=REPOSITORY, limit=0)
     assert (page.hits, page.total, page.has_more) == ((), 1, True)
+
+
+def test_a_wildcard_fits_words_the_name_and_its_last_component(index: Index) -> None:
+    index.apply(
+        [
+            document("team/web-ingress"),
+            document("a", description=("the ingress",)),
+            document("b", labels=("ingression",)),
+            document("c/[x]", description=("progress",)),
+        ]
+    )
+    assert index.found(Wildcard("*gress")) == ["team/web-ingress", "a", "c/[x]"]
+    assert index.found(Wildcard("web-*s")) == ["team/web-ingress"]
+    assert index.found(Wildcard("team/*")) == ["team/web-ingress"]
+    assert index.found(Wildcard("web-")) == []
+    assert index.found(Wildcard("[*]")) == ["c/[x]"]
+    assert index.found(Wildcard("?he")) == ["a"]
+
+
+def test_a_close_spelling_finds_words_of_names_before_those_of_texts(index: Index) -> None:
+    index.apply(
+        [
+            document("a", description=("postgres",)),
+            document("postgres"),
+            document("b", tags=("postgrss",)),
+            document("c", tags=("postr",)),
+        ]
+    )
+    assert index.found(Fuzzy("postgers")) == ["postgres", "a", "b"]
+    assert index.found(Fuzzy("postgres")) == ["postgres", "a", "b"]
+    assert index.found(Fuzzy("xb")) == []
+    assert index.found(Fuzzy("b")) == ["b"]
+
+
+def test_a_pattern_fits_whole_keywords_of_one_field(index: Index) -> None:
+    index.apply(
+        [
+            document("one", keywords=frozenset({("label", "team=pay\nments"), ("arch", "arm64")})),
+            document("two", keywords=frozenset({("label", "team=web"), ("labels", "t=pay")})),
+        ]
+    )
+    assert index.found(Glob("label", "*=pay*")) == ["one"]
+    assert index.found(Glob("label", "t*")) == ["one", "two"]
+    assert index.found(Glob("label", "team=w?b")) == ["two"]
+    assert index.found(Glob("arch", "a?m")) == []
+
+
+def test_a_range_holds_for_any_number_and_never_for_none(index: Index) -> None:
+    index.apply(
+        [
+            document("one", numbers={"size": (1, 100), "layers": (3,)}),
+            document("two", numbers={"size": (-(2**63), 2**63 - 1)}),
+            document("three"),
+        ]
+    )
+    assert index.found(Range("size", 50)) == ["one", "two"]
+    assert index.found(Range("size", 2, 99)) == []
+    assert index.found(Range("size", high=1)) == ["one", "two"]
+    assert index.found(Range("size", 100, 100)) == ["one"]
+    assert index.found(Range("size", -(10**30), 10**30)) == ["one", "two"]
+    assert index.found(Range("layers")) == ["one"]
+    assert index.found(Not(Range("layers", 3))) == ["three", "two"]

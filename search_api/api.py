@@ -7,11 +7,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from indexer.clock import SystemClock
 from indexer.errors import InvalidValueError
 from indexer.model.document import ASKED_FOR, DocumentType
 from indexer.model.query import And, Condition
 from search_api.answers import decode_cursor, search_json, status_json
-from search_api.query_text import parse_query
+from search_api.query import parse_query
 from search_api.searching import Searching
 
 LIMIT_DEFAULT = 25
@@ -38,7 +39,7 @@ class Api:
         """Answer a search; every parameter is checked and none is ignored."""
         parameters = _parameters(request)
         document_type = _document_type(parameters.get("type", DocumentType.REPOSITORY.value))
-        query = parse_query(parameters.get("q", ""))
+        query = parse_query(parameters.get("q", ""), now=SystemClock().now())
         if parameters.get("registry"):
             query = And((query, Condition("registry", parameters["registry"].lower())))
         cursor = parameters.get("cursor")

@@ -14,12 +14,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from indexer.clock import SystemClock
 from indexer.errors import QueryError
 from indexer.model.document import DocumentType, Page, Position
 from indexer.model.query import And, Condition, Everything, Query
 from indexer.model.text import fold, one_line
 from search_api.http_errors import error_answer
-from search_api.query_text import parse_query, plain_query
+from search_api.query import parse_query, plain_query
 from search_api.searching import Answer, Searching
 
 LIMIT_DEFAULT = 25
@@ -114,7 +115,7 @@ class DockerSearch:
         """Return a page for a term in the query language, else for its words."""
         text = unicodedata.normalize("NFC", term)
         try:
-            query = self._within_host(parse_query(text), request)
+            query = self._within_host(parse_query(text, now=SystemClock().now()), request)
             # The engine may refuse a query too: one whose prefix stands for too much.
             return await self._page(query, limit=limit, number=number)
         except QueryError:

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from indexer.model.text import WORD_MAX, fold, one_line, words
+from indexer.model.text import WORD_MAX, bare_url, fold, one_line, words
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,17 @@ def test_one_line(text: str, line: str) -> None:
 @pytest.mark.parametrize("text", ["x" * 1_000_000, "\x00" * 1_000_000, " " * 1_000_000])
 def test_one_line_of_a_huge_text_is_short(text: str) -> None:
     assert len(one_line(text, limit=100)) <= 100
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "example.org/team/web",
+        "https://Example.org/team/web",
+        " git+https://git@example.org/team/web.git/",
+        "ssh://git@example.org/team/web.git",
+        "https://user:password@example.org/team/web//",
+    ],
+)
+def test_an_address_is_compared_from_the_host_on(text: str) -> None:
+    assert bare_url(text) == "example.org/team/web"

@@ -54,6 +54,7 @@ def test_words_that_may_be_replaced(text: str, found: tuple[str, ...]) -> None:
         ),
         ("postgers:1 other", "postgers:1 other"),
         ("  ngnix\tx ", "  nginx\tx "),
+        ("docker pull ngnix", "docker pull ngnix"),
     ],
 )
 def test_text_and_tree_change_alike(text: str, changed: str) -> None:

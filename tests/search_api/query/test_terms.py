@@ -67,6 +67,7 @@ def test_a_word_asks_for(text: str, tree: Query) -> None:
         ("x ?", 3, "a pattern needs at least 2 characters"),
         ("x *a?", 3, "a pattern needs at least 2 characters"),
         ("x //*/*", 5, "a pattern needs at least 2 characters"),
+        (r"x\ a\*b*", 1, "a pattern cannot ask for a * or ? itself"),
         ("~", 1, "a ~ goes behind one word of at least 3 characters"),
         ("x ab~", 3, "a ~ goes behind one word"),
         ("a-long-one~", 1, "a ~ goes behind one word"),

@@ -8,6 +8,7 @@ import re
 import unicodedata
 
 _WORD = re.compile(r"[^\W_]+")
+_ADDRESS_START = re.compile(r"^[a-z][a-z0-9+.-]*://(?:[^/@]*@)?")
 WORD_MAX = 64
 
 
@@ -23,6 +24,15 @@ def fold(text: str) -> str:
 def words(text: str) -> list[str]:
     """Return the words of ``text`` in order, folded, each cut to 64 characters."""
     return [word[:WORD_MAX] for word in _WORD.findall(fold(text))]
+
+
+def bare_url(text: str) -> str:
+    """Return an address as it is compared: folded, from the host on, without what ends it.
+
+    ``git+https://git@Example.org/team/web.git/`` and ``example.org/team/web`` are the same.
+    """
+    bare = _ADDRESS_START.sub("", fold(text.strip())).rstrip("/")
+    return bare.removesuffix(".git").rstrip("/")
 
 
 def one_line(text: str, *, limit: int) -> str:

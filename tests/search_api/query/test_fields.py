@@ -144,6 +144,7 @@ MISTAKES = [
     ("is:sined", 4, "unknown is:sined; known are attachment, deprecated"),
     ("has:x", 5, "unknown has:x; known are attestation, provenance, sbom"),
     ("name:/", 6, "name: without a value"),
+    ("source:https://", 8, "source: without a value"),
     ("label:\u0301", 7, "label: without a value"),
     ('label:""', 9, "label: without a value"),
     ("label:a*b*c*d*e*f*g*h*i*", 24, "more than 8 wildcards in one pattern"),
@@ -204,6 +205,8 @@ def test_values_are_cut_as_documents_cut_them_after_folding() -> None:
     assert parsed(f"env:a={'v' * 300}") == Condition("env", f"a={'v' * 256}")
     cut = Condition("annotation", f"k={'v' * 256}", is_prefix=True)
     assert parsed(f"annotation:k={'v' * 300}*") == cut
+    assert parsed(f"tag:{'a' * 256}*b") == Condition("tag", "a" * 256)
+    assert parsed(f"tag:{'a' * 255}*b") == Glob("tag", "a" * 255 + "*")
     assert parsed(f"title:{'a' * 300}") == Condition("title", "a" * 64)
 
 

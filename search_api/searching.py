@@ -122,7 +122,7 @@ class Searching:
     async def spellings(
         self, word: str, *, document_type: DocumentType, limit: int
     ) -> list[tuple[str, int]]:
-        """Return searchable words spelled like ``word`` and in how many documents, nearest first."""
+        """Return words spelled like ``word`` and in how many documents, nearest first."""
         return await self._run(
             partial(
                 self._with_reader,

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from indexer.clock import Clock, SystemClock
 from indexer.engines import Engine
@@ -15,8 +16,9 @@ from indexer.kind_plugins import load_kinds
 from indexer.settings import Settings
 from indexer.store import STORE_FILE
 from indexer.worker import indexer_lock, run_indexer
-from search_api.api import Api
+from search_api.api import make_api
 from search_api.docker_search import DockerSearch
+from search_api.health import Health
 from search_api.http_errors import exception_handlers
 from search_api.metrics import Metrics
 from search_api.searching import Searching
@@ -84,7 +86,8 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         # Looked at in this order, and notifications come in bursts.
         routes=[
             *receiver.routes(),
-            *Api(searching).routes(),
+            Mount("/api/v1", make_api(searching, clock=clock)),
+            *Health(searching).routes(),
             *Metrics(searching).routes(),
             *docker_search.routes(),
         ],

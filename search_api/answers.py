@@ -8,6 +8,7 @@ from indexer.model.document import FacetCounts, Hit
 from indexer.store import AbsentTags
 from search_api.asking import Found
 from search_api.cursors import encode_cursor
+from search_api.highlighting import Highlight, Highlighter
 from search_api.searching import Freshness, Status
 
 API = "/api/v1"
@@ -16,11 +17,12 @@ API = "/api/v1"
 def search_json(found: Found) -> dict[str, Any]:
     """Return the JSON of a page of hits."""
     answer, order, suggestion = found.answer, found.asked.order, found.suggestion
+    highlighter = Highlighter(found.query)
     return {
         "type": order.document_type.value,
         "total": answer.page.total,
         "total_is_exact": answer.freshness.complete,
-        "results": [_result(hit) for hit in answer.page.hits],
+        "results": [_result(hit, highlighter) for hit in answer.page.hits],
         "facets": {name: _facet(counts) for name, counts in answer.page.facets.items()},
         "suggestion": (
             {"query": suggestion.text, "is_used": suggestion.is_used} if suggestion else None
@@ -120,7 +122,7 @@ def held_back_json(held_back: Mapping[str, Sequence[AbsentTags]]) -> dict[str, A
     }
 
 
-def _result(hit: Hit) -> dict[str, Any]:
+def _result(hit: Hit, highlighter: Highlighter) -> dict[str, Any]:
     result = hit.result
     registry, repository = result["registry"], result["repository"]
     digest = result.get("digest")
@@ -129,7 +131,16 @@ def _result(hit: Hit) -> dict[str, Any]:
         if digest
         else repository_link(registry, repository)
     )
-    return {**result, "match": {"score": hit.score}, "links": {"self": link}}
+    highlights = highlighter.highlights(repository, hit.texts)
+    match = {"score": hit.score, "highlights": [_highlight(one) for one in highlights]}
+    return {**result, "match": match, "links": {"self": link}}
+
+
+def _highlight(highlight: Highlight) -> dict[str, Any]:
+    shown: dict[str, Any] = {"field": highlight.field}
+    if highlight.key:
+        shown |= {"key": highlight.key, "key_ranges": highlight.key_ranges}
+    return {**shown, "snippet": highlight.snippet, "ranges": highlight.ranges}
 
 
 def _facet(counts: FacetCounts) -> dict[str, Any]:

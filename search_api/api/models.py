@@ -52,11 +52,27 @@ class Freshness(Shape):
     registries: dict[str, RegistryFreshness]
 
 
+class Highlight(Shape):
+    """A text that matches; ranges are pairs of places, counted in Unicode code points."""
+
+    field: Literal["name", "title", "description", "metadata", "label", "annotation", "tag"]
+    key: str = ""
+    """Of a label, an annotation or other metadata; missing for other texts."""
+    key_ranges: list[tuple[int, int]] = []
+    """Where the key matches; missing without a key."""
+    snippet: str
+    """At most 200 characters of the text, with … where it is cut; plain text, not markup."""
+    ranges: list[tuple[int, int]]
+    """Where the snippet matches: each from a place up to and without another."""
+
+
 class Match(Shape):
     """Why and how well a result matches."""
 
     score: float
     """0 where results are not ordered by relevance."""
+    highlights: list[Highlight]
+    """At most 5: the name first, then what weighs most."""
 
 
 class Links(Shape):

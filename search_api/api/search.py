@@ -1,5 +1,6 @@
 """``search``: the query language over HTTP."""
 
+import asyncio
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
@@ -56,7 +57,9 @@ def search_router(searching: Searching, *, clock: Clock) -> APIRouter:
             cursor=decode_cursor(cursor, order) if cursor else None,
             with_texts=True,
         )
-        body = search_json(await ask(searching, asked, now=clock.now()))
+        found = await ask(searching, asked, now=clock.now())
+        # A long page with all its texts would hold up every other request.
+        body = await asyncio.to_thread(search_json, found)
         return JSONResponse(body, headers=_NOT_KEPT | _next_link(request, body["next"]))
 
     return router

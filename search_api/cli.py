@@ -105,8 +105,9 @@ def search(query: tuple[str, ...], *, kind: str, limit: int, as_json: bool) -> N
     Put -- before a QUERY that begins with a minus sign.
     """
     settings = _settings(process="search", quiet=True)
-    # Arguments that are not text in this locale hold what no index could be asked for.
-    text = " ".join(query).encode(errors="replace").decode()
+    # Arguments that are not text in this locale hold what no index could be asked for. Replacing
+    # it by ``?`` would make it a wildcard.
+    text = " ".join(query).encode(errors="surrogatepass").decode(errors="replace")
     asked = Asked(text=text, order=Order(DocumentType(kind)), limit=limit)
 
     async def find(searching: Searching) -> dict[str, Any]:

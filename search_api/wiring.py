@@ -73,7 +73,7 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         counting=frozenset(registry.name for registry in settings.registry if registry.count_pulls),
     )
     hosts = frozenset(registry.registry_host for registry in settings.registry)
-    docker_search = DockerSearch(searching, registry_hosts=hosts)
+    docker_search = DockerSearch(searching, registry_hosts=hosts, clock=clock)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -48,7 +48,7 @@ QueryText = Annotated[
 ]
 Type = Annotated[DocumentTypeName, Query(description="What to list.")]
 InRegistry = Annotated[
-    str, Query(description="The name of the registry to stay within; all when empty.")
+    str, Query(description="The name or host of the registry to stay within; all when empty.")
 ]
 Facets = Annotated[
     str,

@@ -31,7 +31,7 @@ from indexer.retention import forget_some
 from indexer.settings import RegistrySettings, Settings
 from indexer.store import Crawl, Journal, RegistryFreshness, RegistryRow, Store, StoreThread
 from indexer.worker import move_entries, put_registries
-from search_api.query_text import parse_query
+from search_api.query import parse_query
 from search_api.untagged import searched_type
 from tests.fakes.clock import ManualClock
 from tests.fakes.registry import FakeRegistry
@@ -333,7 +333,7 @@ class Stepping:
 
     def results(self, text: str, kind: DocumentType = DocumentType.IMAGE) -> list[dict[str, Any]]:
         """Return what a search in the query language answers."""
-        query = parse_query(text)
+        query = parse_query(text, now=self.clock.now())
         live = self.store.search_index.live()
         assert live is not None
         reader = self.engine.open_reader(live.generation)

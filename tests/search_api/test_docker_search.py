@@ -33,8 +33,8 @@ from tests.search_api.filling import (
     searching_client,
     settings_for,
 )
+from tests.search_api.query.asking import random_text
 from tests.search_api.sample_content import MAIN_NAMES, NAMES, NGINX, SECOND_CONTENT, WEB
-from tests.search_api.test_query_text import random_text
 
 pytestmark = pytest.mark.anyio
 

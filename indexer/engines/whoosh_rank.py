@@ -10,8 +10,10 @@ the best of
 - 1 when all its words are in the text of the document
 - 0.1 when it is only found inside the name
 
-and, but for the last, the mean impact of its words, at most 2.2. The steps are so far apart that
-the impacts of several parts never bridge one. Scores are added up as whole *points*.
+and, but for the last, the mean impact of its words, at most 2.2. What a pattern or a close spelling
+stands for has no impact; it is worth 50 when it is a word of the name, or the name, and else 1.
+The steps are so far apart that the impacts of several parts never bridge one. Scores are added up
+as whole *points*.
 """
 
 from array import array
@@ -24,10 +26,17 @@ from operator import add, mul, sub
 
 from indexer.engines import whoosh_bitmap as bitmaps
 from indexer.engines.scoring import IMPACT_MAX, POINTS
-from indexer.engines.whoosh_match import TextPart, having, name_starting, part_matching
+from indexer.engines.whoosh_match import (
+    TextPart,
+    having,
+    name_starting,
+    named_like,
+    part_matching,
+    part_text,
+)
 from indexer.engines.whoosh_schema import NAME, TEXT
 from indexer.engines.whoosh_segment import Segment
-from indexer.model.query import And, Or, Path, Phrase, Prefix, Query, Word
+from indexer.model.query import And, Fuzzy, Or, Path, Phrase, Prefix, Query, Wildcard, Word
 from indexer.model.text import words
 
 _IS_NAME = 1000 * POINTS
@@ -73,7 +82,7 @@ def _text_parts(query: Query) -> Iterator[TextPart]:
         case And(parts) | Or(parts):
             for part in parts:
                 yield from _text_parts(part)
-        case Word() | Prefix() | Path() | Phrase():
+        case Word() | Prefix() | Wildcard() | Fuzzy() | Path() | Phrase():
             yield query
 
 
@@ -152,7 +161,7 @@ def _all_named(segment: Segment, parts: Sequence[TextPart]) -> int:
     """
     named = bitmaps.full(segment.size)
     for part in parts:
-        found = words(_text(part))
+        found = _words(part)
         if not found:
             return 0
         named &= having(segment, NAME, found) & part_matching(segment, part)
@@ -164,7 +173,7 @@ def _points(segment: Segment, parts: Sequence[TextPart]) -> "list[array[int]]":
 
 
 def _cached_points(segment: Segment, part: TextPart, *, is_alone: bool) -> "array[int]":
-    return segment.cached_array(
+    return segment.cached(
         ("points", part, is_alone), lambda: _part_points(segment, part, is_alone=is_alone)
     )
 
@@ -172,8 +181,7 @@ def _cached_points(segment: Segment, part: TextPart, *, is_alone: bool) -> "arra
 def _part_points(segment: Segment, part: TextPart, *, is_alone: bool) -> "array[int]":
     """Return what ``part`` is worth for each document of ``segment``."""
     match = part_matching(segment, part)
-    text = _text(part)
-    found = words(text)
+    text, found = part_text(part), _words(part)
     impacts = _mean_impacts(segment, found)
     points = array("I", bytes(4 * segment.size))
     for step, documents in _steps(segment, part, found, match):
@@ -191,6 +199,11 @@ def _steps(
     segment: Segment, part: TextPart, found: list[str], match: int
 ) -> Iterator[tuple[int, int]]:
     """Yield the points of each step and the documents of ``match`` that reach it and no better."""
+    if isinstance(part, Wildcard | Fuzzy):
+        named = named_like(segment, part)
+        yield _NAME_START, named
+        yield _TEXT_WORDS, match & ~named
+        return
     if not found:
         return
     named = match & having(segment, NAME, found)
@@ -223,11 +236,6 @@ def _mean_impacts(segment: Segment, found: list[str]) -> "array[int]":
     return sums
 
 
-def _text(part: TextPart) -> str:
-    match part:
-        case Phrase(found):
-            return " ".join(found)
-        case Path(text):
-            return text.strip("/")
-        case Word(text) | Prefix(text):
-            return text
+def _words(part: TextPart) -> list[str]:
+    """Return the words that ``part`` asks for as they are."""
+    return [] if isinstance(part, Wildcard | Fuzzy) else words(part_text(part))

@@ -7,6 +7,7 @@ Whoosh's four-byte floats.
 """
 
 import json
+import struct
 import zlib
 from collections.abc import Iterable, Sequence
 
@@ -14,6 +15,7 @@ from whoosh import columns, fields, formats
 from whoosh.codec.whoosh3 import W3Codec
 
 from indexer.engines.scoring import Line, impacts, scored_lines
+from indexer.engines.whoosh_numbers import encode_numbers
 from indexer.errors import EngineError
 from indexer.model.document import Document
 from indexer.model.text import fold, words
@@ -27,7 +29,7 @@ NAME = "name"
 START = "start"
 """What the words of the name start with, one term for each length up to ``START_MAX``."""
 KEYWORD = "kw"
-"""``field:value`` for every keyword; field names hold no colon."""
+"""``field:value`` for every keyword, and ``field``; field names hold no colon."""
 ID = "id"
 
 KEY = "key"
@@ -36,6 +38,9 @@ TEXTS = "texts"
 """Column: every searchable field as a line of words, for phrases; compressed."""
 RESULT = "result"
 """Column: the stored result as JSON; compressed."""
+
+NUMBERS = "numbers"
+"""Column: what ranges ask for."""
 
 START_MAX = 12
 """Longest stored beginning of a word, in characters."""
@@ -67,7 +72,9 @@ def schema() -> fields.Schema:
     numbers = {
         field: fields.COLUMN(columns.NumericColumn("q")) for field in ("created", "pushed", "size")
     }
-    blobs = {field: fields.COLUMN(columns.VarBytesColumn()) for field in (KEY, TEXTS, RESULT)}
+    blobs = {
+        field: fields.COLUMN(columns.VarBytesColumn()) for field in (KEY, TEXTS, RESULT, NUMBERS)
+    }
     terms = {field: Terms() for field in (TEXT, NAME, START, KEYWORD, ID)}
     return fields.Schema(**terms, **blobs, **numbers)
 
@@ -90,7 +97,7 @@ def encode(document: Document) -> dict[str, object]:
     """
     try:
         return _encode(document)
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError, struct.error) as error:
         message = f"document {document.key.id!r} cannot be indexed: {error}"
         raise EngineError(message) from error
 
@@ -99,7 +106,8 @@ def _encode(document: Document) -> dict[str, object]:
     lines = list(scored_lines(document))
     name_words = set(words(document.name))
     starts = {word[:n] for word in name_words for n in range(1, min(len(word), START_MAX) + 1)}
-    keywords = (f"{field}:{value}" for field, value in document.keywords)
+    keywords = {f"{field}:{value}" for field, value in document.keywords}
+    keywords |= {field for field, _ in document.keywords}
     result = json.dumps(
         dict(document.result), ensure_ascii=False, allow_nan=False, separators=(",", ":")
     )
@@ -112,6 +120,7 @@ def _encode(document: Document) -> dict[str, object]:
         KEY: f"{fold(document.name)}\n{document.key.id}".encode(),
         TEXTS: zlib.compress(_texts(lines), _COMPRESSION),
         RESULT: zlib.compress(result.encode(), _COMPRESSION),
+        NUMBERS: encode_numbers(document.numbers),
         "created": _int64(document.created),
         "pushed": _int64(document.pushed),
         "size": _int64(document.size_bytes),

@@ -9,6 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 
 _WORD = re.compile(r"[^\W_]+")
+_ADDRESS_START = re.compile(r"^[a-z][a-z0-9+.-]*://(?:[^/@]*@)?")
 WORD_MAX = 64
 
 
@@ -72,6 +73,15 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(" " if _is_unprintable(c) else c for c in text)
+
+
+def bare_url(text: str) -> str:
+    """Return an address as it is compared: folded, from the host on, without what ends it.
+
+    ``git+https://git@Example.org/team/web.git/`` and ``example.org/team/web`` are the same.
+    """
+    bare = _ADDRESS_START.sub("", fold(text.strip())).rstrip("/")
+    return bare.removesuffix(".git").rstrip("/")
 
 
 def one_line(text: str, *, limit: int) -> str:

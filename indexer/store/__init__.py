@@ -1,6 +1,7 @@
 """SQLite: the journal, the queue, our copy of the registries, and the history only events know."""
 
 from indexer.store.absences import Absence, AbsentTags
+from indexer.store.changes import Change, ChangeCursor, ChangeKind, Changes
 from indexer.store.derivation import DerivationProgress
 from indexer.store.history import TagMove
 from indexer.store.journal import Entry, Journal, JournalCounts
@@ -23,6 +24,10 @@ __all__ = [
     "AbsentTags",
     "Base",
     "Bases",
+    "Change",
+    "ChangeCursor",
+    "ChangeKind",
+    "Changes",
     "Crawl",
     "Declared",
     "DerivationProgress",

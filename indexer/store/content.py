@@ -12,6 +12,7 @@ from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
 from indexer.model.stored import RepositoryRow, StoredImage, StoredManifest, UntaggedImage
 from indexer.store.attachments import AttachmentTables
 from indexer.store.chain_changes import ChainTables
+from indexer.store.changes import Changes
 from indexer.store.derivation import Derivation
 from indexer.store.history import Since, TagHistory, TagMove
 from indexer.store.presence import PresenceTables
@@ -27,6 +28,7 @@ class ContentTables:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._changes = Changes(database)
         self._history = TagHistory(database)
         self._pulls = PullTables(database)
         self._chains = ChainTables(database)
@@ -134,6 +136,7 @@ class ContentTables:
         self._forget_absence(repository_id, tag)
         if before == digest:
             return
+        self._changes.tag_pushed(repository_id, tag, digest, previous=before, at=seen_at)
         move = TagMove(tag, digest, seen_at, from_event=False)
         self.add_tag_moves(repository_id, [move])
         self._moved(repository_id, tag, [digest, before] if before else [digest], seen_at=seen)
@@ -147,6 +150,7 @@ class ContentTables:
             "UPDATE tags SET hidden_at = ? WHERE repository_id = ? AND name = ?",
             [rfc3339(seen_at), repository_id, tag],
         )
+        self._changes.tag_removed(repository_id, tag, previous=digest, at=seen_at)
         self._forget_absence(repository_id, tag)
         self._moved(repository_id, tag, [digest], seen_at=rfc3339(seen_at))
 

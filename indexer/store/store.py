@@ -7,6 +7,7 @@ from pathlib import Path
 from indexer.store.absences import AbsenceTables
 from indexer.store.attachments import AttachmentTables
 from indexer.store.chain_changes import ChainTables
+from indexer.store.changes import Changes
 from indexer.store.content import ContentTables
 from indexer.store.database import open_database, translated_errors
 from indexer.store.derivation import Derivation
@@ -40,6 +41,7 @@ class Store:
         )
         self.absences = AbsenceTables(self._database)
         self.attachments = AttachmentTables(self._database)
+        self.changes = Changes(self._database)
         self.content = ContentTables(self._database)
         self.presence = PresenceTables(self._database)
         self.chains = ChainTables(self._database)

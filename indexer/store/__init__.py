@@ -14,6 +14,14 @@ from indexer.store.references import is_digest, is_reference
 from indexer.store.registries import Crawl, RegistryFreshness, RegistryRow
 from indexer.store.schema import STORE_FILE
 from indexer.store.search_index import LiveIndex, RebuildProgress, StaleDocument
+from indexer.store.shown import (
+    Page,
+    ShownPlace,
+    ShownRegistry,
+    ShownRepository,
+    ShownTables,
+    ShownTag,
+)
 from indexer.store.store import Store
 from indexer.store.threaded import OwnThread, StoreThread
 
@@ -37,6 +45,7 @@ __all__ = [
     "LineageKeys",
     "LiveIndex",
     "OwnThread",
+    "Page",
     "Place",
     "Priority",
     "PullCount",
@@ -51,6 +60,11 @@ __all__ = [
     "RelatedImage",
     "RelatedImages",
     "SetAside",
+    "ShownPlace",
+    "ShownRegistry",
+    "ShownRepository",
+    "ShownTables",
+    "ShownTag",
     "StaleDocument",
     "Store",
     "StoreThread",

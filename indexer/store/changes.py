@@ -16,6 +16,7 @@ from sqlite_utils import Database
 from indexer.clock import rfc3339
 from indexer.errors import CursorExpiredError, InvalidValueError
 from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
+from indexer.store.visible import VISIBLE
 
 _CURSOR = re.compile(r"([0-9a-f]{1,15})\.([0-9a-f]{16})")
 _UNSIGNED = 1 << 64
@@ -28,6 +29,11 @@ _SINCE = """
 SELECT sequence, mark, at, kind, registries.name, repository, tag, digest, previous_digest
 FROM changes JOIN registries ON registries.id = registry_id
 WHERE sequence > ? ORDER BY sequence LIMIT ?"""
+
+# Tags are hidden in order where many are, so that the last one left is found at once.
+_HAS_TAG = f"""
+SELECT 1 FROM tags WHERE repository_id = ? AND {VISIBLE}
+ORDER BY tags.name DESC LIMIT 1"""  # noqa: S608 - a text of this package
 
 
 class ChangeKind(StrEnum):
@@ -173,13 +179,7 @@ class Changes:
         return row is not None and row[0] == cursor.mark
 
     def _has_tag(self, repository_id: int) -> bool:
-        # Tags are hidden in order where many are, so that the last one left is found at once.
-        rows = self._database.execute(
-            "SELECT name FROM tags WHERE repository_id = ? AND hidden_at IS NULL"
-            " ORDER BY name DESC",
-            [repository_id],
-        )
-        return any(not is_system_tag(name) for (name,) in rows)
+        return self._database.execute(_HAS_TAG, [repository_id]).fetchone() is not None
 
     def _add(
         self,

@@ -348,17 +348,18 @@ class ContentTables:
     def image(self, repository_id: int, digest: Digest) -> StoredImage | None:
         """Return a visible manifest with its tags; None when no tag that is shown points at it."""
         tags = [t for t in self.tags_of_digest(repository_id, digest) if not is_system_tag(t)]
-        return self._image(repository_id, digest, tags) if tags else None
+        return self.image_with(repository_id, digest, tags) if tags else None
 
     def untagged_image(self, repository_id: int, digest: Digest) -> UntaggedImage | None:
         """Return a manifest that no tag leads to any more; None when it is not such a one."""
         untagged = self._untagged.find(repository_id, digest)
-        image = self._image(repository_id, digest, ()) if untagged else None
+        image = self.image_with(repository_id, digest, ()) if untagged else None
         return UntaggedImage(image, *untagged) if image and untagged else None
 
-    def _image(
+    def image_with(
         self, repository_id: int, digest: Digest, tags: Sequence[TagName]
     ) -> StoredImage | None:
+        """Return a manifest with these of the tags that point at it; None where it is not there."""
         manifest = self.manifest(repository_id, digest)
         if manifest is None:
             return None

@@ -21,6 +21,7 @@ from indexer.store.registries import RegistryTables
 from indexer.store.retention import RetentionTables
 from indexer.store.schema import STORE_FILE, migrations
 from indexer.store.search_index import SearchIndexTables
+from indexer.store.shown import ShownTables
 from indexer.store.untagged import UntaggedTables
 
 _ENTRIES, _PULLS = "journal", "pulls"
@@ -54,6 +55,7 @@ class Store:
         self.registries = RegistryTables(self._database)
         self.retention = RetentionTables(self._database)
         self.search_index = SearchIndexTables(self._database)
+        self.shown = ShownTables(self._database)
         self.untagged = UntaggedTables(self._database)
         if not read_only and not self.derivation.is_current():
             with translated_errors(self.path), self._database.atomic():

@@ -361,6 +361,9 @@ class Histories(RuleBasedStateMachine):
         self.follow(1)
         self.follower.read_all()
         assert self.follower.tags == stepping.visible(), "what changed tells of all that is shown"
+        [registry] = stepping.store.shown.registries()
+        names = {name for _, name, _ in stepping.visible()}
+        assert (registry.repositories, registry.tags) == (len(names), len(stepping.visible()))
         assert stepping.latest_crawl().complete
         stepping.move_pulls()
         assert self.counts() == self.pulls, "every pull is counted once"

@@ -16,7 +16,6 @@ from sqlite_utils import Database
 from indexer.clock import rfc3339
 from indexer.errors import CursorExpiredError, InvalidValueError
 from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
-from indexer.store.visible import VISIBLE
 
 _CURSOR = re.compile(r"([0-9a-f]{1,15})\.([0-9a-f]{16})")
 _UNSIGNED = 1 << 64
@@ -29,11 +28,6 @@ _SINCE = """
 SELECT sequence, mark, at, kind, registries.name, repository, tag, digest, previous_digest
 FROM changes JOIN registries ON registries.id = registry_id
 WHERE sequence > ? ORDER BY sequence LIMIT ?"""
-
-# Tags are hidden in order where many are, so that the last one left is found at once.
-_HAS_TAG = f"""
-SELECT 1 FROM tags WHERE repository_id = ? AND {VISIBLE}
-ORDER BY tags.name DESC LIMIT 1"""  # noqa: S608 - a text of this package
 
 
 class ChangeKind(StrEnum):
@@ -86,7 +80,10 @@ class Change:
 
 
 class Changes:
-    """The changes inside the store; its methods join the caller's transaction."""
+    """The changes inside the store, and how many tags each repository has after them.
+
+    Its methods join the caller's transaction.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -101,9 +98,12 @@ class Changes:
         at: datetime,
     ) -> None:
         """Write that a tag came to point at a digest; those of tools are nothing users see."""
-        if not is_system_tag(tag):
-            kind = ChangeKind.TAG_PUSHED
-            self._add(repository_id, kind, at=at, tag=tag, digest=digest, previous=previous)
+        if is_system_tag(tag):
+            return
+        if previous is None:
+            self._count(repository_id, 1)
+        kind = ChangeKind.TAG_PUSHED
+        self._add(repository_id, kind, at=at, tag=tag, digest=digest, previous=previous)
 
     def tag_removed(
         self, repository_id: int, tag: TagName, *, previous: Digest, at: datetime
@@ -112,7 +112,7 @@ class Changes:
         if is_system_tag(tag):
             return
         self._add(repository_id, ChangeKind.TAG_REMOVED, at=at, tag=tag, previous=previous)
-        if not self._has_tag(repository_id):
+        if self._count(repository_id, -1) == 0:
             self._add(repository_id, ChangeKind.REPOSITORY_REMOVED, at=at)
 
     def since(self, cursor: ChangeCursor | None, *, limit: int) -> list[Change]:
@@ -178,8 +178,13 @@ class Changes:
         ).fetchone()
         return row is not None and row[0] == cursor.mark
 
-    def _has_tag(self, repository_id: int) -> bool:
-        return self._database.execute(_HAS_TAG, [repository_id]).fetchone() is not None
+    def _count(self, repository_id: int, more: int) -> int:
+        """Count a tag more or less of a repository; return how many it has now."""
+        [[tag_count]] = self._database.execute(
+            "UPDATE repositories SET tag_count = tag_count + ? WHERE id = ? RETURNING tag_count",
+            [more, repository_id],
+        ).fetchall()
+        return int(tag_count)
 
     def _add(
         self,

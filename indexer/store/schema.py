@@ -8,6 +8,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from indexer.store.subjects import fill_subjects
+from indexer.store.visible import count_tags
 
 STORE_FILE = "store.db"
 
@@ -261,7 +262,8 @@ CREATE TABLE changes_start (
     sequence INTEGER NOT NULL,
     mark INTEGER NOT NULL
 );
-INSERT INTO changes_start VALUES (1, 0, random())
+INSERT INTO changes_start VALUES (1, 0, random());
+ALTER TABLE repositories ADD COLUMN tag_count INTEGER NOT NULL DEFAULT 0
 """
 
 
@@ -358,5 +360,6 @@ def m013_attachments(database: Database) -> None:
 
 @migrations()
 def m014_changes(database: Database) -> None:
-    """Make the list of what users see change; it begins with what there is now."""
+    """Make the list of what users see change, from now on, and count what they see now."""
     _run(database, _CHANGES)
+    count_tags(database)

@@ -21,29 +21,24 @@ T = TypeVar("T")
 TAGS_MAX = 100
 """Tags of one place that are told, the first by name."""
 
-_REGISTRIES = f"""
-SELECT registries.id, registries.name, registry_host, count(tags), coalesce(sum(tags), 0)
-FROM registries LEFT JOIN (
-    SELECT registry_id, (SELECT nullif(count(*), 0) FROM tags
-        WHERE tags.repository_id = repositories.id AND {VISIBLE}) AS tags
-    FROM repositories
-) AS counted ON counted.registry_id = registries.id
+_REGISTRIES = """
+SELECT registries.id, registries.name, registry_host,
+    count(repositories.id), coalesce(sum(tag_count), 0)
+FROM registries LEFT JOIN repositories ON registry_id = registries.id AND tag_count > 0
 WHERE NOT removed AND (?1 IS NULL OR registries.name = ?1)
-GROUP BY registries.id ORDER BY registries.name"""  # noqa: S608 - texts of this package
+GROUP BY registries.id ORDER BY registries.name"""
 
 _REPOSITORIES = f"""
 SELECT repositories.id, registries.name, registry_host, repositories.name, first_seen_at,
-    (SELECT count(*) FROM tags WHERE tags.repository_id = repositories.id AND {VISIBLE}),
-    coalesce(pulls, 0), last_pulled_at,
+    tag_count, coalesce(pulls, 0), last_pulled_at,
     (SELECT max(tagged_at) FROM tag_moves CROSS JOIN tags
         ON tags.repository_id = tag_moves.repository_id
         AND tags.name = tag_moves.tag AND tags.digest = tag_moves.digest
         WHERE tag_moves.repository_id = repositories.id AND from_event AND {VISIBLE})
 FROM registries CROSS JOIN repositories ON registry_id = registries.id
 LEFT JOIN pulls ON pulls.repository_id = repositories.id AND pulls.digest = ''
-WHERE NOT removed AND registries.name = ? AND EXISTS
-    (SELECT 1 FROM tags WHERE tags.repository_id = repositories.id AND {VISIBLE})
-AND repositories.name """  # noqa: S608
+WHERE NOT removed AND registries.name = ? AND tag_count > 0
+AND repositories.name """  # noqa: S608 - texts of this package
 
 _TAGS = f"""
 SELECT tags.name, tags.digest, first_seen_at FROM tags

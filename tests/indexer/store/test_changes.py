@@ -233,8 +233,10 @@ def test_a_cursor_from_behind_a_backup_is_refused_once_that_is_back(tmp_path: Pa
 def test_a_store_from_before_begins_with_what_it_has(tmp_path: Path) -> None:
     store = Store(tmp_path)
     web = push_tags(store, "a")
+    push(store, web, SIGNATURE_TAG, B, when=1)
     for table in ("changes", "changes_start"):
         store._database.execute(f"DROP TABLE {table}")
+    store._database.execute("ALTER TABLE repositories DROP COLUMN tag_count")
     store._database.execute("DELETE FROM _sqlite_migrations WHERE name = 'm014_changes'")
     store._database.conn.commit()
     store.close()
@@ -243,4 +245,6 @@ def test_a_store_from_before_begins_with_what_it_has(tmp_path: Path) -> None:
     start = store.changes.newest()
     push(store, web, "a", B, when=1)
     assert told(store.changes.since(start, limit=9)) == [(PUSHED, "a", B.digest, A.digest)]
+    [registry] = store.shown.registries()
+    assert (registry.repositories, registry.tags) == (1, 1)
     store.close()

@@ -65,6 +65,21 @@ def decode_cursor(text: str, order: Order) -> Cursor:
     raise InvalidValueError(f"not a cursor: {text[:100]!r}")
 
 
+def encode_place(text: str, of: str) -> str:
+    """Return a place in a list of the store as an opaque text; ``of`` is that list's name."""
+    return base64.urlsafe_b64encode(json.dumps([of, text]).encode()).decode()
+
+
+def decode_place(text: str, of: str) -> str:
+    """Return the place in a text; :class:`InvalidValueError` where it is none of that list."""
+    match _decoded(text):
+        case [str() as name, str() as place] if name == of:
+            return place
+        case [str() as name, str()]:
+            raise InvalidValueError(f"cursor is of {name[:20]!r}, not of {of!r}")
+    raise InvalidValueError(f"not a cursor: {text[:100]!r}")
+
+
 def _decoded(text: str) -> Any:
     try:
         return json.loads(base64.b64decode(text[:_CURSOR_MAX], altchars=b"-_", validate=True))

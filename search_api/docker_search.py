@@ -155,10 +155,13 @@ class DockerSearch:
         )
 
     def _within_host(self, query: Query, request: Request) -> Query:
-        host = fold(request.headers.get("host", ""))
-        if host not in self._registry_hosts:
-            return query
-        return And((query, Condition("host", host)))
+        return within_host(query, request, self._registry_hosts)
+
+
+def within_host(query: Query, request: Request, hosts: frozenset[str]) -> Query:
+    """Return a query that stays within the registry whose host was asked, if it is one of them."""
+    host = fold(request.headers.get("host", ""))
+    return And((query, Condition("host", host))) if host in hosts else query
 
 
 _ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]

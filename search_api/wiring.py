@@ -21,6 +21,7 @@ from search_api.docker_search import DockerSearch
 from search_api.health import Health
 from search_api.http_errors import exception_handlers
 from search_api.metrics import Metrics
+from search_api.oci_extension import OciExtension
 from search_api.searching import Searching
 from webhooks.group_commit import JournalWriter
 from webhooks.late_journal import LateJournal
@@ -86,9 +87,10 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         # Looked at in this order, and notifications come in bursts.
         routes=[
             *receiver.routes(),
-            Mount("/api/v1", make_api(searching, clock=clock)),
+            Mount("/api/v1", make_api(searching, clock=clock, cors_origins=settings.cors_origins)),
             *Health(searching).routes(),
             *Metrics(searching).routes(),
+            *OciExtension(searching, registry_hosts=hosts).routes(),
             *docker_search.routes(),
         ],
         exception_handlers=exception_handlers(),

@@ -1,16 +1,20 @@
 """The application of the API, mounted by the wiring."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from indexer.clock import Clock
 from search_api.answers import status_json
+from search_api.api.changes import changes_router
 from search_api.api.models import Errors
 from search_api.api.operations import Operation
+from search_api.api.resources import resources_router
 from search_api.api.search import search_router
 from search_api.http_errors import inner_exception_handlers
 from search_api.searching import Searching
@@ -30,8 +34,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def make_api(searching: Searching, *, clock: Clock) -> FastAPI:
-    """Return the API over what answers searches."""
+def make_api(searching: Searching, *, clock: Clock, cors_origins: Sequence[str] = ()) -> FastAPI:
+    """Return the API over what answers searches; pages of ``cors_origins`` may read it."""
     api = _Api(
         title="regsearch",
         version=VERSION,
@@ -41,13 +45,13 @@ def make_api(searching: Searching, *, clock: Clock) -> FastAPI:
         redirect_slashes=False,
         responses=_ERRORS,
         exception_handlers=inner_exception_handlers(),
-        middleware=[
-            Middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=COMPRESS_LEVEL)
-        ],
+        middleware=_middleware(cors_origins),
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     api.router.route_class = Operation
     api.include_router(search_router(searching, clock=clock))
+    api.include_router(resources_router(searching))
+    api.include_router(changes_router(searching))
 
     @api.get("/status", summary="The state of everything", tags=["operation"])
     async def status() -> JSONResponse:
@@ -55,6 +59,22 @@ def make_api(searching: Searching, *, clock: Clock) -> FastAPI:
         return JSONResponse(status_json(await searching.status()))
 
     return api
+
+
+def _middleware(cors_origins: Sequence[str]) -> list[Middleware]:
+    compressing = Middleware(
+        GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=COMPRESS_LEVEL
+    )
+    if not cors_origins:
+        return [compressing]
+    sharing = Middleware(
+        CORSMiddleware,
+        allow_origins=cors_origins,
+        allow_methods=["GET", "HEAD"],
+        allow_headers=["If-None-Match", "Last-Event-ID"],
+        expose_headers=["ETag", "Link", "Retry-After"],
+    )
+    return [sharing, compressing]
 
 
 class _Api(FastAPI):

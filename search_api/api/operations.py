@@ -15,10 +15,15 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from indexer.errors import InvalidValueError
+from search_api.api.models import Errors
 
 VALUE_SHOWN = 100
 """Characters of a wrong value that an error repeats."""
 IS_HEAD = "regsearch_is_head"
+NOT_FOUND: dict[int | str, dict[str, Any]] = {
+    404: {"model": Errors, "description": "There is no such thing, or it is not shown."}
+}
+"""For operations that are about something that is named."""
 _METHODS = {"Allow": "GET, HEAD"}
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]

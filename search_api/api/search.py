@@ -1,7 +1,6 @@
 """``search``: the query language over HTTP."""
 
 import asyncio
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -22,6 +21,7 @@ from search_api.api.parameters import (
     Type,
     parse_facets,
 )
+from search_api.api.resources import next_link
 from search_api.asking import Asked, ask, parse_order
 from search_api.cursors import Order, decode_cursor
 from search_api.searching import Searching
@@ -60,13 +60,6 @@ def search_router(searching: Searching, *, clock: Clock) -> APIRouter:
         found = await ask(searching, asked, now=clock.now())
         # A long page with all its texts would hold up every other request.
         body = await asyncio.to_thread(search_json, found)
-        return JSONResponse(body, headers=_NOT_KEPT | _next_link(request, body["next"]))
+        return JSONResponse(body, headers=_NOT_KEPT | next_link(request, body["next"]))
 
     return router
-
-
-def _next_link(request: Request, cursor: str | None) -> dict[str, str]:
-    if cursor is None:
-        return {}
-    following = urlencode({**request.query_params, "cursor": cursor})
-    return {"Link": f'<{request.url.path}?{following}>; rel="next"'}

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from indexer.clock import Clock
 from indexer.errors import QueryError
-from indexer.model.document import DocumentType, Page, Position
+from indexer.model.document import DocumentType, Page, Position, Sort
 from indexer.model.query import And, Condition, Everything, Query
 from indexer.model.text import fold, one_line
 from search_api.http_errors import error_answer
@@ -105,8 +105,9 @@ class DockerSearch:
             self._within_host(Everything(), request),
             document_type=DocumentType.REPOSITORY,
             limit=limit,
-            # Behind every document of that name: ids are the name, a space and the registry.
-            after=Position(0.0, f"{last} \U0010ffff") if last else None,
+            sort=Sort.NAME,
+            # Behind every document of that name, whatever its registry.
+            after=Position(fold(last), "\U0010ffff") if last else None,
         )
         names = [hit.result["repository"] for hit in answer.page.hits]
         headers = dict(_API_VERSION)

@@ -17,7 +17,7 @@ from whoosh.codec.whoosh3 import W3Codec
 from indexer.engines.scoring import Line, impacts, scored_lines
 from indexer.engines.whoosh_numbers import encode_numbers
 from indexer.errors import EngineError
-from indexer.model.document import Document
+from indexer.model.document import PROMINENCE_MAX, Document, Sort
 from indexer.model.text import fold, words
 
 SCHEMA_VERSION = 3
@@ -41,6 +41,17 @@ RESULT = "result"
 
 NUMBERS = "numbers"
 """Column: what ranges ask for."""
+
+PROMINENCE = "prominence"
+"""Column: from 0 to ``PROMINENCE_MAX``."""
+SCALARS = {
+    Sort.CREATED: "created",
+    Sort.PUSHED: "pushed",
+    Sort.SIZE: "size",
+    Sort.PULLS: "pulls",
+}
+"""Columns: a number of each document that hits can be sorted by."""
+_SCALAR_FIELDS = (PROMINENCE, *SCALARS.values())
 
 START_MAX = 12
 """Longest stored beginning of a word, in characters."""
@@ -69,14 +80,12 @@ def schema() -> fields.Schema:
     pickled, and packed again in every merge, while a column is copied as it is and is read
     for the one document asked for.
     """
-    numbers = {
-        field: fields.COLUMN(columns.NumericColumn("q")) for field in ("created", "pushed", "size")
-    }
+    scalars = {field: fields.COLUMN(columns.NumericColumn("q")) for field in _SCALAR_FIELDS}
     blobs = {
         field: fields.COLUMN(columns.VarBytesColumn()) for field in (KEY, TEXTS, RESULT, NUMBERS)
     }
     terms = {field: Terms() for field in (TEXT, NAME, START, KEYWORD, ID)}
-    return fields.Schema(**terms, **blobs, **numbers)
+    return fields.Schema(**terms, **blobs, **scalars)
 
 
 def codec() -> W3Codec:
@@ -121,9 +130,11 @@ def _encode(document: Document) -> dict[str, object]:
         TEXTS: zlib.compress(_texts(lines), _COMPRESSION),
         RESULT: zlib.compress(result.encode(), _COMPRESSION),
         NUMBERS: encode_numbers(document.numbers),
-        "created": _int64(document.created),
-        "pushed": _int64(document.pushed),
-        "size": _int64(document.size_bytes),
+        PROMINENCE: _within(document.prominence, range(PROMINENCE_MAX + 1)),
+        SCALARS[Sort.CREATED]: _within(document.created, _INT64),
+        SCALARS[Sort.PUSHED]: _within(document.pushed, _INT64),
+        SCALARS[Sort.SIZE]: _within(document.size_bytes, _INT64),
+        SCALARS[Sort.PULLS]: _within(document.pulls, _INT64),
     }
 
 
@@ -136,7 +147,7 @@ def _unweighted(texts: Iterable[str]) -> list[Term]:
     return [(text.encode(), 1.0) for text in texts]
 
 
-def _int64(number: int) -> int:
-    if number not in _INT64:
-        raise ValueError(f"{number} does not fit 64 bits")
+def _within(number: int, allowed: range) -> int:
+    if number not in allowed:
+        raise ValueError(f"{number} is not from {allowed[0]} to {allowed[-1]}")
     return number

@@ -140,6 +140,10 @@ class Segment:
 
         return self.cached(("within", name, low, high), make)
 
+    def scalars(self, field: str) -> "array[int]":
+        """Return the number that each document has in a column of ``SCALARS``, or prominence."""
+        return self.cached(("scalars", field), lambda: array("q", self._column(field)))
+
     def expand(self, field: str, prefix: str) -> Iterator[bytes]:
         """Yield the terms of ``field`` that start with ``prefix``, in order."""
         wanted = prefix.encode()

@@ -86,6 +86,8 @@ def bad_documents() -> list[Document]:
         {"result": {"x": nested}},
         {"keywords": frozenset({("tag", "\udc00")})},
         {"size_bytes": 2**63},
+        {"prominence": 101},
+        {"pulls": 2**63},
         {"numbers": {"size": (2**63,)}},
         {"created": -(2**63) - 1},
     ]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 
-from indexer.model.document import Document
+from indexer.model.document import Document, Sort
 from indexer.model.query import (
     And,
     Condition,
@@ -159,16 +159,17 @@ def text_parts(query: Query) -> list[TextPart]:
             return []
 
 
-def points(query: Query, document: Document) -> int:
+def score(query: Query, document: Document) -> float:
     parts = set(text_parts(query))
-    return sum(part_points(part, document, is_alone=len(parts) == 1) for part in parts)
+    points = sum(part_points(part, document, is_alone=len(parts) == 1) for part in parts)
+    return (points + 10 * document.prominence) / 1000
 
 
 def part_points(part: TextPart, document: Document, *, is_alone: bool) -> int:
     if not part_matches(part, document):
         return 0
     if isinstance(part, Wildcard | Fuzzy):
-        return 50_000 if named_like(part, document) else 1000
+        return 50_000 if named_like(part, document) else 2000
     text = " ".join(part.words) if isinstance(part, Phrase) else part.text
     text = text.strip("/") if isinstance(part, Path) else text
     name, name_words, found = fold(document.name), set(words(document.name)), words(text)
@@ -185,16 +186,37 @@ def part_points(part: TextPart, document: Document, *, is_alone: bool) -> int:
     if set(found[:-1]) <= name_words and any(w.startswith(found[-1]) for w in name_words):
         return 50_000 + mean
     if isinstance(part, Prefix) or set(found) <= searchable:
-        return 1000 + mean
+        return 2000 + mean
     return 100
 
 
-def ranked(query: Query, documents: Iterable[Document]) -> list[tuple[float, str]]:
-    """Return the (score, id) of all hits, best first."""
+def key(query: Query, document: Document, sort: Sort) -> float | int | str:
+    match sort:
+        case Sort.RELEVANCE:
+            return score(query, document)
+        case Sort.NAME:
+            return fold(document.name)
+        case Sort.SIZE:
+            return document.size_bytes
+        case _:
+            found: int = getattr(document, sort.value)
+            return found
+
+
+def ranked(
+    query: Query,
+    documents: Iterable[Document],
+    *,
+    sort: Sort = Sort.RELEVANCE,
+    is_reversed: bool = False,
+) -> list[tuple[float | int | str, str]]:
+    """Return the (key, id) of all hits in their order."""
     found = [
-        (points(query, document), document.key.id)
+        (key(query, document, sort), document.key.id)
         for document in documents
         if matches(query, document)
     ]
-    found.sort(key=lambda hit: (-hit[0], hit[1]))
-    return [(score / 1000, document_id) for score, document_id in found]
+    found.sort(key=lambda hit: hit[1])
+    is_descending = is_reversed if sort is Sort.NAME else not is_reversed
+    found.sort(key=lambda hit: hit[0], reverse=is_descending)
+    return found

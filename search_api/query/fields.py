@@ -85,14 +85,14 @@ _READERS = {"size": read_size, "layers": read_count, "pulls": read_count}
 
 
 def _fitting(field: str, pattern: Pattern) -> Query:
+    # Cut as documents cut their values; what is folded stays so.
     if pattern.beginning is not None:
-        return _of(field, partial(Condition, value=_cut(field, pattern.beginning), is_prefix=True))
-    return _of(field, partial(Glob, pattern=_cut(field, pattern.text)))
-
-
-def _cut(field: str, folded: str) -> str:
-    """Cut as documents cut their values; what is folded stays so."""
-    return keyword_value(field, folded)
+        value = keyword_value(field, pattern.beginning)
+        return _of(field, partial(Condition, value=value, is_prefix=True))
+    text = keyword_value(field, pattern.text)
+    if "*" in text or "?" in text:
+        return _of(field, partial(Glob, pattern=text))
+    return _of(field, partial(Condition, value=text))
 
 
 def _of(field: str, make: Callable[[str], Query]) -> Query:

@@ -1,10 +1,6 @@
-"""A query's text to its tree, or an error at a column. The grammar is docs/query-language.md.
+"""A query's text to its tree, or an error at a column: recursive descent.
 
-Recursive descent over::
-
-    query  = either*
-    either = part ( "OR" part )*
-    part   = "-" part | "NOT" part | "AND" part | "(" query ")" | phrase | word
+``docs/query-language.md`` has the grammar.
 """
 
 from datetime import datetime

@@ -48,10 +48,15 @@ def read_pattern(typed: Typed) -> Pattern:
     return Pattern(text, None, sum(len(part) for part in parts if part not in {"*", "?"}))
 
 
-def _fixed(typed: Typed) -> str:
-    folded = fold(typed.text)
-    # Also a full-width one, which folding makes an ordinary one.
+def refuse_literal(folded: str, *, column: int) -> None:
+    """Raise :class:`QueryError` for a literal ``*`` or ``?``, which a pattern has no way to say."""
+    # Also for a full-width one, which folding makes an ordinary one.
     if "*" in folded or "?" in folded:
         message = "a pattern cannot ask for a * or ? itself: a ? stands for it too"
-        raise QueryError(message, column=typed.column)
+        raise QueryError(message, column=column)
+
+
+def _fixed(typed: Typed) -> str:
+    folded = fold(typed.text)
+    refuse_literal(folded, column=typed.column)
     return folded

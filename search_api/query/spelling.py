@@ -8,6 +8,7 @@ from indexer.model.query import And, Or, Query, Word
 from indexer.model.spelling import edits_allowed
 from indexer.model.text import words
 from search_api.query.fields import field_of
+from search_api.query.references import command
 from search_api.query.terms import bare, phrase
 from search_api.query.tokens import Kind, Token, tokens
 
@@ -34,6 +35,8 @@ def with_words_replaced(query: Query, replacements: Mapping[str, str]) -> Query:
 
 def text_with_words_replaced(text: str, replacements: Mapping[str, str]) -> str:
     """Return a query's text with these words replaced as :func:`with_words_replaced` does."""
+    if command(text) is not None:
+        return text
     changed = text
     for token in reversed(list(_wanted(tokens(text)))):
         word = _word_of(token)

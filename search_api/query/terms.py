@@ -18,7 +18,7 @@ from indexer.model.query import (
 from indexer.model.spelling import edits_allowed
 from indexer.model.text import fold, words
 from search_api.query.fields import condition, field_of, unknown_field
-from search_api.query.patterns import FIXED_MIN, has_wildcards, read_pattern
+from search_api.query.patterns import FIXED_MIN, has_wildcards, read_pattern, refuse_literal
 from search_api.query.references import reference
 from search_api.query.tokens import Typed
 
@@ -82,4 +82,5 @@ def _fitting(typed: Typed) -> Query:
         return Glob("repo", pattern.text)
     if beginning is not None and words(beginning) == [beginning]:
         return Prefix(beginning)
+    refuse_literal(beginning or "", column=typed.column)
     return Wildcard(pattern.text)

@@ -23,6 +23,8 @@ IMAGE, REPOSITORY, UNTAGGED = DocumentType.IMAGE, DocumentType.REPOSITORY, Docum
         ("IS:Untagged", UNTAGGED),
         ("web is:untagged tag:1", UNTAGGED),
         ("web (is:untagged -is:signed)", UNTAGGED),
+        ("*gress postgers~ size:>1 tag:*x -(pushed:<7d)", IMAGE),
+        ("*gress postgers~ size:>1 tag:*x is:untagged", UNTAGGED),
     ],
 )
 def test_what_is_searched(text: str, expected: DocumentType) -> None:

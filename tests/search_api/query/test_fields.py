@@ -204,6 +204,8 @@ def test_values_are_cut_as_documents_cut_them_after_folding() -> None:
     assert parsed(f"env:a={'v' * 300}") == Condition("env", f"a={'v' * 256}")
     cut = Condition("annotation", f"k={'v' * 256}", is_prefix=True)
     assert parsed(f"annotation:k={'v' * 300}*") == cut
+    assert parsed(f"tag:{'a' * 256}*b") == Condition("tag", "a" * 256)
+    assert parsed(f"tag:{'a' * 255}*b") == Glob("tag", "a" * 255 + "*")
     assert parsed(f"title:{'a' * 300}") == Condition("title", "a" * 64)
 
 

@@ -33,7 +33,7 @@ def masked(text: str) -> str:
     addresses, authorization headers and tokens of well-known forms are masked too.
     """
     text = _without_named(text) if _SECRET.search(text) else text
-    text = _USER_INFO.sub(_address, text)
+    text = _USER_INFO.sub(_address, text) if "://" in text else text
     text = _SCHEME.sub(rf"\g<scheme> {MASK}", text)
     return _TOKEN.sub(MASK, text)
 

@@ -1,5 +1,7 @@
 """Documents made of built content."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from indexer.documents import (
@@ -39,6 +41,12 @@ NO_PULLS = Pulls()
 def described(built: BuiltManifest, *tags: str, pushed_at: str | None = PUSHED) -> DescribedImage:
     names = tuple(map(TagName, tags or ("latest",)))
     return describe(StoredImage(stored(built), names, pushed_at), now=NOW)
+
+
+def on_base(built: BuiltManifest, labels: Mapping[str, str]) -> DescribedImage:
+    """Return an image that is built on one with these labels."""
+    manifest = replace(stored(built), base_labels=(labels,))
+    return describe(StoredImage(manifest, (TagName("latest"),), PUSHED), now=NOW)
 
 
 def image_of(built: BuiltManifest, *tags: str, pushed_at: str | None = PUSHED) -> Document:

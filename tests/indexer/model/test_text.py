@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.model.text import WORD_MAX, fold, one_line, placed_words, words
+from indexer.model.text import WORD_MAX, bare_url, fold, one_line, placed_words, words
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,17 @@ def test_placed_words_are_the_words_whatever_folding_does(text: str) -> None:
 )
 def test_places_are_those_of_the_text_as_it_is(text: str, places: list[str]) -> None:
     assert [text[one.start : one.end] for one in placed_words(text)] == places
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "example.org/team/web",
+        "https://Example.org/team/web",
+        " git+https://git@example.org/team/web.git/",
+        "ssh://git@example.org/team/web.git",
+        "https://user:password@example.org/team/web//",
+    ],
+)
+def test_an_address_is_compared_from_the_host_on(text: str) -> None:
+    assert bare_url(text) == "example.org/team/web"

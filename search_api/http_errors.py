@@ -10,9 +10,11 @@ from starlette.responses import JSONResponse, Response
 
 from indexer.errors import (
     CredentialError,
+    CursorExpiredError,
     EngineError,
     InvalidValueError,
     JournalError,
+    NotFoundError,
     QueryError,
     StoreError,
     UnknownRegistryError,
@@ -27,6 +29,8 @@ _ANSWERS: Mapping[type[Exception], tuple[int, str]] = {
     UnknownRegistryError: (404, "NAME_UNKNOWN"),
     InvalidValueError: (400, "PARAMETER_INVALID"),
     QueryError: (400, "QUERY_INVALID"),
+    NotFoundError: (404, "NOT_FOUND"),
+    CursorExpiredError: (410, "CURSOR_EXPIRED"),
     JournalError: (503, "UNAVAILABLE"),
     StoreError: (503, "UNAVAILABLE"),
     EngineError: (503, "UNAVAILABLE"),

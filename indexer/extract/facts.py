@@ -94,7 +94,7 @@ def extract(
         annotations=masked_pairs(
             _merged(source for part in in_order for source in part.annotations)
         ),
-        size_bytes=_size_bytes(read),
+        size_bytes=size_bytes_of(read),
         platform_sizes=_platform_sizes(parts),
         layers=_layers(manifest, read),
         layer_counts=_layer_counts(manifest, parts),
@@ -187,7 +187,8 @@ def _merged(sources: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return merged
 
 
-def _size_bytes(manifests: Sequence[Manifest]) -> int:
+def size_bytes_of(manifests: Sequence[Manifest]) -> int:
+    """Return what the distinct layers and configs of manifests take, compressed."""
     sizes: dict[Digest, int] = {}
     for manifest in manifests:
         for descriptor in (*manifest.layers, *((manifest.config,) if manifest.config else ())):
@@ -200,7 +201,7 @@ def _platform_sizes(parts: Sequence[Part]) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for part in parts:
         if part.manifest is not None and part.is_platform:
-            sizes.setdefault(str(part.platform), _size_bytes([part.manifest]))
+            sizes.setdefault(str(part.platform), size_bytes_of([part.manifest]))
     # Schema 1 does not know the sizes of its layers.
     return {platform: size for platform, size in sizes.items() if size}
 

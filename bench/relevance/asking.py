@@ -11,8 +11,8 @@ from bench.relevance.judged import JudgedQuery, judged_queries
 from bench.relevance.measures import DEPTH, Figures, figures
 from indexer.engines import Engine
 from indexer.model.document import DocumentType
-from indexer.model.query import Word
-from search_api.query import correctable_words, parse_query, with_words_replaced
+from search_api.asking import Asked, ask
+from search_api.cursors import Order
 from search_api.searching import Searching
 from tests.builders import BuiltManifest
 from tests.fakes.clock import ManualClock
@@ -53,19 +53,9 @@ async def _ask_all(
 
 
 async def _ask(searching: Searching, text: str) -> tuple[str, ...]:
-    query = parse_query(text, now=NOW)
-    kind = DocumentType.REPOSITORY
-    answer = await searching.search(query, document_type=kind, limit=DEPTH)
-    if answer.page.total == 0:
-        replaced = {}
-        for word in correctable_words(query):
-            one = await searching.search(Word(word), document_type=kind, limit=1)
-            if one.page.total == 0:
-                found = await searching.spellings(word, document_type=kind, limit=1)
-                replaced |= {word: other for other, _ in found}
-        other = with_words_replaced(query, replaced)
-        answer = await searching.search(other, document_type=kind, limit=DEPTH)
-    return tuple(hit.result["repository"] for hit in answer.page.hits)
+    asked = Asked(text, Order(DocumentType.REPOSITORY), DEPTH)
+    found = await ask(searching, asked, now=NOW)
+    return tuple(hit.result["repository"] for hit in found.answer.page.hits)
 
 
 def ask_baseline(name: str) -> list[Answered]:

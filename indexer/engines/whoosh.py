@@ -20,7 +20,7 @@ from indexer.engines.whoosh_facets import facet_counts
 from indexer.engines.whoosh_index import INDEX_NAME, OpenIndex, engine_errors, sync
 from indexer.engines.whoosh_match import matching
 from indexer.engines.whoosh_order import Place, Wanted, in_order
-from indexer.engines.whoosh_rank import best, text_parts
+from indexer.engines.whoosh_rank import asked_text, best
 from indexer.engines.whoosh_schema import SCHEMA_VERSION, schema
 from indexer.engines.whoosh_spellings import spellings
 from indexer.engines.whoosh_writer import IndexFolderWriter
@@ -67,10 +67,13 @@ class WhooshReader:
         with engine_errors(self._folder):
             views = self._indexes[document_type].views
             found = [(view.segment, matching(view.segment, query) & view.alive) for view in views]
-            parts = text_parts(query) if sort is Sort.RELEVANCE else []
+            text = asked_text(query) if sort is Sort.RELEVANCE else None
             # One more than asked for tells whether there are more. Names begin with the least.
             wanted = Wanted(limit + 1, after, is_descending=(sort is Sort.NAME) == is_reversed)
-            places = best(found, parts, wanted) if parts else in_order(found, sort, wanted)
+            if text is not None and text.parts:
+                places = best(found, text, wanted)
+            else:
+                places = in_order(found, sort, wanted)
             hits = tuple(_hit(place, sort, with_texts=with_texts) for place in places[:limit])
             counts = {facet: facet_counts(found, facet) for facet in facets}
         total = sum(documents.bit_count() for _, documents in found)

@@ -3,8 +3,6 @@
 The score of a document is its prominence, at most 1, and the sum over the text parts of the query
 that it matches, each worth the best of
 
-- 1000 when the name is the text, 500 when the name's last components are; both only when the text
-  is the only one that is asked for
 - 100 when all its words are words of the name
 - 50 when they are but for the last one, which begins a word of the name
 - 2 when all its words are in the text of the document
@@ -12,18 +10,27 @@ that it matches, each worth the best of
 
 and, but for the last, the mean impact of its words, at most 2.2. What a pattern or a close spelling
 stands for has no impact; it is worth 50 when it is a word of the name, or the name, and else 2.
+To each part comes, when all the parts together are
+
+- the name, 1000, or its last components, 500
+- its last components, punctuation aside, 300
+- what they begin with, punctuation aside, and there is one part, 200
+
 The steps are so far apart that prominence never bridges one, nor the impacts of several parts one
 of the name. Scores are added up as whole *points*.
 """
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from heapq import nsmallest
 from itertools import repeat
 from operator import add, mul
 
 from indexer.engines import whoosh_bitmap as bitmaps
+from indexer.engines.naming import whole_texts
 from indexer.engines.scoring import IMPACT_MAX, POINTS, PROMINENCE_POINTS
 from indexer.engines.whoosh_match import (
     TextPart,
@@ -33,6 +40,7 @@ from indexer.engines.whoosh_match import (
     part_matching,
     part_text,
 )
+from indexer.engines.whoosh_naming import Named, named_by
 from indexer.engines.whoosh_order import Matches, Place, Wanted, merged
 from indexer.engines.whoosh_schema import NAME, PROMINENCE, TEXT
 from indexer.engines.whoosh_segment import Segment
@@ -40,8 +48,6 @@ from indexer.model.document import PROMINENCE_MAX
 from indexer.model.query import And, Fuzzy, Or, Path, Phrase, Prefix, Query, Wildcard, Word
 from indexer.model.text import words
 
-_IS_NAME = 1000 * POINTS
-_ENDS_NAME = 500 * POINTS
 _NAME_WORDS = 100 * POINTS
 _NAME_START = 50 * POINTS
 _TEXT_WORDS = 2 * POINTS
@@ -56,9 +62,18 @@ _PARTS_MAX = (_NAME_WORDS - _NAME_START - PROMINENCE_MAX * PROMINENCE_POINTS) //
 _RANKS = 1 << 28
 
 
-def text_parts(query: Query) -> list[TextPart]:
-    """Return the different text parts of ``query`` that must or may match."""
-    return list(dict.fromkeys(_text_parts(query)))
+@dataclass(frozen=True, slots=True)
+class AskedText:
+    """What a query asks for as text: its different parts, and the texts that are all of it."""
+
+    parts: tuple[TextPart, ...]
+    """Those that must or may match."""
+    wholes: tuple[str, ...]
+
+
+def asked_text(query: Query) -> AskedText:
+    """Return what ``query`` asks for as text."""
+    return AskedText(tuple(dict.fromkeys(_text_parts(query))), whole_texts(query))
 
 
 def _text_parts(query: Query) -> Iterator[TextPart]:
@@ -70,32 +85,32 @@ def _text_parts(query: Query) -> Iterator[TextPart]:
             yield query
 
 
-def best(matches: Matches, parts: Sequence[TextPart], wanted: Wanted) -> list[Place]:
-    """Return those of ``matches`` that are wanted, by what ``parts`` are worth."""
-    if len(parts) < _PARTS_MAX and wanted.is_descending:
-        named = [(segment, match & _all_named(segment, parts)) for segment, match in matches]
+def best(matches: Matches, text: AskedText, wanted: Wanted) -> list[Place]:
+    """Return those of ``matches`` that are wanted, by what ``text`` is worth."""
+    if len(text.parts) < _PARTS_MAX and wanted.is_descending:
+        named = [(segment, match & _all_named(segment, text)) for segment, match in matches]
         if sum(documents.bit_count() for _, documents in named) >= wanted.count:
-            places = _by_score(named, parts, wanted)
+            places = _by_score(named, text, wanted)
             if len(places) >= wanted.count:
                 return places
-    return _by_score(matches, parts, wanted)
+    return _by_score(matches, text, wanted)
 
 
-def _by_score(matches: Matches, parts: Sequence[TextPart], wanted: Wanted) -> list[Place]:
+def _by_score(matches: Matches, text: AskedText, wanted: Wanted) -> list[Place]:
     places = (
         place
         for segment, match in matches
         if match
-        for place in _first(segment, match, parts, wanted)
+        for place in _first(segment, match, text, wanted)
     )
     return merged(places, wanted)
 
 
-def _first(segment: Segment, match: int, parts: Sequence[TextPart], wanted: Wanted) -> list[Place]:
+def _first(segment: Segment, match: int, text: AskedText, wanted: Wanted) -> list[Place]:
     ids = segment.ids
     documents = bitmaps.documents(match)
     totals: Iterator[int] = map(_prominence(segment).__getitem__, documents)
-    for points in _points(segment, parts):
+    for points in _points(segment, text):
         totals = map(add, totals, map(points.__getitem__, documents))
     step = -_RANKS if wanted.is_descending else _RANKS
     keys: Iterator[int] = map(
@@ -123,41 +138,41 @@ def _prominence(segment: Segment) -> "array[int]":
     )
 
 
-def _all_named(segment: Segment, parts: Sequence[TextPart]) -> int:
-    """Return the documents that match every part with words of the name.
+def _all_named(segment: Segment, text: AskedText) -> int:
+    """Return the documents that match every part with words of the name, or are named by all.
 
     They are before all others, as each other document misses a step that impacts cannot make up.
     """
     named = bitmaps.full(segment.size)
-    for part in parts:
+    for part in text.parts:
         found = _words(part)
         if not found:
             return 0
         named &= having(segment, NAME, found) & part_matching(segment, part)
-    return named
+    return named | _named(segment, text).documents
 
 
-def _points(segment: Segment, parts: Sequence[TextPart]) -> "list[array[int]]":
-    return [_cached_points(segment, part, is_alone=len(parts) == 1) for part in parts]
+def _named(segment: Segment, text: AskedText) -> Named:
+    return named_by(segment, text.wholes, parts=len(text.parts))
 
 
-def _cached_points(segment: Segment, part: TextPart, *, is_alone: bool) -> "array[int]":
-    return segment.cached(
-        ("points", part, is_alone), lambda: _part_points(segment, part, is_alone=is_alone)
-    )
+def _points(segment: Segment, text: AskedText) -> "Iterator[array[int]]":
+    for part in text.parts:
+        yield segment.cached(("points", part), partial(_part_points, segment, part))
+    of_names = _named(segment, text).points
+    if of_names is not None:
+        yield of_names
 
 
-def _part_points(segment: Segment, part: TextPart, *, is_alone: bool) -> "array[int]":
+def _part_points(segment: Segment, part: TextPart) -> "array[int]":
     """Return what ``part`` is worth for each document of ``segment``."""
     match = part_matching(segment, part)
-    text, found = part_text(part), _words(part)
+    found = _words(part)
     impacts = _mean_impacts(segment, found)
     points = array("I", bytes(4 * segment.size))
     for step, documents in _steps(segment, part, found, match):
         for n in bitmaps.documents(documents):
             points[n] = step + impacts[n]
-        if is_alone and step == _NAME_WORDS:
-            _add_exact(segment, text, documents, points)
         match &= ~documents
     for n in bitmaps.documents(match):
         points[n] = _INSIDE_NAME
@@ -182,16 +197,6 @@ def _steps(
     yield _NAME_START, match & begun
     match &= ~begun
     yield _TEXT_WORDS, match if isinstance(part, Prefix) else match & having(segment, TEXT, found)
-
-
-def _add_exact(segment: Segment, text: str, documents: int, points: "array[int]") -> None:
-    names = segment.names
-    for n in bitmaps.documents(documents):
-        name = names.names[names.by_document[n]]
-        if name == text:
-            points[n] += _IS_NAME - _NAME_WORDS
-        elif name.endswith(f"/{text}"):
-            points[n] += _ENDS_NAME - _NAME_WORDS
 
 
 def _mean_impacts(segment: Segment, found: list[str]) -> "array[int]":

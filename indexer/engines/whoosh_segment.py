@@ -19,6 +19,7 @@ from typing import Any, TypeVar, cast
 from whoosh.reading import SegmentReader, TermNotFound
 
 from indexer.engines import whoosh_bitmap as bitmaps
+from indexer.engines.naming import spelt
 from indexer.engines.patterns import Pattern
 from indexer.engines.whoosh_cache import SegmentCache
 from indexer.engines.whoosh_numbers import all_numbers
@@ -197,6 +198,11 @@ class Segment:
     def names(self) -> Names:
         """The folded names of all documents."""
         return _names([name for name, _ in self._keys()])
+
+    @cached_property
+    def plain_names(self) -> Names:
+        """The names without punctuation; its documents are places in ``names``."""
+        return _names([spelt(name).plain for name in self.names.names])
 
     @cached_property
     def ids(self) -> Ids:

@@ -29,6 +29,19 @@ def test_exact_names_and_pasted_references_come_first(figures: Mapping[str, Figu
     assert figures["pasted reference"].success_1 == 1
 
 
+def test_the_order_is_good_over_all(figures: Mapping[str, Figures]) -> None:
+    assert figures[OVERALL].ndcg >= 0.95
+    assert figures[OVERALL].success_1 >= 0.93
+
+
+def test_every_class_is_good_at_least(figures: Mapping[str, Figures]) -> None:
+    assert {name: one for name, one in figures.items() if one.ndcg < 0.9} == {}
+
+
+def test_a_typing_mistake_finds_what_was_meant(figures: Mapping[str, Figures]) -> None:
+    assert figures["typo"].success_3 >= 0.9
+
+
 def test_the_baselines_are_left_behind(figures: Mapping[str, Figures]) -> None:
     """In every class and over all, by nDCG@10."""
     for name in ("LIKE", "filter"):

@@ -161,27 +161,60 @@ def text_parts(query: Query) -> list[TextPart]:
 
 def score(query: Query, document: Document) -> float:
     parts = set(text_parts(query))
-    points = sum(part_points(part, document, is_alone=len(parts) == 1) for part in parts)
-    return (points + 10 * document.prominence) / 1000
+    points = sum(part_points(part, document) for part in parts)
+    named = max((whole_points(text, document, len(parts)) for text in wholes(query)), default=0)
+    return (points + named + 10 * document.prominence) / 1000
 
 
-def part_points(part: TextPart, document: Document, *, is_alone: bool) -> int:
+def wholes(query: Query) -> list[str]:
+    """The texts that say all of a query; the empty one where only conditions are left."""
+    match query:
+        case Word(text) | Prefix(text) | Path(text):
+            return [text.strip("/")]
+        case Phrase(found):
+            return [" ".join(found)]
+        case Or(parts):
+            return [text for part in parts for text in wholes(part)]
+        case And(parts):
+            ways = [""]
+            for part in parts:
+                other = wholes(part)
+                if len(ways) > 1 and len(other) > 1:
+                    return []
+                ways = [f"{one} {two}".strip(" ") for one in ways for two in other]
+            return ways
+        case Wildcard() | Fuzzy():
+            return []
+        case _:
+            return [""]
+
+
+def whole_points(text: str, document: Document, parts: int) -> int:
+    name = fold(document.name)
+    sought = ["".join(words(component)) for component in text.split("/")]
+    end = ["".join(words(component)) for component in name.split("/")][-len(sought) :]
+    if not sought[-1] or end[:-1] != sought[:-1]:
+        return 0
+    if end[-1] != sought[-1]:
+        return 200_000 if parts == 1 and end[-1].startswith(sought[-1]) else 0
+    if name == text:
+        return 1_000_000 * parts
+    return (500_000 if name.endswith(f"/{text}") else 300_000) * parts
+
+
+def part_points(part: TextPart, document: Document) -> int:
     if not part_matches(part, document):
         return 0
     if isinstance(part, Wildcard | Fuzzy):
         return 50_000 if named_like(part, document) else 2000
     text = " ".join(part.words) if isinstance(part, Phrase) else part.text
     text = text.strip("/") if isinstance(part, Path) else text
-    name, name_words, found = fold(document.name), set(words(document.name)), words(text)
+    name_words, found = set(words(document.name)), words(text)
     searchable = {word for line, _ in lines(document) for word in line}
     if not found:
         return 100
     mean = sum(impact(document, word) for word in found) // len(found)
     if set(found) <= name_words:
-        if is_alone and name == text:
-            return 1_000_000 + mean
-        if is_alone and name.endswith("/" + text):
-            return 500_000 + mean
         return 100_000 + mean
     if set(found[:-1]) <= name_words and any(w.startswith(found[-1]) for w in name_words):
         return 50_000 + mean

@@ -114,6 +114,29 @@ def test_exact_name_comes_first_then_the_last_component_then_words_then_text(ind
     ]
 
 
+def test_all_that_is_asked_for_as_the_end_of_a_name_is_before_its_words_elsewhere(
+    index: Index,
+) -> None:
+    index.apply(
+        [
+            document("a/redis_exporter"),
+            document("a/redis-exporter-a"),
+            document("a/xredisexporter"),
+            document("redis/exporter-a", prominence=100),
+        ]
+    )
+    both = And((Word("redis"), Word("exporter")))
+    named = ["a/redis_exporter", "redis/exporter-a", "a/redis-exporter-a"]
+    assert index.found(both) == [*named, "a/xredisexporter"]
+    assert index.found(Word("redisexporter")) == ["a/redis_exporter", "a/xredisexporter"]
+    assert index.found(Word("redis-exporter")) == [
+        "a/redis_exporter",
+        "a/redis-exporter-a",
+        "redis/exporter-a",
+    ]
+    assert index.found(Prefix("exp"))[0] == "redis/exporter-a"
+
+
 def test_equal_scores_are_in_the_order_of_ids(index: Index) -> None:
     index.apply([document(name) for name in ("c", "a", "b")])
     assert index.found(Everything()) == ["a", "b", "c"]

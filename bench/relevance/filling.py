@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from bench.corpus.fill import BulkStore
 from bench.relevance.catalogue import REGISTRY_HOST, Entry
 from indexer.clock import rfc3339
 from indexer.engines import Engine
@@ -32,14 +33,15 @@ INDEX_DIRECTORY = "index"
 def fill_store(
     directory: Path, entries: Mapping[str, Entry], built: Mapping[str, BuiltManifest]
 ) -> None:
-    """Write the catalogue into a new store."""
-    store = Store(directory)
+    """Write the catalogue into a new store, whose search index is still to be made."""
+    store = BulkStore(directory)
     with store.transaction():
         row = store.registries.put(
             REGISTRY, url=f"http://{REGISTRY_HOST}", registry_host=REGISTRY_HOST
         )
         for entry in entries.values():
             _put(store, entry, built[entry.name], registry_id=row.id)
+        store.forget_stale()
     store.close()
 
 

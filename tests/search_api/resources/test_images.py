@@ -34,7 +34,7 @@ def with_config(**settings: Any) -> BuiltManifest:
     return configured(image(), {"config": settings})
 
 
-def configured(built: BuiltManifest, change: Mapping[str, Any]) -> BuiltManifest:
+def configured(built: BuiltManifest, change: dict[str, Any]) -> BuiltManifest:
     """Return an image with some of its config changed."""
     blob = Blob(built.blobs[0].media_type, json.dumps(built.config | change).encode())
     manifest = built.json

@@ -330,11 +330,12 @@ def test_what_is_not_there_is_named(
     "text", ["", "latest", "sha256:abc", "sha256:" + "g" * 64, "\x00", "a" * 999]
 )
 def test_what_is_no_digest_is_a_mistake(read: Resources, text: str) -> None:
-    for ask in (
+    asks: tuple[Callable[[], object], ...] = (
         lambda: read.image(text),
         lambda: read.places(text, limit=1),
         lambda: read.layer(text, limit=1),
-    ):
+    )
+    for ask in asks:
         with pytest.raises(InvalidValueError, match="not a digest"):
             ask()
 
@@ -344,11 +345,12 @@ def test_any_text_may_be_asked_for(
     store: Store, read: Resources, clock: ManualClock, text: str
 ) -> None:
     put(store, [Pushed("web", APP, "1")], clock=clock)
-    for ask in (
+    asks: tuple[Callable[[], object], ...] = (
         lambda: read.registry(text),
         lambda: read.repository("main", text),
         lambda: read.tag("main", "web", text),
-    ):
+    )
+    for ask in asks:
         with pytest.raises(NotFoundError) as found:
             ask()
         assert len(str(found.value)) < 700
@@ -380,6 +382,7 @@ def test_a_registry_that_is_gone_from_the_settings_takes_all_with_it(
     with store.transaction():
         store.registries.remove("main")
     assert [one["registry"] for one in read.registries()] == ["second"]
-    for ask in (lambda: read.repository("main", "web"), lambda: read.image(APP.digest)):
-        with pytest.raises(NotFoundError):
-            ask()
+    with pytest.raises(NotFoundError):
+        read.repository("main", "web")
+    with pytest.raises(NotFoundError):
+        read.image(APP.digest)

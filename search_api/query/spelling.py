@@ -1,5 +1,6 @@
 """The words of a query that a spelling suggestion may replace, in its tree and in its text."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -11,11 +12,15 @@ from search_api.query.references import command
 from search_api.query.terms import bare, phrase
 from search_api.query.tokens import Kind, Token, tokens
 
+_WORD = re.compile(r"[^\W_]+")
+_NAME = re.compile(rf"{_WORD.pattern}(?:[-_.]+{_WORD.pattern})*")
+
 
 def correctable_words(query: Query) -> tuple[str, ...]:
     """Return the bare words that spelling may replace, each once, in the order of the query.
 
-    Those of one word and not too short for a close spelling; not those that must not be there.
+    Those of one word, or of several joined like a name, ``front-end``, that are not too short for a
+    close spelling; not those that must not be there.
     """
     return tuple(dict.fromkeys(_words(query)))
 
@@ -26,8 +31,8 @@ def with_words_replaced(query: Query, replacements: Mapping[str, str]) -> Query:
         case And(parts) | Or(parts):
             changed = tuple(with_words_replaced(part, replacements) for part in parts)
             return replace(query, parts=changed)
-        case Word(text) if (word := _correctable(text)) in replacements:
-            return Word(replacements[word])
+        case Word(text):
+            return Word(_changed(text, replacements))
         case _:
             return query
 
@@ -41,9 +46,9 @@ def text_with_words_replaced(text: str, replacements: Mapping[str, str]) -> str:
         return text
     changed = text
     for token in reversed(list(_wanted(tokens(text)))):
-        word = _word_of(token)
-        if word in replacements:
-            other = replacements[word]
+        found = _word_of(token)
+        other = _changed(found, replacements)
+        if other != found:
             shown = f'"{other}"' if token.kind is Kind.PHRASE else other
             changed = changed[: token.start] + shown + changed[token.end :]
     return changed
@@ -54,14 +59,26 @@ def _words(query: Query) -> Iterator[str]:
         case And(parts) | Or(parts):
             for part in parts:
                 yield from _words(part)
-        case Word(text) if word := _correctable(text):
-            yield word
+        case Word(text):
+            yield from _correctable(text)
 
 
-def _correctable(text: str) -> str:
-    """Return the one word of a text; "" where spelling leaves it alone."""
+def _correctable(text: str) -> list[str]:
+    """Return the words of a text that is one word or spelt like a name."""
     found = words(text)
-    return found[0] if len(found) == 1 and edits_allowed(found[0]) else ""
+    if len(found) > 1 and not _NAME.fullmatch(text):
+        return []
+    return [word for word in found if edits_allowed(word)]
+
+
+def _changed(text: str, replacements: Mapping[str, str]) -> str:
+    """Return a text with its words replaced; of one word nothing else is left."""
+    if replacements.keys().isdisjoint(_correctable(text)):
+        return text
+    found = words(text)
+    if len(found) == 1:
+        return replacements[found[0]]
+    return _WORD.sub(lambda word: replacements.get(word[0], word[0]), text)
 
 
 def _wanted(found: list[Token]) -> Iterator[Token]:
@@ -82,8 +99,8 @@ def _wanted(found: list[Token]) -> Iterator[Token]:
 
 
 def _word_of(token: Token) -> str:
-    """Return the word that a token is; "" where it is something else."""
+    """Return the text of the word that a token is; "" where it is something else."""
     if token.kind is not Kind.PHRASE and field_of(token.typed) is not None:
         return ""
     found = phrase(token.typed) if token.kind is Kind.PHRASE else bare(token.typed)
-    return _correctable(found.text) if isinstance(found, Word) else ""
+    return found.text if isinstance(found, Word) else ""

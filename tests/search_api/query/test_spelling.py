@@ -24,8 +24,10 @@ OTHERS = {"postgers": "postgres", "ngnix": "nginx"}
         ('"postgers"', ("postgers",)),
         # Too short to have a close spelling
         ("ab abc", ("abc",)),
+        # Joined like a name
+        ("postgers-ngnix_ab.postgers", ("postgers", "ngnix")),
         # Several words, and what is meant as it is
-        ("postgers-ngnix", ()),
+        ("postgers+ngnix", ()),
         ('"postgers ngnix"', ()),
         ("postgers* postgers~ *postgers", ()),
         ("title:postgers team/postgers postgers:1", ()),
@@ -56,6 +58,8 @@ def test_words_that_may_be_replaced(text: str, found: tuple[str, ...]) -> None:
         ("postgers:1 other", "postgers:1 other"),
         ("  ngnix\tx ", "  nginx\tx "),
         ("docker pull ngnix", "docker pull ngnix"),
+        ("x Postgers-ngnix_2.x", "x postgres-nginx_2.x"),
+        ("postgers+ngnix -postgers-x", "postgers+ngnix -postgers-x"),
     ],
 )
 def test_text_and_tree_change_alike(text: str, changed: str) -> None:
@@ -75,7 +79,11 @@ def test_only_these_words_are_replaced(text: str, tree: Query) -> None:
     assert with_words_replaced(parsed(text), OTHERS) == tree
 
 
-@given(st.lists(st.sampled_from([*PIECES, "ngnix", " ngnix ", '"ngnix"']), max_size=10))
+@given(
+    st.lists(
+        st.sampled_from([*PIECES, "ngnix", " ngnix ", '"ngnix"', "ngnix-x_ngnix"]), max_size=10
+    )
+)
 def test_any_text_with_words_replaced_is_the_tree_with_words_replaced(pieces: list[str]) -> None:
     text = "".join(pieces)
     try:

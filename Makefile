@@ -49,7 +49,7 @@ bench: install ## Measure receiving, push to search, backfill beside hey, search
 	$(BIN)/python -m pytest \
 		tests/end_to_end/test_push_to_search.py tests/end_to_end/test_thousand_repositories.py
 
-relevance: install ## Measure how good the order of results is, with 267 judged queries
+relevance: install ## Measure how good the order of results is; A=--json, A='--worst 20'
 	$(BIN)/python -m bench.relevance $(A)
 
 fuzz: install ## Extract a million broken inputs; N=1000 for fewer

@@ -63,7 +63,7 @@ def _table(measured: Mapping[str, Mapping[str, Figures]]) -> Table:
     for name, row in first.items():
         of_systems = [figures[name] for figures in measured.values()]
         cells = [f"{getattr(one, key):.2f}" for one in of_systems for key in _MEASURES]
-        table.add_row(name, str(row.queries), *cells, end_section=name == list(first)[-2])
+        table.add_row(name, str(row.queries), *cells, end_section=name == list(first)[-3])
     return table
 
 

@@ -18,6 +18,7 @@ from tests.builders import BuiltManifest
 from tests.fakes.clock import ManualClock
 
 BASELINES = {"LIKE": like, "filter": catalog_filter}
+HELD_OUT = "held out"
 OVERALL = "overall"
 
 
@@ -76,10 +77,11 @@ def with_digests(text: str, built: Mapping[str, BuiltManifest]) -> str:
 
 
 def by_class(answered: Sequence[Answered]) -> dict[str, Figures]:
-    """Return the figures of each class of queries and, last, those of all."""
+    """Return the figures of each class of queries, of those held out and, last, of all."""
     groups: dict[str, list[Answered]] = {}
     for one in answered:
         groups.setdefault(one.query.query_class, []).append(one)
+    groups[HELD_OUT] = [one for one in answered if one.query.is_held_out]
     groups[OVERALL] = list(answered)
     return {
         name: figures([(one.names, one.query.grades) for one in group])

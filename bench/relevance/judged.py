@@ -21,6 +21,8 @@ class JudgedQuery:
     grades: Mapping[str, int]
     thing: str = ""
     """What is meant, where several queries mean it and share its grades."""
+    is_held_out: bool = False
+    """Whether it was written and judged after the ranking was tuned, which it says something of."""
 
 
 def things() -> Mapping[str, Mapping[str, int]]:
@@ -43,7 +45,7 @@ def classes() -> Mapping[str, int]:
 def _query(row: Mapping[str, Any], known: Mapping[str, Mapping[str, int]]) -> JudgedQuery:
     thing = row.get("thing", "")
     grades = known[thing] if thing else _grades(row)
-    return JudgedQuery(row["query"], row["class"], grades, thing)
+    return JudgedQuery(row["query"], row["class"], grades, thing, row.get("held_out", False))
 
 
 def _grades(row: Mapping[str, Any]) -> Mapping[str, int]:

@@ -18,7 +18,7 @@ from bench.relevance.measures import Figures, ndcg, rank
 from search_api.logs import configure_logging
 
 _MEASURES = {"ndcg": "nDCG", "mrr": "MRR", "success_1": "S@1", "success_3": "S@3"}
-_WIDTH = 120
+_WIDTH = 140
 """Columns of the table where no terminal says how many it has."""
 
 

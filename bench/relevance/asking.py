@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.relevance.baselines import Ask, catalog_filter, like
+from bench.relevance.baselines import Ask, catalog_filter, like, words_like
 from bench.relevance.catalogue import built_all, catalogue
 from bench.relevance.filling import ENGINES, INDEX_DIRECTORY, NOW, fill_index, fill_store
 from bench.relevance.judged import JudgedQuery, judged_queries
@@ -17,7 +17,7 @@ from search_api.searching import Searching
 from tests.builders import BuiltManifest
 from tests.fakes.clock import ManualClock
 
-BASELINES = {"LIKE": like, "filter": catalog_filter}
+BASELINES = {"LIKE": like, "words": words_like, "filter": catalog_filter}
 HELD_OUT = "held out"
 OVERALL = "overall"
 

@@ -10,22 +10,33 @@ Ask = Callable[[str], list[str]]
 """Returns the names of the first repositories for a query."""
 
 
+_HAS = "(name LIKE '%' || ? || '%' OR description LIKE '%' || ? || '%')"
+
+
 def like(entries: Mapping[str, Entry]) -> Ask:
     """Return ``LIKE '%…%'`` over name and description, by name."""
+    connection = _table(entries)
+    return lambda text: _names(connection, [text], order="name")
+
+
+def words_like(entries: Mapping[str, Entry]) -> Ask:
+    """Return the same for each word of the text, all of which must be there, by pulls."""
+    connection = _table(entries)
+    return lambda text: _names(connection, text.split(), order="pulls DESC")
+
+
+def _table(entries: Mapping[str, Entry]) -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:")
-    connection.execute("CREATE TABLE repositories (name TEXT PRIMARY KEY, description TEXT)")
-    rows = [(entry.name, entry.description) for entry in entries.values()]
-    connection.executemany("INSERT INTO repositories VALUES (?, ?)", rows)
+    connection.execute("CREATE TABLE repositories (name TEXT, description TEXT, pulls INTEGER)")
+    rows = [(entry.name, entry.description, entry.pulls) for entry in entries.values()]
+    connection.executemany("INSERT INTO repositories VALUES (?, ?, ?)", rows)
+    return connection
 
-    def ask(text: str) -> list[str]:
-        found = connection.execute(
-            "SELECT name FROM repositories WHERE name LIKE '%' || ?1 || '%'"
-            " OR description LIKE '%' || ?1 || '%' ORDER BY name LIMIT ?2",
-            [text, DEPTH],
-        )
-        return [name for (name,) in found]
 
-    return ask
+def _names(connection: sqlite3.Connection, words: list[str], *, order: str) -> list[str]:
+    where = " AND ".join([_HAS] * len(words))
+    query = f"SELECT name FROM repositories WHERE {where} ORDER BY {order} LIMIT {DEPTH}"  # noqa: S608 - of this module's own words
+    return [name for (name,) in connection.execute(query, [w for w in words for _ in range(2)])]
 
 
 def catalog_filter(entries: Mapping[str, Entry]) -> Ask:

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test lint format types check bench fuzz torture clean
+.PHONY: help install run demo test lint format types check bench relevance fuzz torture clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 17
@@ -48,6 +48,9 @@ bench: install ## Measure receiving, push to search, backfill beside hey, search
 	$(BIN)/python -m bench.extract --corpus small
 	$(BIN)/python -m pytest \
 		tests/end_to_end/test_push_to_search.py tests/end_to_end/test_thousand_repositories.py
+
+relevance: install ## Measure how good the order of results is; A=--json, A='--worst 20'
+	$(BIN)/python -m bench.relevance $(A)
 
 fuzz: install ## Extract a million broken inputs; N=1000 for fewer
 	$(BIN)/python -m tests.fuzz_extract $(or $(N),1000000)

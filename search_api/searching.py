@@ -5,19 +5,19 @@ more. The store and the index are only read.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Required, TypedDict, TypeVar, Unpack
 
 import structlog
 
 from indexer.clock import Clock
 from indexer.engines import Engine, IndexReader
-from indexer.errors import EngineError
-from indexer.model.document import DocumentType, Page
+from indexer.errors import EngineError, StoreError
+from indexer.model.document import DocumentType, Page, Position, Sort
 from indexer.model.query import Query
 from indexer.store import (
     AbsentTags,
@@ -33,6 +33,7 @@ from indexer.store import (
     Store,
 )
 from search_api.lineage_terms import resolved
+from search_api.resources import Resources
 from search_api.untagged import searched_type
 
 log = structlog.get_logger()
@@ -41,6 +42,17 @@ Result = TypeVar("Result")
 FRESHNESS_AGE = timedelta(milliseconds=250)
 """How old a freshness may be that is shown again; counting costs more than a search."""
 SET_ASIDE_SHOWN = 100
+
+
+class SearchOptions(TypedDict, total=False):
+    """What of a search's answer is wanted: see :meth:`indexer.engines.IndexReader.search`."""
+
+    limit: Required[int]
+    after: Position | None
+    sort: Sort
+    is_reversed: bool
+    facets: Sequence[str]
+    with_texts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +113,31 @@ class Searching:
         query: Query,
         *,
         document_type: DocumentType,
-        limit: int,
-        after: tuple[float, str] | None = None,
+        **options: Unpack[SearchOptions],
     ) -> Answer:
-        """Return the best hits behind a position, and how true they are."""
-        search = partial(self._search, query, document_type=document_type, limit=limit, after=after)
-        return await self._run(search)
+        """Return a page of hits and how true it is; see the reader of an index for the options."""
+        return await self._run(
+            partial(self._search, query, document_type=document_type, options=options)
+        )
+
+    async def spellings(
+        self, word: str, *, document_type: DocumentType, limit: int
+    ) -> list[tuple[str, int]]:
+        """Return words spelled like ``word`` and in how many documents, nearest first."""
+        return await self._run(
+            partial(
+                self._with_reader,
+                lambda reader: (
+                    reader.spellings(word, document_type=document_type, limit=limit)
+                    if reader
+                    else []
+                ),
+            )
+        )
+
+    async def read(self, function: Callable[[Resources], Result]) -> Result:
+        """Return what ``function`` reads; :class:`StoreError` before an indexer made the store."""
+        return await self._run(partial(self._read, function))
 
     async def status(self) -> Status:
         """Return the state of everything."""
@@ -140,8 +171,7 @@ class Searching:
         query: Query,
         *,
         document_type: DocumentType,
-        limit: int,
-        after: tuple[float, str] | None,
+        options: SearchOptions,
     ) -> Answer:
         document_type = searched_type(query, document_type)
         # First how fresh we are, for that must not tell of anything that came after the search.
@@ -150,12 +180,18 @@ class Searching:
             query = resolved(query, store.lineage_keys)
         page = self._with_reader(
             lambda reader: (
-                reader.search(query, document_type=document_type, limit=limit, after=after)
+                reader.search(query, document_type=document_type, **options)
                 if reader
                 else Page((), 0, has_more=False)
             )
         )
         return Answer(page, replace(freshness, index_complete=self._is_index_complete()))
+
+    def _read(self, function: Callable[[Resources], Result]) -> Result:
+        store = self._open_store()
+        if store is None:
+            raise StoreError(f"{self._directory}: no indexer has made a store yet")
+        return function(Resources(store, now=self._clock.now()))
 
     def _with_reader(self, use: Callable[[IndexReader | None], Result]) -> Result:
         """Return what ``use`` makes of the live generation; None stands for none yet.

@@ -7,7 +7,7 @@ live, and whether it is complete, is written in the store; the engine does not k
 from collections.abc import Sequence
 from typing import Protocol
 
-from indexer.model.document import Document, DocumentType, Page
+from indexer.model.document import Document, DocumentType, Page, Position, Sort
 from indexer.model.query import Query
 
 
@@ -23,13 +23,32 @@ class IndexReader(Protocol):
         *,
         document_type: DocumentType,
         limit: int,
-        after: tuple[float, str] | None = None,
+        after: Position | None = None,
+        sort: Sort = Sort.RELEVANCE,
+        is_reversed: bool = False,
+        facets: Sequence[str] = (),
+        with_texts: bool = False,
     ) -> Page:
-        """Return the best ``limit`` hits behind the position ``after``, a hit's (score, id).
+        """Return the first ``limit`` hits behind ``after``, the position of a hit of this order.
 
-        Hits are ordered by score, then id. The score of a document depends on that document and
-        the query alone, so positions stay good while other documents change.
-        :class:`indexer.errors.EngineError` when the generation cannot be read.
+        Hits are ordered by their position's key, greatest first (names: least first; reversed:
+        the other way round), then by id, least first. The key of a document depends on that
+        document and the query alone, so positions stay good while other documents change.
+
+        ``facets`` are names from :data:`indexer.model.document.FACETS` or ``label:KEY``; all
+        documents that match are counted.
+
+        :class:`indexer.errors.EngineError` when the generation cannot be read,
+        :class:`indexer.errors.QueryError` when a pattern stands for too much.
+        """
+
+    def spellings(
+        self, word: str, *, document_type: DocumentType, limit: int
+    ) -> list[tuple[str, int]]:
+        """Return searchable words spelled like ``word`` and how many documents have each.
+
+        Nearest first, then those in most documents, then by word; ``word`` itself is not among
+        them. Words of names, of texts and of labels' values are known.
         """
 
     def count(self, document_type: DocumentType) -> int:

@@ -16,13 +16,16 @@ from pathlib import Path
 from whoosh.filedb.filestore import FileStorage
 
 from indexer.engines.whoosh_cache import SegmentCache
+from indexer.engines.whoosh_facets import facet_counts
 from indexer.engines.whoosh_index import INDEX_NAME, OpenIndex, engine_errors, sync
 from indexer.engines.whoosh_match import matching
-from indexer.engines.whoosh_rank import best, text_parts
+from indexer.engines.whoosh_order import Place, Wanted, in_order
+from indexer.engines.whoosh_rank import asked_text, best
 from indexer.engines.whoosh_schema import SCHEMA_VERSION, schema
+from indexer.engines.whoosh_spellings import spellings
 from indexer.engines.whoosh_writer import IndexFolderWriter
 from indexer.errors import EngineError
-from indexer.model.document import Document, DocumentType, Hit, Page
+from indexer.model.document import Document, DocumentType, Hit, Page, Position, Sort
 from indexer.model.query import Query
 
 _ABOUT = "generation.json"
@@ -54,23 +57,34 @@ class WhooshReader:
         *,
         document_type: DocumentType,
         limit: int,
-        after: tuple[float, str] | None = None,
+        after: Position | None = None,
+        sort: Sort = Sort.RELEVANCE,
+        is_reversed: bool = False,
+        facets: Sequence[str] = (),
+        with_texts: bool = False,
     ) -> Page:
-        """Return the best ``limit`` hits behind ``after``, a (score, id).
-
-        :class:`indexer.errors.EngineError` when the index cannot be read,
-        :class:`indexer.errors.QueryError` when the beginning of a value is too short.
-        """
+        """Return the first ``limit`` hits behind ``after``; see the protocol."""
         with engine_errors(self._folder):
             views = self._indexes[document_type].views
             found = [(view.segment, matching(view.segment, query) & view.alive) for view in views]
-            places = best(found, text_parts(query), count=limit + 1, after=after)
-            hits = tuple(
-                Hit(place.segment.result(place.document), place.score, place.id)
-                for place in places[:limit]
-            )
+            text = asked_text(query) if sort is Sort.RELEVANCE else None
+            # One more than asked for tells whether there are more. Names begin with the least.
+            wanted = Wanted(limit + 1, after, is_descending=(sort is Sort.NAME) == is_reversed)
+            if text is not None and text.parts:
+                places = best(found, text, wanted)
+            else:
+                places = in_order(found, sort, wanted)
+            hits = tuple(_hit(place, sort, with_texts=with_texts) for place in places[:limit])
+            counts = {facet: facet_counts(found, facet) for facet in facets}
         total = sum(documents.bit_count() for _, documents in found)
-        return Page(hits, total, has_more=len(places) > limit)
+        return Page(hits, total, has_more=len(places) > limit, facets=counts)
+
+    def spellings(
+        self, word: str, *, document_type: DocumentType, limit: int
+    ) -> list[tuple[str, int]]:
+        """Return words spelled like ``word`` and in how many documents; see the protocol."""
+        with engine_errors(self._folder):
+            return spellings(self._indexes[document_type].views, word, limit=limit)
 
     def count(self, document_type: DocumentType) -> int:
         """Return how many documents of that type there were at the last refresh."""
@@ -80,6 +94,13 @@ class WhooshReader:
         """Let go of all files."""
         for index in self._indexes.values():
             index.close()
+
+
+def _hit(place: Place, sort: Sort, *, with_texts: bool) -> Hit:
+    result = place.segment.result(place.document)
+    score = place.key if sort is Sort.RELEVANCE else 0.0
+    texts = place.segment.texts(place.document) if with_texts else ()
+    return Hit(result, score, Position(place.key, place.id), texts)
 
 
 class WhooshWriter:

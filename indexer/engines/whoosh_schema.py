@@ -7,17 +7,20 @@ Whoosh's four-byte floats.
 """
 
 import json
+import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from whoosh import columns, fields, formats
 from whoosh.codec.whoosh3 import W3Codec
 
+from indexer.engines.scoring import Line, impacts, scored_lines
+from indexer.engines.whoosh_numbers import encode_numbers
 from indexer.errors import EngineError
-from indexer.model.document import Document
-from indexer.model.text import WORD_MAX, fold, words
+from indexer.model.document import PROMINENCE_MAX, Document, Sort
+from indexer.model.text import fold, words
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 TEXT = "text"
 """Every searchable word, weighted by its impact."""
@@ -26,37 +29,43 @@ NAME = "name"
 START = "start"
 """What the words of the name start with, one term for each length up to ``START_MAX``."""
 KEYWORD = "kw"
-"""``field:value`` for every keyword; field names hold no colon."""
+"""``field:value`` for every keyword, and ``field``; field names hold no colon."""
+FACET = "facet"
+"""The values of facets, each behind what ``facet_prefix`` returns."""
 ID = "id"
 
 KEY = "key"
 """Column: the folded name, a line end, and the id."""
+LINES = "lines"
+"""Column: every searchable field as a line of words, for phrases; compressed. Making the words out
+of the texts takes ten times as long as reading them."""
 TEXTS = "texts"
-"""Column: every searchable field as a line of words, for phrases; compressed."""
+"""Column: the searchable texts as JSON, for highlights; compressed."""
 RESULT = "result"
 """Column: the stored result as JSON; compressed."""
 
+NUMBERS = "numbers"
+"""Column: what ranges ask for."""
+
+PROMINENCE = "prominence"
+"""Column: from 0 to ``PROMINENCE_MAX``."""
+SCALARS = {
+    Sort.CREATED: "created",
+    Sort.PUSHED: "pushed",
+    Sort.SIZE: "size",
+    Sort.PULLS: "pulls",
+}
+"""Columns: a number of each document that hits can be sorted by."""
+_SCALAR_FIELDS = (PROMINENCE, *SCALARS.values())
+_BLOBS = (KEY, LINES, TEXTS, RESULT, NUMBERS)
+
 START_MAX = 12
 """Longest stored beginning of a word, in characters."""
-POINTS = 1000
-"""How many points make a score of 1."""
-
-_NAME_BOOST = 8.0
-_LAST_COMPONENT_BOOST = 4.0
-_DESCRIPTION_BOOST = 2.0
-_LABEL_BOOST = 1.0
-_TAG_BOOST = 0.5
-_K1 = 1.2
-_B = 0.3
-_AVERAGE_LENGTH = 90.0
-IMPACT_MAX = round((_K1 + 1) * POINTS)
-"""Upper bound of the impact of one word, in points."""
 
 _INT64 = range(-(2**63), 2**63)
 _COMPRESSION = 1
 
 Term = tuple[bytes, float]
-_Line = tuple[Sequence[str], float]
 
 
 class Terms(fields.FieldType):  # type: ignore[misc]  # Whoosh carries no types
@@ -77,12 +86,10 @@ def schema() -> fields.Schema:
     pickled, and packed again in every merge, while a column is copied as it is and is read
     for the one document asked for.
     """
-    numbers = {
-        field: fields.COLUMN(columns.NumericColumn("q")) for field in ("created", "pushed", "size")
-    }
-    blobs = {field: fields.COLUMN(columns.VarBytesColumn()) for field in (KEY, TEXTS, RESULT)}
-    terms = {field: Terms() for field in (TEXT, NAME, START, KEYWORD, ID)}
-    return fields.Schema(**terms, **blobs, **numbers)
+    scalars = {field: fields.COLUMN(columns.NumericColumn("q")) for field in _SCALAR_FIELDS}
+    blobs = {field: fields.COLUMN(columns.VarBytesColumn()) for field in _BLOBS}
+    terms = {field: Terms() for field in (TEXT, NAME, START, KEYWORD, FACET, ID)}
+    return fields.Schema(**terms, **blobs, **scalars)
 
 
 def codec() -> W3Codec:
@@ -103,66 +110,49 @@ def encode(document: Document) -> dict[str, object]:
     """
     try:
         return _encode(document)
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError, struct.error) as error:
         message = f"document {document.key.id!r} cannot be indexed: {error}"
         raise EngineError(message) from error
 
 
 def _encode(document: Document) -> dict[str, object]:
-    lines = list(_lines(document))
+    lines = list(scored_lines(document))
     name_words = set(words(document.name))
     starts = {word[:n] for word in name_words for n in range(1, min(len(word), START_MAX) + 1)}
-    keywords = (f"{field}:{value}" for field, value in document.keywords)
-    result = json.dumps(
-        dict(document.result), ensure_ascii=False, allow_nan=False, separators=(",", ":")
-    )
+    keywords = {f"{field}:{value}" for field, value in document.keywords}
+    keywords |= {field for field, _ in document.keywords}
+    texts = [(text.field.value, text.text, text.key) for text in document.texts]
     return {
-        TEXT: [(word.encode(), float(points)) for word, points in _impacts(lines).items()],
+        TEXT: [(word.encode(), float(points)) for word, points in impacts(lines).items()],
         NAME: _unweighted(name_words),
         START: _unweighted(starts),
         KEYWORD: _unweighted(keywords),
         ID: _unweighted([document.key.id]),
         KEY: f"{fold(document.name)}\n{document.key.id}".encode(),
-        TEXTS: zlib.compress(_texts(lines), _COMPRESSION),
-        RESULT: zlib.compress(result.encode(), _COMPRESSION),
-        "created": _int64(document.created),
-        "pushed": _int64(document.pushed),
-        "size": _int64(document.size_bytes),
+        FACET: _unweighted(facet_prefix(facet) + value for facet, value in document.facets),
+        LINES: zlib.compress(_joined(lines), _COMPRESSION),
+        TEXTS: _json(texts),
+        RESULT: _json(dict(document.result)),
+        NUMBERS: encode_numbers(document.numbers),
+        PROMINENCE: _within(document.prominence, range(PROMINENCE_MAX + 1)),
+        SCALARS[Sort.CREATED]: _within(document.created, _INT64),
+        SCALARS[Sort.PUSHED]: _within(document.pushed, _INT64),
+        SCALARS[Sort.SIZE]: _within(document.size_bytes, _INT64),
+        SCALARS[Sort.PULLS]: _within(document.pulls, _INT64),
     }
 
 
-def _lines(document: Document) -> Iterator[_Line]:
-    """Yield the words of every searchable field with the weight of one occurrence."""
-    yield words(document.name), _NAME_BOOST
-    joined = "".join(words(document.name.rpartition("/")[2]))[:WORD_MAX]
-    if joined:
-        yield [joined], _LAST_COMPONENT_BOOST
-    groups = (
-        (document.description, _DESCRIPTION_BOOST),
-        (document.labels, _LABEL_BOOST),
-        (document.tags, _TAG_BOOST),
-    )
-    for texts, boost in groups:
-        for text in texts:
-            yield words(text), boost
+def facet_prefix(facet: str) -> str:
+    """Return what terms of a facet start with, and those of no other."""
+    return f"{len(facet)}:{facet}"
 
 
-def _impacts(lines: Sequence[_Line]) -> dict[str, int]:
-    """Return the impact of every word in points, from 1 to ``IMPACT_MAX``."""
-    weights: dict[str, float] = {}
-    length = 0.0
-    for line, boost in lines:
-        length += boost * len(line)
-        for word in line:
-            weights[word] = weights.get(word, 0.0) + boost
-    k = _K1 * (1 - _B + _B * length / _AVERAGE_LENGTH)
-    return {
-        word: max(1, round(POINTS * (_K1 + 1) * weight / (weight + k)))
-        for word, weight in weights.items()
-    }
+def _json(value: object) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return zlib.compress(text.encode(), _COMPRESSION)
 
 
-def _texts(lines: Sequence[_Line]) -> bytes:
+def _joined(lines: Sequence[Line]) -> bytes:
     """Return the lines with a space before and after every word, so that phrases end at words."""
     return "\n".join(f" {' '.join(line)} " for line, _ in lines if line).encode()
 
@@ -171,7 +161,7 @@ def _unweighted(texts: Iterable[str]) -> list[Term]:
     return [(text.encode(), 1.0) for text in texts]
 
 
-def _int64(number: int) -> int:
-    if number not in _INT64:
-        raise ValueError(f"{number} does not fit 64 bits")
+def _within(number: int, allowed: range) -> int:
+    if number not in allowed:
+        raise ValueError(f"{number} is not from {allowed[0]} to {allowed[-1]}")
     return number

@@ -1,7 +1,7 @@
 """What the search index holds and what it answers, the same for every engine."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -44,28 +44,84 @@ class DocumentKey:
         return f"{self.repository}{suffix} {self.registry}"
 
 
+NUMBERS = ("created", "pushed", "pulled", "size", "layers", "pulls")
+"""The numbers of documents: times in seconds since 1970, bytes, and counts."""
+FACETS = ("registry", "namespace", "kind", "platform", "license", "vendor")
+"""The facets of documents; ``label:KEY`` is one too, for any label's key."""
+LABEL_FACET = "label:"
+FACET_VALUES = 50
+"""How many values of a facet are counted in an answer."""
+PROMINENCE_MAX = 100
+
+
+class TextField(StrEnum):
+    """What a searchable text is, in the order of what it weighs."""
+
+    TITLE = "title"
+    DESCRIPTION = "description"
+    METADATA = "metadata"
+    LABEL = "label"
+    ANNOTATION = "annotation"
+    TAG = "tag"
+
+
+class Sort(StrEnum):
+    """What hits are ordered by; all but the name begin with the greatest."""
+
+    RELEVANCE = "relevance"
+    NAME = "name"
+    CREATED = "created"
+    PUSHED = "pushed"
+    SIZE = "size"
+    PULLS = "pulls"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One searchable text beside the name; a phrase never spans two."""
+
+    field: TextField
+    text: str
+    key: str = ""
+    """Of a label or an annotation its key, of other metadata its name; a key's last part is
+    searchable too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One entry of the search index.
 
-    ``name`` is the repository name; ``description``, ``labels`` and ``tags`` are the other
-    searchable texts, each with its own weight in the ranking, each a list of separate fields so
-    that a phrase never spans two. ``keywords`` are the ``(field, value)`` pairs that conditions
-    ask for, folded. ``result`` is the JSON object an answer shows, complete.
+    ``name`` is the repository name. ``keywords`` are the ``(field, value)`` pairs that conditions
+    ask for, folded; ``facets`` the pairs that are counted, as they are shown. ``result`` is the
+    JSON object an answer shows, complete.
     """
 
     key: DocumentKey
     name: str
-    description: tuple[str, ...]
-    labels: tuple[str, ...]
-    tags: tuple[str, ...]
+    texts: tuple[Text, ...]
     keywords: frozenset[tuple[str, str]]
+    numbers: Mapping[str, tuple[int, ...]]
+    """What ranges ask for, by the names in ``NUMBERS``, ascending; a repository has those of all
+    its images. Nothing stands for unknown."""
+    facets: frozenset[tuple[str, str]]
     created: int
     """Seconds since 1970, 0 for unknown."""
     pushed: int
     """Seconds since 1970 of the newest push, 0 for unknown."""
     size_bytes: int
+    pulls: int
+    prominence: int
+    """How popular and recent it is, from 0 to ``PROMINENCE_MAX``: decides between equals."""
     result: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in an order: behind the hit of that key and id."""
+
+    key: float | int | str
+    """What the hits are ordered by: the score, the name, or a number."""
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +130,33 @@ class Hit:
 
     result: Mapping[str, Any]
     score: float
-    id: str
+    """0 where hits are not ordered by relevance."""
+    position: Position
+    texts: tuple[Text, ...] = ()
+    """What of the document is searchable, for highlights; only if asked for."""
+
+    @property
+    def id(self) -> str:
+        """The document's id."""
+        return self.position.id
+
+
+@dataclass(frozen=True, slots=True)
+class ValueCount:
+    """How many of the documents that match have a value."""
+
+    value: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FacetCounts:
+    """The values of a facet among all documents that match: most first, then by value."""
+
+    values: tuple[ValueCount, ...]
+    """At most ``FACET_VALUES``."""
+    others: int = 0
+    """How many values more there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +166,4 @@ class Page:
     hits: tuple[Hit, ...]
     total: int
     has_more: bool
+    facets: Mapping[str, FacetCounts] = field(default_factory=dict)

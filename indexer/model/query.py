@@ -31,6 +31,27 @@ class Prefix:
 
 
 @dataclass(frozen=True, slots=True)
+class Wildcard:
+    """``*gress``, ``w?b``: a searchable word, or the whole name, fits the pattern.
+
+    In ``pattern`` a ``*`` stands for any characters and a ``?`` for one; it holds one of them at
+    least, and something else.
+    """
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fuzzy:
+    """``postgers~``: a searchable word, or a word of the name, is spelled like ``text``, one word.
+
+    :func:`indexer.model.spelling.edits_allowed` says how far from it.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Phrase:
     """``"reverse proxy"``: the words in this order, next to each other, in one field."""
 
@@ -54,6 +75,27 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Glob:
+    """``field:v*l?e``: a keyword of the document fits the pattern, as in :class:`Wildcard`."""
+
+    field: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """``size:>100MB``: one of the document's numbers of that name is from ``low`` to ``high``.
+
+    Both ends belong to it, None is no end. ``name`` is one of
+    :data:`indexer.model.document.NUMBERS`.
+    """
+
+    name: str
+    low: int | None = None
+    high: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class And:
     """Every part matches."""
 
@@ -74,4 +116,18 @@ class Not:
     part: "Query"
 
 
-Query = Everything | Word | Prefix | Phrase | Path | Condition | And | Or | Not
+Query = (
+    Everything
+    | Word
+    | Prefix
+    | Wildcard
+    | Fuzzy
+    | Phrase
+    | Path
+    | Condition
+    | Glob
+    | Range
+    | And
+    | Or
+    | Not
+)

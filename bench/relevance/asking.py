@@ -1,0 +1,89 @@
+"""The judged queries put to an engine, by the way of every search, and to the baselines."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.relevance.baselines import Ask, catalog_filter, like, words_like
+from bench.relevance.catalogue import built_all, catalogue
+from bench.relevance.filling import ENGINES, INDEX_DIRECTORY, NOW, fill_index, fill_store
+from bench.relevance.judged import JudgedQuery, judged_queries
+from bench.relevance.measures import DEPTH, Figures, figures
+from indexer.engines import Engine
+from indexer.model.document import DocumentType
+from search_api.asking import Asked, ask
+from search_api.cursors import Order
+from search_api.searching import Searching
+from tests.builders import BuiltManifest
+from tests.fakes.clock import ManualClock
+
+BASELINES = {"LIKE": like, "words": words_like, "filter": catalog_filter}
+HELD_OUT = "held out"
+OVERALL = "overall"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A judged query and the first names of one system's answer."""
+
+    query: JudgedQuery
+    names: tuple[str, ...]
+
+
+async def ask_engine(directory: Path, engine: str) -> list[Answered]:
+    """Fill an empty directory, index it with an engine and ask that every query."""
+    entries = catalogue()
+    built = built_all(entries)
+    fill_store(directory, entries, built)
+    made = ENGINES[engine](directory / INDEX_DIRECTORY)
+    await fill_index(directory, made)
+    return await _ask_all(directory, made, built)
+
+
+async def _ask_all(
+    directory: Path, engine: Engine, built: Mapping[str, BuiltManifest]
+) -> list[Answered]:
+    searching = Searching(directory=directory, engine=engine, clock=ManualClock(NOW))
+    try:
+        return [
+            Answered(query, await _ask(searching, with_digests(query.text, built)))
+            for query in judged_queries()
+        ]
+    finally:
+        await searching.close()
+
+
+async def _ask(searching: Searching, text: str) -> tuple[str, ...]:
+    asked = Asked(text, Order(DocumentType.REPOSITORY), DEPTH)
+    found = await ask(searching, asked, now=NOW)
+    return tuple(hit.result["repository"] for hit in found.answer.page.hits)
+
+
+def ask_baseline(name: str) -> list[Answered]:
+    """Ask a baseline every query."""
+    entries = catalogue()
+    built = built_all(entries)
+    ask: Ask = BASELINES[name](entries)
+    return [
+        Answered(query, tuple(ask(with_digests(query.text, built)))) for query in judged_queries()
+    ]
+
+
+def with_digests(text: str, built: Mapping[str, BuiltManifest]) -> str:
+    """Put in for ``{digest:NAME}`` the digest of that repository's content."""
+    before, found, behind = text.partition("{digest:")
+    name, _, rest = behind.partition("}")
+    return f"{before}{built[name].digest}{rest}" if found else text
+
+
+def by_class(answered: Sequence[Answered]) -> dict[str, Figures]:
+    """Return the figures of each class of queries, of those held out and, last, of all."""
+    groups: dict[str, list[Answered]] = {}
+    for one in answered:
+        groups.setdefault(one.query.query_class, []).append(one)
+    groups[HELD_OUT] = [one for one in answered if one.query.is_held_out]
+    groups[OVERALL] = list(answered)
+    return {
+        name: figures([(one.names, one.query.grades) for one in group])
+        for name, group in groups.items()
+    }

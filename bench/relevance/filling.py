@@ -1,0 +1,101 @@
+"""The catalogue in a data directory: a store as a crawl and events leave it, and its search index.
+
+The documents are made and indexed by the indexer's own code, in the engine that is measured.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from bench.corpus.fill import BulkStore
+from bench.relevance.catalogue import REGISTRY_HOST, Entry
+from indexer.clock import rfc3339
+from indexer.engines import Engine
+from indexer.engines.whoosh import WhooshEngine
+from indexer.extract import config_descriptor
+from indexer.indexing import Indexing
+from indexer.model.manifest import parse_manifest
+from indexer.model.names import Digest, RepositoryName, TagName, parse_digest
+from indexer.store import PullCount, ReadContent, ReadManifest, Store, StoreThread, TagMove
+from tests.builders import BuiltManifest
+from tests.fakes.clock import ManualClock
+
+ENGINES: Mapping[str, Callable[[Path], Engine]] = {"whoosh": WhooshEngine}
+"""The engines that are measured, by name."""
+REGISTRY = "main"
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+"""The day of the catalogue: how recent a push is follows from it."""
+INDEX_DIRECTORY = "index"
+
+
+def fill_store(
+    directory: Path, entries: Mapping[str, Entry], built: Mapping[str, BuiltManifest]
+) -> None:
+    """Write the catalogue into a new store, whose search index is still to be made."""
+    store = BulkStore(directory)
+    with store.transaction():
+        row = store.registries.put(
+            REGISTRY, url=f"http://{REGISTRY_HOST}", registry_host=REGISTRY_HOST
+        )
+        for entry in entries.values():
+            _put(store, entry, built[entry.name], registry_id=row.id)
+        store.forget_stale()
+    store.close()
+
+
+def _put(store: Store, entry: Entry, built: BuiltManifest, *, registry_id: int) -> None:
+    name, digest = RepositoryName(entry.name), parse_digest(built.digest)
+    content, at = store.content, entry.pushed
+    repository_id = content.repository_id(registry_id, name, seen_at=at)
+    content.put_content(repository_id, _read_content(built), seen_at=at)
+    tags = [TagName(tag) for tag in entry.tags]
+    for tag in tags:
+        content.put_tag(repository_id, tag, digest, seen_at=at)
+    content.add_tag_moves(repository_id, [TagMove(tag, digest, at) for tag in tags])
+    counted = PullCount(REGISTRY, name, digest, entry.pulls, rfc3339(NOW))
+    store.pulls.add(repository_id, counted)
+
+
+def _read_content(built: BuiltManifest) -> ReadContent:
+    manifests: list[ReadManifest] = []
+    configs: list[tuple[Digest, bytes]] = []
+    for one in (*built.children, built):
+        manifest = parse_manifest(one.body, content_type=one.media_type)
+        config = config_descriptor(manifest)
+        manifests.append(
+            ReadManifest(
+                digest=parse_digest(one.digest),
+                content_type=one.media_type,
+                body=one.body,
+                manifest=manifest,
+                config_digest=config.digest if config else None,
+            )
+        )
+        configs += [(config.digest, one.blobs[0].body)] if config else []
+    return ReadContent(tuple(manifests), tuple(configs))
+
+
+async def fill_index(directory: Path, engine: Engine) -> None:
+    """Make the search index of a filled store."""
+    store = StoreThread(Store(directory))
+    indexing = Indexing(directory=directory, engine=engine, store=store, clock=ManualClock(NOW))
+    running = asyncio.create_task(indexing.run())
+    try:
+        while not await store.read(partial(_is_indexed, engine)):
+            if running.done():
+                running.result()
+            await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        await indexing.close()
+        store.close()
+
+
+def _is_indexed(engine: Engine, store: Store) -> bool:
+    live = store.search_index.live()
+    if live is None or not live.complete or engine.generations() != [live.generation]:
+        return False
+    return store.search_index.rebuild() is None and store.search_index.stale_count() == 0

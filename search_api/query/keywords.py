@@ -1,0 +1,51 @@
+"""Values of keyword fields in the spelling that documents have."""
+
+import re
+
+from indexer.model.manifest import normalised_platform
+from indexer.model.text import bare_url, fold
+
+VALUE_MAX = 256
+"""Characters of a value; of a label or annotation those of its key, and of what it is set to."""
+_PAIRS = {"annotation", "env", "label"}
+_COMMIT = re.compile(r"[0-9a-f]{7,39}")
+
+
+def keyword_value(field: str, text: str) -> str:
+    """Return a part of a value, or a pattern, as it is in the documents of that field."""
+    if field in _PAIRS:
+        key, equals, value = text.partition("=")
+        return f"{fold(key)[:VALUE_MAX]}{equals}{fold(value)[:VALUE_MAX]}"
+    if field == "source":
+        # With something behind it nothing is taken off the end of what is only a beginning.
+        return bare_url(f"{text}|")[:-1][:VALUE_MAX]
+    return fold(text)[:VALUE_MAX]
+
+
+def whole_value(field: str, text: str) -> str:
+    """Return a whole value in the one spelling that documents have of it."""
+    match field:
+        case "name":
+            return keyword_value(field, text).strip("/")
+        case "arch" | "platform":
+            return _platform(keyword_value(field, text), has_os=field == "platform")
+        case "source":
+            return bare_url(text)[:VALUE_MAX]
+        case _:
+            return keyword_value(field, text)
+
+
+def _platform(text: str, *, has_os: bool) -> str:
+    """Return a folded platform in one spelling: ``linux/x86_64`` is ``linux/amd64``."""
+    name, colon, version = text.partition(":")
+    parts = name.split("/")
+    if not has_os:
+        parts.insert(0, "")
+    if len(parts) not in {2, 3}:
+        return text
+    return fold(str(normalised_platform(*parts))) + colon + version
+
+
+def is_short_commit(text: str) -> bool:
+    """Tell whether a folded revision is the beginning of a commit, as people write it."""
+    return _COMMIT.fullmatch(text) is not None

@@ -1,0 +1,280 @@
+"""A second, slow implementation of searching, over plain documents: sets, scores and pages.
+
+It shares nothing with the engines but the words of a text, and looks at one document at a time.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from functools import cache
+
+from indexer.model.document import Document, FacetCounts, Sort, ValueCount
+from indexer.model.query import (
+    And,
+    Condition,
+    Everything,
+    Fuzzy,
+    Glob,
+    Not,
+    Or,
+    Path,
+    Phrase,
+    Prefix,
+    Query,
+    Range,
+    Wildcard,
+    Word,
+)
+from indexer.model.text import fold, words
+
+TextPart = Word | Prefix | Wildcard | Fuzzy | Path | Phrase
+
+
+WEIGHTS = {
+    "title": 2.0,
+    "description": 2.0,
+    "metadata": 2.0,
+    "label": 1.0,
+    "annotation": 1.0,
+    "tag": 0.5,
+}
+
+
+def lines(document: Document) -> list[tuple[list[str], float]]:
+    last = "".join(words(document.name.split("/")[-1]))[:64]
+    found = [(words(document.name), 8.0), ([last] if last else [], 4.0)]
+    for text in document.texts:
+        key = words(text.key.replace("/", ".").split(".")[-1])
+        found.append((key + words(text.text), WEIGHTS[text.field.value]))
+    return found
+
+
+def impact(document: Document, word: str) -> int:
+    """The share of one word in the score, in thousandths."""
+    counts: Counter[str] = Counter()
+    length = 0.0
+    for line, boost in lines(document):
+        length += boost * len(line)
+        for found in line:
+            counts[found] += boost  # type: ignore[assignment]
+    weight = counts[word]
+    k = 1.2 * (0.7 + 0.3 * length / 90)
+    return max(1, round(1000 * 2.2 * weight / (weight + k))) if weight else 0
+
+
+def matches(query: Query, document: Document) -> bool:
+    match query:
+        case Everything():
+            return True
+        case And(parts):
+            return all(matches(part, document) for part in parts)
+        case Or(parts):
+            return any(matches(part, document) for part in parts)
+        case Not(part):
+            return not matches(part, document)
+        case Condition(field, value, is_prefix):
+            values = [v for f, v in document.keywords if f == field]
+            return any(v.startswith(value) if is_prefix else v == value for v in values)
+        case Glob(field, pattern):
+            return any(fits(pattern, v) for f, v in document.keywords if f == field)
+        case Range(name, low, high):
+            return any(
+                (low is None or low <= number) and (high is None or number <= high)
+                for number in document.numbers.get(name, ())
+            )
+        case _:
+            return part_matches(query, document)
+
+
+def part_matches(part: TextPart, document: Document) -> bool:
+    searchable = {word for line, _ in lines(document) for word in line}
+    name = fold(document.name)
+    match part:
+        case Wildcard() | Fuzzy():
+            return named_like(part, document) or any(means(part, word) for word in searchable)
+        case Word(text):
+            found = words(text)
+            return (bool(found) and set(found) <= searchable) or text in name
+        case Path(text):
+            return text.strip("/") in name
+        case Prefix(text):
+            found = words(text)
+            if not found:
+                return text in name
+            begun = any(word.startswith(found[-1]) for word in searchable)
+            return begun and set(found[:-1]) <= searchable
+        case Phrase(phrase):
+            n = len(phrase)
+            return any(
+                tuple(line[i : i + n]) == phrase
+                for line, _ in lines(document)
+                for i in range(len(line) - n + 1)
+            )
+
+
+def means(part: Wildcard | Fuzzy, word: str) -> bool:
+    if isinstance(part, Wildcard):
+        return fits(part.pattern, word)
+    allowed = 0 if len(part.text) < 3 else 1 if len(part.text) < 6 else 2
+    return edits(part.text, word) <= allowed
+
+
+def named_like(part: Wildcard | Fuzzy, document: Document) -> bool:
+    name = fold(document.name)
+    whole = [name, name.split("/")[-1]] if isinstance(part, Wildcard) else []
+    return any(means(part, text) for text in [*words(document.name), *whole])
+
+
+def fits(pattern: str, text: str) -> bool:
+    """By the lengths of beginnings of the text that the pattern fits so far."""
+    ends = {0}
+    for character in pattern:
+        if character == "*":
+            ends = set(range(min(ends), len(text) + 1)) if ends else set()
+        else:
+            ends = {n + 1 for n in ends if n < len(text) and character in ("?", text[n])}
+    return len(text) in ends
+
+
+@cache
+def edits(one: str, other: str) -> int:
+    if not one or not other:
+        return len(one) + len(other)
+    found = min(
+        edits(one[1:], other) + 1,
+        edits(one, other[1:]) + 1,
+        edits(one[1:], other[1:]) + (one[0] != other[0]),
+    )
+    if len(one) > 1 and len(other) > 1 and one[:2] == other[1::-1]:
+        found = min(found, edits(one[2:], other[2:]) + 1)
+    return found
+
+
+def text_parts(query: Query) -> list[TextPart]:
+    match query:
+        case And(parts) | Or(parts):
+            return [found for part in parts for found in text_parts(part)]
+        case Word() | Prefix() | Wildcard() | Fuzzy() | Path() | Phrase():
+            return [query]
+        case _:
+            return []
+
+
+def score(query: Query, document: Document) -> float:
+    parts = set(text_parts(query))
+    points = sum(part_points(part, document) for part in parts)
+    named = max((whole_points(text, document, len(parts)) for text in wholes(query)), default=0)
+    return (points + named + 10 * document.prominence) / 1000
+
+
+def wholes(query: Query) -> list[str]:
+    """The texts that say all of a query; the empty one where only conditions are left."""
+    match query:
+        case Word(text) | Prefix(text) | Path(text):
+            return [text.strip("/")]
+        case Phrase(found):
+            return [" ".join(found)]
+        case Or(parts):
+            return [text for part in parts for text in wholes(part)]
+        case And(parts):
+            ways = [""]
+            for part in parts:
+                other = wholes(part)
+                if len(ways) > 1 and len(other) > 1:
+                    return []
+                ways = [f"{one} {two}".strip(" ") for one in ways for two in other]
+            return ways
+        case Wildcard() | Fuzzy():
+            return []
+        case _:
+            return [""]
+
+
+def whole_points(text: str, document: Document, parts: int) -> int:
+    name = fold(document.name)
+    sought = ["".join(words(component)) for component in text.split("/")]
+    end = ["".join(words(component)) for component in name.split("/")][-len(sought) :]
+    if not sought[-1] or end[:-1] != sought[:-1]:
+        return 0
+    if end[-1] != sought[-1]:
+        return 200_000 if parts == 1 and end[-1].startswith(sought[-1]) else 0
+    if name == text:
+        return 1_000_000 * parts
+    return (500_000 if name.endswith(f"/{text}") else 300_000) * parts
+
+
+def part_points(part: TextPart, document: Document) -> int:
+    if not part_matches(part, document):
+        return 0
+    if isinstance(part, Wildcard | Fuzzy):
+        return 50_000 if named_like(part, document) else 2000
+    text = " ".join(part.words) if isinstance(part, Phrase) else part.text
+    text = text.strip("/") if isinstance(part, Path) else text
+    name_words, found = set(words(document.name)), words(text)
+    searchable = {word for line, _ in lines(document) for word in line}
+    if not found:
+        return 100
+    mean = sum(impact(document, word) for word in found) // len(found)
+    if set(found) <= name_words:
+        return 100_000 + mean
+    if set(found[:-1]) <= name_words and any(w.startswith(found[-1]) for w in name_words):
+        return 50_000 + mean
+    if isinstance(part, Prefix) or set(found) <= searchable:
+        return 2000 + mean
+    return 100
+
+
+def key(query: Query, document: Document, sort: Sort) -> float | int | str:
+    match sort:
+        case Sort.RELEVANCE:
+            return score(query, document)
+        case Sort.NAME:
+            return fold(document.name)
+        case Sort.SIZE:
+            return document.size_bytes
+        case _:
+            found: int = getattr(document, sort.value)
+            return found
+
+
+def ranked(
+    query: Query,
+    documents: Iterable[Document],
+    *,
+    sort: Sort = Sort.RELEVANCE,
+    is_reversed: bool = False,
+) -> list[tuple[float | int | str, str]]:
+    """Return the (key, id) of all hits in their order."""
+    found = [
+        (key(query, document, sort), document.key.id)
+        for document in documents
+        if matches(query, document)
+    ]
+    found.sort(key=lambda hit: hit[1])
+    is_descending = is_reversed if sort is Sort.NAME else not is_reversed
+    found.sort(key=lambda hit: hit[0], reverse=is_descending)
+    return found
+
+
+def facet_counts(query: Query, documents: Iterable[Document], facet: str) -> FacetCounts:
+    counts = Counter(
+        value
+        for document in documents
+        if matches(query, document)
+        for name, value in document.facets
+        if name == facet
+    )
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    first = tuple(ValueCount(value, count) for value, count in ordered[:50])
+    return FacetCounts(first, len(ordered) - len(first))
+
+
+def spellings(word: str, documents: Iterable[Document], *, limit: int) -> list[tuple[str, int]]:
+    allowed = 0 if len(word) < 3 else 1 if len(word) < 6 else 2
+    counts = Counter(
+        found
+        for document in documents
+        for found in {each for line, _ in lines(document) for each in line}
+        if found != word and edits(word, found) <= allowed
+    )
+    ordered = sorted(counts.items(), key=lambda item: (edits(word, item[0]), -item[1], item[0]))
+    return ordered[:limit]

@@ -53,7 +53,9 @@ def attachment_keywords(
     return found.union(*(_facts(one.claim) for one in attached if one.subject not in attachments))
 
 
-def attachment_results(attached: Sequence[Attached], *, repository: str) -> list[dict[str, Any]]:
+def attachment_results(
+    attached: Sequence[Attached], *, repository: str, limit: int = SHOWN_MAX
+) -> list[dict[str, Any]]:
     """Return what an answer shows of attachments; ``repository`` is written before digests."""
     return [
         {
@@ -66,7 +68,7 @@ def attachment_results(attached: Sequence[Attached], *, repository: str) -> list
             "artifact_type": one.artifact_type or None,
             "created_at": rfc3339(one.created_at) if one.created_at else None,
         }
-        for one in attached[:SHOWN_MAX]
+        for one in attached[:limit]
     ]
 
 

@@ -6,6 +6,8 @@
     ├── InvalidValueError      a name, tag, digest or number from outside does not fit its grammar
     ├── SettingsError          the settings are unusable
     ├── QueryError             a query has a mistake at a column
+    ├── CursorExpiredError     what a caller kept a place in is not kept any more
+    ├── NotFoundError          a caller names something that is not there
     ├── CredentialError        a caller's credential is missing or wrong
     ├── UnknownRegistryError   a caller names a registry that the settings do not
     ├── IndexerRunningError    another indexer holds the lock of this data directory
@@ -40,6 +42,14 @@ class QueryError(RegsearchError):
     def __init__(self, message: str, *, column: int) -> None:
         super().__init__(message)
         self.column = column
+
+
+class CursorExpiredError(RegsearchError):
+    """What a caller kept a place in is not kept any more; a new listing gives a new place."""
+
+
+class NotFoundError(RegsearchError):
+    """A caller names something that is not there, or that is not shown."""
 
 
 class CredentialError(RegsearchError):

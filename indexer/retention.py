@@ -16,6 +16,7 @@ LOOK_SECONDS = 3_600
 PAUSE_SECONDS = 0.05
 """Between two transactions, in which others write to the journal and the store."""
 REPOSITORIES_AT_ONCE = 50
+CHANGES_AT_ONCE = 1_000
 
 
 async def forget_in_time(
@@ -55,6 +56,8 @@ async def _forget(store: StoreThread, settings: Settings, *, clock: Clock) -> No
         forget = partial(forget_some, settings=settings, after=reached, now=clock.now())
         reached = await store.write(forget)
         await clock.sleep(PAUSE_SECONDS)
+    while await store.write(partial(forget_changes, settings=settings, now=clock.now())):
+        await clock.sleep(PAUSE_SECONDS)
 
 
 def forget_some(
@@ -82,3 +85,12 @@ def forget_some(
     if forgotten:
         log.info("hidden_forgotten", tags_and_manifests=forgotten)
     return repositories[-1] if repositories else None
+
+
+def forget_changes(
+    store: Store, *, settings: Settings, now: datetime, limit: int = CHANGES_AT_ONCE
+) -> int:
+    """Forget some of what changed too long ago; return how many. Belongs into a transaction."""
+    if settings.history_retention is None:
+        return 0
+    return store.changes.forget(before=now - settings.history_retention, limit=limit)

@@ -51,6 +51,8 @@ def _duration(value: object) -> object:
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Retention = Annotated[timedelta | None, BeforeValidator(lambda value: _duration(value) or None)]
 """How long something is kept; None for ever."""
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://[a-z0-9.\-\[\]:]+)$", max_length=300)]
+"""What a browser says that a page is from: scheme, host and port, no path."""
 _NAME = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
 
 
@@ -168,6 +170,11 @@ def _registries(value: object) -> object:
     return value
 
 
+def _listed(value: object) -> object:
+    """In the environment a list is written with commas."""
+    return [one.strip() for one in value.split(",")] if isinstance(value, str) else value
+
+
 class Settings(BaseSettings):
     """Everything that can be set, each with its default."""
 
@@ -187,6 +194,11 @@ class Settings(BaseSettings):
     )
     listen: str = Field(
         "127.0.0.1:8080", pattern=r"^.+:\d{1,5}$", description="The address that web answers at."
+    )
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        (),
+        description="Other web pages that browsers let read the API, such as https://example.org;"
+        " `*` for all.",
     )
     webhook_secret: str = Field(
         "",

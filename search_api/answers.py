@@ -1,32 +1,46 @@
 """The JSON of answers: one shape for the API and the command line."""
 
-import base64
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
-from indexer.errors import InvalidValueError
-from indexer.model.document import DocumentType, Hit, Position
+from indexer.model.document import FacetCounts, Hit
 from indexer.store import AbsentTags
-from search_api.searching import Answer, Freshness, Status
+from search_api.asking import Found
+from search_api.cursors import encode_cursor
+from search_api.highlighting import Highlight, Highlighter
+from search_api.searching import Freshness, Status
 
-SCORE_MAX = 1e12
-"""No hit scores that much; engines need not cope with more in a cursor."""
+API = "/api/v1"
 
 
-def search_json(answer: Answer, *, document_type: DocumentType) -> dict[str, Any]:
+def search_json(found: Found) -> dict[str, Any]:
     """Return the JSON of a page of hits."""
-    page = answer.page
+    answer, order, suggestion = found.answer, found.asked.order, found.suggestion
+    highlighter = Highlighter(found.query)
     return {
-        "type": document_type.value,
-        "total": page.total,
+        "type": order.document_type.value,
+        "total": answer.page.total,
         "total_is_exact": answer.freshness.complete,
-        "results": [_result(hit) for hit in page.hits],
-        "facets": {},
-        "suggestion": None,
-        "next": encode_cursor(page.hits[-1]) if page.has_more and page.hits else None,
+        "results": [_result(hit, highlighter) for hit in answer.page.hits],
+        "facets": {name: _facet(counts) for name, counts in answer.page.facets.items()},
+        "suggestion": (
+            {"query": suggestion.text, "is_used": suggestion.is_used} if suggestion else None
+        ),
+        "next": encode_cursor(found.next, order) if found.next else None,
         "freshness": freshness_json(answer.freshness),
     }
+
+
+def repository_link(registry: str, repository: str) -> str:
+    """Return where the API tells more of a repository."""
+    return f"{API}/repositories/{registry}/{repository}"
+
+
+def image_link(registry: str, repository: str, digest: str) -> str:
+    """Return where the API tells more of an image."""
+    within = urlencode({"registry": registry, "repository": repository}, safe="/")
+    return f"{API}/images/{digest}?{within}"
 
 
 def freshness_json(freshness: Freshness) -> dict[str, Any]:
@@ -108,25 +122,30 @@ def held_back_json(held_back: Mapping[str, Sequence[AbsentTags]]) -> dict[str, A
     }
 
 
-def encode_cursor(hit: Hit) -> str:
-    """Return the position of a hit as an opaque text."""
-    return base64.urlsafe_b64encode(json.dumps([hit.position.key, hit.id]).encode()).decode()
+def _result(hit: Hit, highlighter: Highlighter) -> dict[str, Any]:
+    result = hit.result
+    registry, repository = result["registry"], result["repository"]
+    digest = result.get("digest")
+    link = (
+        image_link(registry, repository, digest)
+        if digest
+        else repository_link(registry, repository)
+    )
+    highlights = highlighter.highlights(repository, hit.texts)
+    match = {"score": hit.score, "highlights": [_highlight(one) for one in highlights]}
+    return {**result, "match": match, "links": {"self": link}}
 
 
-def decode_cursor(text: str) -> Position:
-    """Return the position in a cursor; :class:`InvalidValueError` where it is none of ours."""
-    try:
-        match json.loads(base64.b64decode(text, altchars=b"-_", validate=True)):
-            # A number that is none, or without end, fails both comparisons.
-            case [int() | float() as score, str() as hit_id] if -SCORE_MAX < score < SCORE_MAX:
-                return Position(float(score), hit_id)
-    except (ValueError, RecursionError) as error:
-        raise InvalidValueError(f"not a cursor: {text[:100]!r}") from error
-    raise InvalidValueError(f"not a cursor: {text[:100]!r}")
+def _highlight(highlight: Highlight) -> dict[str, Any]:
+    shown: dict[str, Any] = {"field": highlight.field}
+    if highlight.key:
+        shown |= {"key": highlight.key, "key_ranges": highlight.key_ranges}
+    return {**shown, "snippet": highlight.snippet, "ranges": highlight.ranges}
 
 
-def _result(hit: Hit) -> dict[str, Any]:
-    return {**hit.result, "match": {"score": hit.score}}
+def _facet(counts: FacetCounts) -> dict[str, Any]:
+    values = [{"value": one.value, "count": one.count} for one in counts.values]
+    return {"values": values, "others": counts.others}
 
 
 def _count(freshness: Freshness, registry: str, what: str) -> int:

@@ -13,14 +13,16 @@ import click
 import structlog
 import uvicorn
 
+from indexer.clock import SystemClock
 from indexer.errors import QueryError, RegsearchError, SettingsError, UnusableFileError
 from indexer.model.document import ASKED_FOR, DocumentType
 from indexer.settings import Settings, load_settings
 from search_api import printing, requesting
 from search_api.answers import held_back_json, search_json, status_json
+from search_api.asking import Asked, ask
+from search_api.cursors import Order
 from search_api.logs import configure_logging
 from search_api.notification_block import notification_block
-from search_api.query_text import parse_query
 from search_api.searching import Searching
 from search_api.supervisor import USAGE_ERROR, end_with_parent, own_command, supervise
 from search_api.wiring import WEB_PID_FILE, make_searching, make_web, prepare, serve_indexer
@@ -103,16 +105,15 @@ def search(query: tuple[str, ...], *, kind: str, limit: int, as_json: bool) -> N
     Put -- before a QUERY that begins with a minus sign.
     """
     settings = _settings(process="search", quiet=True)
-    document_type = DocumentType(kind)
-    # Arguments that are not text in this locale hold what no index could be asked for.
-    text = " ".join(query).encode(errors="replace").decode()
-    tree = parse_query(text)
+    # Arguments that are not text in this locale hold what no index could be asked for. Replacing
+    # it by ``?`` would make it a wildcard.
+    text = " ".join(query).encode(errors="surrogatepass").decode(errors="replace")
+    asked = Asked(text=text, order=Order(DocumentType(kind)), limit=limit)
 
-    async def ask(searching: Searching) -> dict[str, Any]:
-        answer = await searching.search(tree, document_type=document_type, limit=limit)
-        return search_json(answer, document_type=document_type)
+    async def find(searching: Searching) -> dict[str, Any]:
+        return search_json(await ask(searching, asked, now=SystemClock().now()))
 
-    body = asyncio.run(_with_searching(settings, ask))
+    body = asyncio.run(_with_searching(settings, find))
     if as_json:
         _print_json(body)
     else:

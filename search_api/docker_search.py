@@ -14,13 +14,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from indexer.clock import Clock
 from indexer.errors import QueryError
-from indexer.model.document import DocumentType, Page, Position
+from indexer.model.document import DocumentType, Page, Position, Sort
 from indexer.model.query import And, Condition, Everything, Query
 from indexer.model.text import fold, one_line
 from search_api.http_errors import error_answer
-from search_api.query_text import parse_query, plain_query
+from search_api.query import parse_query, plain_query
 from search_api.searching import Answer, Searching
+from search_api.spelling import corrected
 
 LIMIT_DEFAULT = 25
 LIMIT_MAX = 1_000
@@ -37,9 +39,12 @@ _PRIVATE = {
 class DockerSearch:
     """The endpoints that docker, podman, nerdctl and their kin ask."""
 
-    def __init__(self, searching: Searching, *, registry_hosts: frozenset[str]) -> None:
+    def __init__(
+        self, searching: Searching, *, registry_hosts: frozenset[str], clock: Clock
+    ) -> None:
         """Take the hosts of the registries; a search at one of them stays within it."""
         self._searching = searching
+        self._clock = clock
         self._registry_hosts = frozenset(fold(host) for host in registry_hosts)
 
     def routes(self) -> list[Route]:
@@ -100,8 +105,9 @@ class DockerSearch:
             self._within_host(Everything(), request),
             document_type=DocumentType.REPOSITORY,
             limit=limit,
-            # Behind every document of that name: ids are the name, a space and the registry.
-            after=Position(0.0, f"{last} \U0010ffff") if last else None,
+            sort=Sort.NAME,
+            # Behind every document of that name, whatever its registry.
+            after=Position(fold(last), "\U0010ffff") if last else None,
         )
         names = [hit.result["repository"] for hit in answer.page.hits]
         headers = dict(_API_VERSION)
@@ -114,12 +120,22 @@ class DockerSearch:
         """Return a page for a term in the query language, else for its words."""
         text = unicodedata.normalize("NFC", term)
         try:
-            query = self._within_host(parse_query(text), request)
+            query = self._within_host(parse_query(text, now=self._clock.now()), request)
             # The engine may refuse a query too: one whose prefix stands for too much.
-            return await self._page(query, limit=limit, number=number)
+            return await self._spelled(query, limit=limit, number=number)
         except QueryError:
             query = self._within_host(plain_query(text), request)
-            return await self._page(query, limit=limit, number=number)
+            return await self._spelled(query, limit=limit, number=number)
+
+    async def _spelled(self, query: Query, *, limit: int, number: int) -> Answer:
+        """Return a page of a query, or of its other spelling when it matches nothing."""
+        answer = await self._page(query, limit=limit, number=number)
+        if answer.page.total:
+            return answer
+        other = await corrected(
+            self._searching, query, document_type=DocumentType.REPOSITORY, total=0
+        )
+        return await self._page(other.query, limit=limit, number=number) if other else answer
 
     async def _page(self, query: Query, *, limit: int, number: int) -> Answer:
         """Return a page by its number; the hits before it are walked over."""
@@ -140,10 +156,13 @@ class DockerSearch:
         )
 
     def _within_host(self, query: Query, request: Request) -> Query:
-        host = fold(request.headers.get("host", ""))
-        if host not in self._registry_hosts:
-            return query
-        return And((query, Condition("host", host)))
+        return within_host(query, request, self._registry_hosts)
+
+
+def within_host(query: Query, request: Request, hosts: frozenset[str]) -> Query:
+    """Return a query that stays within the registry whose host was asked, if it is one of them."""
+    host = fold(request.headers.get("host", ""))
+    return And((query, Condition("host", host))) if host in hosts else query
 
 
 _ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]

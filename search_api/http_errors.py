@@ -1,6 +1,6 @@
 """Exceptions to HTTP answers, in one place: the OCI error list ``{"errors": [{"code", …}]}``."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import structlog
@@ -10,9 +10,11 @@ from starlette.responses import JSONResponse, Response
 
 from indexer.errors import (
     CredentialError,
+    CursorExpiredError,
     EngineError,
     InvalidValueError,
     JournalError,
+    NotFoundError,
     QueryError,
     StoreError,
     UnknownRegistryError,
@@ -27,19 +29,26 @@ _ANSWERS: Mapping[type[Exception], tuple[int, str]] = {
     UnknownRegistryError: (404, "NAME_UNKNOWN"),
     InvalidValueError: (400, "PARAMETER_INVALID"),
     QueryError: (400, "QUERY_INVALID"),
+    NotFoundError: (404, "NOT_FOUND"),
+    CursorExpiredError: (410, "CURSOR_EXPIRED"),
     JournalError: (503, "UNAVAILABLE"),
     StoreError: (503, "UNAVAILABLE"),
     EngineError: (503, "UNAVAILABLE"),
 }
 _CODES = {404: "NOT_FOUND", 405: "UNSUPPORTED"}
 
-Handler = Callable[[Request, Exception], Awaitable[Response]]
+Handler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
 
 
 def exception_handlers() -> dict[int | type[Exception], Handler]:
     """Return the handlers for an application."""
     handlers: dict[int | type[Exception], Handler] = dict.fromkeys(_ANSWERS, _known)
     return {**handlers, HTTPException: _http, ClientDisconnect: _gone, Exception: _unknown}
+
+
+def inner_exception_handlers() -> dict[int | type[Exception], Handler]:
+    """Return the handlers for an application inside another, which logs what is unknown."""
+    return {**exception_handlers(), Exception: _unknown_inside}
 
 
 def error_answer(
@@ -81,4 +90,8 @@ async def _gone(request: Request, _: Exception) -> Response:
 
 async def _unknown(request: Request, error: Exception) -> Response:
     log.error("request_failed", path=request.url.path, exc_info=error)
+    return await _unknown_inside(request, error)
+
+
+async def _unknown_inside(_: Request, __: Exception) -> Response:
     return error_answer(500, "UNKNOWN", "this is a defect of the server; its log says more")

@@ -45,6 +45,9 @@ def print_results(body: dict[str, Any]) -> None:
     if body["results"]:
         console.print(table)
     console.print(f"{len(body['results'])} of {body['total']} shown", highlight=False)
+    if suggestion := body["suggestion"]:
+        what = "nothing matches as typed; these match" if suggestion["is_used"] else "did you mean"
+        _print_line(console, f"{what}: {suggestion['query']}")
     for note in _notes(body["freshness"]):
         _print_line(console, f"note: {note}")
 

@@ -16,7 +16,7 @@ import structlog
 
 from indexer.clock import Clock
 from indexer.engines import Engine, IndexReader
-from indexer.errors import EngineError
+from indexer.errors import EngineError, StoreError
 from indexer.model.document import DocumentType, Page, Position, Sort
 from indexer.model.query import Query
 from indexer.store import (
@@ -33,6 +33,7 @@ from indexer.store import (
     Store,
 )
 from search_api.lineage_terms import resolved
+from search_api.resources import Resources
 from search_api.untagged import searched_type
 
 log = structlog.get_logger()
@@ -122,7 +123,7 @@ class Searching:
     async def spellings(
         self, word: str, *, document_type: DocumentType, limit: int
     ) -> list[tuple[str, int]]:
-        """Return searchable words spelled like ``word`` and in how many documents, nearest first."""
+        """Return words spelled like ``word`` and in how many documents, nearest first."""
         return await self._run(
             partial(
                 self._with_reader,
@@ -133,6 +134,10 @@ class Searching:
                 ),
             )
         )
+
+    async def read(self, function: Callable[[Resources], Result]) -> Result:
+        """Return what ``function`` reads; :class:`StoreError` before an indexer made the store."""
+        return await self._run(partial(self._read, function))
 
     async def status(self) -> Status:
         """Return the state of everything."""
@@ -181,6 +186,12 @@ class Searching:
             )
         )
         return Answer(page, replace(freshness, index_complete=self._is_index_complete()))
+
+    def _read(self, function: Callable[[Resources], Result]) -> Result:
+        store = self._open_store()
+        if store is None:
+            raise StoreError(f"{self._directory}: no indexer has made a store yet")
+        return function(Resources(store, now=self._clock.now()))
 
     def _with_reader(self, use: Callable[[IndexReader | None], Result]) -> Result:
         """Return what ``use`` makes of the live generation; None stands for none yet.

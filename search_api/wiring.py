@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from indexer.clock import Clock, SystemClock
 from indexer.engines import Engine
@@ -15,10 +16,12 @@ from indexer.kind_plugins import load_kinds
 from indexer.settings import Settings
 from indexer.store import STORE_FILE
 from indexer.worker import indexer_lock, run_indexer
-from search_api.api import Api
+from search_api.api import make_api
 from search_api.docker_search import DockerSearch
+from search_api.health import Health
 from search_api.http_errors import exception_handlers
 from search_api.metrics import Metrics
+from search_api.oci_extension import OciExtension
 from search_api.searching import Searching
 from webhooks.group_commit import JournalWriter
 from webhooks.late_journal import LateJournal
@@ -71,7 +74,7 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         counting=frozenset(registry.name for registry in settings.registry if registry.count_pulls),
     )
     hosts = frozenset(registry.registry_host for registry in settings.registry)
-    docker_search = DockerSearch(searching, registry_hosts=hosts)
+    docker_search = DockerSearch(searching, registry_hosts=hosts, clock=clock)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -84,8 +87,10 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         # Looked at in this order, and notifications come in bursts.
         routes=[
             *receiver.routes(),
-            *Api(searching).routes(),
+            Mount("/api/v1", make_api(searching, clock=clock, cors_origins=settings.cors_origins)),
+            *Health(searching).routes(),
             *Metrics(searching).routes(),
+            *OciExtension(searching, registry_hosts=hosts).routes(),
             *docker_search.routes(),
         ],
         exception_handlers=exception_handlers(),

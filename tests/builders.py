@@ -96,6 +96,8 @@ def image(
     env: Sequence[str] = ("PATH=/usr/local/bin:/usr/bin:/bin",),
     ports: Sequence[str] = (),
     entrypoint: Sequence[str] = (),
+    cmd: Sequence[str] = (),
+    volumes: Sequence[str] = (),
     user: str = "",
     base: BuiltManifest | None = None,
 ) -> BuiltManifest:
@@ -116,6 +118,8 @@ def image(
         "ExposedPorts": {port: {} for port in ports} or None,
         "Labels": dict(labels or {}) or None,
         "User": user or None,
+        "Cmd": list(cmd) or None,
+        "Volumes": {volume: {} for volume in volumes} or None,
     }
     config = _image_config(tars, base=base, created=created) | {
         "architecture": architecture,

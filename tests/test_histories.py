@@ -35,11 +35,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from indexer.errors import CursorExpiredError
 from indexer.model.names import Digest, RepositoryName, is_system_tag
 from indexer.model.notification import Action, Event, Pull
 from tests.attachments import cosign_signature, referrers, signature
 from tests.builders import BuiltManifest, image, index
 from tests.fakes.content import Repository
+from tests.following import Follower
 from tests.indexer.stepping import KilledError, Stepping, deleted, pushed
 
 HISTORIES = 40
@@ -100,6 +102,7 @@ class Histories(RuleBasedStateMachine):
         self.seen: set[Tag] = set()
         self.found: set[tuple[Tag, str]] = set()
         self.pulls: Counter[tuple[str, str]] = Counter()
+        self.follower = Follower(self.stepping)
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         return self.runner.run(work)
@@ -284,6 +287,14 @@ class Histories(RuleBasedStateMachine):
         assert left.items() <= before.items()
         self.pulls = Counter({key: n for key, n in self.pulls.items() if key in left})
 
+    @rule(limit=st.integers(1, 5))
+    def follow(self, limit: int) -> None:
+        """Read on in what changed; where that is forgotten, begin again with a listing."""
+        try:
+            self.follower.read_on(limit=limit)
+        except CursorExpiredError:
+            self.follower.list_anew()
+
     @rule()
     def settle(self) -> None:
         self.run(self.stepping.settle())
@@ -347,6 +358,12 @@ class Histories(RuleBasedStateMachine):
         assert stepping.visible() == stepping.truth()
         assert stepping.searchable() == stepping.truth()
         assert stepping.waiting() == 0
+        self.follow(1)
+        self.follower.read_all()
+        assert self.follower.tags == stepping.visible(), "what changed tells of all that is shown"
+        [registry] = stepping.store.shown.registries()
+        names = {name for _, name, _ in stepping.visible()}
+        assert (registry.repositories, registry.tags) == (len(names), len(stepping.visible()))
         assert stepping.latest_crawl().complete
         stepping.move_pulls()
         assert self.counts() == self.pulls, "every pull is counted once"

@@ -13,7 +13,6 @@ from indexer.model.document import DocumentType
 from indexer.model.notification import Action, Event
 from indexer.store import KEYS_MAX
 from search_api.lineage_terms import resolved
-from search_api.query_text import parse_query
 from tests.builders import BuiltManifest, image, index
 from tests.indexer.stepping import KilledError, Stepping
 from tests.indexer.store.test_lineage import (
@@ -28,6 +27,7 @@ from tests.indexer.store.test_lineage import (
     SINGLE,
 )
 from tests.lineage_builders import diff_ids, layer_digests, relabelled
+from tests.search_api.query.asking import parsed
 
 pytestmark = pytest.mark.anyio
 
@@ -70,7 +70,7 @@ def ask(stepping: Stepping, text: str, kind: DocumentType = DocumentType.IMAGE) 
     """Return the repositories of all hits."""
     live = stepping.store.search_index.live()
     assert live is not None
-    query = resolved(parse_query(text), stepping.store.lineage_keys)
+    query = resolved(parsed(text), stepping.store.lineage_keys)
     reader = stepping.engine.open_reader(live.generation)
     try:
         page = reader.search(query, document_type=kind, limit=100)
@@ -169,7 +169,7 @@ async def test_a_condition_that_means_too_much_is_refused(family: Stepping) -> N
             return [str(number) for number in range(KEYS_MAX + 1)]
 
     with pytest.raises(QueryError, match="base:x means more than"):
-        resolved(parse_query("a (base:x OR b)"), Many(family.store._database))
+        resolved(parsed("a (base:x OR b)"), Many(family.store._database))
 
 
 # What is inherited

@@ -11,6 +11,9 @@ from indexer.model.text import WORD_MAX, words
 
 POINTS = 1000
 """How many points make a score of 1."""
+PROMINENCE_POINTS = 10
+"""What each step of prominence adds to a score, in points: at most 1, less than one step of where
+the words were found."""
 TEXT_BOOSTS = {
     TextField.TITLE: 2.0,
     TextField.DESCRIPTION: 2.0,

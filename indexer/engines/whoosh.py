@@ -18,6 +18,7 @@ from whoosh.filedb.filestore import FileStorage
 from indexer.engines.whoosh_cache import SegmentCache
 from indexer.engines.whoosh_index import INDEX_NAME, OpenIndex, engine_errors, sync
 from indexer.engines.whoosh_match import matching
+from indexer.engines.whoosh_order import Place, Wanted, in_order
 from indexer.engines.whoosh_rank import best, text_parts
 from indexer.engines.whoosh_schema import SCHEMA_VERSION, schema
 from indexer.engines.whoosh_writer import IndexFolderWriter
@@ -61,20 +62,15 @@ class WhooshReader:
         with_texts: bool = False,
     ) -> Page:
         """Return the first ``limit`` hits behind ``after``; see the protocol."""
-        del sort, is_reversed, facets, with_texts
-        position = None if after is None else (float(after.key), after.id)
+        del facets, with_texts
         with engine_errors(self._folder):
             views = self._indexes[document_type].views
             found = [(view.segment, matching(view.segment, query) & view.alive) for view in views]
-            places = best(found, text_parts(query), count=limit + 1, after=position)
-            hits = tuple(
-                Hit(
-                    place.segment.result(place.document),
-                    place.score,
-                    Position(place.score, place.id),
-                )
-                for place in places[:limit]
-            )
+            parts = text_parts(query) if sort is Sort.RELEVANCE else []
+            # One more than asked for tells whether there are more. Names begin with the least.
+            wanted = Wanted(limit + 1, after, is_descending=(sort is Sort.NAME) == is_reversed)
+            places = best(found, parts, wanted) if parts else in_order(found, sort, wanted)
+            hits = tuple(_hit(place, sort) for place in places[:limit])
         total = sum(documents.bit_count() for _, documents in found)
         return Page(hits, total, has_more=len(places) > limit)
 
@@ -93,6 +89,12 @@ class WhooshReader:
         """Let go of all files."""
         for index in self._indexes.values():
             index.close()
+
+
+def _hit(place: Place, sort: Sort) -> Hit:
+    result = place.segment.result(place.document)
+    score = place.key if sort is Sort.RELEVANCE else 0.0
+    return Hit(result, score, Position(place.key, place.id))
 
 
 class WhooshWriter:

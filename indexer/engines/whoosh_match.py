@@ -6,26 +6,43 @@ from itertools import islice
 from operator import and_, or_
 
 from indexer.engines import whoosh_bitmap as bitmaps
+from indexer.engines.patterns import pattern
 from indexer.engines.whoosh_schema import KEYWORD, NAME, START, START_MAX, TEXT
 from indexer.engines.whoosh_segment import Segment
 from indexer.errors import QueryError
-from indexer.model.query import And, Condition, Everything, Not, Or, Path, Phrase, Prefix, Query
+from indexer.model.query import (
+    And,
+    Condition,
+    Everything,
+    Fuzzy,
+    Glob,
+    Not,
+    Or,
+    Path,
+    Phrase,
+    Prefix,
+    Query,
+    Range,
+    Wildcard,
+)
 from indexer.model.query import Word as BareWord
+from indexer.model.spelling import edits_allowed
 from indexer.model.text import words
 
 EXPANDED_WORDS_MAX = 1000
 """How many words a prefix stands for at most, the first in order; names are not limited by it."""
 EXPANDED_KEYWORDS_MAX = 10_000
-"""How many keywords the beginning of a value may stand for, in one segment."""
+"""How many keywords the beginning of a value may stand for, or words or keywords a pattern, in one
+segment."""
 
-TextPart = BareWord | Prefix | Path | Phrase
+TextPart = BareWord | Prefix | Wildcard | Fuzzy | Path | Phrase
 """The parts of a query that ask for text, and so decide the order of hits."""
 
 
 def matching(segment: Segment, query: Query) -> int:
     """Return the documents of ``segment`` that match ``query``, deleted ones among them.
 
-    :class:`indexer.errors.QueryError` when the beginning of a value is too short.
+    :class:`indexer.errors.QueryError` when a pattern or the beginning of a value says too little.
     """
     match query:
         case Everything():
@@ -36,13 +53,17 @@ def matching(segment: Segment, query: Query) -> int:
             return reduce(or_, (matching(segment, part) for part in parts), 0)
         case Not(part):
             return bitmaps.full(segment.size) & ~matching(segment, part)
+        case Condition(field, "", is_prefix=True):
+            return segment.bitmap(KEYWORD, field)
         case Condition(field, value, is_prefix):
             keyword = f"{field}:{value}"
             return _beginning(segment, keyword) if is_prefix else segment.bitmap(KEYWORD, keyword)
-        case BareWord() | Path() | Prefix() | Phrase():
-            return part_matching(segment, query)
+        case Glob(field, text):
+            return _globbed(segment, field, text)
+        case Range(name, low, high):
+            return segment.within(name, low, high)
         case _:
-            raise QueryError(f"not there yet: {query}", column=1)
+            return part_matching(segment, query)
 
 
 def part_matching(segment: Segment, part: TextPart) -> int:
@@ -55,8 +76,23 @@ def part_matching(segment: Segment, part: TextPart) -> int:
             return _named(segment, text.strip("/"))
         case Prefix(text):
             return _starting(segment, text)
+        case Wildcard() | Fuzzy():
+            return _spelled(segment, TEXT, part) | named_like(segment, part)
         case Phrase(found):
             return _phrase(segment, found)
+
+
+def named_like(segment: Segment, part: Wildcard | Fuzzy) -> int:
+    """Return the documents that ``part`` matches by a word of the name, or by the name."""
+    named = _spelled(segment, NAME, part)
+    match part:
+        case Fuzzy():
+            return named
+        case Wildcard(text):
+            fitting = segment.cached(
+                ("named like", text), lambda: segment.named_like(pattern(text))
+            )
+            return named | fitting
 
 
 def having(segment: Segment, field: str, terms: Iterable[str]) -> int:
@@ -106,6 +142,58 @@ def _beginning(segment: Segment, keyword: str) -> int:
         return segment.having_any(KEYWORD, terms)
 
     return segment.cached(("starting", KEYWORD, keyword), make)
+
+
+def _globbed(segment: Segment, field: str, text: str) -> int:
+    fitting = pattern(text)
+
+    def make() -> int:
+        start = len(field) + 1
+        keywords = segment.expand(KEYWORD, f"{field}:{fitting.prefix}")
+        terms = (term for term in keywords if fitting.fits(term.decode()[start:]))
+        return segment.having_any(KEYWORD, _few(terms, f"{field}:{text}"))
+
+    return segment.cached(("globbed", field, text), make)
+
+
+def _spelled(segment: Segment, field: str, part: Wildcard | Fuzzy) -> int:
+    """Return the documents with a word in ``field`` that ``part`` stands for."""
+    return segment.cached(
+        ("spelled", field, part), lambda: segment.having_any(field, _spellings(segment, part))
+    )
+
+
+def _spellings(segment: Segment, part: Wildcard | Fuzzy) -> list[bytes]:
+    """Return the words of a segment that ``part`` stands for."""
+
+    def make() -> list[bytes]:
+        match part:
+            case Wildcard(text):
+                found = segment.vocabulary().fitting(pattern(text))
+            case Fuzzy(text):
+                near = segment.vocabulary().near(text, limit=edits_allowed(text))
+                found = (word for word, _ in near)
+        return _few((word.encode() for word in found), part_text(part))
+
+    return segment.cached(("spellings", part), make, size_bytes=lambda made: 64 * len(made))
+
+
+def part_text(part: TextPart) -> str:
+    """Return the text that ``part`` asks for."""
+    match part:
+        case Phrase(found):
+            return " ".join(found)
+        case Path(text):
+            return text.strip("/")
+        case BareWord(text) | Prefix(text) | Wildcard(text) | Fuzzy(text):
+            return text
+
+
+def _few(terms: Iterable[bytes], text: str) -> list[bytes]:
+    found = list(islice(terms, EXPANDED_KEYWORDS_MAX + 1))
+    if len(found) > EXPANDED_KEYWORDS_MAX:
+        raise QueryError(f"too much fits {text!r}: give more of it", column=1)
+    return found
 
 
 def _phrase(segment: Segment, found: tuple[str, ...]) -> int:

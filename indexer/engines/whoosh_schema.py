@@ -7,6 +7,7 @@ Whoosh's four-byte floats.
 """
 
 import json
+import struct
 import zlib
 from collections.abc import Iterable, Sequence
 
@@ -14,8 +15,9 @@ from whoosh import columns, fields, formats
 from whoosh.codec.whoosh3 import W3Codec
 
 from indexer.engines.scoring import Line, impacts, scored_lines
+from indexer.engines.whoosh_numbers import encode_numbers
 from indexer.errors import EngineError
-from indexer.model.document import Document
+from indexer.model.document import PROMINENCE_MAX, Document, Sort
 from indexer.model.text import fold, words
 
 SCHEMA_VERSION = 3
@@ -27,7 +29,7 @@ NAME = "name"
 START = "start"
 """What the words of the name start with, one term for each length up to ``START_MAX``."""
 KEYWORD = "kw"
-"""``field:value`` for every keyword; field names hold no colon."""
+"""``field:value`` for every keyword, and ``field``; field names hold no colon."""
 ID = "id"
 
 KEY = "key"
@@ -36,6 +38,20 @@ TEXTS = "texts"
 """Column: every searchable field as a line of words, for phrases; compressed."""
 RESULT = "result"
 """Column: the stored result as JSON; compressed."""
+
+NUMBERS = "numbers"
+"""Column: what ranges ask for."""
+
+PROMINENCE = "prominence"
+"""Column: from 0 to ``PROMINENCE_MAX``."""
+SCALARS = {
+    Sort.CREATED: "created",
+    Sort.PUSHED: "pushed",
+    Sort.SIZE: "size",
+    Sort.PULLS: "pulls",
+}
+"""Columns: a number of each document that hits can be sorted by."""
+_SCALAR_FIELDS = (PROMINENCE, *SCALARS.values())
 
 START_MAX = 12
 """Longest stored beginning of a word, in characters."""
@@ -64,12 +80,12 @@ def schema() -> fields.Schema:
     pickled, and packed again in every merge, while a column is copied as it is and is read
     for the one document asked for.
     """
-    numbers = {
-        field: fields.COLUMN(columns.NumericColumn("q")) for field in ("created", "pushed", "size")
+    scalars = {field: fields.COLUMN(columns.NumericColumn("q")) for field in _SCALAR_FIELDS}
+    blobs = {
+        field: fields.COLUMN(columns.VarBytesColumn()) for field in (KEY, TEXTS, RESULT, NUMBERS)
     }
-    blobs = {field: fields.COLUMN(columns.VarBytesColumn()) for field in (KEY, TEXTS, RESULT)}
     terms = {field: Terms() for field in (TEXT, NAME, START, KEYWORD, ID)}
-    return fields.Schema(**terms, **blobs, **numbers)
+    return fields.Schema(**terms, **blobs, **scalars)
 
 
 def codec() -> W3Codec:
@@ -90,7 +106,7 @@ def encode(document: Document) -> dict[str, object]:
     """
     try:
         return _encode(document)
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError, struct.error) as error:
         message = f"document {document.key.id!r} cannot be indexed: {error}"
         raise EngineError(message) from error
 
@@ -99,7 +115,8 @@ def _encode(document: Document) -> dict[str, object]:
     lines = list(scored_lines(document))
     name_words = set(words(document.name))
     starts = {word[:n] for word in name_words for n in range(1, min(len(word), START_MAX) + 1)}
-    keywords = (f"{field}:{value}" for field, value in document.keywords)
+    keywords = {f"{field}:{value}" for field, value in document.keywords}
+    keywords |= {field for field, _ in document.keywords}
     result = json.dumps(
         dict(document.result), ensure_ascii=False, allow_nan=False, separators=(",", ":")
     )
@@ -112,9 +129,12 @@ def _encode(document: Document) -> dict[str, object]:
         KEY: f"{fold(document.name)}\n{document.key.id}".encode(),
         TEXTS: zlib.compress(_texts(lines), _COMPRESSION),
         RESULT: zlib.compress(result.encode(), _COMPRESSION),
-        "created": _int64(document.created),
-        "pushed": _int64(document.pushed),
-        "size": _int64(document.size_bytes),
+        NUMBERS: encode_numbers(document.numbers),
+        PROMINENCE: _within(document.prominence, range(PROMINENCE_MAX + 1)),
+        SCALARS[Sort.CREATED]: _within(document.created, _INT64),
+        SCALARS[Sort.PUSHED]: _within(document.pushed, _INT64),
+        SCALARS[Sort.SIZE]: _within(document.size_bytes, _INT64),
+        SCALARS[Sort.PULLS]: _within(document.pulls, _INT64),
     }
 
 
@@ -127,7 +147,7 @@ def _unweighted(texts: Iterable[str]) -> list[Term]:
     return [(text.encode(), 1.0) for text in texts]
 
 
-def _int64(number: int) -> int:
-    if number not in _INT64:
-        raise ValueError(f"{number} does not fit 64 bits")
+def _within(number: int, allowed: range) -> int:
+    if number not in allowed:
+        raise ValueError(f"{number} is not from {allowed[0]} to {allowed[-1]}")
     return number

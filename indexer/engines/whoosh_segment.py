@@ -14,13 +14,19 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from whoosh.reading import SegmentReader, TermNotFound
 
 from indexer.engines import whoosh_bitmap as bitmaps
+from indexer.engines.patterns import Pattern
 from indexer.engines.whoosh_cache import SegmentCache
-from indexer.engines.whoosh_schema import KEY, RESULT, TEXT, TEXTS
+from indexer.engines.whoosh_numbers import all_numbers
+from indexer.engines.whoosh_numbers import size_bytes as numbers_bytes
+from indexer.engines.whoosh_schema import KEY, NUMBERS, RESULT, TEXT, TEXTS
+from indexer.engines.whoosh_vocabulary import Vocabulary, vocabulary
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +105,44 @@ class Segment:
 
         return self.cached((field, text), make)
 
-    def cached(self, key: Hashable, make: Callable[[], int]) -> int:
-        """Return the bitmap of ``key``, from ``make`` when it was not made lately."""
-        return self._cache.get(self.id, key, make, size_bytes=sys.getsizeof)
-
-    def cached_array(self, key: Hashable, make: Callable[[], "array[int]"]) -> "array[int]":
-        """Return the array of ``key``, from ``make`` when it was not made lately."""
-        return self._cache.get(self.id, key, make, size_bytes=sys.getsizeof)
+    def cached(
+        self,
+        key: Hashable,
+        make: Callable[[], _Value],
+        *,
+        size_bytes: Callable[[_Value], int] = sys.getsizeof,
+    ) -> _Value:
+        """Return the value of ``key``, from ``make`` when it was not made lately."""
+        return self._cache.get(self.id, key, make, size_bytes=size_bytes)
 
     def postings(self, word: str) -> Postings:
         """Return the postings of ``word`` in all searchable text."""
-        return self._cache.get(
-            self.id, ("postings", word), lambda: self._postings(word), size_bytes=_postings_bytes
+        return self.cached(
+            ("postings", word), lambda: self._postings(word), size_bytes=_postings_bytes
         )
+
+    def vocabulary(self) -> Vocabulary:
+        """Return the words of all searchable text."""
+        return self.cached(
+            "vocabulary",
+            lambda: vocabulary(term.decode() for term in self.expand(TEXT, "")),
+            size_bytes=lambda made: made.size_bytes,
+        )
+
+    def within(self, name: str, low: int | None, high: int | None) -> int:
+        """Return the documents with a number of that name from ``low`` to ``high``."""
+
+        def make() -> int:
+            numbers = self.cached(
+                "numbers", lambda: all_numbers(self._column(NUMBERS)), size_bytes=numbers_bytes
+            )
+            return bitmaps.from_documents(numbers[name].within(low, high), size=self.size)
+
+        return self.cached(("within", name, low, high), make)
+
+    def scalars(self, field: str) -> "array[int]":
+        """Return the number that each document has in a column of ``SCALARS``, or prominence."""
+        return self.cached(("scalars", field), lambda: array("q", self._column(field)))
 
     def expand(self, field: str, prefix: str) -> Iterator[bytes]:
         """Yield the terms of ``field`` that start with ``prefix``, in order."""
@@ -121,7 +152,7 @@ class Segment:
                 return
             yield cast(bytes, term)
 
-    def having_any(self, field: str, terms: list[bytes]) -> int:
+    def having_any(self, field: str, terms: Iterable[bytes]) -> int:
         """Return the documents that have at least one of ``terms`` in ``field``."""
         documents = chain.from_iterable(self._documents(field, term) for term in terms)
         return bitmaps.from_documents(documents, size=self.size)
@@ -131,6 +162,16 @@ class Segment:
         names = self.names
         found = chain.from_iterable(names.documents[place] for place in names.containing(part))
         return bitmaps.from_documents(found, size=self.size)
+
+    def named_like(self, pattern: Pattern) -> int:
+        """Return the documents whose name, or whose name's last component, fits ``pattern``."""
+        names = self.names
+        fitting = [
+            documents
+            for name, documents in zip(names.names, names.documents, strict=True)
+            if pattern.fits(name) or pattern.fits(name.rpartition("/")[2])
+        ]
+        return bitmaps.from_documents(chain.from_iterable(fitting), size=self.size)
 
     def texts(self, document: int) -> str:
         """Return the searchable fields of a document, a line of words each."""

@@ -1,5 +1,14 @@
 """Stored bytes to meaning: a pure function of manifests and configs, without input or output."""
 
+from indexer.extract.anatomy import (
+    Anatomy,
+    Annotation,
+    Build,
+    BuildStep,
+    anatomy_of,
+    annotations_of,
+    build_of,
+)
 from indexer.extract.attachments import (
     Attachment,
     Claim,
@@ -10,7 +19,9 @@ from indexer.extract.attachments import (
 )
 from indexer.extract.content import Content, Facts
 from indexer.extract.declared import DeclaredBase, declared_bases, declared_keywords
-from indexer.extract.facts import EXTRACTOR_VERSION, config_descriptor, extract
+from indexer.extract.facts import EXTRACTOR_VERSION, config_descriptor, extract, size_bytes_of
+from indexer.extract.history import HistoryEntry
+from indexer.extract.image_config import RunSettings, Variable, run_settings
 from indexer.extract.kinds import (
     BUILT_IN,
     Kind,
@@ -36,12 +47,17 @@ from indexer.extract.lineage import (
     labels_of,
     layers_of,
 )
+from indexer.extract.parts import Part
 
 __all__ = [
     "BUILT_IN",
     "DERIVED_VERSION",
     "EXTRACTOR_VERSION",
+    "Anatomy",
+    "Annotation",
     "Attachment",
+    "Build",
+    "BuildStep",
     "ChainFamily",
     "ChainKind",
     "Claim",
@@ -49,15 +65,22 @@ __all__ = [
     "Content",
     "DeclaredBase",
     "Facts",
+    "HistoryEntry",
     "Kind",
     "KindTable",
     "Layers",
     "Material",
+    "Part",
     "Role",
+    "RunSettings",
+    "Variable",
     "Where",
+    "anatomy_of",
     "annotation",
+    "annotations_of",
     "attachment_of",
     "attachment_of_descriptor",
+    "build_of",
     "chain_ids",
     "chain_key",
     "chain_keywords",
@@ -73,4 +96,6 @@ __all__ = [
     "labels_of",
     "layer",
     "layers_of",
+    "run_settings",
+    "size_bytes_of",
 ]

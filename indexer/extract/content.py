@@ -42,10 +42,12 @@ class Facts:
     are known to hold no secret. ``history`` is that of the platform that speaks for an index, its
     secrets masked.
 
-    ``layers`` are those of a manifest, base first, or the distinct ones of an index's platforms;
+    ``media_types`` are its own, those of the platforms of an index, and of all configs and layers.
+    ``layers`` are those of a manifest, base first, or the distinct ones of an index's platforms,
+    ``layer_counts`` their number, for an index that of each platform;
     ``children`` are all the direct children of an index. ``size_bytes`` is compressed and counts
     distinct layers and configs over the whole index, attestations left out; ``platform_sizes`` are
-    those of each platform. ``labels`` and ``annotations`` hold every raw pair;
+    those of each platform. ``labels`` and ``annotations`` hold every pair, secrets masked;
     ``inherited_labels`` are those that came with the base image, and ``inherited_fields`` what
     nothing but them fills.
     """
@@ -58,6 +60,7 @@ class Facts:
     artifact_type: str
     artifact_name: str
     media_type: str
+    media_types: tuple[str, ...]
     title: str
     description: str
     summary: str
@@ -97,5 +100,6 @@ class Facts:
     size_bytes: int
     platform_sizes: Mapping[str, int]
     layers: tuple[Digest, ...]
+    layer_counts: tuple[int, ...]
     children: tuple[Digest, ...]
     warnings: tuple[str, ...]

@@ -12,6 +12,7 @@ from indexer.extract.fields import described, split_labels
 from indexer.extract.history import HistoryEntry, history_of
 from indexer.extract.image_config import CONFIG_MAX
 from indexer.extract.kinds import BUILT_IN, Kind, KindTable
+from indexer.extract.masking import masked_pairs
 from indexer.extract.own import Own, own_of
 from indexer.extract.parts import Part, parts_of
 from indexer.model import media_types
@@ -27,11 +28,13 @@ from indexer.model.manifest import (
 )
 from indexer.model.names import Digest, subject_of_tag
 
-EXTRACTOR_VERSION: int = 2
-"""Goes up when the same bytes give other facts, so that documents are made again."""
+EXTRACTOR_VERSION: int = 3
+"""Goes up when the same bytes give other facts or documents, so that all are made again."""
 
 SIZE_MAX = 2**63 - 1
 """What a database can hold; sizes in descriptors are claims."""
+MEDIA_TYPES_MAX = 100
+"""Media types of one manifest and what it is made of."""
 WARNING_MAX = 300
 """Characters of one warning."""
 
@@ -72,6 +75,7 @@ def extract(
         artifact_type=found.artifact_type,
         artifact_name=found.artifact_name,
         media_type=manifest.media_type,
+        media_types=_media_types(manifest, read),
         **described(
             shown.annotations,
             shown.config,
@@ -85,12 +89,15 @@ def extract(
         created_at=created(_moments(shown, own, kind, base_labels or {}), now=now),
         platforms=_platforms(parts, shown, kind),
         **_running(shown),
-        labels=labels,
+        labels=masked_pairs(labels),
         inherited_labels=tuple(sorted(split_labels(labels, base_labels or {})[1])),
-        annotations=_merged(source for part in in_order for source in part.annotations),
-        size_bytes=_size_bytes(read),
+        annotations=masked_pairs(
+            _merged(source for part in in_order for source in part.annotations)
+        ),
+        size_bytes=size_bytes_of(read),
         platform_sizes=_platform_sizes(parts),
         layers=_layers(manifest, read),
+        layer_counts=_layer_counts(manifest, parts),
         children=_distinct(child.digest for child in manifest.children),
         warnings=_distinct(warning[:WARNING_MAX] for warning in warnings)[:WARNINGS_MAX],
     )
@@ -180,7 +187,8 @@ def _merged(sources: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return merged
 
 
-def _size_bytes(manifests: Sequence[Manifest]) -> int:
+def size_bytes_of(manifests: Sequence[Manifest]) -> int:
+    """Return what the distinct layers and configs of manifests take, compressed."""
     sizes: dict[Digest, int] = {}
     for manifest in manifests:
         for descriptor in (*manifest.layers, *((manifest.config,) if manifest.config else ())):
@@ -193,7 +201,7 @@ def _platform_sizes(parts: Sequence[Part]) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for part in parts:
         if part.manifest is not None and part.is_platform:
-            sizes.setdefault(str(part.platform), _size_bytes([part.manifest]))
+            sizes.setdefault(str(part.platform), size_bytes_of([part.manifest]))
     # Schema 1 does not know the sizes of its layers.
     return {platform: size for platform, size in sizes.items() if size}
 
@@ -202,3 +210,28 @@ def _layers(manifest: Manifest, parts: Sequence[Manifest]) -> tuple[Digest, ...]
     if manifest.kind is not ManifestKind.INDEX:
         return tuple(layer.digest for layer in manifest.layers)
     return _distinct(layer.digest for part in parts for layer in part.layers)
+
+
+def _layer_counts(manifest: Manifest, parts: Sequence[Part]) -> tuple[int, ...]:
+    """Return how many layers there are, of an index on each of its platforms."""
+    if manifest.kind is ManifestKind.OPAQUE:
+        return ()
+    if manifest.kind is not ManifestKind.INDEX:
+        return (len(manifest.layers),)
+    platforms = [part for part in parts if part.is_platform] or parts
+    counts = {len(part.manifest.layers) for part in platforms if part.manifest is not None}
+    return tuple(sorted(counts))
+
+
+def _media_types(manifest: Manifest, parts: Sequence[Manifest]) -> tuple[str, ...]:
+    """Return those of the manifest and of all that it is made of, at most 100."""
+    found: dict[str, None] = {manifest.media_type: None}
+    for part in parts:
+        if len(found) >= MEDIA_TYPES_MAX:
+            break
+        found[part.media_type] = None
+        found |= dict.fromkeys(
+            descriptor.media_type
+            for descriptor in (*((part.config,) if part.config else ()), *part.layers)
+        )
+    return tuple(media_type for media_type in found if media_type)[:MEDIA_TYPES_MAX]

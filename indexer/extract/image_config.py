@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from indexer.errors import InvalidValueError
-from indexer.extract.masking import is_secret_name, masked_arguments
+from indexer.extract.masking import MASK, is_secret_name, masked, masked_arguments
 from indexer.model.manifest import Platform, parse_json_object, read_platform, string_map
 
 CONFIG_MAX = 4 * 1_024 * 1_024
@@ -62,6 +62,23 @@ class ImageConfig:
     labels: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     raw: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of the environment; its value is masked where it looks like a secret."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What nobody searches for, but who looks at one image wants to see."""
+
+    env: tuple[Variable, ...]
+    working_dir: str
+    stop_signal: str
 
 
 def parse_image_config(body: bytes) -> ImageConfig:
@@ -117,6 +134,21 @@ def read_image_config(data: Mapping[str, Any], earlier: tuple[str, ...] = ()) ->
         warnings=tuple(reader.warnings),
         raw=dict(data),
     )
+
+
+def run_settings(config: ImageConfig) -> RunSettings:
+    """Return the rest of what a config that was read says about running it."""
+    run = _Reader(_Reader(config.raw, "", []).mapping("config"), "config.", [])
+    pairs = (entry.partition("=") for entry in run.texts("Env"))
+    return RunSettings(
+        env=tuple(Variable(name, _shown(name, value)) for name, _, value in pairs if name),
+        working_dir=run.text("WorkingDir"),
+        stop_signal=run.text("StopSignal"),
+    )
+
+
+def _shown(name: str, value: str) -> str:
+    return MASK if value and is_secret_name(name) else masked(value)
 
 
 class _Reader:

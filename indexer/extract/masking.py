@@ -1,7 +1,7 @@
 """Masking secrets in what an image ran: build arguments, tokens, passwords in addresses."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 MASK = "***"
 
@@ -15,6 +15,8 @@ _DECLARED = re.compile(r"(?:\bENV|\bARG|\bLABEL)\s+$")
 _USER_INFO = re.compile(r"://(?P<user>[^\s/@:]*+)(?P<password>:[^\s/@]*+)?@")
 _SCHEME = re.compile(r"\b(?P<scheme>bearer|basic)\s++(?=[\w.~+/=-]{8})[\w.~+/=-]++", re.IGNORECASE)
 _TOKEN = re.compile(r"\b(?:gh[oprsu]_|github_pat_|glpat-|xox[abprs]-|AKIA)[\w-]{10,}+")
+_HARMLESS = {"", "true", "false", "yes", "no", "0", "1"}
+_KEY_MAX = 256
 _USER_MAX = 15
 """Characters of a user name in an address; what is longer is taken for a token."""
 
@@ -31,7 +33,7 @@ def masked(text: str) -> str:
     addresses, authorization headers and tokens of well-known forms are masked too.
     """
     text = _without_named(text) if _SECRET.search(text) else text
-    text = _USER_INFO.sub(_address, text)
+    text = _USER_INFO.sub(_address, text) if "://" in text else text
     text = _SCHEME.sub(rf"\g<scheme> {MASK}", text)
     return _TOKEN.sub(MASK, text)
 
@@ -46,6 +48,22 @@ def masked_arguments(arguments: Sequence[str]) -> tuple[str, ...]:
         found.append(MASK if is_value else masked(argument))
         previous = argument
     return tuple(found)
+
+
+def masked_pairs(pairs: Mapping[str, str]) -> dict[str, str]:
+    """Return labels or annotations with their values masked.
+
+    The last part of a key tells whether the value is a secret; yes and no never are.
+    """
+    return {
+        key: MASK if _is_secret_pair(key, value) else masked(value) for key, value in pairs.items()
+    }
+
+
+def _is_secret_pair(key: str, value: str) -> bool:
+    if not is_secret_name(key[-_KEY_MAX:]) or value.strip().lower() in _HARMLESS:
+        return False
+    return is_secret_name(re.split(r"[./]", key[-_KEY_MAX:])[-1])
 
 
 def _without_named(text: str) -> str:

@@ -37,13 +37,16 @@ DEPTH_MAX = 4
 class Part:
     """One manifest, or the descriptor of one that is not in the store (``manifest`` is None).
 
-    ``annotations`` are its sources from the outermost index down to the manifest itself.
+    ``annotations`` are its sources from the outermost index down to the manifest itself, each
+    index followed by its descriptor of what is below. ``config_body`` is the config as it is.
     """
 
     annotations: tuple[Mapping[str, str], ...]
     platform: Platform | None = None
     manifest: Manifest | None = None
     config: ImageConfig = field(default_factory=ImageConfig)
+    digest: Digest | None = None
+    config_body: bytes | None = field(default=None, repr=False)
 
     @property
     def is_platform(self) -> bool:
@@ -66,7 +69,8 @@ def parts_of(
         return walk.parts
     config = _config_of(content, manifest)
     warnings += config.warnings
-    return [Part((manifest.annotations,), config.platform, manifest, config)]
+    body = _config_body(content, manifest)
+    return [Part((manifest.annotations,), config.platform, manifest, config, content.digest, body)]
 
 
 def documented(parts: Sequence[Part]) -> Part | None:
@@ -122,13 +126,14 @@ class _Walk:
     ) -> None:
         if content is None:
             self.missing += 1
-            self.parts.append(Part(above, descriptor.platform))
+            self.parts.append(Part(above, descriptor.platform, digest=descriptor.digest))
             return
         manifest, config = self._parse(content, descriptor.media_type)
         above = (*above, manifest.annotations)
         if manifest.kind is not ManifestKind.INDEX:
             platform = _platform(descriptor.platform, config.platform)
-            self.parts.append(Part(above, platform, manifest, config))
+            body = _config_body(content, manifest)
+            self.parts.append(Part(above, platform, manifest, config, content.digest, body))
         elif depth < DEPTH_MAX:
             self.index(content, manifest, above, depth=depth + 1)
         else:
@@ -150,7 +155,7 @@ def _config_of(content: Content, manifest: Manifest) -> ImageConfig:
         return parse_schema1_config(content.body)
     if manifest.config is None or manifest.config.media_type == media_types.EMPTY:
         return ImageConfig()
-    body = content.config if content.config is not None else manifest.config.data or None
+    body = _config_body(content, manifest)
     if body is None:
         return ImageConfig()
     # A descriptor without a media type is an image's until something says otherwise.
@@ -162,6 +167,12 @@ def _config_of(content: Content, manifest: Manifest) -> ImageConfig:
         return ImageConfig(raw=parse_json_object(body))
     except InvalidValueError as error:
         return ImageConfig(warnings=(f"config: {error}",))
+
+
+def _config_body(content: Content, manifest: Manifest) -> bytes | None:
+    if content.config is not None or manifest.config is None:
+        return content.config
+    return manifest.config.data or None
 
 
 def _platform(named: Platform | None, built: Platform | None) -> Platform | None:

@@ -1,5 +1,7 @@
 """How far apart two spellings are, for queries, engines and suggestions alike."""
 
+from rapidfuzz.distance import OSA
+
 EDITS_MAX = 2
 _ONE_EDIT = 3
 _TWO_EDITS = 6
@@ -20,27 +22,4 @@ def edits(one: str, other: str, *, limit: int) -> int:
     optimal string alignment distance (Boytsov, Indexing methods for approximate dictionary
     searching, 2011, section 2.2).
     """
-    if abs(len(one) - len(other)) > limit:
-        return limit + 1
-    before: list[int] = []
-    last = list(range(len(other) + 1))
-    for row, character in enumerate(one, start=1):
-        current = [row]
-        for column, found in enumerate(other, start=1):
-            cost = min(
-                last[column] + 1,
-                current[column - 1] + 1,
-                last[column - 1] + (character != found),
-            )
-            is_swap = (
-                row > 1
-                and column > 1
-                and character == other[column - 2]
-                and one[row - 2] == found
-                and character != found
-            )
-            current.append(min(cost, before[column - 2] + 1) if is_swap else cost)
-        if min(current) > limit and min(last) > limit:
-            return limit + 1
-        before, last = last, current
-    return min(last[-1], limit + 1)
+    return OSA.distance(one, other, score_cutoff=limit)

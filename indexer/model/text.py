@@ -6,8 +6,10 @@ folded, split at everything that is neither letter nor digit.
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
 _WORD = re.compile(r"[^\W_]+")
+_ADDRESS_START = re.compile(r"^[a-z][a-z0-9+.-]*://(?:[^/@]*@)?")
 WORD_MAX = 64
 
 
@@ -25,16 +27,70 @@ def words(text: str) -> list[str]:
     return [word[:WORD_MAX] for word in _WORD.findall(fold(text))]
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedWord:
+    """A word as :func:`words` gives it, and where it is in the text before folding."""
+
+    word: str
+    start: int
+    end: int
+
+
+def placed_words(text: str) -> list[PlacedWord]:
+    """Return the words of ``text`` with their places, though folding changes lengths."""
+    if text.isascii():
+        found = _WORD.finditer(text.lower())
+        return [PlacedWord(one[0][:WORD_MAX], one.start(), one.end()) for one in found]
+    folded, starts, ends = _folded_with_places(text)
+    return [
+        PlacedWord(one[0][:WORD_MAX], starts[one.start()], ends[one.end() - 1])
+        for one in _WORD.finditer(folded)
+    ]
+
+
+def _folded_with_places(text: str) -> tuple[str, list[int], list[int]]:
+    """Return ``text`` folded, and for each of its characters where it came from."""
+    folded, starts, ends = list[str](), list[int](), list[int]()
+    for run in re.finditer(r"\s+|\S+", text):
+        pieces = [fold(character) for character in run[0]]
+        if "".join(pieces) == fold(run[0]):
+            for place, piece in enumerate(pieces, start=run.start()):
+                if not piece and ends:  # a mark on the character before it
+                    ends[-1] = place + 1
+                folded.append(piece)
+                starts += [place] * len(piece)
+                ends += [place + 1] * len(piece)
+        else:  # characters of it became one
+            whole = fold(run[0])
+            folded.append(whole)
+            starts += [run.start()] * len(whole)
+            ends += [run.end()] * len(whole)
+    return "".join(folded), starts, ends
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with a space for each control character and bidirectional override."""
+    if text.isprintable():
+        return text
+    return "".join(" " if _is_unprintable(c) else c for c in text)
+
+
+def bare_url(text: str) -> str:
+    """Return an address as it is compared: folded, from the host on, without what ends it.
+
+    ``git+https://git@Example.org/team/web.git/`` and ``example.org/team/web`` are the same.
+    """
+    bare = _ADDRESS_START.sub("", fold(text.strip())).rstrip("/")
+    return bare.removesuffix(".git").rstrip("/")
+
+
 def one_line(text: str, *, limit: int) -> str:
     """Return ``text`` as one line of at most ``limit`` characters without control characters.
 
     Descriptions come from images and end on terminals, so escape sequences and bidirectional
     overrides must not survive.
     """
-    printable = text[: limit * 4]
-    if not printable.isprintable():
-        printable = "".join(" " if _is_unprintable(c) else c for c in printable)
-    line = " ".join(printable.split())
+    line = " ".join(printable(text[: limit * 4]).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 

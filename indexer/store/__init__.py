@@ -1,6 +1,7 @@
 """SQLite: the journal, the queue, our copy of the registries, and the history only events know."""
 
 from indexer.store.absences import Absence, AbsentTags
+from indexer.store.changes import Change, ChangeCursor, ChangeKind, Changes
 from indexer.store.derivation import DerivationProgress
 from indexer.store.history import TagMove
 from indexer.store.journal import Entry, Journal, JournalCounts
@@ -13,6 +14,14 @@ from indexer.store.references import is_digest, is_reference
 from indexer.store.registries import Crawl, RegistryFreshness, RegistryRow
 from indexer.store.schema import STORE_FILE
 from indexer.store.search_index import LiveIndex, RebuildProgress, StaleDocument
+from indexer.store.shown import (
+    Page,
+    ShownPlace,
+    ShownRegistry,
+    ShownRepository,
+    ShownTables,
+    ShownTag,
+)
 from indexer.store.store import Store
 from indexer.store.threaded import OwnThread, StoreThread
 
@@ -23,6 +32,10 @@ __all__ = [
     "AbsentTags",
     "Base",
     "Bases",
+    "Change",
+    "ChangeCursor",
+    "ChangeKind",
+    "Changes",
     "Crawl",
     "Declared",
     "DerivationProgress",
@@ -32,6 +45,7 @@ __all__ = [
     "LineageKeys",
     "LiveIndex",
     "OwnThread",
+    "Page",
     "Place",
     "Priority",
     "PullCount",
@@ -46,6 +60,11 @@ __all__ = [
     "RelatedImage",
     "RelatedImages",
     "SetAside",
+    "ShownPlace",
+    "ShownRegistry",
+    "ShownRepository",
+    "ShownTables",
+    "ShownTag",
     "StaleDocument",
     "Store",
     "StoreThread",

@@ -12,6 +12,7 @@ from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
 from indexer.model.stored import RepositoryRow, StoredImage, StoredManifest, UntaggedImage
 from indexer.store.attachments import AttachmentTables
 from indexer.store.chain_changes import ChainTables
+from indexer.store.changes import Changes
 from indexer.store.derivation import Derivation
 from indexer.store.history import Since, TagHistory, TagMove
 from indexer.store.presence import PresenceTables
@@ -27,6 +28,7 @@ class ContentTables:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._changes = Changes(database)
         self._history = TagHistory(database)
         self._pulls = PullTables(database)
         self._chains = ChainTables(database)
@@ -134,6 +136,7 @@ class ContentTables:
         self._forget_absence(repository_id, tag)
         if before == digest:
             return
+        self._changes.tag_pushed(repository_id, tag, digest, previous=before, at=seen_at)
         move = TagMove(tag, digest, seen_at, from_event=False)
         self.add_tag_moves(repository_id, [move])
         self._moved(repository_id, tag, [digest, before] if before else [digest], seen_at=seen)
@@ -147,6 +150,7 @@ class ContentTables:
             "UPDATE tags SET hidden_at = ? WHERE repository_id = ? AND name = ?",
             [rfc3339(seen_at), repository_id, tag],
         )
+        self._changes.tag_removed(repository_id, tag, previous=digest, at=seen_at)
         self._forget_absence(repository_id, tag)
         self._moved(repository_id, tag, [digest], seen_at=rfc3339(seen_at))
 
@@ -344,17 +348,18 @@ class ContentTables:
     def image(self, repository_id: int, digest: Digest) -> StoredImage | None:
         """Return a visible manifest with its tags; None when no tag that is shown points at it."""
         tags = [t for t in self.tags_of_digest(repository_id, digest) if not is_system_tag(t)]
-        return self._image(repository_id, digest, tags) if tags else None
+        return self.image_with(repository_id, digest, tags) if tags else None
 
     def untagged_image(self, repository_id: int, digest: Digest) -> UntaggedImage | None:
         """Return a manifest that no tag leads to any more; None when it is not such a one."""
         untagged = self._untagged.find(repository_id, digest)
-        image = self._image(repository_id, digest, ()) if untagged else None
+        image = self.image_with(repository_id, digest, ()) if untagged else None
         return UntaggedImage(image, *untagged) if image and untagged else None
 
-    def _image(
+    def image_with(
         self, repository_id: int, digest: Digest, tags: Sequence[TagName]
     ) -> StoredImage | None:
+        """Return a manifest with these of the tags that point at it; None where it is not there."""
         manifest = self.manifest(repository_id, digest)
         if manifest is None:
             return None

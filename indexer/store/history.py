@@ -71,12 +71,12 @@ class TagHistory:
             ],
         )
 
-    def moves(self, repository_id: int, tag: str) -> list[TagMove]:
-        """Return where a tag pointed, newest first."""
-        query = f"{_MOVES_OF_TAG} ORDER BY tagged_at DESC, digest DESC"
+    def moves(self, repository_id: int, tag: str, *, limit: int = -1) -> list[TagMove]:
+        """Return where a tag pointed, newest first; all without a ``limit``."""
+        query = f"{_MOVES_OF_TAG} ORDER BY tagged_at DESC, digest DESC LIMIT ?"
         return [
             TagMove(TagName(row[0]), Digest(row[2]), parse_rfc3339(row[1]), row[3], bool(row[4]))
-            for row in self._database.execute(query, [repository_id, tag])
+            for row in self._database.execute(query, [repository_id, tag, limit])
         ]
 
     def since(self, repository_id: int, tag: str) -> dict[str, Since]:
@@ -86,10 +86,14 @@ class TagHistory:
 
     def moved_at(self, repository_id: int, tags: Sequence[str], digest: str) -> dict[str, str]:
         """Return since when each of these tags points at a digest; RFC 3339."""
+        found = self.since_some(repository_id, tags)
+        return {tag: found.get((tag, digest), Since()).moved_at for tag in tags}
+
+    def since_some(self, repository_id: int, tags: Sequence[str]) -> dict[tuple[str, str], Since]:
+        """Return since when each of these tags pointed at each digest, by tag and digest."""
         marks = ", ".join("?" * len(tags))
         moves = _MOVES.replace("repository_id = ?", f"repository_id = ? AND tag IN ({marks})")
-        found = self._since(moves, [repository_id, *tags])
-        return {tag: found.get((tag, digest), Since()).moved_at for tag in tags}
+        return self._since(moves, [repository_id, *tags])
 
     def since_all(self, repository_id: int) -> dict[tuple[str, str], Since]:
         """Return the same for every tag of a repository, by tag and digest."""

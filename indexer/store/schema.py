@@ -8,6 +8,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from indexer.store.subjects import fill_subjects
+from indexer.store.visible import count_tags
 
 STORE_FILE = "store.db"
 
@@ -244,6 +245,27 @@ ALTER TABLE registries ADD COLUMN has_referrers INTEGER;
 ALTER TABLE registries ADD COLUMN referrers_asked_at TEXT
 """
 
+_CHANGES = """
+CREATE TABLE changes (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    mark INTEGER NOT NULL DEFAULT (random()),
+    at TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    registry_id INTEGER NOT NULL REFERENCES registries,
+    repository TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    digest TEXT,
+    previous_digest TEXT
+);
+CREATE TABLE changes_start (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    sequence INTEGER NOT NULL,
+    mark INTEGER NOT NULL
+);
+INSERT INTO changes_start VALUES (1, 0, random());
+ALTER TABLE repositories ADD COLUMN tag_count INTEGER NOT NULL DEFAULT 0
+"""
+
 
 def _run(database: Database, script: str) -> None:
     # Not executescript: that would commit the transaction the migration runs in.
@@ -334,3 +356,10 @@ def m013_attachments(database: Database) -> None:
     """Tell what is attached to what, who was tagged once, and what a registry does not have."""
     _run(database, _ATTACHMENTS)
     fill_subjects(database)
+
+
+@migrations()
+def m014_changes(database: Database) -> None:
+    """Make the list of what users see change, from now on, and count what they see now."""
+    _run(database, _CHANGES)
+    count_tags(database)

@@ -7,6 +7,7 @@ from pathlib import Path
 from indexer.store.absences import AbsenceTables
 from indexer.store.attachments import AttachmentTables
 from indexer.store.chain_changes import ChainTables
+from indexer.store.changes import Changes
 from indexer.store.content import ContentTables
 from indexer.store.database import open_database, translated_errors
 from indexer.store.derivation import Derivation
@@ -20,6 +21,7 @@ from indexer.store.registries import RegistryTables
 from indexer.store.retention import RetentionTables
 from indexer.store.schema import STORE_FILE, migrations
 from indexer.store.search_index import SearchIndexTables
+from indexer.store.shown import ShownTables
 from indexer.store.untagged import UntaggedTables
 
 _ENTRIES, _PULLS = "journal", "pulls"
@@ -40,6 +42,7 @@ class Store:
         )
         self.absences = AbsenceTables(self._database)
         self.attachments = AttachmentTables(self._database)
+        self.changes = Changes(self._database)
         self.content = ContentTables(self._database)
         self.presence = PresenceTables(self._database)
         self.chains = ChainTables(self._database)
@@ -52,6 +55,7 @@ class Store:
         self.registries = RegistryTables(self._database)
         self.retention = RetentionTables(self._database)
         self.search_index = SearchIndexTables(self._database)
+        self.shown = ShownTables(self._database)
         self.untagged = UntaggedTables(self._database)
         if not read_only and not self.derivation.is_current():
             with translated_errors(self.path), self._database.atomic():

@@ -27,11 +27,11 @@ from indexer.model.query import Everything
 from indexer.pulls import move_pulls
 from indexer.registry import Credentials, RegistryClient
 from indexer.registry_worker import LOOK_AFTER_SECONDS, RegistryPlan, RegistryWorker
-from indexer.retention import forget_some
+from indexer.retention import forget_changes, forget_some
 from indexer.settings import RegistrySettings, Settings
 from indexer.store import Crawl, Journal, RegistryFreshness, RegistryRow, Store, StoreThread
 from indexer.worker import move_entries, put_registries
-from search_api.query_text import parse_query
+from search_api.query import parse_query
 from search_api.untagged import searched_type
 from tests.fakes.clock import ManualClock
 from tests.fakes.registry import FakeRegistry
@@ -231,6 +231,9 @@ class Stepping:
                 reached = forget_some(
                     self.store, settings=settings, after=reached, now=self.clock.now(), limit=2
                 )
+        with self.store.transaction():
+            while forget_changes(self.store, settings=settings, now=self.clock.now(), limit=2):
+                pass
 
     async def run_due(self, name: str = "") -> bool:
         """Run the refreshes of a registry that are due now; True when there was one."""
@@ -333,7 +336,7 @@ class Stepping:
 
     def results(self, text: str, kind: DocumentType = DocumentType.IMAGE) -> list[dict[str, Any]]:
         """Return what a search in the query language answers."""
-        query = parse_query(text)
+        query = parse_query(text, now=self.clock.now())
         live = self.store.search_index.live()
         assert live is not None
         reader = self.engine.open_reader(live.generation)

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from indexer.retention import LOOK_SECONDS, PAUSE_SECONDS, REPOSITORIES_AT_ONCE, forget_in_time
+from indexer.model.names import Digest, RepositoryName, TagName
+from indexer.retention import (
+    CHANGES_AT_ONCE,
+    LOOK_SECONDS,
+    PAUSE_SECONDS,
+    REPOSITORIES_AT_ONCE,
+    forget_in_time,
+)
 from indexer.settings import Settings
 from tests.builders import image
 from tests.fakes.clock import ManualClock
@@ -15,6 +22,7 @@ from tests.indexer.stepping import Stepping, pushed, settings_of
 pytestmark = pytest.mark.anyio
 
 A = image(seed="a")
+A_DIGEST = Digest(A.digest)
 DAY = 86_400.0
 
 
@@ -102,6 +110,25 @@ async def test_where_everything_is_kept_for_ever_nothing_is_forgotten(tmp_path: 
         await forget_once(stepping, settings)
         assert stepping.moves() == moves
         assert len(stepping.journal.entries_after(0, limit=9)[0]) == 3
+        assert len(stepping.store.changes.since(None, limit=9)) == 3
+
+
+async def test_what_changed_is_kept_as_long_as_the_history(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path).model_copy(update={"history_retention": timedelta(days=30)})
+    many = CHANGES_AT_ONCE + 1
+    async with Stepping(tmp_path) as stepping:
+        row = stepping.rows["default"]
+        with stepping.store.transaction():
+            content, now = stepping.store.content, stepping.clock.now()
+            repository_id = content.repository_id(row.id, RepositoryName("team/web"), seen_at=now)
+            for number in range(many):
+                content.put_tag(repository_id, TagName(f"{number}"), A_DIGEST, seen_at=now)
+        stepping.clock.advance(29 * DAY)
+        await forget_once(stepping, settings)
+        assert len(stepping.store.changes.since(None, limit=2 * many)) == many
+        stepping.clock.advance(2 * DAY)
+        await forget_once(stepping, settings)
+        assert stepping.store.changes.since(None, limit=2 * many) == []
 
 
 def shown(stepping: Stepping) -> dict[str, str]:

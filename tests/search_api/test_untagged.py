@@ -5,8 +5,8 @@ import pytest
 from indexer.errors import QueryError
 from indexer.model.document import DocumentType
 from indexer.model.query import And, Condition
-from search_api.query_text import parse_query
 from search_api.untagged import searched_type
+from tests.search_api.query.asking import parsed
 
 IMAGE, REPOSITORY, UNTAGGED = DocumentType.IMAGE, DocumentType.REPOSITORY, DocumentType.UNTAGGED
 
@@ -23,21 +23,23 @@ IMAGE, REPOSITORY, UNTAGGED = DocumentType.IMAGE, DocumentType.REPOSITORY, Docum
         ("IS:Untagged", UNTAGGED),
         ("web is:untagged tag:1", UNTAGGED),
         ("web (is:untagged -is:signed)", UNTAGGED),
+        ("*gress postgers~ size:>1 tag:*x -(pushed:<7d)", IMAGE),
+        ("*gress postgers~ size:>1 tag:*x is:untagged", UNTAGGED),
     ],
 )
 def test_what_is_searched(text: str, expected: DocumentType) -> None:
-    assert searched_type(parse_query(text), IMAGE) is expected
+    assert searched_type(parsed(text), IMAGE) is expected
 
 
 def test_within_one_registry_as_well() -> None:
-    query = And((parse_query("web is:untagged"), Condition("registry", "main")))
+    query = And((parsed("web is:untagged"), Condition("registry", "main")))
     assert searched_type(query, IMAGE) is UNTAGGED
 
 
 def test_repositories_are_not_untagged() -> None:
     with pytest.raises(QueryError, match="type=image"):
-        searched_type(parse_query("is:untagged"), REPOSITORY)
-    assert searched_type(parse_query("is:signed"), REPOSITORY) is REPOSITORY
+        searched_type(parsed("is:untagged"), REPOSITORY)
+    assert searched_type(parsed("is:signed"), REPOSITORY) is REPOSITORY
 
 
 @pytest.mark.parametrize(
@@ -45,4 +47,4 @@ def test_repositories_are_not_untagged() -> None:
 )
 def test_a_part_of_a_query_cannot_ask_for_it(text: str) -> None:
     with pytest.raises(QueryError, match="whole query"):
-        searched_type(parse_query(text), IMAGE)
+        searched_type(parsed(text), IMAGE)

@@ -12,7 +12,7 @@ from bench.corpus.fill import fill
 from bench.corpus.plan import CRAWLED_AT
 from bench.corpus.serve import registry_of
 from bench.corpus.sizes import Size
-from indexer.model.document import Document
+from indexer.model.document import Document, TextField
 from indexer.model.media_types import ACCEPT_MANIFESTS
 from indexer.model.names import is_system_tag
 from indexer.store import Store
@@ -29,11 +29,15 @@ def own_share(documents: dict[str, Document]) -> dict[str, object]:
     """Return what a document says of its own content."""
     return {
         key: (
-            (one.key, one.name, one.tags, one.pushed),
+            (one.key, one.name, tags_of(one), one.pushed),
             {name: value for name, value in one.result.items() if name in OF_ITS_OWN},
         )
         for key, one in documents.items()
     }
+
+
+def tags_of(document: Document) -> list[str]:
+    return [text.text for text in document.texts if text.field is TextField.TAG]
 
 
 def documents_of_store(stepping: Stepping) -> dict[str, Document]:

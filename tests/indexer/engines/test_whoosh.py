@@ -13,7 +13,7 @@ from indexer.engines.whoosh import WhooshEngine
 from indexer.errors import EngineError
 from indexer.model.document import DocumentType
 from indexer.model.query import Everything, Prefix
-from tests.indexer.engines.generator import document, random_document
+from tests.indexer.engines.conformance.generator import document, random_document
 
 REPOSITORY = DocumentType.REPOSITORY
 
@@ -44,7 +44,7 @@ def only(folder: Path, pattern: str) -> Path:
 
 def test_it_is_an_engine(engine: WhooshEngine) -> None:
     checked: Engine = engine
-    assert (checked.name, checked.schema_version) == ("whoosh", 2)
+    assert (checked.name, checked.schema_version) == ("whoosh", 3)
 
 
 def test_generations_are_made_listed_and_dropped(engine: WhooshEngine) -> None:

@@ -15,7 +15,7 @@ from indexer.engines.whoosh import WhooshEngine, WhooshReader
 from indexer.errors import EngineError
 from indexer.model.document import Document, DocumentType
 from indexer.model.query import Everything, Word
-from tests.indexer.engines.generator import document, random_document
+from tests.indexer.engines.conformance.generator import document, random_document
 from tests.indexer.engines.writing import batch, state
 
 REPOSITORY = DocumentType.REPOSITORY
@@ -86,6 +86,9 @@ def bad_documents() -> list[Document]:
         {"result": {"x": nested}},
         {"keywords": frozenset({("tag", "\udc00")})},
         {"size_bytes": 2**63},
+        {"prominence": 101},
+        {"pulls": 2**63},
+        {"numbers": {"size": (2**63,)}},
         {"created": -(2**63) - 1},
     ]
     fields: dict[str, Any] = {name: getattr(good, name) for name in Document.__slots__}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from indexer.engines.whoosh import WhooshEngine
 from indexer.model.document import Document, DocumentType
-from tests.indexer.engines.generator import document
+from tests.indexer.engines.conformance.generator import document
 
 BATCH = 3
 

@@ -28,6 +28,8 @@ MULTI = "sha256:87cdfeea69a9e49837d84cc5470f4653567726a928a6026f870ebfe1f42d0114
 EMPTY_OBJECT = digest_of(b"{}")
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
 
+OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+
 NOTHING: dict[str, Any] = {
     "kind": "artifact",
     "kind_names": ("artifact",),
@@ -37,6 +39,7 @@ NOTHING: dict[str, Any] = {
     "artifact_type": "",
     "artifact_name": "",
     "media_type": "",
+    "media_types": (),
     "title": "",
     "description": "",
     "summary": "",
@@ -76,6 +79,7 @@ NOTHING: dict[str, Any] = {
     "size_bytes": 0,
     "platform_sizes": {},
     "layers": (),
+    "layer_counts": (),
     "children": (),
     "warnings": (),
 }
@@ -118,6 +122,7 @@ WEBAPP_FACTS = NOTHING | {
     "kind_names": ("image",),
     "is_image": True,
     "media_type": media_types.OCI_MANIFEST,
+    "media_types": (media_types.OCI_MANIFEST, media_types.OCI_CONFIG, OCI_LAYER),
     "title": "webapp",
     "description": "webapp: demo service for search tests",
     "summary": "webapp: demo service for search tests",
@@ -143,6 +148,7 @@ WEBAPP_FACTS = NOTHING | {
     "platform_sizes": {"linux/amd64": 176 + 144 + 121 + 1458},
     "history": steps(datetime(2026, 11, 2, 10, tzinfo=UTC), *WEBAPP_LAYERS),
     "layers": WEBAPP_LAYERS,
+    "layer_counts": (3,),
 }
 
 
@@ -169,6 +175,7 @@ def test_its_docker_twin_means_the_same_but_for_annotations() -> None:
     twin = Content(digest_of(body), media_types.DOCKER_MANIFEST, body, config=config)
     assert every_field(twin) == WEBAPP_FACTS | {
         "media_type": media_types.DOCKER_MANIFEST,
+        "media_types": (media_types.DOCKER_MANIFEST, media_types.DOCKER_CONFIG, OCI_LAYER),
         "annotations": {},
     }
 
@@ -178,6 +185,7 @@ def test_a_recorded_index_with_an_attestation() -> None:
     labels = {key: value.replace("webapp", "multi") for key, value in LABELS.items()}
     assert found == WEBAPP_FACTS | {
         "media_type": media_types.OCI_INDEX,
+        "media_types": (media_types.OCI_INDEX, *WEBAPP_FACTS["media_types"]),
         "title": "multi",
         "description": "multi-platform demo",
         "summary": "multi-platform demo",
@@ -206,6 +214,7 @@ def test_a_recorded_index_with_an_attestation() -> None:
             "sha256:8fbcb1cbb96c3a121824cc11abc1abcfa82d840d5a95bf5910bfe213d6e13183",
             "sha256:4570be9ee911ecbc264bc519ef1c275de3e84c87cfb3a2609384b82f5ece97c8",
         ),
+        "layer_counts": (2,),
         "children": (
             "sha256:1657cf9342165abbd839b6fe16bcf508931af7337157f0753c184ec32caa6006",
             "sha256:50b87963ccf2ef9fb0c93e67b111b2ea505bc8d5afbcdb35697484800afd8696",
@@ -229,6 +238,7 @@ def test_a_signed_schema_1_manifest_reports_the_base_first() -> None:
     last |= {"created_by": "", "author": "Platform team <platform@example.com>"}
     assert found == WEBAPP_FACTS | {
         "media_type": media_types.SCHEMA1_SIGNED,
+        "media_types": (media_types.SCHEMA1_SIGNED, media_types.DOCKER_LAYER),
         "version": "1.1",
         "created_at": created,
         "env_values": {"APP_VERSION": "1.1"},
@@ -256,6 +266,7 @@ def test_an_artifact_with_an_empty_config_and_an_artifact_type() -> None:
         "artifact_name": "acme rocket",
         "kind_names": ("artifact", "acme-rocket"),
         "media_type": media_types.OCI_MANIFEST,
+        "media_types": (media_types.OCI_MANIFEST, media_types.EMPTY, OCI_LAYER),
         "title": "Rocket",
         "created_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
         "annotations": {
@@ -264,6 +275,7 @@ def test_an_artifact_with_an_empty_config_and_an_artifact_type() -> None:
         },
         "size_bytes": 13,
         "layers": (digest_of(b"readme"),),
+        "layer_counts": (1,),
     }
 
 
@@ -281,11 +293,17 @@ def test_a_manifest_of_an_unknown_type_is_read_by_its_shape() -> None:
         "kind_names": ("artifact", "acme-widget"),
         "properties": {"config": ("os: linux", "architecture: amd64")},
         "media_type": "application/vnd.acme.manifest.v9+json",
+        "media_types": (
+            "application/vnd.acme.manifest.v9+json",
+            "application/vnd.acme.widget.config.v1+json",
+            OCI_LAYER,
+        ),
         "description": "A widget. It turns.",
         "summary": "A widget.",
         "annotations": {"description": "A widget. It turns."},
         "size_bytes": 5 + len(content.config or b""),
         "layers": (digest_of(b"a"),),
+        "layer_counts": (1,),
     }
 
 
@@ -297,6 +315,7 @@ def test_a_body_that_is_not_json_is_opaque() -> None:
     assert len(warnings) == 1
     assert found | {"warnings": ()} == NOTHING | {
         "media_type": "application/vnd.acme.picture.v2",
+        "media_types": ("application/vnd.acme.picture.v2",),
         "artifact_name": "acme picture",
         "kind_names": ("artifact", "acme-picture"),
     }

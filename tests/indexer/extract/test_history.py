@@ -113,6 +113,23 @@ def test_the_arguments_of_a_command_are_masked() -> None:
     assert found.entrypoint == ("run", "SECRET=***")
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "shown"),
+    [
+        ("api-token", "abc", "***"),
+        ("com.example.db_password", "abc", "***"),
+        ("com.example.private", "True", "True"),
+        ("com.example.token-service.team", "search", "search"),
+        ("source", "https://ann:pw@git.example.com/x", "https://ann:***@git.example.com/x"),
+        ("run", "web --token=abc", "web --token=***"),
+        ("title", "A token of thanks", "A token of thanks"),
+    ],
+)
+def test_labels_that_look_secret_are_masked(key: str, value: str, shown: str) -> None:
+    found = facts(labelled({key: value}))
+    assert found.labels == {key: shown}
+
+
 def test_values_of_the_environment_that_look_secret_are_never_kept() -> None:
     env = ["API_TOKEN_VERSION=7", "NODE_VERSION=20.1", "PASSWORD=x"]
     found = facts(labelled({}, config={"Env": env}))

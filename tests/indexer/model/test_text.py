@@ -3,8 +3,10 @@
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from indexer.model.text import WORD_MAX, fold, one_line, words
+from indexer.model.text import WORD_MAX, bare_url, fold, one_line, placed_words, words
 
 
 @pytest.mark.parametrize(
@@ -73,3 +75,39 @@ def test_one_line(text: str, line: str) -> None:
 @pytest.mark.parametrize("text", ["x" * 1_000_000, "\x00" * 1_000_000, " " * 1_000_000])
 def test_one_line_of_a_huge_text_is_short(text: str) -> None:
     assert len(one_line(text, limit=100)) <= 100
+
+
+@given(st.text(max_size=200))
+def test_placed_words_are_the_words_whatever_folding_does(text: str) -> None:
+    placed = placed_words(text)
+    assert [one.word for one in placed] == words(text)
+    assert all(0 <= one.start < one.end <= len(text) for one in placed)
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("a-b", ["a", "b"]),
+        ("Straße ﬁle", ["Straße", "ﬁle"]),
+        ("Cafe\u0301s, na\u00efve", ["Cafe\u0301s", "na\u00efve"]),
+        ("e\u0301", ["e\u0301"]),
+        # Two letters of an old alphabet that compose to one.
+        ("x \u1112\u1161\u11ab y", ["x", "\u1112\u1161\u11ab", "y"]),
+    ],
+)
+def test_places_are_those_of_the_text_as_it_is(text: str, places: list[str]) -> None:
+    assert [text[one.start : one.end] for one in placed_words(text)] == places
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "example.org/team/web",
+        "https://Example.org/team/web",
+        " git+https://git@example.org/team/web.git/",
+        "ssh://git@example.org/team/web.git",
+        "https://user:password@example.org/team/web//",
+    ],
+)
+def test_an_address_is_compared_from_the_host_on(text: str) -> None:
+    assert bare_url(text) == "example.org/team/web"

@@ -11,7 +11,7 @@ import pytest
 from indexer.model.names import RepositoryName
 from indexer.model.notification import Action, Event, Rejected
 from indexer.store import Journal, Place, Priority, RebuildProgress, RefreshKind, Store
-from search_api.api import LIMIT_MAX
+from search_api.api.parameters import LIMIT_MAX
 from tests.fakes.clock import START, ManualClock
 from tests.search_api.filling import Pushed, fill, finish_crawl, hold_back, searching_client
 from tests.search_api.sample_content import CONTENT, NGINX, WEB
@@ -84,18 +84,23 @@ async def test_hostile_text_is_data_and_the_answer_valid(client: httpx2.AsyncCli
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("foo=1", "unknown parameter 'foo'; known are cursor, limit, q, registry, type"),
+        ("foo=1", "unknown parameter 'foo'; known are cursor, facets, limit, q,"),
         ("Q=1", "unknown parameter 'Q'"),
         ("=1", "unknown parameter ''"),
         ("n=5", "unknown parameter 'n'"),
-        ("facets=x", "unknown parameter 'facets'"),
+        ("facets=x", "facets: unknown facet 'x'; known are registry, namespace, kind"),
+        ("facets=label:", "facets: unknown facet 'label:'"),
+        ("facets=" + ",".join(f"label:{n}" for n in range(21)), "facets: at most 20, not 21"),
+        ("sort=", "sort must be 'relevance', "),
+        ("sort=stars", "sort must be 'relevance', "),
+        ("sort=--name", "sort must be 'relevance', "),
         ("%00%FF=1", "unknown parameter '\\x00\ufffd'"),
         ("a" * 5_000 + "=1", "unknown parameter 'aaaa"),
         ("q=a&q=b", "parameter 'q' is given twice"),
         ("limit=1&limit=1", "parameter 'limit' is given twice"),
-        ("type=", "type must be repository or image, not ''"),
-        ("type=Image", "type must be repository or image, not 'Image'"),
-        ("type=tag", "type must be repository or image, not 'tag'"),
+        ("type=", "type must be 'repository' or 'image', not ''"),
+        ("type=Image", "type must be 'repository' or 'image', not 'Image'"),
+        ("type=tag", "type must be 'repository' or 'image', not 'tag'"),
         ("limit=", "limit must be a number from 1 to 1000, not ''"),
         ("limit=0", "limit must be a number from 1 to 1000, not '0'"),
         ("limit=-1", "limit must be a number"),
@@ -124,7 +129,7 @@ async def test_a_parameter_that_is_wrong_is_named_with_its_value(
 
 @pytest.mark.parametrize(
     ("q", "column"),
-    [("a OR", 5), ("(", 1), ("x:", 1), ("a b*c", 4), ("é é*é", 4), ("a" * 2_001, 2_001)],
+    [("a OR", 5), ("(", 1), ("x:", 1), ("a b*", 3), ("é é*", 3), ("a" * 2_001, 2_001)],
 )
 async def test_a_mistake_in_the_query_points_at_its_column(
     client: httpx2.AsyncClient, q: str, column: int

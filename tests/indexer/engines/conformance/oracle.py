@@ -5,31 +5,46 @@ It shares nothing with the engines but the words of a text, and looks at one doc
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 
-from indexer.model.document import Document
+from indexer.model.document import Document, Sort
 from indexer.model.query import (
     And,
     Condition,
     Everything,
+    Fuzzy,
+    Glob,
     Not,
     Or,
     Path,
     Phrase,
     Prefix,
     Query,
+    Range,
+    Wildcard,
     Word,
 )
 from indexer.model.text import fold, words
 
-TextPart = Word | Prefix | Path | Phrase
+TextPart = Word | Prefix | Wildcard | Fuzzy | Path | Phrase
+
+
+WEIGHTS = {
+    "title": 2.0,
+    "description": 2.0,
+    "metadata": 2.0,
+    "label": 1.0,
+    "annotation": 1.0,
+    "tag": 0.5,
+}
 
 
 def lines(document: Document) -> list[tuple[list[str], float]]:
     last = "".join(words(document.name.split("/")[-1]))[:64]
     found = [(words(document.name), 8.0), ([last] if last else [], 4.0)]
-    found += [(words(text), 2.0) for text in document.description]
-    found += [(words(text), 1.0) for text in document.labels]
-    found += [(words(text), 0.5) for text in document.tags]
+    for text in document.texts:
+        key = words(text.key.replace("/", ".").split(".")[-1])
+        found.append((key + words(text.text), WEIGHTS[text.field.value]))
     return found
 
 
@@ -59,6 +74,13 @@ def matches(query: Query, document: Document) -> bool:
         case Condition(field, value, is_prefix):
             values = [v for f, v in document.keywords if f == field]
             return any(v.startswith(value) if is_prefix else v == value for v in values)
+        case Glob(field, pattern):
+            return any(fits(pattern, v) for f, v in document.keywords if f == field)
+        case Range(name, low, high):
+            return any(
+                (low is None or low <= number) and (high is None or number <= high)
+                for number in document.numbers.get(name, ())
+            )
         case _:
             return part_matches(query, document)
 
@@ -67,6 +89,8 @@ def part_matches(part: TextPart, document: Document) -> bool:
     searchable = {word for line, _ in lines(document) for word in line}
     name = fold(document.name)
     match part:
+        case Wildcard() | Fuzzy():
+            return named_like(part, document) or any(means(part, word) for word in searchable)
         case Word(text):
             found = words(text)
             return (bool(found) and set(found) <= searchable) or text in name
@@ -87,24 +111,65 @@ def part_matches(part: TextPart, document: Document) -> bool:
             )
 
 
+def means(part: Wildcard | Fuzzy, word: str) -> bool:
+    if isinstance(part, Wildcard):
+        return fits(part.pattern, word)
+    allowed = 0 if len(part.text) < 3 else 1 if len(part.text) < 6 else 2
+    return edits(part.text, word) <= allowed
+
+
+def named_like(part: Wildcard | Fuzzy, document: Document) -> bool:
+    name = fold(document.name)
+    whole = [name, name.split("/")[-1]] if isinstance(part, Wildcard) else []
+    return any(means(part, text) for text in [*words(document.name), *whole])
+
+
+def fits(pattern: str, text: str) -> bool:
+    """By the lengths of beginnings of the text that the pattern fits so far."""
+    ends = {0}
+    for character in pattern:
+        if character == "*":
+            ends = set(range(min(ends), len(text) + 1)) if ends else set()
+        else:
+            ends = {n + 1 for n in ends if n < len(text) and character in ("?", text[n])}
+    return len(text) in ends
+
+
+@cache
+def edits(one: str, other: str) -> int:
+    if not one or not other:
+        return len(one) + len(other)
+    found = min(
+        edits(one[1:], other) + 1,
+        edits(one, other[1:]) + 1,
+        edits(one[1:], other[1:]) + (one[0] != other[0]),
+    )
+    if len(one) > 1 and len(other) > 1 and one[:2] == other[1::-1]:
+        found = min(found, edits(one[2:], other[2:]) + 1)
+    return found
+
+
 def text_parts(query: Query) -> list[TextPart]:
     match query:
         case And(parts) | Or(parts):
             return [found for part in parts for found in text_parts(part)]
-        case Word() | Prefix() | Path() | Phrase():
+        case Word() | Prefix() | Wildcard() | Fuzzy() | Path() | Phrase():
             return [query]
         case _:
             return []
 
 
-def points(query: Query, document: Document) -> int:
+def score(query: Query, document: Document) -> float:
     parts = set(text_parts(query))
-    return sum(part_points(part, document, is_alone=len(parts) == 1) for part in parts)
+    points = sum(part_points(part, document, is_alone=len(parts) == 1) for part in parts)
+    return (points + 10 * document.prominence) / 1000
 
 
 def part_points(part: TextPart, document: Document, *, is_alone: bool) -> int:
     if not part_matches(part, document):
         return 0
+    if isinstance(part, Wildcard | Fuzzy):
+        return 50_000 if named_like(part, document) else 2000
     text = " ".join(part.words) if isinstance(part, Phrase) else part.text
     text = text.strip("/") if isinstance(part, Path) else text
     name, name_words, found = fold(document.name), set(words(document.name)), words(text)
@@ -121,16 +186,37 @@ def part_points(part: TextPart, document: Document, *, is_alone: bool) -> int:
     if set(found[:-1]) <= name_words and any(w.startswith(found[-1]) for w in name_words):
         return 50_000 + mean
     if isinstance(part, Prefix) or set(found) <= searchable:
-        return 1000 + mean
+        return 2000 + mean
     return 100
 
 
-def ranked(query: Query, documents: Iterable[Document]) -> list[tuple[float, str]]:
-    """Return the (score, id) of all hits, best first."""
+def key(query: Query, document: Document, sort: Sort) -> float | int | str:
+    match sort:
+        case Sort.RELEVANCE:
+            return score(query, document)
+        case Sort.NAME:
+            return fold(document.name)
+        case Sort.SIZE:
+            return document.size_bytes
+        case _:
+            found: int = getattr(document, sort.value)
+            return found
+
+
+def ranked(
+    query: Query,
+    documents: Iterable[Document],
+    *,
+    sort: Sort = Sort.RELEVANCE,
+    is_reversed: bool = False,
+) -> list[tuple[float | int | str, str]]:
+    """Return the (key, id) of all hits in their order."""
     found = [
-        (points(query, document), document.key.id)
+        (key(query, document, sort), document.key.id)
         for document in documents
         if matches(query, document)
     ]
-    found.sort(key=lambda hit: (-hit[0], hit[1]))
-    return [(score / 1000, document_id) for score, document_id in found]
+    found.sort(key=lambda hit: hit[1])
+    is_descending = is_reversed if sort is Sort.NAME else not is_reversed
+    found.sort(key=lambda hit: hit[0], reverse=is_descending)
+    return found

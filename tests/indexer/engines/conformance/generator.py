@@ -1,20 +1,33 @@
 """Seeded random documents and queries that meet often: few words, many spellings of them."""
 
 import hashlib
+from collections.abc import Mapping
 from random import Random
 
-from indexer.model.document import Document, DocumentKey
+from indexer.model.document import (
+    LABEL_FACET,
+    NUMBERS,
+    PROMINENCE_MAX,
+    Document,
+    DocumentKey,
+    Text,
+    TextField,
+)
 from indexer.model.names import Digest, RepositoryName
 from indexer.model.query import (
     And,
     Condition,
     Everything,
+    Fuzzy,
+    Glob,
     Not,
     Or,
     Path,
     Phrase,
     Prefix,
     Query,
+    Range,
+    Wildcard,
     Word,
 )
 from indexer.model.text import fold, words
@@ -24,6 +37,11 @@ NAMES += ["kubernetes0controller", "x86", "0", "ngin"]
 TEXTS = ["reverse", "Proxy", "server", "Crème", "brûlée", "ÜBER", "nginx", "web", "the", "straße"]
 TEXTS += ["数据库", "v1.2", "e-mail", "web-server", "nginx/1.25", "İstanbul", "ﬁle", "kubernetes"]
 TAGS = ["latest", "1.25", "1.25-alpine", "v2", "2024-01-02", "nginx"]
+KEYS = ["", "team", "org.opencontainers.image.vendor", "io/web.nginx", "über"]
+KINDS = ["word", "word", "prefix", "phrase", "path", "condition", "everything"]
+KINDS += ["wildcard", "fuzzy", "glob", "range"]
+FACETS = ["registry", "vendor", f"{LABEL_FACET}team", f"{LABEL_FACET}", f"{LABEL_FACET}a:b"]
+VALUES = ["one", "Two", "über", "a", "b", ""]
 
 
 def document(
@@ -32,14 +50,37 @@ def document(
     description: tuple[str, ...] = (),
     labels: tuple[str, ...] = (),
     tags: tuple[str, ...] = (),
+    texts: tuple[Text, ...] = (),
     keywords: frozenset[tuple[str, str]] = frozenset(),
+    numbers: Mapping[str, tuple[int, ...]] | None = None,
+    facets: frozenset[tuple[str, str]] = frozenset(),
     registry: str = "registry.example",
     digest: Digest | None = None,
     created: int = 0,
+    pushed: int = 0,
+    size_bytes: int = 2**40,
+    pulls: int = 0,
+    prominence: int = 0,
 ) -> Document:
-    key = DocumentKey(registry, RepositoryName(name), digest)
-    result = {"repository": name, "description": list(description), "created": created}
-    return Document(key, name, description, labels, tags, keywords, created, created, 2**40, result)
+    return Document(
+        key=DocumentKey(registry, RepositoryName(name), digest),
+        name=name,
+        texts=(
+            *(Text(TextField.DESCRIPTION, text) for text in description),
+            *(Text(TextField.LABEL, text) for text in labels),
+            *(Text(TextField.TAG, text) for text in tags),
+            *texts,
+        ),
+        keywords=keywords,
+        numbers=numbers or {},
+        facets=facets,
+        created=created,
+        pushed=pushed,
+        size_bytes=size_bytes,
+        pulls=pulls,
+        prominence=prominence,
+        result={"repository": name, "description": list(description), "created": created},
+    )
 
 
 def random_name(random: Random) -> str:
@@ -67,11 +108,30 @@ def random_document(random: Random, *, is_image: bool = False) -> Document:
         description=tuple(_sentence(random, 6) for _ in range(random.randint(0, 2))),
         labels=tuple(_sentence(random, 3) for _ in range(random.randint(0, 2))),
         tags=tags,
+        texts=tuple(
+            Text(random.choice(list(TextField)), _sentence(random, 3), random.choice(KEYS))
+            for _ in range(random.randint(0, 2))
+        ),
         keywords=frozenset(keywords),
+        numbers=_numbers(random),
+        facets=frozenset(
+            (random.choice(FACETS), random.choice(VALUES)) for _ in range(random.randint(0, 6))
+        ),
         registry=random.choice(["one.example", "two.example"]),
         digest=Digest(f"sha256:{hexadecimal}") if is_image else None,
-        created=random.randint(0, 2**40),
+        created=random.choice([0, 1, random.randint(0, 2**40)]),
+        pushed=random.randint(-2, 2),
+        size_bytes=random.randint(0, 3),
+        pulls=random.choice([0, 0, 2**60]),
+        prominence=random.choice([0, random.randint(0, 3), PROMINENCE_MAX]),
     )
+
+
+def _numbers(random: Random) -> dict[str, tuple[int, ...]]:
+    return {
+        name: tuple(sorted(random.randint(-3, 12) for _ in range(random.randint(0, 3))))
+        for name in random.sample(NUMBERS, random.randint(0, len(NUMBERS)))
+    }
 
 
 def random_query(random: Random, *, depth: int = 2) -> Query:
@@ -90,8 +150,7 @@ def _leaf(random: Random) -> Query:
     text = fold(
         random.choice([*NAMES, *TEXTS, "-", "_", "", "web-", "zzz", "gin", "eb/a", "nginx-"])
     )
-    kind = random.choice(["word", "word", "prefix", "phrase", "path", "condition", "everything"])
-    match kind:
+    match random.choice(KINDS):
         case "word":
             return Word(
                 random.choice([text, f"{text}-{random.choice(NAMES)}", random_name(random)])
@@ -104,8 +163,42 @@ def _leaf(random: Random) -> Query:
             return Path(random.choice([f"/{text}/", random_name(random), f"{text}/"]))
         case "condition":
             return _condition(random)
+        case "wildcard":
+            return Wildcard(_pattern(random, random.choice([text, random_name(random)])))
+        case "fuzzy":
+            return Fuzzy(_misspelled(random, (words(text) or ["web"])[0]))
+        case "glob":
+            condition = _condition(random)
+            return Glob(condition.field, _pattern(random, condition.value))
+        case "range":
+            low, high = (random.choice([None, random.randint(-4, 13)]) for _ in range(2))
+            return Range(random.choice(NUMBERS), low, high)
         case _:
             return Everything()
+
+
+def _pattern(random: Random, text: str) -> str:
+    """A text with some of it as wildcards, sometimes alone."""
+    characters = list(text)
+    for _ in range(random.choice([1, 1, 2, 4])):
+        start = random.randint(0, len(characters))
+        end = start + random.randint(0, 3)
+        characters[start:end] = random.choice(["*", "?", "?" * len(characters[start:end])])
+    return "".join(characters)
+
+
+def _misspelled(random: Random, word: str) -> str:
+    for _ in range(random.randint(0, 3)):
+        n = random.randint(0, len(word))
+        word = random.choice(
+            [
+                word[:n] + random.choice("abxü") + word[n:],
+                word[:n] + word[n + 1 :],
+                word[:n] + word[n : n + 2][::-1] + word[n + 2 :],
+                word[:n] + "x" + word[n + 1 :],
+            ]
+        )
+    return word or "web"
 
 
 def _condition(random: Random) -> Condition:

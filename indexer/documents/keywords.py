@@ -1,0 +1,159 @@
+"""The keywords of a document: the fields and folded values that conditions ask for."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from indexer.attached import attachment_keywords
+from indexer.documents.describing import DescribedImage
+from indexer.extract import Facts, Role
+from indexer.model.stored import RepositoryRow
+from indexer.model.text import bare_url, fold, words
+
+Pair = tuple[str, str]
+
+VALUE_MAX = 256
+"""Characters of a value, folded: of labels, annotations and variables of key and value each."""
+KEYWORDS_MAX = 10_000
+"""Keywords that one image has out of what it says of itself."""
+REPOSITORY_KEYWORDS_MAX = 100_000
+"""Keywords that a repository has out of what its images say, the newest first."""
+_READ_MAX = 4 * 1_024
+"""Characters of one text that are folded at all."""
+
+
+def image_keywords(repository: RepositoryRow, described: DescribedImage) -> frozenset[Pair]:
+    """Return the keywords of an image."""
+    return repository_keywords(repository, [described])
+
+
+def repository_keywords(
+    repository: RepositoryRow, newest_first: Sequence[DescribedImage]
+) -> frozenset[Pair]:
+    """Return the keywords of a repository: a condition holds for any of its images."""
+    said: set[Pair] = set()
+    for described in newest_first:
+        if len(said) >= REPOSITORY_KEYWORDS_MAX:
+            break
+        said |= _said(described.facts)
+    return frozenset(said.union(_repository(repository), *map(_identity, newest_first)))
+
+
+def tag_keyword(tag: str) -> Pair:
+    """Return the keyword of a tag."""
+    return "tag", fold(tag)
+
+
+def _repository(repository: RepositoryRow) -> Iterator[Pair]:
+    yield "registry", fold(repository.registry)
+    yield "host", fold(repository.registry_host)
+    yield "repo", repository.name
+    yield from (("name", word) for word in words(repository.name))
+    yield "name", repository.name
+    yield "name", repository.name.rpartition("/")[2]
+
+
+def _identity(described: DescribedImage) -> Iterator[Pair]:
+    """Yield what others know of an image: its tags, digests, base and attachments."""
+    image, facts = described.image, described.facts
+    yield from map(tag_keyword, image.tags)
+    for digest in (image.manifest.digest, *facts.children):
+        yield "digest", fold(digest)
+        yield "digest", fold(digest.partition(":")[2])
+    yield from described.lineage
+    is_attachment = facts.role is Role.ATTACHMENT
+    yield from attachment_keywords(described.attached, is_attachment=is_attachment)
+
+
+def _said(facts: Facts) -> set[Pair]:
+    """Return what an image says of itself: the first so many, the long texts last."""
+    return set(islice(_all_said(facts), KEYWORDS_MAX))
+
+
+def _all_said(facts: Facts) -> Iterator[Pair]:
+    yield from _kind(facts)
+    yield from _platforms(facts)
+    yield from _pairs("label", facts.labels.items())
+    yield from _pairs("annotation", facts.annotations.items())
+    yield from _described(facts)
+    yield from _configuration(facts)
+
+
+def _kind(facts: Facts) -> Iterator[Pair]:
+    yield from (("kind", fold(name)) for name in facts.kind_names)
+    if facts.artifact_type:
+        yield "type", _value(facts.artifact_type)
+    yield from (("media", _value(one)) for one in facts.media_types)
+    if facts.deprecated:
+        yield "is", "deprecated"
+
+
+def _platforms(facts: Facts) -> Iterator[Pair]:
+    for platform in facts.platforms:
+        yield "arch", platform.architecture
+        yield "os", platform.os
+        if platform.variant:
+            yield "arch", fold(f"{platform.architecture}/{platform.variant}")
+        yield "platform", fold(str(platform))
+    architectures = {(platform.architecture, platform.variant) for platform in facts.platforms}
+    if len(architectures) > 1:
+        yield "is", "multiarch"
+
+
+def _described(facts: Facts) -> Iterator[Pair]:
+    """Yield the described fields, without those that only the base image fills."""
+    of_base = facts.inherited_fields
+    yield from _worded("title", facts.title)
+    yield from _worded("description", facts.description)
+    if "vendor" not in of_base:
+        yield from _worded("vendor", facts.vendor)
+    for author in facts.authors if "authors" not in of_base else ():
+        yield from _worded("author", author)
+    for keyword in facts.keywords:
+        yield from _worded("keyword", keyword)
+    if "licenses" not in of_base:
+        licenses = (*facts.licenses, facts.license_expression)
+        yield from (("license", _value(one)) for one in licenses if one)
+    if version := _value(facts.version):
+        yield "version", version
+        if version[0] == "v" and version[1:2].isdigit():
+            yield "version", version[1:]
+    if source := bare_url(facts.source[:_READ_MAX])[:VALUE_MAX]:
+        yield "source", source
+    if revision := _value(facts.revision):
+        yield "revision", revision
+
+
+def _configuration(facts: Facts) -> Iterator[Pair]:
+    for name in facts.env_names:
+        yield "env", _value(name)
+    for name, value in facts.env_values.items():
+        yield "env", f"{_value(name)}={_value(value)}"
+    for port in facts.ports:
+        yield "port", _value(port)
+        yield "port", _value(port.partition("/")[0])
+    if user := _value(facts.user):
+        yield "user", user
+        yield "user", user.partition(":")[0]
+    yield from (("volume", _value(volume)) for volume in facts.volumes)
+    yield from _worded("entrypoint", " ".join(facts.entrypoint))
+    yield from _worded("cmd", " ".join(facts.cmd))
+
+
+def _worded(field: str, text: str) -> Iterator[Pair]:
+    """Yield the whole of a text and each of its words."""
+    if not text:
+        return
+    yield field, _value(text)
+    yield from ((field, word) for word in words(text[:_READ_MAX]))
+
+
+def _pairs(field: str, pairs: Iterable[Pair]) -> Iterator[Pair]:
+    for key, value in pairs:
+        folded = _value(key)
+        yield field, folded
+        yield field, f"{folded}={_value(value)}"
+
+
+def _value(text: str) -> str:
+    """Cut after folding, which makes texts longer or shorter, as a query does it."""
+    return fold(text[:_READ_MAX])[:VALUE_MAX]

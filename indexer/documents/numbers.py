@@ -1,0 +1,64 @@
+"""The numbers of a document: what ranges ask for, and how prominent it is."""
+
+from collections.abc import Iterable, Mapping
+from math import log2, log10
+
+from indexer.documents.describing import DescribedImage, seconds_of
+from indexer.model.document import NUMBERS
+from indexer.model.stored import Pulls
+
+Numbers = Mapping[str, tuple[int, ...]]
+
+PULLS_POINTS = 60
+"""Of prominence: ten for each power of ten, a million pulls and more have them all."""
+TAGS_POINTS = 10
+"""Of prominence: one for each doubling of a repository's tags."""
+RECENT_POINTS = 30
+"""Of prominence: two for each year from 2015 on, so that it does not change with the clock."""
+_YEAR_SECONDS = 31_556_952
+_FIRST_YEAR = 2015
+_YEAR_POINTS = 2
+
+
+def image_numbers(described: DescribedImage) -> Numbers:
+    """Return the numbers of an image; an index has the number of layers of each platform."""
+    facts = described.facts
+    return _numbers(
+        created=[described.created],
+        pushed=[described.pushed],
+        pulled=[seconds_of(described.image.pulls.last_at)],
+        size=[facts.size_bytes],
+        layers=facts.layer_counts,
+        pulls=[described.image.pulls.count],
+    )
+
+
+def repository_numbers(images: Iterable[Numbers], pulls: Pulls) -> Numbers:
+    """Return the numbers of a repository: those of all its images, and its own pulls."""
+    own = _numbers(pulled=[seconds_of(pulls.last_at)], pulls=[pulls.count])
+    found: dict[str, set[int]] = {}
+    for numbers in (own, *images):
+        for name, values in numbers.items():
+            found.setdefault(name, set()).update(values)
+    return {name: tuple(sorted(found[name])) for name in NUMBERS if name in found}
+
+
+def prominence(*, pulls: int, newest: int, tags: int = 0) -> int:
+    """Return from 0 to 100 how popular and recent something is; more is never less.
+
+    ``newest`` are the seconds since 1970 of the newest push or creation, 0 for unknown.
+    """
+    years = newest / _YEAR_SECONDS + 1970 - _FIRST_YEAR
+    popular = min(PULLS_POINTS, PULLS_POINTS / 6 * log10(1 + pulls))
+    tagged = min(TAGS_POINTS, log2(1 + tags))
+    recent = min(RECENT_POINTS, max(0.0, _YEAR_POINTS * years))
+    return int(popular + tagged + recent)
+
+
+def _numbers(**found: Iterable[int]) -> Numbers:
+    """Return what is known: zero is a number of pulls and layers, but no time and no size."""
+    known = {
+        name: {value for value in values if value or name in ("layers", "pulls")}
+        for name, values in found.items()
+    }
+    return {name: tuple(sorted(values)) for name, values in known.items() if values}

@@ -1,0 +1,95 @@
+"""The JSON objects that answers show of images and repositories."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from indexer.attached import attachment_results
+from indexer.clock import rfc3339
+from indexer.documents.describing import DescribedImage
+from indexer.extract import Facts
+from indexer.model.names import TagName
+from indexer.model.stored import Pulls, RepositoryRow
+from indexer.model.text import one_line
+
+DESCRIPTION_MAX = 2_000
+"""Characters of a description that an answer shows."""
+NEWEST_TAGS_MAX = 10
+SHOWN_PAIRS_MAX = 100
+_VALUE_MAX = 4 * 1_024
+_SHORT_MAX = 200
+
+
+def image_result(repository: RepositoryRow, described: DescribedImage) -> dict[str, Any]:
+    """Return what an answer shows of an image."""
+    image, facts = described.image, described.facts
+    tags, path = image.tags, f"{repository.registry_host}/{repository.name}"
+    reference = _reference(repository, tags[0]) if tags else f"{path}@{image.manifest.digest}"
+    return {
+        **_common(repository, facts, reference=reference),
+        **_pulls(image.pulls),
+        "digest": image.manifest.digest,
+        "tags": list(tags),
+        "labels": _shown_pairs(facts.labels.items()),
+        "inherited_labels": list(facts.inherited_labels[:SHOWN_PAIRS_MAX]),
+        "annotations": _shown_pairs(facts.annotations.items()),
+        "version": facts.version,
+        "properties": {name: list(values) for name, values in facts.properties.items()},
+        "platforms": [str(platform) for platform in facts.platforms],
+        "pushed_at": image.pushed_at,
+        "attachments": attachment_results(described.attached, repository=path),
+    }
+
+
+def repository_result(
+    repository: RepositoryRow,
+    newest_first: Sequence[DescribedImage],
+    *,
+    tags: Sequence[TagName],
+    pulls: Pulls,
+) -> dict[str, Any]:
+    """Return what an answer shows of a repository; the first of its images speaks for it."""
+    face = newest_first[0]
+    reference_tag = "latest" if "latest" in face.image.tags else face.image.tags[0]
+    platforms = Counter(str(p) for one in newest_first for p in one.facts.platforms)
+    pushed_at = max((i.image.pushed_at for i in newest_first if i.image.pushed_at), default=None)
+    description = next((d for i in newest_first if (d := i.facts.description)), "")
+    return {
+        **_common(repository, face.facts, reference=_reference(repository, TagName(reference_tag))),
+        "description": one_line(description, limit=DESCRIPTION_MAX),
+        "platforms": sorted(platforms),
+        "pushed_at": pushed_at,
+        "tag_count": len(tags),
+        "newest_tags": list(tags[:NEWEST_TAGS_MAX]),
+        **_pulls(pulls),
+    }
+
+
+def _common(repository: RepositoryRow, facts: Facts, *, reference: str) -> dict[str, Any]:
+    is_own_vendor = "vendor" not in facts.inherited_fields
+    return {
+        "registry": repository.registry,
+        "repository": repository.name,
+        "reference": reference,
+        "kind": facts.kind,
+        "artifact_type": facts.artifact_type or None,
+        "title": one_line(facts.title, limit=_SHORT_MAX) or repository.name.rpartition("/")[2],
+        "description": one_line(facts.description, limit=DESCRIPTION_MAX),
+        "licenses": list(facts.licenses),
+        "vendor": one_line(facts.vendor, limit=_SHORT_MAX) if is_own_vendor else "",
+        "created_at": rfc3339(facts.created_at) if facts.created_at else None,
+        "size_bytes": facts.size_bytes,
+    }
+
+
+def _pulls(pulls: Pulls) -> dict[str, Any]:
+    return {"pulls": pulls.count, "last_pulled_at": pulls.last_at}
+
+
+def _reference(repository: RepositoryRow, tag: TagName) -> str:
+    return f"{repository.registry_host}/{repository.name}:{tag}"
+
+
+def _shown_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return pairs for an answer: as they are, but not without end."""
+    return {key: value[:_VALUE_MAX] for key, value in list(pairs)[:SHOWN_PAIRS_MAX]}

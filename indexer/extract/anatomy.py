@@ -1,0 +1,126 @@
+"""What an image is made of, for who looks at one: its parts, how each was built, what it runs.
+
+:class:`Facts` are what is searched; this is the rest of what the same bytes say. Pure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from indexer.extract.classifying import classify
+from indexer.extract.content import Content
+from indexer.extract.history import HistoryEntry, history_of
+from indexer.extract.kinds import BUILT_IN, KindTable
+from indexer.extract.lineage import is_empty_layer, layers_of
+from indexer.extract.parts import Part, parts_of
+from indexer.model.manifest import Descriptor, Manifest, ManifestKind, parse_manifest
+from indexer.model.names import Digest
+
+_TITLE = "org.opencontainers.image.title"
+
+
+@dataclass(frozen=True, slots=True)
+class Anatomy:
+    """A manifest and its parts: itself, or the platforms of an index.
+
+    ``shown`` is the part that speaks for it.
+    """
+
+    manifest: Manifest
+    parts: tuple[Part, ...]
+    shown: Part
+
+    @property
+    def is_index(self) -> bool:
+        """Whether it lists other manifests."""
+        return self.manifest.kind is ManifestKind.INDEX
+
+
+@dataclass(frozen=True, slots=True)
+class BuildStep:
+    """A layer with what made it, or a step in between that made none (``layer`` is None).
+
+    ``is_empty`` is also true of a layer that has nothing in it. ``step`` is None where the history
+    does not tell which step made the layer. ``title`` is the name of the file in it, of artifacts.
+    """
+
+    layer: Descriptor | None
+    diff_id: Digest | None
+    step: HistoryEntry | None
+    is_empty: bool
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """The layers and steps of one part, base first.
+
+    ``unplaced`` is the history where it does not fit the layers, so that nothing can be said.
+    """
+
+    steps: tuple[BuildStep, ...]
+    unplaced: tuple[HistoryEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """A pair, and what has it: an ``index``, the ``descriptor`` in one, or the ``manifest``."""
+
+    key: str
+    value: str
+    source: str
+
+
+def anatomy_of(
+    content: Content, *, tags: Sequence[str] = (), kinds: KindTable = BUILT_IN
+) -> Anatomy:
+    """Return what ``content`` is made of; never raises, whatever the bytes are."""
+    manifest = parse_manifest(content.body, content_type=content.content_type)
+    parts = parts_of(content, manifest, [], kinds=kinds)
+    shown = classify(manifest, parts, tags=tags, kinds=kinds).part
+    return Anatomy(manifest, tuple(parts), shown)
+
+
+def build_of(part: Part) -> Build:
+    """Return the layers of a part with the steps that made them."""
+    if part.manifest is None:
+        return Build((), ())
+    layers = part.manifest.layers
+    known = layers_of(part.manifest, part.config_body)
+    diff_ids = known.diff_ids if known else ()
+    placed = [
+        _step(layer, diff_ids[n] if n < len(diff_ids) else None) for n, layer in enumerate(layers)
+    ]
+    history = history_of(part.config.history, layers)
+    if sum(not entry.is_empty for entry in history) != len(layers):
+        return Build(tuple(placed), history)
+    remaining = iter(placed)
+    return Build(
+        tuple(
+            BuildStep(None, None, entry, is_empty=True)
+            if entry.is_empty
+            else _made_by(next(remaining), entry)
+            for entry in history
+        ),
+        (),
+    )
+
+
+def annotations_of(part: Part) -> list[Annotation]:
+    """Return every annotation of a part and of the indexes around it, the outermost first."""
+    last = len(part.annotations) - 1 if part.manifest is not None else -1
+    found = []
+    for place, pairs in enumerate(part.annotations):
+        source = "manifest" if place == last else ("index", "descriptor")[place % 2]
+        found += [Annotation(key, value, source) for key, value in pairs.items()]
+    return found
+
+
+def _step(layer: Descriptor, diff_id: Digest | None) -> BuildStep:
+    is_empty = is_empty_layer(layer.digest) or (diff_id is not None and is_empty_layer(diff_id))
+    return BuildStep(
+        layer, diff_id, None, is_empty=is_empty, title=layer.annotations.get(_TITLE, "")
+    )
+
+
+def _made_by(step: BuildStep, entry: HistoryEntry) -> BuildStep:
+    return replace(step, step=entry)

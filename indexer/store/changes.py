@@ -1,0 +1,199 @@
+"""What users saw change, in the order it did: tags that came, moved or went, for who keeps up.
+
+Whoever takes a cursor, then a listing of the visible tags, and then applies all changes behind the
+cursor has the visible tags of the store. A row is written in the transaction of its change, and
+forgotten in time. Each carries a random mark, and a cursor that of the row it stands behind: so a
+cursor of another store, or of one that went back to an older state, does not fit.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlite_utils import Database
+
+from indexer.clock import rfc3339
+from indexer.errors import CursorExpiredError, InvalidValueError
+from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
+
+_CURSOR = re.compile(r"([0-9a-f]{1,15})\.([0-9a-f]{16})")
+_UNSIGNED = 1 << 64
+
+_ADD = """
+INSERT INTO changes (at, kind, registry_id, repository, tag, digest, previous_digest)
+SELECT ?, ?, registry_id, name, ?, ?, ? FROM repositories WHERE id = ?"""
+
+_SINCE = """
+SELECT sequence, mark, at, kind, registries.name, repository, tag, digest, previous_digest
+FROM changes JOIN registries ON registries.id = registry_id
+WHERE sequence > ? ORDER BY sequence LIMIT ?"""
+
+
+class ChangeKind(StrEnum):
+    """What happened."""
+
+    TAG_PUSHED = "tag.pushed"
+    """A tag is new, or points at another digest than before."""
+    TAG_REMOVED = "tag.removed"
+    REPOSITORY_REMOVED = "repository.removed"
+    """The last tag is gone, as the change before this one says."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeCursor:
+    """A place between two changes of one store; its text means nothing to others."""
+
+    sequence: int
+    mark: int
+
+    def __str__(self) -> str:
+        """Return the text that :meth:`parse` takes."""
+        return f"{self.sequence:x}.{self.mark % _UNSIGNED:016x}"
+
+    @classmethod
+    def parse(cls, text: str) -> "ChangeCursor":
+        """Return the cursor in a text; :class:`InvalidValueError` where it is none of ours."""
+        match = _CURSOR.fullmatch(text)
+        if match is None:
+            raise InvalidValueError(f"not a cursor of changes: {text[:100]!r}")
+        mark = int(match[2], 16)
+        return cls(int(match[1], 16), mark - _UNSIGNED if mark >= _UNSIGNED // 2 else mark)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change; ``cursor`` stands behind it. ``at`` is when we saw it, RFC 3339.
+
+    ``tag`` is "" and both digests are None where a repository went; ``digest`` is None where a tag
+    did, and ``previous_digest`` where none was shown before.
+    """
+
+    cursor: ChangeCursor
+    at: str
+    kind: ChangeKind
+    registry: str
+    repository: RepositoryName
+    tag: str
+    digest: Digest | None
+    previous_digest: Digest | None
+
+
+class Changes:
+    """The changes inside the store, and how many tags each repository has after them.
+
+    Its methods join the caller's transaction.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def tag_pushed(
+        self,
+        repository_id: int,
+        tag: TagName,
+        digest: Digest,
+        *,
+        previous: Digest | None,
+        at: datetime,
+    ) -> None:
+        """Write that a tag came to point at a digest; those of tools are nothing users see."""
+        if is_system_tag(tag):
+            return
+        if previous is None:
+            self._count(repository_id, 1)
+        kind = ChangeKind.TAG_PUSHED
+        self._add(repository_id, kind, at=at, tag=tag, digest=digest, previous=previous)
+
+    def tag_removed(
+        self, repository_id: int, tag: TagName, *, previous: Digest, at: datetime
+    ) -> None:
+        """Write that a tag is hidden, and its repository with it if that was the last one."""
+        if is_system_tag(tag):
+            return
+        self._add(repository_id, ChangeKind.TAG_REMOVED, at=at, tag=tag, previous=previous)
+        if self._count(repository_id, -1) == 0:
+            self._add(repository_id, ChangeKind.REPOSITORY_REMOVED, at=at)
+
+    def since(self, cursor: ChangeCursor | None, *, limit: int) -> list[Change]:
+        """Return the changes behind a cursor, oldest first; None is before all that are kept.
+
+        :class:`CursorExpiredError` where some behind it are forgotten, or never were here.
+        """
+        after = (cursor or self.oldest()).sequence
+        rows = self._database.execute(_SINCE, [after, limit]).fetchall()
+        # Only now: what was forgotten before the rows were read is missing among them.
+        if cursor is not None and not self._is_known(cursor):
+            raise CursorExpiredError(
+                f"the changes behind cursor {str(cursor)!r} are not kept: take a listing again"
+            )
+        return [
+            Change(
+                cursor=ChangeCursor(row[0], row[1]),
+                at=row[2],
+                kind=ChangeKind(row[3]),
+                registry=row[4],
+                repository=RepositoryName(row[5]),
+                tag=row[6],
+                digest=Digest(row[7]) if row[7] else None,
+                previous_digest=Digest(row[8]) if row[8] else None,
+            )
+            for row in rows
+        ]
+
+    def newest(self) -> ChangeCursor:
+        """Return the cursor behind the newest change."""
+        row = self._database.execute(
+            "SELECT sequence, mark FROM changes ORDER BY sequence DESC LIMIT 1"
+        ).fetchone()
+        return ChangeCursor(*row) if row else self.oldest()
+
+    def oldest(self) -> ChangeCursor:
+        """Return the cursor before the oldest change that is kept."""
+        return ChangeCursor(
+            *self._database.execute("SELECT sequence, mark FROM changes_start").fetchone()
+        )
+
+    def forget(self, *, before: datetime, limit: int) -> int:
+        """Forget the oldest changes, at most so many, that are from before a time."""
+        rows = self._database.execute(
+            "SELECT sequence, mark, at FROM changes ORDER BY sequence LIMIT ?", [limit]
+        ).fetchall()
+        moment = rfc3339(before)
+        # Only from the oldest on, whatever their times: what is kept has no gap.
+        kept_from = next((n for n, row in enumerate(rows) if row[2] >= moment), len(rows))
+        if kept_from:
+            sequence, mark, _ = rows[kept_from - 1]
+            self._database.execute("DELETE FROM changes WHERE sequence <= ?", [sequence])
+            self._database.execute(
+                "UPDATE changes_start SET sequence = ?, mark = ?", [sequence, mark]
+            )
+        return kept_from
+
+    def _is_known(self, cursor: ChangeCursor) -> bool:
+        row = self._database.execute(
+            "SELECT mark FROM changes WHERE sequence = ?1"
+            " UNION ALL SELECT mark FROM changes_start WHERE sequence = ?1",
+            [cursor.sequence],
+        ).fetchone()
+        return row is not None and row[0] == cursor.mark
+
+    def _count(self, repository_id: int, more: int) -> int:
+        """Count a tag more or less of a repository; return how many it has now."""
+        [[tag_count]] = self._database.execute(
+            "UPDATE repositories SET tag_count = tag_count + ? WHERE id = ? RETURNING tag_count",
+            [more, repository_id],
+        ).fetchall()
+        return int(tag_count)
+
+    def _add(
+        self,
+        repository_id: int,
+        kind: ChangeKind,
+        *,
+        at: datetime,
+        tag: str = "",
+        digest: Digest | None = None,
+        previous: Digest | None = None,
+    ) -> None:
+        self._database.execute(_ADD, [rfc3339(at), kind, tag, digest, previous, repository_id])

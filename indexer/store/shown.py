@@ -1,0 +1,239 @@
+"""Reading what users see, page by page: registries, repositories, tags, and where a digest is.
+
+Only registries that the settings name, repositories that have a tag, and tags that are not hidden.
+A page begins behind the last thing of the one before, so that nothing is missed or told twice
+when something comes or goes meanwhile.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlite_utils import Database
+
+from indexer.model.names import Digest, TagName
+from indexer.model.stored import Pulls, RepositoryRow, StoredImage, UntaggedImage
+from indexer.store.content import ContentTables
+from indexer.store.history import Since, TagHistory, TagMove
+from indexer.store.visible import VISIBLE
+
+T = TypeVar("T")
+TAGS_MAX = 100
+"""Tags of one place that are told, the first by name."""
+
+_REGISTRIES = """
+SELECT registries.id, registries.name, registry_host,
+    count(repositories.id), coalesce(sum(tag_count), 0)
+FROM registries LEFT JOIN repositories ON registry_id = registries.id AND tag_count > 0
+WHERE NOT removed AND (?1 IS NULL OR registries.name = ?1)
+GROUP BY registries.id ORDER BY registries.name"""
+
+_REPOSITORIES = f"""
+SELECT repositories.id, registries.name, registry_host, repositories.name, first_seen_at,
+    tag_count, coalesce(pulls, 0), last_pulled_at,
+    (SELECT max(tagged_at) FROM tag_moves CROSS JOIN tags
+        ON tags.repository_id = tag_moves.repository_id
+        AND tags.name = tag_moves.tag AND tags.digest = tag_moves.digest
+        WHERE tag_moves.repository_id = repositories.id AND from_event AND {VISIBLE})
+FROM registries CROSS JOIN repositories ON registry_id = registries.id
+LEFT JOIN pulls ON pulls.repository_id = repositories.id AND pulls.digest = ''
+WHERE NOT removed AND registries.name = ? AND tag_count > 0
+AND repositories.name """  # noqa: S608 - texts of this package
+
+_TAGS = f"""
+SELECT tags.name, tags.digest, first_seen_at FROM tags
+WHERE tags.repository_id = ? AND {VISIBLE} AND tags.name """  # noqa: S608
+
+# Where a manifest is: itself, and the indexes around it.
+_PLACES = f"""
+WITH RECURSIVE around (repository_id, digest) AS (
+    SELECT repository_id, digest FROM repository_manifests WHERE digest = ?
+    UNION SELECT around.repository_id, index_children.digest FROM around
+    CROSS JOIN index_children ON child_digest = around.digest
+    CROSS JOIN repository_manifests AS linked
+        ON linked.repository_id = around.repository_id AND linked.digest = index_children.digest)
+SELECT repositories.id, registries.name, registry_host, repositories.name, around.digest
+FROM around CROSS JOIN repositories ON repositories.id = repository_id
+CROSS JOIN registries ON registries.id = registry_id
+WHERE NOT removed AND EXISTS (SELECT 1 FROM tags INDEXED BY tags_digest
+    WHERE tags.repository_id = around.repository_id AND tags.digest = around.digest AND {VISIBLE})
+ORDER BY registries.name, repositories.name, around.digest LIMIT ?"""  # noqa: S608
+
+_TAGS_OF_PLACE = f"""
+SELECT tags.name FROM tags INDEXED BY tags_digest
+WHERE tags.repository_id = ? AND tags.digest = ? AND {VISIBLE}
+ORDER BY tags.name LIMIT ?"""  # noqa: S608
+
+# Of a manifest without a tag only the repository says that it is there. One with a tag goes first.
+_HOLDERS = f"""
+SELECT repositories.id FROM repository_manifests AS own
+CROSS JOIN repositories ON repositories.id = own.repository_id
+CROSS JOIN registries ON registries.id = registry_id
+WHERE own.digest = ?1 AND absent_at IS NULL AND NOT left_out AND NOT removed
+AND (?2 IS NULL OR registries.name = ?2) AND (?3 IS NULL OR repositories.name = ?3)
+ORDER BY EXISTS (SELECT 1 FROM tags INDEXED BY tags_digest
+    WHERE tags.repository_id = own.repository_id AND tags.digest = ?1 AND {VISIBLE}) DESC,
+    registries.name, repositories.name LIMIT 1"""  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some things, and whether there are more behind them."""
+
+    items: tuple[T, ...]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRegistry:
+    """A registry, and how many repositories and tags of it are visible."""
+
+    id: int
+    name: str
+    registry_host: str
+    repositories: int
+    tags: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRepository:
+    """A repository; ``pushed_at`` is the newest push that an event told of."""
+
+    row: RepositoryRow
+    first_seen_at: str
+    tag_count: int
+    pulls: Pulls
+    pushed_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTag:
+    """A tag, since when it points where it does, and when an event last said so."""
+
+    name: TagName
+    digest: Digest
+    first_seen_at: str
+    tagged_at: str
+    pushed_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPlace:
+    """Where a manifest is: ``digest`` is its own, or that of an index with it, and has the tags."""
+
+    repository: RepositoryRow
+    digest: Digest
+    tags: tuple[TagName, ...]
+
+
+class ShownTables:
+    """Reads what is visible inside the store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._content = ContentTables(database)
+        self._history = TagHistory(database)
+
+    def registries(self) -> list[ShownRegistry]:
+        """Return the registries that the settings name, by name."""
+        return [ShownRegistry(*row) for row in self._database.execute(_REGISTRIES, [None])]
+
+    def registry(self, name: str) -> ShownRegistry | None:
+        """Return one of them."""
+        row = self._database.execute(_REGISTRIES, [name]).fetchone()
+        return ShownRegistry(*row) if row else None
+
+    def repositories(self, registry: str, *, after: str = "", limit: int) -> Page[ShownRepository]:
+        """Return repositories of a registry, by name, from behind one."""
+        query = f"{_REPOSITORIES} > ? ORDER BY repositories.name LIMIT ?"
+        rows = self._database.execute(query, [registry, after, limit + 1]).fetchall()
+        return _page([_repository(row) for row in rows], limit)
+
+    def repository(self, registry: str, name: str) -> ShownRepository | None:
+        """Return one of them."""
+        row = self._database.execute(f"{_REPOSITORIES} = ?", [registry, name]).fetchone()
+        return _repository(row) if row else None
+
+    def tags(self, repository_id: int, *, after: str = "", limit: int) -> Page[ShownTag]:
+        """Return tags of a repository, by name, from behind one."""
+        query = f"{_TAGS} > ? ORDER BY tags.name LIMIT ?"
+        rows = self._database.execute(query, [repository_id, after, limit + 1]).fetchall()
+        since = self._history.since_some(repository_id, [row[0] for row in rows])
+        return _page([_tag(row, since) for row in rows], limit)
+
+    def newest_tags(
+        self, repository_id: int, *, after: tuple[str, str] | None = None, limit: int
+    ) -> Page[ShownTag]:
+        """Return tags of a repository, the one that moved last first.
+
+        They begin behind a moment and a name: those of the last tag of the page before.
+        """
+        # All are read, for what is newest follows from all moves.
+        rows = self._database.execute(f"{_TAGS} > '' ORDER BY tags.name", [repository_id])
+        since = self._history.since_all(repository_id)
+        found = [_tag(row, since) for row in rows]
+        found.sort(key=lambda one: one.tagged_at, reverse=True)
+        if after is not None:
+            at, name = after
+            found = [one for one in found if _is_behind(one, at, name)]
+        return _page(found[: limit + 1], limit)
+
+    def tag(self, repository_id: int, name: str) -> ShownTag | None:
+        """Return one of them."""
+        row = self._database.execute(f"{_TAGS} = ?", [repository_id, name]).fetchone()
+        return _tag(row, self._history.since_some(repository_id, [name])) if row else None
+
+    def moves(self, repository_id: int, tag: str, *, limit: int) -> Page[TagMove]:
+        """Return where a tag pointed, newest first."""
+        return _page(self._history.moves(repository_id, tag, limit=limit + 1), limit)
+
+    def places(self, digest: Digest, *, limit: int) -> Page[ShownPlace]:
+        """Return where a manifest is that a tag leads to, through an index or not, by name."""
+        rows = self._database.execute(_PLACES, [digest, limit + 1]).fetchall()
+        return _page([self._place(row) for row in rows], limit)
+
+    def holder(
+        self, digest: Digest, *, registry: str | None = None, repository: str | None = None
+    ) -> int | None:
+        """Return a repository that has a manifest, as far as we know; one with a tag for it first.
+
+        ``registry`` and ``repository`` say where to look.
+        """
+        row = self._database.execute(_HOLDERS, [digest, registry, repository]).fetchone()
+        return row[0] if row else None
+
+    def image(self, repository_id: int, digest: Digest) -> StoredImage | None:
+        """Return a manifest with the tags that point at it, of which there may be none."""
+        rows = self._database.execute(_TAGS_OF_PLACE, [repository_id, digest, -1])
+        tags = [TagName(row[0]) for row in rows]
+        return self._content.image_with(repository_id, digest, tags)
+
+    def untagged(self, repository_id: int, digest: Digest) -> UntaggedImage | None:
+        """Return what is known of a manifest that no tag leads to any more."""
+        return self._content.untagged_image(repository_id, digest)
+
+    def _place(self, row: Sequence[Any]) -> ShownPlace:
+        repository, digest = RepositoryRow(*row[:4]), Digest(row[4])
+        rows = self._database.execute(_TAGS_OF_PLACE, [repository.id, digest, TAGS_MAX])
+        return ShownPlace(repository, digest, tuple(TagName(one[0]) for one in rows))
+
+
+def _repository(row: Sequence[Any]) -> ShownRepository:
+    return ShownRepository(RepositoryRow(*row[:4]), row[4], row[5], Pulls(row[6], row[7]), row[8])
+
+
+def _tag(row: Sequence[Any], since: Mapping[tuple[str, str], Since]) -> ShownTag:
+    name, digest, first_seen_at = row
+    # Who reads beside the writer may see a tag move between the two.
+    moved = since.get((name, digest), Since())
+    tagged_at = moved.moved_at or first_seen_at
+    return ShownTag(TagName(name), Digest(digest), first_seen_at, tagged_at, moved.pushed_at)
+
+
+def _is_behind(tag: ShownTag, at: str, name: str) -> bool:
+    return tag.tagged_at < at or (tag.tagged_at == at and tag.name > name)
+
+
+def _page(found: Sequence[T], limit: int) -> Page[T]:
+    """Return so many of the things that were found, of which there is one more if there are."""
+    return Page(tuple(found[:limit]), has_more=len(found) > limit)

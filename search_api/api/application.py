@@ -1,0 +1,91 @@
+"""The application of the API, mounted by the wiring."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+
+from indexer.clock import Clock
+from search_api.answers import status_json
+from search_api.api.changes import changes_router
+from search_api.api.models import Errors
+from search_api.api.operations import Operation
+from search_api.api.resources import resources_router
+from search_api.api.search import search_router
+from search_api.http_errors import inner_exception_handlers
+from search_api.searching import Searching
+
+VERSION = "1"
+COMPRESSED_FROM = 1_000
+"""Bytes of an answer that are worth to compress."""
+COMPRESS_LEVEL = 5
+_DESCRIPTION = """
+Search what container registries hold. Answers are JSON objects; every one that is not a success is
+a list of errors. A parameter that is unknown or given twice is an error. Times are RFC 3339 in UTC,
+sizes are bytes. `HEAD` is answered like `GET`.
+"""
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Errors, "description": "A parameter or the query has a mistake."},
+    503: {"model": Errors, "description": "Not now; `Retry-After` says when."},
+}
+
+
+def make_api(searching: Searching, *, clock: Clock, cors_origins: Sequence[str] = ()) -> FastAPI:
+    """Return the API over what answers searches; pages of ``cors_origins`` may read it."""
+    api = _Api(
+        title="regsearch",
+        version=VERSION,
+        description=_DESCRIPTION.strip(),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=_ERRORS,
+        exception_handlers=inner_exception_handlers(),
+        middleware=_middleware(cors_origins),
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    api.router.route_class = Operation
+    api.include_router(search_router(searching, clock=clock))
+    api.include_router(resources_router(searching))
+    api.include_router(changes_router(searching))
+
+    @api.get("/status", summary="The state of everything", tags=["operation"])
+    async def status() -> JSONResponse:
+        """Return registries, crawls, what waits, the search index, and what could not be used."""
+        return JSONResponse(status_json(await searching.status()))
+
+    return api
+
+
+def _middleware(cors_origins: Sequence[str]) -> list[Middleware]:
+    compressing = Middleware(
+        GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=COMPRESS_LEVEL
+    )
+    if not cors_origins:
+        return [compressing]
+    sharing = Middleware(
+        CORSMiddleware,
+        allow_origins=cors_origins,
+        allow_methods=["GET", "HEAD"],
+        allow_headers=["If-None-Match", "Last-Event-ID"],
+        expose_headers=["ETag", "Link", "Retry-After"],
+    )
+    return [sharing, compressing]
+
+
+class _Api(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document; a wrong parameter is answered 400, not as FastAPI does."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            for path in document["paths"].values():
+                for operation in path.values():
+                    operation["responses"].pop("422", None)
+            for name in ("HTTPValidationError", "ValidationError"):
+                document["components"]["schemas"].pop(name, None)
+        assert self.openapi_schema is not None  # noqa: S101 - the line above made it
+        return self.openapi_schema

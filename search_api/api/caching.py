@@ -1,0 +1,29 @@
+"""Answers that a client may keep: it asks again whether they are still so, and mostly they are."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+
+_ASK_AGAIN = {"Cache-Control": "no-cache"}
+
+
+def kept_answer(
+    request: Request, body: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return an answer with its ETag, or 304 where the client has it already."""
+    answer = JSONResponse(body, headers={**_ASK_AGAIN, **(headers or {})})
+    digest = hashlib.sha256(answer.body).hexdigest()[:32]
+    # Weak, for the bytes differ once they are compressed.
+    etag = f'W/"{digest}"'
+    if _knows(request.headers.get("if-none-match", ""), digest):
+        return Response(status_code=304, headers={**_ASK_AGAIN, "ETag": etag})
+    answer.headers["ETag"] = etag
+    return answer
+
+
+def _knows(if_none_match: str, digest: str) -> bool:
+    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return bool(tags & {f'"{digest}"', "*"})

@@ -1,0 +1,107 @@
+"""``changes``: what users saw change since a cursor, page by page or as server-sent events."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.responses import JSONResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from indexer.errors import CursorExpiredError, StoreError
+from search_api.api.models import Errors
+from search_api.api.operations import IS_HEAD, Operation
+from search_api.api.parameters import Limit
+from search_api.api.resource_models import Changes
+from search_api.searching import Searching
+
+LIMIT_DEFAULT = 100
+NOW = "now"
+POLL_SECONDS = 1.0
+"""How often a stream looks for changes."""
+STREAMS_MAX = 100
+"""How many streams are open at the same time."""
+_NOT_KEPT = {"Cache-Control": "no-store"}
+_CURSOR = (
+    "Behind which change to go on: the `next` of an answer, or the `cursor` of a change;"
+    f" everything that is kept when empty, and `{NOW}` is behind all of it."
+)
+ChangeCursorText = Annotated[str, Query(description=_CURSOR)]
+LastEventId = Annotated[
+    str, Header(description="What a browser sends to go on behind the last event; wins.")
+]
+_EXPIRED: dict[int | str, dict[str, Any]] = {
+    410: {"model": Errors, "description": "What is behind the cursor is not kept any more."}
+}
+
+
+@dataclass(slots=True)
+class _Streams:
+    """How many streams are open."""
+
+    count: int = 0
+
+
+def changes_router(searching: Searching) -> APIRouter:
+    """Return the operations that tell what changed."""
+    router = APIRouter(route_class=Operation, tags=["changes"], responses=_EXPIRED)
+    streams = _Streams()
+
+    @router.get("/changes", summary="What changed", response_model=Changes)
+    async def changes(
+        *, cursor: ChangeCursorText = "", limit: Limit = LIMIT_DEFAULT
+    ) -> JSONResponse:
+        """Return changes, oldest first. Take a cursor, then a listing, then what is behind it."""
+        behind = await _start(cursor)
+        page = await searching.read(lambda resources: resources.changes(behind, limit=limit))
+        body = {"changes": page.items, "next": page.cursor}
+        return JSONResponse(body, headers=_NOT_KEPT)
+
+    async def _start(text: str) -> str | None:
+        if text == NOW:
+            return await searching.read(lambda resources: resources.newest_change())
+        return text or None
+
+    async def start_of_stream(
+        *, cursor: ChangeCursorText = "", last_event_id: LastEventId = ""
+    ) -> str | None:
+        # A mistake is found here, for once a stream runs its status is sent.
+        if streams.count >= STREAMS_MAX:
+            raise StoreError(f"{STREAMS_MAX} streams of changes are open: no more at a time")
+        behind = await _start(last_event_id or cursor)
+        await searching.read(lambda resources: resources.changes(behind, limit=1))
+        return behind
+
+    @router.get(
+        "/changes/stream", summary="What changes, as it does", response_class=EventSourceResponse
+    )
+    async def stream(
+        request: Request, start: Annotated[str | None, Depends(start_of_stream)]
+    ) -> AsyncIterator[ServerSentEvent]:
+        """Send each change as an event named for its kind, with its cursor as the id.
+
+        An event `expired` says that a cursor is not kept any more, and ends the stream.
+        """
+        behind = start
+        streams.count += 1
+        try:
+            while IS_HEAD not in request.scope:
+                try:
+                    page = await searching.read(
+                        lambda resources, behind=behind: resources.changes(
+                            behind, limit=LIMIT_DEFAULT
+                        )
+                    )
+                except CursorExpiredError as error:
+                    yield ServerSentEvent(event="expired", data={"message": str(error)})
+                    return
+                for change in page.items:
+                    yield ServerSentEvent(event=change["kind"], id=change["cursor"], data=change)
+                behind = page.cursor
+                if len(page.items) < LIMIT_DEFAULT:
+                    await asyncio.sleep(POLL_SECONDS)
+        finally:
+            streams.count -= 1
+
+    return router

@@ -1,0 +1,89 @@
+"""What every operation has in common: strict parameters, HEAD beside GET, and our errors.
+
+An unknown or repeated parameter is an error that names it, and so is a value that does not fit;
+FastAPI's own errors become those of :mod:`search_api.http_errors`.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import HTTPException, Request, Response
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
+
+from indexer.errors import InvalidValueError
+from search_api.api.models import Errors
+
+VALUE_SHOWN = 100
+"""Characters of a wrong value that an error repeats."""
+IS_HEAD = "regsearch_is_head"
+NOT_FOUND: dict[int | str, dict[str, Any]] = {
+    404: {"model": Errors, "description": "There is no such thing, or it is not shown."}
+}
+"""For operations that are about something that is named."""
+_METHODS = {"Allow": "GET, HEAD"}
+
+Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class Operation(APIRoute):
+    """A route that answers GET and HEAD, and no parameter that it does not know."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether a request is for this operation; HEAD is as GET."""
+        return super().matches(_as_get(scope))
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        scope = _as_get(scope)
+        if scope["method"] != "GET":
+            raise HTTPException(405, headers=_METHODS)
+        await super().handle(scope, receive, send)
+
+    def get_route_handler(self) -> Endpoint:
+        """Return what answers: with errors of ours, and with all parameters looked at."""
+        answer = super().get_route_handler()
+        known = {
+            str(field.alias)
+            for field in get_flat_params(self.dependant)
+            if field.field_info.in_.value == "query"  # type: ignore[attr-defined]
+        }
+
+        async def checked(request: Request) -> Response:
+            _check_names(request, known)
+            try:
+                return await answer(request)
+            except RequestValidationError as error:
+                raise InvalidValueError(_explained(error)) from error
+
+        return checked
+
+
+def _as_get(scope: Scope) -> Scope:
+    if scope["type"] != "http" or scope["method"] != "HEAD":
+        return scope
+    return {**scope, "method": "GET", IS_HEAD: True}
+
+
+def _check_names(request: Request, known: set[str]) -> None:
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in names:
+        if name not in known:
+            listed = f"known are {', '.join(sorted(known))}" if known else "there are none here"
+            raise InvalidValueError(f"unknown parameter {name[:VALUE_SHOWN]!r}; {listed}")
+        if names.count(name) > 1:
+            raise InvalidValueError(f"parameter {name!r} is given twice")
+
+
+def _explained(error: RequestValidationError) -> str:
+    """Return one line for the first thing that is wrong."""
+    first = error.errors()[0]
+    name = first["loc"][-1]
+    if first["type"] == "missing":
+        return f"parameter {name!r} is missing"
+    message = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    message = message.replace("String should", "should")
+    return f"{name} {message}, not {str(first['input'])[:VALUE_SHOWN]!r}"

@@ -1,0 +1,85 @@
+"""The parameters of operations: what each may be, for the checks and the OpenAPI document alike."""
+
+from typing import Annotated, Literal
+
+from fastapi import Query
+from pydantic import BeforeValidator
+
+from indexer.errors import InvalidValueError
+from indexer.model.document import FACETS, LABEL_FACET
+
+LIMIT_DEFAULT = 25
+LIMIT_MAX = 1_000
+FACETS_MAX = 20
+_LABEL_KEY_MAX = 256
+
+
+def _number(value: object) -> object:
+    # The length counts too: int() is not for digits without end.
+    text = str(value)
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(LIMIT_MAX))
+    if not is_number or not 1 <= int(text) <= LIMIT_MAX:
+        raise ValueError(f"must be a number from 1 to {LIMIT_MAX}")
+    return int(text)
+
+
+DocumentTypeName = Literal["repository", "image"]
+SortName = Literal[
+    "relevance",
+    "-relevance",
+    "name",
+    "-name",
+    "created",
+    "-created",
+    "pushed",
+    "-pushed",
+    "size",
+    "-size",
+    "pulls",
+    "-pulls",
+]
+
+QueryText = Annotated[
+    str,
+    Query(
+        description="What to search for, in the query language; everything when empty.",
+        examples=["nginx", "arch:arm64 label:team=payments", '"reverse proxy" size:<100MB'],
+    ),
+]
+Type = Annotated[DocumentTypeName, Query(description="What to list.")]
+InRegistry = Annotated[
+    str, Query(description="The name or host of the registry to stay within; all when empty.")
+]
+Facets = Annotated[
+    str,
+    Query(
+        description=f"What to count among all that match, by commas: {', '.join(FACETS)} or"
+        f" {LABEL_FACET}KEY; at most {FACETS_MAX}.",
+        examples=["kind,platform,label:team"],
+    ),
+]
+SortBy = Annotated[
+    SortName,
+    Query(description="The order: greatest or newest first, names from A; `-` before it reverses."),
+]
+Limit = Annotated[
+    int,
+    BeforeValidator(_number),
+    Query(ge=1, le=LIMIT_MAX, description="How many to answer at most."),
+]
+CursorText = Annotated[
+    str, Query(description="The `next` of the page before; the first page when empty.")
+]
+
+
+def parse_facets(text: str) -> tuple[str, ...]:
+    """Return the facets in a parameter; :class:`InvalidValueError` names what is none."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        is_label = name.startswith(LABEL_FACET) and name != LABEL_FACET
+        if name not in FACETS and not (is_label and len(name) <= _LABEL_KEY_MAX):
+            known = f"{', '.join(FACETS)} and {LABEL_FACET}KEY"
+            raise InvalidValueError(f"facets: unknown facet {name[:100]!r}; known are {known}")
+    if len(names) > FACETS_MAX:
+        raise InvalidValueError(f"facets: at most {FACETS_MAX}, not {len(names)}")
+    return names

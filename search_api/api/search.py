@@ -1,0 +1,65 @@
+"""``search``: the query language over HTTP."""
+
+import asyncio
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from indexer.clock import Clock
+from indexer.model.document import DocumentType
+from search_api.answers import search_json
+from search_api.api.models import SearchAnswer
+from search_api.api.operations import Operation
+from search_api.api.parameters import (
+    LIMIT_DEFAULT,
+    CursorText,
+    Facets,
+    InRegistry,
+    Limit,
+    QueryText,
+    SortBy,
+    Type,
+    parse_facets,
+)
+from search_api.api.resources import next_link
+from search_api.asking import Asked, ask, parse_order
+from search_api.cursors import Order, decode_cursor
+from search_api.searching import Searching
+
+_NOT_KEPT = {"Cache-Control": "no-store"}
+
+
+def search_router(searching: Searching, *, clock: Clock) -> APIRouter:
+    """Return the operations that search."""
+    router = APIRouter(route_class=Operation, tags=["search"])
+
+    @router.get("/search", summary="Search", response_model=SearchAnswer)
+    async def search(
+        request: Request,
+        *,
+        q: QueryText = "",
+        type: Type = "repository",  # noqa: A002 - the parameter's name
+        registry: InRegistry = "",
+        facets: Facets = "",
+        sort: SortBy = "relevance",
+        limit: Limit = LIMIT_DEFAULT,
+        cursor: CursorText = "",
+    ) -> JSONResponse:
+        """Return the repositories or images that match a query, page by page."""
+        by, is_reversed = parse_order(sort)
+        order = Order(DocumentType(type), by, is_reversed)
+        asked = Asked(
+            text=q,
+            order=order,
+            limit=limit,
+            registry=registry,
+            facets=parse_facets(facets),
+            cursor=decode_cursor(cursor, order) if cursor else None,
+            with_texts=True,
+        )
+        found = await ask(searching, asked, now=clock.now())
+        # A long page with all its texts would hold up every other request.
+        body = await asyncio.to_thread(search_json, found)
+        return JSONResponse(body, headers=_NOT_KEPT | next_link(request, body["next"]))
+
+    return router

@@ -1,0 +1,106 @@
+"""One search from its text to its page: what the API, docker search and the command line share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from indexer.model.document import Sort
+from indexer.model.query import And, Condition, Or, Query
+from indexer.model.text import fold
+from search_api.cursors import Cursor, Order
+from search_api.query import parse_query, text_with_words_replaced, with_words_replaced
+from search_api.searching import Answer, Searching
+from search_api.spelling import corrected
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a caller asks for."""
+
+    text: str
+    order: Order
+    limit: int
+    registry: str = ""
+    """The name or host of the registry that is searched; all when empty."""
+    facets: tuple[str, ...] = ()
+    cursor: Cursor | None = None
+    with_texts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """The query with other spellings: offered, or used because nothing matched as typed."""
+
+    text: str
+    is_used: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of hits, and the query that it answers."""
+
+    asked: Asked
+    query: Query
+    answer: Answer
+    suggestion: Suggestion | None = None
+
+    replaced: Mapping[str, str] = field(default_factory=dict)
+    """The words of what was typed that are others in the query."""
+
+    @property
+    def next(self) -> Cursor | None:
+        """Where the next page begins; None behind the last."""
+        page = self.answer.page
+        if not page.has_more or not page.hits:
+            return None
+        return Cursor(page.hits[-1].position, self.replaced)
+
+
+async def ask(searching: Searching, asked: Asked, *, now: datetime) -> Found:
+    """Return what is found; :class:`indexer.errors.QueryError` where the text has a mistake."""
+    query = parse_query(asked.text, now=now)
+    if asked.registry:
+        name = fold(asked.registry)
+        query = And((query, Or((Condition("registry", name), Condition("host", name)))))
+    if asked.cursor is not None:
+        return await _following(searching, asked, query, asked.cursor.replaced)
+    answer = await _search(searching, query, asked)
+    total, document_type = answer.page.total, asked.order.document_type
+    other = await corrected(searching, query, document_type=document_type, total=total)
+    if other is None:
+        return Found(asked, query, answer)
+    if total == 0:
+        return await _following(searching, asked, other.query, other.replaced)
+    text = text_with_words_replaced(asked.text, other.replaced)
+    return Found(asked, query, answer, Suggestion(text, is_used=False))
+
+
+async def _following(
+    searching: Searching, asked: Asked, query: Query, replaced: Mapping[str, str]
+) -> Found:
+    """Return a page of a query with the words replaced that were on its first page."""
+    if not replaced:
+        return Found(asked, query, await _search(searching, query, asked))
+    query = with_words_replaced(query, replaced)
+    text = text_with_words_replaced(asked.text, replaced)
+    answer = await _search(searching, query, asked)
+    return Found(asked, query, answer, Suggestion(text, is_used=True), replaced)
+
+
+async def _search(searching: Searching, query: Query, asked: Asked) -> Answer:
+    order = asked.order
+    return await searching.search(
+        query,
+        document_type=order.document_type,
+        limit=asked.limit,
+        after=asked.cursor.position if asked.cursor else None,
+        sort=order.sort,
+        is_reversed=order.is_reversed,
+        facets=asked.facets,
+        with_texts=asked.with_texts,
+    )
+
+
+def parse_order(name: str) -> tuple[Sort, bool]:
+    """Return the order that a parameter names, and whether it is reversed."""
+    return Sort(name.removeprefix("-")), name.startswith("-")

@@ -1,0 +1,214 @@
+"""Where a hit matches: pieces of its texts with the places of what was searched, as data.
+
+Only what a query asks for in words is shown, not its conditions and not what must not be there.
+Words are those of :mod:`indexer.model.text`; places are those of the text as it is, whatever
+folding made of it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from indexer.model.document import Text, TextField
+from indexer.model.query import And, Fuzzy, Or, Path, Phrase, Prefix, Query, Wildcard, Word
+from indexer.model.spelling import edits, edits_allowed
+from indexer.model.text import PlacedWord, fold, placed_words, printable, words
+
+SNIPPET_MAX = 200
+"""Characters of a snippet."""
+HIGHLIGHTS_MAX = 5
+"""How many texts of a hit are shown."""
+NAME = "name"
+_LEAD = 40
+"""Characters shown before the first match, where the text is cut."""
+_MARKS_MAX = 50
+_COMPARED_MAX = 20_000
+"""How many words are compared with patterns and for their spelling, for all hits of a page."""
+_CUT = "…"
+_ORDER = (NAME, *TextField)
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Highlight:
+    """A piece of a text that matches; ``ranges`` count characters of it, ends excluded."""
+
+    field: str
+    """``name`` for the repository name, else a :class:`TextField`."""
+    key: str
+    """Of a label or annotation; "" for other texts."""
+    snippet: str
+    ranges: tuple[Span, ...]
+    key_ranges: tuple[Span, ...] = ()
+
+
+class Highlighter:
+    """Finds what a query asks for; made for one query and its page of hits."""
+
+    def __init__(self, query: Query) -> None:
+        parts = list(_positive(query))
+        of_words = [words(part.text) for part in parts if isinstance(part, Word)]
+        self._exact = {word for found in of_words for word in found}
+        self._prefixes = tuple(part.text for part in parts if isinstance(part, Prefix))
+        self._patterns = [_pattern(part) for part in parts if isinstance(part, Wildcard)]
+        self._fuzzy = [part.text for part in parts if isinstance(part, Fuzzy)]
+        self._phrases = [part.words for part in parts if isinstance(part, Phrase)]
+        self._name_parts = {part.text for part in parts if isinstance(part, Word | Path)}
+        self._compared: dict[str, bool] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of the query can be shown."""
+        return not (self._name_parts or self._phrases or self._prefixes or self._compares)
+
+    def highlights(self, name: str, texts: Sequence[Text]) -> list[Highlight]:
+        """Return the texts that match, the name first and then what weighs most."""
+        if self.is_empty:
+            return []
+        found: dict[tuple[str, str, str], Highlight] = {}
+        if marks := self._name_marks(name):
+            found[(NAME, "", name)] = _highlight(NAME, "", name, marks)
+        for text in sorted(texts, key=lambda text: _ORDER.index(text.field)):
+            if len(found) == HIGHLIGHTS_MAX:
+                break
+            one = self._of_text(text)
+            if one is not None:
+                found.setdefault((one.field, one.key, one.snippet), one)
+        return list(found.values())
+
+    @property
+    def _compares(self) -> bool:
+        return bool(self._patterns or self._fuzzy)
+
+    def _of_text(self, text: Text) -> Highlight | None:
+        marks = self._marks(text.text)
+        last = text.key.rpartition(".")[2].rpartition("/")[2]
+        start = len(text.key) - len(last)
+        key_marks = [(start + mark[0], start + mark[1]) for mark in self._marks(last)]
+        if not marks and not key_marks:
+            return None
+        return _highlight(text.field.value, text.key, text.text, marks, key_marks)
+
+    def _name_marks(self, name: str) -> list[Span]:
+        marks = self._marks(name)
+        # Repository names are folded as they are.
+        for part in self._name_parts:
+            place = name.find(part)
+            while place >= 0 and len(marks) < _MARKS_MAX:
+                marks.append((place, place + len(part)))
+                place = name.find(part, place + len(part))
+        if any(fnmatchcase(name, pattern) for pattern in self._patterns):
+            marks.append((0, len(name)))
+        return _merged(marks)
+
+    def _marks(self, text: str) -> list[Span]:
+        """Return the places of what is asked for, in order."""
+        if not self._may_match(text):
+            return []
+        placed = placed_words(text)
+        marks = [(one.start, one.end) for one in placed if self._fits(one.word)]
+        for phrase in self._phrases:
+            marks += _phrase_marks(placed, phrase)
+        return _merged(marks)
+
+    def _may_match(self, text: str) -> bool:
+        """Tell cheaply whether looking closer is of any use."""
+        if self._compares:
+            return bool(text)
+        folded = fold(text)
+        needles = (*self._exact, *self._prefixes, *(phrase[0] for phrase in self._phrases))
+        return any(needle in folded for needle in needles)
+
+    def _fits(self, word: str) -> bool:
+        if word in self._exact or word.startswith(self._prefixes):
+            return True
+        if not self._compares:
+            return False
+        if word not in self._compared:
+            self._compared[word] = len(self._compared) < _COMPARED_MAX and self._compare(word)
+        return self._compared[word]
+
+    def _compare(self, word: str) -> bool:
+        if any(fnmatchcase(word, pattern) for pattern in self._patterns):
+            return True
+        for wanted in self._fuzzy:
+            limit = edits_allowed(wanted)
+            if edits(wanted, word, limit=limit) <= limit:
+                return True
+        return False
+
+
+def _positive(query: Query) -> Iterator[Query]:
+    """Yield the parts that need not be absent."""
+    match query:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from _positive(part)
+        case Word() | Prefix() | Wildcard() | Fuzzy() | Phrase() | Path():
+            yield query
+
+
+def _pattern(part: Wildcard) -> str:
+    """Return a pattern for ``fnmatch``, to which brackets have a meaning."""
+    return part.pattern.replace("[", "[[]")
+
+
+def _phrase_marks(placed: Sequence[PlacedWord], phrase: Sequence[str]) -> Iterator[Span]:
+    found = [one.word for one in placed]
+    for start in range(len(found) - len(phrase) + 1):
+        if found[start : start + len(phrase)] == list(phrase):
+            yield placed[start].start, placed[start + len(phrase) - 1].end
+
+
+def _merged(marks: Sequence[Span]) -> list[Span]:
+    """Return marks in order, those that overlap as one."""
+    merged: list[Span] = []
+    for start, end in sorted(marks)[:_MARKS_MAX]:
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _highlight(
+    field: str, key: str, text: str, marks: Sequence[Span], key_marks: Sequence[Span] = ()
+) -> Highlight:
+    start, end = _window(text, marks)
+    before = _CUT if start > 0 else ""
+    after = _CUT if end < len(text) else ""
+    shift = len(before) - start
+    ranges = tuple(
+        (max(first, start) + shift, min(last, end) + shift)
+        for first, last in marks
+        if first < end and last > start
+    )
+    snippet = before + printable(text[start:end]) + after
+    return Highlight(field, key, snippet, ranges, tuple(key_marks))
+
+
+def _window(text: str, marks: Sequence[Span]) -> Span:
+    """Return the piece of a text with most of the marks, cut between words where that is near."""
+    if len(text) <= SNIPPET_MAX:
+        return 0, len(text)
+    room = SNIPPET_MAX - 2 * len(_CUT)
+    first = max(
+        (mark[0] for mark in marks),
+        key=lambda start: (_count(marks, start, start + room - _LEAD), -start),
+        default=0,
+    )
+    start = min(max(0, first - _LEAD), len(text) - room)
+    if start > 0:
+        space = text.find(" ", start, first)
+        start = space + 1 if space >= 0 else start
+    end = min(len(text), start + room)
+    last = max((mark[1] for mark in marks if mark[1] <= end), default=start)
+    if end < len(text):
+        space = text.rfind(" ", max(last, end - _LEAD), end)
+        end = space if space >= 0 else end
+    return start, end
+
+
+def _count(marks: Sequence[Span], start: int, end: int) -> int:
+    return sum(start <= mark[0] and mark[1] <= end for mark in marks)

@@ -1,0 +1,22 @@
+"""The query language: what people type, to the tree of :mod:`indexer.model.query`.
+
+``docs/query-language.md`` is its one definition.
+"""
+
+from search_api.query.fields import FIELDS
+from search_api.query.parsing import QUERY_MAX, parse_query, plain_query
+from search_api.query.spelling import (
+    correctable_words,
+    text_with_words_replaced,
+    with_words_replaced,
+)
+
+__all__ = [
+    "FIELDS",
+    "QUERY_MAX",
+    "correctable_words",
+    "parse_query",
+    "plain_query",
+    "text_with_words_replaced",
+    "with_words_replaced",
+]

@@ -1,0 +1,152 @@
+"""The fields of the query language and what each does with its value."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from difflib import get_close_matches
+from functools import partial
+
+from indexer.errors import QueryError
+from indexer.model.document import NUMBERS
+from indexer.model.query import And, Condition, Glob, Or, Path, Query
+from indexer.model.text import fold, words
+from indexer.store import is_digest, is_reference
+from search_api.query.amounts import read_count, read_size
+from search_api.query.keywords import (
+    VALUE_MAX,
+    is_short_commit,
+    keyword_value,
+    platform_value,
+    source_value,
+)
+from search_api.query.moments import read_moment
+from search_api.query.patterns import Pattern, has_wildcards, read_pattern
+from search_api.query.ranges import read_range
+from search_api.query.references import digest_condition
+from search_api.query.tokens import Typed
+
+DESCRIBED = ("author", "cmd", "description", "entrypoint", "keyword", "title", "vendor")
+"""Fields whose words are sought, each word of a value."""
+FACTS = {
+    "has": ("attestation", "provenance", "sbom"),
+    "is": ("attachment", "deprecated", "multiarch", "signed", "untagged"),
+}
+"""What the fields of facts can ask for; behind ``sbom`` may come a colon and its format."""
+SAME_AS = {"artifact": "type"}
+"""Fields that are another one."""
+LINEAGE = ("base", "baseof", "layer")
+"""Fields whose values the store tells the meaning of."""
+_KEYWORDS = (
+    *("annotation", "arch", "digest", "env", "kind", "label", "license", "media", "name", "os"),
+    *("platform", "port", "registry", "repo", "revision", "source", "tag", "type", "user"),
+    *("version", "volume"),
+)
+FIELDS = tuple(sorted({*_KEYWORDS, *DESCRIBED, *FACTS, *SAME_AS, *LINEAGE, *NUMBERS}))
+"""Every field."""
+_FIELD = re.compile(r"([a-z]+):", re.ASCII | re.IGNORECASE)
+
+
+def field_of(typed: Typed) -> str | None:
+    """Return the field that a word begins with; None where it begins with none that is known."""
+    match = _FIELD.match(typed.signs)
+    return match[1].lower() if match and match[1].lower() in FIELDS else None
+
+
+def unknown_field(typed: Typed) -> QueryError | None:
+    """Return the mistake of a word that begins with what looks like a field; None if it does not.
+
+    An address does not.
+    """
+    match = _FIELD.match(typed.signs)
+    if match is None or typed.signs.startswith("//", match.end()):
+        return None
+    near = get_close_matches(match[1].lower()[:100], FIELDS, n=1)
+    hint = f"did you mean {near[0]}:?" if near else f"known are {', '.join(FIELDS)}"
+    return QueryError(f"unknown field {match[1][:100]!r}; {hint}", column=typed.column)
+
+
+def condition(field: str, typed: Typed, *, now: datetime) -> Query:
+    """Return what a field with a value asks for; ``typed`` is the value."""
+    if not fold(typed.text).strip():
+        raise QueryError(f"{field}: without a value", column=typed.column)
+    field = SAME_AS.get(field, field)
+    if field in NUMBERS:
+        return read_range(field, typed, reader=_READERS.get(field) or partial(read_moment, now=now))
+    if field in LINEAGE:
+        return _lineage(field, typed)
+    if has_wildcards(typed):
+        return _fitting(field, read_pattern(typed))
+    if field in DESCRIBED:
+        return _described(field, typed.text)
+    return _keyword(field, typed)
+
+
+_READERS = {"size": read_size, "layers": read_count, "pulls": read_count}
+
+
+def _fitting(field: str, pattern: Pattern) -> Query:
+    # Cut as documents cut their values; what is folded stays so.
+    if pattern.beginning is not None:
+        value = keyword_value(field, pattern.beginning)
+        return _of(field, partial(Condition, value=value, is_prefix=True))
+    text = keyword_value(field, pattern.text)
+    if "*" in text or "?" in text:
+        return _of(field, partial(Glob, pattern=text))
+    return _of(field, partial(Condition, value=text))
+
+
+def _of(field: str, make: Callable[[str], Query]) -> Query:
+    """Return a condition on a field; a registry goes by its name and by its host."""
+    return Or((make("registry"), make("host"))) if field == "registry" else make(field)
+
+
+def _described(field: str, text: str) -> Query:
+    found = list(dict.fromkeys(words(text)))
+    if not found:
+        return Condition(field, fold(text)[:VALUE_MAX])
+    parts = tuple(Condition(field, word) for word in found)
+    return parts[0] if len(parts) == 1 else And(parts)
+
+
+def _keyword(field: str, typed: Typed) -> Query:
+    value = keyword_value(field, typed.text)
+    match field:
+        case "name":
+            value = value.strip("/")
+            if not value:
+                raise QueryError("name: without a value", column=typed.column)
+            return Path(value)
+        case "has" | "is" if value.partition(":")[0] not in FACTS[field]:
+            known = ", ".join(FACTS[field])
+            message = f"unknown {field}:{value[:100]}; known are {known}"
+            raise QueryError(message, column=typed.column)
+        case "digest":
+            return digest_condition(value)
+        case "arch" | "platform":
+            return Condition(field, platform_value(value, has_os=field == "platform"))
+        case "source":
+            return Condition(field, source_value(value))
+        case "revision":
+            return Condition(field, value, is_prefix=is_short_commit(value))
+        case _:
+            return _of(field, partial(Condition, value=value))
+
+
+def _lineage(field: str, typed: Typed) -> Query:
+    """Return a condition that the store gives its meaning, so not for any pattern."""
+    is_prefix = typed.signs.endswith("*")
+    value = fold(typed.text[:-1] if is_prefix else typed.text)
+    if has_wildcards(typed.part(0, len(typed.text) - is_prefix)):
+        raise QueryError(f"{field}: takes a * at its end alone", column=typed.column)
+    if field == "layer":
+        if not is_digest(value):
+            message = "layer: needs a digest, or at least its first 12 digits"
+            raise QueryError(message, column=typed.column)
+        return Condition(field, value)
+    if field == "baseof":
+        if is_prefix or not is_reference(value):
+            raise QueryError("baseof: needs a name, a tag or a digest", column=typed.column)
+        return Condition(field, value)
+    if value.startswith("sha256:"):
+        return Condition(field, value, is_prefix or digest_condition(value).is_prefix)
+    return Condition(field, value[:VALUE_MAX], is_prefix)

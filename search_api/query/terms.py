@@ -1,0 +1,86 @@
+"""One word of a query: a condition, a reference, a pattern, a close spelling or a bare word."""
+
+from datetime import datetime
+
+from indexer.errors import QueryError
+from indexer.model.query import (
+    Condition,
+    Everything,
+    Fuzzy,
+    Glob,
+    Path,
+    Phrase,
+    Prefix,
+    Query,
+    Wildcard,
+    Word,
+)
+from indexer.model.spelling import edits_allowed
+from indexer.model.text import fold, words
+from search_api.query.fields import condition, field_of, unknown_field
+from search_api.query.patterns import FIXED_MIN, has_wildcards, read_pattern, refuse_literal
+from search_api.query.references import reference
+from search_api.query.tokens import Typed
+
+
+def phrase(typed: Typed) -> Query:
+    """Return what something in quotes asks for."""
+    found = words(typed.text)
+    if not found:
+        raise QueryError("a phrase without a word", column=typed.column)
+    return Phrase(tuple(found)) if len(found) > 1 else Word(found[0])
+
+
+def term(typed: Typed, *, now: datetime) -> Query:
+    """Return what one word asks for."""
+    field = field_of(typed)
+    if field is not None:
+        return condition(field, typed.part(len(field) + 1), now=now)
+    return bare(typed)
+
+
+def bare(typed: Typed) -> Query:
+    """Return what a word without a field asks for."""
+    if typed.signs.endswith("~"):
+        return _fuzzy(typed)
+    named = reference(typed.text)
+    if named is not None:
+        return named
+    stripped = typed.strip("/")
+    if typed.text and not stripped.signs.strip("*"):
+        return Everything()
+    if has_wildcards(stripped):
+        return _fitting(stripped)
+    mistake = unknown_field(typed)
+    if mistake is not None:
+        raise mistake
+    folded = fold(stripped.text)
+    if not folded:
+        raise QueryError("nothing to search for", column=typed.column)
+    return Path(folded) if "/" in folded else Word(folded)
+
+
+def _fuzzy(typed: Typed) -> Query:
+    text = typed.part(0, len(typed.text) - 1).text
+    found = words(text)
+    if found != [fold(text)] or not edits_allowed(found[0]):
+        message = "a ~ goes behind one word of at least 3 characters"
+        raise QueryError(message, column=typed.column)
+    return Fuzzy(found[0])
+
+
+def _fitting(typed: Typed) -> Query:
+    """Return what a word with wildcards asks for; with a / in it, it is a repository's name."""
+    pattern = read_pattern(typed)
+    if pattern.fixed < FIXED_MIN:
+        message = f"a pattern needs at least {FIXED_MIN} characters beside its * and ?"
+        raise QueryError(message, column=typed.column)
+    beginning = pattern.beginning
+    if "/" in pattern.text:
+        if beginning is not None:
+            return Condition("repo", beginning, is_prefix=True)
+        return Glob("repo", pattern.text)
+    if beginning is not None and words(beginning) == [beginning]:
+        return Prefix(beginning)
+    refuse_literal(beginning or "", column=typed.column)
+    return Wildcard(pattern.text)

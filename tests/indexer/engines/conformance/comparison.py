@@ -1,0 +1,72 @@
+"""Comparing an engine with the oracle: all of an answer, page by page."""
+
+import json
+from dataclasses import dataclass, replace
+from random import Random
+
+from indexer.model.document import Page, Position, Sort
+from indexer.model.query import Query
+from tests.indexer.engines.conformance import oracle
+from tests.indexer.engines.conformance.generator import random_query
+from tests.indexer.engines.conformance.index import REPOSITORY, Index
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A query and how its hits are asked for."""
+
+    query: Query
+    limit: int
+    sort: Sort = Sort.RELEVANCE
+    is_reversed: bool = False
+
+
+def random_search(random: Random) -> Search:
+    """A search of any kind; half of them in the order that is most used."""
+    is_plain = random.random() < 0.5
+    return Search(
+        random_query(random),
+        limit=random.choice([1, 3, 10, 1000]),
+        sort=Sort.RELEVANCE if is_plain else random.choice(list(Sort)),
+        is_reversed=not is_plain and random.random() < 0.5,
+    )
+
+
+def page_of(index: Index, search: Search, *, after: Position | None = None) -> Page:
+    return index.reader.search(
+        search.query,
+        document_type=REPOSITORY,
+        limit=search.limit,
+        after=after,
+        sort=search.sort,
+        is_reversed=search.is_reversed,
+    )
+
+
+def check(index: Index, search: Search) -> None:
+    """Walk through all pages and compare every key, id, total and result with the oracle."""
+    expected = oracle.ranked(
+        search.query,
+        index.documents.values(),
+        sort=search.sort,
+        is_reversed=search.is_reversed,
+    )
+    walked: list[tuple[float | int | str, str]] = []
+    after = None
+    while True:
+        page = page_of(index, search, after=after)
+        assert page.total == len(expected), search
+        for hit in page.hits:
+            assert hit.result == index.documents[hit.id].result
+            assert hit.score == (hit.position.key if search.sort is Sort.RELEVANCE else 0)
+        walked += [(hit.position.key, hit.id) for hit in page.hits]
+        assert walked == expected[: len(walked)], search
+        assert page.has_more == (len(walked) < len(expected)), search
+        if not page.has_more:
+            return
+        after = through_json(page.hits[-1].position)
+
+
+def through_json(position: Position) -> Position:
+    """A position as a caller gives it back: it went through a cursor."""
+    return replace(position, key=json.loads(json.dumps(position.key)))

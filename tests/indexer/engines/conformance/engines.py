@@ -1,0 +1,9 @@
+"""The engines there are, by name."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from indexer.engines import Engine
+from indexer.engines.whoosh import WhooshEngine
+
+ENGINES: dict[str, Callable[[Path], Engine]] = {"whoosh": WhooshEngine}

@@ -1,0 +1,329 @@
+"""Searching: against a brute-force oracle, and by name."""
+
+from random import Random
+
+import pytest
+
+from indexer.engines import Engine
+from indexer.model.document import DocumentType, Position, Sort
+from indexer.model.query import (
+    And,
+    Condition,
+    Everything,
+    Fuzzy,
+    Glob,
+    Not,
+    Or,
+    Path,
+    Phrase,
+    Prefix,
+    Query,
+    Range,
+    Wildcard,
+    Word,
+)
+from tests.indexer.engines.conformance.comparison import (
+    Search,
+    check,
+    page_of,
+    random_search,
+    through_json,
+)
+from tests.indexer.engines.conformance.generator import document, random_document
+from tests.indexer.engines.conformance.index import REPOSITORY, Index
+
+IMAGE = DocumentType.IMAGE
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_query_finds_what_brute_force_finds_after_any_updates(index: Index, seed: int) -> None:
+    """Sets, totals, scores, order and pages equal those of the oracle, whatever was written."""
+    random = Random(seed)
+    for step in range(14):
+        pool = [random_document(random) for _ in range(random.choice([1, 2, 25]))]
+        again = random.sample(sorted(index.documents), min(len(index.documents), step))
+        removed = again[: len(again) // 2]
+        again_changed = [index.documents[found_id] for found_id in again[len(again) // 2 :]]
+        index.apply([*pool, *again_changed], [*removed, "nothing registry.example"])
+        assert index.reader.count(REPOSITORY) == len(index.documents)
+        for _ in range(12):
+            check(index, random_search(random))
+    assert index.writer.count(REPOSITORY) == len(index.documents)
+
+
+def test_documents_with_all_words_in_the_name_are_before_all_others(index: Index) -> None:
+    """Pages filled from names alone are the same as the full ranking's."""
+    random = Random(7)
+    index.apply([random_document(random) for _ in range(150)])
+    queries: list[Query] = [
+        Word("nginx"),
+        Word("web"),
+        And((Word("nginx"), Word("web"))),
+        Or((Word("nginx"), Word("web"), Prefix("web"))),
+        Or((Phrase(("web", "api")), Word("web"))),
+        And((Word("web"), Not(Word("nginx")), Condition("arch", "amd64"))),
+    ]
+    for query in queries:
+        for limit in (1, 2, 5, 40):
+            for is_reversed in (False, True):
+                check(index, Search(query, limit, is_reversed=is_reversed))
+
+
+def test_many_text_parts_are_ranked_like_few(index: Index) -> None:
+    """With so many parts that impacts could bridge a step, the order is still by score."""
+    random = Random(8)
+    index.apply([random_document(random) for _ in range(60)])
+    many = Or(tuple(Word(f"web{n}" if n > 1 else "web") for n in range(30)))
+    check(index, Search(many, limit=4))
+
+
+def test_exact_name_comes_first_then_the_last_component_then_words_then_text(index: Index) -> None:
+    index.apply(
+        [
+            document("zzz", description=("about nginx",)),
+            document("xnginxx"),
+            document("nginxed"),
+            document("a/nginx-ingress"),
+            document("team/nginx"),
+            document("nginx"),
+        ]
+    )
+    assert index.found(Word("nginx")) == [
+        "nginx",
+        "team/nginx",
+        "a/nginx-ingress",
+        "nginxed",
+        "zzz",
+        "xnginxx",
+    ]
+
+
+def test_equal_scores_are_in_the_order_of_ids(index: Index) -> None:
+    index.apply([document(name) for name in ("c", "a", "b")])
+    assert index.found(Everything()) == ["a", "b", "c"]
+    assert index.found(Or(())) == []
+
+
+def test_a_score_does_not_depend_on_other_documents(index: Index) -> None:
+    index.apply([document("nginx", description=("a web server",))])
+    before = index.reader.search(Word("web"), document_type=REPOSITORY, limit=1).hits[0].score
+    index.apply([document(f"n{n}", description=("web web",)) for n in range(50)])
+    page = index.reader.search(Word("web"), document_type=REPOSITORY, limit=100)
+    assert {hit.score for hit in page.hits if hit.id.startswith("nginx ")} == {before}
+
+
+def test_text_is_found_inside_names_only(index: Index) -> None:
+    index.apply([document("kubernetes"), document("other", description=("kubernetes",))])
+    assert index.found(Word("bernet")) == ["kubernetes"]
+    assert index.found(Path("/netes/")) == ["kubernetes"]
+    assert index.found(Word("s\no")) == []
+
+
+def test_punctuation_is_sought_in_names_alone(index: Index) -> None:
+    index.apply([document("a_b"), document("ab", description=("a_b",))])
+    assert index.found(Word("_")) == ["a_b"]
+
+
+def test_a_path_finds_a_part_of_a_path(index: Index) -> None:
+    index.apply([document("team/web"), document("team/web/api"), document("webteam")])
+    assert index.found(Path("team/web")) == ["team/web", "team/web/api"]
+
+
+def test_prefixes_of_any_length_find_words_of_names_and_text(index: Index) -> None:
+    index.apply(
+        [document("kubernetes0controller-x"), document("b", labels=("kubernetes0controls",))]
+    )
+    for length in (1, 5, 12, 13, 17):
+        names = ["kubernetes0controller-x", "b"]
+        assert index.found(Prefix("kubernetes0controller"[:length])) == names
+    assert index.found(Prefix("kubernetes0controller")) == ["kubernetes0controller-x"]
+    assert index.found(Prefix("ubernetes")) == []
+
+
+def test_case_and_accents_are_ignored_in_every_script(index: Index) -> None:
+    index.apply([document("a", description=("Crème BRÛLÉE", "Straße", "数据库 İstanbul"))])
+    for text in ("creme", "brulee", "strasse", "数据库", "istanbul"):
+        assert index.found(Word(text)) == ["a"]
+    assert index.found(Prefix("数据")) == ["a"]
+
+
+def test_a_phrase_is_found_within_one_field_only(index: Index) -> None:
+    index.apply(
+        [
+            document("one", description=("a reverse, PROXY server",)),
+            document("two", description=("reverse", "proxy")),
+            document("three", description=("proxy reverse",), labels=("the reverse proxying",)),
+            document("reverse/proxy"),
+        ]
+    )
+    assert index.found(Phrase(("reverse", "proxy"))) == ["reverse/proxy", "one"]
+
+
+def test_conditions_match_exactly_or_by_their_beginning(index: Index) -> None:
+    index.apply(
+        [
+            document("one", keywords=frozenset({("label", "team=pay"), ("arch", "arm64")})),
+            document("two", keywords=frozenset({("label", "team=payments")})),
+        ]
+    )
+    assert index.found(Condition("label", "team=pay")) == ["one"]
+    assert index.found(Condition("label", "team=", is_prefix=True)) == ["one", "two"]
+    assert index.found(Condition("label", "", is_prefix=True)) == ["one", "two"]
+    assert index.found(Not(Condition("arch", "arm64"))) == ["two"]
+
+
+def test_images_and_repositories_are_apart(engine: Engine) -> None:
+    random = Random(3)
+    images = [random_document(random, is_image=True) for _ in range(30)]
+    writer, reader = engine.open_writer("one"), engine.open_reader("one")
+    writer.apply(IMAGE, images, [])
+    writer.apply(REPOSITORY, [document("web")], [])
+    reader.refresh()
+    page = reader.search(Everything(), document_type=IMAGE, limit=100)
+    assert {hit.id for hit in page.hits} == {image.key.id for image in images}
+    assert (reader.count(IMAGE), reader.count(REPOSITORY)) == (30, 1)
+    assert (writer.count(IMAGE), writer.count(REPOSITORY)) == (30, 1)
+    writer.close()
+    reader.close()
+
+
+def test_positions_between_scores_and_of_gone_documents_are_good(index: Index) -> None:
+    index.apply([document(name) for name in ("a", "c", "e")])
+
+    def behind(score: float, document_id: str) -> list[str]:
+        page = index.reader.search(
+            Everything(), document_type=REPOSITORY, limit=9, after=Position(score, document_id)
+        )
+        return [hit.result["repository"] for hit in page.hits]
+
+    assert behind(0.0, "b registry.example") == ["c", "e"]
+    assert behind(0.5, "z registry.example") == ["a", "c", "e"]
+    assert behind(-1.0, "") == []
+
+
+def test_no_hits_are_asked_for(index: Index) -> None:
+    index.apply([document("a")])
+    page = index.reader.search(Word("a"), document_type=REPOSITORY, limit=0)
+    assert (page.hits, page.total, page.has_more) == ((), 1, True)
+
+
+def test_a_wildcard_fits_words_the_name_and_its_last_component(index: Index) -> None:
+    index.apply(
+        [
+            document("team/web-ingress"),
+            document("a", description=("the ingress",)),
+            document("b", labels=("ingression",)),
+            document("c/[x]", description=("progress",)),
+        ]
+    )
+    assert index.found(Wildcard("*gress")) == ["team/web-ingress", "a", "c/[x]"]
+    assert index.found(Wildcard("web-*s")) == ["team/web-ingress"]
+    assert index.found(Wildcard("team/*")) == ["team/web-ingress"]
+    assert index.found(Wildcard("web-")) == []
+    assert index.found(Wildcard("[*]")) == ["c/[x]"]
+    assert index.found(Wildcard("?he")) == ["a"]
+
+
+def test_a_close_spelling_finds_words_of_names_before_those_of_texts(index: Index) -> None:
+    index.apply(
+        [
+            document("a", description=("postgres",)),
+            document("postgres"),
+            document("b", tags=("postgrss",)),
+            document("c", tags=("postr",)),
+        ]
+    )
+    assert index.found(Fuzzy("postgers")) == ["postgres", "a", "b"]
+    assert index.found(Fuzzy("postgres")) == ["postgres", "a", "b"]
+    assert index.found(Fuzzy("xb")) == []
+    assert index.found(Fuzzy("b")) == ["b"]
+
+
+def test_a_pattern_fits_whole_keywords_of_one_field(index: Index) -> None:
+    index.apply(
+        [
+            document("one", keywords=frozenset({("label", "team=pay\nments"), ("arch", "arm64")})),
+            document("two", keywords=frozenset({("label", "team=web"), ("labels", "t=pay")})),
+        ]
+    )
+    assert index.found(Glob("label", "*=pay*")) == ["one"]
+    assert index.found(Glob("label", "t*")) == ["one", "two"]
+    assert index.found(Glob("label", "team=w?b")) == ["two"]
+    assert index.found(Glob("arch", "a?m")) == []
+
+
+def test_a_range_holds_for_any_number_and_never_for_none(index: Index) -> None:
+    index.apply(
+        [
+            document("one", numbers={"size": (1, 100), "layers": (3,)}),
+            document("two", numbers={"size": (-(2**63), 2**63 - 1)}),
+            document("three"),
+        ]
+    )
+    assert index.found(Range("size", 50)) == ["one", "two"]
+    assert index.found(Range("size", 2, 99)) == []
+    assert index.found(Range("size", high=1)) == ["one", "two"]
+    assert index.found(Range("size", 100, 100)) == ["one"]
+    assert index.found(Range("size", -(10**30), 10**30)) == ["one", "two"]
+    assert index.found(Range("layers")) == ["one"]
+    assert index.found(Not(Range("layers", 3))) == ["three", "two"]
+
+
+def ordered(index: Index, sort: Sort, *, is_reversed: bool = False) -> list[str]:
+    page = page_of(index, Search(Everything(), 9, sort, is_reversed=is_reversed))
+    return [hit.result["repository"] for hit in page.hits]
+
+
+def test_hits_are_sorted_by_numbers_from_the_greatest_and_by_names_from_the_least(
+    index: Index,
+) -> None:
+    index.apply(
+        [
+            document("b", created=-5, pushed=2, size_bytes=2**63 - 1, pulls=0),
+            document("c", created=9, pushed=1, size_bytes=0, pulls=7),
+        ]
+    )
+    index.apply([document("a", created=0, pushed=2, size_bytes=1, pulls=7)])
+    assert ordered(index, Sort.NAME) == ["a", "b", "c"]
+    assert ordered(index, Sort.CREATED) == ["c", "a", "b"]
+    assert ordered(index, Sort.PUSHED) == ["a", "b", "c"]
+    assert ordered(index, Sort.SIZE) == ["b", "a", "c"]
+    assert ordered(index, Sort.PULLS) == ["a", "c", "b"]
+
+
+def test_equals_stay_in_the_order_of_their_ids_when_an_order_is_reversed(index: Index) -> None:
+    index.apply([document("b", pushed=1), document("c", pushed=2), document("a", pushed=1)])
+    assert ordered(index, Sort.PUSHED, is_reversed=True) == ["a", "b", "c"]
+    assert ordered(index, Sort.NAME, is_reversed=True) == ["c", "b", "a"]
+    assert ordered(index, Sort.CREATED, is_reversed=True) == ["a", "b", "c"]
+
+
+def test_prominence_decides_between_equals_but_not_where_words_were_found(index: Index) -> None:
+    index.apply(
+        [
+            document("a", description=("web",)),
+            document("b", description=("web",), prominence=50),
+            document("webs", description=("other",), prominence=0),
+            document("xweb", prominence=100),
+        ]
+    )
+    assert index.found(Word("web")) == ["webs", "b", "a", "xweb"]
+    assert index.found(Everything()) == ["xweb", "b", "a", "webs"]
+    page = index.reader.search(Everything(), document_type=REPOSITORY, limit=2)
+    assert [hit.score for hit in page.hits] == [1.0, 0.5]
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+@pytest.mark.parametrize("sort", Sort)
+def test_a_position_is_good_after_its_document_is_gone(
+    index: Index, sort: Sort, is_reversed: bool
+) -> None:
+    random = Random(5)
+    index.apply([random_document(random) for _ in range(40)])
+    search = Search(Or((Word("web"), Not(Word("web")))), 10, sort, is_reversed=is_reversed)
+    first = page_of(index, search)
+    expected = [hit.id for hit in page_of(index, search, after=first.hits[-1].position).hits]
+    index.apply([], [hit.id for hit in first.hits])
+    found = page_of(index, search, after=through_json(first.hits[-1].position))
+    assert [hit.id for hit in found.hits] == expected
+    assert len(expected) == 10

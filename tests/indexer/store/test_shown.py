@@ -1,0 +1,329 @@
+"""Reading what users see, page by page."""
+
+import random
+from collections.abc import Callable, Sequence
+from itertools import chain
+
+import pytest
+
+from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
+from indexer.model.stored import Pulls
+from indexer.store import Page, PullCount, ShownTag, Store
+from indexer.store.visible import VISIBLE
+from tests.attachments import sbom
+from tests.builders import image, index
+from tests.indexer.store.stored import (
+    LATEST,
+    WEB,
+    at,
+    event_move,
+    push,
+    put_registry,
+    put_repository,
+    whole,
+)
+
+A, B, ARM = image(seed="a"), image(seed="b"), image(seed="a", architecture="arm64")
+MULTI = index([A, ARM])
+NESTED = index([MULTI])
+SYSTEM_TAG = A.digest.replace(":", "-")
+
+
+def hide(store: Store, repository_id: int, tag: str) -> None:
+    with store.transaction():
+        store.content.hide_tag(repository_id, TagName(tag), seen_at=at(1_000))
+
+
+def remove(store: Store, registry: str) -> None:
+    with store.transaction():
+        store.registries.remove(registry)
+
+
+def names(page: Page[ShownTag]) -> list[str]:
+    return [tag.name for tag in page.items]
+
+
+def all_pages(read: Callable[[ShownTag | None], Page[ShownTag]]) -> list[list[str]]:
+    """Read page after page, each from behind the last thing of the one before."""
+    pages, last = [], None
+    while True:
+        page = read(last)
+        pages.append(names(page))
+        if not page.has_more:
+            return pages
+        last = page.items[-1]
+
+
+# Which tags
+
+
+def test_the_queries_pass_over_the_same_tags_as_everything_else(store: Store) -> None:
+    """Regression guard: the rule is written twice, in SQL and as a pattern."""
+    chance = random.Random(1)
+    hexes = ["0" * 64, "a" * 64, "A" * 64, "f" * 63, "f" * 65, "g" + "0" * 63, ""]
+    ends = ["", ".sig", ".att", ".sbom", ".SIG", ".other", "0.sig", "-"]
+    tags = {
+        f"{algorithm}-{encoded}{end}"
+        for algorithm in ("sha256", "sha512", "blake3", "SHA256", "sha1", "xsha256")
+        for encoded in hexes
+        for end in ends
+    }
+    tags |= {"latest", "artifacthub.io", "artifacthub.ioo", "Artifacthub.io", "sha256-"}
+    tags |= {"".join(chance.choices("sha256-.ig0f", k=75)) for _ in range(100)}
+    tags = {tag for tag in tags if len(tag) <= 128}
+    repository_id = put_repository(store)
+    with store.transaction():
+        for tag in tags:
+            store.content.put_tag(repository_id, TagName(tag), Digest(A.digest), seen_at=at(0))
+    rows = store._database.execute(f"SELECT name FROM tags WHERE {VISIBLE}")
+    assert {row[0] for row in rows} == {tag for tag in tags if not is_system_tag(tag)}
+    assert any(map(is_system_tag, tags))
+
+
+# Registries
+
+
+def test_a_registry_is_shown_with_how_much_of_it_is_visible(store: Store) -> None:
+    web, api = put_repository(store), put_repository(store, "api")
+    for tag in ("1", "2", SYSTEM_TAG):
+        push(store, web, tag, A, when=0)
+    push(store, api, "gone", A, when=0)
+    push(store, api, SYSTEM_TAG, A, when=0)
+    hide(store, api, "gone")
+    put_registry(store, "another", "other.example")
+    another, default = store.shown.registries()
+    assert (another.name, another.registry_host) == ("another", "other.example")
+    assert (another.repositories, another.tags) == (0, 0)
+    assert (default.name, default.repositories, default.tags) == ("default", 1, 2)
+    assert store.shown.registry("default") == default
+
+
+def test_a_registry_that_the_settings_name_no_more_is_shown_nowhere(store: Store) -> None:
+    web = put_repository(store)
+    push(store, web, "1", A, when=0)
+    remove(store, "default")
+    assert store.shown.registries() == []
+    assert store.shown.registry("default") is None
+    assert store.shown.repositories("default", limit=9).items == ()
+    assert store.shown.repository("default", WEB) is None
+    assert store.shown.places(Digest(A.digest), limit=9).items == ()
+    assert store.shown.holder(Digest(A.digest)) is None
+
+
+# Repositories
+
+
+def test_repositories_are_paged_by_name_from_behind_the_last(store: Store) -> None:
+    for name in ("web", "api", "team/web", "api-2"):
+        push(store, put_repository(store, name), "1", A, when=0)
+    push(store, put_repository(store, "other", "second"), "1", A, when=0)
+    first = store.shown.repositories("default", limit=3)
+    assert [one.row.name for one in first.items] == ["api", "api-2", "team/web"]
+    assert first.has_more
+    rest = store.shown.repositories("default", after=first.items[-1].row.name, limit=3)
+    assert ([one.row.name for one in rest.items], rest.has_more) == (["web"], False)
+
+
+def test_a_repository_without_a_visible_tag_is_not_shown(store: Store) -> None:
+    hidden, tools, _ = (put_repository(store, name) for name in ("a", "b", "c"))
+    push(store, hidden, "1", A, when=0)
+    push(store, tools, SYSTEM_TAG, A, when=0)
+    hide(store, hidden, "1")
+    assert store.shown.repositories("default", limit=9).items == ()
+    assert store.shown.repository("default", "a") is None
+
+
+def test_a_repository_tells_of_its_tags_its_pulls_and_its_newest_push(store: Store) -> None:
+    web = put_repository(store)
+    push(store, web, "1", A, when=0)
+    push(store, web, "2", B, when=1)
+    found = store.shown.repository("default", WEB)
+    assert found is not None
+    assert (found.tag_count, found.pulls, found.pushed_at) == (2, Pulls(), None)
+    with store.transaction():
+        # The newest event told of a tag that is gone, and the one before of where one was before.
+        moves = [event_move("1", A.digest, 2), event_move("2", A.digest, 0.5)]
+        store.content.add_tag_moves(web, [*moves, event_move("3", A.digest, 9)])
+        store.pulls.add(web, PullCount("default", WEB, Digest(A.digest), 7, "2026-03-02T00:00:00Z"))
+    found = store.shown.repository("default", WEB)
+    assert found is not None
+    assert found.first_seen_at == "2026-03-01T12:00:00.000000Z"
+    assert found.pushed_at == "2026-03-01T12:00:02.000000Z"
+    assert found.pulls == Pulls(7, "2026-03-02T00:00:00Z")
+    assert found.row == store.content.repository(web)
+
+
+# Tags
+
+
+@pytest.fixture
+def tagged(store: Store) -> int:
+    """Give a repository whose tags moved in another order than that of their names."""
+    repository_id = put_repository(store)
+    for when, tag in enumerate(("c", "a", "e", "b", "d", SYSTEM_TAG, "gone")):
+        push(store, repository_id, tag, A, when=when)
+    push(store, repository_id, "a", B, when=10)
+    hide(store, repository_id, "gone")
+    return repository_id
+
+
+@pytest.mark.parametrize(("limit", "sizes"), [(1, [1] * 5), (2, [2, 2, 1]), (5, [5]), (9, [5])])
+def test_tags_are_paged_by_name(
+    store: Store, tagged: int, limit: int, sizes: Sequence[int]
+) -> None:
+    pages = all_pages(
+        lambda last: store.shown.tags(tagged, after=last.name if last else "", limit=limit)
+    )
+    assert list(chain(*pages)) == list("abcde")
+    assert [len(page) for page in pages] == sizes
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5, 9])
+def test_tags_are_paged_by_their_last_move(store: Store, tagged: int, limit: int) -> None:
+    pages = all_pages(
+        lambda last: store.shown.newest_tags(
+            tagged, after=(last.tagged_at, last.name) if last else None, limit=limit
+        )
+    )
+    assert list(chain(*pages)) == list("adbec")
+    assert {len(page) for page in pages[:-1]} <= {limit}
+
+
+def test_tags_of_one_moment_are_told_once_each(store: Store) -> None:
+    repository_id = put_repository(store)
+    for tag in "cabd":
+        push(store, repository_id, tag, A, when=0)
+    first = store.shown.newest_tags(repository_id, limit=2)
+    last = first.items[-1]
+    rest = store.shown.newest_tags(repository_id, after=(last.tagged_at, last.name), limit=9)
+    assert names(first) + names(rest) == list("abcd")
+
+
+def test_nothing_is_told_twice_when_a_tag_moves_between_two_pages(
+    store: Store, tagged: int
+) -> None:
+    last = store.shown.newest_tags(tagged, limit=2).items[-1]
+    push(store, tagged, "c", B, when=20)
+    rest = store.shown.newest_tags(tagged, after=(last.tagged_at, last.name), limit=9)
+    assert names(rest) == ["b", "e"]
+
+
+def test_a_tag_tells_since_when_it_points_where_it_does(store: Store, tagged: int) -> None:
+    with store.transaction():
+        store.content.add_tag_moves(tagged, [event_move("a", B.digest, 9, "alice")])
+    tag = store.shown.tag(tagged, "a")
+    assert tag == ShownTag(
+        name=TagName("a"),
+        digest=Digest(B.digest),
+        first_seen_at="2026-03-01T12:00:01.000000Z",
+        tagged_at="2026-03-01T12:00:09.000000Z",
+        pushed_at="2026-03-01T12:00:09.000000Z",
+    )
+    assert tag in store.shown.tags(tagged, limit=9).items
+    assert tag in store.shown.newest_tags(tagged, limit=9).items
+
+
+@pytest.mark.parametrize("tag", ["gone", "never", SYSTEM_TAG])
+def test_a_tag_that_is_not_visible_is_not_there(store: Store, tagged: int, tag: str) -> None:
+    assert store.shown.tag(tagged, tag) is None
+
+
+def test_as_many_moves_are_told_as_are_asked_for(store: Store, tagged: int) -> None:
+    for when in range(20, 24):
+        push(store, tagged, "a", A if when % 2 else B, when=when)
+    moves = store.shown.moves(tagged, "a", limit=2)
+    assert [move.digest for move in moves.items] == [A.digest, B.digest]
+    assert moves.has_more
+    assert not store.shown.moves(tagged, "a", limit=9).has_more
+
+
+# Images
+
+
+def test_a_digest_is_wherever_a_tag_leads_to_it(store: Store) -> None:
+    web, api, other = (put_repository(store, *where) for where in ((WEB,), ("api",), ("x", "y")))
+    push(store, web, "1", A, when=0)
+    push(store, web, "multi", MULTI, when=0)
+    with store.transaction():
+        store.content.put_content(api, whole(MULTI), seen_at=at(0))
+    push(store, api, "nested", NESTED, when=0)
+    push(store, other, "a", A, when=0)
+    push(store, other, LATEST, A, when=0)
+    found = store.shown.places(Digest(A.digest), limit=9).items
+    assert [(one.repository.name, one.digest, one.tags) for one in found] == [
+        ("api", NESTED.digest, ("nested",)),
+        *sorted([(WEB, MULTI.digest, ("multi",)), (WEB, A.digest, ("1",))]),
+        ("x", A.digest, ("a", LATEST)),
+    ]
+    some = store.shown.places(Digest(A.digest), limit=2)
+    assert (some.items, some.has_more) == (found[:2], True)
+
+
+def test_a_digest_is_not_where_only_hidden_tags_lead_to_it(store: Store) -> None:
+    web = put_repository(store)
+    for tag in ("1", SYSTEM_TAG):
+        push(store, web, tag, A, when=0)
+    hide(store, web, "1")
+    assert store.shown.places(Digest(A.digest), limit=9).items == ()
+
+
+def test_who_has_a_manifest_is_one_with_a_tag_for_it_if_any_is(store: Store) -> None:
+    child, tagged = put_repository(store, "a"), put_repository(store, "b", "second")
+    push(store, child, "multi", MULTI, when=0)
+    assert store.shown.holder(Digest(A.digest)) == child
+    push(store, tagged, "1", A, when=0)
+    assert store.shown.holder(Digest(A.digest)) == tagged
+    assert store.shown.holder(Digest(A.digest), registry="default") == child
+    assert store.shown.holder(Digest(A.digest), repository="b") == tagged
+    assert store.shown.holder(Digest(A.digest), registry="default", repository="b") is None
+    assert store.shown.holder(Digest(B.digest)) is None
+
+
+def test_what_a_registry_said_it_does_not_have_is_had_by_nobody(store: Store) -> None:
+    web = put_repository(store)
+    push(store, web, "multi", MULTI, when=0)
+    with store.transaction():
+        store.presence.miss(web, Digest(A.digest), at=at(1), is_final=True)
+    assert store.shown.holder(Digest(A.digest)) is None
+
+
+def test_nobody_has_what_is_left_out_of_the_search(store: Store) -> None:
+    web = put_repository(store)
+    push(store, web, "1", A, when=0)
+    hide(store, web, "1")
+    with store.transaction():
+        store.untagged.leave_out(web, left_out=True)
+    assert store.shown.holder(Digest(A.digest)) is None
+
+
+def test_an_image_is_read_with_its_tags_or_without_any(store: Store) -> None:
+    web = put_repository(store)
+    for when, tag in enumerate(("1", "2", "artifacthub.io")):
+        push(store, web, tag, MULTI, when=when)
+    with store.transaction():
+        store.content.put_content(web, whole(sbom(A)), seen_at=at(0))
+    tagged = store.shown.image(web, Digest(MULTI.digest))
+    assert tagged is not None
+    assert tagged == store.content.image(web, Digest(MULTI.digest))
+    child = store.shown.image(web, Digest(A.digest))
+    assert child is not None
+    assert (child.manifest.digest, child.tags) == (A.digest, ())
+    assert [one.digest for one in child.attachments] == [sbom(A).digest]
+    assert store.shown.image(web, Digest(B.digest)) is None
+
+
+def test_what_lost_its_tags_tells_since_when(store: Store) -> None:
+    web = put_repository(store)
+    push(store, web, "1", A, when=0)
+    assert store.shown.untagged(web, Digest(A.digest)) is None
+    hide(store, web, "1")
+    found = store.shown.untagged(web, Digest(A.digest))
+    assert found is not None
+    assert found.last_tags == ("1",)
+
+
+def test_a_name_that_is_no_name_is_just_not_there(store: Store) -> None:
+    put_repository(store, RepositoryName(WEB))
+    for text in ("", "'", "\x00", "%", "../x", "ü"):
+        assert store.shown.repository(text, text) is None
+        assert store.shown.tag(1, text) is None

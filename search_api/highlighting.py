@@ -66,15 +66,16 @@ class Highlighter:
         """Return the texts that match, the name first and then what weighs most."""
         if self.is_empty:
             return []
-        found: dict[tuple[str, str, str], Highlight] = {}
+        # By what is seen: a description is mostly that of an annotation or label too.
+        found: dict[tuple[str, str], Highlight] = {}
         if marks := self._name_marks(name):
-            found[(NAME, "", name)] = _highlight(NAME, "", name, marks)
+            found[("", name)] = _highlight(NAME, "", name, marks)
         for text in sorted(texts, key=lambda text: _ORDER.index(text.field)):
             if len(found) == HIGHLIGHTS_MAX:
                 break
             one = self._of_text(text)
             if one is not None:
-                found.setdefault((one.field, one.key, one.snippet), one)
+                found.setdefault((one.key if one.key_ranges else "", one.snippet), one)
         return list(found.values())
 
     @property

@@ -16,11 +16,13 @@ from pathlib import Path
 from whoosh.filedb.filestore import FileStorage
 
 from indexer.engines.whoosh_cache import SegmentCache
+from indexer.engines.whoosh_facets import facet_counts
 from indexer.engines.whoosh_index import INDEX_NAME, OpenIndex, engine_errors, sync
 from indexer.engines.whoosh_match import matching
 from indexer.engines.whoosh_order import Place, Wanted, in_order
 from indexer.engines.whoosh_rank import best, text_parts
 from indexer.engines.whoosh_schema import SCHEMA_VERSION, schema
+from indexer.engines.whoosh_spellings import spellings
 from indexer.engines.whoosh_writer import IndexFolderWriter
 from indexer.errors import EngineError
 from indexer.model.document import Document, DocumentType, Hit, Page, Position, Sort
@@ -62,7 +64,6 @@ class WhooshReader:
         with_texts: bool = False,
     ) -> Page:
         """Return the first ``limit`` hits behind ``after``; see the protocol."""
-        del facets, with_texts
         with engine_errors(self._folder):
             views = self._indexes[document_type].views
             found = [(view.segment, matching(view.segment, query) & view.alive) for view in views]
@@ -70,16 +71,17 @@ class WhooshReader:
             # One more than asked for tells whether there are more. Names begin with the least.
             wanted = Wanted(limit + 1, after, is_descending=(sort is Sort.NAME) == is_reversed)
             places = best(found, parts, wanted) if parts else in_order(found, sort, wanted)
-            hits = tuple(_hit(place, sort) for place in places[:limit])
+            hits = tuple(_hit(place, sort, with_texts=with_texts) for place in places[:limit])
+            counts = {facet: facet_counts(found, facet) for facet in facets}
         total = sum(documents.bit_count() for _, documents in found)
-        return Page(hits, total, has_more=len(places) > limit)
+        return Page(hits, total, has_more=len(places) > limit, facets=counts)
 
     def spellings(
         self, word: str, *, document_type: DocumentType, limit: int
     ) -> list[tuple[str, int]]:
         """Return words spelled like ``word`` and in how many documents; see the protocol."""
-        del word, document_type, limit
-        return []
+        with engine_errors(self._folder):
+            return spellings(self._indexes[document_type].views, word, limit=limit)
 
     def count(self, document_type: DocumentType) -> int:
         """Return how many documents of that type there were at the last refresh."""
@@ -91,10 +93,11 @@ class WhooshReader:
             index.close()
 
 
-def _hit(place: Place, sort: Sort) -> Hit:
+def _hit(place: Place, sort: Sort, *, with_texts: bool) -> Hit:
     result = place.segment.result(place.document)
     score = place.key if sort is Sort.RELEVANCE else 0.0
-    return Hit(result, score, Position(place.key, place.id))
+    texts = place.segment.texts(place.document) if with_texts else ()
+    return Hit(result, score, Position(place.key, place.id), texts)
 
 
 class WhooshWriter:

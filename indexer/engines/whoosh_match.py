@@ -203,7 +203,7 @@ def _phrase(segment: Segment, found: tuple[str, ...]) -> int:
     sought = f" {' '.join(found)} "
 
     def make() -> int:
-        holding = (n for n in bitmaps.documents(candidates) if sought in segment.texts(n))
+        holding = (n for n in bitmaps.documents(candidates) if sought in segment.lines(n))
         return bitmaps.from_documents(holding, size=segment.size)
 
     return segment.cached(("phrase", found), make)

@@ -30,12 +30,17 @@ START = "start"
 """What the words of the name start with, one term for each length up to ``START_MAX``."""
 KEYWORD = "kw"
 """``field:value`` for every keyword, and ``field``; field names hold no colon."""
+FACET = "facet"
+"""The values of facets, each behind what ``facet_prefix`` returns."""
 ID = "id"
 
 KEY = "key"
 """Column: the folded name, a line end, and the id."""
+LINES = "lines"
+"""Column: every searchable field as a line of words, for phrases; compressed. Making the words out
+of the texts takes ten times as long as reading them."""
 TEXTS = "texts"
-"""Column: every searchable field as a line of words, for phrases; compressed."""
+"""Column: the searchable texts as JSON, for highlights; compressed."""
 RESULT = "result"
 """Column: the stored result as JSON; compressed."""
 
@@ -52,6 +57,7 @@ SCALARS = {
 }
 """Columns: a number of each document that hits can be sorted by."""
 _SCALAR_FIELDS = (PROMINENCE, *SCALARS.values())
+_BLOBS = (KEY, LINES, TEXTS, RESULT, NUMBERS)
 
 START_MAX = 12
 """Longest stored beginning of a word, in characters."""
@@ -81,10 +87,8 @@ def schema() -> fields.Schema:
     for the one document asked for.
     """
     scalars = {field: fields.COLUMN(columns.NumericColumn("q")) for field in _SCALAR_FIELDS}
-    blobs = {
-        field: fields.COLUMN(columns.VarBytesColumn()) for field in (KEY, TEXTS, RESULT, NUMBERS)
-    }
-    terms = {field: Terms() for field in (TEXT, NAME, START, KEYWORD, ID)}
+    blobs = {field: fields.COLUMN(columns.VarBytesColumn()) for field in _BLOBS}
+    terms = {field: Terms() for field in (TEXT, NAME, START, KEYWORD, FACET, ID)}
     return fields.Schema(**terms, **blobs, **scalars)
 
 
@@ -117,9 +121,7 @@ def _encode(document: Document) -> dict[str, object]:
     starts = {word[:n] for word in name_words for n in range(1, min(len(word), START_MAX) + 1)}
     keywords = {f"{field}:{value}" for field, value in document.keywords}
     keywords |= {field for field, _ in document.keywords}
-    result = json.dumps(
-        dict(document.result), ensure_ascii=False, allow_nan=False, separators=(",", ":")
-    )
+    texts = [(text.field.value, text.text, text.key) for text in document.texts]
     return {
         TEXT: [(word.encode(), float(points)) for word, points in impacts(lines).items()],
         NAME: _unweighted(name_words),
@@ -127,8 +129,10 @@ def _encode(document: Document) -> dict[str, object]:
         KEYWORD: _unweighted(keywords),
         ID: _unweighted([document.key.id]),
         KEY: f"{fold(document.name)}\n{document.key.id}".encode(),
-        TEXTS: zlib.compress(_texts(lines), _COMPRESSION),
-        RESULT: zlib.compress(result.encode(), _COMPRESSION),
+        FACET: _unweighted(facet_prefix(facet) + value for facet, value in document.facets),
+        LINES: zlib.compress(_joined(lines), _COMPRESSION),
+        TEXTS: _json(texts),
+        RESULT: _json(dict(document.result)),
         NUMBERS: encode_numbers(document.numbers),
         PROMINENCE: _within(document.prominence, range(PROMINENCE_MAX + 1)),
         SCALARS[Sort.CREATED]: _within(document.created, _INT64),
@@ -138,7 +142,17 @@ def _encode(document: Document) -> dict[str, object]:
     }
 
 
-def _texts(lines: Sequence[Line]) -> bytes:
+def facet_prefix(facet: str) -> str:
+    """Return what terms of a facet start with, and those of no other."""
+    return f"{len(facet)}:{facet}"
+
+
+def _json(value: object) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return zlib.compress(text.encode(), _COMPRESSION)
+
+
+def _joined(lines: Sequence[Line]) -> bytes:
     """Return the lines with a space before and after every word, so that phrases end at words."""
     return "\n".join(f" {' '.join(line)} " for line, _ in lines if line).encode()
 

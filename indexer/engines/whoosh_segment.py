@@ -23,8 +23,9 @@ from indexer.engines.patterns import Pattern
 from indexer.engines.whoosh_cache import SegmentCache
 from indexer.engines.whoosh_numbers import all_numbers
 from indexer.engines.whoosh_numbers import size_bytes as numbers_bytes
-from indexer.engines.whoosh_schema import KEY, NUMBERS, RESULT, TEXT, TEXTS
+from indexer.engines.whoosh_schema import KEY, LINES, NUMBERS, RESULT, TEXT, TEXTS
 from indexer.engines.whoosh_vocabulary import Vocabulary, vocabulary
+from indexer.model.document import Text, TextField
 
 _Value = TypeVar("_Value")
 
@@ -100,7 +101,7 @@ class Segment:
             if field == TEXT:
                 documents = self.postings(text).documents
             else:
-                documents = self._documents(field, text.encode())
+                documents = self.documents(field, text.encode())
             return bitmaps.from_documents(documents, size=self.size)
 
         return self.cached((field, text), make)
@@ -154,8 +155,13 @@ class Segment:
 
     def having_any(self, field: str, terms: Iterable[bytes]) -> int:
         """Return the documents that have at least one of ``terms`` in ``field``."""
-        documents = chain.from_iterable(self._documents(field, term) for term in terms)
+        documents = chain.from_iterable(self.documents(field, term) for term in terms)
         return bitmaps.from_documents(documents, size=self.size)
+
+    def documents(self, field: str, term: bytes) -> Iterator[int]:
+        """Return the documents that have ``term`` in ``field``, ascending."""
+        matcher = self._matcher(field, term)
+        return iter(()) if matcher is None else cast(Iterator[int], matcher.all_ids())
 
     def named(self, part: str) -> int:
         """Return the documents whose name contains ``part``."""
@@ -173,9 +179,14 @@ class Segment:
         ]
         return bitmaps.from_documents(chain.from_iterable(fitting), size=self.size)
 
-    def texts(self, document: int) -> str:
+    def lines(self, document: int) -> str:
         """Return the searchable fields of a document, a line of words each."""
-        return zlib.decompress(self._column(TEXTS)[document]).decode()
+        return zlib.decompress(self._column(LINES)[document]).decode()
+
+    def texts(self, document: int) -> tuple[Text, ...]:
+        """Return the searchable texts of a document as they were given."""
+        rows = json.loads(zlib.decompress(self._column(TEXTS)[document]))
+        return tuple(Text(TextField(field), text, key) for field, text, key in rows)
 
     def result(self, document: int) -> dict[str, Any]:
         """Return the stored result of a document."""
@@ -218,10 +229,6 @@ class Segment:
             return self._terms.matcher(field, term, self._formats[field])
         except TermNotFound:
             return None
-
-    def _documents(self, field: str, term: bytes) -> Iterator[int]:
-        matcher = self._matcher(field, term)
-        return iter(()) if matcher is None else cast(Iterator[int], matcher.all_ids())
 
     def _postings(self, word: str) -> Postings:
         postings = Postings(array("I"), array("H"))

@@ -12,6 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from indexer.clock import Clock
 from search_api.answers import status_json
 from search_api.api.changes import changes_router
+from search_api.api.documentation import documentation_routes
 from search_api.api.models import Errors
 from search_api.api.operations import Operation
 from search_api.api.resources import resources_router
@@ -23,6 +24,7 @@ VERSION = "1"
 COMPRESSED_FROM = 1_000
 """Bytes of an answer that are worth to compress."""
 COMPRESS_LEVEL = 5
+_EVENTS = "text/event-stream"
 _DESCRIPTION = """
 Search what container registries hold. Answers are JSON objects; every one that is not a success is
 a list of errors. A parameter that is unknown or given twice is an error. Times are RFC 3339 in UTC,
@@ -52,6 +54,7 @@ def make_api(searching: Searching, *, clock: Clock, cors_origins: Sequence[str] 
     api.include_router(search_router(searching, clock=clock))
     api.include_router(resources_router(searching))
     api.include_router(changes_router(searching))
+    api.router.routes.extend(documentation_routes())
 
     @api.get("/status", summary="The state of everything", tags=["operation"])
     async def status() -> JSONResponse:
@@ -84,8 +87,17 @@ class _Api(FastAPI):
             document = super().openapi()
             for path in document["paths"].values():
                 for operation in path.values():
-                    operation["responses"].pop("422", None)
+                    _correct(operation["responses"])
             for name in ("HTTPValidationError", "ValidationError"):
                 document["components"]["schemas"].pop(name, None)
         assert self.openapi_schema is not None  # noqa: S101 - the line above made it
         return self.openapi_schema
+
+
+def _correct(responses: dict[str, Any]) -> None:
+    """Drop the answer that is never given; errors are JSON even where the answer is a stream."""
+    responses.pop("422", None)
+    for status, response in responses.items():
+        content = response.get("content", {})
+        if status != "200" and _EVENTS in content:
+            content["application/json"] = content.pop(_EVENTS)

@@ -14,6 +14,7 @@ from search_api.api.models import Errors
 from search_api.api.operations import IS_HEAD, Operation
 from search_api.api.parameters import Limit
 from search_api.api.resource_models import Changes
+from search_api.resources import ChangePage
 from search_api.searching import Searching
 
 LIMIT_DEFAULT = 100
@@ -53,10 +54,12 @@ def changes_router(searching: Searching) -> APIRouter:
         *, cursor: ChangeCursorText = "", limit: Limit = LIMIT_DEFAULT
     ) -> JSONResponse:
         """Return changes, oldest first. Take a cursor, then a listing, then what is behind it."""
-        behind = await _start(cursor)
-        page = await searching.read(lambda resources: resources.changes(behind, limit=limit))
+        page = await _page(await _start(cursor), limit=limit)
         body = {"changes": page.items, "next": page.cursor}
         return JSONResponse(body, headers=_NOT_KEPT)
+
+    async def _page(behind: str | None, *, limit: int) -> ChangePage:
+        return await searching.read(lambda resources: resources.changes(behind, limit=limit))
 
     async def _start(text: str) -> str | None:
         if text == NOW:
@@ -70,7 +73,7 @@ def changes_router(searching: Searching) -> APIRouter:
         if streams.count >= STREAMS_MAX:
             raise StoreError(f"{STREAMS_MAX} streams of changes are open: no more at a time")
         behind = await _start(last_event_id or cursor)
-        await searching.read(lambda resources: resources.changes(behind, limit=1))
+        await _page(behind, limit=1)
         return behind
 
     @router.get(
@@ -88,11 +91,7 @@ def changes_router(searching: Searching) -> APIRouter:
         try:
             while IS_HEAD not in request.scope:
                 try:
-                    page = await searching.read(
-                        lambda resources, behind=behind: resources.changes(
-                            behind, limit=LIMIT_DEFAULT
-                        )
-                    )
+                    page = await _page(behind, limit=LIMIT_DEFAULT)
                 except CursorExpiredError as error:
                     yield ServerSentEvent(event="expired", data={"message": str(error)})
                     return

@@ -140,3 +140,20 @@ class SearchAnswer(Shape):
     next: str | None
     """The cursor of the next page; null on the last. The `Link` header has its address."""
     freshness: Freshness
+
+
+class Completion(Shape):
+    """What a query may become."""
+
+    text: str
+    """The whole query, with its last word completed."""
+    kind: Literal["repository", "field", "value"]
+    """What the last word is then."""
+    reference: str = ""
+    """Of a repository, what to type behind `docker pull`; missing for others."""
+
+
+class Completions(Shape):
+    """What a query may become, the likeliest first."""
+
+    suggestions: list[Completion]

@@ -10,17 +10,24 @@ from indexer.model.document import FACETS, LABEL_FACET
 
 LIMIT_DEFAULT = 25
 LIMIT_MAX = 1_000
+COMPLETIONS_DEFAULT = 8
+COMPLETIONS_MAX = 20
 FACETS_MAX = 20
 _LABEL_KEY_MAX = 256
 
 
-def _number(value: object) -> object:
-    # The length counts too: int() is not for digits without end.
-    text = str(value)
-    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(LIMIT_MAX))
-    if not is_number or not 1 <= int(text) <= LIMIT_MAX:
-        raise ValueError(f"must be a number from 1 to {LIMIT_MAX}")
-    return int(text)
+def _number(maximum: int) -> BeforeValidator:
+    """Return a check that takes digits alone, where pydantic takes signs and spaces too."""
+
+    def check(value: object) -> object:
+        # The length counts too: int() is not for digits without end.
+        text = str(value)
+        is_number = text.isascii() and text.isdigit() and len(text) <= len(str(maximum))
+        if not is_number or not 1 <= int(text) <= maximum:
+            raise ValueError(f"must be a number from 1 to {maximum}")
+        return int(text)
+
+    return BeforeValidator(check)
 
 
 DocumentTypeName = Literal["repository", "image"]
@@ -64,8 +71,13 @@ SortBy = Annotated[
 ]
 Limit = Annotated[
     int,
-    BeforeValidator(_number),
+    _number(LIMIT_MAX),
     Query(ge=1, le=LIMIT_MAX, description="How many to answer at most."),
+]
+CompletionLimit = Annotated[
+    int,
+    _number(COMPLETIONS_MAX),
+    Query(ge=1, le=COMPLETIONS_MAX, description="How many to answer at most."),
 ]
 CursorText = Annotated[
     str, Query(description="The `next` of the page before; the first page when empty.")

@@ -4,8 +4,7 @@ Repository names hold slashes, so that what lists their tags is no address below
 ``/tags/REGISTRY/REPOSITORY`` lists and ``/tags/REGISTRY/REPOSITORY:TAG`` is one of them.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -254,7 +253,7 @@ def _listing(request: Request, name: str, page: Listing, *, place: str) -> Respo
     return kept_answer(request, body, headers=next_link(request, following))
 
 
-def next_link(request: Request, cursor: str | None) -> Mapping[str, Any]:
+def next_link(request: Request, cursor: str | None) -> dict[str, str]:
     """Return the header with the address of the next page, the same but for its cursor."""
     if cursor is None:
         return {}

@@ -8,10 +8,12 @@ from fastapi.responses import JSONResponse
 from indexer.clock import Clock
 from indexer.model.document import DocumentType
 from search_api.answers import search_json
-from search_api.api.models import SearchAnswer
+from search_api.api.models import Completions, SearchAnswer
 from search_api.api.operations import Operation
 from search_api.api.parameters import (
+    COMPLETIONS_DEFAULT,
     LIMIT_DEFAULT,
+    CompletionLimit,
     CursorText,
     Facets,
     InRegistry,
@@ -25,6 +27,7 @@ from search_api.api.resources import next_link
 from search_api.asking import Asked, ask, parse_order
 from search_api.cursors import Order, decode_cursor
 from search_api.searching import Searching
+from search_api.suggesting import completion_json, completions
 
 _NOT_KEPT = {"Cache-Control": "no-store"}
 
@@ -61,5 +64,17 @@ def search_router(searching: Searching, *, clock: Clock) -> APIRouter:
         # A long page with all its texts would hold up every other request.
         body = await asyncio.to_thread(search_json, found)
         return JSONResponse(body, headers=_NOT_KEPT | next_link(request, body["next"]))
+
+    @router.get("/suggest", summary="Suggestions as one types", response_model=Completions)
+    async def suggest(
+        *,
+        q: QueryText = "",
+        type: Type = "repository",  # noqa: A002 - the parameter's name
+        limit: CompletionLimit = COMPLETIONS_DEFAULT,
+    ) -> JSONResponse:
+        """Return what the last word of a query may become: a name, a field, or a value of one."""
+        found = await completions(searching, q, document_type=DocumentType(type), limit=limit)
+        body = {"suggestions": [completion_json(one) for one in found]}
+        return JSONResponse(body, headers=_NOT_KEPT)
 
     return router

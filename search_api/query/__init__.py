@@ -3,7 +3,7 @@
 ``docs/query-language.md`` is its one definition.
 """
 
-from search_api.query.fields import FIELDS
+from search_api.query.fields import FACTS, FIELDS
 from search_api.query.parsing import QUERY_MAX, parse_query, plain_query
 from search_api.query.spelling import (
     correctable_words,
@@ -12,6 +12,7 @@ from search_api.query.spelling import (
 )
 
 __all__ = [
+    "FACTS",
     "FIELDS",
     "QUERY_MAX",
     "correctable_words",

@@ -16,8 +16,7 @@ from search_api.query.keywords import (
     VALUE_MAX,
     is_short_commit,
     keyword_value,
-    platform_value,
-    source_value,
+    whole_value,
 )
 from search_api.query.moments import read_moment
 from search_api.query.patterns import Pattern, has_wildcards, read_pattern
@@ -109,12 +108,11 @@ def _described(field: str, text: str) -> Query:
 
 
 def _keyword(field: str, typed: Typed) -> Query:
-    value = keyword_value(field, typed.text)
+    value = whole_value(field, typed.text)
+    if not value:
+        raise QueryError(f"{field}: without a value", column=typed.column)
     match field:
         case "name":
-            value = value.strip("/")
-            if not value:
-                raise QueryError("name: without a value", column=typed.column)
             return Path(value)
         case "has" | "is" if value.partition(":")[0] not in FACTS[field]:
             known = ", ".join(FACTS[field])
@@ -122,10 +120,6 @@ def _keyword(field: str, typed: Typed) -> Query:
             raise QueryError(message, column=typed.column)
         case "digest":
             return digest_condition(value)
-        case "arch" | "platform":
-            return Condition(field, platform_value(value, has_os=field == "platform"))
-        case "source":
-            return Condition(field, source_value(value))
         case "revision":
             return Condition(field, value, is_prefix=is_short_commit(value))
         case _:

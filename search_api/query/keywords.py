@@ -3,27 +3,39 @@
 import re
 
 from indexer.model.manifest import normalised_platform
-from indexer.model.text import fold
+from indexer.model.text import bare_url, fold
 
 VALUE_MAX = 256
 """Characters of a value; of a label or annotation those of its key, and of what it is set to."""
 _PAIRS = {"annotation", "env", "label"}
-_SOURCE_SCHEME = re.compile(r"(?:git\+)?(?:https?://)?")
 _COMMIT = re.compile(r"[0-9a-f]{7,39}")
 
 
 def keyword_value(field: str, text: str) -> str:
-    """Return a value as the documents of that field carry it, or the beginning of one."""
+    """Return a part of a value, or a pattern, as it is in the documents of that field."""
     if field in _PAIRS:
         key, equals, value = text.partition("=")
         return f"{fold(key)[:VALUE_MAX]}{equals}{fold(value)[:VALUE_MAX]}"
-    folded = fold(text)
     if field == "source":
-        folded = _SOURCE_SCHEME.sub("", folded, count=1)
-    return folded[:VALUE_MAX]
+        # With something behind it nothing is taken off the end of what is only a beginning.
+        return bare_url(f"{text}|")[:-1][:VALUE_MAX]
+    return fold(text)[:VALUE_MAX]
 
 
-def platform_value(text: str, *, has_os: bool) -> str:
+def whole_value(field: str, text: str) -> str:
+    """Return a whole value in the one spelling that documents have of it."""
+    match field:
+        case "name":
+            return keyword_value(field, text).strip("/")
+        case "arch" | "platform":
+            return _platform(keyword_value(field, text), has_os=field == "platform")
+        case "source":
+            return bare_url(text)[:VALUE_MAX]
+        case _:
+            return keyword_value(field, text)
+
+
+def _platform(text: str, *, has_os: bool) -> str:
     """Return a folded platform in one spelling: ``linux/x86_64`` is ``linux/amd64``."""
     name, colon, version = text.partition(":")
     parts = name.split("/")
@@ -32,11 +44,6 @@ def platform_value(text: str, *, has_os: bool) -> str:
     if len(parts) not in {2, 3}:
         return text
     return fold(str(normalised_platform(*parts))) + colon + version
-
-
-def source_value(value: str) -> str:
-    """Return the keyword of a repository of sources without what comes and goes at its end."""
-    return value.rstrip("/").removesuffix(".git").rstrip("/")
 
 
 def is_short_commit(text: str) -> bool:

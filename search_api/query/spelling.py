@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from indexer.errors import QueryError
 from indexer.model.query import And, Or, Query, Word
 from indexer.model.spelling import edits_allowed
 from indexer.model.text import words
@@ -34,7 +33,10 @@ def with_words_replaced(query: Query, replacements: Mapping[str, str]) -> Query:
 
 
 def text_with_words_replaced(text: str, replacements: Mapping[str, str]) -> str:
-    """Return a query's text with these words replaced as :func:`with_words_replaced` does."""
+    """Return a query's text with these words replaced as :func:`with_words_replaced` does.
+
+    :class:`indexer.errors.QueryError` for a text with a mistake.
+    """
     if command(text) is not None:
         return text
     changed = text
@@ -83,8 +85,5 @@ def _word_of(token: Token) -> str:
     """Return the word that a token is; "" where it is something else."""
     if token.kind is not Kind.PHRASE and field_of(token.typed) is not None:
         return ""
-    try:
-        found = phrase(token.typed) if token.kind is Kind.PHRASE else bare(token.typed)
-    except QueryError:
-        return ""
+    found = phrase(token.typed) if token.kind is Kind.PHRASE else bare(token.typed)
     return _correctable(found.text) if isinstance(found, Word) else ""

@@ -100,8 +100,10 @@ def test_a_match_in_the_last_part_of_a_key_is_shown_with_the_key() -> None:
 
 
 def test_the_name_comes_first_then_what_weighs_most_and_none_twice() -> None:
-    tag, label = Text(TextField.TAG, "web"), Text(TextField.LABEL, "web", "k")
-    highlights = found(Word("web"), tag, label, label, description("web"), name="web")
+    tag, label = Text(TextField.TAG, "web-1"), Text(TextField.LABEL, "a web", "k")
+    same = Text(TextField.ANNOTATION, "The web", "org.example.description")
+    texts = (tag, label, same, label, description("The web"))
+    highlights = found(Word("web"), *texts, name="web")
     assert [one.field for one in highlights] == ["name", "description", "label", "tag"]
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from indexer.engines import Engine, IndexReader, IndexWriter
 from indexer.engines.whoosh import WhooshEngine
-from indexer.errors import EngineError, StoreError
+from indexer.errors import EngineError, NotFoundError, StoreError
 from indexer.model.document import DocumentType
 from indexer.model.names import RepositoryName
 from indexer.model.notification import Action, Event, Rejected
@@ -30,6 +30,7 @@ from indexer.store import (
     RefreshKind,
     Store,
 )
+from search_api.resources import Resources
 from search_api.searching import FRESHNESS_AGE, Answer, Searching
 from search_api.wiring import INDEX_DIRECTORY
 from tests.builders import image
@@ -166,6 +167,21 @@ async def test_a_store_that_appears_is_found_without_a_restart(
         assert await searching.is_ready()
         clock.advance(1)
         assert (await everything(searching)).freshness.complete
+
+
+async def test_resources_are_read_as_soon_as_there_is_a_store(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    async with opened(tmp_path, clock) as searching:
+        with pytest.raises(StoreError, match="no indexer has made a store yet"):
+            await searching.read(Resources.registries)
+        assert list(tmp_path.iterdir()) == []
+        with closing(Store(tmp_path)) as store:
+            put(store, CONTENT, clock=clock)
+        [main] = await searching.read(Resources.registries)
+        assert main["repository_count"] == len(CONTENT)
+        with pytest.raises(NotFoundError, match="no registry 'none'"):
+            await searching.read(lambda resources: resources.registry("none"))
 
 
 async def test_a_store_that_cannot_be_read_is_not_taken_for_none(

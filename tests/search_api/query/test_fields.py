@@ -144,6 +144,7 @@ MISTAKES = [
     ("is:sined", 4, "unknown is:sined; known are attachment, deprecated"),
     ("has:x", 5, "unknown has:x; known are attestation, provenance, sbom"),
     ("name:/", 6, "name: without a value"),
+    ("source:https://", 8, "source: without a value"),
     ("label:\u0301", 7, "label: without a value"),
     ('label:""', 9, "label: without a value"),
     ("label:a*b*c*d*e*f*g*h*i*", 24, "more than 8 wildcards in one pattern"),

@@ -6,8 +6,7 @@ from search_api.query.keywords import (
     VALUE_MAX,
     is_short_commit,
     keyword_value,
-    platform_value,
-    source_value,
+    whole_value,
 )
 
 LONG = "x" * (VALUE_MAX + 44)
@@ -23,9 +22,12 @@ LONG = "x" * (VALUE_MAX + 44)
         ("label", LONG, LONG[:VALUE_MAX]),
         ("label", "A=", "a="),
         ("env", "A=b=c", "a=b=c"),
-        ("source", "git+https://Example.org/x", "example.org/x"),
-        ("source", "http://example.org/x", "example.org/x"),
-        ("source", "https://https://x", "https://x"),
+        ("source", "git+https://git@Example.org/x", "example.org/x"),
+        ("source", "ssh://example.org/x", "example.org/x"),
+        # What may go on
+        ("source", "https://example.org/", "example.org/"),
+        ("source", "https://example.org/x.git", "example.org/x.git"),
+        ("source", "*example.org/", "*example.org/"),
         ("revision", "https://x", "https://x"),
     ],
 )
@@ -34,23 +36,26 @@ def test_a_value_is_folded_then_cut(field: str, text: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "has_os", "value"),
+    ("field", "text", "value"),
     [
-        ("x86_64", False, "amd64"),
-        ("arm/v7", False, "arm/v7"),
-        ("linux/aarch64", True, "linux/arm64"),
-        ("windows/x86-64:10.0.1", True, "windows/amd64:10.0.1"),
-        ("linux", True, "linux"),
-        ("a/b/c/d", True, "a/b/c/d"),
+        ("arch", "x86_64", "amd64"),
+        ("arch", "arm/v7", "arm/v7"),
+        ("platform", "Linux/aarch64", "linux/arm64"),
+        ("platform", "windows/x86-64:10.0.1", "windows/amd64:10.0.1"),
+        ("platform", "linux", "linux"),
+        ("platform", "a/b/c/d", "a/b/c/d"),
+        ("name", "/team/web/", "team/web"),
+        ("name", "//", ""),
+        ("volume", "/data/", "/data/"),
     ],
 )
-def test_a_platform_has_one_spelling(text: str, has_os: bool, value: str) -> None:
-    assert platform_value(text, has_os=has_os) == value
+def test_a_whole_value_has_one_spelling(field: str, text: str, value: str) -> None:
+    assert whole_value(field, text) == value
 
 
-@pytest.mark.parametrize("text", ["h/a/b", "h/a/b.git", "h/a/b/", "h/a/b.git/", "h/a/b//"])
+@pytest.mark.parametrize("text", ["h/a/b", "https://h/a/b.git", "git+ssh://me@h/a/b/", "h/A/b/"])
 def test_a_source_has_one_spelling(text: str) -> None:
-    assert source_value(text) == "h/a/b"
+    assert whole_value("source", text) == "h/a/b"
 
 
 @pytest.mark.parametrize(

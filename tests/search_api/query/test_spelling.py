@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from indexer.errors import QueryError
 from indexer.model.query import Query, Word
 from search_api.query import correctable_words, text_with_words_replaced, with_words_replaced
+from search_api.query.references import command
 from tests.search_api.query.asking import PIECES, both, either, parsed
 
 OTHERS = {"postgers": "postgres", "ngnix": "nginx"}
@@ -82,5 +83,7 @@ def test_any_text_with_words_replaced_is_the_tree_with_words_replaced(pieces: li
     except QueryError:
         return
     changed = text_with_words_replaced(text, {"ngnix": "nginx", "nginx": "nginy"})
+    if command(changed) != command(text):
+        return  # "docker pull ngnix%" names nothing, "docker pull nginx" does.
     expected = with_words_replaced(tree, {"ngnix": "nginx", "nginx": "nginy"})
     assert parsed(changed) == expected

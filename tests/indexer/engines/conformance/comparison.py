@@ -7,7 +7,7 @@ from random import Random
 from indexer.model.document import Page, Position, Sort
 from indexer.model.query import Query
 from tests.indexer.engines.conformance import oracle
-from tests.indexer.engines.conformance.generator import random_query
+from tests.indexer.engines.conformance.generator import FACETS, random_query
 from tests.indexer.engines.conformance.index import REPOSITORY, Index
 
 
@@ -19,6 +19,7 @@ class Search:
     limit: int
     sort: Sort = Sort.RELEVANCE
     is_reversed: bool = False
+    facets: tuple[str, ...] = ()
 
 
 def random_search(random: Random) -> Search:
@@ -29,6 +30,7 @@ def random_search(random: Random) -> Search:
         limit=random.choice([1, 3, 10, 1000]),
         sort=Sort.RELEVANCE if is_plain else random.choice(list(Sort)),
         is_reversed=not is_plain and random.random() < 0.5,
+        facets=tuple(random.sample(FACETS, random.choice([0, 0, 1, 3]))),
     )
 
 
@@ -40,14 +42,18 @@ def page_of(index: Index, search: Search, *, after: Position | None = None) -> P
         after=after,
         sort=search.sort,
         is_reversed=search.is_reversed,
+        facets=search.facets,
+        with_texts=True,
     )
 
 
 def check(index: Index, search: Search) -> None:
-    """Walk through all pages and compare every key, id, total and result with the oracle."""
+    """Walk through all pages and compare every key, id, total, count and text with the oracle."""
+    documents = index.documents.values()
+    counts = {facet: oracle.facet_counts(search.query, documents, facet) for facet in search.facets}
     expected = oracle.ranked(
         search.query,
-        index.documents.values(),
+        documents,
         sort=search.sort,
         is_reversed=search.is_reversed,
     )
@@ -56,8 +62,10 @@ def check(index: Index, search: Search) -> None:
     while True:
         page = page_of(index, search, after=after)
         assert page.total == len(expected), search
+        assert page.facets == counts, search
         for hit in page.hits:
             assert hit.result == index.documents[hit.id].result
+            assert hit.texts == index.documents[hit.id].texts
             assert hit.score == (hit.position.key if search.sort is Sort.RELEVANCE else 0)
         walked += [(hit.position.key, hit.id) for hit in page.hits]
         assert walked == expected[: len(walked)], search
@@ -65,6 +73,11 @@ def check(index: Index, search: Search) -> None:
         if not page.has_more:
             return
         after = through_json(page.hits[-1].position)
+
+
+def check_spellings(index: Index, word: str, *, limit: int) -> None:
+    found = index.reader.spellings(word, document_type=REPOSITORY, limit=limit)
+    assert found == oracle.spellings(word, index.documents.values(), limit=limit), word
 
 
 def through_json(position: Position) -> Position:

@@ -41,7 +41,7 @@ KEYS = ["", "team", "org.opencontainers.image.vendor", "io/web.nginx", "über"]
 KINDS = ["word", "word", "prefix", "phrase", "path", "condition", "everything"]
 KINDS += ["wildcard", "fuzzy", "glob", "range"]
 FACETS = ["registry", "vendor", f"{LABEL_FACET}team", f"{LABEL_FACET}", f"{LABEL_FACET}a:b"]
-VALUES = ["one", "Two", "über", "a", "b", ""]
+VALUES = ["one", "Two", "über", "a", "b", "", *(f"v{n}" for n in range(70))]
 
 
 def document(
@@ -166,7 +166,7 @@ def _leaf(random: Random) -> Query:
         case "wildcard":
             return Wildcard(_pattern(random, random.choice([text, random_name(random)])))
         case "fuzzy":
-            return Fuzzy(_misspelled(random, (words(text) or ["web"])[0]))
+            return Fuzzy(misspelled(random, (words(text) or ["web"])[0]))
         case "glob":
             condition = _condition(random)
             return Glob(condition.field, _pattern(random, condition.value))
@@ -187,7 +187,8 @@ def _pattern(random: Random, text: str) -> str:
     return "".join(characters)
 
 
-def _misspelled(random: Random, word: str) -> str:
+def misspelled(random: Random, word: str) -> str:
+    """A word with up to three edits."""
     for _ in range(random.randint(0, 3)):
         n = random.randint(0, len(word))
         word = random.choice(

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 
-from indexer.model.document import Document, Sort
+from indexer.model.document import Document, FacetCounts, Sort, ValueCount
 from indexer.model.query import (
     And,
     Condition,
@@ -220,3 +220,28 @@ def ranked(
     is_descending = is_reversed if sort is Sort.NAME else not is_reversed
     found.sort(key=lambda hit: hit[0], reverse=is_descending)
     return found
+
+
+def facet_counts(query: Query, documents: Iterable[Document], facet: str) -> FacetCounts:
+    counts = Counter(
+        value
+        for document in documents
+        if matches(query, document)
+        for name, value in document.facets
+        if name == facet
+    )
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    first = tuple(ValueCount(value, count) for value, count in ordered[:50])
+    return FacetCounts(first, len(ordered) - len(first))
+
+
+def spellings(word: str, documents: Iterable[Document], *, limit: int) -> list[tuple[str, int]]:
+    allowed = 0 if len(word) < 3 else 1 if len(word) < 6 else 2
+    counts = Counter(
+        found
+        for document in documents
+        for found in {each for line, _ in lines(document) for each in line}
+        if found != word and edits(word, found) <= allowed
+    )
+    ordered = sorted(counts.items(), key=lambda item: (edits(word, item[0]), -item[1], item[0]))
+    return ordered[:limit]

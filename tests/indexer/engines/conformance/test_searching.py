@@ -5,7 +5,16 @@ from random import Random
 import pytest
 
 from indexer.engines import Engine
-from indexer.model.document import DocumentType, Position, Sort
+from indexer.model.document import (
+    FACET_VALUES,
+    DocumentType,
+    FacetCounts,
+    Position,
+    Sort,
+    Text,
+    TextField,
+    ValueCount,
+)
 from indexer.model.query import (
     And,
     Condition,
@@ -25,11 +34,17 @@ from indexer.model.query import (
 from tests.indexer.engines.conformance.comparison import (
     Search,
     check,
+    check_spellings,
     page_of,
     random_search,
     through_json,
 )
-from tests.indexer.engines.conformance.generator import document, random_document
+from tests.indexer.engines.conformance.generator import (
+    NAMES,
+    document,
+    misspelled,
+    random_document,
+)
 from tests.indexer.engines.conformance.index import REPOSITORY, Index
 
 IMAGE = DocumentType.IMAGE
@@ -48,6 +63,7 @@ def test_any_query_finds_what_brute_force_finds_after_any_updates(index: Index, 
         assert index.reader.count(REPOSITORY) == len(index.documents)
         for _ in range(12):
             check(index, random_search(random))
+            check_spellings(index, misspelled(random, random.choice(NAMES)), limit=5)
     assert index.writer.count(REPOSITORY) == len(index.documents)
 
 
@@ -327,3 +343,75 @@ def test_a_position_is_good_after_its_document_is_gone(
     found = page_of(index, search, after=through_json(first.hits[-1].position))
     assert [hit.id for hit in found.hits] == expected
     assert len(expected) == 10
+
+
+def test_facets_count_all_that_matches_most_first_and_then_by_value(index: Index) -> None:
+    documents = [
+        document(f"d{n}", facets=frozenset({("kind", "image"), ("label:v", f"{n % 60:02}")}))
+        for n in range(90)
+    ]
+    index.apply([*documents, document("chart", facets=frozenset({("kind", "Chart")}))])
+    index.apply([], ["d0 registry.example"])
+    page = index.reader.search(
+        Everything(),
+        document_type=REPOSITORY,
+        limit=0,
+        facets=("kind", "label:v", "label:", "vendor"),
+    )
+    assert page.facets["kind"] == FacetCounts((ValueCount("image", 89), ValueCount("Chart", 1)))
+    counted = page.facets["label:v"]
+    assert [value.value for value in counted.values[:31]] == [
+        *(f"{n:02}" for n in range(1, 30)),
+        "00",
+        "30",
+    ]
+    assert (len(counted.values), counted.others) == (FACET_VALUES, 10)
+    assert page.facets["label:"] == page.facets["vendor"] == FacetCounts(())
+    page = index.reader.search(
+        Word("chart"), document_type=REPOSITORY, limit=0, facets=("kind", "kind")
+    )
+    assert page.facets == {"kind": FacetCounts((ValueCount("Chart", 1),))}
+
+
+def test_facets_whose_names_hold_anything_are_apart(index: Index) -> None:
+    pairs = frozenset({("label:a", "b:c"), ("label:a:b", "c"), ("label:a\0", "\n"), ("kind", "")})
+    index.apply([document("one", facets=pairs)])
+    names = ("label:a", "label:a:b", "label:a\0", "kind", "kin")
+    page = index.reader.search(Everything(), document_type=REPOSITORY, limit=0, facets=names)
+    values = [[each.value for each in page.facets[name].values] for name in names]
+    assert values == [["b:c"], ["c"], ["\n"], [""], []]
+
+
+def test_texts_are_given_as_they_were_when_asked_for(index: Index) -> None:
+    texts = (
+        Text(TextField.TITLE, "Crème\n\0 x"),
+        Text(TextField.LABEL, "", "org.example/Ü"),
+        Text(TextField.TAG, "1.25"),
+    )
+    index.apply([document("one", texts=texts)])
+    page = index.reader.search(Everything(), document_type=REPOSITORY, limit=1, with_texts=True)
+    assert page.hits[0].texts == texts
+    page = index.reader.search(Everything(), document_type=REPOSITORY, limit=1)
+    assert page.hits[0].texts == ()
+
+
+def test_spellings_are_the_nearest_then_the_most_common_then_the_first(index: Index) -> None:
+    index.apply(
+        [
+            document("postgres"),
+            document("a", description=("postgrs postgars",)),
+            document("b", description=("postgars ok",), labels=("postgrus",)),
+        ]
+    )
+    index.apply([document("gone", description=("postgras",))])
+    index.apply([], ["gone registry.example"])
+
+    def near(word: str, limit: int = 9) -> list[tuple[str, int]]:
+        return index.reader.spellings(word, document_type=REPOSITORY, limit=limit)
+
+    assert near("postgres") == [("postgrs", 1), ("postgrus", 1), ("postgars", 2)]
+    nearest = [("postgars", 2), ("postgres", 1), ("postgrs", 1)]
+    assert near("postgers") == [*nearest, ("postgrus", 1)]
+    assert near("postgers", 2) == nearest[:2]
+    assert near("ox") == []
+    assert index.reader.spellings("postgers", document_type=IMAGE, limit=9) == []

@@ -1,0 +1,388 @@
+"""Resources: each thing by its name, lists page by page, and what is not there."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from indexer.errors import CursorExpiredError, InvalidValueError, NotFoundError
+from indexer.model.names import Digest, RepositoryName, TagName
+from indexer.store import PullCount, Store, TagMove
+from search_api.resources import Listing, Resources, TagOrder
+from tests.attachments import sbom
+from tests.builders import BuiltManifest, image, index
+from tests.fakes.clock import ManualClock
+from tests.search_api.filling import MAIN, SECOND, Pushed, put
+
+BASE = image(seed="base")
+APP = image(seed="app", base=BASE)
+ARM = image(seed="arm", architecture="arm64")
+MULTI = index([APP, ARM])
+UNKNOWN = f"sha256:{'0' * 64}"
+NOW = "2026-03-01T12:00:00.000000Z"
+MOVED = "2026-03-01T12:00:02.000000Z"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def read(store: Store, clock: ManualClock) -> Resources:
+    return Resources(store, now=clock.now())
+
+
+def repository_id(store: Store, repository: str, registry: str = "main") -> int:
+    registry_id = store.registries.registry_id(registry)
+    assert registry_id is not None
+    found = store.content.find_repository(registry_id, RepositoryName(repository))
+    assert found is not None
+    return found
+
+
+def hide(store: Store, repository: str, tag: str, *, clock: ManualClock) -> None:
+    with store.transaction():
+        store.content.hide_tag(repository_id(store, repository), TagName(tag), seen_at=clock.now())
+
+
+def all_pages(read: Callable[[str], Listing]) -> list[list[dict[str, Any]]]:
+    pages, after = [], ""
+    while True:
+        page = read(after)
+        pages.append(list(page.items))
+        if page.next is None:
+            return pages
+        after = page.next
+
+
+# Registries and repositories
+
+
+def test_registries_are_told_with_what_is_in_them(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    put(store, [Pushed("web", APP), Pushed("web", APP, "2"), Pushed("api", APP)], clock=clock)
+    main = {"registry": "main", "registry_host": MAIN, "repository_count": 2, "tag_count": 3}
+    second = {"registry": "second", "registry_host": SECOND, "repository_count": 0, "tag_count": 0}
+    assert read.registries() == [main, second]
+    assert read.registry("main") == main
+
+
+def test_a_repository_is_told_with_its_counts(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    put(store, [Pushed("team/web", APP)], clock=clock)
+    number, digest = repository_id(store, "team/web"), Digest(APP.digest)
+    with store.transaction():
+        clock.advance(2)
+        store.content.add_tag_moves(number, [TagMove(TagName("latest"), digest, clock.now())])
+        pulls = PullCount("main", RepositoryName("team/web"), digest, 3, NOW)
+        store.pulls.add(number, pulls)
+    assert read.repository("main", "team/web") == {
+        "registry": "main",
+        "registry_host": MAIN,
+        "repository": "team/web",
+        "first_seen_at": NOW,
+        "tag_count": 1,
+        "pulls": 3,
+        "last_pulled_at": NOW,
+        "pushed_at": MOVED,
+    }
+
+
+def test_repositories_are_read_page_by_page(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    put(store, [Pushed(name, APP) for name in "ebadc"], clock=clock)
+    pages = all_pages(lambda after: read.repositories("main", after=after, limit=2))
+    assert [[one["repository"] for one in page] for page in pages] == [
+        ["a", "b"],
+        ["c", "d"],
+        ["e"],
+    ]
+    assert read.repositories("second", limit=2) == Listing((), None)
+
+
+# Tags
+
+
+@pytest.mark.parametrize(("order", "names"), [(TagOrder.NAME, "abcd"), (TagOrder.NEWEST, "bdca")])
+def test_tags_are_read_page_by_page_in_two_orders(
+    store: Store, read: Resources, clock: ManualClock, order: TagOrder, names: str
+) -> None:
+    for tags in ("a", "c", "bd"):
+        put(store, [Pushed("web", APP, tag) for tag in tags], clock=clock)
+        clock.advance(1)
+    pages = all_pages(lambda after: read.tags("main", "web", order=order, after=after, limit=3))
+    assert [[one["tag"] for one in page] for page in pages] == [list(names[:3]), list(names[3:])]
+
+
+def test_a_place_among_tags_that_is_none_is_said_to_be_none(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    put(store, [Pushed("web", APP)], clock=clock)
+    with pytest.raises(InvalidValueError, match="not a place among tags: 'x'"):
+        read.tags("main", "web", order=TagOrder.NEWEST, after="x", limit=3)
+
+
+def test_a_tag_is_told_with_its_history(store: Store, read: Resources, clock: ManualClock) -> None:
+    put(store, [Pushed("web", BASE, "1")], clock=clock)
+    clock.advance(2)
+    with store.transaction():
+        move = TagMove(TagName("1"), Digest(APP.digest), clock.now(), "alice")
+        store.content.add_tag_moves(repository_id(store, "web"), [move])
+    put(store, [Pushed("web", APP, "1")], clock=clock)
+    assert read.tag("main", "web", "1") == {
+        "registry": "main",
+        "registry_host": MAIN,
+        "repository": "web",
+        "tag": "1",
+        "reference": f"{MAIN}/web:1",
+        "digest": APP.digest,
+        "tagged_at": MOVED,
+        "pushed_at": MOVED,
+        "first_seen_at": NOW,
+        "history": [
+            {"digest": APP.digest, "tagged_at": MOVED, "actor": "alice", "from_event": True},
+            {"digest": BASE.digest, "tagged_at": NOW, "actor": None, "from_event": False},
+        ],
+        "history_has_more": False,
+    }
+    newest = read.tag("main", "web", "1", limit=1)
+    assert ([one["digest"] for one in newest["history"]], newest["history_has_more"]) == (
+        [APP.digest],
+        True,
+    )
+
+
+# Images, layers, lineage
+
+
+def test_an_image_is_read_where_it_is_asked_for(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    put(store, [Pushed("b", APP, "1"), Pushed("a", APP, "2", "second")], clock=clock)
+    put(store, [Pushed("a", MULTI)], clock=clock)
+    assert read.image(APP.digest)["reference"] == f"{MAIN}/b:1"
+    assert read.image(APP.digest, registry="second")["reference"] == f"{SECOND}/a:2"
+    child = read.image(APP.digest, registry="main", repository="a")
+    assert (child["reference"], child["tags"]) == (f"{MAIN}/a@{APP.digest}", [])
+    assert [one["reference"] for one in read.places(APP.digest, limit=9)] == [
+        f"{MAIN}/a:latest",
+        f"{MAIN}/b:1",
+        f"{SECOND}/a:2",
+    ]
+
+
+def test_an_image_that_lost_its_tags_tells_which_and_since_when(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    put(store, [Pushed("web", APP, "1")], clock=clock)
+    clock.advance(2)
+    hide(store, "web", "1", clock=clock)
+    found = read.image(APP.digest)
+    assert (found["tags"], found["last_tags"], found["untagged_since"]) == ([], ["1"], MOVED)
+
+
+def test_a_layer_is_told_with_the_images_that_hold_it(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    put(store, [Pushed("base", BASE), Pushed("app", MULTI)], clock=clock)
+    blob = BASE.blobs[1]
+    found = read.layer(blob.digest, limit=9)
+    diff_id = BASE.config["rootfs"]["diff_ids"][0]
+    assert (found["digest"], found["diff_id"], found["size_bytes"]) == (
+        blob.digest,
+        diff_id,
+        len(blob.body),
+    )
+    assert (found["media_type"], found["command"]) == (blob.media_type, "COPY layer 0 / # buildkit")
+    assert [(one["repository"], one["manifests"]) for one in found["images"]] == [
+        ("app", [APP.digest]),
+        ("base", [BASE.digest]),
+    ]
+    assert found == read.layer(diff_id, limit=9)
+    assert read.layer(blob.digest, limit=1)["has_more"]
+
+
+def test_what_an_image_is_built_on_and_what_is_built_on_it(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    put(store, [Pushed("base", BASE), Pushed("app", MULTI)], clock=clock)
+    [app, arm] = read.bases(MULTI.digest)
+    assert (app["manifest"], app["platform"], arm["bases"]) == (APP.digest, "linux/amd64", [])
+    [base] = app["bases"]
+    assert (base["layer_count"], base["images"][0]["repository"]) == (2, "base")
+    derived = read.derived(BASE.digest, limit=5)
+    assert [one["digest"] for one in derived["images"]] == [MULTI.digest]
+    assert read.derived(MULTI.digest, limit=5) == {"images": [], "has_more": False}
+
+
+def test_what_is_attached_is_listed(store: Store, read: Resources, clock: ManualClock) -> None:
+    put(store, [Pushed("app", MULTI)], clock=clock)
+    with store.transaction():
+        attached = sbom(APP)
+        put(store, [Pushed("app", attached, "sbom")], clock=clock)
+    [found] = read.attachments(MULTI.digest)
+    assert (found["digest"], found["subject"], found["kind"]) == (
+        attached.digest,
+        APP.digest,
+        "sbom",
+    )
+    assert read.image(MULTI.digest)["attachments"] == [found]
+
+
+# Changes
+
+
+def test_changes_are_read_on_from_where_the_last_page_ended(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    start = read.newest_change()
+    put(store, [Pushed("web", APP, tag) for tag in "abc"], clock=clock)
+    hide(store, "web", "b", clock=clock)
+    page = read.changes(start, limit=3)
+    assert [one["tag"] for one in page.items] == ["a", "b", "c"]
+    rest = read.changes(page.cursor, limit=3)
+    assert rest.items == (
+        {
+            "cursor": rest.cursor,
+            "at": NOW,
+            "kind": "tag.removed",
+            "registry": "main",
+            "repository": "web",
+            "tag": "b",
+            "digest": None,
+            "previous_digest": APP.digest,
+        },
+    )
+    assert rest.cursor == read.newest_change()
+    end = read.changes(rest.cursor, limit=3)
+    assert (end.items, end.cursor) == ((), rest.cursor)
+    assert len(read.changes(None, limit=9).items) == 4
+
+
+def test_a_repository_that_went_has_no_tag(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    put(store, [Pushed("web", APP)], clock=clock)
+    hide(store, "web", "latest", clock=clock)
+    last = read.changes(None, limit=9).items[-1]
+    assert (last["kind"], last["tag"], last["digest"]) == ("repository.removed", None, None)
+
+
+def test_a_cursor_that_is_too_old_is_not_a_wrong_one(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    start = read.newest_change()
+    put(store, [Pushed("web", APP)], clock=clock)
+    clock.advance(1)
+    with store.transaction():
+        store.changes.forget(before=clock.now(), limit=9)
+    with pytest.raises(CursorExpiredError):
+        read.changes(start, limit=9)
+    with pytest.raises(InvalidValueError, match="not a cursor"):
+        read.changes("what", limit=9)
+    assert read.changes(None, limit=9).items == ()
+
+
+# What is not there
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda r: r.registry("none"), "no registry 'none'"),
+        (lambda r: r.repositories("none", limit=1), "no registry 'none'"),
+        (lambda r: r.repository("none", "web"), "no registry 'none'"),
+        (lambda r: r.repository("main", "none"), "no repository 'none' in registry 'main'"),
+        (lambda r: r.repository("second", "web"), "no repository 'web' in registry 'second'"),
+        (lambda r: r.tags("main", "none", limit=1), "no repository 'none' in registry 'main'"),
+        (lambda r: r.tag("main", "web", "none"), "no tag 'none' in repository 'web' of 'main'"),
+        (lambda r: r.image(UNKNOWN), f"no image '{UNKNOWN}'"),
+        (
+            lambda r: r.image(APP.digest, registry="second", repository="web"),
+            f"no image '{APP.digest}' in repository 'web' in registry 'second'",
+        ),
+        (lambda r: r.places(UNKNOWN, limit=1), f"no image '{UNKNOWN}'"),
+        (lambda r: r.derived(UNKNOWN, limit=1), f"no image '{UNKNOWN}'"),
+        (lambda r: r.bases(UNKNOWN), f"no image '{UNKNOWN}'"),
+        (lambda r: r.attachments(UNKNOWN), f"no image '{UNKNOWN}'"),
+        (lambda r: r.layer(UNKNOWN, limit=1), f"no layer '{UNKNOWN}' in any image"),
+        (lambda r: r.layer(APP.digest, limit=1), f"no layer '{APP.digest}' in any image"),
+    ],
+)
+def test_what_is_not_there_is_named(
+    store: Store,
+    read: Resources,
+    clock: ManualClock,
+    ask: Callable[[Resources], object],
+    message: str,
+) -> None:
+    put(store, [Pushed("web", APP, "1")], clock=clock)
+    with pytest.raises(NotFoundError, match=message):
+        ask(read)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "latest", "sha256:abc", "sha256:" + "g" * 64, "\x00", "a" * 999]
+)
+def test_what_is_no_digest_is_a_mistake(read: Resources, text: str) -> None:
+    asks: tuple[Callable[[], object], ...] = (
+        lambda: read.image(text),
+        lambda: read.places(text, limit=1),
+        lambda: read.layer(text, limit=1),
+    )
+    for ask in asks:
+        with pytest.raises(InvalidValueError, match="not a digest"):
+            ask()
+
+
+@pytest.mark.parametrize("text", ["'; DROP TABLE tags", "\x00", "ü" * 999, "../..", "%"])
+def test_any_text_may_be_asked_for(
+    store: Store, read: Resources, clock: ManualClock, text: str
+) -> None:
+    put(store, [Pushed("web", APP, "1")], clock=clock)
+    asks: tuple[Callable[[], object], ...] = (
+        lambda: read.registry(text),
+        lambda: read.repository("main", text),
+        lambda: read.tag("main", "web", text),
+    )
+    for ask in asks:
+        with pytest.raises(NotFoundError) as found:
+            ask()
+        assert len(str(found.value)) < 700
+    assert read.repositories("main", after=text, limit=1) is not None
+    assert read.tags("main", "web", after=text, limit=1) is not None
+
+
+# Whatever is stored
+
+
+def test_every_resource_can_be_written_as_json(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    odd: Sequence[BuiltManifest] = (
+        image(labels={"\u202e": "\ud7ff\x00"}, annotations={"": "", "k" * 2000: "v"}),
+        image(layers=0),
+        index([]),
+        MULTI,
+    )
+    put(store, [Pushed("web", one, f"{n}") for n, one in enumerate(odd)], clock=clock)
+    for one in odd:
+        assert json.loads(json.dumps(read.image(one.digest)))["digest"] == one.digest
+
+
+def test_a_registry_that_is_gone_from_the_settings_takes_all_with_it(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    put(store, [Pushed("web", APP)], clock=clock)
+    with store.transaction():
+        store.registries.remove("main")
+    assert [one["registry"] for one in read.registries()] == ["second"]
+    with pytest.raises(NotFoundError):
+        read.repository("main", "web")
+    with pytest.raises(NotFoundError):
+        read.image(APP.digest)

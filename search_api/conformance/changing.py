@@ -62,7 +62,7 @@ def what_is_no_cursor_is_refused(server: Server) -> None:
     response = server.request(_CHANGES, {"cursor": "no-such-cursor"})
     require(
         response.status_code in {400, 410},
-        f"{_CHANGES}: status {response.status_code} for no cursor",
+        f"{_CHANGES}: status {response.status_code} for what is no cursor",
     )
     error = server.refused(_CHANGES, {"cursor": "no-such-cursor"}, status=response.status_code)
     wanted = {400: "PARAMETER_INVALID", 410: "CURSOR_EXPIRED"}[response.status_code]

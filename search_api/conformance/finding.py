@@ -1,5 +1,6 @@
 """Sections 1, 3.1, 3.2, 3.4 to 3.6 and 7: what a search finds and what its answer says."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ _FACETS_OF_QUERY = ("registry", "kind", "platform", "license")
 """Those whose values are conditions as they stand."""
 _TEXTS = ("registry", "repository", "reference", "kind", "title", "description")
 _FIELDS = {"name", "title", "description", "metadata", "label", "annotation", "tag"}
+_LONG_WORD = re.compile(r"[a-z]{7,}")
 _NONE = type(None)
 
 
@@ -209,10 +211,10 @@ def _check_highlight(highlight: Mapping[str, Any]) -> None:
 
 def a_suggestion_finds_something(server: Server) -> None:
     """Check that a slip is corrected where the service corrects it, and that it says so."""
-    words = [one["repository"].rpartition("/")[2] for one in server.results(limit="100")]
-    word = next((word for word in words if len(word) > 6 and word.isalpha()), None)
+    names = " ".join(one["repository"] for one in server.results(limit="100"))
+    word = next(iter(_LONG_WORD.findall(names)), None)
     if word is None:
-        raise NothingToCheckError("no repository has a long word for its name")
+        raise NothingToCheckError("no repository has a long word in its name")
     slip = word[:3] + word[4] + word[3] + word[5:]
     found = server.search(slip)
     suggestion = value_of(found, "suggestion", (dict, _NONE))

@@ -97,7 +97,7 @@ class Server:
         return self.get(f"{API}/search", q=query, **parameters)
 
     def results(self, query: str = "", **parameters: str) -> list[dict[str, Any]]:
-        """Return the results of the first page of a search; :class:`NothingToCheckError` if none."""
+        """Return the first results of a search; :class:`NothingToCheckError` if there are none."""
         found = self.search(query, **parameters)
         results = value_of(found, "results", list)
         if not results:

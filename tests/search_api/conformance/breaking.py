@@ -1,4 +1,4 @@
-"""A server that breaks the specification on purpose: in front of the real one, one way at a time."""
+"""A server that breaks the specification on purpose: the real one, changed in one way."""
 
 import json
 from collections.abc import Callable

@@ -92,7 +92,7 @@ BROKEN = {
         Broken(parameters=known_only),
         "unknown parameters are refused",
     ),
-    "the total is one too many": (Broken(body=add_to_total), "a page is as long as asked for"),
+    "the total is one too many": (Broken(body=add_to_total), "pages hold each result once"),
     "every page is the first": (
         Broken(parameters=without("cursor")),
         "pages hold each result once",

@@ -58,7 +58,8 @@ def _tags(tags: Iterable[str]) -> Iterator[Text]:
 
 def _others(facts: Facts) -> Iterator[Text]:
     yield Text(TextField.DESCRIPTION, facts.description)
-    yield Text(TextField.DESCRIPTION, facts.summary)
+    if not facts.description.startswith(facts.summary.removesuffix("…")):
+        yield Text(TextField.DESCRIPTION, facts.summary)
     for key, text in _metadata(facts):
         yield Text(TextField.METADATA, text[:TEXT_VALUE_MAX], key[:KEY_MAX] if text else "")
     inherited = set(facts.inherited_labels)

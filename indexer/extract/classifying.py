@@ -33,7 +33,8 @@ class Classified:
         """Return the names by which it is asked for; an unknown type has its readable one too."""
         if self.kind is not UNKNOWN or not self.artifact_name:
             return self.kind.names
-        return (*self.kind.names, _NAME.sub("-", self.artifact_name.lower()).strip("-"))
+        own = _NAME.sub("-", self.artifact_name.lower()).strip("-")
+        return (*self.kind.names, own) if own else self.kind.names
 
 
 def classify(

@@ -104,3 +104,11 @@ def test_labels_do_not_crowd_titles_and_tags_out() -> None:
 def test_a_long_key_is_cut() -> None:
     document = image_of(builders.image(labels={"k" * 1_000: "value"}))
     assert keyed(document, TextField.LABEL) == {"k" * 256: "value"}
+
+
+def test_a_summary_of_its_own_is_searchable_and_one_out_of_the_description_only_there() -> None:
+    labels = {"description": "Serves pages. Fast.", "summary": "A web server"}
+    both = image_of(builders.image(labels=labels))
+    assert texts(both, TextField.DESCRIPTION) == ["Serves pages. Fast.", "A web server"]
+    alone = image_of(builders.image(labels={"description": "Serves pages. Fast."}))
+    assert texts(alone, TextField.DESCRIPTION) == ["Serves pages. Fast."]

@@ -51,3 +51,9 @@ def test_what_is_an_image(config_type: str, artifact_type: str, kind: str) -> No
     assert found.kind == kind
     if kind == "image":
         assert (found.artifact_type, found.artifact_name) == ("", "")
+
+
+def test_a_type_without_a_letter_is_no_name_to_ask_for() -> None:
+    found = facts(image(config_type=media_types.EMPTY, artifactType="数据"))
+    assert found.kind_names == ("artifact",)
+    assert found.artifact_name == "数据"

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +17,7 @@ ERROR_CODE = re.compile(r"[A-Z][A-Z_]*")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", re.ASCII)
 _SHOWN_MAX = 200
+Parameters = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 class NotConformingError(Exception):
@@ -56,22 +57,27 @@ class Server:
     def request(
         self,
         path: str,
-        parameters: Mapping[str, str] | list[tuple[str, str]] | None = None,
+        parameters: Parameters = (),
         *,
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
     ) -> httpx2.Response:
         """Return any answer; one that does not come is :class:`NotConformingError`."""
+        # An address with a query of its own keeps it where there are no parameters.
+        pairs = list(parameters.items() if isinstance(parameters, Mapping) else parameters)
         try:
             return self._http.request(
-                method, path, params=parameters or None, headers=dict(headers or {})
+                method,
+                path,
+                params=httpx2.QueryParams(tuple(pairs)) if pairs else None,
+                headers=dict(headers or {}),
             )
         except httpx2.HTTPError as error:
             raise NotConformingError(f"{method} {path}: no answer: {error}") from error
 
-    def get(self, path: str, *, status: int = 200, **parameters: str) -> Answered:
-        """Return an answer, which must be a JSON object and have this status."""
-        return self.answered(self.request(path, parameters), status=status)
+    def get(self, path: str, **parameters: str) -> Answered:
+        """Return an answer, which must be a JSON object and a success."""
+        return self.answered(self.request(path, parameters), status=200)
 
     def answered(self, response: httpx2.Response, *, status: int) -> Answered:
         """Return what is in an answer, which must be a JSON object and have this status."""
@@ -99,7 +105,7 @@ class Server:
     def results(self, query: str = "", **parameters: str) -> list[dict[str, Any]]:
         """Return the first results of a search; :class:`NothingToCheckError` if there are none."""
         found = self.search(query, **parameters)
-        results = value_of(found, "results", list)
+        results: list[dict[str, Any]] = value_of(found, "results", list)
         if not results:
             raise NothingToCheckError(f"{found.address} finds nothing")
         return results
@@ -119,9 +125,7 @@ class Server:
             if not cursor:
                 return
 
-    def refused(
-        self, path: str, parameters: Mapping[str, str] | list[tuple[str, str]], *, status: int = 400
-    ) -> dict[str, Any]:
+    def refused(self, path: str, parameters: Parameters, *, status: int = 400) -> dict[str, Any]:
         """Return the first error of an answer that must be a refusal in the OCI shape."""
         found = self.answered(self.request(path, parameters), status=status)
         errors = value_of(found, "errors", list)

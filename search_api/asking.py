@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from indexer.model.document import Sort
+from indexer.errors import InvalidValueError
+from indexer.model.document import FACETS, LABEL_FACET, Sort
 from indexer.model.query import And, Condition, Or, Query
 from indexer.model.text import fold
 from search_api.cursors import Cursor, Order
 from search_api.query import parse_query, text_with_words_replaced, with_words_replaced
 from search_api.searching import Answer, Searching
 from search_api.spelling import corrected
+
+FACETS_MAX = 20
+_LABEL_KEY_MAX = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +108,16 @@ async def _search(searching: Searching, query: Query, asked: Asked) -> Answer:
 def parse_order(name: str) -> tuple[Sort, bool]:
     """Return the order that a parameter names, and whether it is reversed."""
     return Sort(name.removeprefix("-")), name.startswith("-")
+
+
+def parse_facets(text: str) -> tuple[str, ...]:
+    """Return the facets in a parameter; :class:`InvalidValueError` names what is none."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        is_label = name.startswith(LABEL_FACET) and name != LABEL_FACET
+        if name not in FACETS and not (is_label and len(name) <= _LABEL_KEY_MAX):
+            known = f"{', '.join(FACETS)} and {LABEL_FACET}KEY"
+            raise InvalidValueError(f"facets: unknown facet {name[:100]!r}; known are {known}")
+    if len(names) > FACETS_MAX:
+        raise InvalidValueError(f"facets: at most {FACETS_MAX}, not {len(names)}")
+    return names

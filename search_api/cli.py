@@ -1,31 +1,27 @@
 """The command line: ``regsearch serve``, ``search``, ``backfill`` and what else is needed."""
 
 import asyncio
-import json
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any
 
 import click
 import structlog
 import uvicorn
 
-from indexer.clock import SystemClock
 from indexer.errors import QueryError, RegsearchError, SettingsError, UnusableFileError
-from indexer.model.document import ASKED_FOR, DocumentType
-from indexer.settings import Settings, load_settings
+from indexer.settings import Settings
 from search_api import printing, requesting
-from search_api.answers import held_back_json, search_json, status_json
-from search_api.asking import Asked, ask
-from search_api.cursors import Order
-from search_api.logs import configure_logging
+from search_api.answers import held_back_json, status_json
+from search_api.cli_asking import completion, conformance, search, show
+from search_api.cli_shared import JSON, end, print_json, searched, settings_of
 from search_api.notification_block import notification_block
 from search_api.searching import Searching
 from search_api.supervisor import USAGE_ERROR, end_with_parent, own_command, supervise
-from search_api.wiring import WEB_PID_FILE, make_searching, make_web, prepare, serve_indexer
+from search_api.wiring import WEB_PID_FILE, make_web, serve_indexer
 from webhooks.secret import webhook_secrets
 
 log = structlog.get_logger()
@@ -33,7 +29,6 @@ log = structlog.get_logger()
 SHUTDOWN_SECONDS = 3
 BACKLOG = 1_024
 _SUPERVISED = click.option("--supervised", type=int, metavar="PID", hidden=True)
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,7 +40,7 @@ def commands() -> None:
 @commands.command()
 def serve() -> None:
     """Run the whole service: web and indexer, watched and restarted."""
-    settings = _settings(process="serve")
+    settings = settings_of(process="serve")
     for registry, secret in webhook_secrets(settings).items():
         click.echo(f"# For the configuration of registry {registry}, so that it notifies us:")
         click.echo(notification_block(settings, registry, secret=secret))
@@ -60,7 +55,7 @@ def serve() -> None:
 @_SUPERVISED
 def web(*, supervised: int | None) -> None:
     """Run only the web process: receive notifications and answer searches."""
-    settings = _settings(process="web")
+    settings = settings_of(process="web")
     if supervised is not None:
         end_with_parent(supervised)
     listening = _listen(settings)
@@ -82,56 +77,24 @@ def web(*, supervised: int | None) -> None:
 @_SUPERVISED
 def indexer(*, supervised: int | None) -> None:
     """Run only the indexer: read registries and keep the search index."""
-    settings = _settings(process="indexer")
+    settings = settings_of(process="indexer")
     if supervised is not None:
         end_with_parent(supervised)
     _run_until_stopped(serve_indexer(settings))
 
 
 @commands.command()
-@click.argument("query", nargs=-1)
-@click.option(
-    "--type",
-    "kind",
-    type=click.Choice([kind.value for kind in ASKED_FOR]),
-    default=DocumentType.REPOSITORY.value,
-    help="What to list.",
-)
-@click.option("--limit", type=click.IntRange(1, 1_000), default=25, help="How many to list.")
-@_JSON
-def search(query: tuple[str, ...], *, kind: str, limit: int, as_json: bool) -> None:
-    """List what matches QUERY, best first; without one, everything.
-
-    Put -- before a QUERY that begins with a minus sign.
-    """
-    settings = _settings(process="search", quiet=True)
-    # Arguments that are not text in this locale hold what no index could be asked for. Replacing
-    # it by ``?`` would make it a wildcard.
-    text = " ".join(query).encode(errors="surrogatepass").decode(errors="replace")
-    asked = Asked(text=text, order=Order(DocumentType(kind)), limit=limit)
-
-    async def find(searching: Searching) -> dict[str, Any]:
-        return search_json(await ask(searching, asked, now=SystemClock().now()))
-
-    body = asyncio.run(_with_searching(settings, find))
-    if as_json:
-        _print_json(body)
-    else:
-        printing.print_results(body)
-
-
-@commands.command()
-@_JSON
+@JSON
 def status(*, as_json: bool) -> None:
     """Show how fresh and complete everything is."""
-    settings = _settings(process="status", quiet=True)
+    settings = settings_of(process="status", quiet=True)
 
     async def ask(searching: Searching) -> dict[str, Any]:
         return status_json(await searching.status())
 
-    body = asyncio.run(_with_searching(settings, ask))
+    body = searched(settings, ask)
     if as_json:
-        _print_json(body)
+        print_json(body)
     else:
         printing.print_status(body)
 
@@ -143,35 +106,35 @@ def backfill(registry: tuple[str, ...]) -> None:
 
     Interrupted, it goes on where it was with the next backfill or indexer.
     """
-    settings = _settings(process="backfill", quiet=True)
+    settings = settings_of(process="backfill", quiet=True)
     names = _named(settings, registry)
     with printing.progress("backfill") as report:
         problems = asyncio.run(requesting.backfill(settings, names, report=report))
-    _end(problems)
+    end(problems)
 
 
 @commands.command()
 @click.argument("registry", nargs=-1)
 @click.option("--accept", is_flag=True, help="Hide what is held back.")
-@_JSON
+@JSON
 def reconcile(registry: tuple[str, ...], *, accept: bool, as_json: bool) -> None:
     """List what is held back of REGISTRY, or of all: gone from it, but too much to be hidden."""
     if accept and as_json:
         raise click.UsageError("--json is for the list, without --accept")
-    settings = _settings(process="reconcile", quiet=True)
+    settings = settings_of(process="reconcile", quiet=True)
     names = _named(settings, registry)
     if accept:
         with printing.progress("reconcile") as report:
             problems = asyncio.run(requesting.accept(settings, names, report=report))
-        _end(problems)
+        end(problems)
 
     async def ask(searching: Searching) -> dict[str, Any]:
         held_back = await searching.held_back()
         return held_back_json({name: held_back[name] for name in names if name in held_back})
 
-    body = asyncio.run(_with_searching(settings, ask))
+    body = searched(settings, ask)
     if as_json:
-        _print_json(body)
+        print_json(body)
     else:
         printing.print_held_back(body)
 
@@ -182,10 +145,14 @@ def reconcile(registry: tuple[str, ...], *, accept: bool, as_json: bool) -> None
 )
 def rebuild(*, extract: bool) -> None:
     """Make the search index again from the store; searches go on meanwhile."""
-    settings = _settings(process="rebuild", quiet=True)
+    settings = settings_of(process="rebuild", quiet=True)
     with printing.progress("rebuild") as report:
         problems = asyncio.run(requesting.rebuild(settings, extract=extract, report=report))
-    _end(problems)
+    end(problems)
+
+
+for command in (search, show, conformance, completion):
+    commands.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -223,24 +190,6 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
             yield from _leaves(error)
         else:
             yield error
-
-
-def _print_json(body: dict[str, Any]) -> None:
-    # ASCII alone: texts from images may hold what terminals take for commands.
-    click.echo(json.dumps(body, indent=2))
-
-
-def _settings(*, process: str, quiet: bool = False) -> Settings:
-    """Return the settings, with logging and the data directory ready."""
-    settings = load_settings()
-    configure_logging("error" if quiet else settings.log_level, process=process)
-    if not settings.registry:
-        raise SettingsError(
-            "no registry is set: REGSEARCH_REGISTRY=http://localhost:5000 names one,"
-            " [[registry]] tables in regsearch.toml name several"
-        )
-    prepare(settings)
-    return settings
 
 
 def _named(settings: Settings, registries: Sequence[str]) -> list[str]:
@@ -291,22 +240,6 @@ def _run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
         asyncio.run(run())
     except asyncio.CancelledError:
         log.info("stopped")
-
-
-async def _with_searching(
-    settings: Settings, ask: Callable[[Searching], Coroutine[Any, Any, dict[str, Any]]]
-) -> dict[str, Any]:
-    searching = make_searching(settings)
-    try:
-        return await ask(searching)
-    finally:
-        await searching.close()
-
-
-def _end(problems: list[str]) -> None:
-    for problem in problems:
-        printing.print_error(f"regsearch: {problem}")
-    sys.exit(1 if problems else 0)
 
 
 if __name__ == "__main__":

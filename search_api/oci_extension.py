@@ -46,7 +46,13 @@ _EXTENSIONS = {
             "url": "https://github.com/opencontainers/distribution-spec/pull/504",
             "description": "Search for repositories and images.",
             "endpoints": ["_oci/ext/discover", "_oci/ext/search"],
-        }
+        },
+        {
+            "name": "_search",
+            "url": "/api/v1/docs",
+            "description": "The search API for container registries, version 1.",
+            "endpoints": ["/api/v1/search"],
+        },
     ]
 }
 

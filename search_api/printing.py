@@ -26,7 +26,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 def print_results(body: dict[str, Any]) -> None:
     """Print a page of results as a table, and what is to be known about them."""
-    console = _console()
+    console = console_for_pipes()
     is_image = body["type"] == "image"
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     # A reference is there to be copied, so that it alone is never broken.
@@ -39,22 +39,26 @@ def print_results(body: dict[str, Any]) -> None:
             escape(result["reference"]),
             escape(one_line(result["description"], limit=DESCRIPTION_MAX)),
             escape(" ".join(result["platforms"])),
-            _size(result["size_bytes"]),
+            size_text(result["size_bytes"]),
             escape(" ".join(tags[:TAGS_SHOWN])) + _more(tags),
         )
     if body["results"]:
         console.print(table)
     console.print(f"{len(body['results'])} of {body['total']} shown", highlight=False)
+    for name, facet in body["facets"].items():
+        counts = [f"{one['value']} {one['count']}" for one in facet["values"]]
+        counts += [f"… {facet['others']} others"] if facet["others"] else []
+        print_line(console, f"{name}: {', '.join(counts) or 'none'}")
     if suggestion := body["suggestion"]:
         what = "nothing matches as typed; these match" if suggestion["is_used"] else "did you mean"
-        _print_line(console, f"{what}: {suggestion['query']}")
+        print_line(console, f"{what}: {suggestion['query']}")
     for note in _notes(body["freshness"]):
-        _print_line(console, f"note: {note}")
+        print_line(console, f"note: {note}")
 
 
 def print_status(body: dict[str, Any]) -> None:
     """Print how fresh and complete everything is."""
-    console = _console()
+    console = console_for_pipes()
     now = datetime.now(UTC)
     index = body["search_index"]
     documents = ", ".join(f"{count} {kind}" for kind, count in index["documents"].items())
@@ -73,12 +77,12 @@ def print_status(body: dict[str, Any]) -> None:
     for name, registry in body["registries"].items():
         console.print(f"registry {name}:", highlight=False)
         for line in _registry_lines(registry, now=now):
-            _print_line(console, line, indent="  ")
+            print_line(console, line, indent="  ")
     for refresh in body["set_aside"][:20]:
         place = f"{refresh['repository']} {refresh['reference']}".strip()
-        _print_line(console, f"set aside: {refresh['registry']} {place}: {refresh['reason']}")
+        print_line(console, f"set aside: {refresh['registry']} {place}: {refresh['reason']}")
     for rejected in body["rejected"][:20]:
-        _print_line(
+        print_line(
             console,
             f"rejected: {rejected['registry']} {rejected['received_at']}: {rejected['reason']}",
         )
@@ -86,12 +90,12 @@ def print_status(body: dict[str, Any]) -> None:
 
 def print_held_back(body: dict[str, Any]) -> None:
     """Print what is held back, a repository a line, and how to accept it."""
-    console = _console()
+    console = console_for_pipes()
     for held in body["held_back"]:
         what = "the whole repository: " if held["lost"] else ""
         tags = " ".join(held["tags"][:TAGS_SHOWN]) + _more(held["tags"])
         reference = f"{held['registry']} {held['repository']}"
-        _print_line(console, f"held back: {reference}: {what}{tags} (since {held['since']})")
+        print_line(console, f"held back: {reference}: {what}{tags} (since {held['since']})")
     if body["held_back"]:
         console.print("`regsearch reconcile --accept` hides this", highlight=False)
     else:
@@ -140,7 +144,7 @@ def progress(name: str) -> Iterator[Callable[[Progress], None]]:
         print_error(f"note: {note}")
 
 
-def _print_line(console: Console, text: str, *, indent: str = "") -> None:
+def print_line(console: Console, text: str, *, indent: str = "") -> None:
     """Print a text that may quote what others sent: no markup, no escape sequences, one line."""
     console.print(indent + escape(one_line(text, limit=LINE_MAX)), highlight=False)
 
@@ -198,7 +202,8 @@ def _more(tags: Sequence[str]) -> str:
     return " …" if len(tags) > TAGS_SHOWN else ""
 
 
-def _size(size_bytes: int) -> str:
+def size_text(size_bytes: int) -> str:
+    """Return a size in decimal units, as clients print it."""
     value, unit = float(size_bytes), 0
     while value >= 1_000 and unit < len(_UNITS) - 1:
         value, unit = value / 1_000, unit + 1
@@ -218,7 +223,7 @@ def _age(moment: str | None, *, now: datetime) -> str:
     return f"{max(0, seconds)} seconds ago"
 
 
-def _console() -> Console:
+def console_for_pipes() -> Console:
     """Return standard output, wide where it is not a terminal that says how wide it is."""
     console = Console()
     return console if console.is_terminal else Console(width=PIPE_COLUMNS)

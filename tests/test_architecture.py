@@ -36,7 +36,7 @@ LAYERS = (
 PURE = ("indexer.model", "indexer.extract", "indexer.attached", "indexer.documents")
 INPUT_AND_OUTPUT = {"os", "io", "pathlib", "socket", "sqlite3", "subprocess", "shutil", "tempfile"}
 ONLY_HERE: dict[str, str | tuple[str, ...]] = {
-    "httpx2": "indexer.registry",
+    "httpx2": ("indexer.registry", "search_api.conformance"),
     "whoosh": "indexer.engines.whoosh",
     "sqlite3": "indexer.store",
     "sqlite_utils": "indexer.store",

@@ -7,6 +7,7 @@ when something comes or goes meanwhile.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 from sqlite_utils import Database
@@ -171,12 +172,12 @@ class ShownTables:
         # All are read, for what is newest follows from all moves.
         rows = self._database.execute(f"{_TAGS} > '' ORDER BY tags.name", [repository_id])
         since = self._history.since_all(repository_id)
-        found = [_tag(row, since) for row in rows]
-        found.sort(key=lambda one: one.tagged_at, reverse=True)
+        moved = [(_since(row, since).moved_at, row) for row in rows]
+        moved.sort(key=itemgetter(0), reverse=True)
         if after is not None:
-            at, name = after
-            found = [one for one in found if _is_behind(one, at, name)]
-        return _page(found[: limit + 1], limit)
+            last, name = after
+            moved = [(at, row) for at, row in moved if at < last or (at == last and row[0] > name)]
+        return _page([_tag(row, since) for _, row in moved[: limit + 1]], limit)
 
     def tag(self, repository_id: int, name: str) -> ShownTag | None:
         """Return one of them."""
@@ -224,14 +225,14 @@ def _repository(row: Sequence[Any]) -> ShownRepository:
 
 def _tag(row: Sequence[Any], since: Mapping[tuple[str, str], Since]) -> ShownTag:
     name, digest, first_seen_at = row
+    found = _since(row, since)
+    return ShownTag(TagName(name), Digest(digest), first_seen_at, found.moved_at, found.pushed_at)
+
+
+def _since(row: Sequence[Any], since: Mapping[tuple[str, str], Since]) -> Since:
+    name, digest, first_seen_at = row
     # Who reads beside the writer may see a tag move between the two.
-    moved = since.get((name, digest), Since())
-    tagged_at = moved.moved_at or first_seen_at
-    return ShownTag(TagName(name), Digest(digest), first_seen_at, tagged_at, moved.pushed_at)
-
-
-def _is_behind(tag: ShownTag, at: str, name: str) -> bool:
-    return tag.tagged_at < at or (tag.tagged_at == at and tag.name > name)
+    return since.get((name, digest)) or Since(first_seen_at)
 
 
 def _page(found: Sequence[T], limit: int) -> Page[T]:

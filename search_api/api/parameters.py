@@ -5,15 +5,13 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import BeforeValidator
 
-from indexer.errors import InvalidValueError
 from indexer.model.document import FACETS, LABEL_FACET
+from search_api.asking import FACETS_MAX
 
 LIMIT_DEFAULT = 25
 LIMIT_MAX = 1_000
 COMPLETIONS_DEFAULT = 8
 COMPLETIONS_MAX = 20
-FACETS_MAX = 20
-_LABEL_KEY_MAX = 256
 
 
 def _number(maximum: int) -> BeforeValidator:
@@ -82,16 +80,3 @@ CompletionLimit = Annotated[
 CursorText = Annotated[
     str, Query(description="The `next` of the page before; the first page when empty.")
 ]
-
-
-def parse_facets(text: str) -> tuple[str, ...]:
-    """Return the facets in a parameter; :class:`InvalidValueError` names what is none."""
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    for name in names:
-        is_label = name.startswith(LABEL_FACET) and name != LABEL_FACET
-        if name not in FACETS and not (is_label and len(name) <= _LABEL_KEY_MAX):
-            known = f"{', '.join(FACETS)} and {LABEL_FACET}KEY"
-            raise InvalidValueError(f"facets: unknown facet {name[:100]!r}; known are {known}")
-    if len(names) > FACETS_MAX:
-        raise InvalidValueError(f"facets: at most {FACETS_MAX}, not {len(names)}")
-    return names

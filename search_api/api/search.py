@@ -21,10 +21,9 @@ from search_api.api.parameters import (
     QueryText,
     SortBy,
     Type,
-    parse_facets,
 )
 from search_api.api.resources import next_link
-from search_api.asking import Asked, ask, parse_order
+from search_api.asking import Asked, ask, parse_facets, parse_order
 from search_api.cursors import Order, decode_cursor
 from search_api.searching import Searching
 from search_api.suggesting import completion_json, completions

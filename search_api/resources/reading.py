@@ -4,20 +4,36 @@ What is not there, or is not shown, is a :class:`NotFoundError` that names it. L
 where the next page begins.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from indexer.attached import attached_to, attachment_results
-from indexer.documents import content_of, describe
+from indexer.documents import base_labels_of, content_of
 from indexer.errors import InvalidValueError, NotFoundError
-from indexer.extract import BUILT_IN, Anatomy, KindTable, anatomy_of, build_of
+from indexer.extract import (
+    BUILT_IN,
+    Anatomy,
+    KindTable,
+    anatomy_of,
+    build_of,
+    declares_base,
+    facts_of,
+)
 from indexer.model.names import Digest, parse_digest
 from indexer.model.stored import RepositoryRow, StoredImage
-from indexer.store import Bases, ChangeCursor, RelatedImages, ShownRepository, ShownTag, Store
-from search_api.resources.images import ATTACHMENTS_SHOWN, Lineage, bases_json, image_json
+from indexer.store import (
+    Bases,
+    ChangeCursor,
+    Declared,
+    RelatedImages,
+    ShownRepository,
+    ShownTag,
+    Store,
+)
+from search_api.resources.images import ATTACHMENTS_SHOWN, Known, Lineage, bases_json, image_json
 from search_api.resources.listed import (
     change_json,
     history_json,
@@ -135,16 +151,20 @@ class Resources:
         Where no place is named, it is one that has it, with a tag for it if there is such a one.
         """
         place, image = self._image(digest, registry=registry, repository=repository)
-        described = describe(image, now=self._now, kinds=self._kinds)
-        anatomy = self._anatomy(image)
-        wanted = image.manifest.digest
+        anatomy, wanted = self._anatomy(image), image.manifest.digest
+        inherited = base_labels_of(image.manifest)
+        known = Known(
+            image=image,
+            anatomy=anatomy,
+            facts=facts_of(anatomy, now=self._now, base_labels=inherited),
+            attached=attached_to(image, now=self._now, kinds=self._kinds),
+            untagged=None if image.tags else self._store.shown.untagged(place.id, wanted),
+        )
         return image_json(
             place,
-            described,
-            anatomy=anatomy,
+            known,
             lineage=self._lineage(place, anatomy, wanted),
             places=self._store.shown.places(wanted, limit=PLACES_MAX),
-            untagged=None if image.tags else self._store.shown.untagged(place.id, wanted),
         )
 
     def places(self, digest: str, *, limit: int) -> list[dict[str, Any]]:
@@ -161,7 +181,7 @@ class Resources:
         place, image = self._image(digest, registry=registry, repository=repository)
         anatomy = self._anatomy(image)
         bases = self._bases(anatomy, image.manifest.digest)
-        declared = self._store.lineage.declared(place.id, image.manifest.digest)
+        declared = self._declared(place, anatomy, image.manifest.digest)
         nothing = RelatedImages((), has_more=False)
         return bases_json(Lineage(bases, declared, nothing), anatomy)
 
@@ -231,7 +251,7 @@ class Resources:
         lineage = self._store.lineage
         return Lineage(
             bases=self._bases(anatomy, digest),
-            declared=lineage.declared(place.id, digest),
+            declared=self._declared(place, anatomy, digest),
             derived=lineage.derived(digest, limit=DERIVED_COUNTED),
         )
 
@@ -243,6 +263,14 @@ class Resources:
             for part in list(parts)[:PARTS_MAX]
             for bases in self._store.lineage.bases(part, limit=BASE_IMAGES_MAX)
         ]
+
+    def _declared(
+        self, place: RepositoryRow, anatomy: Anatomy, digest: Digest
+    ) -> Mapping[Digest, Declared]:
+        # Looking reads the image once more.
+        if not declares_base(anatomy.parts):
+            return {}
+        return self._store.lineage.declared(place.id, digest)
 
     def _layer(self, repository_id: int, manifest: Digest, wanted: Digest) -> dict[str, Any] | None:
         stored = self._store.content.manifest(repository_id, manifest, depth=0)

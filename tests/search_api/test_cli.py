@@ -34,7 +34,12 @@ from tests.fakes.registry import FakeRegistry, Fault
 from tests.fakes.serving import free_port, serving
 from tests.search_api.sample_content import DESCRIPTION, HOSTILE
 
-COMMANDS = ("backfill", "indexer", "rebuild", "reconcile", "search", "serve", "status", "web")
+COMMANDS = (
+    *("backfill", "completion", "conformance", "indexer", "rebuild", "reconcile"),
+    *("search", "serve", "show", "status", "web"),
+)
+ARGUMENTS = {"show": ["team/web"]}
+WITH_SETTINGS = [name for name in COMMANDS if name not in {"completion", "conformance"}]
 PROGRAM = [sys.executable, "-m", "search_api.cli"]
 PROJECT = Path(__file__).parents[2]
 WAIT_SECONDS = 20.0
@@ -174,9 +179,9 @@ def test_without_a_command_there_is_the_help(run: Run) -> None:
 # Mistakes in the settings
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", WITH_SETTINGS)
 def test_without_a_registry_every_command_says_how_to_name_one(run: Run, command: str) -> None:
-    ended = run(command)
+    ended = run(command, *ARGUMENTS.get(command, []))
     assert (ended.status, ended.out) == (2, "")
     (line,) = ended.err.splitlines()
     assert line.startswith(
@@ -325,14 +330,16 @@ def test_before_the_first_start_searches_find_nothing_and_say_why(
     assert run("reconcile").out == "nothing is held back\n"
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in {"serve", "web"}])
+@pytest.mark.parametrize(
+    "command", [name for name in WITH_SETTINGS if name not in {"serve", "web"}]
+)
 def test_a_store_that_cannot_be_read_is_one_line(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
 ) -> None:
     monkeypatch.setenv("REGSEARCH_REGISTRY", "http://registry.example")
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "store.db").write_bytes(b"this is no database" * 100)
-    ended = run(command)
+    ended = run(command, *ARGUMENTS.get(command, []))
     assert (ended.status, ended.out) == (2, "")
     (line,) = ended.err.splitlines()
     assert line.startswith("regsearch: ")

@@ -42,10 +42,11 @@ async def walked(client: httpx2.AsyncClient, **parameters: str) -> list[tuple[st
 
 
 async def test_the_extension_is_discovered(client: httpx2.AsyncClient) -> None:
-    (extension,) = (await client.get("/v2/_oci/ext/discover")).json()["extensions"]
-    assert extension.keys() == {"name", "url", "description", "endpoints"}
-    assert extension["name"] == "_oci"
-    assert "_oci/ext/search" in extension["endpoints"]
+    extensions = (await client.get("/v2/_oci/ext/discover")).json()["extensions"]
+    assert [one["name"] for one in extensions] == ["_oci", "_search"]
+    for one, endpoint in zip(extensions, ("_oci/ext/search", "/api/v1/search"), strict=True):
+        assert one.keys() == {"name", "url", "description", "endpoints"}
+        assert endpoint in one["endpoints"]
 
 
 async def test_without_a_name_all_repositories_are_listed_by_name(

@@ -1,0 +1,144 @@
+"""Section 5: the resources behind results."""
+
+from typing import Any
+
+from search_api.conformance.server import (
+    API,
+    DIGEST,
+    TIME,
+    Answered,
+    NothingToCheckError,
+    Server,
+    in_path,
+    require,
+    value_in,
+    value_of,
+)
+
+_NO_DIGEST = f"sha256:{'0' * 64}"
+
+
+def links_lead_to_what_they_are_of(server: Server) -> None:
+    """Check that ``links.self`` of a result is answered, and is about it."""
+    for kind, keys in (("repository", ("repository",)), ("image", ("repository", "digest"))):
+        for result in server.results(type=kind)[:3]:
+            found = server.get(result["links"]["self"])
+            for key in ("registry", *keys):
+                value = value_of(found, key, str)
+                require(value == result[key], f"{found.address}: {key} is {value!r}")
+
+
+def images_say_what_they_are(server: Server) -> None:
+    """Check what is told of an image."""
+    found = _an_image(server)
+    for key in ("platforms", "layers", "labels", "annotations", "attachments", "places"):
+        value_of(found, key, list)
+    value_of(found, "config", dict)
+    size = value_of(found, "size_bytes", int)
+    require(size >= 0, f"{found.address}: size_bytes is {size}")
+    for layer in found.body["layers"]:
+        digest = layer.get("digest")
+        require(digest is None or DIGEST.fullmatch(digest), f"{found.address}: layer {digest!r}")
+    for label in found.body["labels"]:
+        value_in(label, "key", str, where=f"{found.address}, a label")
+        value_in(label, "value", str, where=f"{found.address}, a label")
+
+
+def _an_image(server: Server) -> Answered:
+    digest = server.results(type="image")[0]["digest"]
+    return server.get(f"{API}/images/{digest}")
+
+
+def layers_lead_to_their_images(server: Server) -> None:
+    """Check that a layer of an image tells of the image."""
+    image = _an_image(server)
+    digest = next((one["digest"] for one in image.body["layers"] if one.get("digest")), None)
+    if digest is None:
+        raise NothingToCheckError("the image has no layers")
+    found = server.get(f"{API}/layers/{digest}")
+    require(found.body.get("digest") == digest, f"{found.address}: another digest")
+    value_of(found, "images", list)
+
+
+def registries_list_repositories(server: Server) -> None:
+    """Check that each registry lists repositories by name, page by page."""
+    for registry in value_of(server.get(f"{API}/registries"), "registries", list):
+        name = value_in(registry, "registry", str, where="a registry")
+        path = f"{API}/repositories/{in_path(name)}"
+        first = server.get(path, limit="1")
+        listed = value_of(first, "repositories", list)
+        cursor = first.body.get("next")
+        if listed and cursor:
+            second = server.get(path, limit="1", cursor=cursor).body["repositories"]
+            names = [one["repository"] for one in (*listed, *second)]
+            require(names == sorted(set(names)), f"{path}: pages are not in order: {names}")
+
+
+def tags_lead_to_digests(server: Server) -> None:
+    """Check that the tags of a repository and each tag's history agree."""
+    image = next((one for one in server.results(type="image") if one["tags"]), None)
+    if image is None:
+        raise NothingToCheckError("no image has a tag")
+    path = f"{API}/tags/{in_path(image['registry'])}/{in_path(image['repository'])}"
+    tags = {one["tag"]: one for one in value_of(server.get(path, limit="1000"), "tags", list)}
+    tag = image["tags"][0]
+    if len(tags) < 1_000:
+        require(tag in tags, f"{path}: no tag {tag}")
+    found = server.get(f"{path}:{in_path(tag)}")
+    digest = value_of(found, "digest", str)
+    require(digest == image["digest"], f"{found.address}: digest {digest}")
+    _check_history(found)
+
+
+def _check_history(found: Answered) -> None:
+    times = []
+    for move in value_of(found, "history", list):
+        at = value_in(move, "tagged_at", str, where=found.address)
+        require(TIME.fullmatch(at), f"{found.address}: no time in UTC: {at!r}")
+        times.append(at)
+    require(times == sorted(times, reverse=True), f"{found.address}: not newest first: {times}")
+
+
+def what_is_not_there_is_not_found(server: Server) -> None:
+    """Check how resources that are not there are answered."""
+    registry = server.results()[0]["registry"]
+    for path in (
+        f"{API}/images/{_NO_DIGEST}",
+        f"{API}/layers/{_NO_DIGEST}",
+        f"{API}/repositories/no-such-registry",
+        f"{API}/repositories/{in_path(registry)}/no/such/repository",
+        f"{API}/tags/{in_path(registry)}/no/such/repository:latest",
+    ):
+        error = server.refused(path, {}, status=404)
+        require(error["code"] == "NOT_FOUND", f"{path}: {error['code']}")
+
+
+def answers_are_revalidated(server: Server) -> None:
+    """Check that an ``ETag`` is answered with 304 as long as nothing changes."""
+    digest = server.results(type="image")[0]["digest"]
+    path = f"{API}/images/{digest}"
+    tag = server.request(path).headers.get("etag")
+    if tag is None:
+        raise NothingToCheckError("no ETag, which is allowed")
+    response = server.request(path, headers={"If-None-Match": tag})
+    require(response.status_code == 304, f"{path} with its ETag: status {response.status_code}")
+    other = server.request(path, headers={"If-None-Match": '"another"'})
+    require(other.status_code == 200, f"{path} with another ETag: status {other.status_code}")
+
+
+def the_status_is_told(server: Server) -> None:
+    """Check that the state of the service is an object."""
+    body: dict[str, Any] = server.get(f"{API}/status").body
+    require(body, f"{API}/status: nothing is told")
+
+
+CHECKS = (
+    ("links lead to what they are of", "5", links_lead_to_what_they_are_of),
+    ("images say what they are", "5", images_say_what_they_are),
+    ("layers lead to their images", "5", layers_lead_to_their_images),
+    ("registries list repositories", "5", registries_list_repositories),
+    ("tags lead to digests", "5", tags_lead_to_digests),
+    ("what is not there is not found", "8", what_is_not_there_is_not_found),
+    ("answers are revalidated", "2", answers_are_revalidated),
+    ("the status is told", "5", the_status_is_told),
+)

@@ -1,0 +1,170 @@
+"""The server that is checked, and what every answer of it must be."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+
+API = "/api/v1"
+TIMEOUT_SECONDS = 30
+WALK_MAX = 20
+"""Pages that a walk looks at, at most."""
+ERROR_CODE = re.compile(r"[A-Z][A-Z_]*")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", re.ASCII)
+_SHOWN_MAX = 200
+Parameters = Mapping[str, str] | Sequence[tuple[str, str]]
+
+
+class NotConformingError(Exception):
+    """The server does something else than the specification says."""
+
+
+class NothingToCheckError(Exception):
+    """The server holds nothing that would show whether it conforms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer that came as JSON: its object and its headers."""
+
+    status: int
+    body: dict[str, Any]
+    headers: Mapping[str, str]
+    address: str
+
+
+def require(condition: object, message: str) -> None:
+    """Raise :class:`NotConformingError` with ``message`` unless the condition holds."""
+    if not condition:
+        raise NotConformingError(message)
+
+
+class Server:
+    """Asks one server; close it when done."""
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx2.Client(base_url=url.rstrip("/"), timeout=TIMEOUT_SECONDS)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def request(
+        self,
+        path: str,
+        parameters: Parameters = (),
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx2.Response:
+        """Return any answer; one that does not come is :class:`NotConformingError`."""
+        # An address with a query of its own keeps it where there are no parameters.
+        pairs = list(parameters.items() if isinstance(parameters, Mapping) else parameters)
+        try:
+            return self._http.request(
+                method,
+                path,
+                params=httpx2.QueryParams(tuple(pairs)) if pairs else None,
+                headers=dict(headers or {}),
+            )
+        except httpx2.HTTPError as error:
+            raise NotConformingError(f"{method} {path}: no answer: {error}") from error
+
+    def get(self, path: str, **parameters: str) -> Answered:
+        """Return an answer, which must be a JSON object and a success."""
+        return self.answered(self.request(path, parameters), status=200)
+
+    def answered(self, response: httpx2.Response, *, status: int) -> Answered:
+        """Return what is in an answer, which must be a JSON object and have this status."""
+        address = f"{response.request.method} {response.request.url.raw_path.decode()}"
+        require(
+            response.status_code == status,
+            f"{address}: status {response.status_code}, not {status}: {response.text[:_SHOWN_MAX]}",
+        )
+        content_type = response.headers.get("content-type", "")
+        require(
+            content_type.partition(";")[0].strip() == "application/json",
+            f"{address}: Content-Type {content_type!r}, not application/json",
+        )
+        try:
+            body = json.loads(response.content)
+        except ValueError as error:
+            raise NotConformingError(f"{address}: no JSON: {error}") from error
+        require(isinstance(body, dict), f"{address}: not a JSON object: {str(body)[:_SHOWN_MAX]}")
+        return Answered(status, body, response.headers, address)
+
+    def search(self, query: str = "", **parameters: str) -> Answered:
+        """Return the answer to a search, which must succeed."""
+        return self.get(f"{API}/search", q=query, **parameters)
+
+    def results(self, query: str = "", **parameters: str) -> list[dict[str, Any]]:
+        """Return the first results of a search; :class:`NothingToCheckError` if there are none."""
+        found = self.search(query, **parameters)
+        results: list[dict[str, Any]] = value_of(found, "results", list)
+        if not results:
+            raise NothingToCheckError(f"{found.address} finds nothing")
+        return results
+
+    def total(self, query: str, **parameters: str) -> int:
+        """Return how many match a query."""
+        found = self.search(query, limit="1", **parameters)
+        return int(value_of(found, "total", int))
+
+    def pages(self, query: str = "", **parameters: str) -> Iterator[Answered]:
+        """Yield the pages of a search, the first ``WALK_MAX``."""
+        cursor = ""
+        for _ in range(WALK_MAX):
+            page = self.search(query, **parameters, **({"cursor": cursor} if cursor else {}))
+            yield page
+            cursor = page.body.get("next") or ""
+            if not cursor:
+                return
+
+    def refused(self, path: str, parameters: Parameters, *, status: int = 400) -> dict[str, Any]:
+        """Return the first error of an answer that must be a refusal in the OCI shape."""
+        found = self.answered(self.request(path, parameters), status=status)
+        errors = value_of(found, "errors", list)
+        require(errors, f"{found.address}: the list of errors is empty")
+        first = errors[0]
+        require(isinstance(first, dict), f"{found.address}: an error is not an object: {first!r}")
+        code, message = first.get("code"), first.get("message")
+        require(
+            isinstance(code, str) and ERROR_CODE.fullmatch(code),
+            f"{found.address}: the code of an error is {code!r}",
+        )
+        require(
+            isinstance(message, str) and message, f"{found.address}: an error without a message"
+        )
+        return dict(first)
+
+
+def value_of(answered: Answered, key: str, kind: type | tuple[type, ...]) -> Any:
+    """Return a value of an answer, which must be there and of this type."""
+    return value_in(answered.body, key, kind, where=answered.address)
+
+
+def value_in(
+    found: Mapping[str, Any], key: str, kind: type | tuple[type, ...], *, where: str
+) -> Any:
+    """Return a value of an object, which must be there and of this type."""
+    require(key in found, f"{where}: no key {key!r}")
+    value = found[key]
+    is_right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    require(is_right, f"{where}: {key} is {str(value)[:_SHOWN_MAX]!r}, of another type")
+    return value
+
+
+def quoted(text: str) -> str:
+    """Return a text as a value in a query."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def in_path(text: str) -> str:
+    """Return a name as it stands in a path."""
+    return quote(text, safe="/:")

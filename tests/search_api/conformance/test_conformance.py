@@ -1,0 +1,151 @@
+"""The conformance checks pass on our server and name what is broken on one that is not."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.types import ASGIApp
+
+from search_api.conformance import Outcome, State, run_checks
+from search_api.wiring import make_web
+from tests.fakes.clock import ManualClock
+from tests.fakes.serving import free_port, serving
+from tests.search_api.conformance.breaking import Body, Broken, BrokenServer, Pairs
+from tests.search_api.filling import settings_for
+
+
+@contextmanager
+def server_of(directory: Path, *, broken: Broken | None = None) -> Iterator[str]:
+    app: ASGIApp = make_web(settings_for(directory), clock=ManualClock())
+    with serving(BrokenServer(app, broken) if broken else app) as url:
+        yield url
+
+
+def outcomes(url: str) -> list[Outcome]:
+    return list(run_checks(url))
+
+
+def test_our_server_conforms_and_everything_is_checked(filled: Path) -> None:
+    with server_of(filled) as url:
+        found = outcomes(url)
+    assert {one.state for one in found} == {State.PASSED}, [
+        one for one in found if one.state is not State.PASSED
+    ]
+    assert len(found) == len({one.name for one in found}) > 35
+
+
+def results(change: Callable[[dict[str, Any]], object]) -> Callable[[Body], Body]:
+    """Change each result of an answer that has some."""
+
+    def changed(body: Body) -> Body:
+        for result in body.get("results", ()):
+            change(result)
+        return body
+
+    return changed
+
+
+def without(name: str) -> Callable[[Pairs], Pairs]:
+    return lambda pairs: [pair for pair in pairs if pair[0] != name]
+
+
+def count_too_much(body: Body) -> Body:
+    for facet in body.get("facets", {}).values():
+        for value in facet["values"]:
+            value["count"] += 1
+    return body
+
+
+def add_to_total(body: Body) -> Body:
+    return {**body, "total": body["total"] + 1} if "total" in body else body
+
+
+def drop(key: str) -> Callable[[Body], Body]:
+    return lambda body: {name: value for name, value in body.items() if name != key}
+
+
+def point_too_far(body: Body) -> Body:
+    for error in body.get("errors", ()):
+        if "column" in error["detail"]:
+            error["detail"]["column"] += 1_000
+    return body
+
+
+def shift_ranges(result: dict[str, Any]) -> None:
+    for highlight in result["match"]["highlights"]:
+        highlight["ranges"] = [[start + 500, end + 500] for start, end in highlight["ranges"]]
+
+
+def without_minus(pairs: Pairs) -> Pairs:
+    return [(name, value.lstrip("-") if name == "q" else value) for name, value in pairs]
+
+
+def known_only(pairs: Pairs) -> Pairs:
+    known = {"q", "type", "registry", "facets", "sort", "limit", "cursor"}
+    return [pair for pair in pairs if pair[0] in known]
+
+
+BROKEN = {
+    "an unknown parameter is ignored": (
+        Broken(parameters=known_only),
+        "unknown parameters are refused",
+    ),
+    "the total is one too many": (Broken(body=add_to_total), "pages hold each result once"),
+    "every page is the first": (
+        Broken(parameters=without("cursor")),
+        "pages hold each result once",
+    ),
+    "the order is ignored": (Broken(parameters=without("sort")), "times and sizes are in order"),
+    "facets count too much": (Broken(body=count_too_much), "facets count all that match"),
+    "highlights are beside the text": (
+        Broken(body=results(shift_ranges)),
+        "highlights are inside their snippets",
+    ),
+    "times are local": (
+        Broken(body=results(lambda one: one.update(created_at="2026-01-01 10:00"))),
+        "a result has all its keys",
+    ),
+    "digests are cut": (
+        Broken(body=results(lambda one: "digest" in one and one.update(digest=one["digest"][:19]))),
+        "a result has all its keys",
+    ),
+    "freshness is not told": (
+        Broken(body=drop("freshness")),
+        "freshness says how true an answer is",
+    ),
+    "errors are web pages": (Broken(errors_as_html=True), "mistakes in queries are pointed at"),
+    "the column is not in the query": (
+        Broken(body=point_too_far),
+        "mistakes in queries are pointed at",
+    ),
+    "a minus is ignored": (Broken(parameters=without_minus), "negation is the rest"),
+    "nothing is revalidated": (
+        Broken(path="/api/v1/images", without_headers=("if-none-match",)),
+        "answers are revalidated",
+    ),
+    "changes begin anew each time": (
+        Broken(path="/api/v1/changes", parameters=without("cursor")),
+        "changes can be resumed",
+    ),
+    "the registry is ignored": (
+        Broken(parameters=without("registry")),
+        "a registry can be searched alone",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", BROKEN)
+def test_what_is_broken_is_named(filled: Path, way: str) -> None:
+    broken, expected = BROKEN[way]
+    with server_of(filled, broken=broken) as url:
+        failed = {one.name: one.message for one in outcomes(url) if one.state is State.FAILED}
+    assert expected in failed, failed
+    assert failed[expected]
+
+
+def test_a_server_that_is_not_there_fails_every_check() -> None:
+    found = outcomes(f"http://127.0.0.1:{free_port()}")
+    assert {one.state for one in found} == {State.FAILED}
+    assert all("no answer" in one.message for one in found)

@@ -45,6 +45,7 @@ check: lint types test ## Do everything that a reviewer does
 bench: install ## Measure receiving, push to search, backfill beside hey, search and memory
 	$(BIN)/python -m bench.corpus skew small
 	$(BIN)/python -m bench.receive
+	$(BIN)/python -m bench.search --corpus small
 	$(BIN)/python -m bench.extract --corpus small
 	$(BIN)/python -m pytest \
 		tests/end_to_end/test_push_to_search.py tests/end_to_end/test_thousand_repositories.py

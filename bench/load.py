@@ -59,8 +59,12 @@ class Outcome:
 class Sender:
     """Sends requests over its connections, each at its time, and collects how long each took."""
 
-    def __init__(self, requests: Sequence[bytes], *, per_second: int) -> None:
+    def __init__(
+        self, requests: Sequence[bytes], *, per_second: int, wanted: int = ACCEPTED
+    ) -> None:
+        """Take whole requests; answers of another status than ``wanted`` are refusals."""
         self._requests = requests
+        self._wanted = wanted
         self._interval = 1 / per_second if per_second else 0.0
         self._due: Iterator[int] = iter(range(len(requests)))
         self._waiting: deque[tuple[float, bytes]] = deque()
@@ -118,7 +122,7 @@ class Sender:
 
     def answered(self, status: int, *, seconds: float) -> None:
         """Count an answer."""
-        if status == ACCEPTED:
+        if status == self._wanted:
             self.latencies.append(seconds)
         else:
             self.refused += 1
@@ -202,18 +206,20 @@ def build_requests(plan: Plan) -> list[bytes]:
 
 def carry_out(plan: Plan) -> Outcome:
     """Send all of a plan and return how it went."""
-    parts = urlsplit(plan.url)
-    requests = build_requests(plan)
+    sender = Sender(build_requests(plan), per_second=plan.per_second)
+    return send(sender, plan.url, connections=plan.connections)
 
-    async def run() -> tuple[Sender, float, float]:
-        sender = Sender(requests, per_second=plan.per_second)
+
+def send(sender: Sender, url: str, *, connections: int) -> Outcome:
+    """Send all that a sender has to the server of ``url`` and return how it went."""
+    parts = urlsplit(url)
+
+    async def run() -> tuple[float, float]:
         used = time.process_time()
-        seconds = await sender.run(
-            parts.hostname or "", parts.port or 80, connections=plan.connections
-        )
-        return sender, seconds, time.process_time() - used
+        seconds = await sender.run(parts.hostname or "", parts.port or 80, connections=connections)
+        return seconds, time.process_time() - used
 
-    sender, seconds, used = asyncio.run(run())
+    seconds, used = asyncio.run(run())
     return Outcome(sender.latencies, sender.refused, seconds, used / seconds)
 
 

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--no-pulls",
         action="store_true",
-        help="as in a registry that was crawled and sent no event",
+        help="as after a crawl, before any event",
     )
     given = parser.parse_args(arguments)
     configure_logging("warning", process="relevance")

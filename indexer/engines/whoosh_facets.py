@@ -18,7 +18,7 @@ from indexer.engines.whoosh_schema import FACET, facet_prefix
 from indexer.engines.whoosh_segment import Segment
 from indexer.model.document import FACET_VALUES, FacetCounts, ValueCount
 
-_BITMAPS_SHARE = 32
+_BITMAPS_SHARE = 8
 """Bitmaps may take so many times the memory that lists of documents would."""
 
 
@@ -76,7 +76,7 @@ def _facet(segment: Segment, facet: str) -> _Facet:
         values = [term.decode()[len(prefix) :] for term in terms]
         return _made(values, [segment.documents(FACET, term) for term in terms], segment.size)
 
-    return segment.cached(("facet", facet), make, size_bytes=lambda made: made.size_bytes)
+    return segment.cached(("facet counts", facet), make, size_bytes=lambda made: made.size_bytes)
 
 
 def _made(values: list[str], having: Sequence[Iterable[int]], size: int) -> _Facet:

@@ -58,6 +58,7 @@ FROM around CROSS JOIN repositories ON repositories.id = repository_id
 CROSS JOIN registries ON registries.id = registry_id
 WHERE NOT removed AND EXISTS (SELECT 1 FROM tags INDEXED BY tags_digest
     WHERE tags.repository_id = around.repository_id AND tags.digest = around.digest AND {VISIBLE})
+AND (registries.name, repositories.name, around.digest) > (?, ?, ?)
 ORDER BY registries.name, repositories.name, around.digest LIMIT ?"""  # noqa: S608
 
 _TAGS_OF_PLACE = f"""
@@ -188,9 +189,14 @@ class ShownTables:
         """Return where a tag pointed, newest first."""
         return _page(self._history.moves(repository_id, tag, limit=limit + 1), limit)
 
-    def places(self, digest: Digest, *, limit: int) -> Page[ShownPlace]:
-        """Return where a manifest is that a tag leads to, through an index or not, by name."""
-        rows = self._database.execute(_PLACES, [digest, limit + 1]).fetchall()
+    def places(
+        self, digest: Digest, *, after: tuple[str, str, str] = ("", "", ""), limit: int
+    ) -> Page[ShownPlace]:
+        """Return where a manifest is that a tag leads to, through an index or not, by name.
+
+        They begin behind a registry, a repository and a digest: those of the last one before.
+        """
+        rows = self._database.execute(_PLACES, [digest, *after, limit + 1]).fetchall()
         return _page([self._place(row) for row in rows], limit)
 
     def holder(

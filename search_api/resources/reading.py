@@ -5,14 +5,12 @@ where the next page begins.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from indexer.attached import attached_to, attachment_results
 from indexer.documents import base_labels_of, content_of
-from indexer.errors import InvalidValueError, NotFoundError
+from indexer.errors import NotFoundError
 from indexer.extract import (
     BUILT_IN,
     Anatomy,
@@ -30,7 +28,6 @@ from indexer.store import (
     Declared,
     RelatedImages,
     ShownRepository,
-    ShownTag,
     Store,
 )
 from search_api.resources.images import ATTACHMENTS_SHOWN, Known, Lineage, bases_json, image_json
@@ -44,6 +41,15 @@ from search_api.resources.listed import (
     shown_place_json,
     tag_json,
 )
+from search_api.resources.paging import (
+    ChangePage,
+    Listing,
+    TagOrder,
+    image_place,
+    parse_image_place,
+    parse_tag_position,
+    tag_position,
+)
 
 HISTORY_MAX = 100
 PLACES_MAX = 100
@@ -54,32 +60,6 @@ BASE_IMAGES_MAX = 5
 PARTS_MAX = 20
 """Platforms of which bases are looked for."""
 _NAME_SHOWN = 300
-
-
-class TagOrder(StrEnum):
-    """How tags are sorted."""
-
-    NAME = "name"
-    NEWEST = "newest"
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A page of JSON objects; ``next`` is what to give as ``after`` for the next, None at the end.
-
-    ``next`` is plain text, for who asks to wrap it as a cursor.
-    """
-
-    items: tuple[dict[str, Any], ...]
-    next: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ChangePage:
-    """Some changes, oldest first, and the cursor behind them, also where there are none."""
-
-    items: tuple[dict[str, Any], ...]
-    cursor: str
 
 
 class Resources:
@@ -126,8 +106,10 @@ class Resources:
         if order is TagOrder.NAME:
             page = self._store.shown.tags(row.id, after=after, limit=limit)
         else:
-            page = self._store.shown.newest_tags(row.id, after=_moment(after), limit=limit)
-        following = _position(page.items[-1], order) if page.has_more else None
+            page = self._store.shown.newest_tags(
+                row.id, after=parse_tag_position(after), limit=limit
+            )
+        following = tag_position(page.items[-1], order) if page.has_more else None
         return Listing(tuple(tag_json(row, tag) for tag in page.items), following)
 
     def tag(
@@ -167,12 +149,14 @@ class Resources:
             places=self._store.shown.places(wanted, limit=PLACES_MAX),
         )
 
-    def places(self, digest: str, *, limit: int) -> list[dict[str, Any]]:
+    def places(self, digest: str, *, after: str = "", limit: int) -> Listing:
         """Return where a manifest is that some visible tag leads to."""
-        page = self._store.shown.places(parse_digest(digest), limit=limit)
-        if not page.items:
+        behind = parse_image_place(after)
+        page = self._store.shown.places(parse_digest(digest), after=behind, limit=limit)
+        if not page.items and not after:
             raise _no_image(digest)
-        return [shown_place_json(place) for place in page.items]
+        items = tuple(shown_place_json(place) for place in page.items)
+        return Listing(items, image_place(page.items[-1]) if page.has_more else None)
 
     def bases(
         self, digest: str, *, registry: str | None = None, repository: str | None = None
@@ -299,17 +283,3 @@ def _no_image(
 
 def _related(related: RelatedImages) -> dict[str, Any]:
     return {"images": images_json(related.images), "has_more": related.has_more}
-
-
-def _position(tag: ShownTag, order: TagOrder) -> str:
-    return tag.name if order is TagOrder.NAME else f"{tag.tagged_at} {tag.name}"
-
-
-def _moment(after: str) -> tuple[str, str] | None:
-    """Return the place between two tags that :func:`_position` wrote."""
-    if not after:
-        return None
-    at, separator, name = after.partition(" ")
-    if not separator:
-        raise InvalidValueError(f"not a place among tags: {after[:100]!r}")
-    return at, name

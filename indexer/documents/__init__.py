@@ -1,6 +1,12 @@
 """Store to search documents: the functions that live updates and rebuilds share. Pure."""
 
-from indexer.documents.describing import DescribedImage, content_of, describe, inherited_of
+from indexer.documents.describing import (
+    DescribedImage,
+    base_labels_of,
+    content_of,
+    describe,
+    inherited_of,
+)
 from indexer.documents.facets import FACET_VALUE_MAX, LABEL_FACETS_MAX, PAIRS_MAX, VALUES_MAX
 from indexer.documents.keywords import KEYWORDS_MAX, REPOSITORY_KEYWORDS_MAX, VALUE_MAX
 from indexer.documents.making import image_document, repository_document, untagged_document
@@ -22,6 +28,7 @@ __all__ = [
     "VALUES_MAX",
     "VALUE_MAX",
     "DescribedImage",
+    "base_labels_of",
     "content_of",
     "describe",
     "image_document",

@@ -57,7 +57,7 @@ def seconds_of(moment: str | None) -> int:
 def describe(image: StoredImage, *, now: datetime, kinds: KindTable = BUILT_IN) -> DescribedImage:
     """Return an image with the facts out of its stored bytes."""
     content = content_of(image.manifest)
-    base_labels = _base_labels(image.manifest)
+    base_labels = base_labels_of(image.manifest)
     facts = extract(content, now=now, tags=image.tags, base_labels=base_labels, kinds=kinds)
     declared = declared_keywords(facts.base_name, facts.base_digest)
     lineage = frozenset(chain_keywords(content) | declared)
@@ -82,7 +82,7 @@ def inherited_of(manifest: StoredManifest) -> dict[Digest, dict[str, str]]:
     return found
 
 
-def _base_labels(manifest: StoredManifest) -> dict[str, str]:
+def base_labels_of(manifest: StoredManifest) -> dict[str, str]:
     """Return the inherited labels; where platforms differ, those of the one that is shown."""
     inherited = inherited_of(manifest)
     shown: set[Digest] = set()

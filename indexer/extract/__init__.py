@@ -18,8 +18,19 @@ from indexer.extract.attachments import (
     created_at,
 )
 from indexer.extract.content import Content, Facts
-from indexer.extract.declared import DeclaredBase, declared_bases, declared_keywords
-from indexer.extract.facts import EXTRACTOR_VERSION, config_descriptor, extract, size_bytes_of
+from indexer.extract.declared import (
+    DeclaredBase,
+    declared_bases,
+    declared_keywords,
+    declares_base,
+)
+from indexer.extract.facts import (
+    EXTRACTOR_VERSION,
+    config_descriptor,
+    extract,
+    facts_of,
+    size_bytes_of,
+)
 from indexer.extract.history import HistoryEntry
 from indexer.extract.image_config import RunSettings, Variable, run_settings
 from indexer.extract.kinds import (
@@ -89,7 +100,9 @@ __all__ = [
     "created_at",
     "declared_bases",
     "declared_keywords",
+    "declares_base",
     "extract",
+    "facts_of",
     "inherited_labels",
     "is_empty_layer",
     "label",

@@ -1,12 +1,12 @@
-"""What an image is made of, for who looks at one: its parts, how each was built, what it runs.
+"""What an image is made of: its parts, and for who looks at one, how each was built.
 
-:class:`Facts` are what is searched; this is the rest of what the same bytes say. Pure.
+The facts that are searched are made of this too (:mod:`indexer.extract.facts`). Pure.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from indexer.extract.classifying import classify
+from indexer.extract.classifying import Classified, classify
 from indexer.extract.content import Content
 from indexer.extract.history import HistoryEntry, history_of
 from indexer.extract.kinds import BUILT_IN, KindTable
@@ -20,14 +20,21 @@ _TITLE = "org.opencontainers.image.title"
 
 @dataclass(frozen=True, slots=True)
 class Anatomy:
-    """A manifest and its parts: itself, or the platforms of an index.
+    """A manifest and its parts: itself, or the platforms of an index; and what sort it is.
 
-    ``shown`` is the part that speaks for it.
+    ``tags`` are those that point to it, newest first.
     """
 
     manifest: Manifest
     parts: tuple[Part, ...]
-    shown: Part
+    found: Classified
+    tags: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def shown(self) -> Part:
+        """The part that speaks for it."""
+        return self.found.part
 
     @property
     def is_index(self) -> bool:
@@ -75,9 +82,10 @@ def anatomy_of(
 ) -> Anatomy:
     """Return what ``content`` is made of; never raises, whatever the bytes are."""
     manifest = parse_manifest(content.body, content_type=content.content_type)
-    parts = parts_of(content, manifest, [], kinds=kinds)
-    shown = classify(manifest, parts, tags=tags, kinds=kinds).part
-    return Anatomy(manifest, tuple(parts), shown)
+    warnings = list(manifest.warnings)
+    parts = parts_of(content, manifest, warnings, kinds=kinds)
+    found = classify(manifest, parts, tags=tags, kinds=kinds)
+    return Anatomy(manifest, tuple(parts), found, tuple(tags), tuple(warnings))
 
 
 def build_of(part: Part) -> Build:

@@ -1,11 +1,11 @@
 """The base that an image names itself, in annotations or labels. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from indexer.extract.content import Content
 from indexer.extract.lineage import labels_of
-from indexer.extract.parts import DEPTH_MAX
+from indexer.extract.parts import DEPTH_MAX, Part
 from indexer.extract.text import digest as read_digest
 from indexer.extract.text import short_text
 from indexer.model.manifest import parse_manifest
@@ -36,6 +36,12 @@ def declared_bases(
     manifest that its base has too: they tell what the base was built on.
     """
     return dict(_Walk(inherited).declared(content, (), depth=0))
+
+
+def declares_base(parts: Iterable[Part]) -> bool:
+    """Tell whether any of the parts of an image may declare a base: few images do."""
+    sources = (one for part in parts for one in (*part.annotations, part.config.labels))
+    return any(_NAME in source or _DIGEST in source for source in sources)
 
 
 def declared_keywords(name: str, digest: str) -> set[tuple[str, str]]:

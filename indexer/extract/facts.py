@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypedDict, TypeVar
 
+from indexer.extract.anatomy import Anatomy, anatomy_of
 from indexer.extract.attachments import attachment_as, role_of
-from indexer.extract.classifying import classify
 from indexer.extract.content import Content, Facts
 from indexer.extract.created import created, parse_moment
 from indexer.extract.fields import described, split_labels
@@ -14,7 +14,7 @@ from indexer.extract.image_config import CONFIG_MAX
 from indexer.extract.kinds import BUILT_IN, Kind, KindTable
 from indexer.extract.masking import masked_pairs
 from indexer.extract.own import Own, own_of
-from indexer.extract.parts import Part, parts_of
+from indexer.extract.parts import Part
 from indexer.model import media_types
 from indexer.model.manifest import (
     PAIRS_MAX,
@@ -23,7 +23,6 @@ from indexer.model.manifest import (
     Manifest,
     ManifestKind,
     Platform,
-    parse_manifest,
     read_platform,
 )
 from indexer.model.names import Digest, subject_of_tag
@@ -57,10 +56,15 @@ def extract(
     ``tags`` are those that point to it, newest first. ``base_labels`` are those of the image that
     it is built on, where that is known: what it says in the same words was said of the base.
     """
-    manifest = parse_manifest(content.body, content_type=content.content_type)
-    warnings = list(manifest.warnings)
-    parts = parts_of(content, manifest, warnings, kinds=kinds)
-    found = classify(manifest, parts, tags=tags, kinds=kinds)
+    anatomy = anatomy_of(content, tags=tags, kinds=kinds)
+    return facts_of(anatomy, now=now, base_labels=base_labels)
+
+
+def facts_of(
+    anatomy: Anatomy, *, now: datetime, base_labels: Mapping[str, str] | None = None
+) -> Facts:
+    """Return the same of what is taken apart already."""
+    manifest, parts, found, tags = anatomy.manifest, anatomy.parts, anatomy.found, anatomy.tags
     kind, shown = found.kind, found.part
     own = own_of(kind, found.material)
     read = [part.manifest for part in parts if part.manifest is not None]
@@ -99,7 +103,7 @@ def extract(
         layers=_layers(manifest, read),
         layer_counts=_layer_counts(manifest, parts),
         children=_distinct(child.digest for child in manifest.children),
-        warnings=_distinct(warning[:WARNING_MAX] for warning in warnings)[:WARNINGS_MAX],
+        warnings=_distinct(warning[:WARNING_MAX] for warning in anatomy.warnings)[:WARNINGS_MAX],
     )
 
 

@@ -5,7 +5,7 @@ same move: the move before has the same digest, or the next one is an event a li
 is when the registry's clock is ahead of ours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,17 +17,14 @@ from indexer.model.names import Digest, TagName
 CLOCK_SKEW_SECONDS = 300
 """How far the clock of a registry may be ahead of ours."""
 
-_MOVES = f"""
-SELECT tag, tagged_at, digest, actor, from_event FROM (
-    SELECT *, lag(digest) OVER near AS digest_before, lead(digest) OVER near AS digest_after,
-        lead(from_event) OVER near AS event_after, lead(tagged_at) OVER near AS after
-    FROM tag_moves WHERE repository_id = ?
-    WINDOW near AS (PARTITION BY tag ORDER BY tagged_at, digest)
-) WHERE from_event OR (digest IS NOT digest_before AND NOT (
-    digest IS digest_after AND event_after
-    AND 86400 * (julianday(after) - julianday(tagged_at)) <= {CLOCK_SKEW_SECONDS}
-))"""  # noqa: S608 - a number of this module
-_MOVES_OF_TAG = _MOVES.replace("repository_id = ?", "repository_id = ? AND tag = ?")
+# In the order of the primary key.
+_MOVES = """
+SELECT tag, tagged_at, digest, actor, from_event FROM tag_moves
+WHERE repository_id = ?{more} ORDER BY tag, tagged_at, digest"""
+_ALL_MOVES = _MOVES.format(more="")
+_MOVES_OF_TAG = _MOVES.format(more=" AND tag = ?")
+
+_Row = tuple[str, str, str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +68,12 @@ class TagHistory:
             ],
         )
 
-    def moves(self, repository_id: int, tag: str, *, limit: int = -1) -> list[TagMove]:
+    def moves(self, repository_id: int, tag: str, *, limit: int | None = None) -> list[TagMove]:
         """Return where a tag pointed, newest first; all without a ``limit``."""
-        query = f"{_MOVES_OF_TAG} ORDER BY tagged_at DESC, digest DESC LIMIT ?"
+        rows = list(_told(self._database.execute(_MOVES_OF_TAG, [repository_id, tag])))[::-1]
         return [
             TagMove(TagName(row[0]), Digest(row[2]), parse_rfc3339(row[1]), row[3], bool(row[4]))
-            for row in self._database.execute(query, [repository_id, tag, limit])
+            for row in rows[:limit]
         ]
 
     def since(self, repository_id: int, tag: str) -> dict[str, Since]:
@@ -92,17 +89,41 @@ class TagHistory:
     def since_some(self, repository_id: int, tags: Sequence[str]) -> dict[tuple[str, str], Since]:
         """Return since when each of these tags pointed at each digest, by tag and digest."""
         marks = ", ".join("?" * len(tags))
-        moves = _MOVES.replace("repository_id = ?", f"repository_id = ? AND tag IN ({marks})")
+        moves = _MOVES.format(more=f" AND tag IN ({marks})")
         return self._since(moves, [repository_id, *tags])
 
     def since_all(self, repository_id: int) -> dict[tuple[str, str], Since]:
         """Return the same for every tag of a repository, by tag and digest."""
-        return self._since(_MOVES, [repository_id])
+        return self._since(_ALL_MOVES, [repository_id])
 
     def _since(self, moves: str, parameters: Sequence[object]) -> dict[tuple[str, str], Since]:
-        query = (
-            "SELECT tag, digest, max(tagged_at), max(CASE WHEN from_event THEN tagged_at END)"  # noqa: S608
-            f" FROM ({moves}) GROUP BY tag, digest"
-        )
-        rows = self._database.execute(query, parameters)
-        return {(row[0], row[1]): Since(row[2], row[3]) for row in rows}
+        found: dict[tuple[str, str], Since] = {}
+        for tag, tagged_at, digest, _, from_event in _told(
+            self._database.execute(moves, parameters)
+        ):
+            # Sorted by time, so that a later one takes the place of an earlier.
+            pushed_at = tagged_at if from_event else found.get((tag, digest), Since()).pushed_at
+            found[tag, digest] = Since(tagged_at, pushed_at)
+        return found
+
+
+def _told(rows: Iterable[_Row]) -> Iterator[_Row]:
+    """Yield those of the moves of tags, each tag's by time, that the others do not tell of."""
+    before: _Row | None = None
+    moves = list(rows)
+    for place, move in enumerate(moves):
+        after = moves[place + 1] if place + 1 < len(moves) else None
+        if move[4] or not (_are_same(before, move) or _is_told_by(after, move)):
+            yield move
+        before = move
+
+
+def _are_same(one: _Row | None, other: _Row) -> bool:
+    return one is not None and one[0] == other[0] and one[2] == other[2]
+
+
+def _is_told_by(event: _Row | None, seen: _Row) -> bool:
+    if event is None or not event[4] or not _are_same(event, seen):
+        return False
+    ahead = parse_rfc3339(event[1]) - parse_rfc3339(seen[1])
+    return ahead.total_seconds() <= CLOCK_SKEW_SECONDS

@@ -7,6 +7,7 @@ when something comes or goes meanwhile.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 from sqlite_utils import Database
@@ -57,6 +58,7 @@ FROM around CROSS JOIN repositories ON repositories.id = repository_id
 CROSS JOIN registries ON registries.id = registry_id
 WHERE NOT removed AND EXISTS (SELECT 1 FROM tags INDEXED BY tags_digest
     WHERE tags.repository_id = around.repository_id AND tags.digest = around.digest AND {VISIBLE})
+AND (registries.name, repositories.name, around.digest) > (?, ?, ?)
 ORDER BY registries.name, repositories.name, around.digest LIMIT ?"""  # noqa: S608
 
 _TAGS_OF_PLACE = f"""
@@ -171,12 +173,12 @@ class ShownTables:
         # All are read, for what is newest follows from all moves.
         rows = self._database.execute(f"{_TAGS} > '' ORDER BY tags.name", [repository_id])
         since = self._history.since_all(repository_id)
-        found = [_tag(row, since) for row in rows]
-        found.sort(key=lambda one: one.tagged_at, reverse=True)
+        moved = [(_since(row, since).moved_at, row) for row in rows]
+        moved.sort(key=itemgetter(0), reverse=True)
         if after is not None:
-            at, name = after
-            found = [one for one in found if _is_behind(one, at, name)]
-        return _page(found[: limit + 1], limit)
+            last, name = after
+            moved = [(at, row) for at, row in moved if at < last or (at == last and row[0] > name)]
+        return _page([_tag(row, since) for _, row in moved[: limit + 1]], limit)
 
     def tag(self, repository_id: int, name: str) -> ShownTag | None:
         """Return one of them."""
@@ -187,9 +189,14 @@ class ShownTables:
         """Return where a tag pointed, newest first."""
         return _page(self._history.moves(repository_id, tag, limit=limit + 1), limit)
 
-    def places(self, digest: Digest, *, limit: int) -> Page[ShownPlace]:
-        """Return where a manifest is that a tag leads to, through an index or not, by name."""
-        rows = self._database.execute(_PLACES, [digest, limit + 1]).fetchall()
+    def places(
+        self, digest: Digest, *, after: tuple[str, str, str] = ("", "", ""), limit: int
+    ) -> Page[ShownPlace]:
+        """Return where a manifest is that a tag leads to, through an index or not, by name.
+
+        They begin behind a registry, a repository and a digest: those of the last one before.
+        """
+        rows = self._database.execute(_PLACES, [digest, *after, limit + 1]).fetchall()
         return _page([self._place(row) for row in rows], limit)
 
     def holder(
@@ -224,14 +231,14 @@ def _repository(row: Sequence[Any]) -> ShownRepository:
 
 def _tag(row: Sequence[Any], since: Mapping[tuple[str, str], Since]) -> ShownTag:
     name, digest, first_seen_at = row
+    found = _since(row, since)
+    return ShownTag(TagName(name), Digest(digest), first_seen_at, found.moved_at, found.pushed_at)
+
+
+def _since(row: Sequence[Any], since: Mapping[tuple[str, str], Since]) -> Since:
+    name, digest, first_seen_at = row
     # Who reads beside the writer may see a tag move between the two.
-    moved = since.get((name, digest), Since())
-    tagged_at = moved.moved_at or first_seen_at
-    return ShownTag(TagName(name), Digest(digest), first_seen_at, tagged_at, moved.pushed_at)
-
-
-def _is_behind(tag: ShownTag, at: str, name: str) -> bool:
-    return tag.tagged_at < at or (tag.tagged_at == at and tag.name > name)
+    return since.get((name, digest)) or Since(first_seen_at)
 
 
 def _page(found: Sequence[T], limit: int) -> Page[T]:

@@ -2,14 +2,12 @@
 
 from sqlite_utils import Database
 
-_TOOLS_HEX = "substr(tags.name, 8, 64) NOT GLOB '*[^0-9a-f]*'"
-
-VISIBLE = f"""
+VISIBLE = """
 tags.hidden_at IS NULL AND NOT (
     tags.name = 'artifacthub.io'
-    OR (substr(tags.name, 1, 7) IN ('sha256-', 'sha512-', 'blake3-')
-        AND length(tags.name) = 71 AND {_TOOLS_HEX})
-    OR (substr(tags.name, 1, 7) = 'sha256-' AND {_TOOLS_HEX}
+    OR length(tags.name) >= 71 AND substr(tags.name, 8, 64) NOT GLOB '*[^0-9a-f]*' AND (
+        substr(tags.name, 1, 7) IN ('sha256-', 'sha512-', 'blake3-') AND length(tags.name) = 71
+        OR substr(tags.name, 1, 7) = 'sha256-'
         AND substr(tags.name, 72) IN ('.sig', '.att', '.sbom')))"""
 """Of the table ``tags``; says the same as :func:`indexer.model.names.is_system_tag`.
 

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.attached import attachment_results
+from indexer.attached import Attached, attachment_results
 from indexer.clock import rfc3339
-from indexer.documents import DescribedImage
 from indexer.extract import (
     Anatomy,
     BuildStep,
@@ -20,7 +19,7 @@ from indexer.extract import (
 )
 from indexer.model.manifest import ManifestKind
 from indexer.model.names import Digest
-from indexer.model.stored import RepositoryRow, UntaggedImage
+from indexer.model.stored import RepositoryRow, StoredImage, UntaggedImage
 from indexer.store import Bases, Declared, Page, RelatedImages, ShownPlace
 from search_api.resources.listed import (
     images_json,
@@ -39,6 +38,17 @@ PAIRS_SHOWN = 1_000
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """An image of a repository with what its content says and what is attached to it."""
+
+    image: StoredImage
+    anatomy: Anatomy
+    facts: Facts
+    attached: Sequence[Attached]
+    untagged: UntaggedImage | None
+
+
+@dataclass(frozen=True, slots=True)
 class Lineage:
     """How an image is related to others: its bases, those it declares, and what is built on it."""
 
@@ -48,16 +58,11 @@ class Lineage:
 
 
 def image_json(
-    repository: RepositoryRow,
-    described: DescribedImage,
-    *,
-    anatomy: Anatomy,
-    lineage: Lineage,
-    places: Page[ShownPlace],
-    untagged: UntaggedImage | None = None,
+    repository: RepositoryRow, known: Known, *, lineage: Lineage, places: Page[ShownPlace]
 ) -> dict[str, Any]:
     """Return an image of a repository; its config and layers are those of the platform shown."""
-    image, facts, shown = described.image, described.facts, anatomy.shown
+    image, facts, anatomy, untagged = known.image, known.facts, known.anatomy, known.untagged
+    shown = anatomy.shown
     build = build_of(shown)
     return {
         **place_json(repository),
@@ -83,7 +88,7 @@ def image_json(
             for one in annotations_of(shown)[:PAIRS_SHOWN]
         ],
         "attachments": attachment_results(
-            described.attached, repository=path_of(repository), limit=ATTACHMENTS_SHOWN
+            known.attached, repository=path_of(repository), limit=ATTACHMENTS_SHOWN
         ),
         "bases": bases_json(lineage, anatomy),
         "derived": related_json(lineage.derived, limit=RELATED_SHOWN),

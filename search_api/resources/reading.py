@@ -4,20 +4,33 @@ What is not there, or is not shown, is a :class:`NotFoundError` that names it. L
 where the next page begins.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from indexer.attached import attached_to, attachment_results
-from indexer.documents import content_of, describe
-from indexer.errors import InvalidValueError, NotFoundError
-from indexer.extract import BUILT_IN, Anatomy, KindTable, anatomy_of, build_of
+from indexer.documents import base_labels_of, content_of
+from indexer.errors import NotFoundError
+from indexer.extract import (
+    BUILT_IN,
+    Anatomy,
+    KindTable,
+    anatomy_of,
+    build_of,
+    declares_base,
+    facts_of,
+)
 from indexer.model.names import Digest, parse_digest
 from indexer.model.stored import RepositoryRow, StoredImage
-from indexer.store import Bases, ChangeCursor, RelatedImages, ShownRepository, ShownTag, Store
-from search_api.resources.images import ATTACHMENTS_SHOWN, Lineage, bases_json, image_json
+from indexer.store import (
+    Bases,
+    ChangeCursor,
+    Declared,
+    RelatedImages,
+    ShownRepository,
+    Store,
+)
+from search_api.resources.images import ATTACHMENTS_SHOWN, Known, Lineage, bases_json, image_json
 from search_api.resources.listed import (
     change_json,
     history_json,
@@ -27,6 +40,15 @@ from search_api.resources.listed import (
     repository_json,
     shown_place_json,
     tag_json,
+)
+from search_api.resources.paging import (
+    ChangePage,
+    Listing,
+    TagOrder,
+    image_place,
+    parse_image_place,
+    parse_tag_position,
+    tag_position,
 )
 
 HISTORY_MAX = 100
@@ -38,32 +60,6 @@ BASE_IMAGES_MAX = 5
 PARTS_MAX = 20
 """Platforms of which bases are looked for."""
 _NAME_SHOWN = 300
-
-
-class TagOrder(StrEnum):
-    """How tags are sorted."""
-
-    NAME = "name"
-    NEWEST = "newest"
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A page of JSON objects; ``next`` is what to give as ``after`` for the next, None at the end.
-
-    ``next`` is plain text, for who asks to wrap it as a cursor.
-    """
-
-    items: tuple[dict[str, Any], ...]
-    next: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ChangePage:
-    """Some changes, oldest first, and the cursor behind them, also where there are none."""
-
-    items: tuple[dict[str, Any], ...]
-    cursor: str
 
 
 class Resources:
@@ -110,8 +106,10 @@ class Resources:
         if order is TagOrder.NAME:
             page = self._store.shown.tags(row.id, after=after, limit=limit)
         else:
-            page = self._store.shown.newest_tags(row.id, after=_moment(after), limit=limit)
-        following = _position(page.items[-1], order) if page.has_more else None
+            page = self._store.shown.newest_tags(
+                row.id, after=parse_tag_position(after), limit=limit
+            )
+        following = tag_position(page.items[-1], order) if page.has_more else None
         return Listing(tuple(tag_json(row, tag) for tag in page.items), following)
 
     def tag(
@@ -135,24 +133,30 @@ class Resources:
         Where no place is named, it is one that has it, with a tag for it if there is such a one.
         """
         place, image = self._image(digest, registry=registry, repository=repository)
-        described = describe(image, now=self._now, kinds=self._kinds)
-        anatomy = self._anatomy(image)
-        wanted = image.manifest.digest
-        return image_json(
-            place,
-            described,
+        anatomy, wanted = self._anatomy(image), image.manifest.digest
+        inherited = base_labels_of(image.manifest)
+        known = Known(
+            image=image,
             anatomy=anatomy,
-            lineage=self._lineage(place, anatomy, wanted),
-            places=self._store.shown.places(wanted, limit=PLACES_MAX),
+            facts=facts_of(anatomy, now=self._now, base_labels=inherited),
+            attached=attached_to(image, now=self._now, kinds=self._kinds),
             untagged=None if image.tags else self._store.shown.untagged(place.id, wanted),
         )
+        return image_json(
+            place,
+            known,
+            lineage=self._lineage(place, anatomy, wanted),
+            places=self._store.shown.places(wanted, limit=PLACES_MAX),
+        )
 
-    def places(self, digest: str, *, limit: int) -> list[dict[str, Any]]:
+    def places(self, digest: str, *, after: str = "", limit: int) -> Listing:
         """Return where a manifest is that some visible tag leads to."""
-        page = self._store.shown.places(parse_digest(digest), limit=limit)
-        if not page.items:
+        behind = parse_image_place(after)
+        page = self._store.shown.places(parse_digest(digest), after=behind, limit=limit)
+        if not page.items and not after:
             raise _no_image(digest)
-        return [shown_place_json(place) for place in page.items]
+        items = tuple(shown_place_json(place) for place in page.items)
+        return Listing(items, image_place(page.items[-1]) if page.has_more else None)
 
     def bases(
         self, digest: str, *, registry: str | None = None, repository: str | None = None
@@ -161,7 +165,7 @@ class Resources:
         place, image = self._image(digest, registry=registry, repository=repository)
         anatomy = self._anatomy(image)
         bases = self._bases(anatomy, image.manifest.digest)
-        declared = self._store.lineage.declared(place.id, image.manifest.digest)
+        declared = self._declared(place, anatomy, image.manifest.digest)
         nothing = RelatedImages((), has_more=False)
         return bases_json(Lineage(bases, declared, nothing), anatomy)
 
@@ -231,7 +235,7 @@ class Resources:
         lineage = self._store.lineage
         return Lineage(
             bases=self._bases(anatomy, digest),
-            declared=lineage.declared(place.id, digest),
+            declared=self._declared(place, anatomy, digest),
             derived=lineage.derived(digest, limit=DERIVED_COUNTED),
         )
 
@@ -243,6 +247,14 @@ class Resources:
             for part in list(parts)[:PARTS_MAX]
             for bases in self._store.lineage.bases(part, limit=BASE_IMAGES_MAX)
         ]
+
+    def _declared(
+        self, place: RepositoryRow, anatomy: Anatomy, digest: Digest
+    ) -> Mapping[Digest, Declared]:
+        # Looking reads the image once more.
+        if not declares_base(anatomy.parts):
+            return {}
+        return self._store.lineage.declared(place.id, digest)
 
     def _layer(self, repository_id: int, manifest: Digest, wanted: Digest) -> dict[str, Any] | None:
         stored = self._store.content.manifest(repository_id, manifest, depth=0)
@@ -271,17 +283,3 @@ def _no_image(
 
 def _related(related: RelatedImages) -> dict[str, Any]:
     return {"images": images_json(related.images), "has_more": related.has_more}
-
-
-def _position(tag: ShownTag, order: TagOrder) -> str:
-    return tag.name if order is TagOrder.NAME else f"{tag.tagged_at} {tag.name}"
-
-
-def _moment(after: str) -> tuple[str, str] | None:
-    """Return the place between two tags that :func:`_position` wrote."""
-    if not after:
-        return None
-    at, separator, name = after.partition(" ")
-    if not separator:
-        raise InvalidValueError(f"not a place among tags: {after[:100]!r}")
-    return at, name

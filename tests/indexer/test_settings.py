@@ -86,6 +86,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         """
         data_dir = "/var/lib/regsearch"
         listen = "[::]:80"
+        cors_origins = ["https://example.org", "http://localhost:3000"]
         webhook_secret = "common"
         journal_retention = "2d"
         hidden_retention = "12h"
@@ -115,6 +116,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
     assert settings.model_dump() == {
         "data_dir": Path("/var/lib/regsearch"),
         "listen": "[::]:80",
+        "cors_origins": ("https://example.org", "http://localhost:3000"),
         "webhook_secret": "common",
         "journal_retention": timedelta(days=2),
         "hidden_retention": timedelta(hours=12),
@@ -141,6 +143,21 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
             RegistrySettings(name="other", url="http://other").model_dump(),
         ),
     }
+
+
+def test_a_list_is_written_with_commas_in_the_environment(load: Load) -> None:
+    settings = load(CORS_ORIGINS="https://a.example, https://b.example:8443")
+    assert settings.cors_origins == ("https://a.example", "https://b.example:8443")
+    assert load(CORS_ORIGINS="*").cors_origins == ("*",)
+
+
+@pytest.mark.parametrize("origin", ["a.example", "https://a.example/", "https://*.example", ""])
+def test_what_is_no_origin_is_refused_with_the_value(
+    refusal: Callable[..., str], origin: str
+) -> None:
+    said = refusal(f'cors_origins = ["https://b.example", "{origin}"]')
+    assert said.startswith("cors_origins.1: ")
+    assert repr(origin) in said
 
 
 def test_the_environment_wins_over_the_file(load: Load) -> None:
@@ -404,7 +421,7 @@ def test_a_registry_that_does_not_fit_is_refused_by_name_and_value(
         ('listne = "a:1"', "unknown setting 'listne'; did you mean listen?"),
         (
             'zzz = "a:1"',
-            "unknown setting 'zzz'; known are data_dir, engine, hidden_retention,",
+            "unknown setting 'zzz'; known are cors_origins, data_dir, engine,",
         ),
         ('listen = "localhost"', "listen: String should match pattern"),
         ('listen = ":80"', "listen: String should match pattern"),
@@ -439,7 +456,10 @@ def test_everything_that_is_wrong_is_told_at_once(refusal: Callable[..., str]) -
     [
         ("REGISTRY_URL", "REGSEARCH_REGISTRY_URL; did you mean REGSEARCH_REGISTRY?"),
         ("LISTNE", "REGSEARCH_LISTNE; did you mean REGSEARCH_LISTEN?"),
-        ("XYZ", "REGSEARCH_XYZ; known are REGSEARCH_CONFIG, REGSEARCH_DATA_DIR, REGSEARCH_ENGINE"),
+        (
+            "XYZ",
+            "REGSEARCH_XYZ; known are REGSEARCH_CONFIG, REGSEARCH_CORS_ORIGINS",
+        ),
     ],
 )
 def test_an_unknown_variable_is_refused_with_the_nearest_name(

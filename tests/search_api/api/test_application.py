@@ -1,15 +1,23 @@
 """What all operations of the API share: its document, its errors, HEAD, and compression."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.routing import Mount, Route
 
-from tests.search_api.filling import searching_client
+from indexer.settings import Settings
+from search_api.wiring import make_web
+from tests.search_api.filling import client_of, searching_client
 
 pytestmark = pytest.mark.anyio
+
+DOCUMENTATION = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
 
 
 @pytest.fixture
@@ -47,6 +55,11 @@ async def test_every_operation_has_words_a_shape_and_its_errors(document: dict[s
         for parameter in operation.get("parameters", []):
             assert parameter["description"], parameter["name"]
     assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+async def test_every_address_is_in_the_documentation(document: dict[str, Any]) -> None:
+    for path in document["paths"]:
+        assert re.search(rf"`{re.escape(path[1:])}[`?]", DOCUMENTATION), path
 
 
 @pytest.mark.parametrize("path", ["/api/v1/search?q=nginx", "/api/v1/status"])
@@ -87,3 +100,73 @@ async def test_a_long_answer_is_compressed_and_a_short_one_not(client: httpx2.As
     assert long.headers["content-encoding"] == "gzip"
     assert "Accept-Encoding" in long.headers["vary"]
     assert "content-encoding" not in short.headers
+
+
+# The page of the documentation
+
+
+async def test_the_page_asks_no_other_host_and_runs_no_script_in_it(
+    client: httpx2.AsyncClient,
+) -> None:
+    page = await client.get("/api/v1/docs")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["content-security-policy"].startswith("default-src 'self';")
+    assert not re.search(r"https?:|<script>|style=|\son\w+=", page.text)
+    for name in re.findall(r'(?:href|src)="([^"]+)"', page.text):
+        part = await client.get(f"/api/v1/{name}")
+        assert part.status_code == 200, name
+        assert "http" not in part.text or name == "openapi.json"
+
+
+async def test_the_script_of_the_page_makes_no_markup_of_what_it_shows(
+    client: httpx2.AsyncClient,
+) -> None:
+    script = (await client.get("/api/v1/docs.js")).text
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script)
+
+
+# Pages of other hosts
+
+
+async def test_pages_of_others_may_not_read_unless_the_settings_say_so(
+    client: httpx2.AsyncClient,
+) -> None:
+    response = await client.get("/api/v1/status", headers={"Origin": "https://example.org"})
+    assert "access-control-allow-origin" not in response.headers
+
+
+async def test_pages_that_the_settings_name_may_read(filled: Path) -> None:
+    settings = Settings(data_dir=filled, cors_origins=("https://example.org",))
+    async with client_of(make_web(settings)) as client:
+        ours = await client.get("/api/v1/search", headers={"Origin": "https://example.org"})
+        assert ours.headers["access-control-allow-origin"] == "https://example.org"
+        assert "Link" in ours.headers["access-control-expose-headers"]
+        other = await client.get("/api/v1/search", headers={"Origin": "https://evil.example"})
+        assert "access-control-allow-origin" not in other.headers
+        asking = {"Origin": "https://example.org", "Access-Control-Request-Method": "GET"}
+        preflight = await client.options("/api/v1/search", headers=asking)
+        assert preflight.status_code == 200
+        webhook = await client.get("/healthz", headers={"Origin": "https://example.org"})
+        assert "access-control-allow-origin" not in webhook.headers
+
+
+# Defects
+
+
+async def test_a_defect_is_one_error_in_the_log_and_says_nothing_to_the_caller(
+    filled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def broken(_: Request) -> None:
+        raise ZeroDivisionError("secret")
+
+    app = make_web(Settings(data_dir=filled))
+    (mount,) = [route for route in app.routes if isinstance(route, Mount)]
+    assert isinstance(mount.app, FastAPI)
+    mount.app.router.routes.append(Route("/broken", broken))
+    async with client_of(app, raise_errors=False) as client:
+        response = await client.get("/api/v1/broken")
+    assert response.status_code == 500
+    (error,) = response.json()["errors"]
+    assert error["code"] == "UNKNOWN"
+    assert "secret" not in response.text
+    assert capsys.readouterr().out.count("request_failed") == 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import schemathesis
@@ -57,5 +58,5 @@ def address(filled: Path) -> Iterator[str]:
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-def test_answers_are_as_the_document_says(case: schemathesis.Case, address: str) -> None:
+def test_answers_are_as_the_document_says(case: schemathesis.Case[Any], address: str) -> None:
     case.call_and_validate(base_url=address)

@@ -374,3 +374,68 @@ async def test_a_registry_that_was_never_crawled_has_no_crawl(tmp_path: Path) ->
     async with searching_client(tmp_path) as client:
         status = (await client.get("/api/v1/status")).json()
     assert status["registries"]["main"]["crawl"] is None
+
+
+# Orders, facets and highlights
+
+
+@pytest.mark.parametrize("sort", ["name", "created", "pushed", "size", "pulls", "relevance"])
+@pytest.mark.parametrize("document_type", ["image", "repository"])
+async def test_a_reversed_order_is_the_other_way_round_and_its_pages_follow(
+    client: httpx2.AsyncClient, sort: str, document_type: str
+) -> None:
+    for name in (sort, f"-{sort}"):
+        parameters = {"type": document_type, "sort": name, "q": "e OR nginx"}
+        whole = (await search(client, **parameters, limit="1000"))["results"]
+        walked: list[Any] = []
+        cursor = ""
+        while cursor or not walked:
+            page = await search(client, **parameters, limit="3", cursor=cursor)
+            walked += page["results"]
+            cursor = page["next"] or ""
+        assert [one["links"] for one in walked] == [one["links"] for one in whole]
+
+
+async def test_names_are_ordered_from_a_and_reversed_from_z(client: httpx2.AsyncClient) -> None:
+    def names(body: dict[str, Any]) -> list[str]:
+        return [result["repository"] for result in body["results"]]
+
+    found = names(await search(client, sort="name"))
+    assert found == sorted(found)
+    assert names(await search(client, sort="-name"))[0] == found[-1]
+
+
+async def test_a_cursor_of_another_order_is_refused(client: httpx2.AsyncClient) -> None:
+    cursor = (await search(client, limit="1"))["next"]
+    for query in ("sort=name", "sort=-relevance", "type=image"):
+        error = await refused(client, f"{query}&limit=1&cursor={quote(cursor)}")
+        assert error["message"].startswith("cursor is of type=repository and sort=relevance, not")
+
+
+async def test_facets_count_all_that_match(client: httpx2.AsyncClient) -> None:
+    body = await search(
+        client, type="image", facets="kind,platform,label:team,registry", limit="1", q="team"
+    )
+    facets = body["facets"]
+    assert facets.keys() == {"kind", "platform", "label:team", "registry"}
+    assert facets["label:team"] == {"values": [{"value": "payments", "count": 1}], "others": 0}
+    assert sum(one["count"] for one in facets["registry"]["values"]) == body["total"]
+    assert {one["value"] for one in facets["platform"]["values"]} >= {"linux/arm/v7"}
+
+
+async def test_a_result_shows_where_it_matches(client: httpx2.AsyncClient) -> None:
+    (result,) = (await search(client, q="cafe"))["results"]
+    (highlight, *_) = result["match"]["highlights"]
+    assert highlight == {
+        "field": "description",
+        "snippet": "Un café crème",
+        "ranges": [[3, 7]],
+    }
+
+
+async def test_a_long_page_of_hostile_texts_is_answered(client: httpx2.AsyncClient) -> None:
+    body = await search(client, q="long OR first", type="image", limit="1000")
+    for result in body["results"]:
+        for highlight in result["match"]["highlights"]:
+            assert len(highlight["snippet"]) <= 200
+            assert highlight["snippet"].isprintable()

@@ -169,11 +169,13 @@ def test_an_image_is_read_where_it_is_asked_for(
     assert read.image(APP.digest, registry="second")["reference"] == f"{SECOND}/a:2"
     child = read.image(APP.digest, registry="main", repository="a")
     assert (child["reference"], child["tags"]) == (f"{MAIN}/a@{APP.digest}", [])
-    assert [one["reference"] for one in read.places(APP.digest, limit=9)] == [
-        f"{MAIN}/a:latest",
-        f"{MAIN}/b:1",
-        f"{SECOND}/a:2",
+    pages = all_pages(lambda after: read.places(APP.digest, after=after, limit=2))
+    assert [[one["reference"] for one in page] for page in pages] == [
+        [f"{MAIN}/a:latest", f"{MAIN}/b:1"],
+        [f"{SECOND}/a:2"],
     ]
+    with pytest.raises(InvalidValueError, match="not a place of an image: 'x y'"):
+        read.places(APP.digest, after="x y", limit=2)
 
 
 def test_an_image_that_lost_its_tags_tells_which_and_since_when(

@@ -96,8 +96,12 @@ WITH RECURSIVE up (digest) AS (
     SELECT value FROM json_each(:digests)
     UNION SELECT index_children.digest FROM index_children JOIN up ON child_digest = up.digest
 )
-SELECT DISTINCT digest FROM up CROSS JOIN tags INDEXED BY tags_digest USING (digest)
-WHERE repository_id = :repository AND hidden_at IS NULL"""
+SELECT digest FROM up
+WHERE EXISTS (SELECT 1 FROM tags INDEXED BY tags_digest
+    WHERE repository_id = :repository AND tags.digest = up.digest AND hidden_at IS NULL)
+OR EXISTS (SELECT 1 FROM repository_manifests AS own
+    WHERE repository_id = :repository AND own.digest = up.digest
+    AND (left_at IS NOT NULL OR untagged_at IS NOT NULL))"""
 
 _ABOUT_BY_INDEX = """
 WITH RECURSIVE down (digest) AS (
@@ -150,7 +154,10 @@ class AttachmentTables:
     # Whose documents are to be made again
 
     def shown_with(self, repository_id: int, digests: Iterable[Digest]) -> list[Digest]:
-        """Return the visible manifests that these are attached to, with the indexes they are in."""
+        """Return what these are attached to, and the indexes that is in, where searches find it.
+
+        That is what has a tag, and what had one: an untagged image shows what is attached to it.
+        """
         about = set(digests)
         found = self._about(about)
         for _ in range(DEPTH_MAX):
@@ -198,7 +205,7 @@ class AttachmentTables:
         return [Digest(row[0]) for row in rows]
 
     def _shown(self, repository_id: int, digests: Collection[Digest]) -> list[Digest]:
-        """Return those of these manifests, and of the indexes they are in, that have a tag."""
+        """Return those of these, and of the indexes they are in, that have, or had, a tag."""
         if not digests:
             return []
         names = {"repository": repository_id, "digests": json.dumps(sorted(digests))}

@@ -557,6 +557,21 @@ class TestUntagged:
         await quiet(stepping)
         assert stepping.results("is:untagged") == []
 
+    async def test_what_is_attached_to_it_later_is_a_fact_of_it(self, stepping: Stepping) -> None:
+        """A signature may be found after its subject lost its tag; both ways a rebuild agrees."""
+        stepping.registry.put(WEB, B, tag="1")
+        await told(stepping, pushed(WEB, B.digest, tag="1"))
+        tag, signed = f"{list_tag(A)}.sig", cosign_signature()
+        stepping.registry.put(WEB, signed, tag=tag)
+        await told(stepping, pushed(WEB, signed.digest, tag=tag))
+        [found] = stepping.results("is:untagged is:signed")
+        assert (found["digest"], len(found["attachments"])) == (A.digest, 1)
+        await quiet(stepping)
+        stepping.registry.delete_tag(WEB, tag)
+        await told(stepping, deleted(WEB, tag=tag))
+        assert stepping.results("is:untagged is:signed") == []
+        await quiet(stepping)
+
     async def test_children_and_attachments_are_none(self, stepping: Stepping) -> None:
         multi = index([A, ARM], attestations=True)
         stepping.registry.put(WEB, multi, tag="multi")

@@ -9,6 +9,7 @@ from indexer.model.document import FACETS, LABEL_FACET, Sort
 from indexer.model.query import And, Condition, Or, Query
 from indexer.model.text import fold
 from search_api.cursors import Cursor, Order
+from search_api.highlighting import has_highlights
 from search_api.query import parse_query, text_with_words_replaced, with_words_replaced
 from search_api.searching import Answer, Searching
 from search_api.spelling import corrected
@@ -101,7 +102,7 @@ async def _search(searching: Searching, query: Query, asked: Asked) -> Answer:
         sort=order.sort,
         is_reversed=order.is_reversed,
         facets=asked.facets,
-        with_texts=asked.with_texts,
+        with_texts=asked.with_texts and has_highlights(query),
     )
 
 

@@ -24,6 +24,8 @@ _LEAD = 40
 _MARKS_MAX = 50
 _COMPARED_MAX = 20_000
 """How many words are compared with patterns and for their spelling, for all hits of a page."""
+_READ_MAX = 4_000_000
+"""How many characters are looked at closely for all hits of a page; the last show less then."""
 _CUT = "…"
 _ORDER = (NAME, *TextField)
 
@@ -56,16 +58,10 @@ class Highlighter:
         self._phrases = [part.words for part in parts if isinstance(part, Phrase)]
         self._name_parts = {part.text for part in parts if isinstance(part, Word | Path)}
         self._compared: dict[str, bool] = {}
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing of the query can be shown."""
-        return not (self._name_parts or self._phrases or self._prefixes or self._compares)
+        self._read = 0
 
     def highlights(self, name: str, texts: Sequence[Text]) -> list[Highlight]:
         """Return the texts that match, the name first and then what weighs most."""
-        if self.is_empty:
-            return []
         # By what is seen: a description is mostly that of an annotation or label too.
         found: dict[tuple[str, str], Highlight] = {}
         if marks := self._name_marks(name):
@@ -105,8 +101,9 @@ class Highlighter:
 
     def _marks(self, text: str) -> list[Span]:
         """Return the places of what is asked for, in order."""
-        if not self._may_match(text):
+        if self._read > _READ_MAX or not self._may_match(text):
             return []
+        self._read += len(text)
         placed = placed_words(text)
         marks = [(one.start, one.end) for one in placed if self._fits(one.word)]
         for phrase in self._phrases:
@@ -138,6 +135,11 @@ class Highlighter:
             if edits(wanted, word, limit=limit) <= limit:
                 return True
         return False
+
+
+def has_highlights(query: Query) -> bool:
+    """Tell whether a query asks for anything that can be shown."""
+    return next(_positive(query), None) is not None
 
 
 def _positive(query: Query) -> Iterator[Query]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from indexer.errors import QueryError
 from indexer.model.document import LABEL_FACET, DocumentType, Page
 from indexer.model.query import Condition, Everything, Query
 from indexer.model.text import fold
@@ -45,7 +46,17 @@ class Completion:
 async def completions(
     searching: Searching, text: str, *, document_type: DocumentType, limit: int
 ) -> list[Completion]:
-    """Return what the last word of a query may become, the likeliest first."""
+    """Return what the last word of a query may become, the likeliest first; nothing where the
+    beginning of a word stands for too much."""
+    try:
+        return await _completions(searching, text, document_type=document_type, limit=limit)
+    except QueryError:
+        return []
+
+
+async def _completions(
+    searching: Searching, text: str, *, document_type: DocumentType, limit: int
+) -> list[Completion]:
     match = _LAST_WORD.fullmatch(text[:TEXT_MAX])
     before, last = (match["before"], match["last"]) if match else ("", "")
     field, colon, value = last.partition(":")

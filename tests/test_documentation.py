@@ -17,8 +17,9 @@ README = (TOP / "README.md").read_text()
 FIRST_SCREEN = "\n".join(README.splitlines()[:24])
 TEXTS = [
     path
-    for pattern in ("*.md", "docs/*.md", "indexer/**/*.py", "webhooks/*.py", "search_api/*.py")
+    for pattern in ("*.md", "docs/*.md", "indexer/**/*.py", "webhooks/*.py", "search_api/**/*.*")
     for path in sorted(TOP.glob(pattern))
+    if "__pycache__" not in path.parts
 ] + [TOP / "Makefile", TOP / "pyproject.toml", TOP / ".ci" / "run"]
 
 

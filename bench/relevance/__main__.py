@@ -5,7 +5,7 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich import box
@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.relevance.asking import BASELINES, Answered, ask_baseline, ask_engine, by_class
-from bench.relevance.filling import ENGINES
+from bench.relevance.catalogue import Entry, catalogue
 from bench.relevance.measures import Figures, ndcg, rank
 from search_api.logs import configure_logging
+from tests.indexer.engines.conformance.engines import ENGINES
 
 _MEASURES = {"ndcg": "nDCG", "mrr": "MRR", "success_1": "S@1", "success_3": "S@3"}
 _WIDTH = 140
@@ -27,9 +28,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.relevance", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON, with every answer")
     parser.add_argument("--worst", type=int, default=0, metavar="N", help="and the N worst queries")
+    parser.add_argument(
+        "--no-pulls",
+        action="store_true",
+        help="as after a crawl, before any event",
+    )
     given = parser.parse_args(arguments)
     configure_logging("warning", process="relevance")
-    answered = answers()
+    entries = catalogue()
+    if given.no_pulls:
+        entries = {name: replace(entry, pulls=0) for name, entry in entries.items()}
+    answered = answers(entries)
     if given.json:
         print(json.dumps({name: _json(one) for name, one in answered.items()}, indent=1))  # noqa: T201
         return
@@ -41,13 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         console.print(_worst(engine, answered[engine], count=given.worst))
 
 
-def answers() -> dict[str, list[Answered]]:
-    """Return what each engine and each baseline answers."""
+def answers(entries: Mapping[str, Entry]) -> dict[str, list[Answered]]:
+    """Return what each engine and each baseline answers about a catalogue."""
     found = {}
     for engine in ENGINES:
         with tempfile.TemporaryDirectory(prefix="relevance-") as directory:
-            found[engine] = asyncio.run(ask_engine(Path(directory), engine))
-    return found | {name: ask_baseline(name) for name in BASELINES}
+            found[engine] = asyncio.run(ask_engine(Path(directory), engine, entries=entries))
+    return found | {name: ask_baseline(name, entries=entries) for name in BASELINES}
 
 
 def _table(measured: Mapping[str, Mapping[str, Figures]]) -> Table:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.relevance.baselines import Ask, catalog_filter, like, words_like
-from bench.relevance.catalogue import built_all, catalogue
-from bench.relevance.filling import ENGINES, INDEX_DIRECTORY, NOW, fill_index, fill_store
+from bench.relevance.catalogue import Entry, built_all
+from bench.relevance.filling import INDEX_DIRECTORY, NOW, fill_index, fill_store
 from bench.relevance.judged import JudgedQuery, judged_queries
 from bench.relevance.measures import DEPTH, Figures, figures
 from indexer.engines import Engine
@@ -16,6 +16,7 @@ from search_api.cursors import Order
 from search_api.searching import Searching
 from tests.builders import BuiltManifest
 from tests.fakes.clock import ManualClock
+from tests.indexer.engines.conformance.engines import ENGINES
 
 BASELINES = {"LIKE": like, "words": words_like, "filter": catalog_filter}
 HELD_OUT = "held out"
@@ -30,9 +31,10 @@ class Answered:
     names: tuple[str, ...]
 
 
-async def ask_engine(directory: Path, engine: str) -> list[Answered]:
+async def ask_engine(
+    directory: Path, engine: str, *, entries: Mapping[str, Entry]
+) -> list[Answered]:
     """Fill an empty directory, index it with an engine and ask that every query."""
-    entries = catalogue()
     built = built_all(entries)
     fill_store(directory, entries, built)
     made = ENGINES[engine](directory / INDEX_DIRECTORY)
@@ -59,9 +61,8 @@ async def _ask(searching: Searching, text: str) -> tuple[str, ...]:
     return tuple(hit.result["repository"] for hit in found.answer.page.hits)
 
 
-def ask_baseline(name: str) -> list[Answered]:
+def ask_baseline(name: str, *, entries: Mapping[str, Entry]) -> list[Answered]:
     """Ask a baseline every query."""
-    entries = catalogue()
     built = built_all(entries)
     ask: Ask = BASELINES[name](entries)
     return [

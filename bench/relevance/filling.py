@@ -4,7 +4,7 @@ The documents are made and indexed by the indexer's own code, in the engine that
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,6 @@ from bench.corpus.fill import BulkStore
 from bench.relevance.catalogue import REGISTRY_HOST, Entry
 from indexer.clock import rfc3339
 from indexer.engines import Engine
-from indexer.engines.whoosh import WhooshEngine
 from indexer.extract import config_descriptor
 from indexer.indexing import Indexing
 from indexer.model.manifest import parse_manifest
@@ -22,8 +21,6 @@ from indexer.store import PullCount, ReadContent, ReadManifest, Store, StoreThre
 from tests.builders import BuiltManifest
 from tests.fakes.clock import ManualClock
 
-ENGINES: Mapping[str, Callable[[Path], Engine]] = {"whoosh": WhooshEngine}
-"""The engines that are measured, by name."""
 REGISTRY = "main"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 """The day of the catalogue: how recent a push is follows from it."""

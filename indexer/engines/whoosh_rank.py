@@ -22,7 +22,7 @@ of the name. Scores are added up as whole *points*.
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from heapq import nsmallest
@@ -109,8 +109,9 @@ def _by_score(matches: Matches, text: AskedText, wanted: Wanted) -> list[Place]:
 def _first(segment: Segment, match: int, text: AskedText, wanted: Wanted) -> list[Place]:
     ids = segment.ids
     documents = bitmaps.documents(match)
-    totals: Iterator[int] = map(_prominence(segment).__getitem__, documents)
-    for points in _points(segment, text):
+    first, *others = _points(segment, text)
+    totals: Iterator[int] = map(first.__getitem__, documents)
+    for points in others:
         totals = map(add, totals, map(points.__getitem__, documents))
     step = -_RANKS if wanted.is_descending else _RANKS
     keys: Iterator[int] = map(
@@ -132,10 +133,7 @@ def _place(segment: Segment, key: int, step: int) -> Place:
 
 def _prominence(segment: Segment) -> "array[int]":
     """Return what each document's prominence is worth."""
-    return segment.cached(
-        "prominence points",
-        lambda: array("I", map(PROMINENCE_POINTS.__mul__, segment.scalars(PROMINENCE))),
-    )
+    return array("I", map(PROMINENCE_POINTS.__mul__, segment.scalars(PROMINENCE)))
 
 
 def _all_named(segment: Segment, text: AskedText) -> int:
@@ -156,12 +154,31 @@ def _named(segment: Segment, text: AskedText) -> Named:
     return named_by(segment, text.wholes, parts=len(text.parts))
 
 
-def _points(segment: Segment, text: AskedText) -> "Iterator[array[int]]":
-    for part in text.parts:
-        yield segment.cached(("points", part), partial(_part_points, segment, part))
+def _points(segment: Segment, text: AskedText) -> "list[array[int]]":
+    """Return what adds up to the score of each document."""
+    if len(text.parts) == 1:
+        # Most queries have one part, so its points are kept with what comes to them.
+        return [segment.cached(("all points", text), lambda: _sum(_all_points(segment, text)))]
+    return list(_all_points(segment, text))
+
+
+def _all_points(segment: Segment, text: AskedText) -> "Iterator[array[int]]":
+    yield segment.cached("prominence points", lambda: _prominence(segment))
+    if len(text.parts) == 1:
+        yield _part_points(segment, text.parts[0])
+    else:
+        for part in text.parts:
+            yield segment.cached(("points", part), partial(_part_points, segment, part))
     of_names = _named(segment, text).points
     if of_names is not None:
         yield of_names
+
+
+def _sum(columns: "Iterable[array[int]]") -> "array[int]":
+    totals: Iterator[int] = repeat(0)
+    for column in columns:
+        totals = map(add, totals, column)
+    return array("I", totals)
 
 
 def _part_points(segment: Segment, part: TextPart) -> "array[int]":

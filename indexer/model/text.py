@@ -52,6 +52,11 @@ def _folded_with_places(text: str) -> tuple[str, list[int], list[int]]:
     """Return ``text`` folded, and for each of its characters where it came from."""
     folded, starts, ends = list[str](), list[int](), list[int]()
     for run in re.finditer(r"\s+|\S+", text):
+        if run[0].isascii():
+            folded.append(run[0].lower())
+            starts += range(run.start(), run.end())
+            ends += range(run.start() + 1, run.end() + 1)
+            continue
         pieces = [fold(character) for character in run[0]]
         if "".join(pieces) == fold(run[0]):
             for place, piece in enumerate(pieces, start=run.start()):

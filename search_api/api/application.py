@@ -28,7 +28,7 @@ _EVENTS = "text/event-stream"
 _DESCRIPTION = """
 Search what container registries hold. Answers are JSON objects; every one that is not a success is
 a list of errors. A parameter that is unknown or given twice is an error. Times are RFC 3339 in UTC,
-sizes are bytes. `HEAD` is answered like `GET`.
+sizes are bytes. HEAD is answered like GET.
 """
 _ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": Errors, "description": "A parameter or the query has a mistake."},

@@ -164,6 +164,8 @@ class Places(Shape):
     """Where a manifest is."""
 
     places: list[Related]
+    next: str | None
+    """The cursor of the next page; null on the last."""
 
 
 class Bases(Shape):

@@ -232,11 +232,18 @@ def _add_images(router: APIRouter, searching: Searching) -> None:
         response_model=Places,
     )
     async def places(
-        request: Request, digest: DigestPath, *, limit: Limit = LIMIT_DEFAULT
+        request: Request,
+        digest: DigestPath,
+        *,
+        limit: Limit = LIMIT_DEFAULT,
+        cursor: CursorText = "",
     ) -> Response:
-        """Return the repositories that have it, or an index with it."""
-        found = await searching.read(lambda resources: resources.places(digest, limit=limit))
-        return kept_answer(request, {"places": found})
+        """Return the repositories that have it, or an index with it, page by page."""
+        after = decode_place(cursor, "places") if cursor else ""
+        page = await searching.read(
+            lambda resources: resources.places(digest, after=after, limit=limit)
+        )
+        return _listing(request, "places", page, place="places")
 
     @router.get("/layers/{digest}", summary="A layer", tags=["images"], response_model=Layer)
     async def layer(

@@ -16,7 +16,7 @@ import pytest
 
 from indexer.engines.whoosh import WhooshEngine
 from indexer.engines.whoosh_match import EXPANDED_KEYWORDS_MAX
-from indexer.model.document import DocumentType
+from indexer.model.document import ASKED_FOR, DocumentType
 from indexer.store import Store
 from search_api.docker_search import DESCRIPTION_MAX, LIMIT_MAX
 from search_api.wiring import INDEX_DIRECTORY, make_web
@@ -537,9 +537,12 @@ async def test_a_prefix_that_stands_for_too_much_is_read_as_plain_words(tmp_path
     store.close()
     keywords = frozenset(("label", f"k{number}") for number in range(EXPANDED_KEYWORDS_MAX + 1))
     writer = WhooshEngine(tmp_path / INDEX_DIRECTORY).open_writer(live.generation)
-    writer.apply(DocumentType.REPOSITORY, [document("many", keywords=keywords)], [])
+    for document_type in ASKED_FOR:
+        writer.apply(document_type, [document("many", keywords=keywords)], [])
     writer.close()
     async with searching_client(tmp_path) as client:
+        suggested = (await client.get("/api/v1/suggest?q=label:k")).json()
+        assert suggested == {"suggestions": []}, "it is no mistake to have typed so much"
         assert await names(client, "q=label:k*") == ["label/k"]
         response = await client.get("/api/v1/search?q=label:k*")
     assert response.status_code == 400

@@ -112,6 +112,13 @@ def test_there_are_only_so_many() -> None:
     assert len(found(Word("web"), *texts)) == HIGHLIGHTS_MAX
 
 
+def test_a_page_of_hits_is_not_looked_at_without_end() -> None:
+    highlighter = Highlighter(Wildcard("w*b"))
+    long = description("web " * 1_000_000)
+    assert highlighter.highlights("x", [long])
+    assert highlighter.highlights("x", [description("web")]) == []
+
+
 def test_a_long_text_is_cut_around_most_of_the_matches() -> None:
     text = "one proxy. " + "word " * 100 + "the proxy of a proxy, proxy " + "more " * 100
     (highlight,) = found(Word("proxy"), description(text))

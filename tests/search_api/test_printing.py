@@ -107,6 +107,15 @@ def test_no_results_are_no_table(show: Show) -> None:
     assert text == "0 of 0 shown\n"
 
 
+@pytest.mark.parametrize(
+    ("is_used", "line"),
+    [(True, "nothing matches as typed; these match: postgres"), (False, "did you mean: postgres")],
+)
+def test_another_spelling_is_shown(show: Show, is_used: bool, line: str) -> None:
+    suggestion = {"query": "postgres", "is_used": is_used}
+    assert line in show(printing.print_results, page(suggestion=suggestion)).splitlines()
+
+
 def test_images_show_their_tags_and_many_are_cut(show: Show) -> None:
     tags = [f"t{number}" for number in range(7)]
     text = show(printing.print_results, page(result(tags=tags), type="image"))

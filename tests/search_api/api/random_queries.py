@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote_from_bytes
@@ -101,16 +102,15 @@ def _encoded(text: str) -> str:
 
 def ask(address: tuple[str, int], targets: Sequence[str]) -> Iterator[tuple[str, int, float]]:
     """Send requests over one connection; yield each with its status and the seconds it took."""
-    connection = http.client.HTTPConnection(*address, timeout=60)
-    for one in targets:
-        started = time.perf_counter()
-        connection.request("GET", one)
-        response = connection.getresponse()
-        body = response.read()
-        took = time.perf_counter() - started
-        assert json.loads(body), one
-        yield one, response.status, took
-    connection.close()
+    with closing(http.client.HTTPConnection(*address, timeout=60)) as connection:
+        for one in targets:
+            started = time.perf_counter()
+            connection.request("GET", one)
+            response = connection.getresponse()
+            body = response.read()
+            took = time.perf_counter() - started
+            assert json.loads(body), one
+            yield one, response.status, took
 
 
 def run(queries: int, *, seed: int, folder: Path) -> tuple[Counter[int], Slowest, list[str]]:
@@ -139,11 +139,10 @@ def run(queries: int, *, seed: int, folder: Path) -> tuple[Counter[int], Slowest
 
 def _is_ready(port: int) -> bool:
     try:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
+        [(_, status, _)] = ask(("127.0.0.1", port), ["/readyz"])
     except OSError:
         return False
+    return status == 200
 
 
 def main() -> int:

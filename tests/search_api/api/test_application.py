@@ -17,6 +17,8 @@ from tests.search_api.filling import client_of, searching_client
 
 pytestmark = pytest.mark.anyio
 
+DOCUMENTATION = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+
 
 @pytest.fixture
 async def client(filled: Path) -> AsyncIterator[httpx2.AsyncClient]:
@@ -53,6 +55,11 @@ async def test_every_operation_has_words_a_shape_and_its_errors(document: dict[s
         for parameter in operation.get("parameters", []):
             assert parameter["description"], parameter["name"]
     assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+async def test_every_address_is_in_the_documentation(document: dict[str, Any]) -> None:
+    for path in document["paths"]:
+        assert re.search(rf"`{re.escape(path[1:])}[`?]", DOCUMENTATION), path
 
 
 @pytest.mark.parametrize("path", ["/api/v1/search?q=nginx", "/api/v1/status"])

@@ -52,7 +52,7 @@ def test_a_pattern_that_means_too_much_is_an_error_of_the_query(index: Index) ->
     keywords = frozenset(("tag", number) for number in numbers)
     index.apply([document("one", description=(" ".join(numbers),), keywords=keywords)])
     for query in (Wildcard("v*"), Wildcard("*"), Glob("tag", "?*")):
-        with pytest.raises(QueryError, match="too much fits"):
+        with pytest.raises(QueryError, match=r"too (many words|much) fit"):
             index.found(query)
     for few in (Wildcard("?9*"), Glob("tag", "v9*"), Condition("tag", "", is_prefix=True)):
         assert index.found(few) == ["one"]
@@ -66,11 +66,11 @@ def test_facets_of_very_many_values_are_counted_as_those_of_few(index: Index) ->
             document(
                 f"d{n}",
                 description=(random.choice(["web", "api"]),),
-                facets=frozenset(("label:v", f"v{random.randint(0, 2000)}") for _ in range(2)),
+                facets=frozenset(("label:v", f"v{random.randint(0, 10**6)}") for _ in range(2)),
             )
-            for n in range(500)
+            for n in range(600)
         ]
     )
-    index.apply([], [f"d{n} registry.example" for n in range(0, 500, 7)])
+    index.apply([], [f"d{n} registry.example" for n in range(0, 600, 7)])
     for query in (Word("web"), Everything(), Prefix("d4")):
         check(index, Search(query, limit=100, facets=("label:v",)))

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Coroutine, Iterator, Sequence
+from types import FrameType
 from typing import Any
 
 import click
@@ -60,7 +61,7 @@ def web(*, supervised: int | None) -> None:
         end_with_parent(supervised)
     listening = _listen(settings)
     _write_pid(settings)
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             make_web(settings),
             log_config=None,
@@ -190,6 +191,14 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
             yield from _leaves(error)
         else:
             yield error
+
+
+class _Server(uvicorn.Server):
+    """Ends open streams when it is to stop, for then it waits for every answer to end."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.config.app.state.streams.is_stopping = True  # type: ignore[union-attr]
+        super().handle_exit(sig, frame)
 
 
 def _named(settings: Settings, registries: Sequence[str]) -> list[str]:

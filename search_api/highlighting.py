@@ -80,7 +80,7 @@ class Highlighter:
 
     def _of_text(self, text: Text) -> Highlight | None:
         marks = self._marks(text.text)
-        last = text.key.rpartition(".")[2].rpartition("/")[2]
+        last = text.key_words
         start = len(text.key) - len(last)
         key_marks = [(start + mark[0], start + mark[1]) for mark in self._marks(last)]
         if not marks and not key_marks:

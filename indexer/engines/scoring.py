@@ -37,9 +37,8 @@ Line = tuple[Sequence[str], float]
 
 
 def searchable(text: Text) -> str:
-    """Return what of a text is searchable: before its words the last part of its key."""
-    last = text.key.rpartition(".")[2].rpartition("/")[2]
-    return f"{last} {text.text}" if last else text.text
+    """Return what of a text is searchable; see :class:`indexer.model.document.Text`."""
+    return f"{text.key_words} {text.text}" if text.key_words else text.text
 
 
 def scored_lines(document: Document) -> Iterator[Line]:

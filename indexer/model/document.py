@@ -83,8 +83,17 @@ class Text:
     field: TextField
     text: str
     key: str = ""
-    """Of a label or an annotation its key, of other metadata its name; a key's last part is
-    searchable too."""
+    """Of a label or an annotation its key, of other metadata what it is."""
+
+    @property
+    def key_words(self) -> str:
+        """What of the key is searchable: the last part of it, as people know that alone.
+
+        Nothing of what other metadata is called, for nearly everything has a license.
+        """
+        if self.field is TextField.METADATA:
+            return ""
+        return self.key.rpartition(".")[2].rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)

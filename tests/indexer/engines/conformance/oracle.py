@@ -48,7 +48,8 @@ def _lines(name: str, texts: tuple[Text, ...]) -> list[tuple[list[str], float]]:
     last = "".join(words(name.rpartition("/")[2]))[:64]
     found = [(words(name), 8.0), ([last] if last else [], 4.0)]
     for text in texts:
-        key = words(text.key.replace("/", ".").split(".")[-1])
+        is_named = text.field.value != "metadata"
+        key = words(text.key.replace("/", ".").split(".")[-1]) if is_named else []
         found.append((key + words(text.text), WEIGHTS[text.field.value]))
     return found
 

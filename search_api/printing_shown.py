@@ -33,9 +33,8 @@ def print_shown(body: dict[str, Any]) -> None:
 def print_outcome(outcome: Outcome) -> None:
     """Print how one check of a server ended, as one line."""
     message = f": {outcome.message}" if outcome.message else ""
-    mark = _MARKS[outcome.state]
-    text = f"{mark:<7} {outcome.section:<4} {outcome.name}{message}"
-    print_line(console_for_pipes(), text)
+    place = f"{_MARKS[outcome.state]:<7} {outcome.section:<4} "
+    print_line(console_for_pipes(), f"{outcome.name}{message}", indent=place)
 
 
 def _print_image(console: Console, image: dict[str, Any], *, tag: dict[str, Any] | None) -> None:
@@ -56,11 +55,16 @@ def _print_image(console: Console, image: dict[str, Any], *, tag: dict[str, Any]
     derived = image["derived"]
     has_more = not derived["count_is_exact"] or derived["count"] > len(derived["images"])
     _print_images(console, "built on it", derived["images"], has_more=has_more)
-    others = [one for one in image["places"] if one["reference"] != image["reference"]]
+    others = [one for one in image["places"] if _place(one) != _place(image)]
     _print_images(console, "also", others, has_more=image["places_have_more"])
     if tag:
         rows = [(one["tagged_at"], one["digest"], one["actor"] or "") for one in tag["history"]]
-        _print_table(console, f"{tag['tag']}:SINCE DIGEST BY", rows)
+        print_line(console, f"where {tag['tag']} pointed:")
+        _print_table(console, "SINCE DIGEST BY", rows)
+
+
+def _place(image: dict[str, Any]) -> tuple[str, str, str]:
+    return image["registry"], image["repository"], image["digest"]
 
 
 def _image_pairs(image: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from indexer.clock import Clock
 from search_api.answers import status_json
 from search_api.api.changes import Streams, changes_router
 from search_api.api.documentation import documentation_routes
-from search_api.api.models import Errors
+from search_api.api.models import Errors, Status
 from search_api.api.operations import Operation
 from search_api.api.resources import resources_router
 from search_api.api.search import search_router
@@ -62,7 +62,9 @@ def make_api(
     api.include_router(changes_router(searching, streams or Streams()))
     api.router.routes.extend(documentation_routes())
 
-    @api.get("/status", summary="The state of everything", tags=["operation"])
+    @api.get(
+        "/status", summary="The state of everything", tags=["operation"], response_model=Status
+    )
     async def status() -> JSONResponse:
         """Return registries, crawls, what waits, the search index, and what could not be used."""
         return JSONResponse(status_json(await searching.status()))

@@ -150,9 +150,10 @@ def _globbed(segment: Segment, field: str, text: str) -> int:
 
     def make() -> int:
         start = len(field) + 1
-        postings = segment.postings_from(KEYWORD, f"{field}:{fitting.prefix}")
-        having = (documents for term, documents in postings if fitting.fits(term.decode()[start:]))
-        return _having(segment, _few(having, f"too much fits '{field}:{text}': give more of it"))
+        keywords = segment.expand(KEYWORD, f"{field}:{fitting.prefix}")
+        terms = (term for term in keywords if fitting.fits(term.decode()[start:]))
+        message = f"too much fits '{field}:{text}': give more of it"
+        return segment.having_any(KEYWORD, _few(terms, message))
 
     return segment.cached(("globbed", field, text), make)
 

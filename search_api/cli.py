@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from types import FrameType
 from typing import Any
 
 import click
@@ -65,7 +66,7 @@ def web(*, supervised: int | None) -> None:
         end_with_parent(supervised)
     listening = _listen(settings)
     _write_pid(settings)
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             make_web(settings),
             log_config=None,
@@ -228,6 +229,14 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
 def _print_json(body: dict[str, Any]) -> None:
     # ASCII alone: texts from images may hold what terminals take for commands.
     click.echo(json.dumps(body, indent=2))
+
+
+class _Server(uvicorn.Server):
+    """Ends open streams when it is to stop, for then it waits for every answer to end."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.config.app.state.streams.is_stopping = True  # type: ignore[union-attr]
+        super().handle_exit(sig, frame)
 
 
 def _settings(*, process: str, quiet: bool = False) -> Settings:

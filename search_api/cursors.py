@@ -82,9 +82,12 @@ def decode_place(text: str, of: str) -> str:
 
 def _decoded(text: str) -> Any:
     try:
-        return json.loads(base64.b64decode(text[:_CURSOR_MAX], altchars=b"-_", validate=True))
+        found = json.loads(base64.b64decode(text[:_CURSOR_MAX], altchars=b"-_", validate=True))
+        # Half a surrogate pair is no text that a database could be asked for.
+        json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
+    return found
 
 
 def _is_key(key: object, sort: Sort) -> bool:

@@ -16,7 +16,7 @@ from indexer.kind_plugins import load_kinds
 from indexer.settings import Settings
 from indexer.store import STORE_FILE
 from indexer.worker import indexer_lock, run_indexer
-from search_api.api import make_api
+from search_api.api import Streams, make_api
 from search_api.docker_search import DockerSearch
 from search_api.health import Health
 from search_api.http_errors import exception_handlers
@@ -74,6 +74,8 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         counting=frozenset(registry.name for registry in settings.registry if registry.count_pulls),
     )
     hosts = frozenset(registry.registry_host for registry in settings.registry)
+    streams = Streams()
+    api = make_api(searching, clock=clock, cors_origins=settings.cors_origins, streams=streams)
     docker_search = DockerSearch(searching, registry_hosts=hosts, clock=clock)
 
     @asynccontextmanager
@@ -87,7 +89,7 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         # Looked at in this order, and notifications come in bursts.
         routes=[
             *receiver.routes(),
-            Mount("/api/v1", make_api(searching, clock=clock, cors_origins=settings.cors_origins)),
+            Mount("/api/v1", api),
             *Health(searching).routes(),
             *Metrics(searching).routes(),
             *OciExtension(searching, registry_hosts=hosts).routes(),
@@ -98,6 +100,7 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     )
     # Docker drops credentials at a redirect, and registries the body of a notification.
     app.router.redirect_slashes = False
+    app.state.streams = streams
     return app
 
 

@@ -11,9 +11,9 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from indexer.clock import Clock
 from search_api.answers import status_json
-from search_api.api.changes import changes_router
+from search_api.api.changes import Streams, changes_router
 from search_api.api.documentation import documentation_routes
-from search_api.api.models import Errors
+from search_api.api.models import Errors, Status
 from search_api.api.operations import Operation
 from search_api.api.resources import resources_router
 from search_api.api.search import search_router
@@ -36,7 +36,13 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def make_api(searching: Searching, *, clock: Clock, cors_origins: Sequence[str] = ()) -> FastAPI:
+def make_api(
+    searching: Searching,
+    *,
+    clock: Clock,
+    cors_origins: Sequence[str] = (),
+    streams: Streams | None = None,
+) -> FastAPI:
     """Return the API over what answers searches; pages of ``cors_origins`` may read it."""
     api = _Api(
         title="regsearch",
@@ -53,10 +59,12 @@ def make_api(searching: Searching, *, clock: Clock, cors_origins: Sequence[str] 
     api.router.route_class = Operation
     api.include_router(search_router(searching, clock=clock))
     api.include_router(resources_router(searching))
-    api.include_router(changes_router(searching))
+    api.include_router(changes_router(searching, streams or Streams()))
     api.router.routes.extend(documentation_routes())
 
-    @api.get("/status", summary="The state of everything", tags=["operation"])
+    @api.get(
+        "/status", summary="The state of everything", tags=["operation"], response_model=Status
+    )
     async def status() -> JSONResponse:
         """Return registries, crawls, what waits, the search index, and what could not be used."""
         return JSONResponse(status_json(await searching.status()))

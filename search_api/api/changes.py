@@ -38,16 +38,16 @@ _EXPIRED: dict[int | str, dict[str, Any]] = {
 
 
 @dataclass(slots=True)
-class _Streams:
-    """How many streams are open."""
+class Streams:
+    """How many streams are open, and whether they are to end: a server waits for them to stop."""
 
     count: int = 0
+    is_stopping: bool = False
 
 
-def changes_router(searching: Searching) -> APIRouter:
+def changes_router(searching: Searching, streams: Streams) -> APIRouter:
     """Return the operations that tell what changed."""
     router = APIRouter(route_class=Operation, tags=["changes"], responses=_EXPIRED)
-    streams = _Streams()
 
     @router.get("/changes", summary="What changed", response_model=Changes)
     async def changes(
@@ -89,7 +89,7 @@ def changes_router(searching: Searching) -> APIRouter:
         behind = start
         streams.count += 1
         try:
-            while IS_HEAD not in request.scope:
+            while IS_HEAD not in request.scope and not streams.is_stopping:
                 try:
                     page = await _page(behind, limit=LIMIT_DEFAULT)
                 except CursorExpiredError as error:

@@ -157,3 +157,28 @@ class Completions(Shape):
     """What a query may become, the likeliest first."""
 
     suggestions: list[Completion]
+
+
+class RegistryStatus(RegistryFreshness):
+    """The state of a registry; the last crawl is null before the first."""
+
+    error_at: str | None
+    registry_restarted_at: str | None
+    entries_rejected: int
+    requests: int
+    """How many were sent to it."""
+    crawl: dict[str, Any] | None
+
+
+class Status(Shape):
+    """The state of everything."""
+
+    search_index: dict[str, Any]
+    """Which it is, whether it is complete, and how many documents it holds or waits for."""
+    extraction: dict[str, Any] | None
+    """How far the content is read again; null when it is not."""
+    registries: dict[str, RegistryStatus]
+    set_aside: list[dict[str, Any]]
+    """Places that could not be read, with the reason."""
+    rejected: list[dict[str, Any]]
+    """Events that could not be used, with the reason."""

@@ -20,10 +20,11 @@ from search_api.api.models import Errors
 VALUE_SHOWN = 100
 """Characters of a wrong value that an error repeats."""
 IS_HEAD = "regsearch_is_head"
-NOT_FOUND: dict[int | str, dict[str, Any]] = {
-    404: {"model": Errors, "description": "There is no such thing, or it is not shown."}
+KEPT: dict[int | str, dict[str, Any]] = {
+    304: {"description": "What the client has, by its `If-None-Match`, is still so."},
+    404: {"model": Errors, "description": "There is no such thing, or it is not shown."},
 }
-"""For operations that are about something that is named."""
+"""For operations about something that is named, whose answers have an `ETag`."""
 _METHODS = {"Allow": "GET, HEAD"}
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from search_api.api.caching import kept_answer
-from search_api.api.operations import NOT_FOUND, Operation
+from search_api.api.operations import KEPT, Operation
 from search_api.api.parameters import LIMIT_DEFAULT, CursorText, Limit
 from search_api.api.resource_models import (
     Attachments,
@@ -57,7 +57,7 @@ TagSort = Annotated[
 
 def resources_router(searching: Searching) -> APIRouter:
     """Return the operations that tell of one thing or list them."""
-    router = APIRouter(route_class=Operation, responses=NOT_FOUND)
+    router = APIRouter(route_class=Operation, responses=KEPT)
     _add_places(router, searching)
     _add_tags(router, searching)
     _add_images(router, searching)

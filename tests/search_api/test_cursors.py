@@ -8,7 +8,14 @@ import pytest
 
 from indexer.errors import InvalidValueError
 from indexer.model.document import DocumentType, Position, Sort
-from search_api.cursors import Cursor, Order, decode_cursor, encode_cursor
+from search_api.cursors import (
+    Cursor,
+    Order,
+    decode_cursor,
+    decode_place,
+    encode_cursor,
+    encode_place,
+)
 
 REPOSITORIES = Order(DocumentType.REPOSITORY)
 BY_NAME = Order(DocumentType.IMAGE, Sort.NAME)
@@ -24,7 +31,7 @@ def place(key: Any, hit_id: Any = "a", replaced: Any = None, *, sort: str = "rel
     return encoded(json.dumps(["repository", sort, key, hit_id, replaced or {}]))
 
 
-@pytest.mark.parametrize("hit_id", ["a main", "team/web@sha256:0 main", "", "ünï\u2028 \ud800"])
+@pytest.mark.parametrize("hit_id", ["a main", "team/web@sha256:0 main", "", "ünï\u2028 \U0010ffff"])
 @pytest.mark.parametrize(
     ("order", "key"),
     [
@@ -77,6 +84,7 @@ def test_a_cursor_comes_back_exactly(order: Order, key: float | str, hit_id: str
         place(1.0) + "=",
         place(1.0) + "\n",
         place(1.0, "a" * 10_000),
+        place(1.0, "\ud800"),
     ],
 )
 def test_what_is_no_cursor_is_an_error_that_shows_it(text: str) -> None:
@@ -98,3 +106,16 @@ def test_a_cursor_of_another_order_is_refused_with_both(other: Order, named: str
     with pytest.raises(InvalidValueError, match="cursor is of type=repository") as caught:
         decode_cursor(text, other)
     assert named in str(caught.value)
+
+
+def test_a_place_in_a_list_comes_back_and_is_of_that_list_alone() -> None:
+    text = encode_place("team/web \U0010ffff", "tags name")
+    assert decode_place(text, "tags name") == "team/web \U0010ffff"
+    with pytest.raises(InvalidValueError, match="cursor is of 'tags name', not of 'places'"):
+        decode_place(text, "places")
+
+
+@pytest.mark.parametrize("place_", [["places"], ["places", 1], ["places", "\ud800"], "places", {}])
+def test_what_is_no_place_is_refused(place_: object) -> None:
+    with pytest.raises(InvalidValueError, match="not a cursor"):
+        decode_place(encoded(json.dumps(place_)), "places")

@@ -24,6 +24,8 @@ STATUSES = [
     (errors.UnknownRegistryError("none is named 'x'"), 404, "NAME_UNKNOWN"),
     (errors.InvalidValueError("not a tag: 'x'"), 400, "PARAMETER_INVALID"),
     (errors.QueryError("a word is missing here", column=7), 400, "QUERY_INVALID"),
+    (errors.NotFoundError("no image 'x'"), 404, "NOT_FOUND"),
+    (errors.CursorExpiredError("not kept"), 410, "CURSOR_EXPIRED"),
     (errors.JournalError("it is full"), 503, "UNAVAILABLE"),
     (errors.StoreError("store.db: broken"), 503, "UNAVAILABLE"),
     (errors.UnusableFileError("store.db: damaged"), 503, "UNAVAILABLE"),

@@ -1,7 +1,9 @@
 """Changes: page by page from a cursor on, and as events that go on where they stopped."""
 
+import http.client
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,11 @@ import pytest
 
 from indexer.model.names import RepositoryName, TagName, parse_digest
 from indexer.store import Store
+from search_api.supervisor import own_command
 from search_api.wiring import make_web
+from tests.children import Children
 from tests.fakes.clock import ManualClock
-from tests.fakes.serving import serving
+from tests.fakes.serving import free_port, serving
 from tests.search_api.filling import Pushed, put, searching_client, settings_for
 from tests.search_api.sample_content import MAIN_CONTENT, NGINX
 
@@ -171,3 +175,25 @@ def forget_all(directory: Path) -> None:
             store.content.put_tag(repository, TagName(tag), digest, seen_at=now)
         assert store.changes.forget(before=now + timedelta(days=1), limit=100)
     store.close()
+
+
+def test_the_service_stops_though_a_stream_is_open(directory: Path) -> None:
+    port = free_port()
+    environment = {
+        "REGSEARCH_DATA_DIR": str(directory),
+        "REGSEARCH_LISTEN": f"127.0.0.1:{port}",
+        "REGSEARCH_REGISTRY": "http://registry.example",
+    }
+    with (
+        Children(directory) as children,
+        closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection,
+    ):
+        web = children.start("web", own_command("web"), environment=environment)
+        children.wait_for("listening", lambda: "web_listens" in web.output(), seconds=30)
+        connection.request("GET", f"{CHANGES}/stream")
+        response = connection.getresponse()
+        assert response.readline()
+        web.process.terminate()
+        web.process.wait(30)
+        assert response.read().count(b"data: ") == 4, "the stream has an end"
+    assert "Traceback" not in web.output()

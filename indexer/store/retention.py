@@ -4,12 +4,14 @@ A tag that the registry said is gone, and a manifest that no tag leads to, stay 
 they come back with their history when events arrive in another order or somebody repairs a disk.
 """
 
+import json
 from datetime import datetime
 
 from sqlite_utils import Database
 
 from indexer.clock import rfc3339
 from indexer.store.chain_changes import ChainTables
+from indexer.store.search_index import mark_stale
 from indexer.store.untagged import UntaggedTables
 
 _REACHED = """
@@ -50,6 +52,11 @@ DELETE FROM tag_moves AS old WHERE repository_id = :repository AND tagged_at < :
         WHERE back.repository_id = :repository AND back.tag = old.tag
         AND back.digest = old.digest AND back.tagged_at > newer.tagged_at)))
 RETURNING digest"""
+
+# When an image was pushed only an event tells, and that may be one of a tag's earlier moves to it.
+_TAGGED = """
+SELECT DISTINCT digest FROM tags INDEXED BY tags_digest WHERE repository_id = :repository
+AND digest IN (SELECT value FROM json_each(:digests)) AND hidden_at IS NULL"""
 
 _FORGET_PULLS = """
 DELETE FROM pulls WHERE repository_id = :repository AND last_pulled_at < :before AND digest <> ''
@@ -127,7 +134,12 @@ class RetentionTables:
         """
         names = {"repository": repository_id, "before": rfc3339(before)}
         moves = self._database.execute(_FORGET_OLD_MOVES, names).fetchall()
-        self._untagged.mark_stale(repository_id, [row[0] for row in moves])
+        digests = [row[0] for row in moves]
+        self._untagged.mark_stale(repository_id, digests)
+        names |= {"digests": json.dumps(digests)}
+        shown = self._database.execute(_TAGGED, names).fetchall()
+        if shown:
+            mark_stale(self._database, repository_id, [row[0] for row in shown])
         return len(moves)
 
     def forget_crawls(self, *, before: datetime) -> int:

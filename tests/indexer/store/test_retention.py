@@ -278,6 +278,22 @@ def test_forgetting_moves_makes_no_document_another(store: Store, web: int) -> N
     assert [document.result for document in documents_of(store, web)] == before
 
 
+def test_a_forgotten_push_makes_the_documents_of_its_image_again(store: Store, web: int) -> None:
+    """Regression: where a tag came back to an image unheard, only its first push told of one."""
+    with store.transaction():
+        store.content.add_tag_moves(web, [event_move(LATEST, B.digest, DAY)])
+    push(store, web, LATEST, A, when=2 * DAY)
+    push(store, web, LATEST, B, when=3 * DAY)
+    forget_stale(store)
+    with store.transaction():
+        store.retention.forget_moves(web, before=at(100 * DAY))
+    stale = {one.digest for one in store.search_index.stale(limit=10)}
+    assert {None, B.digest} <= stale
+    image = store.content.image(web, digests([B])[0])
+    assert image is not None
+    assert image.pushed_at is None
+
+
 # Crawls
 
 

@@ -24,8 +24,9 @@ def test_downloads_are_counted_and_what_we_read_is_not(
     # What is counted is moved into the store each minute, and when an indexer starts.
     service.kill_child("indexer")
     counts = {"pulled/web": 3, "pulled/multi": 3}
-    service.wait_until(lambda: _pulls(deployment, "repository") == counts, 20, "it is counted")
-    assert _pulls(deployment, "image") == counts
+    # Images come after their repositories.
+    service.wait_until(lambda: _pulls(deployment, "image") == counts, 20, "it is counted")
+    assert _pulls(deployment, "repository") == counts
     service.kill_child("web")
     service.kill_child("indexer")
     service.wait_until(service.is_ready, 20, "it answers again")

@@ -1,9 +1,12 @@
 """A filled data directory, made once and only read."""
 
 import asyncio
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.search_api.filling import fill
 from tests.search_api.sample_content import CONTENT
@@ -15,3 +18,13 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("filled")
     asyncio.run(fill(directory, CONTENT))
     return directory
+
+
+@pytest.fixture(autouse=True)
+def _logging_restored() -> Iterator[None]:
+    """Take back how a command set up logging."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+    for name in ("httpx2", "httpcore2"):
+        logging.getLogger(name).setLevel(logging.NOTSET)

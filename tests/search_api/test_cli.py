@@ -5,7 +5,6 @@ Long, because all that belongs to one module is tested in one place.
 
 import asyncio
 import json
-import logging
 import os
 import signal
 import socket
@@ -20,7 +19,6 @@ from typing import Any
 
 import httpx2
 import pytest
-import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -64,15 +62,6 @@ class Ended:
 
 
 Run = Callable[..., Ended]
-
-
-@pytest.fixture(autouse=True)
-def _logging_restored() -> Iterator[None]:
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
-    for name in ("httpx2", "httpcore2"):
-        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 @pytest.fixture(autouse=True)

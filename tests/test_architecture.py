@@ -38,6 +38,7 @@ INPUT_AND_OUTPUT = {"os", "io", "pathlib", "socket", "sqlite3", "subprocess", "s
 ONLY_HERE = {
     "httpx2": "indexer.registry",
     "whoosh": "indexer.engines.whoosh",
+    "tantivy": "indexer.engines.tantivy",
     "sqlite3": "indexer.store",
     "sqlite_utils": "indexer.store",
     "pydantic": "indexer.settings",

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 
 from indexer.model.document import (
@@ -132,6 +133,19 @@ def _numbers(random: Random) -> dict[str, tuple[int, ...]]:
         name: tuple(sorted(random.randint(-3, 12) for _ in range(random.randint(0, 3))))
         for name in random.sample(NUMBERS, random.randint(0, len(NUMBERS)))
     }
+
+
+def random_changes(
+    random: Random, documents: Mapping[str, Document], *, documents_max: int
+) -> tuple[list[Document], list[str]]:
+    """What to add, replace and remove next of ``documents``, by id; not more than so many stay."""
+    ids = sorted(documents)
+    surplus = max(0, len(ids) - documents_max)
+    touched = random.sample(ids, min(len(ids), surplus + random.randint(0, 12)))
+    removed, replaced = touched[: surplus + 6], touched[surplus + 6 :]
+    added = [random_document(random) for _ in range(random.choice([1, 2, 25]))]
+    changed = [replace(random_document(random), key=documents[each].key) for each in replaced]
+    return [*added, *changed], [*removed, "nothing registry.example"]
 
 
 def random_query(random: Random, *, depth: int = 2) -> Query:

@@ -5,9 +5,9 @@ It shares nothing with the engines but the words of a text, and looks at one doc
 
 from collections import Counter
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
-from indexer.model.document import Document, FacetCounts, Sort, ValueCount
+from indexer.model.document import Document, FacetCounts, Sort, Text, ValueCount
 from indexer.model.query import (
     And,
     Condition,
@@ -40,9 +40,14 @@ WEIGHTS = {
 
 
 def lines(document: Document) -> list[tuple[list[str], float]]:
-    last = "".join(words(document.name.split("/")[-1]))[:64]
-    found = [(words(document.name), 8.0), ([last] if last else [], 4.0)]
-    for text in document.texts:
+    return _lines(document.name, document.texts)
+
+
+@lru_cache(1000)
+def _lines(name: str, texts: tuple[Text, ...]) -> list[tuple[list[str], float]]:
+    last = "".join(words(name.rpartition("/")[2]))[:64]
+    found = [(words(name), 8.0), ([last] if last else [], 4.0)]
+    for text in texts:
         key = words(text.key.replace("/", ".").split(".")[-1])
         found.append((key + words(text.text), WEIGHTS[text.field.value]))
     return found

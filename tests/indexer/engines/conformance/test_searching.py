@@ -43,6 +43,7 @@ from tests.indexer.engines.conformance.generator import (
     NAMES,
     document,
     misspelled,
+    random_changes,
     random_document,
 )
 from tests.indexer.engines.conformance.index import REPOSITORY, Index
@@ -54,12 +55,8 @@ IMAGE = DocumentType.IMAGE
 def test_any_query_finds_what_brute_force_finds_after_any_updates(index: Index, seed: int) -> None:
     """Sets, totals, scores, order and pages equal those of the oracle, whatever was written."""
     random = Random(seed)
-    for step in range(14):
-        pool = [random_document(random) for _ in range(random.choice([1, 2, 25]))]
-        again = random.sample(sorted(index.documents), min(len(index.documents), step))
-        removed = again[: len(again) // 2]
-        again_changed = [index.documents[found_id] for found_id in again[len(again) // 2 :]]
-        index.apply([*pool, *again_changed], [*removed, "nothing registry.example"])
+    for _ in range(14):
+        index.apply(*random_changes(random, index.documents, documents_max=120))
         assert index.reader.count(REPOSITORY) == len(index.documents)
         for _ in range(12):
             check(index, random_search(random))

@@ -1,0 +1,64 @@
+"""``python -m tests.indexer.engines.conformance --queries 10000 [--engine whoosh]``.
+
+Asks an engine random searches over random documents that change all the time, and prints how many
+there were, how many answers differ from those of the oracle, and how long it took.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from random import Random
+
+from tests.indexer.engines.conformance.comparison import check, check_spellings, random_search
+from tests.indexer.engines.conformance.engines import ENGINES
+from tests.indexer.engines.conformance.generator import (
+    NAMES,
+    misspelled,
+    random_changes,
+)
+from tests.indexer.engines.conformance.index import Index
+
+QUERIES_EACH = 100
+"""How many searches there are before the documents change; a tenth of them ask for spellings."""
+DOCUMENTS_MAX = 300
+
+
+def main() -> int:
+    """Run the comparison; 1 when there was a difference."""
+    parser = argparse.ArgumentParser(prog="python -m tests.indexer.engines.conformance")
+    parser.add_argument("--queries", type=int, default=1000)
+    parser.add_argument("--engine", choices=ENGINES, default="whoosh")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as directory:
+        engine = ENGINES[arguments.engine](Path(directory))
+        engine.create("one")
+        index = Index(engine)
+        differences = _compare(index, Random(arguments.seed), arguments.queries)
+        index.close()
+    seconds = time.perf_counter() - started
+    print(f"queries {arguments.queries}  differences {differences}  seconds {seconds:.1f}")
+    return 1 if differences else 0
+
+
+def _compare(index: Index, random: Random, queries: int) -> int:
+    differences = 0
+    for number in range(queries):
+        if number % QUERIES_EACH == 0:
+            index.apply(*random_changes(random, index.documents, documents_max=DOCUMENTS_MAX))
+        try:
+            if number % 10:
+                check(index, random_search(random))
+            else:
+                check_spellings(index, misspelled(random, random.choice(NAMES)), limit=5)
+        except AssertionError as error:
+            differences += 1
+            print(error, file=sys.stderr)
+    return differences
+
+
+if __name__ == "__main__":
+    sys.exit(main())

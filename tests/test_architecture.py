@@ -45,6 +45,7 @@ ONLY_HERE = {
     "pydantic_settings": "indexer.settings",
     "uvicorn": COMMAND_LINE,
     "click": COMMAND_LINE,
+    "rapidfuzz": "indexer.model.spelling",
     "rich": "search_api.printing",
     "prometheus_client": "search_api.metrics",
 }

@@ -38,6 +38,10 @@ class IndexReader(Protocol):
         ``facets`` are names from :data:`indexer.model.document.FACETS` or ``label:KEY``; all
         documents that match are counted.
 
+        What stands for many words is bounded: a prefix may mean the first thousand words only,
+        names aside, and a pattern or the beginning of a value for more than ten thousand is
+        refused.
+
         :class:`indexer.errors.EngineError` when the generation cannot be read,
         :class:`indexer.errors.QueryError` when a pattern stands for too much.
         """

@@ -7,7 +7,7 @@ those would be large and mostly empty; then the documents are listed value by va
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import pairwise
@@ -18,7 +18,7 @@ from indexer.engines.whoosh_schema import FACET, facet_prefix
 from indexer.engines.whoosh_segment import Segment
 from indexer.model.document import FACET_VALUES, FacetCounts, ValueCount
 
-_BITMAPS_SHARE = 32
+_BITMAPS_SHARE = 16
 """Bitmaps may take so many times the memory that lists of documents would."""
 
 
@@ -72,18 +72,17 @@ def facet_counts(matches: Matches, facet: str) -> FacetCounts:
 def _facet(segment: Segment, facet: str) -> _Facet:
     def make() -> _Facet:
         prefix = facet_prefix(facet)
-        terms = list(segment.expand(FACET, prefix))
-        values = [term.decode()[len(prefix) :] for term in terms]
-        return _made(values, [segment.documents(FACET, term) for term in terms], segment.size)
+        values, documents, ends = [], array("I"), array("I")
+        for term, having in segment.postings_from(FACET, prefix):
+            values.append(term.decode()[len(prefix) :])
+            documents.extend(having)
+            ends.append(len(documents))
+        return _made(values, documents, ends, size=segment.size)
 
-    return segment.cached(("facet", facet), make, size_bytes=lambda made: made.size_bytes)
+    return segment.cached(("facet counts", facet), make, size_bytes=lambda made: made.size_bytes)
 
 
-def _made(values: list[str], having: Sequence[Iterable[int]], size: int) -> _Facet:
-    documents, ends = array("I"), array("I")
-    for each in having:
-        documents.extend(each)
-        ends.append(len(documents))
+def _made(values: list[str], documents: "array[int]", ends: "array[int]", *, size: int) -> _Facet:
     lists_bytes = len(documents) * documents.itemsize
     if len(values) * size // 8 > _BITMAPS_SHARE * lists_bytes:
         return _Facet(values, [], documents, ends)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from functools import reduce
-from itertools import islice
+from itertools import chain, islice
 from operator import and_, or_
+from typing import TypeVar
 
 from indexer.engines import whoosh_bitmap as bitmaps
 from indexer.engines.patterns import pattern
@@ -28,6 +29,8 @@ from indexer.model.query import (
 from indexer.model.query import Word as BareWord
 from indexer.model.spelling import edits_allowed
 from indexer.model.text import words
+
+_Found = TypeVar("_Found")
 
 EXPANDED_WORDS_MAX = 1000
 """How many words a prefix stands for at most, the first in order; names are not limited by it."""
@@ -127,19 +130,17 @@ def _starting(segment: Segment, text: str) -> int:
 
 def _expanded(segment: Segment, field: str, prefix: str) -> int:
     def make() -> int:
-        terms = islice(segment.expand(field, prefix), EXPANDED_WORDS_MAX)
-        return segment.having_any(field, list(terms))
+        postings = islice(segment.postings_from(field, prefix), EXPANDED_WORDS_MAX)
+        return _having(segment, (documents for _, documents in postings))
 
     return segment.cached(("starting", field, prefix), make)
 
 
 def _beginning(segment: Segment, keyword: str) -> int:
     def make() -> int:
-        terms = list(islice(segment.expand(KEYWORD, keyword), EXPANDED_KEYWORDS_MAX + 1))
-        if len(terms) > EXPANDED_KEYWORDS_MAX:
-            message = f"too many values start with {keyword!r}: give more of its beginning"
-            raise QueryError(message, column=1)
-        return segment.having_any(KEYWORD, terms)
+        postings = segment.postings_from(KEYWORD, keyword)
+        message = f"too many values start with {keyword!r}: give more of its beginning"
+        return _having(segment, _few((documents for _, documents in postings), message))
 
     return segment.cached(("starting", KEYWORD, keyword), make)
 
@@ -151,7 +152,8 @@ def _globbed(segment: Segment, field: str, text: str) -> int:
         start = len(field) + 1
         keywords = segment.expand(KEYWORD, f"{field}:{fitting.prefix}")
         terms = (term for term in keywords if fitting.fits(term.decode()[start:]))
-        return segment.having_any(KEYWORD, _few(terms, f"{field}:{text}"))
+        message = f"too much fits '{field}:{text}': give more of it"
+        return segment.having_any(KEYWORD, _few(terms, message))
 
     return segment.cached(("globbed", field, text), make)
 
@@ -173,7 +175,8 @@ def _spellings(segment: Segment, part: Wildcard | Fuzzy) -> list[bytes]:
             case Fuzzy(text):
                 near = segment.vocabulary().near(text, limit=edits_allowed(text))
                 found = (word for word, _ in near)
-        return _few((word.encode() for word in found), part_text(part))
+        message = f"too many words fit {part_text(part)!r}: give more of it"
+        return _few((word.encode() for word in found), message)
 
     return segment.cached(("spellings", part), make, size_bytes=lambda made: 64 * len(made))
 
@@ -189,11 +192,16 @@ def part_text(part: TextPart) -> str:
             return text
 
 
-def _few(terms: Iterable[bytes], text: str) -> list[bytes]:
-    found = list(islice(terms, EXPANDED_KEYWORDS_MAX + 1))
-    if len(found) > EXPANDED_KEYWORDS_MAX:
-        raise QueryError(f"too much fits {text!r}: give more of it", column=1)
-    return found
+def _having(segment: Segment, postings: Iterable[Iterable[int]]) -> int:
+    return bitmaps.from_documents(chain.from_iterable(postings), size=segment.size)
+
+
+def _few(found: Iterable[_Found], message: str) -> list[_Found]:
+    """Return what is found; too much of it is an error of the query."""
+    kept = list(islice(found, EXPANDED_KEYWORDS_MAX + 1))
+    if len(kept) > EXPANDED_KEYWORDS_MAX:
+        raise QueryError(message, column=1)
+    return kept
 
 
 def _phrase(segment: Segment, found: tuple[str, ...]) -> int:

@@ -94,8 +94,9 @@ def _by_score(matches: Matches, parts: Sequence[TextPart], wanted: Wanted) -> li
 def _first(segment: Segment, match: int, parts: Sequence[TextPart], wanted: Wanted) -> list[Place]:
     ids = segment.ids
     documents = bitmaps.documents(match)
-    totals: Iterator[int] = map(_prominence(segment).__getitem__, documents)
-    for points in _points(segment, parts):
+    first, *others = _points(segment, parts)
+    totals: Iterator[int] = map(first.__getitem__, documents)
+    for points in others:
         totals = map(add, totals, map(points.__getitem__, documents))
     step = -_RANKS if wanted.is_descending else _RANKS
     keys: Iterator[int] = map(
@@ -117,10 +118,7 @@ def _place(segment: Segment, key: int, step: int) -> Place:
 
 def _prominence(segment: Segment) -> "array[int]":
     """Return what each document's prominence is worth."""
-    return segment.cached(
-        "prominence points",
-        lambda: array("I", map(PROMINENCE_POINTS.__mul__, segment.scalars(PROMINENCE))),
-    )
+    return array("I", map(PROMINENCE_POINTS.__mul__, segment.scalars(PROMINENCE)))
 
 
 def _all_named(segment: Segment, parts: Sequence[TextPart]) -> int:
@@ -138,13 +136,20 @@ def _all_named(segment: Segment, parts: Sequence[TextPart]) -> int:
 
 
 def _points(segment: Segment, parts: Sequence[TextPart]) -> "list[array[int]]":
-    return [_cached_points(segment, part, is_alone=len(parts) == 1) for part in parts]
+    """Return what adds up to the score of each document."""
+    if len(parts) > 1:
+        prominence = segment.cached("prominence points", lambda: _prominence(segment))
+        return [prominence, *(_cached_points(segment, part, is_alone=False) for part in parts)]
+    return [_cached_points(segment, part, is_alone=True) for part in parts]
 
 
 def _cached_points(segment: Segment, part: TextPart, *, is_alone: bool) -> "array[int]":
-    return segment.cached(
-        ("points", part, is_alone), lambda: _part_points(segment, part, is_alone=is_alone)
-    )
+    def make() -> "array[int]":
+        points = _part_points(segment, part, is_alone=is_alone)
+        # Most queries have one part, so its points are kept with what comes to all.
+        return array("I", map(add, points, _prominence(segment))) if is_alone else points
+
+    return segment.cached(("points", part, is_alone), make)
 
 
 def _part_points(segment: Segment, part: TextPart, *, is_alone: bool) -> "array[int]":

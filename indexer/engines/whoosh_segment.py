@@ -153,6 +153,16 @@ class Segment:
                 return
             yield cast(bytes, term)
 
+    def postings_from(self, field: str, prefix: str) -> Iterator[tuple[bytes, Iterable[int]]]:
+        """Yield the terms that ``expand`` does, each with the documents that have it."""
+        wanted = prefix.encode()
+        for (found_field, term), about in self._terms.items_from(field, wanted):
+            if found_field != field or not term.startswith(wanted):
+                return
+            # What is known of a term tells its only document, which spares reading a list.
+            is_alone = about.min_id() == about.max_id()
+            yield term, [about.min_id()] if is_alone else self.documents(field, term)
+
     def having_any(self, field: str, terms: Iterable[bytes]) -> int:
         """Return the documents that have at least one of ``terms`` in ``field``."""
         documents = chain.from_iterable(self.documents(field, term) for term in terms)

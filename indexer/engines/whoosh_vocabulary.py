@@ -5,10 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
-
 from indexer.engines.patterns import Pattern
+from indexer.model.spelling import near
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +35,7 @@ class Vocabulary:
     def near(self, word: str, *, limit: int) -> Iterator[tuple[str, int]]:
         """Yield the words at most ``limit`` edits from ``word``, and how many it takes."""
         for length in range(len(word) - limit, len(word) + limit + 1):
-            for found, distance, _ in process.extract(
-                word,
-                self.by_length.get(length, ()),
-                scorer=OSA.distance,
-                score_cutoff=limit,
-                limit=None,
-            ):
-                yield found, int(distance)
+            yield from near(word, self.by_length.get(length, ()), limit=limit)
 
 
 def vocabulary(words: Iterable[str]) -> Vocabulary:

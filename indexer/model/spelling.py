@@ -1,5 +1,8 @@
 """How far apart two spellings are, for queries, engines and suggestions alike."""
 
+from collections.abc import Iterator, Sequence
+
+from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 EDITS_MAX = 2
@@ -23,3 +26,10 @@ def edits(one: str, other: str, *, limit: int) -> int:
     searching, 2011, section 2.2).
     """
     return OSA.distance(one, other, score_cutoff=limit)
+
+
+def near(word: str, among: Sequence[str], *, limit: int) -> Iterator[tuple[str, int]]:
+    """Yield those of many words that are at most ``limit`` edits from ``word``, and how many."""
+    found = process.extract(word, among, scorer=OSA.distance, score_cutoff=limit, limit=None)
+    for other, distance, _ in found:
+        yield other, int(distance)

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from indexer.model.spelling import edits, edits_allowed
+from indexer.model.spelling import edits, edits_allowed, near
 
 
 @cache
@@ -50,3 +50,13 @@ def test_edits_are_those_of_the_definition_up_to_the_limit() -> None:
 def test_short_words_allow_few_edits(word: str, allowed: int) -> None:
     assert edits_allowed(word) == allowed
     assert edits_allowed("postgr") == 2
+
+
+def test_words_near_another_are_those_within_the_limit() -> None:
+    random = Random(2)
+    for _ in range(200):
+        word, *among = ("".join(random.choices("abç", k=random.randint(0, 7))) for _ in range(20))
+        expected = {other: slow_edits(word, other) for other in among}
+        found = dict(near(word, among, limit=2))
+        assert found == {other: n for other, n in expected.items() if n <= 2}
+    assert list(near("web", (), limit=1)) == []

@@ -12,7 +12,7 @@ from tantivy import DocAddress, Occur
 from tantivy import Query as Matching
 
 from indexer.engines.scoring import IMPACT_MAX, POINTS, PROMINENCE_POINTS
-from indexer.engines.tantivy_match import TextPart, all_of, any_of, asked_words, part_text
+from indexer.engines.tantivy_match import Matcher, TextPart, all_of, any_of, asked_words, part_text
 from indexer.engines.tantivy_order import Place, Wanted, first_by_id
 from indexer.engines.tantivy_schema import (
     DIGITS,
@@ -37,9 +37,9 @@ _TEXT_WORDS = 2 * POINTS
 _INSIDE_NAME = POINTS // 10
 _PROMINENCE_MAX = PROMINENCE_MAX * PROMINENCE_POINTS
 
-_PARTS_MAX = (_NAME_WORDS - _NAME_START - _PROMINENCE_MAX) // IMPACT_MAX
+_PARTS_MAX = (_NAME_START - _TEXT_WORDS - _PROMINENCE_MAX) // IMPACT_MAX
 """With so many text parts impacts and prominence could add up to a step."""
-_FIRST_HITS = 64
+_FIRST_HITS = 500
 _MORE_HITS = 8
 
 Hits = list[tuple[int, DocAddress]]
@@ -62,30 +62,40 @@ def _text_parts(query: Query) -> Iterator[TextPart]:
 
 def best(view: View, query: Matching, parts: Sequence[TextPart], wanted: Wanted) -> list[Place]:
     """Return those of ``query`` that are wanted, by what ``parts`` are worth."""
-    if len(parts) < _PARTS_MAX and wanted.is_descending and all(map(asked_words, parts)):
+    if len(parts) < _PARTS_MAX and wanted.is_descending:
         # Each other document misses a step that impacts cannot make up.
-        named = [view.matcher.having(NAME_WORD, asked_words(part)) for part in parts]
-        matched = [view.matcher.part_matching(part) for part in parts]
-        places = _by_score(view, all_of([*named, *matched, query]), parts, wanted)
-        if len(places) >= wanted.count:
-            return places
+        named = all_of([*(_named(view.matcher, part) for part in parts), query])
+        if view.total(named) >= wanted.count:
+            places = _by_score(view, named, parts, wanted)
+            if len(places) >= wanted.count:
+                return places
     return _by_score(view, query, parts, wanted)
+
+
+def _named(matcher: Matcher, part: TextPart) -> Matching:
+    """Return what ``part`` matches by words of the name, or by the name."""
+    if isinstance(part, Wildcard | Fuzzy):
+        return matcher.named_like(part)
+    found = asked_words(part)
+    if not found:
+        return Matching.empty_query()
+    return all_of([matcher.having(NAME_WORD, found), matcher.part_matching(part)])
 
 
 def _by_score(
     view: View, query: Matching, parts: Sequence[TextPart], wanted: Wanted
 ) -> list[Place]:
     ranking = _Ranking(view, parts)
-    limit = max(_FIRST_HITS, 2 * wanted.count)
+    if not (ranking.is_exact and wanted.is_descending):
+        hits = ranking.all(query)
+        hits.sort(key=itemgetter(0), reverse=wanted.is_descending)
+        return _first(view, hits, wanted, is_all=True)
+    limit = _FIRST_HITS + wanted.count
     while True:
-        if ranking.is_exact and wanted.is_descending:
-            hits = ranking.first(query, limit)
-        else:
-            limit, hits = view.size + 1, ranking.all(query)
-            hits.sort(key=itemgetter(0), reverse=wanted.is_descending)
-        is_all = len(hits) < min(limit, view.size)
-        places = _first(view, hits, wanted, is_all=is_all or limit > view.size)
-        if len(places) >= wanted.count or is_all or limit > view.size:
+        hits = ranking.first(query, limit)
+        is_all = len(hits) < min(limit, view.size + 1)
+        places = _first(view, hits, wanted, is_all=is_all)
+        if len(places) >= wanted.count or is_all:
             return places
         limit *= _MORE_HITS
 

@@ -32,7 +32,8 @@ class View:
 
     def scored(self, query: Matching, limit: int) -> list[tuple[float, DocAddress]]:
         """Return the first hits by score, greatest first."""
-        limit = max(1, min(limit, self.size))
+        # The limit is reserved in memory, and is never 0.
+        limit = max(1, min(limit, self.size + 1))
         return self.searcher.search(query, limit=limit, count=False).hits
 
     def ordered(

@@ -53,13 +53,13 @@ class TantivyReader:
         with engine_errors(self._folder):
             matching = view.matcher.matching(query)
             total = view.total(matching)
-            parts = text_parts(query) if sort is Sort.RELEVANCE else []
+            is_ranked = sort is Sort.RELEVANCE and bool(text_parts(query))
             # One more than asked for tells whether there are more. Names begin with the least.
             wanted = Wanted(limit + 1, after, is_descending=(sort is Sort.NAME) == is_reversed)
             if not total:
                 places = []
-            elif parts:
-                places = best(view, matching, parts, wanted)
+            elif is_ranked:
+                places = best(view, query, wanted)
             else:
                 places = in_order(view, matching, sort, wanted)
             hits = tuple(_hit(view, place, sort, with_texts=with_texts) for place in places[:limit])

@@ -58,6 +58,11 @@ def any_of(parts: Iterable[Matching]) -> Matching:
     return Matching.boolean_query([(Occur.Should, part) for part in parts])
 
 
+def constant(query: Matching, points: int) -> Matching:
+    """Return what matches as ``query`` does and gives so many points."""
+    return Matching.const_score_query(query, float(points))
+
+
 class Matcher:
     """Translates queries for the indexes of one schema."""
 

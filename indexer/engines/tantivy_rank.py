@@ -12,7 +12,15 @@ from tantivy import DocAddress, Occur
 from tantivy import Query as Matching
 
 from indexer.engines.scoring import IMPACT_MAX, POINTS, PROMINENCE_POINTS
-from indexer.engines.tantivy_match import Matcher, TextPart, all_of, any_of, asked_words, part_text
+from indexer.engines.tantivy_match import (
+    Matcher,
+    TextPart,
+    all_of,
+    any_of,
+    asked_words,
+    constant,
+    part_text,
+)
 from indexer.engines.tantivy_order import Place, Wanted, first_by_id
 from indexer.engines.tantivy_schema import (
     DIGITS,
@@ -60,16 +68,19 @@ def _text_parts(query: Query) -> Iterator[TextPart]:
             yield query
 
 
-def best(view: View, query: Matching, parts: Sequence[TextPart], wanted: Wanted) -> list[Place]:
-    """Return those of ``query`` that are wanted, by what ``parts`` are worth."""
+def best(view: View, query: Query, wanted: Wanted) -> list[Place]:
+    """Return those of ``query`` that are wanted, by what its text parts are worth."""
+    parts = text_parts(query)
+    matching = None if [query] == parts else view.matcher.matching(query)
     if len(parts) < _PARTS_MAX and wanted.is_descending:
         # Each other document misses a step that impacts cannot make up.
-        named = all_of([*(_named(view.matcher, part) for part in parts), query])
+        each = [_named(view.matcher, part) for part in parts]
+        named = all_of(each if matching is None else [*each, matching])
         if view.total(named) >= wanted.count:
-            places = _by_score(view, named, parts, wanted)
+            places = _by_score(_Ranking(view, named, parts, are_named=True), wanted)
             if len(places) >= wanted.count:
                 return places
-    return _by_score(view, query, parts, wanted)
+    return _by_score(_Ranking(view, matching, parts, are_named=False), wanted)
 
 
 def _named(matcher: Matcher, part: TextPart) -> Matching:
@@ -79,20 +90,21 @@ def _named(matcher: Matcher, part: TextPart) -> Matching:
     found = asked_words(part)
     if not found:
         return Matching.empty_query()
-    return all_of([matcher.having(NAME_WORD, found), matcher.part_matching(part)])
+    named = matcher.having(NAME_WORD, found)
+    return (
+        named if isinstance(part, Word | Prefix) else all_of([named, matcher.part_matching(part)])
+    )
 
 
-def _by_score(
-    view: View, query: Matching, parts: Sequence[TextPart], wanted: Wanted
-) -> list[Place]:
-    ranking = _Ranking(view, parts)
+def _by_score(ranking: "_Ranking", wanted: Wanted) -> list[Place]:
+    view = ranking.view
     if not (ranking.is_exact and wanted.is_descending):
-        hits = ranking.all(query)
+        hits = ranking.all()
         hits.sort(key=itemgetter(0), reverse=wanted.is_descending)
         return _first(view, hits, wanted, is_all=True)
     limit = _FIRST_HITS + wanted.count
     while True:
-        hits = ranking.first(query, limit)
+        hits = ranking.first(limit)
         is_all = len(hits) < min(limit, view.size + 1)
         places = _first(view, hits, wanted, is_all=is_all)
         if len(places) >= wanted.count or is_all:
@@ -119,11 +131,16 @@ def _first(view: View, hits: Hits, wanted: Wanted, *, is_all: bool) -> list[Plac
 
 
 class _Ranking:
-    """What text parts are worth, as scores."""
+    """The documents that ``query`` matches, or those of a sole part, by what parts are worth."""
 
-    def __init__(self, view: View, parts: Sequence[TextPart]) -> None:
-        self._view = view
+    def __init__(
+        self, view: View, query: Matching | None, parts: Sequence[TextPart], *, are_named: bool
+    ) -> None:
+        self.view = view
+        self._query = query
         self._parts = parts
+        self._are_named = are_named
+        """Whether every document matches every part with words of the name, or by the name."""
         means = [count for count in (len(asked_words(part)) for part in parts) if count > 1]
         # With one mean at most, the points are the score divided by what the mean is divided by.
         self._scale = means[0] if means else 1
@@ -131,29 +148,33 @@ class _Ranking:
         bound = self._scale * (len(parts) * (most + IMPACT_MAX) + _PROMINENCE_MAX)
         self.is_exact = len(means) < 2 and bound < EXACT_MAX
 
-    def first(self, query: Matching, limit: int) -> Hits:
+    def first(self, limit: int) -> Hits:
         """Return the first hits by points; only if it is exact."""
-        clauses = [(Occur.Must, Matching.const_score_query(query, 0.0))]
-        scored = self._digits("", self._scale * PROMINENCE_POINTS)
+        clauses = [] if self._query is None else [(Occur.Must, constant(self._query, 0))]
         for part in self._parts:
+            occur = Occur.Must if self._query is None else Occur.Should
+            clauses.append((occur, self._steps(part, self._scale)))
             count = max(1, len(asked_words(part)))
-            scored += [self._steps(part, self._scale), *self._impacts(part, self._scale // count)]
-        clauses += [(Occur.Should, clause) for clause in scored]
-        hits = self._view.scored(Matching.boolean_query(clauses), limit)
+            impacts = self._impacts(part, self._scale // count)
+            clauses += [(Occur.Should, impact) for impact in impacts]
+        prominence = self._digits("", self._scale * PROMINENCE_POINTS)
+        clauses += [(Occur.Should, digit) for digit in prominence]
+        hits = self.view.scored(Matching.boolean_query(clauses), limit)
         return [(int(score) // self._scale, address) for score, address in hits]
 
-    def all(self, query: Matching) -> Hits:
+    def all(self) -> Hits:
         """Return all hits in the order of nothing."""
-        addresses = self._view.found(query, self._view.size)
-        prominences = self._view.numbers(PROMINENCE, addresses)
+        matcher, size = self.view.matcher, self.view.size
+        query = matcher.part_matching(self._parts[0]) if self._query is None else self._query
+        addresses = self.view.found(query, size)
+        prominences = self.view.numbers(PROMINENCE, addresses)
         points = {
             (address.segment_ord, address.doc): number * PROMINENCE_POINTS
             for address, number in zip(addresses, prominences, strict=True)
         }
         for part in self._parts:
             for scored, count in self._scored(part):
-                narrowed = all_of([Matching.const_score_query(query, 0.0), scored])
-                for score, address in self._view.scored(narrowed, self._view.size):
+                for score, address in self.view.scored(all_of([constant(query, 0), scored]), size):
                     points[address.segment_ord, address.doc] += int(score) // count
         return [(points[address.segment_ord, address.doc], address) for address in addresses]
 
@@ -166,34 +187,39 @@ class _Ranking:
 
     def _steps(self, part: TextPart, scale: int) -> Matching:
         """Return what gives each document that ``part`` matches its best step."""
-        steps = self._alternatives(part)
-        scored = [Matching.const_score_query(step, float(worth * scale)) for worth, step in steps]
+        steps = self._named_steps if self._are_named else self._all_steps
+        scored = [constant(step, worth * scale) for worth, step in steps(part)]
         return Matching.disjunction_max_query(scored)
 
-    def _alternatives(self, part: TextPart) -> Iterator[tuple[int, Matching]]:
-        matcher = self._view.matcher
-        matched = matcher.part_matching(part)
+    def _named_steps(self, part: TextPart) -> Iterator[tuple[int, Matching]]:
         if isinstance(part, Wildcard | Fuzzy):
-            yield _NAME_START, matcher.named_like(part)
-            yield _TEXT_WORDS, matched
+            yield _NAME_START, _named(self.view.matcher, part)
             return
-        found, text = asked_words(part), part_text(part)
-        if not found:
-            yield _INSIDE_NAME, matched
-            return
+        matcher, text = self.view.matcher, part_text(part)
         if len(self._parts) == 1:
             yield _IS_NAME, matcher.term(NAME, text)
             yield _ENDS_NAME, matcher.term(END, text)
-        yield _NAME_WORDS, all_of([matcher.having(NAME_WORD, found), matched])
-        yield _NAME_START, all_of([self._begun(found), matched])
-        if isinstance(part, Prefix):
+        yield _NAME_WORDS, _named(matcher, part)
+
+    def _all_steps(self, part: TextPart) -> Iterator[tuple[int, Matching]]:
+        matcher, found = self.view.matcher, asked_words(part)
+        matched = matcher.part_matching(part)
+        if isinstance(part, Wildcard | Fuzzy):
+            yield from self._named_steps(part)
             yield _TEXT_WORDS, matched
-        else:
-            yield _TEXT_WORDS, all_of([matcher.having(TEXT, found), matched])
+        elif not found:
             yield _INSIDE_NAME, matched
+        else:
+            yield from self._named_steps(part)
+            yield _NAME_START, all_of([self._begun(found), matched])
+            if isinstance(part, Prefix | Phrase):
+                yield _TEXT_WORDS, matched
+            else:
+                yield _TEXT_WORDS, all_of([matcher.having(TEXT, found), matched])
+                yield _INSIDE_NAME, matcher.inside_name(part_text(part))
 
     def _begun(self, found: Sequence[str]) -> Matching:
-        matcher = self._view.matcher
+        matcher = self.view.matcher
         begun = matcher.starting(NAME_WORD, found[-1])
         return all_of([matcher.having(NAME_WORD, found[:-1]), begun]) if found[:-1] else begun
 
@@ -208,23 +234,16 @@ class _Ranking:
         if not digits or (len(found) == 1 and not isinstance(part, Path)):
             return digits
         # Words count only where the part is found by them.
-        reached = Matching.const_score_query(self._reached(part, found), 0.0)
-        return [
-            Matching.boolean_query(
-                [(Occur.Must, reached), *((Occur.Should, digit) for digit in digits)]
-            )
-        ]
+        reached = (Occur.Must, constant(self._reached(part, found), 0))
+        return [Matching.boolean_query([reached, *((Occur.Should, digit) for digit in digits)])]
 
     def _reached(self, part: TextPart, found: Sequence[str]) -> Matching:
-        matcher = self._view.matcher
+        matcher = self.view.matcher
         matched = matcher.part_matching(part)
         if isinstance(part, Prefix | Phrase):
             return matched
         return all_of([matched, any_of([matcher.having(TEXT, found), self._begun(found)])])
 
     def _digits(self, word: str, scale: int) -> list[Matching]:
-        term = self._view.matcher.term
-        return [
-            Matching.const_score_query(term(IMPACT, digit_term(word, worth)), float(worth * scale))
-            for worth in DIGITS
-        ]
+        term = self.view.matcher.term
+        return [constant(term(IMPACT, digit_term(word, worth)), worth * scale) for worth in DIGITS]

@@ -8,7 +8,7 @@ from typing import Any
 from tantivy import DocAddress, Order, Searcher
 from tantivy import Query as Matching
 
-from indexer.engines.tantivy_match import Matcher
+from indexer.engines.tantivy_match import Matcher, constant
 from indexer.engines.tantivy_schema import ID, NAME, RESULT, TEXTS
 from indexer.model.document import Text, TextField
 
@@ -48,9 +48,7 @@ class View:
 
     def found(self, query: Matching, limit: int) -> list[DocAddress]:
         """Return some documents that match, all when they are no more than ``limit``."""
-        return [
-            address for _, address in self.scored(Matching.const_score_query(query, 1.0), limit)
-        ]
+        return [address for _, address in self.scored(constant(query, 0), limit)]
 
     def numbers(self, field: str, addresses: Sequence[DocAddress]) -> list[int]:
         """Return what is in a column of numbers, for each of ``addresses``."""

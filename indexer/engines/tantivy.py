@@ -29,7 +29,6 @@ class TantivyReader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._indexes = {kind: OpenIndex(folder / kind) for kind in DocumentType}
-        self.refresh()
 
     def refresh(self) -> None:
         """Make later searches see everything committed before this call."""
@@ -80,8 +79,7 @@ class TantivyReader:
 
     def close(self) -> None:
         """Let go of all files."""
-        for index in self._indexes.values():
-            index.close()
+        self._indexes.clear()
 
 
 def _hit(view: View, place: Place, sort: Sort, *, with_texts: bool) -> Hit:

@@ -1,16 +1,28 @@
 """Opening a tantivy index, and what it raises when that fails."""
 
+import struct
 from pathlib import Path
 from types import TracebackType
 
-from tantivy import Index
+from tantivy import Index, IndexWriter
 
+from indexer.engines.tantivy_checksums import check_files
 from indexer.engines.tantivy_match import Matcher
 from indexer.engines.tantivy_schema import schema
 from indexer.engines.tantivy_view import View
 from indexer.errors import EngineError
 
-_UNREADABLE = (OSError, ValueError, TypeError, LookupError, OverflowError, MemoryError)
+_UNREADABLE = (
+    struct.error,
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    OverflowError,
+    MemoryError,
+)
+_HEAP_BYTES = 48 * 1024 * 1024
+"""What a writer may gather in memory before it makes a segment of it."""
 _PANIC = "PanicException"
 """What a panic inside of tantivy becomes: a ``BaseException`` that no module gives a name to."""
 
@@ -40,25 +52,19 @@ class OpenIndex:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         with engine_errors(folder):
-            self.index = Index.open(str(folder))
-            self.index.config_reader("manual")
+            check_files(folder)
+            self._index = Index.open(str(folder))
+            self._index.config_reader("manual")
         self._matcher = Matcher(schema())
-        self._view: View | None = None
-
-    @property
-    def view(self) -> View:
-        """The documents of that commit."""
-        if self._view is None:
-            raise EngineError(f"search index {self._folder} is closed")
-        return self._view
+        self.refresh()
 
     def refresh(self) -> None:
         """Go to the newest commit; the old one stays when that cannot be read."""
         with engine_errors(self._folder):
-            self.index.reload()
-            self._view = View(self.index.searcher(), self._matcher)
+            self._index.reload()
+            self.view = View(self._index.searcher(), self._matcher)
 
-    def close(self) -> None:
-        """Let go of all files."""
-        self._view = None
-        del self.index
+    def writer(self) -> IndexWriter:
+        """Return what changes this index; :class:`EngineError` when another one does."""
+        with engine_errors(self._folder):
+            return self._index.writer(_HEAP_BYTES, 1)

@@ -7,8 +7,6 @@ from indexer.engines.tantivy_index import OpenIndex, engine_errors
 from indexer.engines.tantivy_schema import ID, encode
 from indexer.model.document import Document
 
-_HEAP_BYTES = 48 * 1024 * 1024
-
 
 class IndexFolderWriter:
     """Writes to the index in one folder.
@@ -20,10 +18,16 @@ class IndexFolderWriter:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._index = OpenIndex(folder)
-        with engine_errors(folder):
-            self._writer = self._index.index.writer(_HEAP_BYTES, 1)
-            # The first change of a writer counts as done by a merge that runs meanwhile, and a
-            # deletion can be lost. So the first one changes nothing.
+        self._writer = self._index.writer()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Commit nothing.
+
+        The first change after a commit that another writer made has the number of that commit, so
+        a merge that runs meanwhile takes it for done, and a deletion can be lost.
+        """
+        with engine_errors(self._folder):
             self._writer.commit()
         self._index.refresh()
 
@@ -45,6 +49,7 @@ class IndexFolderWriter:
                 self._writer.commit()
             except BaseException:
                 self._writer.rollback()
+                self._begin()
                 raise
         self._index.refresh()
 
@@ -53,7 +58,6 @@ class IndexFolderWriter:
         return self._index.view.size
 
     def close(self) -> None:
-        """Wait for merges and let go of all files and the lock."""
+        """Wait for merges and let go of the lock."""
         with engine_errors(self._folder):
             self._writer.wait_merging_threads()
-        self._index.close()

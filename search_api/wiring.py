@@ -52,8 +52,20 @@ def prepare(settings: Settings) -> None:
 
 
 def make_engine(settings: Settings) -> Engine:
-    """Return the engine that the settings name."""
-    return WhooshEngine(settings.data_dir / INDEX_DIRECTORY)
+    """Return the engine that the settings name.
+
+    :class:`SettingsError` when the library it needs is not installed.
+    """
+    directory = settings.data_dir / INDEX_DIRECTORY
+    if settings.engine == "whoosh":
+        return WhooshEngine(directory)
+    try:
+        # An optional dependency, so it is imported where it is wanted.
+        from indexer.engines.tantivy import TantivyEngine  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        message = f"engine 'tantivy' is not installed: pip install 'regsearch[tantivy]' ({error})"
+        raise SettingsError(message) from error
+    return TantivyEngine(directory)
 
 
 def make_searching(settings: Settings, *, clock: Clock | None = None) -> Searching:

@@ -129,6 +129,27 @@ def test_the_engine_is_the_one_of_the_settings(tmp_path: Path) -> None:
     assert engine.name == "whoosh"
     engine.create("one")
     assert (tmp_path / "search-index" / "one").is_dir()
+    assert make_engine(Settings(data_dir=tmp_path, engine="tantivy")).name == "tantivy"
+
+
+def test_an_engine_that_is_not_installed_is_named_with_what_to_install(tmp_path: Path) -> None:
+    """In a process of its own, where importing the library fails."""
+    program = """
+import sys
+sys.modules["tantivy"] = None
+from pathlib import Path
+from indexer.errors import SettingsError
+from indexer.settings import Settings
+from search_api.wiring import make_engine
+make_engine(Settings(data_dir=Path("x")))
+try:
+    make_engine(Settings(data_dir=Path("x"), engine="tantivy"))
+except SettingsError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT)
+    assert "pip install 'regsearch[tantivy]'" in done.stdout
 
 
 @pytest.mark.anyio

@@ -1,0 +1,249 @@
+"""The order of hits by what the words of a query are worth in them.
+
+The rule is that of :mod:`indexer.engines.whoosh_rank`, said as constants that a tantivy query gives
+to what it matches: one for the best step of each text part, one for each digit of an impact.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+
+from tantivy import DocAddress, Occur
+from tantivy import Query as Matching
+
+from indexer.engines.scoring import IMPACT_MAX, POINTS, PROMINENCE_POINTS
+from indexer.engines.tantivy_match import (
+    Matcher,
+    TextPart,
+    all_of,
+    any_of,
+    asked_words,
+    constant,
+    part_text,
+)
+from indexer.engines.tantivy_order import Place, Wanted, first_by_id
+from indexer.engines.tantivy_schema import (
+    DIGITS,
+    END,
+    EXACT_MAX,
+    IMPACT,
+    NAME,
+    NAME_WORD,
+    PROMINENCE,
+    TEXT,
+    digit_term,
+)
+from indexer.engines.tantivy_view import View
+from indexer.model.document import PROMINENCE_MAX
+from indexer.model.query import And, Fuzzy, Or, Path, Phrase, Prefix, Query, Wildcard, Word
+
+_IS_NAME = 1000 * POINTS
+_ENDS_NAME = 500 * POINTS
+_NAME_WORDS = 100 * POINTS
+_NAME_START = 50 * POINTS
+_TEXT_WORDS = 2 * POINTS
+_INSIDE_NAME = POINTS // 10
+_PROMINENCE_MAX = PROMINENCE_MAX * PROMINENCE_POINTS
+
+_PARTS_MAX = (_NAME_START - _TEXT_WORDS - _PROMINENCE_MAX) // IMPACT_MAX
+"""With so many text parts impacts and prominence could add up to a step."""
+_FIRST_HITS = 500
+_MORE_HITS = 8
+
+Hits = list[tuple[int, DocAddress]]
+"""Points and documents, most points first."""
+
+
+def text_parts(query: Query) -> list[TextPart]:
+    """Return the different text parts of ``query`` that must or may match."""
+    return list(dict.fromkeys(_text_parts(query)))
+
+
+def _text_parts(query: Query) -> Iterator[TextPart]:
+    match query:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from _text_parts(part)
+        case Word() | Prefix() | Wildcard() | Fuzzy() | Path() | Phrase():
+            yield query
+
+
+def best(view: View, query: Query, wanted: Wanted) -> list[Place]:
+    """Return those of ``query`` that are wanted, by what its text parts are worth."""
+    parts = text_parts(query)
+    matching = None if [query] == parts else view.matcher.matching(query)
+    if len(parts) < _PARTS_MAX and wanted.is_descending:
+        # Each other document misses a step that impacts cannot make up.
+        each = [_named(view.matcher, part) for part in parts]
+        named = all_of(each if matching is None else [*each, matching])
+        if view.total(named) >= wanted.count:
+            places = _by_score(_Ranking(view, named, parts, are_named=True), wanted)
+            if len(places) >= wanted.count:
+                return places
+    return _by_score(_Ranking(view, matching, parts, are_named=False), wanted)
+
+
+def _named(matcher: Matcher, part: TextPart) -> Matching:
+    """Return what ``part`` matches by words of the name, or by the name."""
+    if isinstance(part, Wildcard | Fuzzy):
+        return matcher.named_like(part)
+    found = asked_words(part)
+    if not found:
+        return Matching.empty_query()
+    named = matcher.having(NAME_WORD, found)
+    return (
+        named if isinstance(part, Word | Prefix) else all_of([named, matcher.part_matching(part)])
+    )
+
+
+def _by_score(ranking: "_Ranking", wanted: Wanted) -> list[Place]:
+    view = ranking.view
+    if not (ranking.is_exact and wanted.is_descending):
+        hits = ranking.all()
+        hits.sort(key=itemgetter(0), reverse=wanted.is_descending)
+        return _first(view, hits, wanted, is_all=True)
+    limit = _FIRST_HITS + wanted.count
+    while True:
+        hits = ranking.first(limit)
+        is_all = len(hits) < min(limit, view.size + 1)
+        places = _first(view, hits, wanted, is_all=is_all)
+        if len(places) >= wanted.count or is_all:
+            return places
+        limit *= _MORE_HITS
+
+
+def _first(view: View, hits: Hits, wanted: Wanted, *, is_all: bool) -> list[Place]:
+    """Return the wanted ones of ``hits``, which may lack equals of the last one."""
+    places: list[Place] = []
+    after = wanted.after
+    before = None if after is None else round(float(after.key) * POINTS)
+    for points, group in groupby(hits, key=itemgetter(0)):
+        need = wanted.count - len(places)
+        if need < 1 or (points == hits[-1][0] and not is_all):
+            break
+        if before is not None and points != before and (points > before) == wanted.is_descending:
+            continue
+        after_id = after.id if after is not None and points == before else None
+        addresses = [address for _, address in group]
+        found = first_by_id(view, addresses, need, after=after_id)
+        places += [Place(points / POINTS, found_id, address) for found_id, address in found]
+    return places
+
+
+class _Ranking:
+    """The documents that ``query`` matches, or those of a sole part, by what parts are worth."""
+
+    def __init__(
+        self, view: View, query: Matching | None, parts: Sequence[TextPart], *, are_named: bool
+    ) -> None:
+        self.view = view
+        self._query = query
+        self._parts = parts
+        self._are_named = are_named
+        """Whether every document matches every part with words of the name, or by the name."""
+        means = [count for count in (len(asked_words(part)) for part in parts) if count > 1]
+        # With one mean at most, the points are the score divided by what the mean is divided by.
+        self._scale = means[0] if means else 1
+        most = _IS_NAME if len(parts) == 1 else _NAME_WORDS
+        bound = self._scale * (len(parts) * (most + IMPACT_MAX) + _PROMINENCE_MAX)
+        self.is_exact = len(means) < 2 and bound < EXACT_MAX
+
+    def first(self, limit: int) -> Hits:
+        """Return the first hits by points; only if it is exact."""
+        clauses = [] if self._query is None else [(Occur.Must, constant(self._query, 0))]
+        for part in self._parts:
+            occur = Occur.Must if self._query is None else Occur.Should
+            clauses.append((occur, self._steps(part, self._scale)))
+            count = max(1, len(asked_words(part)))
+            impacts = self._impacts(part, self._scale // count)
+            clauses += [(Occur.Should, impact) for impact in impacts]
+        prominence = self._digits("", self._scale * PROMINENCE_POINTS)
+        clauses += [(Occur.Should, digit) for digit in prominence]
+        hits = self.view.scored(Matching.boolean_query(clauses), limit)
+        return [(int(score) // self._scale, address) for score, address in hits]
+
+    def all(self) -> Hits:
+        """Return all hits in the order of nothing."""
+        matcher, size = self.view.matcher, self.view.size
+        query = matcher.part_matching(self._parts[0]) if self._query is None else self._query
+        addresses = self.view.found(query, size)
+        prominences = self.view.numbers(PROMINENCE, addresses)
+        points = {
+            (address.segment_ord, address.doc): number * PROMINENCE_POINTS
+            for address, number in zip(addresses, prominences, strict=True)
+        }
+        for part in self._parts:
+            for scored, count in self._scored(part):
+                for score, address in self.view.scored(all_of([constant(query, 0), scored]), size):
+                    points[address.segment_ord, address.doc] += int(score) // count
+        return [(points[address.segment_ord, address.doc], address) for address in addresses]
+
+    def _scored(self, part: TextPart) -> Iterator[tuple[Matching, int]]:
+        """Yield what gives the step of a part and the sum of its impacts, and divisors of both."""
+        yield self._steps(part, 1), 1
+        impacts = self._impacts(part, 1)
+        if impacts:
+            yield any_of(impacts), len(asked_words(part))
+
+    def _steps(self, part: TextPart, scale: int) -> Matching:
+        """Return what gives each document that ``part`` matches its best step."""
+        steps = self._named_steps if self._are_named else self._all_steps
+        scored = [constant(step, worth * scale) for worth, step in steps(part)]
+        return Matching.disjunction_max_query(scored)
+
+    def _named_steps(self, part: TextPart) -> Iterator[tuple[int, Matching]]:
+        if isinstance(part, Wildcard | Fuzzy):
+            yield _NAME_START, _named(self.view.matcher, part)
+            return
+        matcher, text = self.view.matcher, part_text(part)
+        if len(self._parts) == 1:
+            yield _IS_NAME, matcher.term(NAME, text)
+            yield _ENDS_NAME, matcher.term(END, text)
+        yield _NAME_WORDS, _named(matcher, part)
+
+    def _all_steps(self, part: TextPart) -> Iterator[tuple[int, Matching]]:
+        matcher, found = self.view.matcher, asked_words(part)
+        matched = matcher.part_matching(part)
+        if isinstance(part, Wildcard | Fuzzy):
+            yield from self._named_steps(part)
+            yield _TEXT_WORDS, matched
+        elif not found:
+            yield _INSIDE_NAME, matched
+        else:
+            yield from self._named_steps(part)
+            yield _NAME_START, all_of([self._begun(found), matched])
+            if isinstance(part, Prefix | Phrase):
+                yield _TEXT_WORDS, matched
+            else:
+                yield _TEXT_WORDS, all_of([matcher.having(TEXT, found), matched])
+                yield _INSIDE_NAME, matcher.inside_name(part_text(part))
+
+    def _begun(self, found: Sequence[str]) -> Matching:
+        matcher = self.view.matcher
+        begun = matcher.starting(NAME_WORD, found[-1])
+        return all_of([matcher.having(NAME_WORD, found[:-1]), begun]) if found[:-1] else begun
+
+    def _impacts(self, part: TextPart, scale: int) -> list[Matching]:
+        """Return what gives each document the impacts of the words of ``part``."""
+        found = asked_words(part)
+        digits = [
+            digit
+            for word in dict.fromkeys(found)
+            for digit in self._digits(word, scale * found.count(word))
+        ]
+        if not digits or (len(found) == 1 and not isinstance(part, Path)):
+            return digits
+        # Words count only where the part is found by them.
+        reached = (Occur.Must, constant(self._reached(part, found), 0))
+        return [Matching.boolean_query([reached, *((Occur.Should, digit) for digit in digits)])]
+
+    def _reached(self, part: TextPart, found: Sequence[str]) -> Matching:
+        matcher = self.view.matcher
+        matched = matcher.part_matching(part)
+        if isinstance(part, Prefix | Phrase):
+            return matched
+        return all_of([matched, any_of([matcher.having(TEXT, found), self._begun(found)])])
+
+    def _digits(self, word: str, scale: int) -> list[Matching]:
+        term = self.view.matcher.term
+        return [constant(term(IMPACT, digit_term(word, worth)), worth * scale) for worth in DIGITS]

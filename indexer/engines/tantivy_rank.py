@@ -4,13 +4,21 @@ The rule is that of :mod:`indexer.engines.whoosh_rank`, said as constants that a
 to what it matches: one for the best step of each text part, one for each digit of an impact.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 
 from tantivy import DocAddress, Occur
 from tantivy import Query as Matching
 
+from indexer.engines.naming import (
+    BEGINS_END,
+    ENDS_NAME,
+    IS_NAME,
+    SPELLS_END,
+    spelt,
+    whole_texts,
+)
 from indexer.engines.scoring import IMPACT_MAX, POINTS, PROMINENCE_POINTS
 from indexer.engines.tantivy_match import (
     Matcher,
@@ -30,15 +38,15 @@ from indexer.engines.tantivy_schema import (
     NAME,
     NAME_WORD,
     PROMINENCE,
+    SPELT_END,
     TEXT,
     digit_term,
+    spelt_end,
 )
 from indexer.engines.tantivy_view import View
 from indexer.model.document import PROMINENCE_MAX
 from indexer.model.query import And, Fuzzy, Or, Path, Phrase, Prefix, Query, Wildcard, Word
 
-_IS_NAME = 1000 * POINTS
-_ENDS_NAME = 500 * POINTS
 _NAME_WORDS = 100 * POINTS
 _NAME_START = 50 * POINTS
 _TEXT_WORDS = 2 * POINTS
@@ -71,16 +79,37 @@ def _text_parts(query: Query) -> Iterator[TextPart]:
 def best(view: View, query: Query, wanted: Wanted) -> list[Place]:
     """Return those of ``query`` that are wanted, by what its text parts are worth."""
     parts = text_parts(query)
+    wholes = _wholes(view.matcher, query, parts=len(parts))
     matching = None if [query] == parts else view.matcher.matching(query)
     if len(parts) < _PARTS_MAX and wanted.is_descending:
         # Each other document misses a step that impacts cannot make up.
-        each = [_named(view.matcher, part) for part in parts]
-        named = all_of(each if matching is None else [*each, matching])
+        named = all_of(_named(view.matcher, part) for part in parts)
+        if wholes:
+            named = any_of([named, *(whole for _, whole in wholes)])
+        if matching is not None or wholes:
+            named = all_of([named, matching or view.matcher.matching(query)])
         if view.total(named) >= wanted.count:
-            places = _by_score(_Ranking(view, named, parts, are_named=True), wanted)
+            places = _by_score(_Ranking(view, named, parts, wholes), wanted)
             if len(places) >= wanted.count:
                 return places
-    return _by_score(_Ranking(view, matching, parts, are_named=False), wanted)
+    return _by_score(_Ranking(view, matching, parts, wholes), wanted)
+
+
+def _wholes(matcher: Matcher, query: Query, *, parts: int) -> list[tuple[int, Matching]]:
+    """Return what a name is worth that is all ``query`` says, and which are; the best counts."""
+    found = []
+    for text in map(spelt, whole_texts(query)):
+        if text.plain.endswith("/"):
+            continue
+        end = spelt_end(text.plain)
+        found += [
+            (IS_NAME * parts, matcher.term(NAME, text.folded)),
+            (ENDS_NAME * parts, matcher.term(END, text.folded)),
+            (SPELLS_END * parts, matcher.term(SPELT_END, end)),
+        ]
+        if parts == 1:
+            found.append((BEGINS_END, matcher.starting(SPELT_END, end)))
+    return found
 
 
 def _named(matcher: Matcher, part: TextPart) -> Matching:
@@ -134,18 +163,21 @@ class _Ranking:
     """The documents that ``query`` matches, or those of a sole part, by what parts are worth."""
 
     def __init__(
-        self, view: View, query: Matching | None, parts: Sequence[TextPart], *, are_named: bool
+        self,
+        view: View,
+        query: Matching | None,
+        parts: Sequence[TextPart],
+        wholes: Sequence[tuple[int, Matching]],
     ) -> None:
         self.view = view
         self._query = query
         self._parts = parts
-        self._are_named = are_named
-        """Whether every document matches every part with words of the name, or by the name."""
+        self._wholes = wholes
         means = [count for count in (len(asked_words(part)) for part in parts) if count > 1]
         # With one mean at most, the points are the score divided by what the mean is divided by.
         self._scale = means[0] if means else 1
-        most = _IS_NAME if len(parts) == 1 else _NAME_WORDS
-        bound = self._scale * (len(parts) * (most + IMPACT_MAX) + _PROMINENCE_MAX)
+        most = _NAME_WORDS + IMPACT_MAX + (IS_NAME if wholes else 0)
+        bound = self._scale * (len(parts) * most + _PROMINENCE_MAX)
         self.is_exact = len(means) < 2 and bound < EXACT_MAX
 
     def first(self, limit: int) -> Hits:
@@ -157,6 +189,8 @@ class _Ranking:
             count = max(1, len(asked_words(part)))
             impacts = self._impacts(part, self._scale // count)
             clauses += [(Occur.Should, impact) for impact in impacts]
+        if self._wholes:
+            clauses.append((Occur.Should, self._named(self._scale)))
         prominence = self._digits("", self._scale * PROMINENCE_POINTS)
         clauses += [(Occur.Should, digit) for digit in prominence]
         hits = self.view.scored(Matching.boolean_query(clauses), limit)
@@ -172,45 +206,39 @@ class _Ranking:
             (address.segment_ord, address.doc): number * PROMINENCE_POINTS
             for address, number in zip(addresses, prominences, strict=True)
         }
-        for part in self._parts:
-            for scored, count in self._scored(part):
-                for score, address in self.view.scored(all_of([constant(query, 0), scored]), size):
-                    points[address.segment_ord, address.doc] += int(score) // count
+        for scored, count in self._scored():
+            for score, address in self.view.scored(all_of([constant(query, 0), scored]), size):
+                points[address.segment_ord, address.doc] += int(score) // count
         return [(points[address.segment_ord, address.doc], address) for address in addresses]
 
-    def _scored(self, part: TextPart) -> Iterator[tuple[Matching, int]]:
-        """Yield what gives the step of a part and the sum of its impacts, and divisors of both."""
-        yield self._steps(part, 1), 1
-        impacts = self._impacts(part, 1)
-        if impacts:
-            yield any_of(impacts), len(asked_words(part))
+    def _scored(self) -> Iterator[tuple[Matching, int]]:
+        """Yield what gives a part of the points, and what that is divided by."""
+        if self._wholes:
+            yield self._named(1), 1
+        for part in self._parts:
+            yield self._steps(part, 1), 1
+            impacts = self._impacts(part, 1)
+            if impacts:
+                yield any_of(impacts), len(asked_words(part))
+
+    def _named(self, scale: int) -> Matching:
+        """Return what gives each document what its name is worth as a whole."""
+        return _most(self._wholes, scale)
 
     def _steps(self, part: TextPart, scale: int) -> Matching:
         """Return what gives each document that ``part`` matches its best step."""
-        steps = self._named_steps if self._are_named else self._all_steps
-        scored = [constant(step, worth * scale) for worth, step in steps(part)]
-        return Matching.disjunction_max_query(scored)
-
-    def _named_steps(self, part: TextPart) -> Iterator[tuple[int, Matching]]:
-        if isinstance(part, Wildcard | Fuzzy):
-            yield _NAME_START, _named(self.view.matcher, part)
-            return
-        matcher, text = self.view.matcher, part_text(part)
-        if len(self._parts) == 1:
-            yield _IS_NAME, matcher.term(NAME, text)
-            yield _ENDS_NAME, matcher.term(END, text)
-        yield _NAME_WORDS, _named(matcher, part)
+        return _most(self._all_steps(part), scale)
 
     def _all_steps(self, part: TextPart) -> Iterator[tuple[int, Matching]]:
         matcher, found = self.view.matcher, asked_words(part)
         matched = matcher.part_matching(part)
         if isinstance(part, Wildcard | Fuzzy):
-            yield from self._named_steps(part)
+            yield _NAME_START, _named(matcher, part)
             yield _TEXT_WORDS, matched
         elif not found:
             yield _INSIDE_NAME, matched
         else:
-            yield from self._named_steps(part)
+            yield _NAME_WORDS, _named(matcher, part)
             yield _NAME_START, all_of([self._begun(found), matched])
             if isinstance(part, Prefix | Phrase):
                 yield _TEXT_WORDS, matched
@@ -247,3 +275,8 @@ class _Ranking:
     def _digits(self, word: str, scale: int) -> list[Matching]:
         term = self.view.matcher.term
         return [constant(term(IMPACT, digit_term(word, worth)), worth * scale) for worth in DIGITS]
+
+
+def _most(steps: Iterable[tuple[int, Matching]], scale: int) -> Matching:
+    """Return what gives each document the most of the points that ``steps`` give it."""
+    return Matching.disjunction_max_query([constant(step, worth * scale) for worth, step in steps])

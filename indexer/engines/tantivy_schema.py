@@ -13,12 +13,13 @@ from typing import Any
 from tantivy import Document as Row
 from tantivy import Schema, SchemaBuilder
 
+from indexer.engines.naming import spelt
 from indexer.engines.scoring import IMPACT_MAX, impacts, scored_lines
 from indexer.errors import EngineError
 from indexer.model.document import FACETS, NUMBERS, PROMINENCE_MAX, Document, Sort
 from indexer.model.text import fold, words
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 ID = "id"
 NAME = "name"
@@ -27,6 +28,8 @@ LAST = "last"
 """The last component of the name."""
 END = "end"
 """All that follows a slash in the name."""
+SPELT_END = "spelt_end"
+"""The last components of the name without punctuation, as many as there are; see ``spelt_end``."""
 NAME_WORD = "name_word"
 GRAM = "gram"
 """Single characters of the name, and pairs."""
@@ -78,7 +81,7 @@ def schema() -> Schema:
     builder = SchemaBuilder()
     for field in (ID, NAME):
         builder.add_text_field(field, stored=True, tokenizer_name="raw", index_option="basic")
-    for field in (LAST, END, KEYWORD):
+    for field in (LAST, END, SPELT_END, KEYWORD):
         builder.add_text_field(field, tokenizer_name="raw", index_option="basic")
     for field in (NAME_WORD, GRAM, IMPACT):
         builder.add_text_field(field, tokenizer_name="whitespace", index_option="basic")
@@ -122,6 +125,11 @@ def grams(text: str, length: int) -> list[str]:
     return [text[start : start + length] for start in range(len(text) - length + 1)]
 
 
+def spelt_end(plain: str) -> str:
+    """Return the term of last components; what one begins with are those of as many."""
+    return f"{plain.count('/')}{plain}"
+
+
 def digit_term(word: str, worth: int) -> str:
     """Return the term of a digit of the impact of ``word``."""
     return f"{word}:{worth}"
@@ -147,6 +155,9 @@ def _encode(document: Document) -> Row:
     row.add_text(LAST, name.rpartition("/")[2])
     for start in (n + 1 for n, character in enumerate(name) if character == "/"):
         row.add_text(END, name[start:])
+    plain = spelt(name).plain
+    for start in (n for n, character in enumerate(plain) if character == "/"):
+        row.add_text(SPELT_END, spelt_end(plain[start:]))
     row.add_text(NAME_WORD, " ".join(set(words(document.name))))
     row.add_text(GRAM, " ".join({*name, *grams(name, 2)}))
     row.add_text(GRAM3, " ".join(grams(name, 3)))

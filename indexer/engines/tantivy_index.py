@@ -6,7 +6,7 @@ from types import TracebackType
 
 from tantivy import Index, IndexWriter
 
-from indexer.engines.tantivy_checksums import check_files
+from indexer.engines.tantivy_checksums import META, check_files
 from indexer.engines.tantivy_match import Matcher
 from indexer.engines.tantivy_schema import schema
 from indexer.engines.tantivy_view import View
@@ -56,12 +56,18 @@ class OpenIndex:
             self._index = Index.open(str(folder))
             self._index.config_reader("manual")
         self._matcher = Matcher(schema())
+        self._commit = b""
         self.refresh()
 
     def refresh(self) -> None:
         """Go to the newest commit; the old one stays when that cannot be read."""
         with engine_errors(self._folder):
+            commit = (self._folder / META).read_bytes()
+            if commit == self._commit:
+                return
             self._index.reload()
+            # Perhaps a newer one by now: then there is one refresh too many, never one too few.
+            self._commit = commit
             self.view = View(self._index.searcher(), self._matcher)
 
     def writer(self) -> IndexWriter:

@@ -55,7 +55,7 @@ class OpenIndex:
             check_files(folder)
             self._index = Index.open(str(folder))
             self._index.config_reader("manual")
-        self._matcher = Matcher(schema())
+        self._schema = schema()
         self._commit = b""
         self.refresh()
 
@@ -68,7 +68,8 @@ class OpenIndex:
             self._index.reload()
             # Perhaps a newer one by now: then there is one refresh too many, never one too few.
             self._commit = commit
-            self.view = View(self._index.searcher(), self._matcher)
+            searcher = self._index.searcher()
+            self.view = View(searcher, Matcher(self._schema, searcher))
 
     def writer(self) -> IndexWriter:
         """Return what changes this index; :class:`EngineError` when another one does."""

@@ -64,10 +64,17 @@ def test_pattern_characters_stand_for_themselves(index: Index) -> None:
         assert index.found(Glob("label", pattern)) == []
 
 
-def test_a_pattern_that_is_too_complicated_is_an_error_of_the_query(index: Index) -> None:
-    index.apply([document("one")])
-    with pytest.raises(QueryError, match="too complicated"):
-        index.found(Wildcard("*a" + "?" * 40 + "b*"))
+def test_patterns_that_are_too_complicated_for_tantivy_are_tried_one_by_one(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keywords = frozenset({("label", f"v={n}a12345678b{n}") for n in range(3)})
+    index.apply([document("x1a12345678b", keywords=keywords), document("two")])
+    assert index.found(Wildcard("*a????????b*")) == ["x1a12345678b"]
+    assert index.found(Glob("label", "v*a????????b?")) == ["x1a12345678b"]
+    assert index.found(Glob("label", "v*a????????c*")) == []
+    monkeypatch.setattr("indexer.engines.tantivy_match.EXPANDED_TERMS_MAX", 2)
+    with pytest.raises(QueryError, match="too much fits"):
+        index.found(Glob("label", "v*a????????b?"))
 
 
 def test_more_words_than_scores_can_hold_exactly_are_ranked_the_same(index: Index) -> None:

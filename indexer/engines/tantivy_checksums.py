@@ -13,7 +13,8 @@ from typing import BinaryIO
 
 from indexer.errors import EngineError
 
-_META = "meta.json"
+META = "meta.json"
+"""What says which files a commit consists of; the last file of each commit."""
 _PARTS = ("term", "idx", "pos", "fieldnorm", "fast", "store")
 _END = struct.Struct("<II")
 _MAGIC = 1337
@@ -25,13 +26,13 @@ _ATTEMPTS = 20
 def check_files(folder: Path) -> None:
     """Check the files of the newest commit; :class:`EngineError` or an error of reading them."""
     for _ in range(_ATTEMPTS):
-        meta = (folder / _META).read_bytes()
+        meta = (folder / META).read_bytes()
         try:
             for name in _files(meta):
                 _check(folder / name)
         except FileNotFoundError:
             # A writer removes what it merged.
-            if (folder / _META).read_bytes() == meta:
+            if (folder / META).read_bytes() == meta:
                 raise
         else:
             return

@@ -6,7 +6,7 @@ from types import TracebackType
 
 from tantivy import Index, IndexWriter
 
-from indexer.engines.tantivy_checksums import check_files
+from indexer.engines.tantivy_checksums import META, check_files
 from indexer.engines.tantivy_match import Matcher
 from indexer.engines.tantivy_schema import schema
 from indexer.engines.tantivy_view import View
@@ -55,14 +55,21 @@ class OpenIndex:
             check_files(folder)
             self._index = Index.open(str(folder))
             self._index.config_reader("manual")
-        self._matcher = Matcher(schema())
+        self._schema = schema()
+        self._commit = b""
         self.refresh()
 
     def refresh(self) -> None:
         """Go to the newest commit; the old one stays when that cannot be read."""
         with engine_errors(self._folder):
+            commit = (self._folder / META).read_bytes()
+            if commit == self._commit:
+                return
             self._index.reload()
-            self.view = View(self._index.searcher(), self._matcher)
+            # Perhaps a newer one by now: then there is one refresh too many, never one too few.
+            self._commit = commit
+            searcher = self._index.searcher()
+            self.view = View(searcher, Matcher(self._schema, searcher))
 
     def writer(self) -> IndexWriter:
         """Return what changes this index; :class:`EngineError` when another one does."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
-from tantivy import FieldType, Occur, Schema
+from tantivy import FieldType, Occur, Schema, Searcher
 from tantivy import Query as Matching
 
+from indexer.engines.patterns import pattern
 from indexer.engines.tantivy_schema import (
     GRAM,
     GRAM3,
@@ -40,6 +41,8 @@ from indexer.model.text import words
 TextPart = Word | Prefix | Wildcard | Fuzzy | Path | Phrase
 """The parts of a query that ask for text, and so decide the order of hits."""
 
+EXPANDED_TERMS_MAX = 10_000
+"""How many terms a pattern may stand for that is too complicated for tantivy."""
 _ANY = r"[\s\S]"
 
 
@@ -64,13 +67,14 @@ def constant(query: Matching, points: int) -> Matching:
 
 
 class Matcher:
-    """Translates queries for the indexes of one schema."""
+    """Translates queries for the documents of one commit."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, searcher: Searcher) -> None:
         self._schema = schema
+        self._searcher = searcher
 
     def matching(self, query: Query) -> Matching:
-        """Return ``query`` in tantivy's terms; :class:`QueryError` when a pattern is too much."""
+        """Return ``query`` in tantivy's terms; :class:`QueryError` where a pattern says little."""
         match query:
             case Everything():
                 return Matching.all_query()
@@ -86,8 +90,8 @@ class Matcher:
             case Condition(field, value, is_prefix):
                 keyword = f"{field}:{value}"
                 return self.starting(KEYWORD, keyword) if is_prefix else self.term(KEYWORD, keyword)
-            case Glob(field, pattern):
-                return self._regex(KEYWORD, escaped(f"{field}:") + _expression(pattern))
+            case Glob(field, text):
+                return self._fitting(KEYWORD, text, start=f"{field}:")
             case Range(name, low, high):
                 return self.within(number_field(name), low, high)
             case _:
@@ -160,19 +164,29 @@ class Matcher:
 
     def _spelled(self, field: str, part: Wildcard | Fuzzy) -> Matching:
         match part:
-            case Wildcard(pattern):
-                return self._regex(field, _expression(pattern))
+            case Wildcard(text):
+                return self._fitting(field, text)
             case Fuzzy(text):
                 allowed = edits_allowed(text)
                 if not allowed:
                     return self.term(field, text)
                 return Matching.fuzzy_term_query(self._schema, field, text, distance=allowed)
 
-    def _regex(self, field: str, expression: str) -> Matching:
+    def _fitting(self, field: str, text: str, *, start: str = "") -> Matching:
+        """Return what has a term in ``field`` that is ``start`` and then fits a pattern."""
         try:
-            return Matching.regex_query(self._schema, field, expression)
-        except ValueError as error:
-            raise QueryError("a pattern is too complicated", column=1) from error
+            return Matching.regex_query(self._schema, field, escaped(start) + _expression(text))
+        except ValueError:
+            # More states than tantivy allows; many ``?`` behind a ``*`` take exponentially many.
+            return self._fitting_one_by_one(field, text, start)
+
+    def _fitting_one_by_one(self, field: str, text: str, start: str) -> Matching:
+        fitting = pattern(text)
+        terms = self._searcher.terms_with_prefix(field, start + fitting.prefix)
+        found = [term for term, _ in terms if fitting.fits(term[len(start) :])]
+        if len(found) > EXPANDED_TERMS_MAX:
+            raise QueryError(f"too much fits {text!r}: give more of it", column=1)
+        return Matching.term_set_query(self._schema, field, found)
 
 
 def part_text(part: TextPart) -> str:
@@ -191,10 +205,10 @@ def asked_words(part: TextPart) -> list[str]:
     return [] if isinstance(part, Wildcard | Fuzzy) else words(part_text(part))
 
 
-def _expression(pattern: str) -> str:
+def _expression(text: str) -> str:
     return "".join(
         f"{_ANY}*" if character == "*" else _ANY if character == "?" else escaped(character)
-        for character in pattern
+        for character in text
     )
 
 

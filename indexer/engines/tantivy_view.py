@@ -3,17 +3,18 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from tantivy import DocAddress, Order, Searcher
 from tantivy import Query as Matching
 
 from indexer.engines.tantivy_match import Matcher, constant
-from indexer.engines.tantivy_schema import ID, NAME, RESULT, TEXTS
+from indexer.engines.tantivy_schema import ID, NAME, RESULT, TEXT, TEXTS
 from indexer.model.document import Text, TextField
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
     """The documents of one commit."""
 
@@ -24,6 +25,11 @@ class View:
     def size(self) -> int:
         """How many documents there are."""
         return self.searcher.num_docs
+
+    @cached_property
+    def words(self) -> list[str]:
+        """All searchable words, those of deleted documents among them."""
+        return [word for word, _ in self.searcher.terms_with_prefix(TEXT, "")]
 
     def total(self, query: Matching) -> int:
         """Return how many documents match."""

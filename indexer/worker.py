@@ -3,7 +3,7 @@
 import asyncio
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -85,7 +85,8 @@ async def run_indexer(
 ) -> None:
     """Index the registries of the settings until cancelled; ``kinds`` are those recognised.
 
-    ``others`` are engines that may have made what is searched now. The caller holds :func:`indexer_lock`.
+    ``others`` are engines that may have made what is searched now. The caller holds
+    :func:`indexer_lock`.
     """
     directory = settings.data_dir
     async with AsyncExitStack() as stack:

@@ -185,6 +185,12 @@ class WhooshEngine:
                 (folder / _ABOUT).unlink(missing_ok=True)
                 shutil.rmtree(folder)
 
+    def size_bytes(self, generation: str) -> int:
+        """Return how much room a generation takes; 0 for one that is not there."""
+        folder = self._folder(generation)
+        with engine_errors(folder):
+            return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
     def _checked(self, generation: str) -> Path:
         folder = self._folder(generation)
         with engine_errors(folder):

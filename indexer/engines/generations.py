@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from indexer.errors import EngineError
@@ -64,6 +64,16 @@ class GenerationFolders:
                 # Without this file, what a kill leaves behind is not taken for a whole generation.
                 (folder / _ABOUT).unlink(missing_ok=True)
                 shutil.rmtree(folder)
+
+    def size_bytes(self, generation: str) -> int:
+        """Return how much room a generation takes; 0 for one that is not there."""
+        size = 0
+        for folder, _, files in os.walk(self._folder(generation)):
+            for name in files:
+                # A writer removes what it merged.
+                with suppress(FileNotFoundError):
+                    size += Path(folder, name).stat().st_size
+        return size
 
     def _folder(self, generation: str) -> Path:
         if not generation or generation.startswith(".") or os.sep in generation:

@@ -157,3 +157,7 @@ class TantivyEngine:
     def drop(self, generation: str) -> None:
         """Remove a generation; one that is not there is no error."""
         self._folders.drop(generation)
+
+    def size_bytes(self, generation: str) -> int:
+        """Return how much room a generation takes; 0 for one that is not there."""
+        return self._folders.size_bytes(generation)

@@ -50,17 +50,13 @@ class TantivyReader:
         """Return the first ``limit`` hits behind ``after``; see the protocol."""
         view = self._indexes[document_type].view
         with engine_errors(self._folder):
-            matching = view.matcher.matching(query)
-            total = view.total(matching)
-            is_ranked = sort is Sort.RELEVANCE and bool(text_parts(query))
             # One more than asked for tells whether there are more. Names begin with the least.
             wanted = Wanted(limit + 1, after, is_descending=(sort is Sort.NAME) == is_reversed)
-            if not total:
-                places = []
-            elif is_ranked:
-                places = best(view, query, wanted)
+            matching = view.matcher.matching(query)
+            if sort is Sort.RELEVANCE and text_parts(query):
+                places, total = best(view, query, wanted)
             else:
-                places = in_order(view, matching, sort, wanted)
+                places, total = in_order(view, matching, sort, wanted), view.total(matching)
             hits = tuple(_hit(view, place, sort, with_texts=with_texts) for place in places[:limit])
             counts = facet_counts(view, matching, facets) if facets else {}
         return Page(hits, total, has_more=len(places) > limit, facets=counts)

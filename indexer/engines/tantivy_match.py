@@ -1,6 +1,7 @@
 """Which documents a query matches, as a query of tantivy made of parts and never parsed."""
 
 from collections.abc import Iterable
+from functools import cached_property
 
 from tantivy import FieldType, Occur, Schema, Searcher
 from tantivy import Query as Matching
@@ -42,7 +43,8 @@ TextPart = Word | Prefix | Wildcard | Fuzzy | Path | Phrase
 """The parts of a query that ask for text, and so decide the order of hits."""
 
 EXPANDED_TERMS_MAX = 10_000
-"""How many terms a pattern may stand for that is too complicated for tantivy."""
+"""How many terms a pattern may stand for where they are sought one by one."""
+_FITTINGS_MAX = 64
 _ANY = r"[\s\S]"
 
 
@@ -72,6 +74,8 @@ class Matcher:
     def __init__(self, schema: Schema, searcher: Searcher) -> None:
         self._schema = schema
         self._searcher = searcher
+        # Making one takes milliseconds, and a search asks for the same ones several times.
+        self._fittings: dict[tuple[str, str, str], Matching] = {}
 
     def matching(self, query: Query) -> Matching:
         """Return ``query`` in tantivy's terms; :class:`QueryError` where a pattern says little."""
@@ -174,6 +178,19 @@ class Matcher:
 
     def _fitting(self, field: str, text: str, *, start: str = "") -> Matching:
         """Return what has a term in ``field`` that is ``start`` and then fits a pattern."""
+        key = (field, start, text)
+        if key not in self._fittings:
+            if len(self._fittings) >= _FITTINGS_MAX:
+                self._fittings.clear()
+            self._fittings[key] = self._made_fitting(field, text, start)
+        return self._fittings[key]
+
+    def _made_fitting(self, field: str, text: str, start: str) -> Matching:
+        if field == TEXT and not pattern(text).prefix:
+            # tantivy would walk through all terms, slower than here, for each time it is asked.
+            found = pattern(text).lines(self._lines)
+            if len(found) <= EXPANDED_TERMS_MAX:
+                return Matching.term_set_query(self._schema, field, found)
         try:
             return Matching.regex_query(self._schema, field, escaped(start) + _expression(text))
         except ValueError:
@@ -187,6 +204,16 @@ class Matcher:
         if len(found) > EXPANDED_TERMS_MAX:
             raise QueryError(f"too much fits {text!r}: give more of it", column=1)
         return Matching.term_set_query(self._schema, field, found)
+
+    @cached_property
+    def words(self) -> list[str]:
+        """All searchable words, those of deleted documents among them."""
+        return [word for word, _ in self._searcher.terms_with_prefix(TEXT, "")]
+
+    @cached_property
+    def _lines(self) -> str:
+        """Those words with a line end before and after each."""
+        return "\n".join(["", *self.words, ""])
 
 
 def part_text(part: TextPart) -> str:

@@ -76,12 +76,12 @@ def _text_parts(query: Query) -> Iterator[TextPart]:
             yield query
 
 
-def best(view: View, query: Query, wanted: Wanted) -> list[Place]:
-    """Return those of ``query`` that are wanted, by what its text parts are worth."""
+def best(view: View, query: Query, wanted: Wanted) -> tuple[list[Place], int]:
+    """Return the wanted ones of ``query``, by what its text parts are worth, and the total."""
     parts = text_parts(query)
     wholes = _wholes(view.matcher, query, parts=len(parts))
     matching = None if [query] == parts else view.matcher.matching(query)
-    if len(parts) < _PARTS_MAX and wanted.is_descending:
+    if len(parts) < _PARTS_MAX and _may_be_named(parts, wanted):
         # Each other document misses a step that impacts cannot make up.
         named = all_of(_named(view.matcher, part) for part in parts)
         if wholes:
@@ -89,9 +89,9 @@ def best(view: View, query: Query, wanted: Wanted) -> list[Place]:
         if matching is not None or wholes:
             named = all_of([named, matching or view.matcher.matching(query)])
         if view.total(named) >= wanted.count:
-            places = _by_score(_Ranking(view, named, parts, wholes), wanted)
+            places, _ = _by_score(_Ranking(view, named, parts, wholes), wanted)
             if len(places) >= wanted.count:
-                return places
+                return places, view.total(matching or view.matcher.matching(query))
     return _by_score(_Ranking(view, matching, parts, wholes), wanted)
 
 
@@ -112,6 +112,13 @@ def _wholes(matcher: Matcher, query: Query, *, parts: int) -> list[tuple[int, Ma
     return found
 
 
+def _may_be_named(parts: Sequence[TextPart], wanted: Wanted) -> bool:
+    """Tell whether hits that are named by every part may be the first ones that are wanted."""
+    after = wanted.after
+    reached = after is None or float(after.key) * POINTS >= len(parts) * _NAME_START
+    return wanted.is_descending and reached
+
+
 def _named(matcher: Matcher, part: TextPart) -> Matching:
     """Return what ``part`` matches by words of the name, or by the name."""
     if isinstance(part, Wildcard | Fuzzy):
@@ -125,19 +132,19 @@ def _named(matcher: Matcher, part: TextPart) -> Matching:
     )
 
 
-def _by_score(ranking: "_Ranking", wanted: Wanted) -> list[Place]:
+def _by_score(ranking: "_Ranking", wanted: Wanted) -> tuple[list[Place], int]:
     view = ranking.view
     if not (ranking.is_exact and wanted.is_descending):
         hits = ranking.all()
         hits.sort(key=itemgetter(0), reverse=wanted.is_descending)
-        return _first(view, hits, wanted, is_all=True)
-    limit = _FIRST_HITS + wanted.count
+        return _first(view, hits, wanted, is_all=True), len(hits)
+    # How far behind the first hit a position is, is not known.
+    limit = wanted.count + (_FIRST_HITS if wanted.after is None else _FIRST_HITS * _MORE_HITS)
     while True:
-        hits = ranking.first(limit)
-        is_all = len(hits) < min(limit, view.size + 1)
-        places = _first(view, hits, wanted, is_all=is_all)
-        if len(places) >= wanted.count or is_all:
-            return places
+        hits, total = ranking.first(limit)
+        places = _first(view, hits, wanted, is_all=len(hits) == total)
+        if len(places) >= wanted.count or len(hits) == total:
+            return places, total
         limit *= _MORE_HITS
 
 
@@ -180,8 +187,8 @@ class _Ranking:
         bound = self._scale * (len(parts) * most + _PROMINENCE_MAX)
         self.is_exact = len(means) < 2 and bound < EXACT_MAX
 
-    def first(self, limit: int) -> Hits:
-        """Return the first hits by points; only if it is exact."""
+    def first(self, limit: int) -> tuple[Hits, int]:
+        """Return the first hits by points and how many there are; only if it is exact."""
         clauses = [] if self._query is None else [(Occur.Must, constant(self._query, 0))]
         for part in self._parts:
             occur = Occur.Must if self._query is None else Occur.Should
@@ -193,8 +200,8 @@ class _Ranking:
             clauses.append((Occur.Should, self._named(self._scale)))
         prominence = self._digits("", self._scale * PROMINENCE_POINTS)
         clauses += [(Occur.Should, digit) for digit in prominence]
-        hits = self.view.scored(Matching.boolean_query(clauses), limit)
-        return [(int(score) // self._scale, address) for score, address in hits]
+        hits, total = self.view.scored(Matching.boolean_query(clauses), limit)
+        return [(int(score) // self._scale, address) for score, address in hits], total
 
     def all(self) -> Hits:
         """Return all hits in the order of nothing."""
@@ -207,7 +214,8 @@ class _Ranking:
             for address, number in zip(addresses, prominences, strict=True)
         }
         for scored, count in self._scored():
-            for score, address in self.view.scored(all_of([constant(query, 0), scored]), size):
+            hits, _ = self.view.scored(all_of([constant(query, 0), scored]), size)
+            for score, address in hits:
                 points[address.segment_ord, address.doc] += int(score) // count
         return [(points[address.segment_ord, address.doc], address) for address in addresses]
 

@@ -14,7 +14,9 @@ def spellings(view: View, word: str, *, limit: int) -> list[tuple[str, int]]:
     # Reading all words takes a while the first time, asking whether any is near does not.
     if not allowed or not view.total(_near(view, word)):
         return []
-    edits = {found: count for found, count in near(word, view.words, limit=allowed) if count}
+    edits = {
+        found: count for found, count in near(word, view.matcher.words, limit=allowed) if count
+    }
     counts = {found: view.total(view.matcher.term(TEXT, found)) for found in edits}
     ordered = sorted(
         filter(counts.__getitem__, edits), key=lambda found: (edits[found], -counts[found], found)

@@ -3,18 +3,17 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from tantivy import DocAddress, Order, Searcher
 from tantivy import Query as Matching
 
 from indexer.engines.tantivy_match import Matcher, constant
-from indexer.engines.tantivy_schema import ID, NAME, RESULT, TEXT, TEXTS
+from indexer.engines.tantivy_schema import ID, NAME, RESULT, TEXTS
 from indexer.model.document import Text, TextField
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class View:
     """The documents of one commit."""
 
@@ -26,21 +25,16 @@ class View:
         """How many documents there are."""
         return self.searcher.num_docs
 
-    @cached_property
-    def words(self) -> list[str]:
-        """All searchable words, those of deleted documents among them."""
-        return [word for word, _ in self.searcher.terms_with_prefix(TEXT, "")]
-
     def total(self, query: Matching) -> int:
         """Return how many documents match."""
         found = self.searcher.search(query, limit=1, count=True)
         return int(found.count)  # type: ignore[attr-defined]  # missing in tantivy's stubs
 
-    def scored(self, query: Matching, limit: int) -> list[tuple[float, DocAddress]]:
-        """Return the first hits by score, greatest first."""
+    def scored(self, query: Matching, limit: int) -> tuple[list[tuple[float, DocAddress]], int]:
+        """Return the first hits by score, greatest first, and how many there are."""
         # The limit is reserved in memory, and is never 0.
-        limit = max(1, min(limit, self.size + 1))
-        return self.searcher.search(query, limit=limit, count=False).hits
+        found = self.searcher.search(query, limit=max(1, min(limit, self.size + 1)), count=True)
+        return found.hits, int(found.count)  # type: ignore[attr-defined]  # not in the stubs
 
     def ordered(
         self, query: Matching, field: str, limit: int, *, is_descending: bool
@@ -54,7 +48,7 @@ class View:
 
     def found(self, query: Matching, limit: int) -> list[DocAddress]:
         """Return some documents that match, all when they are no more than ``limit``."""
-        return [address for _, address in self.scored(constant(query, 0), limit)]
+        return [address for _, address in self.scored(constant(query, 0), limit)[0]]
 
     def numbers(self, field: str, addresses: Sequence[DocAddress]) -> list[int]:
         """Return what is in a column of numbers, for each of ``addresses``."""

@@ -274,6 +274,10 @@ class Searching:
             journal=journal.counts(position) if journal else {},
         )
 
+    def _index_size_bytes(self) -> int:
+        live = self._live
+        return self._engines[live.engine].size_bytes(live.generation) if live else 0
+
     def _status(self) -> Status:
         documents = self._count_documents()
         store, journal = self._open_store(), self._open_journal()
@@ -283,7 +287,7 @@ class Searching:
             live=self._live,
             wanted_engine=self._engine.name,
             documents=documents,
-            index_size_bytes=self._engine.size_bytes(self._live.generation) if self._live else 0,
+            index_size_bytes=self._index_size_bytes(),
             stale_documents=store.search_index.stale_count() if store else 0,
             rebuild=store.search_index.rebuild() if store else None,
             extraction=store.derivation.progress() if store else None,

@@ -71,16 +71,23 @@ def _text_parts(query: Query) -> Iterator[TextPart]:
 def best(view: View, query: Query, wanted: Wanted) -> tuple[list[Place], int]:
     """Return the wanted ones of ``query``, by what its text parts are worth, and the total."""
     parts = text_parts(query)
-    matching = None if [query] == parts else view.matcher.matching(query)
+    required, filters = _required(view.matcher, query)
     if len(parts) < _PARTS_MAX and _may_be_named(parts, wanted):
         # Each other document misses a step that impacts cannot make up.
-        each = [_named(view.matcher, part) for part in parts]
-        named = all_of(each if matching is None else [*each, matching])
-        if view.total(named) >= wanted.count:
-            places, _ = _by_score(_Ranking(view, named, parts, are_named=True), wanted)
+        named = [*(_named(view.matcher, part) for part in parts), *filters]
+        if view.total(all_of(named)) >= wanted.count:
+            places, _ = _by_score(_Ranking(view, parts, required, named, are_named=True), wanted)
             if len(places) >= wanted.count:
-                return places, view.total(matching or view.matcher.matching(query))
-    return _by_score(_Ranking(view, matching, parts, are_named=False), wanted)
+                return places, view.total(view.matcher.matching(query))
+    return _by_score(_Ranking(view, parts, required, filters, are_named=False), wanted)
+
+
+def _required(matcher: Matcher, query: Query) -> tuple[frozenset[TextPart], list[Matching]]:
+    """Return the text parts that must match, and what else must."""
+    together = query.parts if isinstance(query, And) else (query,)
+    required = frozenset(part for part in together if isinstance(part, TextPart))
+    others = [matcher.matching(part) for part in together if not isinstance(part, TextPart)]
+    return required, others
 
 
 def _may_be_named(parts: Sequence[TextPart], wanted: Wanted) -> bool:
@@ -138,14 +145,21 @@ def _first(view: View, hits: Hits, wanted: Wanted, *, is_all: bool) -> list[Plac
 
 
 class _Ranking:
-    """The documents that ``query`` matches, or those of a sole part, by what parts are worth."""
+    """What ``parts`` are worth in documents with the required ones and all of ``filters``."""
 
     def __init__(
-        self, view: View, query: Matching | None, parts: Sequence[TextPart], *, are_named: bool
+        self,
+        view: View,
+        parts: Sequence[TextPart],
+        required: frozenset[TextPart],
+        filters: Sequence[Matching],
+        *,
+        are_named: bool,
     ) -> None:
         self.view = view
-        self._query = query
         self._parts = parts
+        self._required = required
+        self._filters = filters
         self._are_named = are_named
         """Whether every document matches every part with words of the name, or by the name."""
         means = [count for count in (len(asked_words(part)) for part in parts) if count > 1]
@@ -157,9 +171,9 @@ class _Ranking:
 
     def first(self, limit: int) -> tuple[Hits, int]:
         """Return the first hits by points and how many there are; only if it is exact."""
-        clauses = [] if self._query is None else [(Occur.Must, constant(self._query, 0))]
+        clauses = [(Occur.Must, constant(query, 0)) for query in self._filters]
         for part in self._parts:
-            occur = Occur.Must if self._query is None else Occur.Should
+            occur = Occur.Must if part in self._required else Occur.Should
             clauses.append((occur, self._steps(part, self._scale)))
             count = max(1, len(asked_words(part)))
             impacts = self._impacts(part, self._scale // count)
@@ -172,7 +186,8 @@ class _Ranking:
     def all(self) -> Hits:
         """Return all hits in the order of nothing."""
         matcher, size = self.view.matcher, self.view.size
-        query = matcher.part_matching(self._parts[0]) if self._query is None else self._query
+        required = (matcher.part_matching(part) for part in self._required)
+        query = all_of([*required, *self._filters])
         addresses = self.view.found(query, size)
         prominences = self.view.numbers(PROMINENCE, addresses)
         points = {

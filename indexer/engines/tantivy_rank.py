@@ -5,6 +5,7 @@ to what it matches: one for the best step of each text part, one for each digit 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 
@@ -76,27 +77,28 @@ def _text_parts(query: Query) -> Iterator[TextPart]:
             yield query
 
 
-def best(view: View, query: Query, wanted: Wanted) -> tuple[list[Place], int]:
-    """Return the wanted ones of ``query``, by what its text parts are worth, and the total."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A query as what its documents must match and what they are worth."""
+
+    parts: Sequence[TextPart]
+    required: frozenset[TextPart]
+    """Those of the parts that must match."""
+    filters: Sequence[Matching]
+    """What else must."""
+    wholes: Sequence[tuple[int, Matching]]
+    """What names are worth that all of the query says; the most counts."""
+
+
+def _asked(matcher: Matcher, query: Query) -> _Asked:
     parts = text_parts(query)
-    wholes = _wholes(view.matcher, query, parts=len(parts))
-    matching = None if [query] == parts else view.matcher.matching(query)
-    if len(parts) < _PARTS_MAX and _may_be_named(parts, wanted):
-        # Each other document misses a step that impacts cannot make up.
-        named = all_of(_named(view.matcher, part) for part in parts)
-        if wholes:
-            named = any_of([named, *(whole for _, whole in wholes)])
-        if matching is not None or wholes:
-            named = all_of([named, matching or view.matcher.matching(query)])
-        if view.total(named) >= wanted.count:
-            places, _ = _by_score(_Ranking(view, named, parts, wholes), wanted)
-            if len(places) >= wanted.count:
-                return places, view.total(matching or view.matcher.matching(query))
-    return _by_score(_Ranking(view, matching, parts, wholes), wanted)
+    together = query.parts if isinstance(query, And) else (query,)
+    required = frozenset(part for part in together if isinstance(part, TextPart))
+    filters = [matcher.matching(part) for part in together if not isinstance(part, TextPart)]
+    return _Asked(parts, required, filters, _wholes(matcher, query, parts=len(parts)))
 
 
 def _wholes(matcher: Matcher, query: Query, *, parts: int) -> list[tuple[int, Matching]]:
-    """Return what a name is worth that is all ``query`` says, and which are; the best counts."""
     found = []
     for text in map(spelt, whole_texts(query)):
         if text.plain.endswith("/"):
@@ -110,6 +112,22 @@ def _wholes(matcher: Matcher, query: Query, *, parts: int) -> list[tuple[int, Ma
         if parts == 1:
             found.append((BEGINS_END, matcher.starting(SPELT_END, end)))
     return found
+
+
+def best(view: View, query: Query, wanted: Wanted) -> tuple[list[Place], int]:
+    """Return the wanted ones of ``query``, by what its text parts are worth, and the total."""
+    asked = _asked(view.matcher, query)
+    if len(asked.parts) < _PARTS_MAX and _may_be_named(asked.parts, wanted):
+        # Each other document misses a step that impacts cannot make up.
+        named = all_of(_named(view.matcher, part) for part in asked.parts)
+        if asked.wholes:
+            named = any_of([named, *(whole for _, whole in asked.wholes)])
+        filters = [named, *asked.filters]
+        if view.total(all_of(filters)) >= wanted.count:
+            places, _ = _by_score(_Ranking(view, replace(asked, filters=filters)), wanted)
+            if len(places) >= wanted.count:
+                return places, view.total(view.matcher.matching(query))
+    return _by_score(_Ranking(view, asked), wanted)
 
 
 def _may_be_named(parts: Sequence[TextPart], wanted: Wanted) -> bool:
@@ -167,19 +185,12 @@ def _first(view: View, hits: Hits, wanted: Wanted, *, is_all: bool) -> list[Plac
 
 
 class _Ranking:
-    """The documents that ``query`` matches, or those of a sole part, by what parts are worth."""
+    """What is asked for, and what documents that match it are worth."""
 
-    def __init__(
-        self,
-        view: View,
-        query: Matching | None,
-        parts: Sequence[TextPart],
-        wholes: Sequence[tuple[int, Matching]],
-    ) -> None:
+    def __init__(self, view: View, asked: _Asked) -> None:
         self.view = view
-        self._query = query
-        self._parts = parts
-        self._wholes = wholes
+        self._asked = asked
+        parts, wholes = asked.parts, asked.wholes
         means = [count for count in (len(asked_words(part)) for part in parts) if count > 1]
         # With one mean at most, the points are the score divided by what the mean is divided by.
         self._scale = means[0] if means else 1
@@ -189,15 +200,15 @@ class _Ranking:
 
     def first(self, limit: int) -> tuple[Hits, int]:
         """Return the first hits by points and how many there are; only if it is exact."""
-        clauses = [] if self._query is None else [(Occur.Must, constant(self._query, 0))]
-        for part in self._parts:
-            occur = Occur.Must if self._query is None else Occur.Should
+        clauses = [(Occur.Must, constant(query, 0)) for query in self._asked.filters]
+        for part in self._asked.parts:
+            occur = Occur.Must if part in self._asked.required else Occur.Should
             clauses.append((occur, self._steps(part, self._scale)))
             count = max(1, len(asked_words(part)))
             impacts = self._impacts(part, self._scale // count)
             clauses += [(Occur.Should, impact) for impact in impacts]
-        if self._wholes:
-            clauses.append((Occur.Should, self._named(self._scale)))
+        if self._asked.wholes:
+            clauses.append((Occur.Should, self._worth_of_name(self._scale)))
         prominence = self._digits("", self._scale * PROMINENCE_POINTS)
         clauses += [(Occur.Should, digit) for digit in prominence]
         hits, total = self.view.scored(Matching.boolean_query(clauses), limit)
@@ -206,7 +217,8 @@ class _Ranking:
     def all(self) -> Hits:
         """Return all hits in the order of nothing."""
         matcher, size = self.view.matcher, self.view.size
-        query = matcher.part_matching(self._parts[0]) if self._query is None else self._query
+        required = (matcher.part_matching(part) for part in self._asked.required)
+        query = all_of([*required, *self._asked.filters])
         addresses = self.view.found(query, size)
         prominences = self.view.numbers(PROMINENCE, addresses)
         points = {
@@ -221,17 +233,17 @@ class _Ranking:
 
     def _scored(self) -> Iterator[tuple[Matching, int]]:
         """Yield what gives a part of the points, and what that is divided by."""
-        if self._wholes:
-            yield self._named(1), 1
-        for part in self._parts:
+        if self._asked.wholes:
+            yield self._worth_of_name(1), 1
+        for part in self._asked.parts:
             yield self._steps(part, 1), 1
             impacts = self._impacts(part, 1)
             if impacts:
                 yield any_of(impacts), len(asked_words(part))
 
-    def _named(self, scale: int) -> Matching:
+    def _worth_of_name(self, scale: int) -> Matching:
         """Return what gives each document what its name is worth as a whole."""
-        return _most(self._wholes, scale)
+        return _most(self._asked.wholes, scale)
 
     def _steps(self, part: TextPart, scale: int) -> Matching:
         """Return what gives each document that ``part`` matches its best step."""

@@ -119,10 +119,13 @@ class Matcher:
 
     def named_like(self, part: Wildcard | Fuzzy) -> Matching:
         """Return what ``part`` matches by a word of the name, or by the name."""
-        named = self._spelled(NAME_WORD, part)
         if isinstance(part, Fuzzy):
-            return named
-        return any_of([named, self._spelled(NAME, part), self._spelled(LAST, part)])
+            return self._spelled(NAME_WORD, part)
+        inside = part.pattern.strip("*")
+        if part.pattern == f"*{inside}*" and "*" not in inside and "?" not in inside:
+            # What is anywhere in a word of the name is anywhere in the name.
+            return self.inside_name(inside)
+        return any_of(self._spelled(field, part) for field in (NAME_WORD, NAME, LAST))
 
     def term(self, field: str, text: str) -> Matching:
         """Return what has the term ``text`` in ``field``."""

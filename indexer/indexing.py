@@ -89,8 +89,9 @@ class _Batch:
 class Indexing:
     """Keeps the search index the same as the store says it should be.
 
-    ``batch`` is how many documents are written in one commit, about; ``kinds`` are those that
-    are recognised.
+    ``engine`` is the one that the settings name. A whole generation that one of ``others`` made
+    goes on answering, and is kept up to date, until ``engine`` has one. ``batch`` is how many
+    documents are written in one commit, about; ``kinds`` are those that are recognised.
     """
 
     def __init__(
@@ -100,11 +101,13 @@ class Indexing:
         engine: Engine,
         store: StoreThread,
         clock: Clock,
+        others: Sequence[Engine] = (),
         batch: int = BATCH,
         kinds: KindTable = BUILT_IN,
     ) -> None:
         self._directory = directory
         self._engine = engine
+        self._engines = {one.name: one for one in (*others, engine)}
         self._store = store
         self._clock = clock
         self._batch_size = batch
@@ -164,6 +167,9 @@ class Indexing:
         await self._thread.run(partial(self._drop_others, live.generation))
         if not live.complete:
             await self._ask_for_rebuild()
+        elif live.engine != self._engine.name:
+            log.info("engine_changed", before=live.engine, now=self._engine.name)
+            await self._ask_for_rebuild()
         elif live.extractor_version != EXTRACTOR_VERSION:
             log.info("extractor_changed", before=live.extractor_version, now=EXTRACTOR_VERSION)
             await self._ask_for_rebuild()
@@ -171,10 +177,14 @@ class Indexing:
     def _open_live(self) -> str | None:
         """Open the writer of the live generation; return why that cannot be."""
         live = self._known_live()
-        if (live.engine, live.schema_version) != (self._engine.name, self._engine.schema_version):
+        engine = self._engines.get(live.engine)
+        is_known = engine is not None and engine.schema_version == live.schema_version
+        if engine is None or not is_known:
             return f"made by {live.engine} with schema {live.schema_version}"
+        if engine is not self._engine and not live.complete:
+            return f"never finished, and made by {live.engine}"
         try:
-            self._writer = self._engine.open_writer(live.generation)
+            self._writer = engine.open_writer(live.generation)
         except EngineError as error:
             return str(error)
         return None

@@ -215,7 +215,9 @@ class Settings(BaseSettings):
     history_retention: Retention = Field(
         timedelta(days=365), description="How long moves of tags are kept; 0s for ever."
     )
-    engine: Literal["whoosh"] = Field("whoosh", description="Which search engine is used.")
+    engine: Literal["whoosh", "tantivy"] = Field(
+        "whoosh", description="Which search engine is used."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged."
     )

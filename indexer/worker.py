@@ -3,7 +3,7 @@
 import asyncio
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -76,11 +76,17 @@ def _named_errors(path: Path) -> Iterator[None]:
 
 
 async def run_indexer(
-    settings: Settings, *, engine: Engine, clock: Clock, kinds: KindTable = BUILT_IN
+    settings: Settings,
+    *,
+    engine: Engine,
+    clock: Clock,
+    others: Sequence[Engine] = (),
+    kinds: KindTable = BUILT_IN,
 ) -> None:
     """Index the registries of the settings until cancelled; ``kinds`` are those recognised.
 
-    The caller holds :func:`indexer_lock`.
+    ``others`` are engines that may have made what is searched now. The caller holds
+    :func:`indexer_lock`.
     """
     directory = settings.data_dir
     async with AsyncExitStack() as stack:
@@ -90,7 +96,12 @@ async def run_indexer(
         stack.callback(store.close)
         rows = await store.write(lambda opened: put_registries(opened, settings, now=clock.now()))
         indexing = Indexing(
-            directory=directory, engine=engine, store=store, clock=clock, kinds=kinds
+            directory=directory,
+            engine=engine,
+            others=others,
+            store=store,
+            clock=clock,
+            kinds=kinds,
         )
         stack.push_async_callback(indexing.close)
         workers: dict[str, RegistryWorker] = {}

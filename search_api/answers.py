@@ -12,6 +12,8 @@ from search_api.highlighting import Highlight, Highlighter
 from search_api.searching import Freshness, Status
 
 API = "/api/v1"
+WHOOSH_DOCUMENTS_MAX = 100_000
+"""So many documents whoosh searches well."""
 
 
 def search_json(found: Found) -> dict[str, Any]:
@@ -81,9 +83,12 @@ def status_json(status: Status) -> dict[str, Any]:
         "search_index": {
             "complete": status.freshness.index_complete,
             "engine": live.engine if live else None,
+            "wanted_engine": status.wanted_engine,
             "generation": live.generation if live else None,
             "documents": {kind.value: count for kind, count in status.documents.items()},
             "documents_waiting": status.stale_documents,
+            "size_bytes": status.index_size_bytes,
+            "advice": _advice(status),
             "rebuild": {"done": rebuild.done, "total": rebuild.total} if rebuild else None,
         },
         "extraction": {"done": extraction.done, "total": extraction.total} if extraction else None,
@@ -103,6 +108,17 @@ def status_json(status: Status) -> dict[str, Any]:
             for registry, received_at, reason in status.rejected
         ],
     }
+
+
+def _advice(status: Status) -> str | None:
+    """Return what would serve better; None where nothing would."""
+    documents = sum(status.documents.values())
+    if status.wanted_engine != "whoosh" or documents <= WHOOSH_DOCUMENTS_MAX:
+        return None
+    return (
+        f"{documents} documents are many for whoosh: with engine = 'tantivy'"
+        " (pip install 'regsearch[tantivy]') searches are faster"
+    )
 
 
 def held_back_json(held_back: Mapping[str, Sequence[AbsentTags]]) -> dict[str, Any]:

@@ -65,9 +65,13 @@ def print_status(body: dict[str, Any]) -> None:
     state = "complete" if index["complete"] else "being built"
     console.print(
         f"search index: {index['engine'] or 'none yet'}, {state}, documents: {documents or 'none'},"
-        f" {index['documents_waiting']} waiting",
+        f" {index['documents_waiting']} waiting, {size_text(index['size_bytes'])}",
         highlight=False,
     )
+    if index["engine"] not in {None, index["wanted_engine"]}:
+        print_line(console, f"it is being made again with {index['wanted_engine']}")
+    if index["advice"]:
+        print_line(console, f"note: {index['advice']}")
     if index["rebuild"]:
         done, total = index["rebuild"]["done"], index["rebuild"]["total"]
         console.print(f"rebuild: {done} of {total} repositories", highlight=False)

@@ -84,7 +84,10 @@ class Status:
 
     freshness: Freshness
     live: LiveIndex | None
+    wanted_engine: str
+    """The one that the settings name; the live index is another's until a rebuild is done."""
     documents: dict[DocumentType, int]
+    index_size_bytes: int
     stale_documents: int
     rebuild: RebuildProgress | None
     extraction: DerivationProgress | None
@@ -96,9 +99,13 @@ class Status:
 class Searching:
     """Searches one data directory; opened lazily, for the indexer may not have made it yet."""
 
-    def __init__(self, *, directory: Path, engine: Engine, clock: Clock) -> None:
+    def __init__(
+        self, *, directory: Path, engine: Engine, clock: Clock, others: Sequence[Engine] = ()
+    ) -> None:
+        """Take the engine that the settings name, and ``others`` that may have made the index."""
         self._directory = directory
         self._engine = engine
+        self._engines = {one.name: one for one in (*others, engine)}
         self._clock = clock
         self._thread = OwnThread("searching", path=directory)
         self._store: Store | None = None
@@ -240,9 +247,10 @@ class Searching:
             self._reader.refresh()
             return self._reader
         self._close_reader()
-        if live is None or live.schema_version != self._engine.schema_version:
+        engine = self._engines.get(live.engine) if live else None
+        if live is None or engine is None or live.schema_version != engine.schema_version:
             return None
-        self._reader = self._engine.open_reader(live.generation)
+        self._reader = engine.open_reader(live.generation)
         self._live = live
         return self._reader
 
@@ -266,6 +274,10 @@ class Searching:
             journal=journal.counts(position) if journal else {},
         )
 
+    def _index_size_bytes(self) -> int:
+        live = self._live
+        return self._engines[live.engine].size_bytes(live.generation) if live else 0
+
     def _status(self) -> Status:
         documents = self._count_documents()
         store, journal = self._open_store(), self._open_journal()
@@ -273,7 +285,9 @@ class Searching:
         return Status(
             freshness=freshness,
             live=self._live,
+            wanted_engine=self._engine.name,
             documents=documents,
+            index_size_bytes=self._index_size_bytes(),
             stale_documents=store.search_index.stale_count() if store else 0,
             rebuild=store.search_index.rebuild() if store else None,
             extraction=store.derivation.progress() if store else None,

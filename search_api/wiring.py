@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 import structlog
 from starlette.applications import Starlette
@@ -32,6 +33,7 @@ log = structlog.get_logger()
 
 INDEX_DIRECTORY = "search-index"
 WEB_PID_FILE = "web.pid"
+_EXTRA = "pip install 'regsearch[tantivy]'"
 
 
 def prepare(settings: Settings) -> None:
@@ -51,15 +53,44 @@ def prepare(settings: Settings) -> None:
     log.warning("data_dir_is_read_only", path=str(settings.data_dir))
 
 
-def make_engine(settings: Settings) -> Engine:
-    """Return the engine that the settings name."""
-    return WhooshEngine(settings.data_dir / INDEX_DIRECTORY)
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """The engine that the settings name, and the others that may have made the search index."""
+
+    chosen: Engine
+    others: tuple[Engine, ...]
+
+
+def make_engines(settings: Settings) -> Engines:
+    """Return the engines that are installed.
+
+    :class:`SettingsError` when the library of the one that the settings name is not.
+    """
+    directory = settings.data_dir / INDEX_DIRECTORY
+    engines: list[Engine] = [WhooshEngine(directory)]
+    try:
+        # An optional dependency, so it is imported where it is wanted.
+        from indexer.engines.tantivy import TantivyEngine  # noqa: PLC0415
+    except ImportError as error:
+        if settings.engine == "tantivy":
+            message = (
+                f"engine 'tantivy' is not installed: pip install 'regsearch[tantivy]' ({error})"
+            )
+            raise SettingsError(message) from error
+    else:
+        engines.append(TantivyEngine(directory))
+    (chosen,) = (engine for engine in engines if engine.name == settings.engine)
+    return Engines(chosen, tuple(engine for engine in engines if engine is not chosen))
 
 
 def make_searching(settings: Settings, *, clock: Clock | None = None) -> Searching:
     """Return what answers searches over the data directory of the settings."""
+    engines = make_engines(settings)
     return Searching(
-        directory=settings.data_dir, engine=make_engine(settings), clock=clock or SystemClock()
+        directory=settings.data_dir,
+        engine=engines.chosen,
+        others=engines.others,
+        clock=clock or SystemClock(),
     )
 
 
@@ -107,6 +138,11 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
 async def serve_indexer(settings: Settings) -> None:
     """Index until cancelled; :class:`IndexerRunningError` when another indexer does."""
     with indexer_lock(settings.data_dir):
+        engines = make_engines(settings)
         await run_indexer(
-            settings, engine=make_engine(settings), clock=SystemClock(), kinds=load_kinds()
+            settings,
+            engine=engines.chosen,
+            others=engines.others,
+            clock=SystemClock(),
+            kinds=load_kinds(),
         )

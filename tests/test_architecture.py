@@ -38,6 +38,7 @@ INPUT_AND_OUTPUT = {"os", "io", "pathlib", "socket", "sqlite3", "subprocess", "s
 ONLY_HERE: dict[str, str | tuple[str, ...]] = {
     "httpx2": ("indexer.registry", "search_api.conformance"),
     "whoosh": "indexer.engines.whoosh",
+    "tantivy": "indexer.engines.tantivy",
     "sqlite3": "indexer.store",
     "sqlite_utils": "indexer.store",
     "fastapi": "search_api.api",

@@ -19,7 +19,7 @@ from search_api.logs import configure_logging
 from tests.indexer.engines.conformance.engines import ENGINES
 
 _MEASURES = {"ndcg": "nDCG", "mrr": "MRR", "success_1": "S@1", "success_3": "S@3"}
-_WIDTH = 140
+_WIDTH = 180
 """Columns of the table where no terminal says how many it has."""
 
 

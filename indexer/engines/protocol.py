@@ -102,3 +102,6 @@ class Engine(Protocol):
 
     def drop(self, generation: str) -> None:
         """Remove a generation; one that is not there is no error."""
+
+    def size_bytes(self, generation: str) -> int:
+        """Return how much room a generation takes; 0 for one that is not there."""

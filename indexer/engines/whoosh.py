@@ -1,23 +1,20 @@
 """The embedded engine: Whoosh, pure Python, good to about 100,000 documents.
 
-A generation is a folder with a file that says what it is and one Whoosh index for each type of
-document, so that searching the few repositories does not wade through the many images. The file is
-written last, so a generation whose making was cut short is known.
+A generation is a folder with one Whoosh index for each type of document, so that searching the few
+repositories does not wade through the many images.
 
 The folder must be writable by the service alone: Whoosh keeps part of an index as pickles.
 """
 
-import json
-import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from whoosh.filedb.filestore import FileStorage
 
+from indexer.engines.generations import GenerationFolders
 from indexer.engines.whoosh_cache import SegmentCache
 from indexer.engines.whoosh_facets import facet_counts
-from indexer.engines.whoosh_index import INDEX_NAME, OpenIndex, engine_errors, sync
+from indexer.engines.whoosh_index import INDEX_NAME, OpenIndex, engine_errors
 from indexer.engines.whoosh_match import matching
 from indexer.engines.whoosh_order import Place, Wanted, in_order
 from indexer.engines.whoosh_rank import asked_text, best
@@ -28,7 +25,6 @@ from indexer.errors import EngineError
 from indexer.model.document import Document, DocumentType, Hit, Page, Position, Sort
 from indexer.model.query import Query
 
-_ABOUT = "generation.json"
 _READER_CACHE_BYTES = 48 * 1024 * 1024
 _WRITER_CACHE_BYTES = 0
 
@@ -144,57 +140,32 @@ class WhooshEngine:
     schema_version = SCHEMA_VERSION
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        about = {"engine": self.name, "schema_version": self.schema_version}
+        self._folders = GenerationFolders(directory, about)
 
     def create(self, generation: str) -> None:
         """Make an empty generation; one of that name is removed first."""
-        self.drop(generation)
-        folder = self._folder(generation)
-        with engine_errors(folder):
+        with self._folders.creating(generation) as folder, engine_errors(folder):
             for kind in DocumentType:
                 storage = FileStorage(str(folder / kind), supports_mmap=False).create()
                 storage.create_index(schema(), indexname=INDEX_NAME)
-            about = {"engine": self.name, "schema_version": self.schema_version}
-            unfinished = folder / f"{_ABOUT}.new"
-            unfinished.write_text(json.dumps(about))
-            sync(unfinished)
-            unfinished.replace(folder / _ABOUT)
-            sync(folder)
-            sync(self._directory)
 
     def open_writer(self, generation: str) -> WhooshWriter:
         """Open for writing; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
-        return WhooshWriter(self._checked(generation))
+        return WhooshWriter(self._folders.checked(generation))
 
     def open_reader(self, generation: str) -> WhooshReader:
         """Open for searching; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
-        return WhooshReader(self._checked(generation))
+        return WhooshReader(self._folders.checked(generation))
 
     def generations(self) -> list[str]:
         """Return the names of all generations that exist, whole or not, in order."""
-        if not self._directory.is_dir():
-            return []
-        return sorted(path.name for path in self._directory.iterdir() if path.is_dir())
+        return self._folders.names()
 
     def drop(self, generation: str) -> None:
         """Remove a generation; one that is not there is no error."""
-        folder = self._folder(generation)
-        with engine_errors(folder):
-            if folder.is_dir():
-                # Without this file, what a kill leaves behind is not taken for a whole generation.
-                (folder / _ABOUT).unlink(missing_ok=True)
-                shutil.rmtree(folder)
+        self._folders.drop(generation)
 
-    def _checked(self, generation: str) -> Path:
-        folder = self._folder(generation)
-        with engine_errors(folder):
-            about = json.loads((folder / _ABOUT).read_text())
-            found = (about["engine"], about["schema_version"])
-        if found != (self.name, self.schema_version):
-            raise EngineError(f"search index {folder} is of another schema: {found}")
-        return folder
-
-    def _folder(self, generation: str) -> Path:
-        if not generation or generation.startswith(".") or os.sep in generation:
-            raise EngineError(f"not the name of a generation: {generation!r}")
-        return self._directory / generation
+    def size_bytes(self, generation: str) -> int:
+        """Return how much room a generation takes; 0 for one that is not there."""
+        return self._folders.size_bytes(generation)

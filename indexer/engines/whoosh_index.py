@@ -1,6 +1,5 @@
 """An open Whoosh index: the segments of its newest commit."""
 
-import os
 import pickle
 import re
 import struct
@@ -46,15 +45,6 @@ _UNREADABLE = (
     TypeError,
     ValueError,
 )
-
-
-def sync(path: Path) -> None:
-    """Have a file, or the entries of a folder, written to the disk before going on."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class engine_errors:  # noqa: N801  # used like a function, as context managers are

@@ -9,7 +9,8 @@ from whoosh.filedb.filestore import FileStorage
 from whoosh.index import LockError
 from whoosh.reading import SegmentReader
 
-from indexer.engines.whoosh_index import INDEX_NAME, OpenIndex, engine_errors, sync
+from indexer.engines.generations import sync
+from indexer.engines.whoosh_index import INDEX_NAME, OpenIndex, engine_errors
 from indexer.engines.whoosh_merge import SegmentSize, segments_to_merge
 from indexer.engines.whoosh_schema import codec, encode
 from indexer.errors import EngineError

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from indexer.clock import parse_rfc3339
+from indexer.engines import Engine
 from indexer.engines.whoosh import WhooshEngine
 from indexer.errors import StoreError
 from indexer.indexing import BATCH, Indexing
@@ -29,7 +30,15 @@ from indexer.registry import Credentials, RegistryClient
 from indexer.registry_worker import LOOK_AFTER_SECONDS, RegistryPlan, RegistryWorker
 from indexer.retention import forget_changes, forget_some
 from indexer.settings import RegistrySettings, Settings
-from indexer.store import Crawl, Journal, RegistryFreshness, RegistryRow, Store, StoreThread
+from indexer.store import (
+    Crawl,
+    Journal,
+    LiveIndex,
+    RegistryFreshness,
+    RegistryRow,
+    Store,
+    StoreThread,
+)
 from indexer.worker import move_entries, put_registries
 from search_api.query import parse_query
 from search_api.untagged import searched_type
@@ -110,7 +119,8 @@ class Stepping:
         self.credentials: Credentials | None = None
         self.max_in_flight = max_in_flight
         self.batch = batch
-        self.engine = WhooshEngine(directory / "search-index")
+        self.engine: Engine = WhooshEngine(directory / "search-index")
+        self.others: tuple[Engine, ...] = ()
         self.rows: dict[str, RegistryRow] = {}
         self.workers: dict[str, RegistryWorker] = {}
         self._clients: list[RegistryClient] = []
@@ -159,6 +169,7 @@ class Stepping:
         self.indexing = Indexing(
             directory=self.directory,
             engine=self.engine,
+            others=self.others,
             store=self.thread,
             clock=self.clock,
             batch=self.batch,
@@ -328,18 +339,22 @@ class Stepping:
         """Return every document of the live generation, as a search answers it."""
         live = self.store.search_index.live()
         assert live is not None
-        reader = self.engine.open_reader(live.generation)
+        reader = self.engine_of(live).open_reader(live.generation)
         try:
             return list(reader.search(Everything(), document_type=kind, limit=10_000).hits)
         finally:
             reader.close()
+
+    def engine_of(self, live: LiveIndex) -> Engine:
+        """Return the engine that made a generation."""
+        return next(one for one in (self.engine, *self.others) if one.name == live.engine)
 
     def results(self, text: str, kind: DocumentType = DocumentType.IMAGE) -> list[dict[str, Any]]:
         """Return what a search in the query language answers."""
         query = parse_query(text, now=self.clock.now())
         live = self.store.search_index.live()
         assert live is not None
-        reader = self.engine.open_reader(live.generation)
+        reader = self.engine_of(live).open_reader(live.generation)
         try:
             document_type = searched_type(query, kind)
             found = reader.search(query, document_type=document_type, limit=1_000).hits

@@ -80,7 +80,8 @@ def set_live(stepping: Stepping, row: LiveIndex) -> None:
 
 def count(stepping: Stepping, kind: DocumentType = DocumentType.IMAGE) -> int:
     """Return how many documents a search for everything finds now."""
-    reader = stepping.engine.open_reader(live(stepping).generation)
+    row = live(stepping)
+    reader = stepping.engine_of(row).open_reader(row.generation)
     try:
         return reader.search(Everything(), document_type=kind, limit=1).total
     finally:

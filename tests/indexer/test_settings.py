@@ -426,7 +426,7 @@ def test_a_registry_that_does_not_fit_is_refused_by_name_and_value(
         ('listen = "localhost"', "listen: String should match pattern"),
         ('listen = ":80"', "listen: String should match pattern"),
         ('listen = "a:65536"', "listen: a port is at most 65535, not 'a:65536'"),
-        ('engine = "lucene"', "engine: Input should be 'whoosh', not 'lucene'"),
+        ('engine = "lucene"', "engine: Input should be 'whoosh' or 'tantivy', not 'lucene'"),
         ('log_level = "INFO"', "log_level: Input should be 'debug', 'info', 'warning' or 'error'"),
         ('[[registry]]\nname = "a"', "registry.0.url: Field required"),
         ("[[registry]]\nurl = 1", "registry.0.url: Input should be a valid string, not 1"),

@@ -80,6 +80,9 @@ class Interrupting:
     def drop(self, generation: str) -> None:
         self._engine.drop(generation)
 
+    def size_bytes(self, generation: str) -> int:
+        return self._engine.size_bytes(generation)
+
 
 @asynccontextmanager
 async def opened(

@@ -12,7 +12,7 @@ import pytest
 from indexer.errors import IndexerRunningError, SettingsError, StoreError
 from indexer.settings import Settings
 from indexer.worker import indexer_lock
-from search_api.wiring import make_engine, make_searching, make_web, prepare, serve_indexer
+from search_api.wiring import make_engines, make_searching, make_web, prepare, serve_indexer
 from tests.fakes.clock import ManualClock
 from tests.fakes.events import delete_event, envelope
 from tests.search_api.filling import client_of, settings_for
@@ -124,11 +124,36 @@ def test_a_journal_that_cannot_be_opened_stops_the_start(tmp_path: Path) -> None
         make_web(settings_for(tmp_path))
 
 
-def test_the_engine_is_the_one_of_the_settings(tmp_path: Path) -> None:
-    engine = make_engine(Settings(data_dir=tmp_path))
-    assert engine.name == "whoosh"
-    engine.create("one")
+@pytest.mark.parametrize(("chosen", "other"), [("whoosh", "tantivy"), ("tantivy", "whoosh")])
+def test_the_engine_is_the_one_of_the_settings(tmp_path: Path, chosen: str, other: str) -> None:
+    engines = make_engines(Settings.model_validate({"data_dir": tmp_path, "engine": chosen}))
+    assert engines.chosen.name == chosen
+    assert [engine.name for engine in engines.others] == [other]
+    engines.chosen.create("one")
     assert (tmp_path / "search-index" / "one").is_dir()
+
+
+def test_an_engine_that_is_not_installed_is_named_with_what_to_install(tmp_path: Path) -> None:
+    """In a process of its own, where importing the library fails."""
+    program = """
+import sys
+sys.modules["tantivy"] = None
+from pathlib import Path
+from indexer.errors import SettingsError
+from indexer.settings import Settings
+from search_api.wiring import make_engines
+engines = make_engines(Settings(data_dir=Path("x")))
+print(engines.chosen.name, engines.others)
+try:
+    make_engines(Settings(data_dir=Path("x"), engine="tantivy"))
+except SettingsError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT)
+    alone, message = done.stdout.splitlines()
+    assert alone == "whoosh ()"
+    assert message.startswith("engine 'tantivy' is not installed: pip install 'regsearch[tantivy]'")
 
 
 @pytest.mark.anyio

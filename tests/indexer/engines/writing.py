@@ -1,14 +1,14 @@
 """A process of its own that writes batches to a generation until it is killed or done.
 
-``python -m tests.indexer.engines.writing DIRECTORY GENERATION BATCHES`` prints a line for each
-batch that is committed.
+``python -m tests.indexer.engines.writing DIRECTORY GENERATION BATCHES [ENGINE]`` prints a line for
+each batch that is committed.
 """
 
 import sys
 from pathlib import Path
 
-from indexer.engines.whoosh import WhooshEngine
 from indexer.model.document import Document, DocumentType
+from tests.indexer.engines.conformance.engines import ENGINES
 from tests.indexer.engines.conformance.generator import document
 
 BATCH = 3
@@ -33,8 +33,8 @@ def state(number: int) -> set[str]:
 
 def main() -> None:
     """Write the batches behind those that are there."""
-    directory, generation, batches = sys.argv[1:]
-    writer = WhooshEngine(Path(directory)).open_writer(generation)
+    directory, generation, batches, *engine = sys.argv[1:]
+    writer = ENGINES[engine[0] if engine else "whoosh"](Path(directory)).open_writer(generation)
     # Each batch adds one document more than the next one removes, and the first adds the counter.
     start = max(0, (writer.count(DocumentType.REPOSITORY) - 2) // (BATCH - 1))
     for number in range(start, start + int(batches)):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from indexer.engines import Engine
+from indexer.engines.tantivy import TantivyEngine
 from indexer.engines.whoosh import WhooshEngine
 
-ENGINES: dict[str, Callable[[Path], Engine]] = {"whoosh": WhooshEngine}
+ENGINES: dict[str, Callable[[Path], Engine]] = {"whoosh": WhooshEngine, "tantivy": TantivyEngine}

@@ -1,0 +1,223 @@
+"""How a document becomes terms, columns and stored bytes of a tantivy index.
+
+tantivy scores with numbers of its own, which depend on other documents. Here scores are sums of
+constants that our queries give to terms, so what a word is worth in a document is a few terms: its
+impact in the digits of ``DIGITS``, one term for each digit that is not 0. Whole numbers below
+``EXACT_MAX`` are exact in tantivy's four-byte floats, in any order of adding.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tantivy import Document as Row
+from tantivy import Schema, SchemaBuilder
+
+from indexer.engines.naming import spelt
+from indexer.engines.scoring import IMPACT_MAX, impacts, scored_lines
+from indexer.errors import EngineError
+from indexer.model.document import FACETS, NUMBERS, PROMINENCE_MAX, Document, Sort
+from indexer.model.text import fold, words
+
+SCHEMA_VERSION = 2
+
+ID = "id"
+NAME = "name"
+"""The whole folded name."""
+LAST = "last"
+"""The last component of the name."""
+END = "end"
+"""All that follows a slash in the name."""
+SPELT_END = "spelt_end"
+"""The last components of the name without punctuation, as many as there are; see ``spelt_end``."""
+NAME_WORD = "name_word"
+GRAM = "gram"
+"""Single characters of the name, and pairs."""
+GRAM3 = "gram3"
+"""All three characters in a row of the name: what is inside a name is a phrase of them."""
+TEXT = "text"
+"""The words of every searchable text, in order."""
+IMPACT = "impact"
+"""The digits of the impact of every word, and of the prominence as that of no word."""
+KEYWORD = "keyword"
+"""``field:value`` for every keyword, and ``field``; field names hold no colon."""
+OTHER_FACET = "facet"
+"""The values of facets that have no field of their own, behind what ``facet_prefix`` returns."""
+RESULT = "result"
+TEXTS = "texts"
+
+PROMINENCE = "prominence"
+SORT_FIELDS = {
+    Sort.RELEVANCE: PROMINENCE,
+    Sort.CREATED: "sort_created",
+    Sort.PUSHED: "sort_pushed",
+    Sort.SIZE: "sort_size",
+    Sort.PULLS: "sort_pulls",
+}
+"""Columns: what hits are ordered by when no words are asked for."""
+
+_CHUNK = 8
+ID_CHUNKS = tuple(f"id_{n}" for n in range(5))
+NAME_CHUNKS = tuple(f"name_{n}" for n in range(4))
+"""Columns: the beginning of a text as numbers in the same order, eight bytes each, as tantivy is
+slow to order by texts."""
+
+_BASE = 8
+_PLACES = 4
+DIGITS = tuple(
+    digit * _BASE**place
+    for place in range(_PLACES)
+    for digit in range(1, _BASE)
+    if digit * _BASE**place <= IMPACT_MAX
+)
+"""What digits are worth."""
+EXACT_MAX = 1 << 24
+
+INT64 = range(-(2**63), 2**63)
+
+
+def schema() -> Schema:
+    """Return the schema of the indexes of a generation."""
+    builder = SchemaBuilder()
+    for field in (ID, NAME):
+        builder.add_text_field(field, stored=True, tokenizer_name="raw", index_option="basic")
+    for field in (LAST, END, SPELT_END, KEYWORD):
+        builder.add_text_field(field, tokenizer_name="raw", index_option="basic")
+    for field in (NAME_WORD, GRAM, IMPACT):
+        builder.add_text_field(field, tokenizer_name="whitespace", index_option="basic")
+    for field in (GRAM3, TEXT):
+        builder.add_text_field(field, tokenizer_name="whitespace", index_option="position")
+    for field in (*map(facet_field, FACETS), OTHER_FACET):
+        builder.add_text_field(field, fast=True, tokenizer_name="raw", index_option="basic")
+    # Never unsigned: tantivy takes Python's numbers for signed ones, and loses the batch then.
+    numbers = (*map(number_field, NUMBERS), *SORT_FIELDS.values(), *ID_CHUNKS, *NAME_CHUNKS)
+    for field in numbers:
+        builder.add_integer_field(field, fast=True)
+    for field in (RESULT, TEXTS):
+        builder.add_bytes_field(field, stored=True)
+    return builder.build()
+
+
+def number_field(name: str) -> str:
+    """Return the field of a number that ranges ask for."""
+    return f"number_{name}"
+
+
+def facet_field(facet: str) -> str:
+    """Return the field of one of ``FACETS``."""
+    return f"facet_{facet}"
+
+
+def facet_prefix(facet: str) -> str:
+    """Return what the values of any other facet start with, and those of no other."""
+    return f"{len(facet)}:{facet}"
+
+
+def chunks(text: str, count: int) -> list[int]:
+    """Return the first bytes of ``text`` as ``count`` numbers that are in the order of texts."""
+    encoded = text.encode()[: count * _CHUNK].ljust(count * _CHUNK, b"\0")
+    starts = range(0, count * _CHUNK, _CHUNK)
+    return [int.from_bytes(encoded[start : start + _CHUNK], "big") - 2**63 for start in starts]
+
+
+def grams(text: str, length: int) -> list[str]:
+    """Return all so many characters in a row of ``text``, in order."""
+    return [text[start : start + length] for start in range(len(text) - length + 1)]
+
+
+def spelt_end(plain: str) -> str:
+    """Return the term of last components; what one begins with are those of as many."""
+    return f"{plain.count('/')}{plain}"
+
+
+def digit_term(word: str, worth: int) -> str:
+    """Return the term of a digit of the impact of ``word``."""
+    return f"{word}:{worth}"
+
+
+def encode(document: Document) -> Row:
+    """Return ``document`` as tantivy takes it.
+
+    :class:`indexer.errors.EngineError` naming the id when something in it cannot be stored.
+    """
+    try:
+        return _encode(document)
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"document {document.key.id!r} cannot be indexed: {error}"
+        raise EngineError(message) from error
+
+
+def _encode(document: Document) -> Row:
+    name, lines = fold(document.name), list(scored_lines(document))
+    row = Row()
+    row.add_text(ID, document.key.id)
+    row.add_text(NAME, name)
+    row.add_text(LAST, name.rpartition("/")[2])
+    for start in (n + 1 for n, character in enumerate(name) if character == "/"):
+        row.add_text(END, name[start:])
+    plain = spelt(name).plain
+    for start in (n for n, character in enumerate(plain) if character == "/"):
+        row.add_text(SPELT_END, spelt_end(plain[start:]))
+    row.add_text(NAME_WORD, " ".join(set(words(document.name))))
+    row.add_text(GRAM, " ".join({*name, *grams(name, 2)}))
+    row.add_text(GRAM3, " ".join(grams(name, 3)))
+    for line, _ in lines:
+        row.add_text(TEXT, " ".join(line))
+    row.add_text(IMPACT, " ".join(_digits(impacts(lines))))
+    row.add_text(IMPACT, " ".join(_digits({"": _within(document.prominence, _PROMINENCES)})))
+    for keyword in _keywords(document):
+        row.add_text(KEYWORD, keyword)
+    for facet, value in document.facets:
+        if facet in FACETS:
+            row.add_text(facet_field(facet), value)
+        else:
+            row.add_text(OTHER_FACET, facet_prefix(facet) + value)
+    for field, number in _numbers(document, name):
+        row.add_integer(field, _within(number, INT64))
+    row.add_bytes(RESULT, _json(dict(document.result)))
+    row.add_bytes(
+        TEXTS, _json([(text.field.value, text.text, text.key) for text in document.texts])
+    )
+    return row
+
+
+def _digits(worths: dict[str, int]) -> Iterator[str]:
+    for word, worth in worths.items():
+        rest, place = worth, 1
+        while rest:
+            rest, digit = divmod(rest, _BASE)
+            if digit:
+                yield digit_term(word, digit * place)
+            place *= _BASE
+
+
+def _keywords(document: Document) -> set[str]:
+    keywords = {f"{field}:{value}" for field, value in document.keywords}
+    return keywords | {field for field, _ in document.keywords}
+
+
+def _numbers(document: Document, name: str) -> Iterator[tuple[str, int]]:
+    yield PROMINENCE, document.prominence
+    yield SORT_FIELDS[Sort.CREATED], document.created
+    yield SORT_FIELDS[Sort.PUSHED], document.pushed
+    yield SORT_FIELDS[Sort.SIZE], document.size_bytes
+    yield SORT_FIELDS[Sort.PULLS], document.pulls
+    for number, values in document.numbers.items():
+        for value in values:
+            yield number_field(number), value
+    yield from zip(ID_CHUNKS, chunks(document.key.id, len(ID_CHUNKS)), strict=True)
+    yield from zip(NAME_CHUNKS, chunks(name, len(NAME_CHUNKS)), strict=True)
+
+
+def _json(value: Any) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode()
+
+
+_PROMINENCES = range(PROMINENCE_MAX + 1)
+
+
+def _within(number: int, allowed: range) -> int:
+    if number not in allowed:
+        raise ValueError(f"{number} is not from {allowed[0]} to {allowed[-1]}")
+    return number

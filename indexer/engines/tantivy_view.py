@@ -1,0 +1,73 @@
+"""An open tantivy index as of one commit: searching it, and reading what is in its documents."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tantivy import DocAddress, Order, Searcher
+from tantivy import Query as Matching
+
+from indexer.engines.tantivy_match import Matcher, constant
+from indexer.engines.tantivy_schema import ID, NAME, RESULT, TEXTS
+from indexer.model.document import Text, TextField
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The documents of one commit."""
+
+    searcher: Searcher
+    matcher: Matcher
+
+    @property
+    def size(self) -> int:
+        """How many documents there are."""
+        return self.searcher.num_docs
+
+    def total(self, query: Matching) -> int:
+        """Return how many documents match."""
+        found = self.searcher.search(query, limit=1, count=True)
+        return int(found.count)  # type: ignore[attr-defined]  # missing in tantivy's stubs
+
+    def scored(self, query: Matching, limit: int) -> tuple[list[tuple[float, DocAddress]], int]:
+        """Return the first hits by score, greatest first, and how many there are."""
+        # The limit is reserved in memory, and is never 0.
+        found = self.searcher.search(query, limit=max(1, min(limit, self.size + 1)), count=True)
+        return found.hits, int(found.count)  # type: ignore[attr-defined]  # not in the stubs
+
+    def ordered(
+        self, query: Matching, field: str, limit: int, *, is_descending: bool
+    ) -> list[tuple[int, DocAddress]]:
+        """Return the first hits by a column of numbers."""
+        order = Order.Desc if is_descending else Order.Asc
+        found = self.searcher.search(
+            query, limit=max(1, limit), count=False, order_by_field=field, order=order
+        )
+        return found.hits
+
+    def found(self, query: Matching, limit: int) -> list[DocAddress]:
+        """Return some documents that match, all when they are no more than ``limit``."""
+        return [address for _, address in self.scored(constant(query, 0), limit)[0]]
+
+    def numbers(self, field: str, addresses: Sequence[DocAddress]) -> list[int]:
+        """Return what is in a column of numbers, for each of ``addresses``."""
+        return self.searcher.fast_field_values(field, list(addresses))  # type: ignore[return-value]  # all documents have each
+
+    def id(self, address: DocAddress) -> str:
+        """Return the id of a document."""
+        return str(self.searcher.doc(address).get_first(ID))
+
+    def names(self, addresses: Sequence[DocAddress]) -> list[str]:
+        """Return the folded names of documents."""
+        return [str(self.searcher.doc(address).get_first(NAME)) for address in addresses]
+
+    def result(self, address: DocAddress) -> dict[str, Any]:
+        """Return the stored result of a document."""
+        result: dict[str, Any] = json.loads(bytes(self.searcher.doc(address)[RESULT][0]))
+        return result
+
+    def texts(self, address: DocAddress) -> tuple[Text, ...]:
+        """Return the searchable texts of a document."""
+        stored = json.loads(bytes(self.searcher.doc(address)[TEXTS][0]))
+        return tuple(Text(TextField(field), text, key) for field, text, key in stored)

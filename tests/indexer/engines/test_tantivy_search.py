@@ -1,0 +1,87 @@
+"""Searching with tantivy where it takes more than one step, and what it is asked for by name."""
+
+from collections.abc import Iterator
+from pathlib import Path as FilePath
+from random import Random
+
+import pytest
+
+from indexer.engines.tantivy import TantivyEngine
+from indexer.errors import QueryError
+from indexer.model.document import Sort
+from indexer.model.query import Everything, Glob, Or, Phrase, Wildcard, Word
+from tests.indexer.engines.conformance.comparison import Search, check, random_search
+from tests.indexer.engines.conformance.generator import document, random_document
+from tests.indexer.engines.conformance.index import Index
+
+
+@pytest.fixture
+def index(tmp_path: FilePath) -> Iterator[Index]:
+    engine = TantivyEngine(tmp_path)
+    engine.create("one")
+    index = Index(engine)
+    yield index
+    index.close()
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if there were many documents: hits are asked for few at a time, and few are read."""
+    monkeypatch.setattr("indexer.engines.tantivy_order._FEW", 1)
+    monkeypatch.setattr("indexer.engines.tantivy_facets._VALUES_MAX", 2)
+    monkeypatch.setattr("indexer.engines.tantivy_rank._FIRST_HITS", 1)
+    monkeypatch.setattr("indexer.engines.tantivy_rank._MORE_HITS", 2)
+
+
+@pytest.mark.usefixtures("small_steps")
+@pytest.mark.parametrize("seed", range(2))
+def test_answers_do_not_depend_on_how_much_is_asked_for_at_once(index: Index, seed: int) -> None:
+    random = Random(seed)
+    for _ in range(4):
+        index.apply([random_document(random) for _ in range(40)])
+        for _ in range(25):
+            check(index, random_search(random))
+
+
+def test_many_equals_are_in_the_order_of_their_ids_on_all_pages(index: Index) -> None:
+    """They are written in another order, and are more than are asked for at once."""
+    names = [f"team/web{n:03}" for n in range(700)]
+    Random(5).shuffle(names)
+    documents = [document(name, description=("a proxy",), prominence=3) for name in names]
+    for start in range(0, len(documents), 250):
+        index.apply(documents[start : start + 250])
+    for query in (Word("proxy"), Word("team"), Everything()):
+        for sort in (Sort.RELEVANCE, Sort.PULLS, Sort.NAME):
+            check(index, Search(query, limit=60, sort=sort))
+
+
+def test_pattern_characters_stand_for_themselves(index: Index) -> None:
+    keywords = frozenset({("label", r"re=a.b[c]\d+(x|y)^$é\n")})
+    index.apply([document("one", keywords=keywords), document("two")])
+    for pattern in (r"re=a.b[c]\d+(x|y)^$é\*", "re=?.?[c]*", "*$*"):
+        assert index.found(Glob("label", pattern)) == ["one"]
+    for pattern in ("re=a.b.c*", "re=axb*", r"*\d?x*", "[r]*"):
+        assert index.found(Glob("label", pattern)) == []
+
+
+def test_patterns_that_are_too_complicated_for_tantivy_are_tried_one_by_one(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keywords = frozenset({("label", f"v={n}a12345678b{n}") for n in range(3)})
+    index.apply([document("x1a12345678b", keywords=keywords), document("two")])
+    assert index.found(Wildcard("*a????????b*")) == ["x1a12345678b"]
+    assert index.found(Glob("label", "v*a????????b?")) == ["x1a12345678b"]
+    assert index.found(Glob("label", "v*a????????c*")) == []
+    monkeypatch.setattr("indexer.engines.tantivy_match.EXPANDED_TERMS_MAX", 2)
+    with pytest.raises(QueryError, match="too much fits"):
+        index.found(Glob("label", "?*a????????b?"))
+
+
+def test_more_words_than_scores_can_hold_exactly_are_ranked_the_same(index: Index) -> None:
+    """Sums beyond the whole numbers that tantivy's scores hold are added up here."""
+    random = Random(8)
+    index.apply([random_document(random) for _ in range(60)])
+    long_phrase = Phrase(("web", "server") * 30)
+    many = Or(tuple(Word(f"web-{n}") for n in range(200)))
+    for query in (long_phrase, many, Or((Word("web-api"), Word("e-mail"), Word("nginx")))):
+        check(index, Search(query, limit=7))

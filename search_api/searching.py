@@ -240,7 +240,9 @@ class Searching:
             self._reader.refresh()
             return self._reader
         self._close_reader()
-        if live is None or live.schema_version != self._engine.schema_version:
+        readable = (self._engine.name, self._engine.schema_version)
+        if live is None or (live.engine, live.schema_version) != readable:
+            # The indexer makes one that can be read as soon as it is started.
             return None
         self._reader = self._engine.open_reader(live.generation)
         self._live = live

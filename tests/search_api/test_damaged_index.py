@@ -163,6 +163,11 @@ def _under_another_name(folder: Path) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 0}))
 
 
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
 def _a_file(folder: Path) -> None:
     shutil.rmtree(folder)
     folder.write_text("not a folder")
@@ -182,7 +187,7 @@ def damages(engine: str) -> dict[str, Damage]:
         **{f"{way} all files": _all_files(damage) for way, damage in WAYS.items()},
         "no folder": shutil.rmtree,
         "no folder of any": lambda folder: shutil.rmtree(folder.parent),
-        "an empty folder": lambda folder: (shutil.rmtree(folder), folder.mkdir()),
+        "an empty folder": _empty,
         "no folder of images": lambda folder: shutil.rmtree(folder / "image"),
         "a file for a folder": _a_file,
         "another engine's": _other_engine(engine),

@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -27,6 +28,7 @@ from tests.torture.victim import watch_databases
 START, REST, COMMIT, MERGE, REBUILD, SWAP = "start", "rest", "commit", "merge", "rebuild", "swap"
 INDEX_DIRECTORY = "search-index"
 LOOK_SECONDS = 0.003
+MERGE_SECONDS = 0.1
 TANTIVY_MERGES = 8
 """tantivy merges in the background of a commit that leaves so many segments."""
 
@@ -133,8 +135,8 @@ class TellingWriter:
             self._engine.filling = ""
         if self._is_merging(document_type):
             say(MERGE)
-        elif not is_rebuild:
-            say(REST)
+            self._wait_for_merge(document_type)
+        say(REBUILD if is_rebuild else REST)
 
     def count(self, document_type: DocumentType) -> int:
         return self._writer.count(document_type)
@@ -145,6 +147,12 @@ class TellingWriter:
     def _is_merging(self, document_type: DocumentType) -> bool:
         meta = self._engine.directory / self._generation / document_type / "meta.json"
         return meta.exists() and len(json.loads(meta.read_bytes())["segments"]) >= TANTIVY_MERGES
+
+    def _wait_for_merge(self, document_type: DocumentType) -> None:
+        """Do nothing else meanwhile, for a while: a kill is to be seen to come during a merge."""
+        give_up_at = time.monotonic() + MERGE_SECONDS
+        while time.monotonic() < give_up_at and self._is_merging(document_type):
+            time.sleep(LOOK_SECONDS)
 
 
 def watch_merges() -> None:

@@ -122,6 +122,13 @@ def _garbage(path: Path) -> None:
     path.write_bytes(Random(3).randbytes(path.stat().st_size))
 
 
+def _hole(path: Path) -> None:
+    """Lose what is in the middle, as a power cut may."""
+    content = path.read_bytes()
+    third = len(content) // 3
+    path.write_bytes(content[:third] + bytes(third) + content[2 * third :])
+
+
 WAYS: dict[str, Damage] = {
     "half of": _half,
     "nothing of": _nothing,
@@ -185,6 +192,7 @@ def damages(engine: str) -> dict[str, Damage]:
             for name, pattern in named.items()
         },
         **{f"{way} all files": _all_files(damage) for way, damage in WAYS.items()},
+        "a hole in the middle": _of_file(_hole, f"image/{FILES[engine][0]}"),
         "no folder": shutil.rmtree,
         "no folder of any": lambda folder: shutil.rmtree(folder.parent),
         "an empty folder": _empty,

@@ -177,10 +177,12 @@ class Scene:
         process.start()
         writer.close()
         told = _Told(reader.fileno())
-        told.wait_for(aim or START, times=times)
-        time.sleep(delay)
-        process.kill()
-        process.join()
+        try:
+            told.wait_for(aim or START, times=times)
+            time.sleep(delay)
+        finally:
+            process.kill()
+            process.join()
         told.read_rest()
         reader.close()
         if process.exitcode != -signal.SIGKILL:

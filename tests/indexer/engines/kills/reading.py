@@ -1,10 +1,11 @@
 """A process that searches beside the one that is killed, as the web process does.
 
 ``python -m tests.indexer.engines.kills.reading DIRECTORY ENGINE`` looks at each single answer,
-until its standard input ends; then it prints how many there were, and what was wrong.
+until its standard input ends; then it prints as JSON how many there were and what was wrong.
 """
 
 import asyncio
+import json
 import sys
 from itertools import cycle
 from pathlib import Path
@@ -30,6 +31,7 @@ class Reading:
         self._searching = searching
         self._newest = dict.fromkeys(TYPES, 0)
         self.answers = 0
+        self.refused: list[str] = []
         self.wrong: list[str] = []
 
     async def ask(self, document_type: DocumentType, limit: int, sort: Sort) -> None:
@@ -38,8 +40,8 @@ class Reading:
             answer = await self._searching.search(
                 Everything(), document_type=document_type, limit=limit, sort=sort, facets=(FACE,)
             )
-        except EngineError:
-            # What cannot be opened is to be healed, and is no answer.
+        except EngineError as error:
+            self.refused.append(str(error))
             return
         if not answer.freshness.index_complete:
             return
@@ -73,9 +75,8 @@ async def read(directory: Path, engine_name: str) -> Reading:
 def main() -> None:
     """Read, and print what was found."""
     reading = asyncio.run(read(Path(sys.argv[1]), sys.argv[2]))
-    print(reading.answers)
-    for text in reading.wrong[:WRONG_MAX]:
-        print(text)
+    wrong, refused = reading.wrong[:WRONG_MAX], reading.refused[:WRONG_MAX]
+    print(json.dumps({"answers": reading.answers, "wrong": wrong, "refused": refused}))
 
 
 if __name__ == "__main__":

@@ -71,10 +71,12 @@ class Tally:
     phases: Counter[str] = field(default_factory=Counter)
     """How many kills came during what."""
     opened: int = 0
-    """How often an index was searched as a kill had left it, or as it was healed."""
+    """How many kills left an index that could be opened before anything was healed."""
     healed: int = 0
     """How often an index could not be opened and was made anew."""
     answers: int = 0
+    refused: list[str] = field(default_factory=list)
+    """What was said instead of an answer, as is said of an index that is to be healed."""
     mixed: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -85,8 +87,9 @@ class Tally:
         return (
             f"{self.engine}: rounds {self.rounds}, kills {self.phases.total()} ({kills}),"
             f" opened as it was {self.opened}, healed {self.healed},"
-            f" answers meanwhile {self.answers}, mixed {len(self.mixed)},"
-            f" differences {len(self.differences)}, {self.seconds:.0f} seconds"
+            f" answers meanwhile {self.answers}, refused {len(self.refused)},"
+            f" mixed {len(self.mixed)}, differences {len(self.differences)},"
+            f" {self.seconds:.0f} seconds"
         )
 
 
@@ -145,15 +148,16 @@ class Scene:
                 yield
             finally:
                 told, _ = process.communicate()
-        answers, *wrong = told.splitlines() or ["0", "the reading process has died"]
-        self._tally.answers += int(answers)
-        self._tally.mixed += wrong
+        found = json.loads(told or '{"answers": 0, "wrong": ["the reader died"], "refused": []}')
+        self._tally.answers += found["answers"]
+        self._tally.refused += found["refused"]
+        self._tally.mixed += found["wrong"]
 
     def round(self, chance: random.Random) -> None:
         """Kill once or more, look what searches say each time, and have the rest made up for."""
         while True:
             self._tally.phases[self._kill(chance)] += 1
-            self._look()
+            self._tally.opened += self._look()
             if chance.random() >= AGAIN:
                 break
         self._settle()
@@ -192,22 +196,19 @@ class Scene:
 
     # What is left
 
-    def _look(self) -> None:
-        """Search as the web process does, before anything is healed."""
+    def _look(self) -> bool:
+        """Search as the web process does; return whether the index can be opened."""
         store = Store(self._directory, read_only=True)
         step, live = step_of_store(store), store.search_index.live()
         is_stale = store.search_index.stale_count() > 0
         store.close()
         if live is None or not live.complete:
             # Nothing, or not all, and every answer says so.
-            self._tally.opened += 1
-            return
+            return True
         try:
             found = asyncio.run(self._look_through_searching())
         except EngineError:
-            # To be healed, which is counted then.
-            return
-        self._tally.opened += 1
+            return False
         steps = [each for each, _ in found.values()]
         self._tally.mixed += [text for _, wrong in found.values() for text in wrong]
         # Repositories are written first.
@@ -215,6 +216,7 @@ class Scene:
             self._tally.mixed.append(f"searches are at {steps} while the store is at {step}")
         elif steps != [step, step] and not is_stale:
             self._tally.mixed.append(f"nothing is stale, and searches are at {steps}, not {step}")
+        return True
 
     async def _look_through_searching(self) -> dict[DocumentType, tuple[int, list[str]]]:
         searching = Searching(directory=self._directory, engine=self._engine, clock=SystemClock())
@@ -240,7 +242,8 @@ class Scene:
         self._tally.healed += told["search_index_unusable"]
         if told["search_index_differs"]:
             self._tally.differences.append("documents had got lost, and were counted at the start")
-        self._look()
+        if not self._look():
+            self._tally.differences.append("what was healed cannot be opened")
 
 
 class _Told:

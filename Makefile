@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test lint format types check bench relevance fuzz torture clean
+.PHONY: help install run demo test lint format types check bench relevance fuzz torture kills clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 17
@@ -58,6 +58,10 @@ fuzz: install ## Extract a million broken inputs; N=1000 for fewer
 
 torture: install ## Kill the processes at every step, 500 rounds; R=20 for fewer
 	$(BIN)/python -m tests.torture --rounds $(or $(R),500)
+
+kills: install ## Kill each engine while it commits, merges and swaps, 200 rounds; R=20 for fewer
+	$(BIN)/python -m tests.indexer.engines.kills --engine whoosh --rounds $(or $(R),200)
+	$(BIN)/python -m tests.indexer.engines.kills --engine tantivy --rounds $(or $(R),200)
 
 clean: ## Remove the environment and everything that was generated
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage

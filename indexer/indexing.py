@@ -158,7 +158,8 @@ class Indexing:
         await self._thread.run(self._open_reading)
         reason = await self._thread.run(self._open_live) if self._live else None
         if reason is not None:
-            log.warning("search_index_unusable", reason=reason)
+            generation = self._known_live().generation
+            log.warning("search_index_unusable", generation=generation, reason=reason)
         if self._writer is None:
             await self._start_over()
         if not await self._store.read(lambda store: store.derivation.is_current()):

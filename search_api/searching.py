@@ -249,6 +249,7 @@ class Searching:
         self._close_reader()
         engine = self._engines.get(live.engine) if live else None
         if live is None or engine is None or live.schema_version != engine.schema_version:
+            # The indexer makes one that can be read as soon as it is started.
             return None
         self._reader = engine.open_reader(live.generation)
         self._live = live

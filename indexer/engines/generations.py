@@ -51,10 +51,14 @@ class GenerationFolders:
         return folder
 
     def names(self) -> list[str]:
-        """Return the names of all generations that exist, whole or not, in order."""
+        """Return the names of all generations that exist, whole or not, in order.
+
+        A hidden folder is none, and is left to whoever made it, such as a file system.
+        """
         if not self._directory.is_dir():
             return []
-        return sorted(path.name for path in self._directory.iterdir() if path.is_dir())
+        folders = (path.name for path in self._directory.iterdir() if path.is_dir())
+        return sorted(name for name in folders if not name.startswith("."))
 
     def drop(self, generation: str) -> None:
         """Remove a generation; one that is not there is no error."""

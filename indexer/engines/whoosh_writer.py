@@ -10,6 +10,7 @@ from whoosh.index import LockError
 from whoosh.reading import SegmentReader
 
 from indexer.engines.generations import sync
+from indexer.engines.whoosh_checksums import add_checksums, check_segments
 from indexer.engines.whoosh_index import INDEX_NAME, OpenIndex, engine_errors
 from indexer.engines.whoosh_merge import SegmentSize, segments_to_merge
 from indexer.engines.whoosh_schema import codec, encode
@@ -30,6 +31,12 @@ class IndexFolderWriter:
         with engine_errors(folder):
             _remove_leftovers(folder)
         index.refresh()
+        try:
+            with engine_errors(folder):
+                check_segments(folder, index.segment_ids)
+        except EngineError:
+            index.close()
+            raise
 
     def apply(self, documents: Sequence[Document], removed: Iterable[str]) -> None:
         """Add or replace ``documents`` and drop ``removed``; where both name an id, it is added.
@@ -90,8 +97,9 @@ class IndexFolderWriter:
         names = {entry.name for entry in os.scandir(self._folder) if entry.is_file()}
         for name in names - self._durable:
             sync(self._folder / name)
+        added = add_checksums(self._folder, names)
         sync(self._folder)
-        self._durable = names
+        self._durable = names | added
 
 
 def _merge(writer: Any, segments: list[Any]) -> list[Any]:

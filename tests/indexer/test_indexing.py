@@ -187,6 +187,18 @@ async def test_generations_that_nobody_needs_are_dropped_at_start(stepping: Step
     assert stepping.engine.generations() == [live(stepping).generation]
 
 
+async def test_a_hidden_folder_beside_the_generations_is_nobodys_business(
+    stepping: Stepping,
+) -> None:
+    """It cannot be dropped as a generation, which must not end every start with an error."""
+    hidden = stepping.directory / "search-index" / ".snapshot"
+    hidden.mkdir()
+    await stepping.reopen()
+    await stepping.index()
+    assert stepping.engine.generations() == [live(stepping).generation]
+    assert hidden.is_dir()
+
+
 async def test_closing_before_anything_was_opened_is_no_error(tmp_path: Path) -> None:
     async with Stepping(tmp_path) as stepping:
         await stepping.reopen()

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -304,12 +305,12 @@ async def test_a_healed_search_index_is_found_without_a_restart(
         assert names(await everything(searching)) == ["nginx", "team/web"]
 
 
-async def test_a_generation_of_another_schema_is_not_read(
-    directory: Path, clock: ManualClock, store: Store
+@pytest.mark.parametrize("other", [{"schema_version": 0}, {"engine": "other"}])
+async def test_a_generation_of_another_schema_or_engine_is_not_read(
+    directory: Path, clock: ManualClock, store: Store, other: dict[str, Any]
 ) -> None:
-    older = replace(live_index(store), schema_version=0)
     with store.transaction():
-        store.search_index.set_live(older)
+        store.search_index.set_live(replace(live_index(store), **other))
     async with opened(directory, clock) as searching:
         answer = await everything(searching)
         assert not await searching.is_ready()

@@ -189,6 +189,43 @@ def test_an_index_with_wrong_bytes_is_an_engine_error_or_still_good(
             reader.close()
 
 
+def test_a_writer_refuses_a_segment_with_a_wrong_byte_anywhere(
+    engine: WhooshEngine, folder: Path
+) -> None:
+    """Whoosh would not notice, and answer wrongly or not at all for ever."""
+    random = Random(3)
+    path = only(folder, "*.seg")
+    whole = path.read_bytes()
+    for _ in range(30):
+        changed = bytearray(whole)
+        changed[random.randrange(len(whole))] ^= 1 << random.randrange(8)
+        path.write_bytes(changed)
+        with pytest.raises(EngineError, match="one"):
+            engine.open_writer("one")
+    path.write_bytes(whole)
+    engine.open_writer("one").close()
+
+
+def test_each_segment_has_a_checksum_as_long_as_it_is_there(
+    engine: WhooshEngine, folder: Path
+) -> None:
+    def stems(ending: str) -> set[str]:
+        return {path.stem for path in (folder / "repository").glob(f"*{ending}")}
+
+    writer = engine.open_writer("one")
+    for number in range(20):
+        writer.apply(REPOSITORY, [document(f"new-{number}")], [])
+        assert stems(".crc") == stems(".seg")
+    writer.close()
+    for path in (folder / "repository").glob("*.crc"):
+        # As a writer leaves it that was killed just behind its commit.
+        path.unlink()
+    writer = engine.open_writer("one")
+    writer.apply(REPOSITORY, [document("last")], [])
+    assert stems(".crc") == stems(".seg")
+    writer.close()
+
+
 def test_a_damaged_posting_list_is_an_engine_error(engine: WhooshEngine, folder: Path) -> None:
     """It is only seen when searching, where Whoosh raises what it raises for nothing else."""
     path = only(folder, "*.seg")

@@ -1,0 +1,1 @@
+"""Kills whoever writes a search index, with either engine, and looks at what is left."""

@@ -1,0 +1,83 @@
+"""A process that searches beside the one that is killed, as the web process does.
+
+``python -m tests.indexer.engines.kills.reading DIRECTORY ENGINE`` looks at each single answer,
+until its standard input ends; then it prints as JSON how many there were and what was wrong.
+"""
+
+import asyncio
+import json
+import sys
+from itertools import cycle
+from pathlib import Path
+
+from indexer.clock import SystemClock
+from indexer.errors import EngineError
+from indexer.model.document import DocumentType, Sort
+from indexer.model.query import Everything
+from search_api.searching import Searching
+from tests.indexer.engines.conformance.engines import ENGINES
+from tests.indexer.engines.kills.answers import ALL, SOME, TYPES, mixed, steps_of
+from tests.indexer.engines.kills.content import FACE
+from tests.indexer.engines.kills.victim import INDEX_DIRECTORY
+
+PAUSE_SECONDS = 0.02
+WRONG_MAX = 20
+
+
+class Reading:
+    """Asks again and again, and keeps what is wrong."""
+
+    def __init__(self, searching: Searching) -> None:
+        self._searching = searching
+        self._newest = dict.fromkeys(TYPES, 0)
+        self.answers = 0
+        self.refused: list[str] = []
+        self.wrong: list[str] = []
+
+    async def ask(self, document_type: DocumentType, limit: int, sort: Sort) -> None:
+        """Look at one answer."""
+        try:
+            answer = await self._searching.search(
+                Everything(), document_type=document_type, limit=limit, sort=sort, facets=(FACE,)
+            )
+        except EngineError as error:
+            self.refused.append(str(error))
+            return
+        if not answer.freshness.index_complete:
+            return
+        self.answers += 1
+        wrong = list(mixed(answer.page, document_type))
+        if not wrong:
+            [step] = steps_of(answer.page)
+            if step < self._newest[document_type]:
+                wrong.append(f"step {step} after step {self._newest[document_type]}")
+            self._newest[document_type] = step
+        self.wrong += wrong
+
+
+async def read(directory: Path, engine_name: str) -> Reading:
+    """Search until there is nobody any more who wants to know."""
+    engine = ENGINES[engine_name](directory / INDEX_DIRECTORY)
+    searching = Searching(directory=directory, engine=engine, clock=SystemClock())
+    reading = Reading(searching)
+    ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    for document_type, (limit, sort) in cycle(
+        (kind, page) for kind in TYPES for page in ((ALL, Sort.RELEVANCE), (SOME, Sort.NAME))
+    ):
+        await reading.ask(document_type, limit, sort)
+        if ended.done():
+            break
+        await asyncio.sleep(PAUSE_SECONDS)
+    await searching.close()
+    return reading
+
+
+def main() -> None:
+    """Read, and print what was found."""
+    reading = asyncio.run(read(Path(sys.argv[1]), sys.argv[2]))
+    wrong, refused = reading.wrong[:WRONG_MAX], reading.refused[:WRONG_MAX]
+    print(json.dumps({"answers": reading.answers, "wrong": wrong, "refused": refused}))
+
+
+if __name__ == "__main__":
+    main()

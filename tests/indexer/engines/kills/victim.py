@@ -1,0 +1,199 @@
+"""The process that is killed: the real store, indexing and engine, changing all the time.
+
+It goes from step to step until it is killed, and rebuilds now and then. It writes a line for
+whatever begins: ``start``, ``commit``, ``merge``, ``rebuild``, ``swap``, and ``rest`` between them.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import structlog
+
+from indexer.clock import SystemClock
+from indexer.engines import Engine, IndexReader, IndexWriter, whoosh_writer
+from indexer.engines.whoosh_merge import SegmentSize, segments_to_merge
+from indexer.indexing import Indexing
+from indexer.model.document import Document, DocumentType
+from indexer.store import RebuildProgress, Store, StoreThread
+from tests.indexer.engines.conformance.engines import ENGINES
+from tests.indexer.engines.kills.content import BATCH, put_step, step_of_store
+from tests.torture.victim import watch_databases
+
+START, REST, COMMIT, MERGE, REBUILD, SWAP = "start", "rest", "commit", "merge", "rebuild", "swap"
+INDEX_DIRECTORY = "search-index"
+LOOK_SECONDS = 0.003
+MERGE_SECONDS = 0.1
+TANTIVY_MERGES = 8
+"""tantivy merges in the background of a commit that leaves so many segments."""
+
+
+def say(phase: str) -> None:
+    """Tell the parent what begins."""
+    os.write(sys.stdout.fileno(), f"{phase}\n".encode())
+
+
+class Changing:
+    """Goes from step to step in the store, from whatever thread of the process."""
+
+    def __init__(self, store: StoreThread) -> None:
+        self._store = store
+        self._loop = asyncio.get_running_loop()
+
+    async def step(self, *, rebuilding: bool = False) -> None:
+        """Take a step, and ask for a rebuild, in one transaction."""
+
+        def take(store: Store) -> None:
+            put_step(store, step_of_store(store) + 1, now=SystemClock().now())
+            stale = store.search_index.stale_count()
+            assert stale <= BATCH, f"{stale} documents do not fit into one commit"
+            if rebuilding:
+                store.search_index.set_rebuild(RebuildProgress(0, 0))
+
+        await self._store.write(take)
+
+    async def is_idle(self) -> bool:
+        """Tell whether all steps are searchable and no rebuild runs."""
+        return await self._store.read(
+            lambda store: (
+                not store.search_index.stale_count() and store.search_index.rebuild() is None
+            )
+        )
+
+    def step_from_outside(self) -> bool:
+        """Take a step while the thread of the indexing waits, unless one is yet to be indexed."""
+
+        async def take() -> bool:
+            is_current = await self._store.read(lambda store: not store.search_index.stale_count())
+            if is_current:
+                await self.step()
+            return is_current
+
+        return asyncio.run_coroutine_threadsafe(take(), self._loop).result()
+
+
+class TellingEngine:
+    """An engine that tells of what it does, and has a step taken in the middle of each rebuild."""
+
+    def __init__(self, engine: Engine, directory: Path) -> None:
+        self.name, self.schema_version = engine.name, engine.schema_version
+        self.directory = directory
+        self.filling = ""
+        """The generation that a rebuild fills, until the first of it is written."""
+        self.rebuilding = ""
+        self.changing: Changing | None = None
+        self._engine = engine
+
+    def create(self, generation: str) -> None:
+        say(REBUILD)
+        self.filling = self.rebuilding = generation
+        self._engine.create(generation)
+
+    def open_writer(self, generation: str) -> "TellingWriter":
+        return TellingWriter(self._engine.open_writer(generation), self, generation)
+
+    def open_reader(self, generation: str) -> IndexReader:
+        return self._engine.open_reader(generation)
+
+    def generations(self) -> list[str]:
+        return self._engine.generations()
+
+    def drop(self, generation: str) -> None:
+        say(SWAP)
+        self._engine.drop(generation)
+        say(REST)
+
+    def reached(self, step: str) -> None:
+        """Take what the databases tell."""
+        if step == "swap:before":
+            say(SWAP)
+        elif step == "swap:after":
+            self.rebuilding = ""
+
+
+class TellingWriter:
+    """A writer that tells of what it does."""
+
+    def __init__(self, writer: IndexWriter, engine: TellingEngine, generation: str) -> None:
+        self._writer = writer
+        self._engine = engine
+        self._generation = generation
+
+    def apply(
+        self, document_type: DocumentType, documents: Sequence[Document], removed: Sequence[str]
+    ) -> None:
+        is_rebuild = self._engine.rebuilding == self._generation
+        say(REBUILD if is_rebuild else COMMIT)
+        self._writer.apply(document_type, documents, removed)
+        changing = self._engine.changing
+        if self._engine.filling == self._generation and changing and changing.step_from_outside():
+            self._engine.filling = ""
+        if self._is_merging(document_type):
+            say(MERGE)
+            self._wait_for_merge(document_type)
+        say(REBUILD if is_rebuild else REST)
+
+    def count(self, document_type: DocumentType) -> int:
+        return self._writer.count(document_type)
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def _is_merging(self, document_type: DocumentType) -> bool:
+        meta = self._engine.directory / self._generation / document_type / "meta.json"
+        return meta.exists() and len(json.loads(meta.read_bytes())["segments"]) >= TANTIVY_MERGES
+
+    def _wait_for_merge(self, document_type: DocumentType) -> None:
+        """Do nothing else meanwhile, for a while: a kill is to be seen to come during a merge."""
+        give_up_at = time.monotonic() + MERGE_SECONDS
+        while time.monotonic() < give_up_at and self._is_merging(document_type):
+            time.sleep(LOOK_SECONDS)
+
+
+def watch_merges() -> None:
+    """Have Whoosh tell when it merges, which it does within a commit."""
+
+    def chosen(sizes: Sequence[SegmentSize]) -> set[int]:
+        found = segments_to_merge(sizes)
+        if any(sizes[place].alive for place in found):
+            say(MERGE)
+        return found
+
+    whoosh_writer.segments_to_merge = chosen  # type: ignore[attr-defined]  # a name of its imports
+
+
+async def run(directory: Path, engine_name: str, *, rebuild_every: int) -> None:
+    """Change everything until killed."""
+    folder = directory / INDEX_DIRECTORY
+    engine = TellingEngine(ENGINES[engine_name](folder), folder)
+    watch_databases(engine.reached)
+    watch_merges()
+    store = StoreThread(Store(directory))
+    engine.changing = changing = Changing(store)
+    indexing = Indexing(
+        directory=directory, engine=engine, store=store, clock=SystemClock(), batch=BATCH
+    )
+    running = asyncio.create_task(indexing.run())
+    steps = 0
+    while not running.done():
+        if await changing.is_idle():
+            steps += 1
+            await changing.step(rebuilding=steps % rebuild_every == 0)
+            indexing.changed.set()
+        await asyncio.sleep(LOOK_SECONDS)
+    await running
+
+
+def main(directory: Path, engine: str, *, rebuild_every: int, told: Connection, log: Path) -> None:
+    """Be the process: tell ``told`` what begins, and write the log to its file."""
+    os.dup2(told.fileno(), sys.stdout.fileno())
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    say(START)
+    asyncio.run(run(directory, engine, rebuild_every=rebuild_every))

@@ -65,8 +65,8 @@ def main(*, folder: str, name: str, step: str) -> None:
         found = compare(material)
         plain: object = {one: [asdict(row) for row in rows] for one, rows in found.items()}
     else:
-        measure = {"build": build, "use": use}[step]
-        plain = asdict(measure(ENGINES[name](material.folder / name), material))
+        engine = ENGINES[name](material.folder / name)
+        plain = asdict(build(engine, material) if step == "build" else use(engine, material))
     print(json.dumps(plain))  # noqa: T201 - what the process is for
 
 

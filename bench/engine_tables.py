@@ -89,9 +89,9 @@ def searches_table(rows: Sequence[Row], *, title: str) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for engine in engines:
         for reference in COMPARED_WITH:
-            table.add_column(f"{reference} / {engine}", justify="right")
+            table.add_column(f"{reference}: {engine}", justify="right")
     for row in rows:
-        cells = [_cell(row.timings.get(name)) for name in names]
+        cells = [_cell(row.timings.get(name), is_short=name not in engines) for name in names]
         factors = [
             _factor(row.ratios[engine].get(reference))
             for engine in engines
@@ -101,9 +101,11 @@ def searches_table(rows: Sequence[Row], *, title: str) -> Table:
     return table
 
 
-def _cell(one: Timing | None) -> str:
+def _cell(one: Timing | None, *, is_short: bool) -> str:
     if one is None:
         return NOTHING
+    if is_short:
+        return f"{one.p50:.2f} {one.p95:.2f}"
     return f"{one.p50:.2f} {one.p95:.2f} {one.p99:.2f} ({one.processor_p95:.2f})"
 
 

@@ -23,7 +23,7 @@ from bench.engine_measures import ENGINES, REFERENCES, Build, Use
 from bench.engine_tables import compared, figures_table, searches_table
 from bench.timings import Timing
 
-_CELLS = "p50, p95, p99 in milliseconds (p95 of the processor's time)"
+_CELLS = "p50, p95, p99 in milliseconds (p95 of the processor's time); ratios of p50"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def _step(material: Material, name: str, step: str) -> dict[str, Any]:
 def print_tables(measured: Measured, *, title: str) -> None:
     """Print what each engine took, and all searches."""
     rows = compared(_engine_timings(measured), measured.references)
-    console = Console(width=190)
+    console = Console(width=180)
     console.print(figures_table(measured.engines, title=title))
     console.print(searches_table(rows, title=f"searching {title}: {_CELLS}"))
 

@@ -183,7 +183,7 @@ class ClientFilter:
     Among repositories their names, among images names with tags; nothing else is in the lists.
     """
 
-    name = "client filter"
+    name = "client"
     classes = _WORDS | _PARTS
 
     def __init__(self, documents: Iterable[Document]) -> None:

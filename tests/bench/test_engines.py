@@ -161,15 +161,15 @@ def _timing(p50: float, *, query: str = "prefix") -> Timing:
 def _rows() -> list[Row]:
     return compared(
         {"whoosh": [_timing(2), _timing(4, query="facets")], "tantivy": [_timing(0.5)]},
-        {"LIKE": [_timing(10)], "FTS5": [_timing(1)], "client filter": [_timing(1)]},
+        {"LIKE": [_timing(10)], "FTS5": [_timing(1)], "client": [_timing(1)]},
     )
 
 
 def test_ratios_are_how_many_times_as_long_the_references_took() -> None:
     prefix, facets = _rows()
     assert prefix.ratios == {
-        "whoosh": {"LIKE": 5.0, "client filter": 0.5},
-        "tantivy": {"LIKE": 20.0, "client filter": 2.0},
+        "whoosh": {"LIKE": 5.0, "client": 0.5},
+        "tantivy": {"LIKE": 20.0, "client": 2.0},
     }
     assert facets.ratios["whoosh"] == {}
 
@@ -187,7 +187,7 @@ def test_a_run_is_written_as_json() -> None:
     assert json.loads(json.dumps(measured)) == measured
     assert measured["engines"]["whoosh"]["build"]["documents"] > 100
     names = {name for row in measured["searches"] for name in row["timings"]}
-    assert names == {"whoosh", "LIKE", "FTS5", "client filter"}
+    assert names == {"whoosh", "LIKE", "FTS5", "client"}
 
 
 def test_material_is_the_same_documents_each_time_they_are_read(material: Material) -> None:

@@ -42,9 +42,10 @@ types: install ## Check the types
 
 check: lint types test ## Do everything that a reviewer does
 
-bench: install ## Measure receiving, push to search, backfill beside hey, search and memory
+bench: install ## Measure receiving, push to search, backfill beside hey, engines, search and memory
 	$(BIN)/python -m bench.corpus skew small
 	$(BIN)/python -m bench.receive
+	$(BIN)/python -m bench.engines --corpus small --number 100
 	$(BIN)/python -m bench.search --corpus small
 	$(BIN)/python -m bench.extract --corpus small
 	$(BIN)/python -m pytest \

@@ -5,11 +5,10 @@ of a description, its beginning, a part out of its middle, a slip of the finger.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from bench.corpus.documents import documents
 from indexer.model.document import Document, DocumentType
 from indexer.model.text import words
 
@@ -39,12 +38,12 @@ class Vocabulary:
     filters: Sequence[str]
 
 
-def vocabulary_of(size: str) -> Vocabulary:
+def vocabulary_of(corpus: Iterable[Document]) -> Vocabulary:
     """Return the vocabulary of a corpus's documents."""
     counts: Counter[str] = Counter()
     names: dict[str, None] = {}
     filters: Counter[tuple[str, str]] = Counter()
-    for document in documents(size):
+    for document in corpus:
         counts.update(_words_of(document))
         names[document.name] = None
         filters.update(pair for pair in sorted(document.keywords) if pair[0] in _FILTERS)

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.corpus.corpus import Corpus
+from bench.corpus.documents import documents
 from bench.corpus.fill import fill
 from bench.corpus.sizes import SIZES
 from bench.load import Outcome
@@ -85,7 +86,7 @@ def measure(size: str, *, number: int) -> list[Row]:
 
 
 def _rows(folder: Path, service: Service, size: str, *, number: int) -> Iterator[Row]:
-    made = asks(vocabulary_of(size), number=number)
+    made = asks(vocabulary_of(documents(size)), number=number)
     page = folder / "page.json"
     page.write_text(service.get("/api/v1/search", type="image", limit=25).text)
     with _bare(folder, page) as bare:

@@ -1,0 +1,154 @@
+"""Measuring one engine, or the references, in a process of its own.
+
+``python -m bench.engine_measures`` reads what to do from its input, and prints the figures as JSON.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from bench.engine_material import Material
+from bench.engine_searches import answer, engine_timings
+from bench.queries import CLASSES, TYPES, Ask
+from bench.references import ClientFilter, FullText, Like, Reference, Tables
+from bench.timings import Timing, timing
+from indexer.engines import Engine, IndexReader, IndexWriter
+from indexer.engines.tantivy import TantivyEngine
+from indexer.engines.whoosh import WhooshEngine
+from indexer.indexing import BATCH
+from indexer.model.document import Document, DocumentType, Text, TextField
+from tests.end_to_end.measures import memory_megabytes, percentile
+
+ENGINES: Mapping[str, Callable[[Path], Engine]] = {"whoosh": WhooshEngine, "tantivy": TantivyEngine}
+REFERENCES = "references"
+GENERATION = "measured"
+UPDATES = 100
+"""Fewer where there are few images: a tenth of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What filling a generation took, without the making of documents."""
+
+    documents: int
+    seconds: float
+    processor_seconds: float
+    disk_bytes: int
+    memory_mb: float
+    """Resident at the peak."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What using a generation took: seconds of the start, milliseconds of updates."""
+
+    start_seconds: float
+    memory_mb: float
+    """Resident after all searches."""
+    update_p50: float
+    update_p95: float
+    update_max: float
+    timings: Sequence[Timing]
+
+
+def main(*, folder: str, name: str, step: str) -> None:
+    """Do one step of measuring and print the figures."""
+    material = Material(Path(folder))
+    if name == REFERENCES:
+        found = compare(material)
+        plain: object = {one: [asdict(row) for row in rows] for one, rows in found.items()}
+    else:
+        engine = ENGINES[name](material.folder / name)
+        plain = asdict(build(engine, material) if step == "build" else use(engine, material))
+    print(json.dumps(plain))  # noqa: T201 - what the process is for
+
+
+def build(engine: Engine, material: Material) -> Build:
+    """Fill a generation, in batches as large as the indexer's."""
+    engine.create(GENERATION)
+    seconds, busy, count = 0.0, 0.0, 0
+    documents = material.documents()
+    with closing(engine.open_writer(GENERATION)) as writer:
+        while batch := list(islice(documents, BATCH)):
+            started, before = time.perf_counter(), time.process_time()
+            _write(writer, batch)
+            seconds += time.perf_counter() - started
+            busy += time.process_time() - before
+            count += len(batch)
+    files = (material.folder / engine.name).rglob("*")
+    disk = sum(path.stat().st_size for path in files if path.is_file())
+    return Build(count, seconds, busy, disk, memory_megabytes(os.getpid())[1])
+
+
+def _write(writer: IndexWriter, batch: Sequence[Document]) -> None:
+    for kind in TYPES:
+        if documents := [document for document in batch if document.key.type is kind]:
+            writer.apply(kind, documents, [])
+
+
+def use(engine: Engine, material: Material) -> Use:
+    """Search a generation, then change it."""
+    asks = material.asks()
+    started = time.perf_counter()
+    with closing(engine.open_reader(GENERATION)) as reader:
+        answer(reader, DocumentType.REPOSITORY, asks["common word"][0])
+        start = time.perf_counter() - started
+        timings = list(engine_timings(reader, asks))
+        memory, _ = memory_megabytes(os.getpid())
+        with closing(engine.open_writer(GENERATION)) as writer:
+            updates = list(_updates(writer, reader, material))
+    p50, p95, longest = (1_000 * percentile(updates, each) for each in (50, 95, 100))
+    return Use(start, memory, p50, p95, longest, timings)
+
+
+def _updates(writer: IndexWriter, reader: IndexReader, material: Material) -> Iterator[float]:
+    """Give one image after the other a new word; yield the seconds until it is found by that."""
+    for number, document in enumerate(_some_images(material, reader.count(DocumentType.IMAGE))):
+        word = f"updated{number}"
+        texts = (Text(TextField.DESCRIPTION, word), *document.texts)
+        changed = replace(document, texts=texts)
+        started = time.perf_counter()
+        writer.apply(DocumentType.IMAGE, [changed], [])
+        reader.refresh()
+        page = answer(reader, DocumentType.IMAGE, Ask(word))
+        yield time.perf_counter() - started
+        if [hit.id for hit in page.hits] != [document.key.id]:
+            sys.exit(f"{document.key.id}: not found by {word!r} after its update")
+
+
+def _some_images(material: Material, count: int) -> Iterator[Document]:
+    images = (one for one in material.documents() if one.key.type is DocumentType.IMAGE)
+    number = min(UPDATES, count // 10)
+    step = count // number
+    return islice(images, 0, step * number, step)
+
+
+def compare(material: Material) -> dict[str, list[Timing]]:
+    """Ask the references what they can answer."""
+    tables = Tables(material.documents())
+    references: Sequence[Reference] = (
+        Like(tables),
+        FullText(tables),
+        ClientFilter(material.documents()),
+    )
+    asks = material.asks()
+    return {
+        reference.name: [
+            timing(query, kind, asks[query], partial(reference.find, kind, query))
+            for kind in TYPES
+            for query in CLASSES
+            if query in reference.classes
+        ]
+        for reference in references
+    }
+
+
+if __name__ == "__main__":
+    main(**json.load(sys.stdin))

@@ -1,0 +1,81 @@
+"""Searching a reader as the service does, without HTTP: from what was typed to a page."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+from bench.queries import CLASSES, TYPES, Ask
+from bench.references import LIMIT
+from bench.timings import Timing, timing
+from indexer.engines import IndexReader
+from indexer.errors import QueryError
+from indexer.model.document import DocumentType, Page, Sort
+from indexer.model.query import Condition, Query
+from indexer.model.text import fold
+from search_api.query import correctable_words, parse_query, with_words_replaced
+
+SUGGESTED = 10
+SPELLING, SUGGESTING = "spelling", "suggest"
+"""Beside the classes of queries: asking for close words alone, and for names as one types."""
+
+
+def engine_timings(reader: IndexReader, asks: Mapping[str, Sequence[Ask]]) -> Iterator[Timing]:
+    """Ask everything, each class after the other."""
+    for kind in TYPES:
+        for query in CLASSES:
+            # Whoever mistypes waits for the correction too.
+            search = corrected if query == "typo" else answer
+            yield timing(query, kind, asks[query], partial(search, reader, kind))
+        yield timing(SPELLING, kind, asks["typo"], partial(_spell, reader, kind))
+    kind = DocumentType.REPOSITORY
+    yield timing(SUGGESTING, kind, asks["prefix"], partial(suggested, reader))
+
+
+def answer(reader: IndexReader, kind: DocumentType, ask: Ask) -> Page:
+    """Parse and search."""
+    return _page(reader, kind, _parsed(ask), ask)
+
+
+def corrected(reader: IndexReader, kind: DocumentType, ask: Ask) -> Page:
+    """Search, and where nothing matches for the nearest spelling."""
+    query = _parsed(ask)
+    page = _page(reader, kind, query, ask)
+    if page.total:
+        return page
+    nearest = {}
+    for word in correctable_words(query):
+        if found := reader.spellings(word, document_type=kind, limit=1):
+            nearest[word] = found[0][0]
+    return _page(reader, kind, with_words_replaced(query, nearest), ask) if nearest else page
+
+
+def suggested(reader: IndexReader, ask: Ask) -> list[str]:
+    """Return the names of repositories that begin as a prefix does."""
+    named = Condition("name", fold(ask.q.rstrip("*")), is_prefix=True)
+    page = _page(reader, DocumentType.REPOSITORY, named, Ask(""), limit=SUGGESTED)
+    return [hit.result["repository"] for hit in page.hits]
+
+
+def _spell(reader: IndexReader, kind: DocumentType, ask: Ask) -> list[tuple[str, int]]:
+    return reader.spellings(ask.q, document_type=kind, limit=1)
+
+
+def _parsed(ask: Ask) -> Query:
+    return parse_query(ask.q, now=datetime.now(UTC))
+
+
+def _page(
+    reader: IndexReader, kind: DocumentType, query: Query, ask: Ask, *, limit: int = LIMIT
+) -> Page:
+    facets = ask.parameters.get("facets", "")
+    try:
+        return reader.search(
+            query,
+            document_type=kind,
+            limit=limit,
+            sort=Sort(ask.parameters.get("sort", Sort.RELEVANCE)),
+            facets=facets.split(",") if facets else (),
+        )
+    except QueryError:
+        # What stands for too much is refused, and that is the answer.
+        return Page((), 0, has_more=False)

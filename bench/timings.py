@@ -1,0 +1,37 @@
+"""How long calls take, one after the other."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bench.queries import Ask
+from indexer.model.document import DocumentType
+from tests.end_to_end.measures import percentile
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What one class of query took, in milliseconds."""
+
+    query: str
+    type: str
+    p50: float
+    p95: float
+    p99: float
+    processor_p95: float
+    """Of the processor's time, which other programs do not make longer."""
+
+
+def timing(
+    query: str, kind: DocumentType, asks: Sequence[Ask], search: Callable[[Ask], object]
+) -> Timing:
+    """Ask once to warm up, and then everything once."""
+    search(asks[0])
+    taken, busy = [], []
+    for ask in asks:
+        started, before = time.perf_counter(), time.process_time()
+        search(ask)
+        taken.append(1_000 * (time.perf_counter() - started))
+        busy.append(1_000 * (time.process_time() - before))
+    p50, p95, p99 = (percentile(taken, each) for each in (50, 95, 99))
+    return Timing(query, kind.value, p50, p95, p99, percentile(busy, 95))

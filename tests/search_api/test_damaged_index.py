@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from indexer.indexing import Indexing
 from indexer.settings import Settings
 from indexer.store import Store, StoreThread
-from search_api.wiring import INDEX_DIRECTORY, make_engine, make_web
+from search_api.wiring import INDEX_DIRECTORY, make_engines, make_web
 from tests.fakes.clock import ManualClock
 from tests.indexer.engines.conformance.engines import ENGINES
 from tests.search_api.filling import REGISTRIES, client_of, finish_crawl, put, settings_for
@@ -60,9 +60,14 @@ def settings(directory: Path, engine: str) -> Settings:
 async def started(directory: Path, engine: str) -> AsyncIterator[Service]:
     """Start both over a data directory; the indexing does nothing by itself."""
     clock, chosen = ManualClock(), settings(directory, engine)
-    store = StoreThread(Store(directory))
+    store, engines = StoreThread(Store(directory)), make_engines(chosen)
     indexing = Indexing(
-        directory=directory, engine=make_engine(chosen), store=store, clock=clock, batch=BATCH
+        directory=directory,
+        engine=engines.chosen,
+        others=engines.others,
+        store=store,
+        clock=clock,
+        batch=BATCH,
     )
     async with client_of(make_web(chosen, clock=clock)) as client:
         yield Service(client, indexing)
@@ -244,19 +249,18 @@ async def test_a_damaged_index_is_named_and_made_anew_while_searches_are_answere
 async def test_an_index_of_the_engine_of_before_is_replaced_while_searches_are_answered(
     whole: dict[str, Whole], tmp_path: Path, engine: str
 ) -> None:
-    """As after a change of the settings; here searches are answered from the first one on."""
+    """As after a change of the settings; each search has the whole answer, from both engines."""
     [before] = ENGINES.keys() - {engine}
     directory = shutil.copytree(whole[before].directory, tmp_path / "data")
     folder = generation(directory)
     async with started(directory, engine) as service:
-        for answer in await service.answers():
-            assert (answer["total"], answer["freshness"]["complete"]) == (0, False)
+        assert await service.answers() == whole[engine].answers
         with capture_logs() as logs:
             await service.indexing._heal()
-        [told] = [line for line in logs if line["event"] == "search_index_unusable"]
-        assert (told["generation"], before in told["reason"]) == (folder.name, True)
+        [told] = [line for line in logs if line["event"] == "engine_changed"]
+        assert (told["before"], told["now"]) == (before, engine)
         while await service.step():
-            pass
+            assert await service.answers() == whole[engine].answers
         assert await service.answers() == whole[engine].answers
     assert generation(directory) != folder
 

@@ -108,6 +108,9 @@ class TellingEngine:
         self._engine.drop(generation)
         say(REST)
 
+    def size_bytes(self, generation: str) -> int:
+        return self._engine.size_bytes(generation)
+
     def reached(self, step: str) -> None:
         """Take what the databases tell."""
         if step == "swap:before":

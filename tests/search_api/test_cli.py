@@ -314,7 +314,7 @@ def test_before_the_first_start_searches_find_nothing_and_say_why(
         "note: not everything has been read and indexed yet; results are incomplete",
     ]
     assert run("status").out == (
-        "search index: none yet, being built, documents: none, 0 waiting\n"
+        "search index: none yet, being built, documents: none, 0 waiting, 0 B\n"
     )
     assert run("reconcile").out == "nothing is held back\n"
 

@@ -77,6 +77,7 @@ def page(*results: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 def status(**changes: Any) -> dict[str, Any]:
     index = {"complete": True, "engine": "whoosh", "documents": {"image": 2}}
+    index |= {"wanted_engine": "whoosh", "size_bytes": 1_500_000, "advice": None}
     index |= {"documents_waiting": 0, "rebuild": None}
     body = {"search_index": index, "registries": {"main": FRESH}, "set_aside": [], "rejected": []}
     return {**body, "extraction": None, **changes}
@@ -229,7 +230,7 @@ def test_status_is_a_few_lines(show: Show) -> None:
     }
     text = show(printing.print_status, status(registries={"main": main}))
     assert text.splitlines() == [
-        "search index: whoosh, complete, documents: 2 image, 0 waiting",
+        "search index: whoosh, complete, documents: 2 image, 0 waiting, 1.5 MB",
         "registry main:",
         "  newest event applied: 30 seconds ago",
         "  waiting: 1 entries, 2 refreshes; set aside: 3; rejected: 4",
@@ -246,12 +247,20 @@ def test_status_before_anything_is_there(show: Show) -> None:
         "complete": False,
         "engine": None,
         "documents": {},
-        "documents_waiting": 0,
+        "size_bytes": 0,
     }
-    text = show(
-        printing.print_status, status(search_index={**index, "rebuild": None}, registries={})
-    )
-    assert text == "search index: none yet, being built, documents: none, 0 waiting\n"
+    index = {**status()["search_index"], **index}
+    text = show(printing.print_status, status(search_index=index, registries={}))
+    assert text == "search index: none yet, being built, documents: none, 0 waiting, 0 B\n"
+
+
+def test_a_change_of_engines_and_advice_are_told_of(show: Show) -> None:
+    index = status()["search_index"] | {"wanted_engine": "tantivy", "advice": "[b]take less"}
+    text = show(printing.print_status, status(search_index=index))
+    assert clean(text).splitlines()[1:3] == [
+        "it is being made again with tantivy",
+        "note: [b]take less",
+    ]
 
 
 def test_a_crawl_that_ended_and_a_time_to_come(show: Show) -> None:

@@ -243,9 +243,12 @@ async def test_before_the_first_start_of_an_indexer(tmp_path: Path) -> None:
     assert status["search_index"] == {
         "complete": False,
         "engine": None,
+        "wanted_engine": "whoosh",
         "generation": None,
         "documents": {},
         "documents_waiting": 0,
+        "size_bytes": 0,
+        "advice": None,
         "rebuild": None,
     }
     assert (status["registries"], status["set_aside"], status["rejected"]) == ({}, [], [])

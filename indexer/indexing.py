@@ -6,7 +6,6 @@ the new generation too, and the swap is one row in the store.
 
 import asyncio
 import secrets
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,18 +16,11 @@ from typing import TypeVar
 import structlog
 
 from indexer.clock import Clock
-from indexer.documents import (
-    DescribedImage,
-    describe,
-    image_document,
-    repository_document,
-    untagged_document,
-)
+from indexer.document_batches import Batch, DocumentMaker
 from indexer.engines import Engine, IndexWriter
 from indexer.errors import EngineError
-from indexer.extract import BUILT_IN, EXTRACTOR_VERSION, KindTable, Role
-from indexer.model.document import Document, DocumentKey, DocumentType
-from indexer.model.names import Digest
+from indexer.extract import BUILT_IN, EXTRACTOR_VERSION, KindTable
+from indexer.model.document import DocumentType
 from indexer.store import (
     LiveIndex,
     OwnThread,
@@ -49,7 +41,6 @@ IDLE_SECONDS = 0.5
 PAUSE_SHARE = 2.0
 """The pause after a commit, in commits' durations: keeps the thread from starving the reading."""
 PAUSE_MAX_SECONDS = 1.0
-_IMAGE_TYPES = (DocumentType.IMAGE, DocumentType.UNTAGGED)
 
 
 @dataclass(slots=True)
@@ -60,30 +51,6 @@ class _Rebuild:
     writer: IndexWriter
     waiting: list[int]
     total: int
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Documents of both types to add, and ids to drop."""
-
-    documents: dict[DocumentType, list[Document]]
-    removed: dict[DocumentType, list[str]]
-
-    def put(self, document_id: str, document: Document | None, *, is_image: bool) -> None:
-        """Have one id hold a document, or nothing, in the one type that it now is of."""
-        types = _IMAGE_TYPES if is_image else (DocumentType.REPOSITORY,)
-        for document_type in types:
-            if document is not None and document.key.type is document_type:
-                self.documents[document_type].append(document)
-            else:
-                self.removed[document_type].append(document_id)
-
-    def apply(self, writer: IndexWriter) -> None:
-        # In this order, so that whoever has seen an image finds its repository too.
-        for document_type in (DocumentType.REPOSITORY, DocumentType.IMAGE, DocumentType.UNTAGGED):
-            documents, removed = self.documents[document_type], self.removed[document_type]
-            if documents or removed:
-                writer.apply(document_type, documents, removed)
 
 
 class Indexing:
@@ -114,6 +81,7 @@ class Indexing:
         self._kinds = kinds
         self._thread = OwnThread("indexing", path=directory)
         self._reading: Store | None = None
+        self._maker: DocumentMaker | None = None
         self._live: LiveIndex | None = None
         self._writer: IndexWriter | None = None
         self._rebuild: _Rebuild | None = None
@@ -239,7 +207,7 @@ class Indexing:
         return writer.count(DocumentType.REPOSITORY), writer.count(DocumentType.IMAGE)
 
     def _apply(self, stale: Sequence[StaleDocument]) -> None:
-        batch = self._batch(stale)
+        batch = self._known_maker().batch_of(stale)
         batch.apply(self._known_writer())
         if self._rebuild is not None and self._rebuild.writer is not self._writer:
             batch.apply(self._rebuild.writer)
@@ -283,19 +251,11 @@ class Indexing:
 
     def _rebuild_step(self, rebuild: _Rebuild) -> None:
         """Write the documents of the next repositories, about a batch of them."""
-        documents: dict[DocumentType, list[Document]] = defaultdict(list)
-        while (
-            rebuild.waiting
-            and sum(len(documents[kind]) for kind in _IMAGE_TYPES) < self._batch_size
-        ):
-            repository_id = rebuild.waiting.pop()
-            untagged = self._known_reading().untagged.of_repository(repository_id)
-            for document in (
-                *self._documents_of(repository_id),
-                *self._untagged_documents(repository_id, untagged),
-            ):
-                documents[document.key.type].append(document)
-        _Batch(documents, defaultdict(list)).apply(rebuild.writer)
+        batch = Batch()
+        while rebuild.waiting and batch.images < self._batch_size:
+            for document in self._known_maker().everything_of(rebuild.waiting.pop()):
+                batch.add(document)
+        batch.apply(rebuild.writer)
 
     async def _finish_rebuild(self, rebuild: _Rebuild) -> None:
         before, old_writer = self._known_live(), self._known_writer()
@@ -325,60 +285,6 @@ class Indexing:
         await self._store.write(save)
         self._live = live
 
-    # Documents
-
-    def _batch(self, stale: Sequence[StaleDocument]) -> _Batch:
-        """Make the documents that are stale, or drop those that are not to be shown any more."""
-        batch = _Batch(defaultdict(list), defaultdict(list))
-        by_repository: dict[int, dict[str, Digest | None]] = defaultdict(dict)
-        for document in stale:
-            by_repository[document.repository_id][self._stale_id(document)] = document.digest
-        for repository_id, ids in by_repository.items():
-            shown = {d.key.id: d for d in self._documents_of(repository_id)}
-            hidden = [digest for wanted, digest in ids.items() if digest and wanted not in shown]
-            shown.update(
-                (one.key.id, one) for one in self._untagged_documents(repository_id, hidden)
-            )
-            for wanted, digest in sorted(ids.items()):
-                batch.put(wanted, shown.get(wanted), is_image=digest is not None)
-        return batch
-
-    def _untagged_documents(self, repository_id: int, digests: Sequence[Digest]) -> list[Document]:
-        """Return the documents of those of these manifests that had tags and have none now."""
-        store, now = self._known_reading(), self._clock.now()
-        documents: list[Document] = []
-        for digest in digests:
-            untagged = store.content.untagged_image(repository_id, digest)
-            described = describe(untagged.image, now=now, kinds=self._kinds) if untagged else None
-            # An attachment of what is gone is nothing to look for.
-            if untagged and described and described.facts.role is not Role.ATTACHMENT:
-                repository = store.content.repository(repository_id)
-                documents.append(untagged_document(repository, described, untagged))
-        return documents
-
-    def _stale_id(self, stale: StaleDocument) -> str:
-        repository = self._known_reading().content.repository(stale.repository_id)
-        return DocumentKey(repository.registry, repository.name, stale.digest).id
-
-    def _documents_of(self, repository_id: int) -> list[Document]:
-        """Return the repository's document and those of its images; none when it has no image."""
-        store, now = self._known_reading(), self._clock.now()
-        described: list[DescribedImage] = []
-        for digest in store.content.visible_images(repository_id):
-            image = store.content.image(repository_id, digest)
-            if image is not None:
-                described.append(describe(image, now=now, kinds=self._kinds))
-        if not described:
-            return []
-        repository = store.content.repository(repository_id)
-        whole = repository_document(
-            repository,
-            described,
-            tags=store.content.newest_tags(repository_id),
-            pulls=store.pulls.of_repository(repository_id),
-        )
-        return [whole, *(image_document(repository, one) for one in described)]
-
     # Files
 
     def _new_name(self) -> str:
@@ -386,6 +292,7 @@ class Indexing:
 
     def _open_reading(self) -> None:
         self._reading = Store(self._directory, read_only=True)
+        self._maker = DocumentMaker(self._reading, clock=self._clock, kinds=self._kinds)
 
     def _drop_others(self, live: str) -> None:
         for generation in self._engine.generations():
@@ -408,6 +315,6 @@ class Indexing:
         assert self._writer is not None  # noqa: S101 - set by _heal before anything else
         return self._writer
 
-    def _known_reading(self) -> Store:
-        assert self._reading is not None  # noqa: S101 - set by _heal before anything else
-        return self._reading
+    def _known_maker(self) -> DocumentMaker:
+        assert self._maker is not None  # noqa: S101 - set by _heal before anything else
+        return self._maker

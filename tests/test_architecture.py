@@ -25,6 +25,7 @@ LAYERS = (
     {"indexer.refresh", "indexer.crawl", "indexer.brake", "indexer.catalog"},
     {
         "indexer.content_reader",
+        "indexer.document_batches",
         "indexer.hiding",
         "indexer.kind_plugins",
         "indexer.referrers",

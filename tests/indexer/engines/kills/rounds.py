@@ -314,16 +314,12 @@ def _is_up_to_date(engine: Engine, store: Store) -> bool:
 
 def _differences(indexing: Indexing, engine: Engine) -> list[str]:
     """Compare each document of the live generation with what is made from the store now."""
-    store, live = indexing._known_reading(), indexing._known_live()
+    store, live = indexing._reading, indexing._known_live()
+    assert store is not None
     made = [
         document
         for repository_id in store.search_index.repository_ids()
-        for document in (
-            *indexing._documents_of(repository_id),
-            *indexing._untagged_documents(
-                repository_id, store.untagged.of_repository(repository_id)
-            ),
-        )
+        for document in indexing._known_maker().everything_of(repository_id)
     ]
     wanted = {(one.key.type, one.key.id): json.dumps(dict(one.result)) for one in made}
     found = _found(engine, live)

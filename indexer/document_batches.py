@@ -1,0 +1,119 @@
+"""Store to documents: those of a repository, and what has changed as a batch for a writer."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from indexer.clock import Clock
+from indexer.documents import (
+    DescribedImage,
+    describe,
+    image_document,
+    repository_document,
+    untagged_document,
+)
+from indexer.engines import IndexWriter
+from indexer.extract import KindTable, Role
+from indexer.model.document import Document, DocumentKey, DocumentType
+from indexer.model.names import Digest
+from indexer.store import StaleDocument, Store
+
+_IMAGE_TYPES = (DocumentType.IMAGE, DocumentType.UNTAGGED)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Documents to add, and ids to drop, by their type."""
+
+    documents: dict[DocumentType, list[Document]] = field(default_factory=lambda: defaultdict(list))
+    removed: dict[DocumentType, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def images(self) -> int:
+        """How many images are to be added."""
+        return sum(len(self.documents[kind]) for kind in _IMAGE_TYPES)
+
+    def add(self, document: Document) -> None:
+        """Have a document added that is of one type in any case."""
+        self.documents[document.key.type].append(document)
+
+    def put(self, document_id: str, document: Document | None, *, is_image: bool) -> None:
+        """Have one id hold a document, or nothing, in the one type that it now is of."""
+        types = _IMAGE_TYPES if is_image else (DocumentType.REPOSITORY,)
+        for document_type in types:
+            if document is not None and document.key.type is document_type:
+                self.documents[document_type].append(document)
+            else:
+                self.removed[document_type].append(document_id)
+
+    def apply(self, writer: IndexWriter) -> None:
+        """Write all of it, a commit for each type."""
+        # In this order, so that whoever has seen an image finds its repository too.
+        for document_type in (DocumentType.REPOSITORY, DocumentType.IMAGE, DocumentType.UNTAGGED):
+            documents, removed = self.documents[document_type], self.removed[document_type]
+            if documents or removed:
+                writer.apply(document_type, documents, removed)
+
+
+class DocumentMaker:
+    """Makes documents of what an open store holds; belongs to the thread of that store."""
+
+    def __init__(self, store: Store, *, clock: Clock, kinds: KindTable) -> None:
+        self._store = store
+        self._clock = clock
+        self._kinds = kinds
+
+    def batch_of(self, stale: Sequence[StaleDocument]) -> Batch:
+        """Make the documents that are stale, or drop those that are not to be shown any more."""
+        batch = Batch()
+        by_repository: dict[int, dict[str, Digest | None]] = defaultdict(dict)
+        for document in stale:
+            by_repository[document.repository_id][self._stale_id(document)] = document.digest
+        for repository_id, ids in by_repository.items():
+            shown = {d.key.id: d for d in self.of_repository(repository_id)}
+            hidden = [digest for wanted, digest in ids.items() if digest and wanted not in shown]
+            shown.update((one.key.id, one) for one in self._untagged(repository_id, hidden))
+            for wanted, digest in sorted(ids.items()):
+                batch.put(wanted, shown.get(wanted), is_image=digest is not None)
+        return batch
+
+    def everything_of(self, repository_id: int) -> list[Document]:
+        """Return all documents of a repository, of images without tags too."""
+        untagged = self._store.untagged.of_repository(repository_id)
+        return [*self.of_repository(repository_id), *self._untagged(repository_id, untagged)]
+
+    def of_repository(self, repository_id: int) -> list[Document]:
+        """Return the repository's document and those of its images; none when it has no image."""
+        store, now = self._store, self._clock.now()
+        described: list[DescribedImage] = []
+        for digest in store.content.visible_images(repository_id):
+            image = store.content.image(repository_id, digest)
+            if image is not None:
+                described.append(describe(image, now=now, kinds=self._kinds))
+        if not described:
+            return []
+        repository = store.content.repository(repository_id)
+        whole = repository_document(
+            repository,
+            described,
+            tags=store.content.newest_tags(repository_id),
+            pulls=store.pulls.of_repository(repository_id),
+        )
+        return [whole, *(image_document(repository, one) for one in described)]
+
+    def _untagged(self, repository_id: int, digests: Sequence[Digest]) -> list[Document]:
+        """Return the documents of those of these manifests that had tags and have none now."""
+        store, now = self._store, self._clock.now()
+        documents: list[Document] = []
+        for digest in digests:
+            untagged = store.content.untagged_image(repository_id, digest)
+            described = describe(untagged.image, now=now, kinds=self._kinds) if untagged else None
+            # An attachment of what is gone is nothing to look for.
+            if untagged and described and described.facts.role is not Role.ATTACHMENT:
+                repository = store.content.repository(repository_id)
+                documents.append(untagged_document(repository, described, untagged))
+        return documents
+
+    def _stale_id(self, stale: StaleDocument) -> str:
+        repository = self._store.content.repository(stale.repository_id)
+        return DocumentKey(repository.registry, repository.name, stale.digest).id

@@ -23,7 +23,7 @@ from bench.engine_measures import ENGINES, REFERENCES, Build, Use
 from bench.engine_tables import compared, figures_table, searches_table
 from bench.timings import Timing
 
-_CELLS = "p50, p95, p99 in milliseconds (p95 of the processor's time); ratios of p50"
+_CELLS = "p50, p95, p99 in milliseconds (processor's p95); ratios of the processor's p50"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ class Timing:
     p50: float
     p95: float
     p99: float
+    processor_p50: float
+    """Of the processor's time, which does not count waiting while other programs run."""
     processor_p95: float
-    """Of the processor's time, which other programs do not make longer."""
 
 
 def timing(
@@ -34,4 +35,4 @@ def timing(
         taken.append(1_000 * (time.perf_counter() - started))
         busy.append(1_000 * (time.process_time() - before))
     p50, p95, p99 = (percentile(taken, each) for each in (50, 95, 99))
-    return Timing(query, kind.value, p50, p95, p99, percentile(busy, 95))
+    return Timing(query, kind.value, p50, p95, p99, percentile(busy, 50), percentile(busy, 95))

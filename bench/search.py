@@ -97,6 +97,13 @@ def _rows(folder: Path, service: Service, size: str, *, number: int) -> Iterator
                 for query in CLASSES:
                     paths = [_path(ask, kind) for ask in made[query]]
                     yield _row(query, kind.value, clients, _ask(service.url, paths, clients))
+            typed = [_suggest_path(ask) for ask in made["prefix"]]
+            yield _row("suggest", "", clients, _ask(service.url, typed, clients))
+
+
+def _suggest_path(ask: Ask) -> str:
+    """Return the address of what completes the beginning of a word."""
+    return f"/api/v1/suggest?{urlencode({'q': ask.q.rstrip('*')})}"
 
 
 def _path(ask: Ask, kind: DocumentType) -> str:

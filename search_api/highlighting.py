@@ -5,9 +5,11 @@ Words are those of :mod:`indexer.model.text`; places are those of the text as it
 folding made of it.
 """
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import accumulate
 
 from indexer.model.document import Text, TextField
 from indexer.model.query import And, Fuzzy, Or, Path, Phrase, Prefix, Query, Wildcard, Word
@@ -27,7 +29,7 @@ _COMPARED_MAX = 20_000
 _READ_MAX = 4_000_000
 """How many characters are looked at closely for all hits of a page; the last show less then."""
 _CUT = "…"
-_ORDER = (NAME, *TextField)
+_RANKS = {field: rank for rank, field in enumerate(TextField)}
 
 Span = tuple[int, int]
 
@@ -57,6 +59,8 @@ class Highlighter:
         self._fuzzy = [part.text for part in parts if isinstance(part, Fuzzy)]
         self._phrases = [part.words for part in parts if isinstance(part, Phrase)]
         self._name_parts = {part.text for part in parts if isinstance(part, Word | Path)}
+        # What is in every text that matches, where nothing is compared.
+        self._needles = {*self._exact, *self._prefixes, *(phrase[0] for phrase in self._phrases)}
         self._compared: dict[str, bool] = {}
         self._read = 0
 
@@ -66,13 +70,32 @@ class Highlighter:
         found: dict[tuple[str, str], Highlight] = {}
         if marks := self._name_marks(name):
             found[("", name)] = _highlight(NAME, "", name, marks)
-        for text in sorted(texts, key=lambda text: _ORDER.index(text.field)):
+        for text in sorted(self._candidates(texts), key=lambda text: _RANKS[text.field]):
             if len(found) == HIGHLIGHTS_MAX:
                 break
             one = self._of_text(text)
             if one is not None:
                 found.setdefault((one.key if one.key_ranges else "", one.snippet), one)
         return list(found.values())
+
+    def _candidates(self, texts: Sequence[Text]) -> Iterable[Text]:
+        """Return those that may match: most do not, which one search of them all together tells."""
+        if self._compares:
+            return texts
+        # Folding changes the lengths of other texts than ASCII, so those are looked at closely.
+        lines = [f"{text.text}\n{text.key}\n" for text in texts]
+        found = {number for number, line in enumerate(lines) if not line.isascii()}
+        folded = "".join(
+            "\n" * len(line) if number in found else line for number, line in enumerate(lines)
+        ).lower()
+        starts = [0, *accumulate(map(len, lines))]
+        for needle in self._needles:
+            place = folded.find(needle)
+            while place >= 0:
+                number = bisect_right(starts, place) - 1
+                found.add(number)
+                place = folded.find(needle, starts[number + 1])
+        return [texts[number] for number in sorted(found)]
 
     @property
     def _compares(self) -> bool:
@@ -115,8 +138,7 @@ class Highlighter:
         if self._compares:
             return bool(text)
         folded = fold(text)
-        needles = (*self._exact, *self._prefixes, *(phrase[0] for phrase in self._phrases))
-        return any(needle in folded for needle in needles)
+        return any(needle in folded for needle in self._needles)
 
     def _fits(self, word: str) -> bool:
         if word in self._exact or word.startswith(self._prefixes):

@@ -30,6 +30,8 @@ from indexer.model.document import Text, TextField
 
 _Value = TypeVar("_Value")
 
+_TEXT_FIELDS = {field.value: field for field in TextField}
+
 
 @dataclass(frozen=True, slots=True)
 class Postings:
@@ -197,7 +199,7 @@ class Segment:
     def texts(self, document: int) -> tuple[Text, ...]:
         """Return the searchable texts of a document as they were given."""
         rows = json.loads(zlib.decompress(self._column(TEXTS)[document]))
-        return tuple(Text(TextField(field), text, key) for field, text, key in rows)
+        return tuple(Text(_TEXT_FIELDS[field], text, key) for field, text, key in rows)
 
     def result(self, document: int) -> dict[str, Any]:
         """Return the stored result of a document."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from indexer.model.names import Digest, RepositoryName
 
@@ -76,9 +76,11 @@ class Sort(StrEnum):
     PULLS = "pulls"
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """One searchable text beside the name; a phrase never spans two."""
+class Text(NamedTuple):
+    """One searchable text beside the name; a phrase never spans two.
+
+    A repository has hundreds and a page dozens of those: a tuple is made several times faster.
+    """
 
     field: TextField
     text: str

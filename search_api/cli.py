@@ -1,6 +1,7 @@
 """The command line: ``regsearch serve``, ``search``, ``backfill`` and what else is needed."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -70,6 +71,9 @@ def web(*, supervised: int | None) -> None:
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
     )
+    # What is there now stays: looking through it again for garbage would hold up answers.
+    gc.collect()
+    gc.freeze()
     log.info("web_listens", address=settings.listen)
     server.run(sockets=[listening])
 

@@ -11,6 +11,14 @@ from indexer.model.text import WORD_MAX, words
 
 POINTS = 1000
 """How many points make a score of 1."""
+NAME_WORDS = 100 * POINTS
+"""What a text part is worth whose words are all words of the name."""
+NAME_START = 50 * POINTS
+"""The same where the last one begins a word of the name, and where it is like one."""
+TEXT_WORDS = 2 * POINTS
+"""The same where they are in the text."""
+INSIDE_NAME = POINTS // 10
+"""The same where it is only found inside the name."""
 PROMINENCE_POINTS = 10
 """What each step of prominence adds to a score, in points: at most 1, less than one step of where
 the words were found."""

@@ -13,11 +13,12 @@ from indexer.engines.generations import GenerationFolders
 from indexer.engines.tantivy_facets import facet_counts
 from indexer.engines.tantivy_index import OpenIndex, engine_errors
 from indexer.engines.tantivy_order import Place, Wanted, in_order
-from indexer.engines.tantivy_rank import best, text_parts
+from indexer.engines.tantivy_rank import best
 from indexer.engines.tantivy_schema import SCHEMA_VERSION, schema
 from indexer.engines.tantivy_spellings import spellings
 from indexer.engines.tantivy_view import View
 from indexer.engines.tantivy_writer import IndexFolderWriter
+from indexer.engines.text_parts import text_parts
 from indexer.errors import EngineError
 from indexer.model.document import Document, DocumentType, Hit, Page, Position, Sort
 from indexer.model.query import Query

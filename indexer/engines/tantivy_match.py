@@ -19,6 +19,7 @@ from indexer.engines.tantivy_schema import (
     grams,
     number_field,
 )
+from indexer.engines.text_parts import TextPart, part_text
 from indexer.errors import QueryError
 from indexer.model.query import (
     And,
@@ -38,9 +39,6 @@ from indexer.model.query import (
 )
 from indexer.model.spelling import edits_allowed
 from indexer.model.text import words
-
-TextPart = Word | Prefix | Wildcard | Fuzzy | Path | Phrase
-"""The parts of a query that ask for text, and so decide the order of hits."""
 
 EXPANDED_TERMS_MAX = 10_000
 """How many terms a pattern may stand for where they are sought one by one."""
@@ -217,22 +215,6 @@ class Matcher:
     def _lines(self) -> str:
         """Those words with a line end before and after each."""
         return "\n".join(["", *self.words, ""])
-
-
-def part_text(part: TextPart) -> str:
-    """Return the text that ``part`` asks for."""
-    match part:
-        case Phrase(found):
-            return " ".join(found)
-        case Path(text):
-            return text.strip("/")
-        case Wildcard(text) | Word(text) | Prefix(text) | Fuzzy(text):
-            return text
-
-
-def asked_words(part: TextPart) -> list[str]:
-    """Return the words that ``part`` asks for as they are."""
-    return [] if isinstance(part, Wildcard | Fuzzy) else words(part_text(part))
 
 
 def _expression(text: str) -> str:

@@ -20,15 +20,20 @@ from indexer.engines.naming import (
     spelt,
     whole_texts,
 )
-from indexer.engines.scoring import IMPACT_MAX, POINTS, PROMINENCE_POINTS
+from indexer.engines.scoring import (
+    IMPACT_MAX,
+    INSIDE_NAME,
+    NAME_START,
+    NAME_WORDS,
+    POINTS,
+    PROMINENCE_POINTS,
+    TEXT_WORDS,
+)
 from indexer.engines.tantivy_match import (
     Matcher,
-    TextPart,
     all_of,
     any_of,
-    asked_words,
     constant,
-    part_text,
 )
 from indexer.engines.tantivy_order import Place, Wanted, first_by_id
 from indexer.engines.tantivy_schema import (
@@ -45,36 +50,19 @@ from indexer.engines.tantivy_schema import (
     spelt_end,
 )
 from indexer.engines.tantivy_view import View
+from indexer.engines.text_parts import TextPart, asked_words, part_text, text_parts
 from indexer.model.document import PROMINENCE_MAX
-from indexer.model.query import And, Fuzzy, Or, Path, Phrase, Prefix, Query, Wildcard, Word
+from indexer.model.query import And, Fuzzy, Path, Phrase, Prefix, Query, Wildcard, Word
 
-_NAME_WORDS = 100 * POINTS
-_NAME_START = 50 * POINTS
-_TEXT_WORDS = 2 * POINTS
-_INSIDE_NAME = POINTS // 10
 _PROMINENCE_MAX = PROMINENCE_MAX * PROMINENCE_POINTS
 
-_PARTS_MAX = (_NAME_START - _TEXT_WORDS - _PROMINENCE_MAX) // IMPACT_MAX
+_PARTS_MAX = (NAME_START - TEXT_WORDS - _PROMINENCE_MAX) // IMPACT_MAX
 """With so many text parts impacts and prominence could add up to a step."""
 _FIRST_HITS = 500
 _MORE_HITS = 8
 
 Hits = list[tuple[int, DocAddress]]
 """Points and documents, most points first."""
-
-
-def text_parts(query: Query) -> list[TextPart]:
-    """Return the different text parts of ``query`` that must or may match."""
-    return list(dict.fromkeys(_text_parts(query)))
-
-
-def _text_parts(query: Query) -> Iterator[TextPart]:
-    match query:
-        case And(parts) | Or(parts):
-            for part in parts:
-                yield from _text_parts(part)
-        case Word() | Prefix() | Wildcard() | Fuzzy() | Path() | Phrase():
-            yield query
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +121,7 @@ def best(view: View, query: Query, wanted: Wanted) -> tuple[list[Place], int]:
 def _may_be_named(parts: Sequence[TextPart], wanted: Wanted) -> bool:
     """Tell whether hits that are named by every part may be the first ones that are wanted."""
     after = wanted.after
-    reached = after is None or float(after.key) * POINTS >= len(parts) * _NAME_START
+    reached = after is None or float(after.key) * POINTS >= len(parts) * NAME_START
     return wanted.is_descending and reached
 
 
@@ -194,7 +182,7 @@ class _Ranking:
         means = [count for count in (len(asked_words(part)) for part in parts) if count > 1]
         # With one mean at most, the points are the score divided by what the mean is divided by.
         self._scale = means[0] if means else 1
-        most = _NAME_WORDS + IMPACT_MAX + (IS_NAME if wholes else 0)
+        most = NAME_WORDS + IMPACT_MAX + (IS_NAME if wholes else 0)
         bound = self._scale * (len(parts) * most + _PROMINENCE_MAX)
         self.is_exact = len(means) < 2 and bound < EXACT_MAX
 
@@ -253,18 +241,18 @@ class _Ranking:
         matcher, found = self.view.matcher, asked_words(part)
         matched = matcher.part_matching(part)
         if isinstance(part, Wildcard | Fuzzy):
-            yield _NAME_START, _named(matcher, part)
-            yield _TEXT_WORDS, matched
+            yield NAME_START, _named(matcher, part)
+            yield TEXT_WORDS, matched
         elif not found:
-            yield _INSIDE_NAME, matched
+            yield INSIDE_NAME, matched
         else:
-            yield _NAME_WORDS, _named(matcher, part)
-            yield _NAME_START, all_of([self._begun(found), matched])
+            yield NAME_WORDS, _named(matcher, part)
+            yield NAME_START, all_of([self._begun(found), matched])
             if isinstance(part, Prefix | Phrase):
-                yield _TEXT_WORDS, matched
+                yield TEXT_WORDS, matched
             else:
-                yield _TEXT_WORDS, all_of([matcher.having(TEXT, found), matched])
-                yield _INSIDE_NAME, matcher.inside_name(part_text(part))
+                yield TEXT_WORDS, all_of([matcher.having(TEXT, found), matched])
+                yield INSIDE_NAME, matcher.inside_name(part_text(part))
 
     def _begun(self, found: Sequence[str]) -> Matching:
         matcher = self.view.matcher

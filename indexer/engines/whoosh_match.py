@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from indexer.engines import whoosh_bitmap as bitmaps
 from indexer.engines.patterns import pattern
+from indexer.engines.text_parts import TextPart, part_text
 from indexer.engines.whoosh_schema import KEYWORD, NAME, START, START_MAX, TEXT
 from indexer.engines.whoosh_segment import Segment
 from indexer.errors import QueryError
@@ -37,9 +38,6 @@ EXPANDED_WORDS_MAX = 1000
 EXPANDED_KEYWORDS_MAX = 10_000
 """How many keywords the beginning of a value may stand for, or words or keywords a pattern, in one
 segment."""
-
-TextPart = BareWord | Prefix | Wildcard | Fuzzy | Path | Phrase
-"""The parts of a query that ask for text, and so decide the order of hits."""
 
 
 def matching(segment: Segment, query: Query) -> int:
@@ -179,17 +177,6 @@ def _spellings(segment: Segment, part: Wildcard | Fuzzy) -> list[bytes]:
         return _few((word.encode() for word in found), message)
 
     return segment.cached(("spellings", part), make, size_bytes=lambda made: 64 * len(made))
-
-
-def part_text(part: TextPart) -> str:
-    """Return the text that ``part`` asks for."""
-    match part:
-        case Phrase(found):
-            return " ".join(found)
-        case Path(text):
-            return text.strip("/")
-        case BareWord(text) | Prefix(text) | Wildcard(text) | Fuzzy(text):
-            return text
 
 
 def _having(segment: Segment, postings: Iterable[Iterable[int]]) -> int:

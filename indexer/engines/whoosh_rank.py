@@ -31,29 +31,30 @@ from operator import add, mul
 
 from indexer.engines import whoosh_bitmap as bitmaps
 from indexer.engines.naming import whole_texts
-from indexer.engines.scoring import IMPACT_MAX, POINTS, PROMINENCE_POINTS
+from indexer.engines.scoring import (
+    IMPACT_MAX,
+    INSIDE_NAME,
+    NAME_START,
+    NAME_WORDS,
+    POINTS,
+    PROMINENCE_POINTS,
+    TEXT_WORDS,
+)
+from indexer.engines.text_parts import TextPart, asked_words, text_parts
 from indexer.engines.whoosh_match import (
-    TextPart,
     having,
     name_starting,
     named_like,
     part_matching,
-    part_text,
 )
 from indexer.engines.whoosh_naming import Named, named_by
 from indexer.engines.whoosh_order import Matches, Place, Wanted, merged
 from indexer.engines.whoosh_schema import NAME, PROMINENCE, TEXT
 from indexer.engines.whoosh_segment import Segment
 from indexer.model.document import PROMINENCE_MAX
-from indexer.model.query import And, Fuzzy, Or, Path, Phrase, Prefix, Query, Wildcard, Word
-from indexer.model.text import words
+from indexer.model.query import Fuzzy, Prefix, Query, Wildcard
 
-_NAME_WORDS = 100 * POINTS
-_NAME_START = 50 * POINTS
-_TEXT_WORDS = 2 * POINTS
-_INSIDE_NAME = POINTS // 10
-
-_PARTS_MAX = (_NAME_WORDS - _NAME_START - PROMINENCE_MAX * PROMINENCE_POINTS) // IMPACT_MAX
+_PARTS_MAX = (NAME_WORDS - NAME_START - PROMINENCE_MAX * PROMINENCE_POINTS) // IMPACT_MAX
 """With so many text parts impacts and prominence could add up to a step."""
 
 # Within a segment, a hit's place in the order is one whole number, its key: more points first,
@@ -73,16 +74,7 @@ class AskedText:
 
 def asked_text(query: Query) -> AskedText:
     """Return what ``query`` asks for as text."""
-    return AskedText(tuple(dict.fromkeys(_text_parts(query))), whole_texts(query))
-
-
-def _text_parts(query: Query) -> Iterator[TextPart]:
-    match query:
-        case And(parts) | Or(parts):
-            for part in parts:
-                yield from _text_parts(part)
-        case Word() | Prefix() | Wildcard() | Fuzzy() | Path() | Phrase():
-            yield query
+    return AskedText(text_parts(query), whole_texts(query))
 
 
 def best(matches: Matches, text: AskedText, wanted: Wanted) -> list[Place]:
@@ -143,7 +135,7 @@ def _all_named(segment: Segment, text: AskedText) -> int:
     """
     named = bitmaps.full(segment.size)
     for part in text.parts:
-        found = _words(part)
+        found = asked_words(part)
         if not found:
             return 0
         named &= having(segment, NAME, found) & part_matching(segment, part)
@@ -184,7 +176,7 @@ def _sum(columns: "Iterable[array[int]]") -> "array[int]":
 def _part_points(segment: Segment, part: TextPart) -> "array[int]":
     """Return what ``part`` is worth for each document of ``segment``."""
     match = part_matching(segment, part)
-    found = _words(part)
+    found = asked_words(part)
     impacts = _mean_impacts(segment, found)
     points = array("I", bytes(4 * segment.size))
     for step, documents in _steps(segment, part, found, match):
@@ -192,7 +184,7 @@ def _part_points(segment: Segment, part: TextPart) -> "array[int]":
             points[n] = step + impacts[n]
         match &= ~documents
     for n in bitmaps.documents(match):
-        points[n] = _INSIDE_NAME
+        points[n] = INSIDE_NAME
     return points
 
 
@@ -202,18 +194,18 @@ def _steps(
     """Yield the points of each step and the documents of ``match`` that reach it and no better."""
     if isinstance(part, Wildcard | Fuzzy):
         named = named_like(segment, part)
-        yield _NAME_START, named
-        yield _TEXT_WORDS, match & ~named
+        yield NAME_START, named
+        yield TEXT_WORDS, match & ~named
         return
     if not found:
         return
     named = match & having(segment, NAME, found)
-    yield _NAME_WORDS, named
+    yield NAME_WORDS, named
     match &= ~named
     begun = having(segment, NAME, found[:-1]) & name_starting(segment, found[-1])
-    yield _NAME_START, match & begun
+    yield NAME_START, match & begun
     match &= ~begun
-    yield _TEXT_WORDS, match if isinstance(part, Prefix) else match & having(segment, TEXT, found)
+    yield TEXT_WORDS, match if isinstance(part, Prefix) else match & having(segment, TEXT, found)
 
 
 def _mean_impacts(segment: Segment, found: list[str]) -> "array[int]":
@@ -225,8 +217,3 @@ def _mean_impacts(segment: Segment, found: list[str]) -> "array[int]":
     if len(found) > 1:
         return array("I", (total // len(found) for total in sums))
     return sums
-
-
-def _words(part: TextPart) -> list[str]:
-    """Return the words that ``part`` asks for as they are."""
-    return [] if isinstance(part, Wildcard | Fuzzy) else words(part_text(part))

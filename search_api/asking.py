@@ -14,6 +14,8 @@ from search_api.query import parse_query, text_with_words_replaced, with_words_r
 from search_api.searching import Answer, Searching
 from search_api.spelling import corrected
 
+LIMIT_MAX = 1_000
+"""Results of a page."""
 FACETS_MAX = 20
 _LABEL_KEY_MAX = 256
 
@@ -122,3 +124,12 @@ def parse_facets(text: str) -> tuple[str, ...]:
     if len(names) > FACETS_MAX:
         raise InvalidValueError(f"facets: at most {FACETS_MAX}, not {len(names)}")
     return names
+
+
+def parse_count(text: str, *, maximum: int) -> int:
+    """Return a number from 1 to ``maximum``, which nothing but digits are; else ValueError."""
+    # The length counts too: int() is not for digits without end.
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(maximum))
+    if not is_number or not 1 <= int(text) <= maximum:
+        raise ValueError(f"must be a number from 1 to {maximum}")
+    return int(text)

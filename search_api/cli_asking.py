@@ -13,14 +13,12 @@ from indexer.model.document import ASKED_FOR, DocumentType, Sort
 from indexer.model.text import one_line
 from search_api import printing, printing_shown, showing
 from search_api.answers import search_json
-from search_api.asking import Asked, ask, parse_facets, parse_order
+from search_api.asking import LIMIT_MAX, Asked, ask, parse_facets, parse_order
 from search_api.cli_shared import JSON, end, print_json, searched, settings_of
 from search_api.conformance import State, run_checks
 from search_api.cursors import Order
 from search_api.searching import Searching
 
-LIMIT_MAX = 1_000
-"""Results of a page."""
 NAME_MAX = 1_000
 """Characters of a reference on a line."""
 
@@ -78,6 +76,8 @@ def search(
         limit=LIMIT_MAX if everything else limit,
         registry=registry,
         facets=parse_facets(facets),
+        # Only these show which texts match.
+        with_texts=output in {"json", "jsonl"},
     )
     find = _all_pages if everything else _one_page
     body = searched(settings, partial(find, asked))

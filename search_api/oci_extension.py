@@ -17,13 +17,13 @@ from indexer.errors import InvalidValueError
 from indexer.model.document import DocumentType, Hit, Position, Sort
 from indexer.model.query import And, Condition, Everything, Path, Query
 from indexer.model.text import fold
+from search_api.asking import LIMIT_MAX, parse_count
 from search_api.cursors import Cursor, Order, decode_cursor, encode_cursor
 from search_api.docker_search import within_host
 from search_api.query import plain_query
 from search_api.searching import Answer, Searching
 
 LIMIT_DEFAULT = 100
-LIMIT_MAX = 1_000
 VALUE_MAX = 1_000
 """Characters of a parameter's value."""
 _REPOSITORIES = Order(DocumentType.REPOSITORY, Sort.NAME)
@@ -166,10 +166,10 @@ def _place(text: str, orders: list[Order]) -> tuple[Order, Cursor]:
 def _limit(text: str | None) -> int:
     if text is None:
         return LIMIT_DEFAULT
-    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(LIMIT_MAX))
-    if not is_number or not 1 <= int(text) <= LIMIT_MAX:
-        raise InvalidValueError(f"n must be a number from 1 to {LIMIT_MAX}, not {text[:100]!r}")
-    return int(text)
+    try:
+        return parse_count(text, maximum=LIMIT_MAX)
+    except ValueError as error:
+        raise InvalidValueError(f"n {error}, not {text[:100]!r}") from error
 
 
 def _name(order: Order) -> str:

@@ -6,10 +6,9 @@ from fastapi import Query
 from pydantic import BeforeValidator
 
 from indexer.model.document import FACETS, LABEL_FACET
-from search_api.asking import FACETS_MAX
+from search_api.asking import FACETS_MAX, LIMIT_MAX, parse_count
 
 LIMIT_DEFAULT = 25
-LIMIT_MAX = 1_000
 COMPLETIONS_DEFAULT = 8
 COMPLETIONS_MAX = 20
 
@@ -17,15 +16,7 @@ COMPLETIONS_MAX = 20
 def _number(maximum: int) -> BeforeValidator:
     """Return a check that takes digits alone, where pydantic takes signs and spaces too."""
 
-    def check(value: object) -> object:
-        # The length counts too: int() is not for digits without end.
-        text = str(value)
-        is_number = text.isascii() and text.isdigit() and len(text) <= len(str(maximum))
-        if not is_number or not 1 <= int(text) <= maximum:
-            raise ValueError(f"must be a number from 1 to {maximum}")
-        return int(text)
-
-    return BeforeValidator(check)
+    return BeforeValidator(lambda value: parse_count(str(value), maximum=maximum))
 
 
 DocumentTypeName = Literal["repository", "image"]

@@ -66,6 +66,12 @@ class TestSearch:
         assert len(names) > 1
         assert names == sorted(names)
 
+    @pytest.mark.parametrize("form", ["--json", "--jsonl"])
+    def test_json_says_which_texts_match_as_the_api_does(self, run: Run, form: str) -> None:
+        body = json.loads(run("search", form, "front", "label:team")[1])
+        (result,) = body["results"] if form == "--json" else [body]
+        assert "description" in {one["field"] for one in result["match"]["highlights"]}
+
     def test_a_minus_reverses_the_order(self, run: Run) -> None:
         forth = run("search", "--names", "--sort", "size", "--type", "image")[1].splitlines()
         back = run("search", "--names", "--sort", "-size", "--type", "image")[1].splitlines()

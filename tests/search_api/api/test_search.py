@@ -11,7 +11,7 @@ import pytest
 from indexer.model.names import RepositoryName
 from indexer.model.notification import Action, Event, Rejected
 from indexer.store import Journal, Place, Priority, RebuildProgress, RefreshKind, Store
-from search_api.api.parameters import LIMIT_MAX
+from search_api.asking import LIMIT_MAX
 from tests.fakes.clock import START, ManualClock
 from tests.search_api.filling import Pushed, fill, finish_crawl, hold_back, searching_client
 from tests.search_api.sample_content import CONTENT, NGINX, WEB

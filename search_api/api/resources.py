@@ -4,10 +4,11 @@ Repository names hold slashes, so that what lists their tags is no address below
 ``/tags/REGISTRY/REPOSITORY`` lists and ``/tags/REGISTRY/REPOSITORY:TAG`` is one of them.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from search_api.api.caching import kept_answer
 from search_api.api.operations import KEPT, Operation
@@ -50,6 +51,21 @@ WithinRegistry = Annotated[
 WithinRepository = Annotated[
     str, Query(description="The repository whose image is meant; any when empty.")
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The place whose image is meant, where a digest is in several."""
+
+    registry: WithinRegistry = ""
+    repository: WithinRepository = ""
+
+    def named(self) -> dict[str, str | None]:
+        """Return what was named, for the reading of resources."""
+        return {"registry": self.registry or None, "repository": self.repository or None}
+
+
+WithinPlace = Annotated[Within, Depends()]
 TagSort = Annotated[
     Literal["name", "newest"], Query(description="By name, or first those that moved last.")
 ]
@@ -61,6 +77,7 @@ def resources_router(searching: Searching) -> APIRouter:
     _add_places(router, searching)
     _add_tags(router, searching)
     _add_images(router, searching)
+    _add_related(router, searching)
     return router
 
 
@@ -155,19 +172,9 @@ def _add_tags(router: APIRouter, searching: Searching) -> None:
 
 def _add_images(router: APIRouter, searching: Searching) -> None:
     @router.get("/images/{digest}", summary="An image", tags=["images"], response_model=Image)
-    async def image(
-        request: Request,
-        digest: DigestPath,
-        *,
-        registry: WithinRegistry = "",
-        repository: WithinRepository = "",
-    ) -> Response:
+    async def image(request: Request, digest: DigestPath, within: WithinPlace) -> Response:
         """Return everything that is known of an image, as one repository has it."""
-        found = await searching.read(
-            lambda resources: resources.image(
-                digest, registry=registry or None, repository=repository or None
-            )
-        )
+        found = await searching.read(lambda resources: resources.image(digest, **within.named()))
         return kept_answer(request, found)
 
     @router.get(
@@ -176,18 +183,10 @@ def _add_images(router: APIRouter, searching: Searching) -> None:
         tags=["images"],
         response_model=Attachments,
     )
-    async def attachments(
-        request: Request,
-        digest: DigestPath,
-        *,
-        registry: WithinRegistry = "",
-        repository: WithinRepository = "",
-    ) -> Response:
+    async def attachments(request: Request, digest: DigestPath, within: WithinPlace) -> Response:
         """Return signatures, bills of materials and what else refers to it, and to that in turn."""
         found = await searching.read(
-            lambda resources: resources.attachments(
-                digest, registry=registry or None, repository=repository or None
-            )
+            lambda resources: resources.attachments(digest, **within.named())
         )
         return kept_answer(request, {"attachments": found})
 
@@ -197,21 +196,13 @@ def _add_images(router: APIRouter, searching: Searching) -> None:
         tags=["images"],
         response_model=Bases,
     )
-    async def bases(
-        request: Request,
-        digest: DigestPath,
-        *,
-        registry: WithinRegistry = "",
-        repository: WithinRepository = "",
-    ) -> Response:
+    async def bases(request: Request, digest: DigestPath, within: WithinPlace) -> Response:
         """Return what each platform is built on, as the layers tell and as it declares."""
-        found = await searching.read(
-            lambda resources: resources.bases(
-                digest, registry=registry or None, repository=repository or None
-            )
-        )
+        found = await searching.read(lambda resources: resources.bases(digest, **within.named()))
         return kept_answer(request, {"bases": found})
 
+
+def _add_related(router: APIRouter, searching: Searching) -> None:
     @router.get(
         "/images/{digest}/derived",
         summary="What is built on an image",

@@ -23,6 +23,8 @@
         └── TooLargeError      the content is over a limit; it exists and is not read
 """
 
+import functools
+
 
 class RegsearchError(Exception):
     """The root of every error raised on purpose."""
@@ -42,6 +44,10 @@ class QueryError(RegsearchError):
     def __init__(self, message: str, *, column: int) -> None:
         super().__init__(message)
         self.column = column
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        # From process to process; else only what is given by position would go along.
+        return functools.partial(QueryError, column=self.column), (str(self),)
 
 
 class CursorExpiredError(RegsearchError):

@@ -218,6 +218,9 @@ class Settings(BaseSettings):
     engine: Literal["whoosh", "tantivy"] = Field(
         "whoosh", description="Which search engine is used."
     )
+    search_processes: int = Field(
+        2, ge=0, le=64, description="How many processes search; 0 for none beside the web process."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged."
     )

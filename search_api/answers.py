@@ -1,15 +1,18 @@
 """The JSON of answers: one shape for the API and the command line."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
+
 from indexer.model.document import FacetCounts, Hit
 from indexer.store import AbsentTags
-from search_api.asking import Found
+from search_api.asking import Asked, Found, ask
 from search_api.cursors import encode_cursor
 from search_api.highlighting import Highlight, Highlighter
-from search_api.searching import Freshness, Status
+from search_api.searcher import Freshness, Searcher, Status
 
 API = "/api/v1"
 WHOOSH_DOCUMENTS_MAX = 100_000
@@ -32,6 +35,12 @@ def search_json(found: Found) -> dict[str, Any]:
         "next": encode_cursor(found.next, order) if found.next else None,
         "freshness": freshness_json(answer.freshness),
     }
+
+
+def search_bytes(searcher: Searcher, asked: Asked, *, now: datetime) -> tuple[bytes, str | None]:
+    """Search; return the JSON of the page as it is sent, and the cursor of the next one."""
+    body = search_json(ask(searcher, asked, now=now))
+    return orjson.dumps(body), body["next"]
 
 
 def repository_link(registry: str, repository: str) -> str:

@@ -11,7 +11,7 @@ from indexer.model.text import fold
 from search_api.cursors import Cursor, Order
 from search_api.highlighting import has_highlights
 from search_api.query import parse_query, text_with_words_replaced, with_words_replaced
-from search_api.searching import Answer, Searching
+from search_api.searcher import Answer, Searcher
 from search_api.spelling import corrected
 
 LIMIT_MAX = 1_000
@@ -63,40 +63,40 @@ class Found:
         return Cursor(page.hits[-1].position, self.replaced)
 
 
-async def ask(searching: Searching, asked: Asked, *, now: datetime) -> Found:
+def ask(searcher: Searcher, asked: Asked, *, now: datetime) -> Found:
     """Return what is found; :class:`indexer.errors.QueryError` where the text has a mistake."""
     query = parse_query(asked.text, now=now)
     if asked.registry:
         name = fold(asked.registry)
         query = And((query, Or((Condition("registry", name), Condition("host", name)))))
     if asked.cursor is not None:
-        return await _following(searching, asked, query, asked.cursor.replaced)
-    answer = await _search(searching, query, asked)
+        return _following(searcher, asked, query, asked.cursor.replaced)
+    answer = _search(searcher, query, asked)
     total, document_type = answer.page.total, asked.order.document_type
-    other = await corrected(searching, query, document_type=document_type, total=total)
+    other = corrected(searcher, query, document_type=document_type, total=total)
     if other is None:
         return Found(asked, query, answer)
     if total == 0:
-        return await _following(searching, asked, other.query, other.replaced)
+        return _following(searcher, asked, other.query, other.replaced)
     text = text_with_words_replaced(asked.text, other.replaced)
     return Found(asked, query, answer, Suggestion(text, is_used=False))
 
 
-async def _following(
-    searching: Searching, asked: Asked, query: Query, replaced: Mapping[str, str]
+def _following(
+    searcher: Searcher, asked: Asked, query: Query, replaced: Mapping[str, str]
 ) -> Found:
     """Return a page of a query with the words replaced that were on its first page."""
     if not replaced:
-        return Found(asked, query, await _search(searching, query, asked))
+        return Found(asked, query, _search(searcher, query, asked))
     query = with_words_replaced(query, replaced)
     text = text_with_words_replaced(asked.text, replaced)
-    answer = await _search(searching, query, asked)
+    answer = _search(searcher, query, asked)
     return Found(asked, query, answer, Suggestion(text, is_used=True), replaced)
 
 
-async def _search(searching: Searching, query: Query, asked: Asked) -> Answer:
+def _search(searcher: Searcher, query: Query, asked: Asked) -> Answer:
     order = asked.order
-    return await searching.search(
+    return searcher.search(
         query,
         document_type=order.document_type,
         limit=asked.limit,

@@ -21,7 +21,7 @@ from search_api.answers import held_back_json, status_json
 from search_api.cli_asking import completion, conformance, search, show
 from search_api.cli_shared import JSON, end, print_json, searched, settings_of
 from search_api.notification_block import notification_block
-from search_api.searching import Searching
+from search_api.searcher import Searcher
 from search_api.supervisor import USAGE_ERROR, end_with_parent, own_command, supervise
 from search_api.wiring import WEB_PID_FILE, make_web, serve_indexer
 from webhooks.secret import webhook_secrets
@@ -94,10 +94,7 @@ def status(*, as_json: bool) -> None:
     """Show how fresh and complete everything is."""
     settings = settings_of(process="status", quiet=True)
 
-    async def ask(searching: Searching) -> dict[str, Any]:
-        return status_json(await searching.status())
-
-    body = searched(settings, ask)
+    body = searched(settings, lambda searcher: status_json(searcher.status()))
     if as_json:
         print_json(body)
     else:
@@ -133,8 +130,8 @@ def reconcile(registry: tuple[str, ...], *, accept: bool, as_json: bool) -> None
             problems = asyncio.run(requesting.accept(settings, names, report=report))
         end(problems)
 
-    async def ask(searching: Searching) -> dict[str, Any]:
-        held_back = await searching.held_back()
+    def ask(searcher: Searcher) -> dict[str, Any]:
+        held_back = searcher.held_back()
         return held_back_json({name: held_back[name] for name in names if name in held_back})
 
     body = searched(settings, ask)

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict, replace
-from functools import partial
 from typing import Any
 
 import click
@@ -17,7 +16,7 @@ from search_api.asking import LIMIT_MAX, Asked, ask, parse_facets, parse_order
 from search_api.cli_shared import JSON, end, print_json, searched, settings_of
 from search_api.conformance import State, run_checks
 from search_api.cursors import Order
-from search_api.searching import Searching
+from search_api.searcher import Searcher
 
 NAME_MAX = 1_000
 """Characters of a reference on a line."""
@@ -80,7 +79,7 @@ def search(
         with_texts=output in {"json", "jsonl"},
     )
     find = _all_pages if everything else _one_page
-    body = searched(settings, partial(find, asked))
+    body = searched(settings, find, asked)
     if output == "json":
         print_json(body)
     elif output == "jsonl":
@@ -93,16 +92,16 @@ def search(
         printing.print_results(body)
 
 
-async def _one_page(asked: Asked, searching: Searching) -> dict[str, Any]:
-    return search_json(await ask(searching, asked, now=SystemClock().now()))
+def _one_page(searcher: Searcher, asked: Asked) -> dict[str, Any]:
+    return search_json(ask(searcher, asked, now=SystemClock().now()))
 
 
-async def _all_pages(asked: Asked, searching: Searching) -> dict[str, Any]:
+def _all_pages(searcher: Searcher, asked: Asked) -> dict[str, Any]:
     now = SystemClock().now()
-    found = await ask(searching, asked, now=now)
+    found = ask(searcher, asked, now=now)
     body = search_json(found)
     while found.next is not None:
-        found = await ask(searching, replace(asked, cursor=found.next), now=now)
+        found = ask(searcher, replace(asked, cursor=found.next), now=now)
         body["results"] += search_json(found)["results"]
     return {**body, "next": None}
 
@@ -114,8 +113,8 @@ def show(reference: str, *, as_json: bool) -> None:
     """Show what is known of REFERENCE: an image, a repository, or an image or layer by digest."""
     settings = settings_of(process="show", quiet=True)
 
-    async def find(searching: Searching) -> dict[str, Any]:
-        return await searching.read(lambda resources: showing.show(resources, reference))
+    def find(searcher: Searcher) -> dict[str, Any]:
+        return searcher.read(lambda resources: showing.show(resources, reference))
 
     body = searched(settings, find)
     if as_json:

@@ -1,10 +1,10 @@
 """What all commands of the command line share: settings, a way to search, and how they end."""
 
-import asyncio
 import json
 import sys
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any, Concatenate, ParamSpec
 
 import click
 
@@ -12,8 +12,10 @@ from indexer.errors import SettingsError
 from indexer.settings import Settings, load_settings
 from search_api import printing
 from search_api.logs import configure_logging
-from search_api.searching import Searching
-from search_api.wiring import make_searching, prepare
+from search_api.searcher import Searcher
+from search_api.wiring import make_searcher, prepare
+
+Parameters = ParamSpec("Parameters")
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -38,18 +40,14 @@ def settings_of(*, process: str, quiet: bool = False) -> Settings:
 
 
 def searched(
-    settings: Settings, look: Callable[[Searching], Coroutine[Any, Any, dict[str, Any]]]
+    settings: Settings,
+    look: Callable[Concatenate[Searcher, Parameters], dict[str, Any]],
+    *arguments: Parameters.args,
+    **named: Parameters.kwargs,
 ) -> dict[str, Any]:
     """Return what ``look`` makes of the data directory of the settings."""
-
-    async def run() -> dict[str, Any]:
-        searching = make_searching(settings)
-        try:
-            return await look(searching)
-        finally:
-            await searching.close()
-
-    return asyncio.run(run())
+    with closing(make_searcher(settings)) as searcher:
+        return searcher.run(look, *arguments, **named)
 
 
 def end(problems: list[str]) -> None:

@@ -6,6 +6,8 @@ right type, nothing redirects, and a query with a mistake is read as plain words
 """
 
 import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,7 +23,8 @@ from indexer.model.query import And, Condition, Everything, Query
 from indexer.model.text import fold, one_line
 from search_api.http_errors import error_answer
 from search_api.query import parse_query, plain_query
-from search_api.searching import Answer, Searching
+from search_api.searcher import Answer, Searcher
+from search_api.searching import Searching
 from search_api.spelling import corrected
 
 LIMIT_DEFAULT = 25
@@ -82,18 +85,19 @@ class DockerSearch:
         term = " ".join(request.query_params.getlist("q")).strip()
         limit = _number(request.query_params.get("n"), default=LIMIT_DEFAULT, maximum=LIMIT_MAX)
         number = _number(request.query_params.get("page"), default=1, maximum=PAGE_MAX)
-        answer = await self._answer(term, request, limit=limit, number=number)
-        total = answer.page.total
+        host = asked_host(request, self._registry_hosts)
+        asked = _Asked(term, host, limit=limit, number=number)
+        rows, total, is_complete = await self._searching.call(_rows, asked, now=self._clock.now())
         body = {
             "query": term,
             "num_results": total,
             "num_pages": -(-total // limit),
             "page": number,
             "page_size": limit,
-            "results": [_row(hit.result) for hit in answer.page.hits],
+            "results": rows,
         }
         headers = dict(_PRIVATE)
-        if not answer.freshness.complete:
+        if not is_complete:
             headers["Warning"] = _INCOMPLETE
         return JSONResponse(body, headers=headers)
 
@@ -102,7 +106,7 @@ class DockerSearch:
         limit = _number(request.query_params.get("n"), default=LIMIT_MAX, maximum=LIMIT_MAX)
         last = request.query_params.get("last", "")
         answer = await self._searching.search(
-            self._within_host(Everything(), request),
+            within_host(Everything(), asked_host(request, self._registry_hosts)),
             document_type=DocumentType.REPOSITORY,
             limit=limit,
             sort=Sort.NAME,
@@ -116,53 +120,70 @@ class DockerSearch:
             headers["Link"] = f'</v2/_catalog?{following}>; rel="next"'
         return JSONResponse({"repositories": list(dict.fromkeys(names))}, headers=headers)
 
-    async def _answer(self, term: str, request: Request, *, limit: int, number: int) -> Answer:
-        """Return a page for a term in the query language, else for its words."""
-        text = unicodedata.normalize("NFC", term)
-        try:
-            query = self._within_host(parse_query(text, now=self._clock.now()), request)
-            # The engine may refuse a query too: one whose prefix stands for too much.
-            return await self._spelled(query, limit=limit, number=number)
-        except QueryError:
-            query = self._within_host(plain_query(text), request)
-            return await self._spelled(query, limit=limit, number=number)
 
-    async def _spelled(self, query: Query, *, limit: int, number: int) -> Answer:
-        """Return a page of a query, or of its other spelling when it matches nothing."""
-        answer = await self._page(query, limit=limit, number=number)
-        if answer.page.total:
-            return answer
-        other = await corrected(
-            self._searching, query, document_type=DocumentType.REPOSITORY, total=0
-        )
-        return await self._page(other.query, limit=limit, number=number) if other else answer
-
-    async def _page(self, query: Query, *, limit: int, number: int) -> Answer:
-        """Return a page by its number; the hits before it are walked over."""
-        to_skip = (number - 1) * limit
-        after: Position | None = None
-        while to_skip:
-            answer = await self._hits(query, limit=min(to_skip, LIMIT_MAX), after=after)
-            page = answer.page
-            if to_skip >= page.total or not page.has_more:
-                return Answer(Page((), page.total, has_more=False), answer.freshness)
-            after = page.hits[-1].position
-            to_skip -= len(page.hits)
-        return await self._hits(query, limit=limit, after=after)
-
-    async def _hits(self, query: Query, *, limit: int, after: Position | None) -> Answer:
-        return await self._searching.search(
-            query, document_type=DocumentType.REPOSITORY, limit=limit, after=after
-        )
-
-    def _within_host(self, query: Query, request: Request) -> Query:
-        return within_host(query, request, self._registry_hosts)
-
-
-def within_host(query: Query, request: Request, hosts: frozenset[str]) -> Query:
-    """Return a query that stays within the registry whose host was asked, if it is one of them."""
+def asked_host(request: Request, hosts: frozenset[str]) -> str:
+    """Return the host of ``hosts`` that a request was sent to; "" for any other."""
     host = fold(request.headers.get("host", ""))
-    return And((query, Condition("host", host))) if host in hosts else query
+    return host if host in hosts else ""
+
+
+def within_host(query: Query, host: str) -> Query:
+    """Return a query that stays within the registry of a host; "" is that of none."""
+    return And((query, Condition("host", host))) if host else query
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    term: str
+    host: str
+    limit: int
+    number: int
+    """Of the page, from 1."""
+
+
+def _rows(
+    searcher: Searcher, asked: _Asked, *, now: datetime
+) -> tuple[list[dict[str, Any]], int, bool]:
+    """Return the rows of a page, how many there are on all, and whether that is all there is.
+
+    The term is read in the query language, else for its words.
+    """
+    text = unicodedata.normalize("NFC", asked.term)
+    try:
+        # The engine may refuse a query too: one whose prefix stands for too much.
+        answer = _spelled(searcher, parse_query(text, now=now), asked)
+    except QueryError:
+        answer = _spelled(searcher, plain_query(text), asked)
+    rows = [_row(hit.result) for hit in answer.page.hits]
+    return rows, answer.page.total, answer.freshness.complete
+
+
+def _spelled(searcher: Searcher, query: Query, asked: _Asked) -> Answer:
+    """Return a page of a query, or of its other spelling when it matches nothing."""
+    query = within_host(query, asked.host)
+    answer = _page(searcher, query, asked)
+    if answer.page.total:
+        return answer
+    other = corrected(searcher, query, document_type=DocumentType.REPOSITORY, total=0)
+    return _page(searcher, other.query, asked) if other else answer
+
+
+def _page(searcher: Searcher, query: Query, asked: _Asked) -> Answer:
+    """Return a page by its number; the hits before it are walked over."""
+    to_skip = (asked.number - 1) * asked.limit
+    after: Position | None = None
+    while to_skip:
+        answer = _hits(searcher, query, limit=min(to_skip, LIMIT_MAX), after=after)
+        page = answer.page
+        if to_skip >= page.total or not page.has_more:
+            return Answer(Page((), page.total, has_more=False), answer.freshness)
+        after = page.hits[-1].position
+        to_skip -= len(page.hits)
+    return _hits(searcher, query, limit=asked.limit, after=after)
+
+
+def _hits(searcher: Searcher, query: Query, *, limit: int, after: Position | None) -> Answer:
+    return searcher.search(query, document_type=DocumentType.REPOSITORY, limit=limit, after=after)
 
 
 _ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]

@@ -14,7 +14,8 @@ from starlette.routing import Route
 
 from indexer.clock import parse_rfc3339
 from indexer.store import JournalCounts, RegistryFreshness
-from search_api.searching import Searching, Status
+from search_api.searcher import Status
+from search_api.searching import Searching
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

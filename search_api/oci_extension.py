@@ -19,9 +19,10 @@ from indexer.model.query import And, Condition, Everything, Path, Query
 from indexer.model.text import fold
 from search_api.asking import LIMIT_MAX, parse_count
 from search_api.cursors import Cursor, Order, decode_cursor, encode_cursor
-from search_api.docker_search import within_host
+from search_api.docker_search import asked_host, within_host
 from search_api.query import plain_query
-from search_api.searching import Answer, Searching
+from search_api.searcher import Answer
+from search_api.searching import Searching
 
 LIMIT_DEFAULT = 100
 VALUE_MAX = 1_000
@@ -105,7 +106,7 @@ class OciExtension:
         request: Request,
         limit: int,
     ) -> Answer:
-        query = within_host(_query(parameters), request, self._registry_hosts)
+        query = within_host(_query(parameters), asked_host(request, self._registry_hosts))
         return await self._searching.search(
             query,
             document_type=order.document_type,

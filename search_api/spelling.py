@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from indexer.model.document import DocumentType
 from indexer.model.query import Query, Word
 from search_api.query import correctable_words, with_words_replaced
-from search_api.searching import Searching
+from search_api.searcher import Searcher
 
 WORDS_MAX = 5
 """How many words of a query are corrected at most: each costs a search."""
@@ -26,26 +26,26 @@ class Correction:
     replaced: Mapping[str, str]
 
 
-async def corrected(
-    searching: Searching, query: Query, *, document_type: DocumentType, total: int
+def corrected(
+    searcher: Searcher, query: Query, *, document_type: DocumentType, total: int
 ) -> Correction | None:
     """Return another spelling of a query that matches ``total`` documents; None for a good one."""
     if total >= FEW:
         return None
     replaced = {}
     for word in correctable_words(query)[:WORDS_MAX]:
-        if await _count(searching, Word(word), document_type) < (FEW if total else 1):
-            found = await searching.spellings(word, document_type=document_type, limit=1)
+        if _count(searcher, Word(word), document_type) < (FEW if total else 1):
+            found = searcher.spellings(word, document_type=document_type, limit=1)
             if found:
                 replaced[word] = found[0][0]
     if not replaced:
         return None
     other = with_words_replaced(query, replaced)
-    if await _count(searching, other, document_type) <= total:
+    if _count(searcher, other, document_type) <= total:
         return None
     return Correction(other, replaced)
 
 
-async def _count(searching: Searching, query: Query, document_type: DocumentType) -> int:
-    answer = await searching.search(query, document_type=document_type, limit=1)
+def _count(searcher: Searcher, query: Query, document_type: DocumentType) -> int:
+    answer = searcher.search(query, document_type=document_type, limit=1)
     return answer.page.total

@@ -13,7 +13,7 @@ from indexer.model.document import LABEL_FACET, DocumentType, Page
 from indexer.model.query import Condition, Everything, Query
 from indexer.model.text import fold
 from search_api.query import FACTS, FIELDS
-from search_api.searching import Searching
+from search_api.searcher import Searcher
 
 TEXT_MAX = 2_000
 _SEEN = 20
@@ -43,30 +43,30 @@ class Completion:
     """Of a repository, what to type behind ``docker pull``."""
 
 
-async def completions(
-    searching: Searching, text: str, *, document_type: DocumentType, limit: int
+def completions(
+    searcher: Searcher, text: str, *, document_type: DocumentType, limit: int
 ) -> list[Completion]:
     """Return what the last word of a query may become, the likeliest first; nothing where the
     beginning of a word stands for too much."""
     try:
-        return await _completions(searching, text, document_type=document_type, limit=limit)
+        return _completions(searcher, text, document_type=document_type, limit=limit)
     except QueryError:
         return []
 
 
-async def _completions(
-    searching: Searching, text: str, *, document_type: DocumentType, limit: int
+def _completions(
+    searcher: Searcher, text: str, *, document_type: DocumentType, limit: int
 ) -> list[Completion]:
     match = _LAST_WORD.fullmatch(text[:TEXT_MAX])
     before, last = (match["before"], match["last"]) if match else ("", "")
     field, colon, value = last.partition(":")
     if colon and field.lower() in FIELDS:
-        values = await _values(searching, field.lower(), value, document_type)
+        values = _values(searcher, field.lower(), value, document_type)
         shown = dict.fromkeys(f"{before}{field}:{_quoted(one)}" for one in values)
         return [Completion(one, "value") for one in list(shown)[:limit]]
     if not last:
         return []
-    hits = (await _page(searching, _named(last), DocumentType.REPOSITORY, limit=limit)).hits
+    hits = (_page(searcher, _named(last), DocumentType.REPOSITORY, limit=limit)).hits
     found = [
         Completion(before + hit.result["repository"], "repository", hit.result["reference"])
         for hit in hits
@@ -81,8 +81,8 @@ def _named(last: str) -> Query:
     return Condition("name", fold(last), is_prefix=True)
 
 
-async def _values(
-    searching: Searching, field: str, typed: str, document_type: DocumentType
+def _values(
+    searcher: Searcher, field: str, typed: str, document_type: DocumentType
 ) -> Iterable[str]:
     value = typed.strip('"')
     folded = fold(value)
@@ -91,15 +91,15 @@ async def _values(
     query = Condition(field, folded, is_prefix=True) if folded else Everything()
     if field == "label" and "=" in value:
         key = value.partition("=")[0]
-        counts = await _facet(searching, query, LABEL_FACET + key, document_type)
+        counts = _facet(searcher, query, LABEL_FACET + key, document_type)
         return [f"{key}={one}" for one in counts if fold(f"{key}={one}").startswith(folded)]
     if field in {"label", "tag"}:
-        page = await _page(searching, query, DocumentType.IMAGE, limit=_SEEN)
+        page = _page(searcher, query, DocumentType.IMAGE, limit=_SEEN)
         shown = (one for hit in page.hits for one in hit.result[f"{field}s"])
         return [one for one in shown if fold(one).startswith(folded)]
     if field not in _FACETS:
         return []
-    counts = await _facet(searching, query, _FACETS[field], document_type)
+    counts = _facet(searcher, query, _FACETS[field], document_type)
     if field in {"arch", "os"}:
         counts = [part for one in counts if (part := _part(one, field))]
     return [one for one in counts if fold(one).startswith(folded)]
@@ -110,18 +110,14 @@ def _part(platform: str, field: str) -> str:
     return os if field == "os" else rest.partition("/")[0]
 
 
-async def _facet(
-    searching: Searching, query: Query, facet: str, document_type: DocumentType
-) -> list[str]:
-    answer = await searching.search(query, document_type=document_type, limit=1, facets=[facet])
+def _facet(searcher: Searcher, query: Query, facet: str, document_type: DocumentType) -> list[str]:
+    answer = searcher.search(query, document_type=document_type, limit=1, facets=[facet])
     counts = answer.page.facets.get(facet)
     return [one.value for one in counts.values] if counts else []
 
 
-async def _page(
-    searching: Searching, query: Query, document_type: DocumentType, *, limit: int
-) -> Page:
-    answer = await searching.search(query, document_type=document_type, limit=limit)
+def _page(searcher: Searcher, query: Query, document_type: DocumentType, *, limit: int) -> Page:
+    answer = searcher.search(query, document_type=document_type, limit=limit)
     return answer.page
 
 

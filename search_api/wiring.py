@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from starlette.applications import Starlette
@@ -21,8 +22,11 @@ from search_api.api import Streams, make_api
 from search_api.docker_search import DockerSearch
 from search_api.health import Health
 from search_api.http_errors import exception_handlers
+from search_api.logs import configure_logging
 from search_api.metrics import Metrics
 from search_api.oci_extension import OciExtension
+from search_api.search_processes import SearchProcesses
+from search_api.searcher import Searcher
 from search_api.searching import Searching
 from webhooks.group_commit import JournalWriter
 from webhooks.late_journal import LateJournal
@@ -83,10 +87,10 @@ def make_engines(settings: Settings) -> Engines:
     return Engines(chosen, tuple(engine for engine in engines if engine is not chosen))
 
 
-def make_searching(settings: Settings, *, clock: Clock | None = None) -> Searching:
+def make_searcher(settings: Settings, *, clock: Clock | None = None) -> Searcher:
     """Return what answers searches over the data directory of the settings."""
     engines = make_engines(settings)
-    return Searching(
+    return Searcher(
         directory=settings.data_dir,
         engine=engines.chosen,
         others=engines.others,
@@ -94,10 +98,27 @@ def make_searching(settings: Settings, *, clock: Clock | None = None) -> Searchi
     )
 
 
+def make_searching(
+    settings: Settings, *, clock: Clock | None = None, processes: int = 0
+) -> Searching:
+    """Return the same for asynchronous code, with so many processes that search."""
+    started = (
+        SearchProcesses(partial(_searcher_of_process, settings), count=processes)
+        if processes
+        else None
+    )
+    return Searching(make_searcher(settings, clock=clock), started)
+
+
+def _searcher_of_process(settings: Settings) -> Searcher:
+    configure_logging(settings.log_level, process="search")
+    return make_searcher(settings)
+
+
 def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     """Return the web application: receiving and searching. The data directory must be there."""
     clock = clock or SystemClock()
-    searching = make_searching(settings, clock=clock)
+    searching = make_searching(settings, clock=clock, processes=settings.search_processes)
     journal = JournalWriter(LateJournal(settings.data_dir), clock=clock)
     receiver = Receiver(
         journal,
@@ -111,6 +132,7 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        searching.start()
         async with AsyncExitStack() as stack:
             stack.push_async_callback(searching.close)
             stack.callback(journal.close)

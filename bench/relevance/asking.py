@@ -1,6 +1,7 @@
 """The judged queries put to an engine, by the way of every search, and to the baselines."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from indexer.engines import Engine
 from indexer.model.document import DocumentType
 from search_api.asking import Asked, ask
 from search_api.cursors import Order
-from search_api.searching import Searching
+from search_api.searcher import Searcher
 from tests.builders import BuiltManifest
 from tests.fakes.clock import ManualClock
 from tests.indexer.engines.conformance.engines import ENGINES
@@ -39,25 +40,21 @@ async def ask_engine(
     fill_store(directory, entries, built)
     made = ENGINES[engine](directory / INDEX_DIRECTORY)
     await fill_index(directory, made)
-    return await _ask_all(directory, made, built)
+    return _ask_all(directory, made, built)
 
 
-async def _ask_all(
-    directory: Path, engine: Engine, built: Mapping[str, BuiltManifest]
-) -> list[Answered]:
-    searching = Searching(directory=directory, engine=engine, clock=ManualClock(NOW))
-    try:
+def _ask_all(directory: Path, engine: Engine, built: Mapping[str, BuiltManifest]) -> list[Answered]:
+    searcher = Searcher(directory=directory, engine=engine, clock=ManualClock(NOW))
+    with closing(searcher):
         return [
-            Answered(query, await _ask(searching, with_digests(query.text, built)))
+            Answered(query, _ask(searcher, with_digests(query.text, built)))
             for query in judged_queries()
         ]
-    finally:
-        await searching.close()
 
 
-async def _ask(searching: Searching, text: str) -> tuple[str, ...]:
+def _ask(searcher: Searcher, text: str) -> tuple[str, ...]:
     asked = Asked(text, Order(DocumentType.REPOSITORY), DEPTH)
-    found = await ask(searching, asked, now=NOW)
+    found = ask(searcher, asked, now=NOW)
     return tuple(hit.result["repository"] for hit in found.answer.page.hits)
 
 

@@ -2,6 +2,7 @@
 
 from indexer.store.absences import Absence, AbsentTags
 from indexer.store.changes import Change, ChangeCursor, ChangeKind, Changes
+from indexer.store.database import translated_errors
 from indexer.store.derivation import DerivationProgress
 from indexer.store.history import TagMove
 from indexer.store.journal import Entry, Journal, JournalCounts
@@ -71,4 +72,5 @@ __all__ = [
     "TagMove",
     "is_digest",
     "is_reference",
+    "translated_errors",
 ]

@@ -1,13 +1,11 @@
 """``search``: the query language over HTTP."""
 
-import asyncio
-
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from indexer.clock import Clock
 from indexer.model.document import DocumentType
-from search_api.answers import search_json
+from search_api.answers import search_bytes
 from search_api.api.models import Completions, SearchAnswer
 from search_api.api.operations import Operation
 from search_api.api.parameters import (
@@ -23,7 +21,7 @@ from search_api.api.parameters import (
     Type,
 )
 from search_api.api.resources import next_link
-from search_api.asking import Asked, ask, parse_facets, parse_order
+from search_api.asking import Asked, parse_facets, parse_order
 from search_api.cursors import Order, decode_cursor
 from search_api.searching import Searching
 from search_api.suggesting import completion_json, completions
@@ -46,7 +44,7 @@ def search_router(searching: Searching, *, clock: Clock) -> APIRouter:
         sort: SortBy = "relevance",
         limit: Limit = LIMIT_DEFAULT,
         cursor: CursorText = "",
-    ) -> JSONResponse:
+    ) -> Response:
         """Return the repositories or images that match a query, page by page."""
         by, is_reversed = parse_order(sort)
         order = Order(DocumentType(type), by, is_reversed)
@@ -59,10 +57,9 @@ def search_router(searching: Searching, *, clock: Clock) -> APIRouter:
             cursor=decode_cursor(cursor, order) if cursor else None,
             with_texts=True,
         )
-        found = await ask(searching, asked, now=clock.now())
-        # A long page with all its texts would hold up every other request.
-        body = await asyncio.to_thread(search_json, found)
-        return JSONResponse(body, headers=_NOT_KEPT | next_link(request, body["next"]))
+        body, following = await searching.call(search_bytes, asked, now=clock.now())
+        headers = _NOT_KEPT | next_link(request, following)
+        return Response(body, media_type="application/json", headers=headers)
 
     @router.get("/suggest", summary="Suggestions as one types", response_model=Completions)
     async def suggest(
@@ -72,7 +69,7 @@ def search_router(searching: Searching, *, clock: Clock) -> APIRouter:
         limit: CompletionLimit = COMPLETIONS_DEFAULT,
     ) -> JSONResponse:
         """Return what the last word of a query may become: a name, a field, or a value of one."""
-        found = await completions(searching, q, document_type=DocumentType(type), limit=limit)
+        found = await searching.call(completions, q, document_type=DocumentType(type), limit=limit)
         body = {"suggestions": [completion_json(one) for one in found]}
         return JSONResponse(body, headers=_NOT_KEPT)
 

@@ -42,6 +42,7 @@ def settings_for(
 ) -> Settings:
     """Return settings for a data directory with registries by name and host."""
     return Settings(
+        search_processes=0,
         data_dir=directory,
         listen=listen,
         webhook_secret="secret",

@@ -4,7 +4,7 @@ import pytest
 
 from indexer.model.document import DocumentType
 from search_api.answers import WHOOSH_DOCUMENTS_MAX, status_json
-from search_api.searching import Freshness, Status
+from search_api.searcher import Freshness, Status
 
 MANY = WHOOSH_DOCUMENTS_MAX + 1
 

@@ -32,7 +32,8 @@ from indexer.store import (
     Store,
 )
 from search_api.resources import Resources
-from search_api.searching import FRESHNESS_AGE, Answer, Searching
+from search_api.searcher import FRESHNESS_AGE, Answer, Searcher
+from search_api.searching import Searching
 from search_api.wiring import INDEX_DIRECTORY
 from tests.builders import image
 from tests.fakes.clock import ManualClock
@@ -90,9 +91,11 @@ async def opened(
     directory: Path, clock: ManualClock, *, engine: Engine | None = None
 ) -> AsyncIterator[Searching]:
     searching = Searching(
-        directory=directory,
-        engine=engine or WhooshEngine(directory / INDEX_DIRECTORY),
-        clock=clock,
+        Searcher(
+            directory=directory,
+            engine=engine or WhooshEngine(directory / INDEX_DIRECTORY),
+            clock=clock,
+        )
     )
     try:
         yield searching

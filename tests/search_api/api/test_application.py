@@ -136,7 +136,7 @@ async def test_pages_of_others_may_not_read_unless_the_settings_say_so(
 
 
 async def test_pages_that_the_settings_name_may_read(filled: Path) -> None:
-    settings = Settings(data_dir=filled, cors_origins=("https://example.org",))
+    settings = Settings(data_dir=filled, search_processes=0, cors_origins=("https://example.org",))
     async with client_of(make_web(settings)) as client:
         ours = await client.get("/api/v1/search", headers={"Origin": "https://example.org"})
         assert ours.headers["access-control-allow-origin"] == "https://example.org"
@@ -159,7 +159,7 @@ async def test_a_defect_is_one_error_in_the_log_and_says_nothing_to_the_caller(
     async def broken(_: Request) -> None:
         raise ZeroDivisionError("secret")
 
-    app = make_web(Settings(data_dir=filled))
+    app = make_web(Settings(data_dir=filled, search_processes=0))
     (mount,) = [route for route in app.routes if isinstance(route, Mount)]
     assert isinstance(mount.app, FastAPI)
     mount.app.router.routes.append(Route("/broken", broken))

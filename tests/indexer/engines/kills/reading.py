@@ -14,6 +14,7 @@ from indexer.clock import SystemClock
 from indexer.errors import EngineError
 from indexer.model.document import DocumentType, Sort
 from indexer.model.query import Everything
+from search_api.searcher import Searcher
 from search_api.searching import Searching
 from tests.indexer.engines.conformance.engines import ENGINES
 from tests.indexer.engines.kills.answers import ALL, SOME, TYPES, mixed, steps_of
@@ -58,7 +59,7 @@ class Reading:
 async def read(directory: Path, engine_name: str) -> Reading:
     """Search until there is nobody any more who wants to know."""
     engine = ENGINES[engine_name](directory / INDEX_DIRECTORY)
-    searching = Searching(directory=directory, engine=engine, clock=SystemClock())
+    searching = Searching(Searcher(directory=directory, engine=engine, clock=SystemClock()))
     reading = Reading(searching)
     ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     for document_type, (limit, sort) in cycle(

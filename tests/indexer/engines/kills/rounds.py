@@ -27,7 +27,8 @@ from indexer.indexing import Indexing
 from indexer.model.document import DocumentType, Page, Sort
 from indexer.model.query import Everything, Query
 from indexer.store import LiveIndex, Store, StoreThread
-from search_api.searching import Answer, Searching
+from search_api.searcher import Answer, Searcher
+from search_api.searching import Searching
 from tests.indexer.engines.conformance.engines import ENGINES
 from tests.indexer.engines.kills import victim
 from tests.indexer.engines.kills.answers import ALL, TYPES, look
@@ -219,7 +220,9 @@ class Scene:
         return True
 
     async def _look_through_searching(self) -> dict[DocumentType, tuple[int, list[str]]]:
-        searching = Searching(directory=self._directory, engine=self._engine, clock=SystemClock())
+        searching = Searching(
+            Searcher(directory=self._directory, engine=self._engine, clock=SystemClock())
+        )
         try:
             loop = asyncio.get_running_loop()
 

@@ -121,7 +121,7 @@ def extract_again(corpus: Corpus, directory: Path) -> Again:
     (directory / "regsearch.toml").write_text(SETTINGS)
     started = time.perf_counter()
     ended = subprocess.run(
-        [sys.executable, "-m", "search_api.cli", "rebuild", "--extract"],
+        [sys.executable, "-m", "search_api", "rebuild", "--extract"],
         env={
             **os.environ,
             "REGSEARCH_CONFIG": str(directory / "regsearch.toml"),

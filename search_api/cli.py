@@ -1,18 +1,14 @@
 """The command line: ``regsearch serve``, ``search``, ``backfill`` and what else is needed."""
 
 import asyncio
-import gc
 import os
 import signal
-import socket
 import sys
 from collections.abc import Coroutine, Iterator, Sequence
-from types import FrameType
 from typing import Any
 
 import click
 import structlog
-import uvicorn
 
 from indexer.errors import QueryError, RegsearchError, SettingsError, UnusableFileError
 from indexer.settings import Settings
@@ -23,13 +19,10 @@ from search_api.cli_shared import JSON, end, print_json, searched, settings_of
 from search_api.notification_block import notification_block
 from search_api.searcher import Searcher
 from search_api.supervisor import USAGE_ERROR, end_with_parent, own_command, supervise
-from search_api.wiring import WEB_PID_FILE, make_web, serve_indexer
 from webhooks.secret import webhook_secrets
 
 log = structlog.get_logger()
 
-SHUTDOWN_SECONDS = 3
-BACKLOG = 1_024
 _SUPERVISED = click.option("--supervised", type=int, metavar="PID", hidden=True)
 
 
@@ -60,22 +53,10 @@ def web(*, supervised: int | None) -> None:
     settings = settings_of(process="web")
     if supervised is not None:
         end_with_parent(supervised)
-    listening = _listen(settings)
-    _write_pid(settings)
-    server = _Server(
-        uvicorn.Config(
-            make_web(settings),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        )
-    )
-    # What is there now stays: looking through it again for garbage would hold up answers.
-    gc.collect()
-    gc.freeze()
-    log.info("web_listens", address=settings.listen)
-    server.run(sockets=[listening])
+    # Here, as importing FastAPI takes long, and all other commands do without.
+    from search_api.web_process import serve_web  # noqa: PLC0415
+
+    serve_web(settings)
 
 
 @commands.command()
@@ -85,6 +66,8 @@ def indexer(*, supervised: int | None) -> None:
     settings = settings_of(process="indexer")
     if supervised is not None:
         end_with_parent(supervised)
+    from search_api.indexer_process import serve_indexer  # noqa: PLC0415 - as above
+
     _run_until_stopped(serve_indexer(settings))
 
 
@@ -194,14 +177,6 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
             yield error
 
 
-class _Server(uvicorn.Server):
-    """Ends open streams when it is to stop, for then it waits for every answer to end."""
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.config.app.state.streams.is_stopping = True  # type: ignore[union-attr]
-        super().handle_exit(sig, frame)
-
-
 def _named(settings: Settings, registries: Sequence[str]) -> list[str]:
     """Return these registries, or all where none is named; unknown: :class:`SettingsError`."""
     known = [each.name for each in settings.registry]
@@ -209,31 +184,6 @@ def _named(settings: Settings, registries: Sequence[str]) -> list[str]:
         if name not in known:
             raise SettingsError(f"no registry is named {name!r}; known are {', '.join(known)}")
     return list(registries) or known
-
-
-def _listen(settings: Settings) -> socket.socket:
-    """Return a listening socket; :class:`SettingsError` where the address cannot be had."""
-    host, port = settings.address()
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns off Nagle's delay, 40 ms an answer, only for sockets that say they are TCP.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(BACKLOG)
-    except (OSError, OverflowError) as error:
-        listening.close()
-        raise SettingsError(f"listen {settings.listen!r}: {error}") from error
-    return listening
-
-
-def _write_pid(settings: Settings) -> None:
-    path = settings.data_dir / WEB_PID_FILE
-    try:
-        path.write_text(f"{os.getpid()}\n")
-    except OSError as error:
-        # A disk that is full or read-only is no reason not to answer searches.
-        log.warning("pid_not_written", path=str(path), reason=error.strerror)
 
 
 def _run_until_stopped(work: Coroutine[Any, Any, None]) -> None:

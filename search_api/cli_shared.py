@@ -12,8 +12,8 @@ from indexer.errors import SettingsError
 from indexer.settings import Settings, load_settings
 from search_api import printing
 from search_api.logs import configure_logging
+from search_api.opening import make_searcher, prepare
 from search_api.searcher import Searcher
-from search_api.wiring import make_searcher, prepare
 
 Parameters = ParamSpec("Parameters")
 

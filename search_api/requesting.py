@@ -16,7 +16,6 @@ from indexer.errors import IndexerRunningError, StoreError
 from indexer.model.notification import Action, Event
 from indexer.settings import Settings
 from indexer.store import Crawl, Journal, Place, RefreshKind, Store
-from search_api.wiring import serve_indexer
 
 POLL_SECONDS = 0.2
 TAKE_OVER_SECONDS = 1.0
@@ -116,6 +115,9 @@ async def _an_indexer(settings: Settings, *, clock: Clock) -> AsyncIterator[asyn
 
 
 async def _index_here(settings: Settings, *, clock: Clock) -> None:
+    # Here, as all that indexes takes a while to import, and no other command needs it.
+    from search_api.indexer_process import serve_indexer  # noqa: PLC0415
+
     while True:
         with suppress(IndexerRunningError):
             await serve_indexer(settings)

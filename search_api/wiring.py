@@ -1,118 +1,27 @@
 """Where everything is put together: the one module that knows all packages."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from functools import partial
 
 import structlog
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from indexer.clock import Clock, SystemClock
-from indexer.engines import Engine
-from indexer.engines.whoosh import WhooshEngine
-from indexer.errors import SettingsError
-from indexer.kind_plugins import load_kinds
 from indexer.settings import Settings
-from indexer.store import STORE_FILE
-from indexer.worker import indexer_lock, run_indexer
 from search_api.api import Streams, make_api
 from search_api.docker_search import DockerSearch
 from search_api.health import Health
 from search_api.http_errors import exception_handlers
-from search_api.logs import configure_logging
 from search_api.metrics import Metrics
 from search_api.oci_extension import OciExtension
-from search_api.search_processes import SearchProcesses
-from search_api.searcher import Searcher
-from search_api.searching import Searching
+from search_api.opening import make_searching
 from webhooks.group_commit import JournalWriter
 from webhooks.late_journal import LateJournal
 from webhooks.receiver import Receiver
 from webhooks.secret import webhook_secrets
 
 log = structlog.get_logger()
-
-INDEX_DIRECTORY = "search-index"
-WEB_PID_FILE = "web.pid"
-_EXTRA = "pip install 'regsearch[tantivy]'"
-
-
-def prepare(settings: Settings) -> None:
-    """Make the data directory; :class:`SettingsError` where it cannot be used.
-
-    One with a store in it on a disk that is read-only, as a failing disk becomes, can be searched.
-    """
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"data_dir {str(settings.data_dir)!r}: {error}") from error
-    if os.access(settings.data_dir, os.R_OK | os.W_OK | os.X_OK):
-        return
-    is_read_only = bool(os.statvfs(settings.data_dir).f_flag & os.ST_RDONLY)
-    if not is_read_only or not (settings.data_dir / STORE_FILE).exists():
-        raise SettingsError(f"data_dir {str(settings.data_dir)!r} cannot be written")
-    log.warning("data_dir_is_read_only", path=str(settings.data_dir))
-
-
-@dataclass(frozen=True, slots=True)
-class Engines:
-    """The engine that the settings name, and the others that may have made the search index."""
-
-    chosen: Engine
-    others: tuple[Engine, ...]
-
-
-def make_engines(settings: Settings) -> Engines:
-    """Return the engines that are installed.
-
-    :class:`SettingsError` when the library of the one that the settings name is not.
-    """
-    directory = settings.data_dir / INDEX_DIRECTORY
-    engines: list[Engine] = [WhooshEngine(directory)]
-    try:
-        # An optional dependency, so it is imported where it is wanted.
-        from indexer.engines.tantivy import TantivyEngine  # noqa: PLC0415
-    except ImportError as error:
-        if settings.engine == "tantivy":
-            message = (
-                f"engine 'tantivy' is not installed: pip install 'regsearch[tantivy]' ({error})"
-            )
-            raise SettingsError(message) from error
-    else:
-        engines.append(TantivyEngine(directory))
-    (chosen,) = (engine for engine in engines if engine.name == settings.engine)
-    return Engines(chosen, tuple(engine for engine in engines if engine is not chosen))
-
-
-def make_searcher(settings: Settings, *, clock: Clock | None = None) -> Searcher:
-    """Return what answers searches over the data directory of the settings."""
-    engines = make_engines(settings)
-    return Searcher(
-        directory=settings.data_dir,
-        engine=engines.chosen,
-        others=engines.others,
-        clock=clock or SystemClock(),
-    )
-
-
-def make_searching(
-    settings: Settings, *, clock: Clock | None = None, processes: int = 0
-) -> Searching:
-    """Return the same for asynchronous code, with so many processes that search."""
-    started = (
-        SearchProcesses(partial(_searcher_of_process, settings), count=processes)
-        if processes
-        else None
-    )
-    return Searching(make_searcher(settings, clock=clock), started)
-
-
-def _searcher_of_process(settings: Settings) -> Searcher:
-    configure_logging(settings.log_level, process="search")
-    return make_searcher(settings)
 
 
 def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
@@ -155,16 +64,3 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     app.router.redirect_slashes = False
     app.state.streams = streams
     return app
-
-
-async def serve_indexer(settings: Settings) -> None:
-    """Index until cancelled; :class:`IndexerRunningError` when another indexer does."""
-    with indexer_lock(settings.data_dir):
-        engines = make_engines(settings)
-        await run_indexer(
-            settings,
-            engine=engines.chosen,
-            others=engines.others,
-            clock=SystemClock(),
-            kinds=load_kinds(),
-        )

@@ -142,7 +142,7 @@ def things_to_try(places: Places) -> Iterator[tuple[str, str]]:
 
 def _command_line(places: Places) -> str:
     script = Path(sys.executable).with_name("regsearch")
-    command = [str(script)] if script.exists() else [sys.executable, "-m", "search_api.cli"]
+    command = [str(script)] if script.exists() else [sys.executable, "-m", "search_api"]
     settings = [f"{name}={value}" for name, value in places.service_environment.items()]
     return shlex.join(["env", *settings, *command, "search", "web"])
 
@@ -178,7 +178,7 @@ def run(places: Places, children: Children) -> None:
     push_many(registry, demo_content.before(), threads=2)
     print("Starting regsearch ...", flush=True)
     secret = {"REGSEARCH_WEBHOOK_SECRET": places.secret}
-    serve = [sys.executable, "-m", "search_api.cli", "serve"]
+    serve = [sys.executable, "-m", "search_api", "serve"]
     children.start("regsearch", serve, environment=places.service_environment | secret)
     service = f"http://{places.listen}"
     children.wait_for(

@@ -45,7 +45,7 @@ ONLY_HERE: dict[str, str | tuple[str, ...]] = {
     "fastapi": "search_api.api",
     "pydantic": ("indexer.settings", "search_api.api"),
     "pydantic_settings": "indexer.settings",
-    "uvicorn": COMMAND_LINE,
+    "uvicorn": "search_api.web_process",
     "click": COMMAND_LINE,
     "rapidfuzz": "indexer.model.spelling",
     "rich": "search_api.printing",

@@ -33,7 +33,7 @@ from tests.end_to_end.waiting import OFTEN_SECONDS, wait_until
 from tests.fakes.events import CONTENT_TYPE, envelope
 
 WEBHOOK_SECRET = "end-to-end-secret"
-COMMAND = (sys.executable, "-m", "search_api.cli")
+COMMAND = (sys.executable, "-m", "search_api")
 PROJECT = Path(__file__).parents[2]
 PAGE = 100
 

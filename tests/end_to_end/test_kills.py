@@ -95,3 +95,16 @@ def test_a_second_indexer_on_the_same_data_directory_refuses_and_says_why(
     assert service.child_pid("indexer") == first
     push_many(running.registry.url, _two_hundred_images()[:1])
     service.wait_until_found("label:batch=killed")
+
+
+def test_a_killed_web_process_takes_what_searches_for_it_along(running: Deployment) -> None:
+    service = running.service
+    service.wait_until(service.is_ready, 20, "the service is ready")
+    before = set(service.processes())
+    killed = service.kill_child("web")
+    others = before - {service.supervisor_pid, service.child_pid("indexer"), killed}
+    assert others, "some search"
+    service.wait_until(
+        lambda: not any(is_alive(pid) for pid in others), 10, "what searched is gone"
+    )
+    service.wait_until(service.is_ready, 20, "the service is ready again")

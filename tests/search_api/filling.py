@@ -18,7 +18,8 @@ from indexer.model.manifest import parse_manifest
 from indexer.model.names import RepositoryName, TagName, parse_digest
 from indexer.settings import RegistrySettings, Settings
 from indexer.store import ReadContent, ReadManifest, Store, StoreThread
-from search_api.wiring import INDEX_DIRECTORY, make_web
+from search_api.opening import INDEX_DIRECTORY
+from search_api.wiring import make_web
 from tests.builders import BuiltManifest
 from tests.fakes.clock import ManualClock
 

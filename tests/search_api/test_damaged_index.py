@@ -20,7 +20,8 @@ from structlog.testing import capture_logs
 from indexer.indexing import Indexing
 from indexer.settings import Settings
 from indexer.store import Store, StoreThread
-from search_api.wiring import INDEX_DIRECTORY, make_engines, make_web
+from search_api.opening import INDEX_DIRECTORY, make_engines
+from search_api.wiring import make_web
 from tests.fakes.clock import ManualClock
 from tests.indexer.engines.conformance.engines import ENGINES
 from tests.search_api.filling import REGISTRIES, client_of, finish_crawl, put, settings_for

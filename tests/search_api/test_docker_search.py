@@ -19,7 +19,8 @@ from indexer.engines.whoosh_match import EXPANDED_KEYWORDS_MAX
 from indexer.model.document import ASKED_FOR, DocumentType
 from indexer.store import Store
 from search_api.docker_search import DESCRIPTION_MAX, LIMIT_MAX
-from search_api.wiring import INDEX_DIRECTORY, make_web
+from search_api.opening import INDEX_DIRECTORY
+from search_api.wiring import make_web
 from tests.builders import image
 from tests.fakes.clock import ManualClock
 from tests.fakes.serving import serving

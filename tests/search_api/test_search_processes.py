@@ -15,9 +15,9 @@ from indexer.errors import EngineError, NotFoundError, QueryError, RegsearchErro
 from indexer.model.document import DocumentType
 from indexer.model.names import RepositoryName
 from indexer.model.query import Everything
+from search_api.opening import make_searching
 from search_api.searcher import Searcher
 from search_api.searching import Searching
-from search_api.wiring import make_searching
 from tests.search_api.filling import settings_for
 
 pytestmark = pytest.mark.anyio

@@ -31,10 +31,10 @@ from indexer.store import (
     RefreshKind,
     Store,
 )
+from search_api.opening import INDEX_DIRECTORY
 from search_api.resources import Resources
 from search_api.searcher import FRESHNESS_AGE, Answer, Searcher
 from search_api.searching import Searching
-from search_api.wiring import INDEX_DIRECTORY
 from tests.builders import image
 from tests.fakes.clock import ManualClock
 from tests.search_api.filling import Pushed, bring_up_to_date, fill, finish_crawl, put

@@ -13,7 +13,7 @@ from indexer.engines import IndexWriter
 from indexer.engines.whoosh import WhooshEngine
 from indexer.model.document import Document, DocumentType
 from indexer.store import LiveIndex, Store
-from search_api.wiring import INDEX_DIRECTORY
+from search_api.opening import INDEX_DIRECTORY
 from tests.indexer.engines.conformance.generator import document
 from tests.search_api.filling import searching_client
 

@@ -12,7 +12,9 @@ import pytest
 from indexer.errors import IndexerRunningError, SettingsError, StoreError
 from indexer.settings import Settings
 from indexer.worker import indexer_lock
-from search_api.wiring import make_engines, make_searching, make_web, prepare, serve_indexer
+from search_api.indexer_process import serve_indexer
+from search_api.opening import make_engines, make_searching, prepare
+from search_api.wiring import make_web
 from tests.fakes.clock import ManualClock
 from tests.fakes.events import delete_event, envelope
 from tests.search_api.filling import client_of, settings_for
@@ -59,7 +61,7 @@ def test_a_data_directory_that_cannot_be_written_is_named(closed: Path) -> None:
     """In a process of its own, for a superuser may write everywhere."""
     code = (
         "import os, sys; from pathlib import Path; from indexer.settings import Settings;"
-        "from search_api.wiring import prepare;"
+        "from search_api.opening import prepare;"
         f"os.getuid() or os.setuid({NOBODY}); prepare(Settings(data_dir=Path(sys.argv[1])))"
     )
     done = subprocess.run(
@@ -141,7 +143,7 @@ sys.modules["tantivy"] = None
 from pathlib import Path
 from indexer.errors import SettingsError
 from indexer.settings import Settings
-from search_api.wiring import make_engines
+from search_api.opening import make_engines
 engines = make_engines(Settings(data_dir=Path("x")))
 print(engines.chosen.name, engines.others)
 try:

@@ -109,7 +109,7 @@ class Processes:
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run ``regsearch`` with these words to its end."""
         return run(
-            [sys.executable, "-m", "search_api.cli", *words],
+            [sys.executable, "-m", "search_api", *words],
             seconds=COMMAND_SECONDS,
             environment=self._environment(),
             folder=self._folder,
@@ -119,7 +119,7 @@ class Processes:
         """Start ``regsearch`` with these words; :meth:`end_command` waits for its end."""
         self._log(COMMAND).unlink(missing_ok=True)
         return RunningProgram(
-            [sys.executable, "-m", "search_api.cli", *words],
+            [sys.executable, "-m", "search_api", *words],
             log=self._log(COMMAND),
             environment=self._environment(),
             folder=self._folder,

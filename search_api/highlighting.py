@@ -6,15 +6,15 @@ folding made of it.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from itertools import accumulate
 
-from indexer.model.document import Text, TextField
+from indexer.engines.patterns import pattern
+from indexer.model.document import Text, TextField, TextRow
 from indexer.model.query import And, Fuzzy, Or, Path, Phrase, Prefix, Query, Wildcard, Word
 from indexer.model.spelling import edits, edits_allowed
-from indexer.model.text import PlacedWord, fold, placed_words, printable, words
+from indexer.model.text import PlacedWord, placed_words, printable, words
 
 SNIPPET_MAX = 200
 """Characters of a snippet."""
@@ -55,16 +55,18 @@ class Highlighter:
         of_words = [words(part.text) for part in parts if isinstance(part, Word)]
         self._exact = {word for found in of_words for word in found}
         self._prefixes = tuple(part.text for part in parts if isinstance(part, Prefix))
-        self._patterns = [_pattern(part) for part in parts if isinstance(part, Wildcard)]
+        self._patterns = [pattern(part.pattern) for part in parts if isinstance(part, Wildcard)]
         self._fuzzy = [part.text for part in parts if isinstance(part, Fuzzy)]
-        self._phrases = [part.words for part in parts if isinstance(part, Phrase)]
+        self._phrases = [list(part.words) for part in parts if isinstance(part, Phrase)]
         self._name_parts = {part.text for part in parts if isinstance(part, Word | Path)}
-        # What is in every text that matches, where nothing is compared.
+        # What is in every text that matches, but for words that are like those asked for.
         self._needles = {*self._exact, *self._prefixes, *(phrase[0] for phrase in self._phrases)}
-        self._compared: dict[str, bool] = {}
+        self._compared = set[str]()
+        self._like = set[str]()
+        """Those of ``_compared`` that a pattern or a spelling stands for."""
         self._read = 0
 
-    def highlights(self, name: str, texts: Sequence[Text]) -> list[Highlight]:
+    def highlights(self, name: str, texts: Sequence[TextRow]) -> list[Highlight]:
         """Return the texts that match, the name first and then what weighs most."""
         # By what is seen: a description is mostly that of an annotation or label too.
         found: dict[tuple[str, str], Highlight] = {}
@@ -78,28 +80,37 @@ class Highlighter:
                 found.setdefault((one.key if one.key_ranges else "", one.snippet), one)
         return list(found.values())
 
-    def _candidates(self, texts: Sequence[Text]) -> Iterable[Text]:
-        """Return those that may match: most do not, which one search of them all together tells."""
-        if self._compares:
-            return texts
-        # Folding changes the lengths of other texts than ASCII, so those are looked at closely.
-        lines = [f"{text.text}\n{text.key}\n" for text in texts]
-        found = {number for number, line in enumerate(lines) if not line.isascii()}
-        folded = "".join(
-            "\n" * len(line) if number in found else line for number, line in enumerate(lines)
-        ).lower()
-        starts = [0, *accumulate(map(len, lines))]
-        for needle in self._needles:
+    def _candidates(self, rows: Sequence[TextRow]) -> Iterator[Text]:
+        """Yield those that may match: most do not, which one search of them all together tells."""
+        lines = [f"{text}\n{key}\n" for _, text, key in rows]
+        for number in sorted(self._found(lines)):
+            field, text, key = rows[number]
+            yield Text(TextField(field), text, key)
+
+    def _found(self, lines: Sequence[str]) -> set[int]:
+        """Return which of ``lines`` may hold what is asked for."""
+        found = set()
+        folded = "".join(lines)
+        if not folded.isascii():
+            # Folding changes the lengths of other texts than ASCII, so those are looked at closely.
+            found = {number for number, line in enumerate(lines) if not line.isascii()}
+            folded = "".join(
+                "\n" * len(line) if number in found else line for number, line in enumerate(lines)
+            )
+        folded = folded.lower()
+        needles = self._needles
+        if self._patterns or self._fuzzy:
+            needles = needles | self._like_in(set(words(folded)))
+        starts: list[int] = []
+        for needle in needles:
             place = folded.find(needle)
             while place >= 0:
+                # Most texts of a page hold nothing, and then nobody asks where they begin.
+                starts = starts or [0, *accumulate(map(len, lines))]
                 number = bisect_right(starts, place) - 1
                 found.add(number)
                 place = folded.find(needle, starts[number + 1])
-        return [texts[number] for number in sorted(found)]
-
-    @property
-    def _compares(self) -> bool:
-        return bool(self._patterns or self._fuzzy)
+        return found
 
     def _of_text(self, text: Text) -> Highlight | None:
         marks = self._marks(text.text)
@@ -118,39 +129,44 @@ class Highlighter:
             while place >= 0 and len(marks) < _MARKS_MAX:
                 marks.append((place, place + len(part)))
                 place = name.find(part, place + len(part))
-        if any(fnmatchcase(name, pattern) for pattern in self._patterns):
+        if any(pattern.fits(name) for pattern in self._patterns):
             marks.append((0, len(name)))
         return _merged(marks)
 
     def _marks(self, text: str) -> list[Span]:
         """Return the places of what is asked for, in order."""
-        if self._read > _READ_MAX or not self._may_match(text):
+        if self._read > _READ_MAX:
             return []
         self._read += len(text)
-        placed = placed_words(text)
-        marks = [(one.start, one.end) for one in placed if self._fits(one.word)]
-        for phrase in self._phrases:
+        found = set(words(text))
+        fitting = self._fitting(found)
+        phrases = [phrase for phrase in self._phrases if found.issuperset(phrase)]
+        if not fitting and not phrases:
+            return []
+        placed = list(placed_words(text))
+        marks = [(one.start, one.end) for one in placed if one.word in fitting]
+        for phrase in phrases:
             marks += _phrase_marks(placed, phrase)
         return _merged(marks)
 
-    def _may_match(self, text: str) -> bool:
-        """Tell cheaply whether looking closer is of any use."""
-        if self._compares:
-            return bool(text)
-        folded = fold(text)
-        return any(needle in folded for needle in self._needles)
+    def _fitting(self, found: set[str]) -> set[str]:
+        """Return those of the words of a text that are asked for."""
+        fitting = found & self._exact
+        if self._prefixes:
+            fitting.update(word for word in found if word.startswith(self._prefixes))
+        if self._patterns or self._fuzzy:
+            fitting |= self._like_in(found)
+        return fitting
 
-    def _fits(self, word: str) -> bool:
-        if word in self._exact or word.startswith(self._prefixes):
-            return True
-        if not self._compares:
-            return False
-        if word not in self._compared:
-            self._compared[word] = len(self._compared) < _COMPARED_MAX and self._compare(word)
-        return self._compared[word]
+    def _like_in(self, found: set[str]) -> set[str]:
+        """Return those of some words that a pattern or a spelling stands for."""
+        new = list(found - self._compared)[: _COMPARED_MAX - len(self._compared)]
+        self._compared.update(new)
+        self._like.update(word for word in new if self._is_like(word))
+        return found & self._like
 
-    def _compare(self, word: str) -> bool:
-        if any(fnmatchcase(word, pattern) for pattern in self._patterns):
+    def _is_like(self, word: str) -> bool:
+        if any(pattern.fits(word) for pattern in self._patterns):
             return True
         for wanted in self._fuzzy:
             limit = edits_allowed(wanted)
@@ -174,15 +190,10 @@ def _positive(query: Query) -> Iterator[Query]:
             yield query
 
 
-def _pattern(part: Wildcard) -> str:
-    """Return a pattern for ``fnmatch``, to which brackets have a meaning."""
-    return part.pattern.replace("[", "[[]")
-
-
 def _phrase_marks(placed: Sequence[PlacedWord], phrase: Sequence[str]) -> Iterator[Span]:
     found = [one.word for one in placed]
     for start in range(len(found) - len(phrase) + 1):
-        if found[start : start + len(phrase)] == list(phrase):
+        if found[start : start + len(phrase)] == phrase:
             yield placed[start].start, placed[start + len(phrase) - 1].end
 
 

@@ -1,16 +1,16 @@
 """An open tantivy index as of one commit: searching it, and reading what is in its documents."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from tantivy import DocAddress, Order, Searcher
 from tantivy import Query as Matching
 
 from indexer.engines.tantivy_match import Matcher, constant
 from indexer.engines.tantivy_schema import ID, NAME, RESULT, TEXTS
-from indexer.model.document import Text, TextField
+from indexer.model.document import TextRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,10 @@ class View:
 
     def result(self, address: DocAddress) -> dict[str, Any]:
         """Return the stored result of a document."""
-        result: dict[str, Any] = json.loads(bytes(self.searcher.doc(address)[RESULT][0]))
+        result: dict[str, Any] = orjson.loads(bytes(self.searcher.doc(address)[RESULT][0]))
         return result
 
-    def texts(self, address: DocAddress) -> tuple[Text, ...]:
+    def texts(self, address: DocAddress) -> list[TextRow]:
         """Return the searchable texts of a document."""
-        stored = json.loads(bytes(self.searcher.doc(address)[TEXTS][0]))
-        return tuple(Text(TextField(field), text, key) for field, text, key in stored)
+        rows: list[TextRow] = orjson.loads(bytes(self.searcher.doc(address)[TEXTS][0]))
+        return rows

@@ -5,7 +5,6 @@ without regard to deletions, so that it stays good as long as the segment lives,
 what is deleted at the end.
 """
 
-import json
 import sys
 import zlib
 from array import array
@@ -16,6 +15,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, TypeVar, cast
 
+import orjson
 from whoosh.reading import SegmentReader, TermNotFound
 
 from indexer.engines import whoosh_bitmap as bitmaps
@@ -26,11 +26,9 @@ from indexer.engines.whoosh_numbers import all_numbers
 from indexer.engines.whoosh_numbers import size_bytes as numbers_bytes
 from indexer.engines.whoosh_schema import KEY, LINES, NUMBERS, RESULT, TEXT, TEXTS
 from indexer.engines.whoosh_vocabulary import Vocabulary, vocabulary
-from indexer.model.document import Text, TextField
+from indexer.model.document import TextRow
 
 _Value = TypeVar("_Value")
-
-_TEXT_FIELDS = {field.value: field for field in TextField}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,14 +194,14 @@ class Segment:
         """Return the searchable fields of a document, a line of words each."""
         return zlib.decompress(self._column(LINES)[document]).decode()
 
-    def texts(self, document: int) -> tuple[Text, ...]:
+    def texts(self, document: int) -> list[TextRow]:
         """Return the searchable texts of a document as they were given."""
-        rows = json.loads(zlib.decompress(self._column(TEXTS)[document]))
-        return tuple(Text(_TEXT_FIELDS[field], text, key) for field, text, key in rows)
+        rows: list[TextRow] = orjson.loads(zlib.decompress(self._column(TEXTS)[document]))
+        return rows
 
     def result(self, document: int) -> dict[str, Any]:
         """Return the stored result of a document."""
-        result: dict[str, Any] = json.loads(zlib.decompress(self._column(RESULT)[document]))
+        result: dict[str, Any] = orjson.loads(zlib.decompress(self._column(RESULT)[document]))
         return result
 
     @cached_property

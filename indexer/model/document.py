@@ -1,6 +1,6 @@
 """What the search index holds and what it answers, the same for every engine."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -98,6 +98,11 @@ class Text(NamedTuple):
         return self.key.rpartition(".")[2].rpartition("/")[2]
 
 
+TextRow = Sequence[str]
+"""A text as an engine keeps it, the parts of a :class:`Text` in order: a page has thousands, and
+most are never looked at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One entry of the search index.
@@ -143,7 +148,7 @@ class Hit:
     score: float
     """0 where hits are not ordered by relevance."""
     position: Position
-    texts: tuple[Text, ...] = ()
+    texts: Sequence[TextRow] = ()
     """What of the document is searchable, for highlights; only if asked for."""
 
     @property

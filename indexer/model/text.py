@@ -6,7 +6,8 @@ folded, split at everything that is neither letter nor digit.
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import NamedTuple
 
 _WORD = re.compile(r"[^\W_]+")
 _ADDRESS_START = re.compile(r"^[a-z][a-z0-9+.-]*://(?:[^/@]*@)?")
@@ -27,8 +28,7 @@ def words(text: str) -> list[str]:
     return [word[:WORD_MAX] for word in _WORD.findall(fold(text))]
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedWord:
+class PlacedWord(NamedTuple):
     """A word as :func:`words` gives it, and where it is in the text before folding."""
 
     word: str
@@ -36,16 +36,15 @@ class PlacedWord:
     end: int
 
 
-def placed_words(text: str) -> list[PlacedWord]:
-    """Return the words of ``text`` with their places, though folding changes lengths."""
+def placed_words(text: str) -> Iterator[PlacedWord]:
+    """Yield the words of ``text`` with their places, though folding changes lengths."""
     if text.isascii():
-        found = _WORD.finditer(text.lower())
-        return [PlacedWord(one[0][:WORD_MAX], one.start(), one.end()) for one in found]
+        for one in _WORD.finditer(text.lower()):
+            yield PlacedWord(one[0][:WORD_MAX], one.start(), one.end())
+        return
     folded, starts, ends = _folded_with_places(text)
-    return [
-        PlacedWord(one[0][:WORD_MAX], starts[one.start()], ends[one.end() - 1])
-        for one in _WORD.finditer(folded)
-    ]
+    for one in _WORD.finditer(folded):
+        yield PlacedWord(one[0][:WORD_MAX], starts[one.start()], ends[one.end() - 1])
 
 
 def _folded_with_places(text: str) -> tuple[str, list[int], list[int]]:

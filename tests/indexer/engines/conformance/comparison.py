@@ -65,7 +65,7 @@ def check(index: Index, search: Search) -> None:
         assert page.facets == counts, search
         for hit in page.hits:
             assert hit.result == index.documents[hit.id].result
-            assert hit.texts == index.documents[hit.id].texts
+            assert list(map(tuple, hit.texts)) == list(index.documents[hit.id].texts)
             assert hit.score == (hit.position.key if search.sort is Sort.RELEVANCE else 0)
         walked += [(hit.position.key, hit.id) for hit in page.hits]
         assert walked == expected[: len(walked)], search

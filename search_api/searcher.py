@@ -166,13 +166,13 @@ class Searcher:
         return function(Resources(store, now=self._clock.now()))
 
     def is_ready(self) -> bool:
-        """Tell whether searches can be answered; what is in the way is raised."""
+        """Tell whether searches can be answered with what the search index holds."""
         return self._with_reader(lambda reader: reader is not None)
 
     def _with_reader(self, use: Callable[[IndexReader | None], Result]) -> Result:
-        """Return what ``use`` makes of the live generation; None stands for none yet.
+        """Return what ``use`` makes of the live generation; None stands for none that opens.
 
-        :class:`EngineError` when there is one that cannot be read.
+        :class:`EngineError` when one that opened cannot be searched.
         """
         try:
             return use(self._open_reader())
@@ -180,7 +180,13 @@ class Searcher:
             # A generation that was swapped away while it was read: the next one is there already.
             log.warning("search_index_reopened", reason=str(error))
             self._close_reader()
-            return use(self._open_reader())
+        try:
+            reader = self._open_reader()
+        except EngineError as error:
+            # The indexer makes it anew; until then answers say that they are not complete.
+            log.warning("search_index_unusable", reason=str(error))
+            reader = None
+        return use(reader)
 
     def _open_store(self) -> Store | None:
         """Return the store; None before the first start of an indexer.
@@ -278,14 +284,10 @@ class Searcher:
         }
 
     def _count_documents(self) -> dict[DocumentType, int]:
-        """Return how many documents there are; none of a search index that cannot be read."""
-        try:
-            return self._with_reader(
-                lambda reader: {kind: reader.count(kind) for kind in DocumentType} if reader else {}
-            )
-        except EngineError as error:
-            log.warning("search_index_unreadable", reason=str(error))
-            return {}
+        """Return how many documents there are; none of a search index that does not open."""
+        return self._with_reader(
+            lambda reader: {kind: reader.count(kind) for kind in DocumentType} if reader else {}
+        )
 
     def _close_reader(self) -> None:
         if self._reader is not None:

@@ -60,7 +60,7 @@ class Searching:
         return await self._on_thread(Searcher.held_back)
 
     async def is_ready(self) -> bool:
-        """Tell whether searches can be answered; what is in the way is raised."""
+        """Tell whether searches can be answered with what the search index holds."""
         return await self.call(Searcher.is_ready)
 
     def start(self) -> None:

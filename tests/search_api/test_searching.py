@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from indexer.engines import Engine, IndexReader, IndexWriter
 from indexer.engines.whoosh import WhooshEngine
-from indexer.errors import EngineError, NotFoundError, StoreError
+from indexer.errors import NotFoundError, StoreError
 from indexer.model.document import DocumentType
 from indexer.model.names import RepositoryName
 from indexer.model.notification import Action, Event, Rejected
@@ -278,17 +279,18 @@ async def test_a_generation_that_is_swapped_away_in_the_middle_of_a_search(
     assert engine.opened == 4
 
 
-async def test_a_torn_search_index_is_an_error_and_not_an_empty_answer(
+async def test_a_search_index_that_does_not_open_is_empty_and_every_answer_says_so(
     directory: Path, clock: ManualClock
 ) -> None:
     async with opened(directory, clock) as searching:
         assert await searching.is_ready()
         shutil.rmtree(live_folder(directory))
         for _ in range(2):
-            with pytest.raises(EngineError, match="cannot be used"):
-                await everything(searching)
-        with pytest.raises(EngineError):
-            await searching.is_ready()
+            with capture_logs() as logs:
+                answer = await everything(searching)
+            assert (names(answer), answer.freshness.complete) == ([], False)
+            assert "search_index_unusable" in [line["event"] for line in logs]
+        assert not await searching.is_ready()
         status = await searching.status()
     # Whoever looks for what is wrong is shown what can be shown.
     assert (status.live, status.documents) == (None, {})
@@ -302,8 +304,7 @@ async def test_a_healed_search_index_is_found_without_a_restart(
     async with opened(directory, clock) as searching:
         await everything(searching)
         shutil.rmtree(live_folder(directory))
-        with pytest.raises(EngineError):
-            await everything(searching)
+        assert names(await everything(searching)) == []
         await bring_up_to_date(directory, clock=clock)
         assert names(await everything(searching)) == ["nginx", "team/web"]
 

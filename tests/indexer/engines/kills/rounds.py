@@ -231,6 +231,8 @@ class Scene:
                     query, document_type=document_type, limit=limit, sort=sort, facets=(FACE,)
                 )
                 answer: Answer = asyncio.run_coroutine_threadsafe(search, loop).result()
+                if not answer.freshness.index_complete:
+                    raise EngineError("the search index does not open")
                 return answer.page
 
             return {kind: await loop.run_in_executor(None, look, ask, kind) for kind in TYPES}

@@ -3,13 +3,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WHOOSH3 := $(VENV)/whoosh3
+PYTEST := $(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup --no-loadscope-reorder
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test lint format types check bench relevance fuzz torture kills clean
+.PHONY: help install run demo test whoosh3 lint format types check bench relevance fuzz torture kills clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 17
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 17
 
 install: $(VENV)/installed ## Make the environment in .venv
 
@@ -27,7 +29,13 @@ demo: install ## Serve a demonstration: a registry with a dozen images, and regs
 	@exec $(BIN)/python -m tests.demo
 
 test: install ## Run all tests; make test T=tests/webhooks runs a part
-	$(BIN)/python -m pytest $(T)
+	$(PYTEST) $(T)
+
+whoosh3: install ## Run the tests of searching with whoosh3, a fork, in Whoosh's place
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(WHOOSH3) whoosh3==3.54.0
+	PYTHONPATH=$(WHOOSH3) $(BIN)/python -c 'import whoosh; assert "$(WHOOSH3)" in whoosh.__file__'
+	PYTHONPATH=$(WHOOSH3) $(PYTEST) -k "not tantivy" tests/indexer/engines \
+		tests/search_api/test_searching.py tests/search_api/test_walks.py tests/test_language_search.py
 
 lint: install ## Look for mistakes and for code that is not formatted
 	$(BIN)/ruff check .

@@ -5,23 +5,35 @@ from collections.abc import Callable
 import pytest
 
 FIGURES = pytest.StashKey[list[str]]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Start the run with no figures."""
-    config.stash[FIGURES] = []
+_PROPERTY = "figure"
 
 
 @pytest.fixture
 def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Give a function that records one measured figure, a short text with its units."""
-    figures = request.config.stash[FIGURES]
 
     def record(text: str) -> None:
         print(f"figure: {text}")
-        figures.append(text)
+        # A property, for those come along from the process that runs the test.
+        request.node.user_properties.append((_PROPERTY, text))
 
     return record
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the run with no figures."""
+    config.stash[FIGURES] = []
+    config.pluginmanager.register(_Reports(config), "figures of reports")
+
+
+class _Reports:
+    def __init__(self, config: pytest.Config) -> None:
+        self._figures = config.stash[FIGURES]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Collect the figures of a test when it is over."""
+        if report.when == "teardown":
+            self._figures += [text for name, text in report.user_properties if name == _PROPERTY]
 
 
 def pytest_terminal_summary(

@@ -21,6 +21,14 @@ def test_figures_are_listed_at_the_end_even_when_output_is_captured(
     )
 
 
+def test_figures_of_other_processes_are_listed_too(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_it(figure): figure('12 requests/s')")
+    result = pytester.runpytest_inprocess(
+        "--numprocesses=1", "-p", "tests.figures", "-p", "no:cacheprovider"
+    )
+    assert result.stdout.str().count("figure: 12 requests/s") == 1
+
+
 def test_a_figure_is_printed_at_once_where_output_is_shown(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_it(figure): figure('12 requests/s')")
     result = pytester.runpytest_inprocess("-s", "-p", "tests.figures", "-p", "no:cacheprovider")

@@ -9,16 +9,14 @@ The folder must be writable by the service alone: Whoosh keeps part of an index 
 from collections.abc import Sequence
 from pathlib import Path
 
-from whoosh.filedb.filestore import FileStorage
-
 from indexer.engines.generations import GenerationFolders
 from indexer.engines.whoosh_cache import SegmentCache
 from indexer.engines.whoosh_facets import facet_counts
-from indexer.engines.whoosh_index import INDEX_NAME, OpenIndex, engine_errors
+from indexer.engines.whoosh_index import OpenIndex, create_index, engine_errors
 from indexer.engines.whoosh_match import matching
 from indexer.engines.whoosh_order import Place, Wanted, in_order
 from indexer.engines.whoosh_rank import asked_text, best
-from indexer.engines.whoosh_schema import SCHEMA_VERSION, schema
+from indexer.engines.whoosh_schema import SCHEMA_VERSION
 from indexer.engines.whoosh_spellings import spellings
 from indexer.engines.whoosh_writer import IndexFolderWriter
 from indexer.errors import EngineError
@@ -147,8 +145,7 @@ class WhooshEngine:
         """Make an empty generation; one of that name is removed first."""
         with self._folders.creating(generation) as folder, engine_errors(folder):
             for kind in DocumentType:
-                storage = FileStorage(str(folder / kind), supports_mmap=False).create()
-                storage.create_index(schema(), indexname=INDEX_NAME)
+                create_index(folder / kind)
 
     def open_writer(self, generation: str) -> WhooshWriter:
         """Open for writing; :class:`indexer.errors.EngineError` if missing, torn or foreign."""

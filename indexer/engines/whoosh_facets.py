@@ -74,8 +74,8 @@ def _facet(segment: Segment, facet: str) -> _Facet:
         prefix = facet_prefix(facet)
         values, documents, ends = [], array("I"), array("I")
         for term, having in segment.postings_from(FACET, prefix):
-            values.append(term.decode()[len(prefix) :])
-            documents.extend(having)
+            values.append(term[len(prefix) :])
+            documents.extend(iter(having))
             ends.append(len(documents))
         return _made(values, documents, ends, size=segment.size)
 

@@ -11,19 +11,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from whoosh.fields import Schema
 from whoosh.filedb.filestore import FileStorage
-from whoosh.index import TOC, EmptyIndexError, FileIndex
-from whoosh.reading import SegmentReader
+from whoosh.index import TOC, EmptyIndexError
 
 from indexer.engines import whoosh_bitmap as bitmaps
+from indexer.engines.generations import sync
 from indexer.engines.whoosh_cache import SegmentCache
-from indexer.engines.whoosh_schema import schema
+from indexer.engines.whoosh_schema import INDEX_NAME
 from indexer.engines.whoosh_segment import Segment
 from indexer.errors import EngineError
 
-INDEX_NAME = "MAIN"
 _TOC = re.compile(rf"_{INDEX_NAME}_([0-9]+)\.toc")
 """A table of contents, the last file of a commit."""
+_NO_FIELDS = Schema()
+"""What is in a segment says its own file, and not a table of contents."""
 _ATTEMPTS = 20
 """How often the newest commit may be overtaken by another one while it is being opened."""
 
@@ -71,7 +73,7 @@ class engine_errors:  # noqa: N801  # used like a function, as context managers 
             raise EngineError(message) from error
 
 
-class _Storage(FileStorage):  # type: ignore[misc]  # Whoosh carries no types
+class Storage(FileStorage):  # type: ignore[misc]  # Whoosh carries no types
     """Files of one folder; knows those it opened, as Whoosh drops them when one is unreadable."""
 
     def __init__(self, folder: Path) -> None:
@@ -83,6 +85,13 @@ class _Storage(FileStorage):  # type: ignore[misc]  # Whoosh carries no types
         """Open a file for reading."""
         self._opened.append(super().open_file(name, **options))
         return self._opened[-1]
+
+    def rename_file(self, old: str, new: str, safe: bool = False) -> None:
+        """Give a finished table of contents its name, durably: Whoosh leaves that to chance."""
+        folder = Path(self.folder)
+        sync(folder / old)
+        super().rename_file(old, new, safe=safe)
+        sync(folder)
 
     @contextmanager
     def closing_on_error(self) -> Iterator[None]:
@@ -118,15 +127,9 @@ class OpenIndex:
     def __init__(self, folder: Path, cache: SegmentCache) -> None:
         self._folder = folder
         self._cache = cache
-        self._storage = _Storage(folder)
+        self.storage = Storage(folder)
         self._generation = -1
-        self._schema = schema()
         self.views: tuple[View, ...] = ()
-
-    @property
-    def segment_ids(self) -> list[str]:
-        """The segments in the order in which Whoosh numbers their documents."""
-        return [view.segment.id for view in self.views]
 
     def refresh(self) -> bool:
         """Go to the newest commit; return whether there was a new one.
@@ -148,9 +151,9 @@ class OpenIndex:
                     return True
         raise EngineError(f"search index {self._folder} changes too fast to be opened")
 
-    def index(self) -> FileIndex:
-        """Return Whoosh's own object for this index."""
-        return FileIndex(self._storage, schema=self._schema, indexname=INDEX_NAME)
+    def contents(self) -> TOC:
+        """Return Whoosh's own table of contents of the commit that is open, to be changed."""
+        return _contents(self.storage, self._generation)
 
     def count(self) -> int:
         """Return the number of documents."""
@@ -177,21 +180,28 @@ class OpenIndex:
     def _open(self, generation: int) -> None:
         kept = {view.segment.id: view.segment for view in self.views}
         views = []
-        with self._storage.closing_on_error():
-            toc = TOC.read(self._storage, INDEX_NAME, gen=generation, schema=self._schema)
-            for segment in toc.segments:
-                found = kept.pop(segment.segment_id(), None) or self._segment(segment)
-                views.append(View(found, _alive(segment)))
+        with self.storage.closing_on_error():
+            for entry in _contents(self.storage, generation).segments:
+                found = kept.pop(entry.segment_id(), None)
+                found = found or Segment(self.storage, entry, self._cache)
+                views.append(View(found, _alive(entry)))
         self.views = tuple(views)
         self._generation = generation
         for gone in kept.values():
             gone.close()
             self._cache.forget(gone.id)
 
-    def _segment(self, segment: Any) -> Segment:
-        return Segment(SegmentReader(self._storage, self._schema, segment), self._cache)
+
+def create_index(folder: Path) -> None:
+    """Make an empty index in a folder of its own."""
+    storage = Storage(folder).create()
+    TOC(_NO_FIELDS, [], 0).write(storage, INDEX_NAME)
 
 
-def _alive(segment: Any) -> int:
-    size: int = segment.doc_count_all()
-    return bitmaps.full(size) & ~bitmaps.from_documents(segment.deleted_docs(), size=size)
+def _contents(storage: Storage, generation: int) -> TOC:
+    return TOC.read(storage, INDEX_NAME, gen=generation, schema=_NO_FIELDS)
+
+
+def _alive(entry: Any) -> int:
+    size: int = entry.doc_count_all()
+    return bitmaps.full(size) & ~bitmaps.from_documents(entry.deleted_docs(), size=size)

@@ -148,10 +148,10 @@ def _globbed(segment: Segment, field: str, text: str) -> int:
 
     def make() -> int:
         start = len(field) + 1
-        keywords = segment.expand(KEYWORD, f"{field}:{fitting.prefix}")
-        terms = (term for term in keywords if fitting.fits(term.decode()[start:]))
+        postings = segment.postings_from(KEYWORD, f"{field}:{fitting.prefix}")
+        found = (documents for term, documents in postings if fitting.fits(term[start:]))
         message = f"too much fits '{field}:{text}': give more of it"
-        return segment.having_any(KEYWORD, _few(terms, message))
+        return _having(segment, _few(found, message))
 
     return segment.cached(("globbed", field, text), make)
 
@@ -163,10 +163,10 @@ def _spelled(segment: Segment, field: str, part: Wildcard | Fuzzy) -> int:
     )
 
 
-def _spellings(segment: Segment, part: Wildcard | Fuzzy) -> list[bytes]:
+def _spellings(segment: Segment, part: Wildcard | Fuzzy) -> list[str]:
     """Return the words of a segment that ``part`` stands for."""
 
-    def make() -> list[bytes]:
+    def make() -> list[str]:
         match part:
             case Wildcard(text):
                 found = segment.vocabulary().fitting(pattern(text))
@@ -174,7 +174,7 @@ def _spellings(segment: Segment, part: Wildcard | Fuzzy) -> list[bytes]:
                 near = segment.vocabulary().near(text, limit=edits_allowed(text))
                 found = (word for word, _ in near)
         message = f"too many words fit {part_text(part)!r}: give more of it"
-        return _few((word.encode() for word in found), message)
+        return _few(found, message)
 
     return segment.cached(("spellings", part), make, size_bytes=lambda made: 64 * len(made))
 

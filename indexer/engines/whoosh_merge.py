@@ -1,67 +1,120 @@
-"""Which segments a commit merges: enough to keep them few, never so much that a commit takes long.
+"""Making one segment of several while the index goes on changing.
 
-Whoosh merges in pure Python, about a thousand documents a second, while the writer waits.
+Segments never change, so a merge reads those it began with, as they were then. What was deleted
+from them meanwhile is deleted from the new one when it takes their place.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from heapq import merge
+from itertools import chain, compress, count, groupby
+from operator import itemgetter
+from pathlib import Path
+from threading import Event
+from typing import Any
 
-FAN = 8
-"""So many segments of a similar size become one."""
-MERGED_MAX = 3000
-"""No merge makes a segment of more documents, so that none takes more than a few seconds."""
-_WORN = 5
-"""A segment is written anew when one in so many of its documents is deleted."""
+from indexer.engines import whoosh_bitmap as bitmaps
+from indexer.engines.whoosh_index import Storage, View
+from indexer.engines.whoosh_postings import Postings, number_code
+from indexer.engines.whoosh_schema import COLUMNS, TERMS, TEXT
+from indexer.engines.whoosh_segment_file import SegmentFile, write_segment
 
-
-@dataclass(frozen=True, slots=True)
-class SegmentSize:
-    """How many documents a segment holds, and how many of them are not deleted."""
-
-    written: int
-    alive: int
-
-    @property
-    def is_worn(self) -> bool:
-        """Whether so much is deleted that writing it anew pays."""
-        return (self.written - self.alive) * _WORN >= self.written
-
-    @property
-    def tier(self) -> int:
-        """The power of ``FAN`` that the size is in; segments of one tier are of similar size."""
-        tier, rest = 0, self.alive
-        while rest >= FAN:
-            tier, rest = tier + 1, rest // FAN
-        return tier
+_GONE = -1
 
 
-def segments_to_merge(sizes: Sequence[SegmentSize]) -> set[int]:
-    """Return the places in ``sizes`` of the segments to write into the new one.
+class StoppedError(Exception):
+    """A merge was told to stop."""
 
-    The smallest worn segment, and all of the lowest tier that holds ``FAN`` or more, smallest
-    first, as far as ``MERGED_MAX`` goes. Segments without documents cost nothing and all go.
+
+class Merge:
+    """Some segments on their way to become one; ``views`` and ``entries`` are of one commit.
+
+    It opens their files at once, for a later commit may remove them.
     """
-    smallest_first = sorted(range(len(sizes)), key=lambda place: sizes[place].alive)
-    chosen = {place for place in smallest_first if not sizes[place].alive}
-    worn = [place for place in smallest_first if sizes[place].is_worn and place not in chosen]
-    chosen.update(worn[:1])
-    chosen.update(_similar(sizes, [place for place in smallest_first if place not in chosen]))
-    return chosen
+
+    def __init__(self, folder: Path, views: Sequence[View], entries: Sequence[Any]) -> None:
+        self._folder = folder
+        self._begun = {view.segment.id: view.alive for view in views}
+        following = count()
+        self._numbers = {
+            view.segment.id: [
+                next(following) if is_alive else _GONE
+                for is_alive in bitmaps.flags(view.alive, size=view.segment.size)
+            ]
+            for view in views
+        }
+        """The new numbers of the documents of each segment."""
+        self._size = next(following)
+        storage = Storage(folder)
+        with storage.closing_on_error():
+            self._files = [SegmentFile(storage, entry) for entry in entries]
+
+    @property
+    def segment_ids(self) -> set[str]:
+        """The segments that become one."""
+        return set(self._begun)
+
+    def write(self, stop: Event) -> Any:
+        """Write the new segment durably and return its entry in a table of contents.
+
+        :class:`StoppedError` soon after ``stop`` is set, and nothing is left then.
+        """
+        sources = list(zip(self._files, self._numbers.values(), strict=True))
+        code = number_code(self._size)
+        with ExitStack() as stack:
+            for file in self._files:
+                stack.callback(file.close)
+            columns = {field: _stopping(_column(sources, field), stop) for field in COLUMNS}
+            terms = {
+                field: _stopping(_terms(sources, field, code), stop) for field in (TEXT, *TERMS)
+            }
+            return write_segment(self._folder, self._size, columns, terms)
+
+    def gone_since(self, alive: Mapping[str, int]) -> Iterator[int]:
+        """Yield what is to be deleted from the new segment, given what is alive of each one now."""
+        for segment_id, begun in self._begun.items():
+            numbers = self._numbers[segment_id]
+            for document in bitmaps.documents(begun & ~alive.get(segment_id, 0)):
+                yield numbers[document]
 
 
-def _similar(sizes: Sequence[SegmentSize], smallest_first: Sequence[int]) -> list[int]:
-    tiers: defaultdict[int, list[int]] = defaultdict(list)
-    for place in smallest_first:
-        tiers[sizes[place].tier].append(place)
-    for tier in sorted(tiers):
-        fitting: list[int] = []
-        room = MERGED_MAX
-        for place in tiers[tier]:
-            room -= sizes[place].alive
-            if room < 0:
-                break
-            fitting.append(place)
-        if len(tiers[tier]) >= FAN and len(fitting) > 1:
-            return fitting
-    return []
+_Source = tuple[SegmentFile, list[int]]
+
+
+def _column(sources: Iterable[_Source], field: str) -> Iterator[bytes | int]:
+    return chain.from_iterable(
+        compress(file.column(field), (number != _GONE for number in numbers))
+        for file, numbers in sources
+    )
+
+
+def _terms(sources: Iterable[_Source], field: str, code: str) -> Iterator[tuple[str, Postings]]:
+    by_term = itemgetter(0)
+    found = [_renumbered(file.terms(field).items(), numbers) for file, numbers in sources]
+    for term, several in groupby(merge(*found, key=by_term), key=by_term):
+        documents, impacts = array(code), array("H")
+        for _, some, their_impacts in several:
+            documents.extend(some)
+            impacts.extend(their_impacts)
+        if documents:
+            yield term, Postings(documents, impacts)
+
+
+def _renumbered(
+    items: Iterable[tuple[str, Postings]], numbers: Sequence[int]
+) -> Iterator[tuple[str, Iterable[int], Iterable[int]]]:
+    for term, postings in items:
+        documents = [numbers[document] for document in postings.documents]
+        if _GONE not in documents:
+            yield term, documents, postings.impacts
+        else:
+            kept = [document != _GONE for document in documents]
+            yield term, compress(documents, kept), compress(postings.impacts, kept)
+
+
+def _stopping(items: Iterable[Any], stop: Event) -> Iterator[Any]:
+    for item in items:
+        if stop.is_set():
+            raise StoppedError
+        yield item

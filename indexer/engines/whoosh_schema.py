@@ -1,18 +1,17 @@
 """How a document becomes terms and columns of a Whoosh index.
 
-All searchable text is one posting list per word, in the field ``text``. Its weight is the finished
-impact of the word on the score (BM25 without idf, as idf would make a score depend on other
-documents), in thousandths and whole, so that adding impacts is exact in any order and survives
-Whoosh's four-byte floats.
+All searchable text is one posting list per word, in the field ``text``, with the finished impact of
+the word on the score (BM25 without idf, as idf would make a score depend on other documents), in
+thousandths and whole, so that adding impacts is exact in any order.
 """
 
 import json
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
-from whoosh import columns, fields, formats
-from whoosh.codec.whoosh3 import W3Codec
+from whoosh import columns
 
 from indexer.engines.scoring import Line, impacts, scored_lines
 from indexer.engines.whoosh_numbers import encode_numbers
@@ -20,7 +19,9 @@ from indexer.errors import EngineError
 from indexer.model.document import PROMINENCE_MAX, Document, Sort
 from indexer.model.text import fold, words
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
+
+INDEX_NAME = "MAIN"
 
 TEXT = "text"
 """Every searchable word, weighted by its impact."""
@@ -32,7 +33,8 @@ KEYWORD = "kw"
 """``field:value`` for every keyword, and ``field``; field names hold no colon."""
 FACET = "facet"
 """The values of facets, each behind what ``facet_prefix`` returns."""
-ID = "id"
+TERMS = (NAME, START, KEYWORD, FACET)
+"""The fields whose terms have no impact."""
 
 KEY = "key"
 """Column: the folded name, a line end, and the id."""
@@ -56,8 +58,6 @@ SCALARS = {
     Sort.PULLS: "pulls",
 }
 """Columns: a number of each document that hits can be sorted by."""
-_SCALAR_FIELDS = (PROMINENCE, *SCALARS.values())
-_BLOBS = (KEY, LINES, TEXTS, RESULT, NUMBERS)
 
 START_MAX = 12
 """Longest stored beginning of a word, in characters."""
@@ -65,46 +65,27 @@ START_MAX = 12
 _INT64 = range(-(2**63), 2**63)
 _COMPRESSION = 1
 
-Term = tuple[bytes, float]
+COLUMNS = {field: columns.VarBytesColumn() for field in (KEY, LINES, TEXTS, RESULT, NUMBERS)} | {
+    field: columns.NumericColumn("q") for field in (PROMINENCE, *SCALARS.values())
+}
+"""Results and texts are columns of bytes that we compress, not Whoosh's stored fields: those are
+pickled, and packed again in every merge, while a column is copied as it is and is read for the one
+document asked for."""
 
 
-class Terms(fields.FieldType):  # type: ignore[misc]  # Whoosh carries no types
-    """Exact terms with a weight each, given ready-made; no analysis, positions or lengths."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A document as it is written."""
 
-    def __init__(self) -> None:
-        super().__init__(formats.Existence(), None)
-
-    def index(self, value: Iterable[Term], **_: object) -> list[tuple[bytes, int, float, bytes]]:
-        """Return the postings of ``value`` as Whoosh wants them."""
-        return [(term, 1, weight, b"") for term, weight in value]
-
-
-def schema() -> fields.Schema:
-    """Return the schema of both indexes of a generation.
-
-    Results and texts are columns of bytes that we compress, not Whoosh's stored fields: those are
-    pickled, and packed again in every merge, while a column is copied as it is and is read
-    for the one document asked for.
-    """
-    scalars = {field: fields.COLUMN(columns.NumericColumn("q")) for field in _SCALAR_FIELDS}
-    blobs = {field: fields.COLUMN(columns.VarBytesColumn()) for field in _BLOBS}
-    terms = {field: Terms() for field in (TEXT, NAME, START, KEYWORD, FACET, ID)}
-    return fields.Schema(**terms, **blobs, **scalars)
+    impacts: Mapping[str, int]
+    """The words of ``TEXT``."""
+    terms: Mapping[str, Collection[str]]
+    """The terms of each other field, each once."""
+    columns: Mapping[str, bytes | int]
 
 
-def codec() -> W3Codec:
-    """Return what writes segments: Whoosh's own format without two costs that buy us nothing.
-
-    Most posting lists are too short to compress, and asking for the length of a field, which no
-    field here has, costs Whoosh a look at the disk for each posting.
-    """
-    made = W3Codec(compression=0)
-    made.length_stats = False
-    return made
-
-
-def encode(document: Document) -> dict[str, object]:
-    """Return the values of all fields of ``document``.
+def encode(document: Document) -> Row:
+    """Return ``document`` as it is written.
 
     :class:`indexer.errors.EngineError` naming the id when something in it cannot be stored.
     """
@@ -115,31 +96,32 @@ def encode(document: Document) -> dict[str, object]:
         raise EngineError(message) from error
 
 
-def _encode(document: Document) -> dict[str, object]:
+def _encode(document: Document) -> Row:
     lines = list(scored_lines(document))
     name_words = set(words(document.name))
     starts = {word[:n] for word in name_words for n in range(1, min(len(word), START_MAX) + 1)}
     keywords = {f"{field}:{value}" for field, value in document.keywords}
     keywords |= {field for field, _ in document.keywords}
+    facets = {facet_prefix(facet) + value for facet, value in document.facets}
+    # What is no Unicode is found here, or by a column: terms are written when it is too late.
+    "".join((*keywords, *facets)).encode()
     texts = [(text.field.value, text.text, text.key) for text in document.texts]
-    return {
-        TEXT: [(word.encode(), float(points)) for word, points in impacts(lines).items()],
-        NAME: _unweighted(name_words),
-        START: _unweighted(starts),
-        KEYWORD: _unweighted(keywords),
-        ID: _unweighted([document.key.id]),
-        KEY: f"{fold(document.name)}\n{document.key.id}".encode(),
-        FACET: _unweighted(facet_prefix(facet) + value for facet, value in document.facets),
-        LINES: zlib.compress(_joined(lines), _COMPRESSION),
-        TEXTS: _json(texts),
-        RESULT: _json(dict(document.result)),
-        NUMBERS: encode_numbers(document.numbers),
-        PROMINENCE: _within(document.prominence, range(PROMINENCE_MAX + 1)),
-        SCALARS[Sort.CREATED]: _within(document.created, _INT64),
-        SCALARS[Sort.PUSHED]: _within(document.pushed, _INT64),
-        SCALARS[Sort.SIZE]: _within(document.size_bytes, _INT64),
-        SCALARS[Sort.PULLS]: _within(document.pulls, _INT64),
-    }
+    return Row(
+        impacts(lines),
+        {NAME: name_words, START: starts, KEYWORD: keywords, FACET: facets},
+        {
+            KEY: f"{fold(document.name)}\n{document.key.id}".encode(),
+            LINES: zlib.compress(_joined(lines), _COMPRESSION),
+            TEXTS: _json(texts),
+            RESULT: _json(dict(document.result)),
+            NUMBERS: encode_numbers(document.numbers),
+            PROMINENCE: _within(document.prominence, range(PROMINENCE_MAX + 1)),
+            SCALARS[Sort.CREATED]: _within(document.created, _INT64),
+            SCALARS[Sort.PUSHED]: _within(document.pushed, _INT64),
+            SCALARS[Sort.SIZE]: _within(document.size_bytes, _INT64),
+            SCALARS[Sort.PULLS]: _within(document.pulls, _INT64),
+        },
+    )
 
 
 def facet_prefix(facet: str) -> str:
@@ -155,10 +137,6 @@ def _json(value: object) -> bytes:
 def _joined(lines: Sequence[Line]) -> bytes:
     """Return the lines with a space before and after every word, so that phrases end at words."""
     return "\n".join(f" {' '.join(line)} " for line, _ in lines if line).encode()
-
-
-def _unweighted(texts: Iterable[str]) -> list[Term]:
-    return [(text.encode(), 1.0) for text in texts]
 
 
 def _within(number: int, allowed: range) -> int:

@@ -1,8 +1,7 @@
 """One immutable segment of a Whoosh index: its posting lists, names, ids and results.
 
-Whoosh's own readers leave out deleted documents posting by posting. Here everything is read
-without regard to deletions, so that it stays good as long as the segment lives, and a search masks
-what is deleted at the end.
+Everything is read without regard to deletions, so that it stays good as long as the segment lives,
+and a search masks what is deleted at the end.
 """
 
 import sys
@@ -13,10 +12,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import orjson
-from whoosh.reading import SegmentReader, TermNotFound
 
 from indexer.engines import whoosh_bitmap as bitmaps
 from indexer.engines.naming import spelt
@@ -24,19 +22,13 @@ from indexer.engines.patterns import Pattern
 from indexer.engines.whoosh_cache import SegmentCache
 from indexer.engines.whoosh_numbers import all_numbers
 from indexer.engines.whoosh_numbers import size_bytes as numbers_bytes
+from indexer.engines.whoosh_postings import Postings
 from indexer.engines.whoosh_schema import KEY, LINES, NUMBERS, RESULT, TEXT, TEXTS
+from indexer.engines.whoosh_segment_file import SegmentFile
 from indexer.engines.whoosh_vocabulary import Vocabulary, vocabulary
 from indexer.model.document import TextRow
 
 _Value = TypeVar("_Value")
-
-
-@dataclass(frozen=True, slots=True)
-class Postings:
-    """The documents that have a word, ascending, and the impact of the word on each, in points."""
-
-    documents: "array[int]"
-    impacts: "array[int]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,35 +67,27 @@ class Ids:
 
 
 class Segment:
-    """Reads one segment; owns the files of ``reader`` and closes them."""
+    """Reads one segment, the one that a table of contents has ``entry`` for."""
 
-    def __init__(self, reader: SegmentReader, cache: SegmentCache) -> None:
-        segment = reader.segment()
-        self.id: str = segment.segment_id()
-        self.size: int = segment.doc_count_all()
+    def __init__(self, storage: Any, entry: Any, cache: SegmentCache) -> None:
+        self.id: str = entry.segment_id()
+        self.checksum: int = entry.checksum
+        self.size: int = entry.doc_count_all()
         """How many documents there are, deleted ones included."""
-        self._reader = reader
-        self._formats = {field: spec.format for field, spec in reader.schema.items()}
-        self._terms = reader.codec().terms_reader(reader.storage(), segment)
+        self._file = SegmentFile(storage, entry)
         self._cache = cache
-        self._columns: dict[str, Any] = {}
 
     def close(self) -> None:
-        """Close the files; nothing of this segment may be read any more."""
-        self._terms.close()
-        self._reader.close()
+        """Close the file; nothing of this segment may be read any more."""
+        self._file.close()
 
     def bitmap(self, field: str, text: str) -> int:
         """Return the documents that have the term ``text`` in ``field``."""
 
         def make() -> int:
             # Words of the text are about to be scored, so both are read at once.
-            documents: Iterable[int]
-            if field == TEXT:
-                documents = self.postings(text).documents
-            else:
-                documents = self.documents(field, text.encode())
-            return bitmaps.from_documents(documents, size=self.size)
+            found = self.postings(text) if field == TEXT else self._file.terms(field).find(text)
+            return bitmaps.from_documents(found.documents, size=self.size)
 
         return self.cached((field, text), make)
 
@@ -120,14 +104,16 @@ class Segment:
     def postings(self, word: str) -> Postings:
         """Return the postings of ``word`` in all searchable text."""
         return self.cached(
-            ("postings", word), lambda: self._postings(word), size_bytes=_postings_bytes
+            ("postings", word),
+            lambda: self._file.terms(TEXT).find(word),
+            size_bytes=_postings_bytes,
         )
 
     def vocabulary(self) -> Vocabulary:
         """Return the words of all searchable text."""
         return self.cached(
             "vocabulary",
-            lambda: vocabulary(term.decode() for term in self.expand(TEXT, "")),
+            lambda: vocabulary(self._file.terms(TEXT).terms()),
             size_bytes=lambda made: made.size_bytes,
         )
 
@@ -136,7 +122,7 @@ class Segment:
 
         def make() -> int:
             numbers = self.cached(
-                "numbers", lambda: all_numbers(self._column(NUMBERS)), size_bytes=numbers_bytes
+                "numbers", lambda: all_numbers(self._file.column(NUMBERS)), size_bytes=numbers_bytes
             )
             return bitmaps.from_documents(numbers[name].within(low, high), size=self.size)
 
@@ -144,35 +130,18 @@ class Segment:
 
     def scalars(self, field: str) -> "array[int]":
         """Return the number that each document has in a column of ``SCALARS``, or prominence."""
-        return self.cached(("scalars", field), lambda: array("q", self._column(field)))
+        return self.cached(("scalars", field), lambda: array("q", self._file.column(field)))
 
-    def expand(self, field: str, prefix: str) -> Iterator[bytes]:
-        """Yield the terms of ``field`` that start with ``prefix``, in order."""
-        wanted = prefix.encode()
-        for found_field, term in self._terms.terms_from(field, wanted):
-            if found_field != field or not term.startswith(wanted):
-                return
-            yield cast(bytes, term)
+    def postings_from(self, field: str, prefix: str) -> Iterator[tuple[str, Iterable[int]]]:
+        """Yield the terms of ``field`` that start with ``prefix``, each with its documents."""
+        for term, found in self._file.terms(field).items(prefix):
+            yield term, found.documents
 
-    def postings_from(self, field: str, prefix: str) -> Iterator[tuple[bytes, Iterable[int]]]:
-        """Yield the terms that ``expand`` does, each with the documents that have it."""
-        wanted = prefix.encode()
-        for (found_field, term), about in self._terms.items_from(field, wanted):
-            if found_field != field or not term.startswith(wanted):
-                return
-            # What is known of a term tells its only document, which spares reading a list.
-            is_alone = about.min_id() == about.max_id()
-            yield term, [about.min_id()] if is_alone else self.documents(field, term)
-
-    def having_any(self, field: str, terms: Iterable[bytes]) -> int:
+    def having_any(self, field: str, terms: Iterable[str]) -> int:
         """Return the documents that have at least one of ``terms`` in ``field``."""
-        documents = chain.from_iterable(self.documents(field, term) for term in terms)
+        find = self._file.terms(field).find
+        documents = chain.from_iterable(find(term).documents for term in terms)
         return bitmaps.from_documents(documents, size=self.size)
-
-    def documents(self, field: str, term: bytes) -> Iterator[int]:
-        """Return the documents that have ``term`` in ``field``, ascending."""
-        matcher = self._matcher(field, term)
-        return iter(()) if matcher is None else cast(Iterator[int], matcher.all_ids())
 
     def named(self, part: str) -> int:
         """Return the documents whose name contains ``part``."""
@@ -192,16 +161,16 @@ class Segment:
 
     def lines(self, document: int) -> str:
         """Return the searchable fields of a document, a line of words each."""
-        return zlib.decompress(self._column(LINES)[document]).decode()
+        return zlib.decompress(self._file.column(LINES)[document]).decode()
 
     def texts(self, document: int) -> list[TextRow]:
         """Return the searchable texts of a document as they were given."""
-        rows: list[TextRow] = orjson.loads(zlib.decompress(self._column(TEXTS)[document]))
+        rows: list[TextRow] = orjson.loads(zlib.decompress(self._file.column(TEXTS)[document]))
         return rows
 
     def result(self, document: int) -> dict[str, Any]:
         """Return the stored result of a document."""
-        result: dict[str, Any] = orjson.loads(zlib.decompress(self._column(RESULT)[document]))
+        result: dict[str, Any] = orjson.loads(zlib.decompress(self._file.column(RESULT)[document]))
         return result
 
     @cached_property
@@ -230,30 +199,9 @@ class Segment:
         return {document_id: n for n, (_, document_id) in enumerate(self._keys())}
 
     def _keys(self) -> Iterator[tuple[str, str]]:
-        for key in self._column(KEY):
+        for key in self._file.column(KEY):
             name, _, document_id = key.decode().partition("\n")
             yield name, document_id
-
-    def _column(self, field: str) -> Any:
-        # Opening a column of bytes adds up the lengths of all its rows, so it is kept open.
-        if field not in self._columns:
-            self._columns[field] = self._reader.column_reader(field, translate=False)
-        return self._columns[field]
-
-    def _matcher(self, field: str, term: bytes) -> Any:
-        try:
-            return self._terms.matcher(field, term, self._formats[field])
-        except TermNotFound:
-            return None
-
-    def _postings(self, word: str) -> Postings:
-        postings = Postings(array("I"), array("H"))
-        matcher = self._matcher(TEXT, word.encode())
-        while matcher is not None and matcher.is_active():
-            postings.documents.append(matcher.id())
-            postings.impacts.append(int(matcher.weight()))
-            matcher.next()
-        return postings
 
 
 def _names(names: list[str]) -> Names:

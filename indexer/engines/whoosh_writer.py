@@ -1,24 +1,30 @@
-"""Writing to a Whoosh index: one commit for each batch, durable when it returns."""
+"""Writing to a Whoosh index: one commit for each batch, durable when it returns.
 
-import os
-from collections.abc import Iterable, Sequence
+Merges run in a thread beside that, so that no batch waits for one; each takes effect in a short
+commit of its own.
+"""
+
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Lock, Thread
 from typing import Any
 
-from whoosh.filedb.filestore import FileStorage
-from whoosh.index import LockError
-from whoosh.reading import SegmentReader
+from whoosh.index import TOC
 
-from indexer.engines.generations import sync
-from indexer.engines.whoosh_checksums import add_checksums, check_segments
-from indexer.engines.whoosh_index import INDEX_NAME, OpenIndex, engine_errors
-from indexer.engines.whoosh_merge import SegmentSize, segments_to_merge
-from indexer.engines.whoosh_schema import codec, encode
+from indexer.engines.whoosh_index import OpenIndex, engine_errors
+from indexer.engines.whoosh_merge import Merge, StoppedError
+from indexer.engines.whoosh_policy import SegmentSize, segments_to_merge
+from indexer.engines.whoosh_schema import INDEX_NAME, Row, encode
+from indexer.engines.whoosh_segment_file import (
+    checksum,
+    columns_of,
+    segment_path,
+    terms_of,
+    write_segment,
+)
 from indexer.errors import EngineError
 from indexer.model.document import Document
-
-_MEMORY_MB = 64
-"""What Whoosh may gather in memory before it sorts postings through temporary files."""
 
 
 class IndexFolderWriter:
@@ -27,13 +33,15 @@ class IndexFolderWriter:
     def __init__(self, folder: Path, index: OpenIndex) -> None:
         self._folder = folder
         self._index = index
-        self._durable: set[str] = set()
-        with engine_errors(folder):
-            _remove_leftovers(folder)
+        self._commits = Lock()
+        """Held by the thread that looks at the newest commit to make the next one."""
+        self._merging: Thread | None = None
+        self._stop = Event()
+        self._failure: Exception | None = None
         index.refresh()
         try:
             with engine_errors(folder):
-                check_segments(folder, index.segment_ids)
+                self._check()
         except EngineError:
             index.close()
             raise
@@ -42,82 +50,137 @@ class IndexFolderWriter:
         """Add or replace ``documents`` and drop ``removed``; where both name an id, it is added.
 
         :class:`indexer.errors.EngineError` when a document cannot be stored or another writer is
-        at work, and nothing is changed then; or when the disk fails: after that, either nothing
-        or all of it may be there.
+        at work, or a merge failed since the last call, and nothing is changed then; or when the
+        disk fails: after that, either nothing or all of it may be there.
         """
-        # Encoded first: an error within Whoosh's writer would leave half a document in the batch.
+        # Encoded first: an error later on is not to leave half of a batch.
         rows = {document.key.id: encode(document) for document in documents}
-        self._index.refresh()
-        numbers = self._numbers({*rows, *removed})
-        if not rows and not numbers:
-            return
-        with engine_errors(self._folder):
-            self._commit(rows.values(), numbers)
-            self._make_durable()
-        self._index.refresh()
+        with self._commits, engine_errors(self._folder):
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure
+            with self._locked():
+                self._index.refresh()
+                gone = self._places({*rows, *removed})
+                if rows or gone:
+                    self._commit(gone, self._written(list(rows.values())))
+            self._begin_merging()
 
     def count(self) -> int:
         """Return the number of documents."""
         return self._index.count()
 
+    def is_merging(self) -> bool:
+        """Tell whether a merge runs."""
+        return self._merging is not None
+
     def close(self) -> None:
-        """Close all files."""
+        """Give up the merge that runs, and close all files."""
+        self._stop.set()
+        merging = self._merging
+        if merging is not None:
+            merging.join()
         self._index.close()
 
-    def _numbers(self, ids: set[str]) -> list[int]:
-        """Return the numbers, in the whole index, of the documents that have one of ``ids``.
-
-        Whoosh would search the index for each document it replaces; here that is a look-up.
-        """
-        numbers = []
-        base = 0
+    def _check(self) -> None:
+        """Compare the segments with their checksums, and remove what a killed writer left."""
+        known = {self._folder / f"_{INDEX_NAME}_{self._index.contents().generation}.toc"}
         for view in self._index.views:
-            places = view.segment.places
-            found = (places[found_id] for found_id in ids if found_id in places)
-            numbers += [base + number for number in found if view.alive >> number & 1]
-            base += view.segment.size
-        return numbers
+            path = segment_path(self._folder, view.segment.id)
+            if checksum(path) != view.segment.checksum:
+                raise ValueError(f"{path.name} has wrong bytes")
+            known.add(path)
+        for pattern in (f"_{INDEX_NAME}_*.toc*", f"{INDEX_NAME}_*.seg"):
+            for leftover in set(self._folder.glob(pattern)) - known:
+                leftover.unlink(missing_ok=True)
 
-    def _commit(self, rows: Iterable[dict[str, object]], numbers: Iterable[int]) -> None:
+    def _places(self, ids: set[str]) -> dict[str, list[int]]:
+        """Return, by segment, the documents that have one of ``ids``."""
+        places = {}
+        for view in self._index.views:
+            known = view.segment.places
+            found = (known[found_id] for found_id in ids if found_id in known)
+            if there := [document for document in found if view.alive >> document & 1]:
+                places[view.segment.id] = there
+        return places
+
+    def _written(self, rows: Sequence[Row]) -> list[Any]:
+        if not rows:
+            return []
+        return [write_segment(self._folder, len(rows), columns_of(rows), terms_of(rows))]
+
+    def _commit(
+        self,
+        gone: Mapping[str, Iterable[int]],
+        added: Iterable[Any],
+        merged: Container[str] = (),
+    ) -> None:
+        """Delete documents, add segments, and let go of those that are merged or empty."""
+        contents = self._index.contents()
+        dropped, kept = [], []
+        for entry in [*contents.segments, *added]:
+            for document in gone.get(entry.segment_id(), ()):
+                entry.delete_document(document)
+            if entry.segment_id() in merged or not entry.doc_count():
+                dropped.append(entry.segment_id())
+            else:
+                kept.append(entry)
+        generation = contents.generation
+        TOC(contents.schema, kept, generation + 1).write(self._index.storage, INDEX_NAME)
+        (self._folder / f"_{INDEX_NAME}_{generation}.toc").unlink()
+        for segment_id in dropped:
+            segment_path(self._folder, segment_id).unlink()
+        self._index.refresh()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        lock = self._index.storage.lock(f"{INDEX_NAME}_WRITELOCK")
+        if not lock.acquire():
+            raise EngineError(f"another writer is at work in {self._folder}")
         try:
-            writer = self._index.index().writer(limitmb=_MEMORY_MB, codec=codec())
-        except LockError as error:
-            raise EngineError(f"another writer is at work in {self._folder}") from error
-        with writer:
-            if [segment.segment_id() for segment in writer.segments] != self._index.segment_ids:
-                raise EngineError(f"another writer changed {self._folder}")
-            writer.mergetype = _merge
-            for number in numbers:
-                writer.delete_document(number)
-            for row in rows:
-                writer.add_document(**row)
+            yield
+        finally:
+            lock.release()
 
-    def _make_durable(self) -> None:
-        """Have the new files written to the disk: Whoosh leaves that to chance."""
-        names = {entry.name for entry in os.scandir(self._folder) if entry.is_file()}
-        for name in names - self._durable:
-            sync(self._folder / name)
-        added = add_checksums(self._folder, names)
-        sync(self._folder)
-        self._durable = names | added
+    # Merging
 
+    def _begin_merging(self) -> None:
+        if self._merging is None and (chosen := self._chosen()):
+            self._merging = Thread(target=self._merge, args=(chosen,), name="merging", daemon=True)
+            self._merging.start()
 
-def _merge(writer: Any, segments: list[Any]) -> list[Any]:
-    """Write some of ``segments`` into the new one and return the others (Whoosh's merge policy)."""
-    # A merge reads whole segments, which is three times faster from copies in memory: Whoosh
-    # makes those when it may use memory maps.
-    storage = FileStorage(writer.storage.folder, supports_mmap=True)
-    sizes = [SegmentSize(segment.doc_count_all(), segment.doc_count()) for segment in segments]
-    merged = segments_to_merge(sizes)
-    for place in sorted(merged):
-        if sizes[place].alive:
-            reader = SegmentReader(storage, writer.schema, segments[place])
-            writer.add_reader(reader)
-            reader.close()
-    return [segment for place, segment in enumerate(segments) if place not in merged]
+    def _chosen(self) -> Merge | None:
+        """Return the merge that should be next, if any."""
+        views = self._index.views
+        sizes = [SegmentSize(view.segment.size, view.alive.bit_count()) for view in views]
+        places = sorted(segments_to_merge(sizes))
+        entries = self._index.contents().segments if places else []
+        return (
+            Merge(self._folder, [views[n] for n in places], [entries[n] for n in places])
+            if places
+            else None
+        )
 
+    def _merge(self, merge: Merge | None) -> None:
+        """Merge until there is nothing to merge; what the thread does."""
+        try:
+            with engine_errors(self._folder):
+                while merge is not None:
+                    merge = self._merged(merge)
+        except StoppedError:
+            self._merging = None
+        except Exception as error:
+            self._failure, self._merging = error, None
 
-def _remove_leftovers(folder: Path) -> None:
-    """Remove tables of contents that a killed writer did not finish; Whoosh clears the rest."""
-    for leftover in folder.glob(f"_{INDEX_NAME}_*.toc.*"):
-        leftover.unlink(missing_ok=True)
+    def _merged(self, merge: Merge) -> Merge | None:
+        """Write a segment and have it take the place of others; return the merge that is next."""
+        entry = merge.write(self._stop)
+        with self._commits, self._locked():
+            self._index.refresh()
+            alive = {view.segment.id: view.alive for view in self._index.views}
+            gone = {entry.segment_id(): list(merge.gone_since(alive))}
+            self._commit(gone, [entry], merge.segment_ids)
+            following = self._chosen()
+            if following is None:
+                self._merging = None
+        return following

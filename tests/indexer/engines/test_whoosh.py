@@ -44,7 +44,7 @@ def only(folder: Path, pattern: str) -> Path:
 
 def test_it_is_an_engine(engine: WhooshEngine) -> None:
     checked: Engine = engine
-    assert (checked.name, checked.schema_version) == ("whoosh", 3)
+    assert (checked.name, checked.schema_version) == ("whoosh", 4)
 
 
 def test_generations_are_made_listed_and_dropped(engine: WhooshEngine) -> None:
@@ -206,36 +206,16 @@ def test_a_writer_refuses_a_segment_with_a_wrong_byte_anywhere(
     engine.open_writer("one").close()
 
 
-def test_each_segment_has_a_checksum_as_long_as_it_is_there(
-    engine: WhooshEngine, folder: Path
-) -> None:
-    def stems(ending: str) -> set[str]:
-        return {path.stem for path in (folder / "repository").glob(f"*{ending}")}
-
-    writer = engine.open_writer("one")
-    for number in range(20):
-        writer.apply(REPOSITORY, [document(f"new-{number}")], [])
-        assert stems(".crc") == stems(".seg")
-    writer.close()
-    for path in (folder / "repository").glob("*.crc"):
-        # As a writer leaves it that was killed just behind its commit.
-        path.unlink()
-    writer = engine.open_writer("one")
-    writer.apply(REPOSITORY, [document("last")], [])
-    assert stems(".crc") == stems(".seg")
-    writer.close()
-
-
 def test_a_damaged_posting_list_is_an_engine_error(engine: WhooshEngine, folder: Path) -> None:
-    """It is only seen when searching, where Whoosh raises what it raises for nothing else."""
+    """It is only seen when searching."""
     path = only(folder, "*.seg")
-    path.write_bytes(path.read_bytes().replace(b"W3Bl", b"\0\0\0\0"))
+    whole = path.read_bytes()
+    # How each list of terms begins, and the directory of the file too.
+    path.write_bytes(whole[:-2000].replace(b"\x80\x04\x95", b"\0\0\0") + whole[-2000:])
     reader = engine.open_reader("one")
-    try:
-        with pytest.raises(EngineError, match="lock tag"):
-            reader.search(Prefix("a"), document_type=REPOSITORY, limit=5)
-    finally:
-        reader.close()
+    with pytest.raises(EngineError, match="one"):
+        reader.search(Prefix("a"), document_type=REPOSITORY, limit=5)
+    reader.close()
 
 
 def test_a_generation_whose_dropping_was_cut_short_is_not_whole(
@@ -250,10 +230,12 @@ def test_a_generation_whose_dropping_was_cut_short_is_not_whole(
 
 
 def test_a_writer_clears_what_a_killed_one_left(engine: WhooshEngine, folder: Path) -> None:
-    leftover = folder / "repository" / "_MAIN_7.toc.1700000000.5"
-    leftover.write_bytes(b"half")
+    names = ("_MAIN_7.toc.1700000000.5", "_MAIN_0.toc", "MAIN_0123456789abcdef.seg")
+    leftovers = [folder / "repository" / name for name in names]
+    for leftover in leftovers:
+        leftover.write_bytes(b"half")
     writer = engine.open_writer("one")
-    assert not leftover.exists()
+    assert not [leftover for leftover in leftovers if leftover.exists()]
     before = writer.count(REPOSITORY)
     writer.apply(REPOSITORY, [document("new")], [])
     assert writer.count(REPOSITORY) == before + 1

@@ -6,7 +6,7 @@ import pytest
 
 from indexer.engines import whoosh_bitmap as bitmaps
 from indexer.engines.whoosh_cache import SegmentCache
-from indexer.engines.whoosh_merge import FAN, MERGED_MAX, SegmentSize, segments_to_merge
+from indexer.engines.whoosh_policy import FAN, SegmentSize, segments_to_merge
 
 
 @pytest.mark.parametrize("density", [0, 0.001, 0.05, 0.5, 1])
@@ -69,28 +69,31 @@ def test_segments_of_similar_size_are_merged_when_there_are_enough() -> None:
     assert segments_to_merge(_whole(2500, *[1] * FAN, 300)) == set(range(1, FAN + 1))
 
 
-def test_a_merge_never_makes_a_segment_that_is_too_large() -> None:
-    merged = segments_to_merge(_whole(*[600] * 30))
-    assert len(merged) == MERGED_MAX // 600
-    assert segments_to_merge(_whole(*[2000] * 30)) == set()
+def test_smaller_segments_are_merged_with_those_of_a_full_tier() -> None:
+    sizes = _whole(*[600] * FAN, 20, 3, 5000)
+    assert segments_to_merge(sizes) == set(range(FAN + 2))
 
 
-def test_a_worn_segment_is_written_anew_and_an_empty_one_goes() -> None:
-    sizes = [SegmentSize(1000, 800), SegmentSize(1000, 801), SegmentSize(9, 0)]
-    assert segments_to_merge(sizes) == {0, 2}
-    assert segments_to_merge([SegmentSize(90_000, 72_000), SegmentSize(100, 20)]) == {1}
+def test_a_worn_segment_is_written_anew_when_nothing_else_is_merged() -> None:
+    sizes = [SegmentSize(1000, 800), SegmentSize(1000, 801), SegmentSize(90_000, 72_000)]
+    assert segments_to_merge(sizes) == {0}
+    assert segments_to_merge(sizes[1:]) == {1}
+    assert segments_to_merge([*sizes, *_whole(*[1] * FAN)]) == set(range(3, 3 + FAN))
 
 
-def test_no_commit_writes_much_and_segments_stay_few() -> None:
-    """Whatever the batches are, what a commit reads is bounded and so is the number of segments."""
+def test_segments_stay_few_and_no_document_is_merged_often() -> None:
+    """Whatever the batches are, segments and rewriting grow with the logarithm of documents."""
     random = Random(5)
     sizes: list[SegmentSize] = []
+    rewritten = 0
     for _ in range(3000):
-        merged = segments_to_merge(sizes)
-        rewritten = sum(sizes[place].alive for place in merged)
-        assert rewritten <= 2 * MERGED_MAX + 500
-        new = rewritten + random.choice([1, 1, 1, 10, 500])
-        sizes = [size for place, size in enumerate(sizes) if place not in merged]
+        new = random.choice([1, 1, 1, 10, 500])
         sizes.append(SegmentSize(new, new))
-    documents = sum(size.alive for size in sizes)
-    assert len(sizes) <= documents // (MERGED_MAX // 2) + 5 * FAN
+        merged = segments_to_merge(sizes)
+        if merged:
+            together = sum(sizes[place].alive for place in merged)
+            rewritten += together
+            sizes = [size for place, size in enumerate(sizes) if place not in merged]
+            sizes.append(SegmentSize(together, together))
+        assert len(sizes) < 6 * FAN
+    assert rewritten < 3 * sum(size.alive for size in sizes)

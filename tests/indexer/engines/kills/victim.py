@@ -17,7 +17,7 @@ import structlog
 
 from indexer.clock import SystemClock
 from indexer.engines import Engine, IndexReader, IndexWriter, whoosh_writer
-from indexer.engines.whoosh_merge import SegmentSize, segments_to_merge
+from indexer.engines.whoosh_policy import SegmentSize, segments_to_merge
 from indexer.indexing import Indexing
 from indexer.model.document import Document, DocumentType
 from indexer.store import RebuildProgress, Store, StoreThread

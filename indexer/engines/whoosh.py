@@ -125,8 +125,12 @@ class WhooshWriter:
         """Return how many documents of that type there are."""
         return self._writers[document_type].count()
 
+    def is_merging(self, document_type: DocumentType) -> bool:
+        """Tell whether segments are being merged, in the background."""
+        return self._writers[document_type].is_merging()
+
     def close(self) -> None:
-        """Let go of all files."""
+        """Give up what is being merged, and let go of all files."""
         for writer in self._writers.values():
             writer.close()
 

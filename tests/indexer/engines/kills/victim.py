@@ -16,8 +16,8 @@ from pathlib import Path
 import structlog
 
 from indexer.clock import SystemClock
-from indexer.engines import Engine, IndexReader, IndexWriter, whoosh_writer
-from indexer.engines.whoosh_policy import SegmentSize, segments_to_merge
+from indexer.engines import Engine, IndexReader, IndexWriter
+from indexer.engines.whoosh import WhooshWriter
 from indexer.indexing import Indexing
 from indexer.model.document import Document, DocumentType
 from indexer.store import RebuildProgress, Store, StoreThread
@@ -30,7 +30,7 @@ INDEX_DIRECTORY = "search-index"
 LOOK_SECONDS = 0.003
 MERGE_SECONDS = 0.1
 TANTIVY_MERGES = 8
-"""tantivy merges in the background of a commit that leaves so many segments."""
+"""tantivy merges when a commit leaves so many segments."""
 
 
 def say(phase: str) -> None:
@@ -126,6 +126,7 @@ class TellingWriter:
         self._writer = writer
         self._engine = engine
         self._generation = generation
+        self._merges = 0
 
     def apply(
         self, document_type: DocumentType, documents: Sequence[Document], removed: Sequence[str]
@@ -138,7 +139,10 @@ class TellingWriter:
             self._engine.filling = ""
         if self._is_merging(document_type):
             say(MERGE)
-            self._wait_for_merge(document_type)
+            self._merges += 1
+            # Else what follows is written beside it.
+            if self._merges % 2:
+                self._wait_for_merge(document_type)
         say(REBUILD if is_rebuild else REST)
 
     def count(self, document_type: DocumentType) -> int:
@@ -148,6 +152,8 @@ class TellingWriter:
         self._writer.close()
 
     def _is_merging(self, document_type: DocumentType) -> bool:
+        if isinstance(self._writer, WhooshWriter):
+            return self._writer.is_merging(document_type)
         meta = self._engine.directory / self._generation / document_type / "meta.json"
         return meta.exists() and len(json.loads(meta.read_bytes())["segments"]) >= TANTIVY_MERGES
 
@@ -158,24 +164,11 @@ class TellingWriter:
             time.sleep(LOOK_SECONDS)
 
 
-def watch_merges() -> None:
-    """Have Whoosh tell when it merges, which it does within a commit."""
-
-    def chosen(sizes: Sequence[SegmentSize]) -> set[int]:
-        found = segments_to_merge(sizes)
-        if any(sizes[place].alive for place in found):
-            say(MERGE)
-        return found
-
-    whoosh_writer.segments_to_merge = chosen  # type: ignore[attr-defined]  # a name of its imports
-
-
 async def run(directory: Path, engine_name: str, *, rebuild_every: int) -> None:
     """Change everything until killed."""
     folder = directory / INDEX_DIRECTORY
     engine = TellingEngine(ENGINES[engine_name](folder), folder)
     watch_databases(engine.reached)
-    watch_merges()
     store = StoreThread(Store(directory))
     engine.changing = changing = Changing(store)
     indexing = Indexing(

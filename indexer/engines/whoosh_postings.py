@@ -6,10 +6,10 @@ documents of each, as a plain array, then one list of the terms and where the do
 are. Behind the blocks is a list of their first terms, which is all that is kept in memory.
 """
 
-import pickle
+import json
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, islice
 from struct import Struct
@@ -45,13 +45,14 @@ def write_terms(file: Any, terms: Iterable[tuple[str, Postings]]) -> None:
     following = iter(terms)
     while block := list(islice(following, _BLOCK_TERMS)):
         packed = [each.documents.tobytes() + each.impacts.tobytes() for _, each in block]
-        head = pickle.dumps(([term for term, _ in block], [0, *accumulate(map(len, packed))]))
+        ends = [0, *accumulate(map(len, packed))]
+        head = _dumped([term for term, _ in block], ends)
         file.write(b"".join([*packed, head]))
         firsts.append(block[0][0])
-        heads.append(position + sum(map(len, packed)))
+        heads.append(position + ends[-1])
         position = heads[-1] + len(head)
         starts.append(position)
-    file.write(pickle.dumps((firsts, starts, heads)) + _END.pack(position))
+    file.write(_dumped(firsts, starts, heads) + _END.pack(position))
 
 
 class TermsReader:
@@ -62,8 +63,8 @@ class TermsReader:
         self._code = number_code(size)
         self._has_impacts = has_impacts
         (end,) = _END.unpack(self._get(length - _END.size, _END.size))
-        listed = pickle.loads(self._get(end, length - _END.size - end))  # noqa: S301 - our own file
-        self._firsts, self._starts, self._heads = listed
+        listed = self._get(end, length - _END.size - end)
+        self._firsts, self._starts, self._heads = json.loads(listed)
         self._kept: tuple[int, list[str], list[int]] = (-1, [], [])
 
     def find(self, term: str) -> Postings:
@@ -103,7 +104,7 @@ class TermsReader:
         if self._kept[0] != block:
             start = self._heads[block]
             head = self._get(start, self._starts[block + 1] - start)
-            self._kept = (block, *pickle.loads(head))  # noqa: S301 - our own file
+            self._kept = (block, *json.loads(head))
         return self._kept[1:]
 
     def _unpacked(self, packed: bytes) -> Postings:
@@ -113,3 +114,7 @@ class TermsReader:
         found.documents.frombytes(packed[:end])
         found.impacts.frombytes(packed[end:])
         return found
+
+
+def _dumped(*lists: Sequence[str] | Sequence[int]) -> bytes:
+    return json.dumps(lists, ensure_ascii=False, separators=(",", ":")).encode()

@@ -209,9 +209,8 @@ def test_a_writer_refuses_a_segment_with_a_wrong_byte_anywhere(
 def test_a_damaged_posting_list_is_an_engine_error(engine: WhooshEngine, folder: Path) -> None:
     """It is only seen when searching."""
     path = only(folder, "*.seg")
-    whole = path.read_bytes()
-    # How each list of terms begins, and the directory of the file too.
-    path.write_bytes(whole[:-2000].replace(b"\x80\x04\x95", b"\0\0\0") + whole[-2000:])
+    # How each list of terms begins.
+    path.write_bytes(path.read_bytes().replace(b'[["', b"[[["))
     reader = engine.open_reader("one")
     with pytest.raises(EngineError, match="one"):
         reader.search(Prefix("a"), document_type=REPOSITORY, limit=5)

@@ -5,9 +5,10 @@ commit of its own.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 from typing import Any
 
 from whoosh.index import TOC
@@ -35,9 +36,10 @@ class IndexFolderWriter:
         self._index = index
         self._commits = Lock()
         """Held by the thread that looks at the newest commit to make the next one."""
-        self._merging: Thread | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="merging")
+        self._merging: Future[None] | None = None
+        """What the thread does, or failed to do."""
         self._stop = Event()
-        self._failure: Exception | None = None
         index.refresh()
         try:
             with engine_errors(folder):
@@ -56,9 +58,7 @@ class IndexFolderWriter:
         # Encoded first: an error later on is not to leave half of a batch.
         rows = {document.key.id: encode(document) for document in documents}
         with self._commits, engine_errors(self._folder):
-            if self._failure is not None:
-                failure, self._failure = self._failure, None
-                raise failure
+            self._tell_failure()
             with self._locked():
                 self._index.refresh()
                 gone = self._places({*rows, *removed})
@@ -72,14 +72,13 @@ class IndexFolderWriter:
 
     def is_merging(self) -> bool:
         """Tell whether a merge runs."""
-        return self._merging is not None
+        merging = self._merging
+        return merging is not None and not merging.done()
 
     def close(self) -> None:
         """Give up the merge that runs, and close all files."""
         self._stop.set()
-        merging = self._merging
-        if merging is not None:
-            merging.join()
+        self._thread.shutdown()
         self._index.close()
 
     def _check(self) -> None:
@@ -144,33 +143,30 @@ class IndexFolderWriter:
 
     # Merging
 
+    def _tell_failure(self) -> None:
+        if self._merging is not None and self._merging.done():
+            failed, self._merging = self._merging, None
+            failed.result()
+
     def _begin_merging(self) -> None:
         if self._merging is None and (chosen := self._chosen()):
-            self._merging = Thread(target=self._merge, args=(chosen,), name="merging", daemon=True)
-            self._merging.start()
+            self._merging = self._thread.submit(self._merge, chosen)
 
     def _chosen(self) -> Merge | None:
         """Return the merge that should be next, if any."""
         views = self._index.views
         sizes = [SegmentSize(view.segment.size, view.alive.bit_count()) for view in views]
         places = sorted(segments_to_merge(sizes))
-        entries = self._index.contents().segments if places else []
-        return (
-            Merge(self._folder, [views[n] for n in places], [entries[n] for n in places])
-            if places
-            else None
-        )
+        if not places:
+            return None
+        entries = self._index.contents().segments
+        return Merge(self._folder, [views[n] for n in places], [entries[n] for n in places])
 
     def _merge(self, merge: Merge | None) -> None:
-        """Merge until there is nothing to merge; what the thread does."""
-        try:
-            with engine_errors(self._folder):
-                while merge is not None:
-                    merge = self._merged(merge)
-        except StoppedError:
-            self._merging = None
-        except Exception as error:
-            self._failure, self._merging = error, None
+        """Merge until there is nothing to merge, or all is closed; what the thread does."""
+        with suppress(StoppedError), engine_errors(self._folder):
+            while merge is not None:
+                merge = self._merged(merge)
 
     def _merged(self, merge: Merge) -> Merge | None:
         """Write a segment and have it take the place of others; return the merge that is next."""
@@ -182,5 +178,6 @@ class IndexFolderWriter:
             self._commit(gone, [entry], merge.segment_ids)
             following = self._chosen()
             if following is None:
+                # Still within the lock: the next batch is to begin what it makes necessary.
                 self._merging = None
         return following

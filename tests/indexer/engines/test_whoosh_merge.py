@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import wait
 from pathlib import Path
 from random import Random
 from threading import Event, Thread
@@ -79,8 +80,8 @@ def end(writer: WhooshWriter) -> None:
     let_go()
     merging = writer._writers[REPOSITORY]._merging
     if merging is not None:
-        merging.join(WAIT_SECONDS)
-    assert not writer._writers[REPOSITORY].is_merging()
+        wait([merging], WAIT_SECONDS)
+    assert not writer.is_merging(REPOSITORY)
 
 
 def segments(folder: Path) -> int:

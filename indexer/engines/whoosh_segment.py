@@ -130,7 +130,7 @@ class Segment:
 
     def scalars(self, field: str) -> "array[int]":
         """Return the number that each document has in a column of ``SCALARS``, or prominence."""
-        return self.cached(("scalars", field), lambda: array("q", self._file.column(field)))
+        return self.cached(("scalars", field), lambda: self._file.numbers(field))
 
     def postings_from(self, field: str, prefix: str) -> Iterator[tuple[str, Iterable[int]]]:
         """Yield the terms of ``field`` that start with ``prefix``, each with its documents."""

@@ -1,6 +1,6 @@
 """What searches computed about immutable segments, kept as long as there is room."""
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable
 from typing import TypeVar, cast
 
@@ -15,6 +15,8 @@ class SegmentCache:
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._entries: OrderedDict[tuple[str, Hashable], tuple[object, int]] = OrderedDict()
+        self._keys: defaultdict[str, set[Hashable]] = defaultdict(set)
+        """The keys of each segment, as most segments live for a few commits only."""
         self.used_bytes = 0
 
     def get(
@@ -37,12 +39,14 @@ class SegmentCache:
 
     def forget(self, segment_id: str) -> None:
         """Let go of everything about one segment."""
-        for place in [place for place in self._entries if place[0] == segment_id]:
-            self.used_bytes -= self._entries.pop(place)[1]
+        for key in self._keys.pop(segment_id, ()):
+            self.used_bytes -= self._entries.pop((segment_id, key))[1]
 
     def _keep(self, place: tuple[str, Hashable], value: object, size_bytes: int) -> None:
         self._entries[place] = (value, size_bytes)
+        self._keys[place[0]].add(place[1])
         self.used_bytes += size_bytes
         while self.used_bytes > self._limit_bytes and self._entries:
-            _, (_, freed) = self._entries.popitem(last=False)
+            (segment_id, key), (_, freed) = self._entries.popitem(last=False)
+            self._keys[segment_id].remove(key)
             self.used_bytes -= freed

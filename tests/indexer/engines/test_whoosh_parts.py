@@ -50,6 +50,18 @@ def test_the_cache_forgets_a_segment_but_not_the_others() -> None:
     assert cache.get("one", "key", lambda: 3, size_bytes=lambda _: 100) == 3
 
 
+def test_the_cache_forgets_a_segment_some_of_whose_values_had_to_go() -> None:
+    cache = SegmentCache(1500)
+    for key in ("a", "b", "a", "c"):
+        for segment in ("one", "two"):
+            cache.get(segment, key, lambda: 1, size_bytes=lambda _: 300)
+    cache.forget("one")
+    cache.forget("none")
+    assert cache.used_bytes == 1000
+    cache.forget("two")
+    assert cache.used_bytes == 0
+
+
 def test_a_value_larger_than_the_cache_is_made_again_each_time() -> None:
     cache = SegmentCache(1000)
     values = iter([1, 2])

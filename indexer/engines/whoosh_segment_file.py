@@ -3,6 +3,7 @@
 It is written at once, part after part, from documents or from other segments.
 """
 
+import os
 import struct
 import zlib
 from array import array
@@ -10,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from whoosh.codec.whoosh3 import W3Segment
 from whoosh.filedb.compound import CompoundStorage
@@ -21,6 +22,7 @@ from indexer.engines.whoosh_postings import Postings, TermsReader, number_code, 
 from indexer.engines.whoosh_schema import COLUMNS, INDEX_NAME, TERMS, TEXT, Row
 
 _BLOCK_BYTES = 1 << 20
+_SYNC_BYTES = 16 << 20
 
 Columns = Mapping[str, Iterable[bytes | int]]
 """The rows of each column."""
@@ -66,6 +68,23 @@ class SegmentFile:
     def close(self) -> None:
         """Close the file; nothing of it may be read any more."""
         self._parts.close()
+
+
+class _SteadyFile(StructFile):  # type: ignore[misc]  # Whoosh carries no types
+    """Goes to the disk bit by bit: much at once would hold up the commits beside a merge."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(file)
+        self._unwritten = 0
+
+    def write(self, data: bytes) -> None:
+        """Write, and have it written to the disk when much has come together."""
+        self.file.write(data)
+        self._unwritten += len(data)
+        if self._unwritten >= _SYNC_BYTES:
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            self._unwritten = 0
 
 
 def write_segment(folder: Path, size: int, columns: Columns, terms: Terms) -> Any:
@@ -135,7 +154,7 @@ def _write(path: Path, columns: Columns, terms: Terms) -> None:
     }
     parts |= {field: partial(write_terms, terms=found) for field, found in terms.items()}
     with path.open("wb") as raw:
-        file = StructFile(raw)
+        file = _SteadyFile(raw)
         # Where the directory of the parts will be.
         file.write_long(0)
         file.write_int(0)

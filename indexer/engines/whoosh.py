@@ -1,7 +1,9 @@
 """The embedded engine: Whoosh, pure Python, good to about 100,000 documents.
 
 A generation is a folder with one Whoosh index for each type of document, so that searching the few
-repositories does not wade through the many images.
+repositories does not wade through the many images. Commits, columns, files and locks are Whoosh's;
+the lists of terms are our own, as its writer and its merges were too slow
+(:mod:`indexer.engines.whoosh_postings`).
 
 The folder must be writable by the service alone: Whoosh keeps part of an index as pickles.
 """
@@ -101,11 +103,10 @@ class WhooshWriter:
     """Changes one generation; see :class:`indexer.engines.protocol.IndexWriter`."""
 
     def __init__(self, folder: Path) -> None:
-        cache = SegmentCache(_WRITER_CACHE_BYTES)
         self._writers: dict[DocumentType, IndexFolderWriter] = {}
         try:
             for kind in DocumentType:
-                index = OpenIndex(folder / kind, cache)
+                index = OpenIndex(folder / kind, SegmentCache(_WRITER_CACHE_BYTES))
                 self._writers[kind] = IndexFolderWriter(folder / kind, index)
         except EngineError:
             self.close()

@@ -10,26 +10,20 @@ import json
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import accumulate, islice
 from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
 
 _BLOCK_TERMS = 64
 _END = Struct("<Q")
 """Where the blocks end and the list of their first terms begins; the last bytes of a part."""
 
 
-def _no_impacts() -> "array[int]":
-    return array("H")
-
-
-@dataclass(frozen=True, slots=True)
-class Postings:
+class Postings(NamedTuple):
     """The documents that have a term, ascending, and its impact on each, in points."""
 
     documents: "array[int]"
-    impacts: "array[int]" = field(default_factory=_no_impacts)
+    impacts: "array[int]" = array("H")
     """Empty in fields whose terms have none."""
 
 
@@ -108,12 +102,15 @@ class TermsReader:
         return self._kept[1:]
 
     def _unpacked(self, packed: bytes) -> Postings:
-        found = Postings(array(self._code))
-        size = found.documents.itemsize
-        end = len(packed) * size // (size + 2) if self._has_impacts else len(packed)
-        found.documents.frombytes(packed[:end])
-        found.impacts.frombytes(packed[end:])
-        return found
+        documents = array(self._code)
+        if not self._has_impacts:
+            documents.frombytes(packed)
+            return Postings(documents)
+        impacts = array("H")
+        end = len(packed) * documents.itemsize // (documents.itemsize + impacts.itemsize)
+        documents.frombytes(packed[:end])
+        impacts.frombytes(packed[end:])
+        return Postings(documents, impacts)
 
 
 def _dumped(*lists: Sequence[str] | Sequence[int]) -> bytes:

@@ -100,7 +100,7 @@ def _encode(document: Document) -> Row:
     lines = list(scored_lines(document))
     name_words = set(words(document.name))
     starts = {word[:n] for word in name_words for n in range(1, min(len(word), START_MAX) + 1)}
-    keywords = {f"{field}:{value}" for field, value in document.keywords}
+    keywords = set(map(":".join, document.keywords))
     keywords |= {field for field, _ in document.keywords}
     facets = {facet_prefix(facet) + value for facet, value in document.facets}
     # What is no Unicode is found here, or by a column: terms are written when it is too late.

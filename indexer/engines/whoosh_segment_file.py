@@ -130,12 +130,12 @@ def terms_of(rows: Sequence[Row]) -> Terms:
 
 def _inverted(rows: Sequence[Row], field: str) -> Iterator[tuple[str, Postings]]:
     code = number_code(len(rows))
-    found: defaultdict[str, list[int]] = defaultdict(list)
+    found: defaultdict[str, array[int]] = defaultdict(partial(array, code))
     for number, row in enumerate(rows):
         for term in row.terms[field]:
             found[term].append(number)
     for term in sorted(found):
-        yield term, Postings(array(code, found[term]))
+        yield term, Postings(found[term])
 
 
 def _inverted_text(rows: Sequence[Row]) -> Iterator[tuple[str, Postings]]:

@@ -33,7 +33,9 @@ class _Reports:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the figures of a test when it is over."""
         if report.when == "teardown":
-            self._figures += [text for name, text in report.user_properties if name == _PROPERTY]
+            self._figures += [
+                str(text) for name, text in report.user_properties if name == _PROPERTY
+            ]
 
 
 def pytest_terminal_summary(

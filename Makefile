@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WHOOSH3 := $(VENV)/whoosh3
-PYTEST := $(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses=auto --no-loadscope-reorder
 T ?= tests
 
 .DEFAULT_GOAL := help

@@ -1,12 +1,11 @@
 """Fixtures that every test may use, and which tests are run by the same process."""
 
-from pathlib import Path
-
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 pytest_plugins = ["tests.figures", "tests.programs", "pytester"]
 
-END_TO_END = Path(__file__).parent / "end_to_end"
+_END_TO_END = "tests/end_to_end/"
 
 
 @pytest.fixture
@@ -15,9 +14,14 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file together, and all those that share the real programs."""
-    for item in items:
-        together = END_TO_END if item.path.is_relative_to(END_TO_END) else item.path
-        item.add_marker(pytest.mark.xdist_group(str(together)))
+class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist carries no types
+    """Keeps the tests of a file together, and all those that share the real programs."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return _END_TO_END if file.startswith(_END_TO_END) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _ByFile:
+    """Return what gives tests to processes."""
+    return _ByFile(config, log)

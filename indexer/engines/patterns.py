@@ -9,6 +9,8 @@ from functools import lru_cache
 
 _KEPT = 64
 _IN_LINE = r"[^\n]"
+_PIECE_MIN = 3
+"""What is so long is in few lines, and those are found faster than all lines are compared."""
 
 
 class Pattern:
@@ -22,6 +24,8 @@ class Pattern:
         self._whole = re.compile(_expression(text, "."), re.DOTALL)
         in_line = _expression(text, _IN_LINE)
         self._line = re.compile(rf"\n({in_line})(?=\n)")
+        pieces = re.split(r"[*?]", f"\n{text}\n")
+        self._piece = max(pieces, key=len)
 
     def fits(self, text: str) -> bool:
         """Tell whether all of ``text`` fits."""
@@ -29,7 +33,16 @@ class Pattern:
 
     def lines(self, text: str) -> list[str]:
         """Return the lines of ``text`` that fit; a line end is before and after each of them."""
-        return self._line.findall(text)
+        if len(self._piece) < _PIECE_MIN:
+            return self._line.findall(text)
+        found = []
+        place = text.find(self._piece)
+        while place >= 0:
+            start, end = text.rfind("\n", 0, place + 1) + 1, text.find("\n", place + 1)
+            if self.fits(line := text[start:end]):
+                found.append(line)
+            place = text.find(self._piece, end)
+        return found
 
 
 @lru_cache(_KEPT)

@@ -5,6 +5,7 @@ documents, in whole thousandths, so that adding impacts is exact in any order.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from indexer.model.document import Document, Text, TextField
 from indexer.model.text import WORD_MAX, words
@@ -37,6 +38,9 @@ _LAST_COMPONENT_BOOST = 4.0
 _K1 = 1.2
 _B = 0.3
 _AVERAGE_LENGTH = 90.0
+_CACHED = 4096
+_CACHED_LENGTH = 200
+"""Most texts are short, and those of labels are in many images of a repository."""
 IMPACT_MAX = round((_K1 + 1) * POINTS)
 """Upper bound of the impact of one word, in points."""
 
@@ -56,7 +60,12 @@ def scored_lines(document: Document) -> Iterator[Line]:
     if joined:
         yield [joined], _LAST_COMPONENT_BOOST
     for text in document.texts:
-        yield words(searchable(text)), TEXT_BOOSTS[text.field]
+        yield _line(text) if len(text.text) <= _CACHED_LENGTH else _line.__wrapped__(text)
+
+
+@lru_cache(_CACHED)
+def _line(text: Text) -> Line:
+    return words(searchable(text)), TEXT_BOOSTS[text.field]
 
 
 def impacts(lines: Sequence[Line]) -> dict[str, int]:
@@ -68,7 +77,8 @@ def impacts(lines: Sequence[Line]) -> dict[str, int]:
         for word in line:
             weights[word] = weights.get(word, 0.0) + boost
     k = _K1 * (1 - _B + _B * length / _AVERAGE_LENGTH)
-    return {
-        word: max(1, round(POINTS * (_K1 + 1) * weight / (weight + k)))
-        for word, weight in weights.items()
+    worths = {
+        weight: max(1, round(POINTS * (_K1 + 1) * weight / (weight + k)))
+        for weight in set(weights.values())
     }
+    return {word: worths[weight] for word, weight in weights.items()}

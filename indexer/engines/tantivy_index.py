@@ -1,5 +1,6 @@
 """Opening a tantivy index, and what it raises when that fails."""
 
+import ctypes
 import struct
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +11,7 @@ from indexer.engines.tantivy_checksums import META, check_files
 from indexer.engines.tantivy_match import Matcher
 from indexer.engines.tantivy_schema import schema
 from indexer.engines.tantivy_view import View
+from indexer.engines.tantivy_words import KnownWords
 from indexer.errors import EngineError
 
 _UNREADABLE = (
@@ -21,8 +23,10 @@ _UNREADABLE = (
     OverflowError,
     MemoryError,
 )
-_HEAP_BYTES = 48 * 1024 * 1024
+_HEAP_BYTES = 32 * 1024 * 1024
 """What a writer may gather in memory before it makes a segment of it."""
+_M_ARENA_MAX = -8
+"""The number of that setting of the C library."""
 _PANIC = "PanicException"
 """What a panic inside of tantivy becomes: a ``BaseException`` that no module gives a name to."""
 
@@ -56,6 +60,7 @@ class OpenIndex:
             self._index = Index.open(str(folder))
             self._index.config_reader("manual")
         self._schema = schema()
+        self._words = KnownWords(folder)
         self._commit = b""
         self.refresh()
 
@@ -69,9 +74,21 @@ class OpenIndex:
             # Perhaps a newer one by now: then there is one refresh too many, never one too few.
             self._commit = commit
             searcher = self._index.searcher()
-            self.view = View(searcher, Matcher(self._schema, searcher))
+            self.view = View(searcher, Matcher(self._schema, searcher, self._words))
 
     def writer(self) -> IndexWriter:
         """Return what changes this index; :class:`EngineError` when another one does."""
+        _share_freed_memory()
         with engine_errors(self._folder):
             return self._index.writer(_HEAP_BYTES, 1)
+
+
+def _share_freed_memory() -> None:
+    """Have what one thread frees used by all of them.
+
+    The C library keeps it for each thread otherwise, and tantivy has many that write: half of the
+    memory of an indexer would be what none of them needs. Only GNU's library can be told so.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:
+        mallopt(_M_ARENA_MAX, 2)

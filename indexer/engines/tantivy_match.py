@@ -19,6 +19,7 @@ from indexer.engines.tantivy_schema import (
     grams,
     number_field,
 )
+from indexer.engines.tantivy_words import KnownWords
 from indexer.engines.text_parts import TextPart, part_text
 from indexer.errors import QueryError
 from indexer.model.query import (
@@ -37,12 +38,14 @@ from indexer.model.query import (
     Wildcard,
     Word,
 )
-from indexer.model.spelling import edits_allowed
+from indexer.model.spelling import edits_allowed, near
 from indexer.model.text import words
 
 EXPANDED_TERMS_MAX = 10_000
 """How many terms a pattern may stand for where they are sought one by one."""
-_FITTINGS_MAX = 64
+_FEW_TERMS = 30
+"""So many are found faster one by one."""
+_SPELLINGS_MAX = 64
 _ANY = r"[\s\S]"
 
 
@@ -69,11 +72,13 @@ def constant(query: Matching, points: int) -> Matching:
 class Matcher:
     """Translates queries for the documents of one commit."""
 
-    def __init__(self, schema: Schema, searcher: Searcher) -> None:
+    def __init__(self, schema: Schema, searcher: Searcher, words: KnownWords) -> None:
         self._schema = schema
         self._searcher = searcher
+        self._words = words
+        self._joined: dict[str, str] = {}
         # Making one takes milliseconds, and a search asks for the same ones several times.
-        self._fittings: dict[tuple[str, str, str], Matching] = {}
+        self._spellings: dict[tuple[str, Wildcard | Fuzzy | Glob], Matching] = {}
 
     def matching(self, query: Query) -> Matching:
         """Return ``query`` in tantivy's terms; :class:`QueryError` where a pattern says little."""
@@ -92,8 +97,8 @@ class Matcher:
             case Condition(field, value, is_prefix):
                 keyword = f"{field}:{value}"
                 return self.starting(KEYWORD, keyword) if is_prefix else self.term(KEYWORD, keyword)
-            case Glob(field, text):
-                return self._fitting(KEYWORD, text, start=f"{field}:")
+            case Glob():
+                return self._spelled(KEYWORD, query)
             case Range(name, low, high):
                 return self.within(number_field(name), low, high)
             case _:
@@ -167,31 +172,51 @@ class Matcher:
         begun = self.starting(TEXT, found[-1])
         return all_of([self.having(TEXT, found[:-1]), begun]) if found[:-1] else begun
 
-    def _spelled(self, field: str, part: Wildcard | Fuzzy) -> Matching:
+    def _spelled(self, field: str, part: Wildcard | Fuzzy | Glob) -> Matching:
+        """Return what has a term in ``field`` that fits a pattern, or is nearly spelled so."""
+        key = (field, part)
+        if key not in self._spellings:
+            if len(self._spellings) >= _SPELLINGS_MAX:
+                self._spellings.clear()
+            self._spellings[key] = self._made_spelled(field, part)
+        return self._spellings[key]
+
+    def _made_spelled(self, field: str, part: Wildcard | Fuzzy | Glob) -> Matching:
         match part:
-            case Wildcard(text):
-                return self._fitting(field, text)
+            case Glob(name, text):
+                return self._fitting(field, text, start=f"{name}:")
             case Fuzzy(text):
                 allowed = edits_allowed(text)
-                if not allowed:
-                    return self.term(field, text)
-                return Matching.fuzzy_term_query(self._schema, field, text, distance=allowed)
+                if field == TEXT:
+                    found = self.words.near(text, limit=allowed)
+                else:
+                    found = near(text, self._lines(field).split("\n"), limit=allowed)
+                return self._one_of(field, [word for word, _ in found])
+            case Wildcard(text):
+                # tantivy would walk through all terms each time it is asked.
+                fitting = pattern(text)
+                terms = (
+                    list(self.words.fitting(fitting))
+                    if field == TEXT
+                    else fitting.lines(self._lines(field))
+                )
+                is_few = len(terms) <= EXPANDED_TERMS_MAX
+                return self._one_of(field, terms) if is_few else self._fitting(field, text)
+
+    def _lines(self, field: str) -> str:
+        """Return the terms of a field that has few, with a line end before and after each."""
+        if field not in self._joined:
+            terms = self._searcher.terms_with_prefix(field, "")
+            self._joined[field] = "\n".join(["", *(term for term, _ in terms), ""])
+        return self._joined[field]
+
+    def _one_of(self, field: str, terms: list[str]) -> Matching:
+        if len(terms) <= _FEW_TERMS:
+            return any_of(self.term(field, term) for term in terms)
+        return Matching.term_set_query(self._schema, field, terms)
 
     def _fitting(self, field: str, text: str, *, start: str = "") -> Matching:
         """Return what has a term in ``field`` that is ``start`` and then fits a pattern."""
-        key = (field, start, text)
-        if key not in self._fittings:
-            if len(self._fittings) >= _FITTINGS_MAX:
-                self._fittings.clear()
-            self._fittings[key] = self._made_fitting(field, text, start)
-        return self._fittings[key]
-
-    def _made_fitting(self, field: str, text: str, start: str) -> Matching:
-        if field == TEXT and not pattern(text).prefix:
-            # tantivy would walk through all terms, slower than here, for each time it is asked.
-            found = pattern(text).lines(self._lines)
-            if len(found) <= EXPANDED_TERMS_MAX:
-                return Matching.term_set_query(self._schema, field, found)
         try:
             return Matching.regex_query(self._schema, field, escaped(start) + _expression(text))
         except ValueError:
@@ -207,14 +232,10 @@ class Matcher:
         return Matching.term_set_query(self._schema, field, found)
 
     @cached_property
-    def words(self) -> list[str]:
-        """All searchable words, those of deleted documents among them."""
-        return [word for word, _ in self._searcher.terms_with_prefix(TEXT, "")]
-
-    @cached_property
-    def _lines(self) -> str:
-        """Those words with a line end before and after each."""
-        return "\n".join(["", *self.words, ""])
+    def words(self) -> KnownWords:
+        """All searchable words."""
+        self._words.catch_up(self._searcher)
+        return self._words
 
 
 def _expression(text: str) -> str:

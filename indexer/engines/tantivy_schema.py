@@ -7,19 +7,22 @@ impact in the digits of ``DIGITS``, one term for each digit that is not 0. Whole
 """
 
 import json
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from tantivy import Document as Row
 from tantivy import Schema, SchemaBuilder
 
 from indexer.engines.naming import spelt
 from indexer.engines.scoring import IMPACT_MAX, impacts, scored_lines
 from indexer.errors import EngineError
-from indexer.model.document import FACETS, NUMBERS, PROMINENCE_MAX, Document, Sort
+from indexer.model.document import FACETS, NUMBERS, PROMINENCE_MAX, Document, Sort, Text, TextRow
 from indexer.model.text import fold, words
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 ID = "id"
 NAME = "name"
@@ -62,8 +65,9 @@ NAME_CHUNKS = tuple(f"name_{n}" for n in range(4))
 """Columns: the beginning of a text as numbers in the same order, eight bytes each, as tantivy is
 slow to order by texts."""
 
-_BASE = 8
-_PLACES = 4
+_LONG_BYTES = 4096
+_BASE = 14
+_PLACES = 3
 DIGITS = tuple(
     digit * _BASE**place
     for place in range(_PLACES)
@@ -71,6 +75,15 @@ DIGITS = tuple(
     if digit * _BASE**place <= IMPACT_MAX
 )
 """What digits are worth."""
+_DIGITS_OF = tuple(
+    tuple(
+        f":{worth // base % _BASE * base}"
+        for base in (_BASE**place for place in range(_PLACES))
+        if worth // base % _BASE
+    )
+    for worth in range(IMPACT_MAX + 1)
+)
+"""The digits of all worths, as they follow a word."""
 EXACT_MAX = 1 << 24
 
 INT64 = range(-(2**63), 2**63)
@@ -135,7 +148,16 @@ def digit_term(word: str, worth: int) -> str:
     return f"{word}:{worth}"
 
 
-def encode(document: Document) -> Row:
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A document as tantivy takes it."""
+
+    row: Row
+    words: Set[str]
+    """The searchable ones."""
+
+
+def encode(document: Document) -> Encoded:
     """Return ``document`` as tantivy takes it.
 
     :class:`indexer.errors.EngineError` naming the id when something in it cannot be stored.
@@ -147,53 +169,60 @@ def encode(document: Document) -> Row:
         raise EngineError(message) from error
 
 
-def _encode(document: Document) -> Row:
+def _encode(document: Document) -> Encoded:
     name, lines = fold(document.name), list(scored_lines(document))
-    row = Row()
-    row.add_text(ID, document.key.id)
-    row.add_text(NAME, name)
-    row.add_text(LAST, name.rpartition("/")[2])
-    for start in (n + 1 for n, character in enumerate(name) if character == "/"):
-        row.add_text(END, name[start:])
     plain = spelt(name).plain
-    for start in (n for n, character in enumerate(plain) if character == "/"):
-        row.add_text(SPELT_END, spelt_end(plain[start:]))
-    row.add_text(NAME_WORD, " ".join(set(words(document.name))))
-    row.add_text(GRAM, " ".join({*name, *grams(name, 2)}))
-    row.add_text(GRAM3, " ".join(grams(name, 3)))
-    for line, _ in lines:
-        row.add_text(TEXT, " ".join(line))
-    row.add_text(IMPACT, " ".join(_digits(impacts(lines))))
-    row.add_text(IMPACT, " ".join(_digits({"": _within(document.prominence, _PROMINENCES)})))
-    for keyword in _keywords(document):
-        row.add_text(KEYWORD, keyword)
+    worths = impacts(lines)
+    digits = _digits(worths) + _digits({"": _within(document.prominence, _PROMINENCES)})
+    columns: dict[str, list[Any]] = {
+        ID: [document.key.id],
+        NAME: [name],
+        LAST: [name.rpartition("/")[2]],
+        END: [name[place + 1 :] for place in _slashes(name)],
+        SPELT_END: [spelt_end(plain[place:]) for place in _slashes(plain)],
+        NAME_WORD: [" ".join(set(words(document.name)))],
+        GRAM: [" ".join({*name, *grams(name, 2)})],
+        GRAM3: [" ".join(grams(name, 3))],
+        TEXT: [" ".join(line) for line, _ in lines],
+        IMPACT: [" ".join(digits)],
+        KEYWORD: _keywords(document),
+        RESULT: [_json(dict(document.result))],
+        TEXTS: [_stored_texts(document.texts)],
+    }
     for facet, value in document.facets:
         if facet in FACETS:
-            row.add_text(facet_field(facet), value)
+            columns.setdefault(facet_field(facet), []).append(value)
         else:
-            row.add_text(OTHER_FACET, facet_prefix(facet) + value)
+            columns.setdefault(OTHER_FACET, []).append(facet_prefix(facet) + value)
     for field, number in _numbers(document, name):
-        row.add_integer(field, _within(number, INT64))
-    row.add_bytes(RESULT, _json(dict(document.result)))
-    row.add_bytes(
-        TEXTS, _json([(text.field.value, text.text, text.key) for text in document.texts])
-    )
-    return row
+        columns.setdefault(field, []).append(_within(number, INT64))
+    return Encoded(Row.from_dict(columns), worths.keys())
 
 
-def _digits(worths: dict[str, int]) -> Iterator[str]:
-    for word, worth in worths.items():
-        rest, place = worth, 1
-        while rest:
-            rest, digit = divmod(rest, _BASE)
-            if digit:
-                yield digit_term(word, digit * place)
-            place *= _BASE
+def _stored_texts(texts: Sequence[Text]) -> bytes:
+    """Return ``texts`` as they are stored, which most searches read past."""
+    stored = orjson.dumps([(text.field.value, text.text, text.key) for text in texts])
+    return stored if len(stored) < _LONG_BYTES else zlib.compress(stored, level=1)
 
 
-def _keywords(document: Document) -> set[str]:
-    keywords = {f"{field}:{value}" for field, value in document.keywords}
-    return keywords | {field for field, _ in document.keywords}
+def read_texts(stored: bytes) -> list[TextRow]:
+    """Return the texts that were stored."""
+    is_packed = not stored.startswith(b"[")
+    rows: list[TextRow] = orjson.loads(zlib.decompress(stored) if is_packed else stored)
+    return rows
+
+
+def _slashes(name: str) -> list[int]:
+    return [place for place, character in enumerate(name) if character == "/"]
+
+
+def _digits(worths: dict[str, int]) -> list[str]:
+    return [word + digit for word, worth in worths.items() for digit in _DIGITS_OF[worth]]
+
+
+def _keywords(document: Document) -> list[str]:
+    fields = {field for field, _ in document.keywords}
+    return [*fields, *(f"{field}:{value}" for field, value in document.keywords)]
 
 
 def _numbers(document: Document, name: str) -> Iterator[tuple[str, int]]:

@@ -9,7 +9,7 @@ from tantivy import DocAddress, Order, Searcher
 from tantivy import Query as Matching
 
 from indexer.engines.tantivy_match import Matcher, constant
-from indexer.engines.tantivy_schema import ID, NAME, RESULT, TEXTS
+from indexer.engines.tantivy_schema import ID, NAME, RESULT, TEXTS, read_texts
 from indexer.model.document import TextRow
 
 
@@ -69,5 +69,4 @@ class View:
 
     def texts(self, address: DocAddress) -> list[TextRow]:
         """Return the searchable texts of a document."""
-        rows: list[TextRow] = orjson.loads(bytes(self.searcher.doc(address)[TEXTS][0]))
-        return rows
+        return read_texts(bytes(self.searcher.doc(address)[TEXTS][0]))

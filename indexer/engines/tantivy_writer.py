@@ -5,6 +5,7 @@ from pathlib import Path
 
 from indexer.engines.tantivy_index import OpenIndex, engine_errors
 from indexer.engines.tantivy_schema import ID, encode
+from indexer.engines.tantivy_words import NewWords
 from indexer.model.document import Document
 
 
@@ -20,6 +21,7 @@ class IndexFolderWriter:
         self._index = OpenIndex(folder)
         self._writer = self._index.writer()
         self._begin()
+        self._words = NewWords(folder, self._index.view.searcher)
 
     def _begin(self) -> None:
         """Commit nothing.
@@ -37,15 +39,20 @@ class IndexFolderWriter:
         :class:`indexer.errors.EngineError` when a document cannot be stored, and nothing is changed
         then; or when the disk fails: after that, either nothing or all of it may be there.
         """
-        rows = {document.key.id: encode(document) for document in documents}
-        if not rows and not removed:
+        given = {document.key.id: document for document in documents}
+        if not given and not removed:
             return
         with engine_errors(self._folder):
             try:
-                for found_id in {*rows, *removed}:
+                for found_id in {*given, *removed}:
                     self._writer.delete_documents_by_term(ID, found_id)
-                for row in rows.values():
-                    self._writer.add_document(row)
+                words = set[str]()
+                # One by one: tantivy is at work on one while the next is made.
+                for document in given.values():
+                    encoded = encode(document)
+                    self._writer.add_document(encoded.row)
+                    words |= encoded.words
+                self._words.add(words)
                 self._writer.commit()
             except BaseException:
                 self._writer.rollback()

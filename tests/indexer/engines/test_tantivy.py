@@ -46,7 +46,7 @@ def some(folder: Path, pattern: str) -> Path:
 
 def test_it_is_an_engine(engine: TantivyEngine) -> None:
     checked: Engine = engine
-    assert (checked.name, checked.schema_version) == ("tantivy", 2)
+    assert (checked.name, checked.schema_version) == ("tantivy", 3)
 
 
 def test_generations_are_made_listed_and_dropped(engine: TantivyEngine) -> None:

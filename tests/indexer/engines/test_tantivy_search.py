@@ -8,7 +8,7 @@ import pytest
 
 from indexer.engines.tantivy import TantivyEngine
 from indexer.errors import QueryError
-from indexer.model.document import Sort
+from indexer.model.document import DocumentType, Sort, Text, TextField
 from indexer.model.query import Everything, Glob, Or, Phrase, Wildcard, Word
 from tests.indexer.engines.conformance.comparison import Search, check, random_search
 from tests.indexer.engines.conformance.generator import document, random_document
@@ -29,6 +29,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if there were many documents: hits are asked for few at a time, and few are read."""
     monkeypatch.setattr("indexer.engines.tantivy_order._FEW", 1)
     monkeypatch.setattr("indexer.engines.tantivy_facets._VALUES_MAX", 2)
+    monkeypatch.setattr("indexer.engines.tantivy_match._FEW_TERMS", 1)
     monkeypatch.setattr("indexer.engines.tantivy_rank._FIRST_HITS", 1)
     monkeypatch.setattr("indexer.engines.tantivy_rank._MORE_HITS", 2)
 
@@ -53,6 +54,19 @@ def test_many_equals_are_in_the_order_of_their_ids_on_all_pages(index: Index) ->
     for query in (Word("proxy"), Word("team"), Everything()):
         for sort in (Sort.RELEVANCE, Sort.PULLS, Sort.NAME):
             check(index, Search(query, limit=60, sort=sort))
+
+
+def test_long_texts_are_shown_as_they_were_given(index: Index) -> None:
+    """They are stored packed, so that reading the other parts of a document is fast."""
+    for length in (1, 4000, 5000, 300_000):
+        text = "".join(chr(97 + n % 26) for n in range(length))
+        index.apply([document("one", description=(text,))])
+        page = index.reader.search(
+            Word("one"), document_type=DocumentType.REPOSITORY, limit=3, with_texts=True
+        )
+        assert [[Text(*row) for row in hit.texts] for hit in page.hits] == [
+            [Text(TextField.DESCRIPTION, text)]
+        ]
 
 
 def test_pattern_characters_stand_for_themselves(index: Index) -> None:

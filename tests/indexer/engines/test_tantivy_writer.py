@@ -14,6 +14,7 @@ import pytest
 from tantivy import Document as Row
 
 from indexer.engines.tantivy import TantivyEngine, TantivyReader
+from indexer.engines.tantivy_schema import Encoded
 from indexer.errors import EngineError
 from indexer.model.document import Document, DocumentType, Sort
 from indexer.model.query import Everything, Range, Word
@@ -60,7 +61,7 @@ def stray_files(folder: Path) -> set[str]:
     return {
         path.name
         for path in folder.iterdir()
-        if path.stem.partition(".")[0] not in {*stems, "meta", "", ".managed"}
+        if path.stem.partition(".")[0] not in {*stems, "meta", "words", "", ".managed"}
         and not path.name.startswith(".")
     }
 
@@ -139,7 +140,7 @@ def test_nothing_is_left_of_a_batch_that_tantivy_refused(
     """What was already deleted and added of it is not part of the next commit."""
     writer = engine.open_writer("one")
     writer.apply(REPOSITORY, [document("a")], [])
-    rows = iter([Row(), object()])
+    rows = iter([Encoded(Row(), set()), Encoded(object(), set())])  # type: ignore[arg-type]
     with monkeypatch.context() as patch:
         patch.setattr("indexer.engines.tantivy_writer.encode", lambda _: next(rows))
         with pytest.raises(EngineError):
@@ -183,7 +184,8 @@ def test_the_first_change_after_a_refused_batch_has_a_number_of_its_own(
     """Taking back a batch takes back the numbers of its changes."""
     writer = engine.open_writer("one")
     with monkeypatch.context() as patch:
-        patch.setattr("indexer.engines.tantivy_writer.encode", lambda _: object())
+        refused = Encoded(object(), set())  # type: ignore[arg-type]
+        patch.setattr("indexer.engines.tantivy_writer.encode", lambda _: refused)
         with pytest.raises(EngineError):
             writer.apply(REPOSITORY, [document("b")], [])
     inner = writer._writers[REPOSITORY]._writer
@@ -201,6 +203,16 @@ def test_no_deletion_is_lost_when_writers_go_without_a_word(engine: TantivyEngin
         page = reader.search(Word("a"), document_type=REPOSITORY, limit=9)
         assert [hit.result["created"] for hit in page.hits] == [39]
         assert reader.count(REPOSITORY) == 41
+
+
+def test_a_writer_waits_for_its_merges_before_it_goes(engine: TantivyEngine, folder: Path) -> None:
+    """Where it does not, a deletion that was made meanwhile can be lost."""
+    writer = engine.open_writer("one")
+    for start in range(0, 8 * 250, 250):
+        batch = [document(f"web-{n}", description=(f"w{n}",)) for n in range(start, start + 250)]
+        writer.apply(REPOSITORY, batch, [])
+    writer.close()
+    assert len(json.loads((folder / "meta.json").read_text())["segments"]) == 1
 
 
 def test_one_writer_leaves_no_files_behind(engine: TantivyEngine, folder: Path) -> None:

@@ -37,7 +37,6 @@ from indexer.engines.tantivy_match import (
 )
 from indexer.engines.tantivy_order import Place, Wanted, first_by_id
 from indexer.engines.tantivy_schema import (
-    DIGITS,
     END,
     EXACT_MAX,
     IMPACT,
@@ -46,7 +45,7 @@ from indexer.engines.tantivy_schema import (
     PROMINENCE,
     SPELT_END,
     TEXT,
-    digit_term,
+    digits_start,
     spelt_end,
 )
 from indexer.engines.tantivy_view import View
@@ -246,12 +245,19 @@ class _Ranking:
         elif not found:
             yield INSIDE_NAME, matched
         else:
+            begun = self._begun(found)
+            # Whose name has a word that begins so matches these anyway.
+            is_matched = isinstance(part, Prefix) or (
+                isinstance(part, Word) and found == [part.text]
+            )
             yield NAME_WORDS, _named(matcher, part)
-            yield NAME_START, all_of([self._begun(found), matched])
+            yield NAME_START, begun if is_matched else all_of([begun, matched])
             if isinstance(part, Prefix | Phrase):
                 yield TEXT_WORDS, matched
             else:
-                yield TEXT_WORDS, all_of([matcher.having(TEXT, found), matched])
+                in_text = matcher.having(TEXT, found)
+                is_matched = isinstance(part, Word)
+                yield TEXT_WORDS, in_text if is_matched else all_of([in_text, matched])
                 yield INSIDE_NAME, matcher.inside_name(part_text(part))
 
     def _begun(self, found: Sequence[str]) -> Matching:
@@ -281,8 +287,11 @@ class _Ranking:
         return all_of([matched, any_of([matcher.having(TEXT, found), self._begun(found)])])
 
     def _digits(self, word: str, scale: int) -> list[Matching]:
-        term = self.view.matcher.term
-        return [constant(term(IMPACT, digit_term(word, worth)), worth * scale) for worth in DIGITS]
+        term, start = self.view.matcher.term, digits_start(word)
+        return [
+            constant(term(IMPACT, f"{start}{worth}"), worth * scale)
+            for worth in self.view.digits(word)
+        ]
 
 
 def _most(steps: Iterable[tuple[int, Matching]], scale: int) -> Matching:

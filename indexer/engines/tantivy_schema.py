@@ -2,8 +2,8 @@
 
 tantivy scores with numbers of its own, which depend on other documents. Here scores are sums of
 constants that our queries give to terms, so what a word is worth in a document is a few terms: its
-impact in the digits of ``DIGITS``, one term for each digit that is not 0. Whole numbers below
-``EXACT_MAX`` are exact in tantivy's four-byte floats, in any order of adding.
+impact in digits, one term for each that is not 0. Whole numbers below ``EXACT_MAX`` are exact in
+tantivy's four-byte floats, in any order of adding.
 """
 
 import json
@@ -66,15 +66,9 @@ NAME_CHUNKS = tuple(f"name_{n}" for n in range(4))
 slow to order by texts."""
 
 _LONG_BYTES = 4096
+"""Texts of so many bytes are stored packed."""
 _BASE = 14
 _PLACES = 3
-DIGITS = tuple(
-    digit * _BASE**place
-    for place in range(_PLACES)
-    for digit in range(1, _BASE)
-    if digit * _BASE**place <= IMPACT_MAX
-)
-"""What digits are worth."""
 _DIGITS_OF = tuple(
     tuple(
         f":{worth // base % _BASE * base}"
@@ -143,9 +137,9 @@ def spelt_end(plain: str) -> str:
     return f"{plain.count('/')}{plain}"
 
 
-def digit_term(word: str, worth: int) -> str:
-    """Return the term of a digit of the impact of ``word``."""
-    return f"{word}:{worth}"
+def digits_start(word: str) -> str:
+    """Return what the terms of the digits of a word's impact start with, before their worth."""
+    return f"{word}:"
 
 
 @dataclass(frozen=True, slots=True)

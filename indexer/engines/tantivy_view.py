@@ -9,7 +9,7 @@ from tantivy import DocAddress, Order, Searcher
 from tantivy import Query as Matching
 
 from indexer.engines.tantivy_match import Matcher, constant
-from indexer.engines.tantivy_schema import ID, NAME, RESULT, TEXTS, read_texts
+from indexer.engines.tantivy_schema import ID, IMPACT, NAME, RESULT, TEXTS, digits_start, read_texts
 from indexer.model.document import TextRow
 
 
@@ -53,6 +53,13 @@ class View:
     def numbers(self, field: str, addresses: Sequence[DocAddress]) -> list[int]:
         """Return what is in a column of numbers, for each of ``addresses``."""
         return self.searcher.fast_field_values(field, list(addresses))  # type: ignore[return-value]  # all documents have each
+
+    def digits(self, word: str) -> list[int]:
+        """Return what the digits are worth that the impact of ``word`` has in any document."""
+        start = digits_start(word)
+        return [
+            int(term[len(start) :]) for term, _ in self.searcher.terms_with_prefix(IMPACT, start)
+        ]
 
     def id(self, address: DocAddress) -> str:
         """Return the id of a document."""

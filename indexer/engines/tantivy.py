@@ -81,8 +81,8 @@ class TantivyReader:
 
 def _hit(view: View, place: Place, sort: Sort, *, with_texts: bool) -> Hit:
     score = place.key if sort is Sort.RELEVANCE else 0.0
-    texts = view.texts(place.address) if with_texts else ()
-    return Hit(view.result(place.address), score, Position(place.key, place.id), texts)
+    result, texts = view.shown(place.address, with_texts=with_texts)
+    return Hit(result, score, Position(place.key, place.id), texts)
 
 
 class TantivyWriter:

@@ -69,11 +69,11 @@ class View:
         """Return the folded names of documents."""
         return [str(self.searcher.doc(address).get_first(NAME)) for address in addresses]
 
-    def result(self, address: DocAddress) -> dict[str, Any]:
-        """Return the stored result of a document."""
-        result: dict[str, Any] = orjson.loads(bytes(self.searcher.doc(address)[RESULT][0]))
-        return result
-
-    def texts(self, address: DocAddress) -> list[TextRow]:
-        """Return the searchable texts of a document."""
-        return read_texts(bytes(self.searcher.doc(address)[TEXTS][0]))
+    def shown(
+        self, address: DocAddress, *, with_texts: bool
+    ) -> tuple[dict[str, Any], Sequence[TextRow]]:
+        """Return the stored result of a document and, if asked for, its searchable texts."""
+        # Once, as all of a document is unpacked each time.
+        stored = self.searcher.doc(address)
+        texts = read_texts(bytes(stored[TEXTS][0])) if with_texts else ()
+        return orjson.loads(bytes(stored[RESULT][0])), texts

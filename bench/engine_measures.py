@@ -58,9 +58,9 @@ class Use:
     timings: Sequence[Timing]
 
 
-def main(*, folder: str, name: str, step: str) -> None:
+def main(*, folder: str, number: int, name: str, step: str) -> None:
     """Do one step of measuring and print the figures."""
-    material = Material(Path(folder))
+    material = Material(Path(folder), number)
     if name == REFERENCES:
         found = compare(material)
         plain: object = {one: [asdict(row) for row in rows] for one, rows in found.items()}

@@ -68,7 +68,14 @@ def _step(material: Material, name: str, step: str) -> dict[str, Any]:
     """Measure in a process of its own, for its memory and its caches."""
     done = subprocess.run(
         [sys.executable, "-m", "bench.engine_measures"],
-        input=json.dumps({"folder": str(material.folder), "name": name, "step": step}),
+        input=json.dumps(
+            {
+                "folder": str(material.folder),
+                "number": material.number,
+                "name": name,
+                "step": step,
+            }
+        ),
         stdout=subprocess.PIPE,
         text=True,
         check=True,

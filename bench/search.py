@@ -1,171 +1,158 @@
-"""Searching over HTTP: how long answers take, by class of query.
+"""Searching over HTTP: the real service over a corpus, quiet and while a rebuild runs.
 
-``python -m bench.search`` fills a data directory with a corpus, has the real ``regsearch serve``
-index it, and asks it from a process of its own, over one kept connection and over eight; beside it
-:mod:`bench.bare_search`, a handler that answers one ready page, in the same run. The registry is
-away: nothing but searching happens.
+``python -m bench.search`` has a data directory filled with a corpus, or copied from one that
+``python -m bench.corpus store`` made, and measures, in this order:
+
+- ``regsearch rebuild`` from the store;
+- the start of ``regsearch serve`` with that search index, until it answers a search;
+- searches by class of query, from a process of its own over one kept connection and over eight;
+  beside it :mod:`bench.bare_search`, a handler that answers one ready page;
+- the memory of all processes of the web, and of the indexer;
+- searches of all classes mixed, with one client, quiet and while ``regsearch rebuild`` runs;
+- pushes, until they are found (:mod:`bench.search_updates`).
+
+All of it shares the processors of one machine. Nothing else happens: the registry is silent.
 """
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
-from urllib.parse import urlencode
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from bench.corpus.corpus import Corpus
-from bench.corpus.documents import documents
-from bench.corpus.fill import fill
+from bench import targets
 from bench.corpus.sizes import SIZES
-from bench.load import Outcome
-from bench.queries import CLASSES, TYPES, Ask, asks, vocabulary_of
-from bench.search_load import Asking
-from indexer.model.document import DocumentType
-from tests.end_to_end.measures import percentile
+from bench.engine_material import Material, material
+from bench.memory import ProcessMemory, memory_of_tree, peak, resident, share
+from bench.search_load import Asker, Asking
+from bench.search_rows import BARE, Row, measure_classes, mixed_paths, row, rows_table
+from bench.search_service import Built, count_documents, rebuild, service_over, start
+from bench.search_updates import Pushes, measure_pushes, pushing
 from tests.end_to_end.ports import free_port, listening
 from tests.end_to_end.processes import RunningProgram
 from tests.end_to_end.service import Service
 from tests.end_to_end.waiting import wait_until
 
+ENGINES = ("whoosh", "tantivy")
 START_SECONDS = 60
-INDEX_SECONDS = 1_200
-CLIENTS = (1, 8)
-BARE = "bare handler"
-_NOWHERE = "127.0.0.1:9"
-_SETTINGS = f"""
-[[registry]]
-url = "http://{_NOWHERE}"
-crawl_interval = "0s"
-"""
+REBUILD_SECONDS = 7_200
+QUIET, REBUILDING = "mixed", "mixed, while rebuilding"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """What one class of query took; latencies in milliseconds."""
+class Run:
+    """Everything that was measured with one engine.
 
-    query: str
-    type: str
-    clients: int
-    p50: float
-    p95: float
-    p99: float
-    per_second: float
-    failed: int
-    generator: float
+    ``rebuild_seconds`` is the rebuild beside searches. Memory is that of the web after all quiet
+    searches and at the end, and that of the indexer before its rebuild and at the end.
+    """
+
+    size: str
+    engine: str
+    built: Built
+    start_seconds: float
+    rows: Sequence[Row]
+    mixed: Row
+    mixed_rebuilding: Row
+    rebuild_seconds: float
+    web: Sequence[ProcessMemory]
+    web_at_end: Sequence[ProcessMemory]
+    indexer: Sequence[ProcessMemory]
+    indexer_at_end: Sequence[ProcessMemory]
+    pushes: Sequence[Pushes]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print a table, and write JSON where that is asked for."""
+    """Measure, print tables, and write JSON where that is asked for."""
     parser = argparse.ArgumentParser(prog="python -m bench.search", description=__doc__)
     parser.add_argument("--corpus", choices=sorted(SIZES), default="small")
+    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0])
     parser.add_argument("--number", type=int, default=200, help="searches of each class")
+    parser.add_argument("--store", type=Path, metavar="DIR", help="a data directory to copy")
+    parser.add_argument("--material", type=Path, metavar="DIR", help="made queries, kept there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures")
     given = parser.parse_args(arguments)
-    rows = measure(given.corpus, number=given.number)
-    print_rows(rows, title=f"searching {given.corpus} over HTTP (milliseconds)")
+    with material(given.corpus, number=given.number, folder=given.material) as made:
+        run = measure(given.corpus, made, engine=given.engine, store=given.store)
+    print_run(run)
     if given.json:
-        given.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
-    failed = [row for row in rows if row.failed]
+        given.json.write_text(json.dumps(as_json(run), indent=2) + "\n")
+    failed = [one for one in (*run.rows, run.mixed, run.mixed_rebuilding) if one.failed]
     if failed:
         sys.exit(f"{failed[0].query}: {failed[0].failed} answers were not 200")
 
 
-def measure(size: str, *, number: int) -> list[Row]:
-    """Fill, index and ask; give a row for each class, type and number of clients."""
-    with tempfile.TemporaryDirectory(prefix="bench-search-") as name:
-        folder = Path(name)
-        with _service(folder, size) as service:
-            return list(_rows(folder, service, size, number=number))
+def measure(size: str, made: Material, *, engine: str, store: Path | None) -> Run:
+    """Index a corpus, search it, search it while it is indexed again, and push to it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-search-") as name,
+        pushing() as pushes,
+        Asker() as asker,
+        service_over(size, Path(name), engine=engine, registry=pushes.url, store=store) as service,
+    ):
+        built = rebuild(service)
+        started = start(service)
+        built = replace(built, documents=count_documents(service))
+        asks, paths = made.asks(), mixed_paths(made.asks())
+        with _bare(Path(name), service) as bare:
+            rows = list(measure_classes(asks, asker=asker, url=service.url, bare=bare))
+        quiet = row(QUIET, "", 1, asker.ask(Asking(service.url, paths, 1)))
+        web, indexer = (memory_of_tree(service.child_pid(each)) for each in ("web", "indexer"))
+        busy, seconds = _while_rebuilding(Path(name), service, paths, asker=asker)
+        at_end = [memory_of_tree(service.child_pid(each)) for each in ("web", "indexer")]
+        pushed = measure_pushes(size, partial(pushes.push, service))
+    return Run(
+        size=size,
+        engine=engine,
+        built=built,
+        start_seconds=started,
+        rows=rows,
+        mixed=quiet,
+        mixed_rebuilding=busy,
+        rebuild_seconds=seconds,
+        web=web,
+        web_at_end=at_end[0],
+        indexer=indexer,
+        indexer_at_end=at_end[1],
+        pushes=pushed,
+    )
 
 
-def _rows(folder: Path, service: Service, size: str, *, number: int) -> Iterator[Row]:
-    made = asks(vocabulary_of(documents(size)), number=number)
+def _while_rebuilding(
+    folder: Path, service: Service, paths: Sequence[str], *, asker: Asker
+) -> tuple[Row, float]:
+    """Search as long as ``regsearch rebuild`` runs; return how that went and its seconds."""
+    started = time.perf_counter()
+    program = service.command_in_background("rebuild", log=folder / "rebuild.log")
+    try:
+        service.wait_until(partial(_is_rebuilding, service), START_SECONDS, "a rebuild runs")
+        outcome = asker.ask(Asking(service.url, paths, 1, while_runs=program.pid))
+        status = program.wait(REBUILD_SECONDS)
+        if status != 0:
+            sys.exit(f"regsearch rebuild ended with {status}")
+    finally:
+        program.kill()
+    return row(REBUILDING, "", 1, outcome), time.perf_counter() - started
+
+
+def _is_rebuilding(service: Service) -> bool:
+    return service.get("/api/v1/status").json()["search_index"]["rebuild"] is not None
+
+
+@contextmanager
+def _bare(folder: Path, service: Service) -> Iterator[str]:
+    """Serve one page of the service by a handler that does nothing else."""
     page = folder / "page.json"
     page.write_text(service.get("/api/v1/search", type="image", limit=25).text)
-    with _bare(folder, page) as bare:
-        for clients in CLIENTS:
-            everything = [_path(ask, DocumentType.IMAGE) for ask in made["everything"]]
-            yield _row(BARE, "", clients, _ask(bare, everything, clients))
-            for kind in TYPES:
-                for query in CLASSES:
-                    paths = [_path(ask, kind) for ask in made[query]]
-                    yield _row(query, kind.value, clients, _ask(service.url, paths, clients))
-            typed = [_suggest_path(ask) for ask in made["prefix"]]
-            yield _row("suggest", "", clients, _ask(service.url, typed, clients))
-
-
-def _suggest_path(ask: Ask) -> str:
-    """Return the address of what completes the beginning of a word."""
-    return f"/api/v1/suggest?{urlencode({'q': ask.q.rstrip('*')})}"
-
-
-def _path(ask: Ask, kind: DocumentType) -> str:
-    parameters = {"q": ask.q, "type": kind.value, "limit": "25", **ask.parameters}
-    return f"/api/v1/search?{urlencode(parameters)}"
-
-
-def _ask(url: str, paths: Sequence[str], clients: int) -> Outcome:
-    """Ask from a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.search_load"],
-        input=json.dumps(asdict(Asking(url, paths, clients))),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return Outcome(**json.loads(done.stdout))
-
-
-def _row(query: str, kind: str, clients: int, outcome: Outcome) -> Row:
-    latencies = outcome.latencies or [0.0]
-    p50, p95, p99 = (1_000 * percentile(latencies, each) for each in (50, 95, 99))
-    return Row(
-        query=query,
-        type=kind,
-        clients=clients,
-        p50=p50,
-        p95=p95,
-        p99=p99,
-        per_second=len(outcome.latencies) / outcome.seconds,
-        failed=outcome.refused,
-        generator=outcome.processor,
-    )
-
-
-@contextmanager
-def _service(folder: Path, size: str) -> Iterator[Service]:
-    """Run the service over a corpus, all of which is searchable."""
-    service = Service(folder)
-    settings = folder / "regsearch.toml"
-    settings.write_text(_SETTINGS, "utf-8")
-    service.configure(REGSEARCH_CONFIG=str(settings))
-    service.data.mkdir()
-    fill(
-        Corpus(SIZES[size]),
-        service.data,
-        registry="default",
-        url=f"http://{_NOWHERE}",
-        registry_host=_NOWHERE,
-    )
-    try:
-        built = service.command("rebuild", seconds=INDEX_SECONDS)
-        if built.returncode:
-            sys.exit(f"regsearch rebuild: {built.stderr}")
-        service.start()
-        yield service
-    finally:
-        service.close()
-
-
-@contextmanager
-def _bare(folder: Path, page: Path) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "bench.bare_search", f"--port={port}", f"--page={page}"]
     program = RunningProgram(command, log=folder / "bare.log")
@@ -176,34 +163,80 @@ def _bare(folder: Path, page: Path) -> Iterator[str]:
         program.kill()
 
 
-def print_rows(rows: Sequence[Row], *, title: str) -> None:
-    """Print the figures as a table, each with its ratio to the reference."""
+def figures(run: Run) -> dict[str, float]:
+    """Return the figures beside those of the classes; those with a target by its name."""
+    some, largest = run.pushes
+    built = run.built
+    return {
+        "documents": built.documents,
+        targets.INDEXING: built.documents / built.seconds,
+        "the same, seconds": built.seconds,
+        "the same beside searches, seconds": run.rebuild_seconds,
+        "disk of the search index, MB": built.index_bytes / 1e6,
+        "disk of the store, MB": built.store_bytes / 1e6,
+        targets.START: run.start_seconds,
+        targets.SEARCH_P95: worst(run.rows).p95,
+        "mixed searches: p50, ms": run.mixed.p50,
+        "mixed searches: p95, ms": run.mixed.p95,
+        "mixed searches: p99, ms": run.mixed.p99,
+        "the same while a rebuild runs: p50, ms": run.mixed_rebuilding.p50,
+        "the same while a rebuild runs: p95, ms": run.mixed_rebuilding.p95,
+        "the same while a rebuild runs: p99, ms": run.mixed_rebuilding.p99,
+        targets.REBUILDING: run.mixed_rebuilding.p95 / run.mixed.p95,
+        "push to found: p50, s": some.p50,
+        targets.PUSH_VISIBLE: some.p95,
+        "push to found: longest, s": some.longest,
+        "push to the largest repository to found: p50, s": largest.p50,
+        targets.WEB_MEMORY: resident(run.web),
+        "the same, shared memory counted once": share(run.web),
+        "web, memory at its peak, MB": peak(run.web_at_end),
+        "indexer, memory at rest, MB": resident(run.indexer),
+        targets.INDEXER_MEMORY: peak(run.indexer_at_end),
+    }
+
+
+def worst(rows: Sequence[Row]) -> Row:
+    """Return the slowest row of one client among the classes that the target is about."""
+    counted = [one for one in rows if one.clients == 1 and one.query in targets.COUNTED]
+    return max(counted, key=lambda one: one.p95)
+
+
+def as_json(run: Run) -> dict[str, Any]:
+    """Return a run as it is written to a file."""
+    found = targets.verdicts(figures(run), size=run.size, engine=run.engine)
+    return {**asdict(run), "figures": [asdict(one) for one in found]}
+
+
+def print_run(run: Run) -> None:
+    """Print the searches by class, the processes, and the figures beside their targets."""
+    title = f"{run.size}, {run.engine}"
+    console = Console(width=110)
+    searches = f"searching {title}, over HTTP (milliseconds)"
+    bare = [one for one in run.rows if one.query == BARE and one.clients == 1]
+    console.print(rows_table(run.rows, title=searches))
+    console.print(rows_table([*bare, run.mixed, run.mixed_rebuilding], title=searches))
+    console.print(_processes(run, title=f"processes, {title} (MB)"))
+    found = targets.verdicts(figures(run), size=run.size, engine=run.engine)
+    slowest = worst(run.rows)
+    console.print(targets.targets_table(found, title=f"{title}: what must be reached"))
+    console.print(f"the worst class is {slowest.query} of type {slowest.type}")
+
+
+def _processes(run: Run, *, title: str) -> Table:
     table = Table(title=title)
-    for heading in ("query", "type"):
-        table.add_column(heading)
-    for heading in ("clients", "p50", "p95", "p99", "requests/s", "ratio", "generator"):
+    for heading in ("when", "process"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("resident", "its share", "peak"):
         table.add_column(heading, justify="right")
-    for row in rows:
-        table.add_row(
-            row.query,
-            row.type,
-            f"{row.clients}",
-            f"{row.p50:.1f}",
-            f"{row.p95:.1f}",
-            f"{row.p99:.1f}",
-            f"{row.per_second:.0f}",
-            ratio(row, rows),
-            f"{row.generator:.0%}",
-        )
-    Console(width=100).print(table)
-
-
-def ratio(row: Row, rows: Sequence[Row]) -> str:
-    """Return the requests a second as a share of the reference's; "" for its own."""
-    if row.query == BARE:
-        return ""
-    bare = next(one for one in rows if (one.query, one.clients) == (BARE, row.clients))
-    return f"{row.per_second / bare.per_second:.2f} x"
+    moments: Mapping[str, Sequence[ProcessMemory]] = {
+        "after quiet searches": (*run.web, *run.indexer),
+        "after the rebuild": (*run.web_at_end, *run.indexer_at_end),
+    }
+    for when, processes in moments.items():
+        for one in processes:
+            cells = (f"{value:.0f}" for value in (one.resident, one.share, one.peak))
+            table.add_row(when, one.name, *cells)
+    return table
 
 
 if __name__ == "__main__":

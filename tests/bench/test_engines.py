@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from bench.engine_material import Material, prepare
+from bench.engine_material import material as kept_material
 from bench.engine_measures import ENGINES, GENERATION, build, use
 from bench.engine_searches import SPELLING, SUGGESTING, corrected, suggested
 from bench.engine_tables import Row, compared, searches_table
@@ -191,3 +193,22 @@ def test_a_run_is_written_as_json() -> None:
 def test_material_is_the_same_documents_each_time_they_are_read(material: Material) -> None:
     assert [one.key for one in material.documents()] == [one.key for one in material.documents()]
     assert {name: len(made) for name, made in material.asks().items()} == dict.fromkeys(CLASSES, 3)
+
+
+def test_material_that_is_kept_is_not_made_again(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    prepare(folder, TINY, number=5)
+    with kept_material("tiny", number=3, folder=folder) as found:
+        assert {len(made) for made in found.asks().values()} == {3}
+        assert list(found.documents())
+
+
+@pytest.mark.parametrize(("size", "number"), [("small", 3), ("tiny", 9)])
+def test_material_of_something_else_is_refused(tmp_path: Path, size: str, number: int) -> None:
+    prepare(tmp_path, TINY, number=5)
+    with (
+        pytest.raises(ValueError, match="holds 5 queries of tiny"),
+        kept_material(size, number=number, folder=tmp_path),
+    ):
+        pass

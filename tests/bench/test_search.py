@@ -1,6 +1,8 @@
 """The benchmark of searching asks what its classes say, and counts what is no answer."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from bench.bare_search import make_app
+from bench.load import Outcome
 from bench.queries import CLASSES, Vocabulary, asks
-from bench.search import BARE, Row, ratio
-from bench.search_load import Asking, ask
+from bench.search import worst
+from bench.search_load import ROUND, Asker, Asking, ask, together
+from bench.search_rows import BARE, MIXED_OF_NUMBER, Row, mixed_paths, ratio
 from tests.fakes.serving import serving
 
 VOCABULARY = Vocabulary(
@@ -53,11 +57,64 @@ def test_the_reference_answers_the_page_it_was_given(tmp_path: Path) -> None:
     assert (len(outcome.latencies), outcome.refused) == (3, 0)
 
 
+def test_a_process_asks_for_one_thing_after_the_other() -> None:
+    with serving(make_app({})) as url, Asker() as asker:
+        for number in (3, 2):
+            outcome = asker.ask(Asking(url, ["/anything"] * number, connections=1))
+            assert (len(outcome.latencies), outcome.refused) == (number, 0)
+
+
+def test_searches_go_on_as_long_as_a_process_runs() -> None:
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1)"])
+    with serving(make_app({})) as url:
+        outcome = ask(Asking(url, ["/anything"] * 60, connections=1, while_runs=process.pid))
+    process.wait()
+    assert len(outcome.latencies) > 2 * ROUND
+    assert outcome.seconds < 2
+
+
+def test_searches_beside_a_process_that_is_gone_are_one_round() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    with serving(make_app({})) as url:
+        outcome = ask(Asking(url, ["/anything"] * 60, connections=1, while_runs=process.pid))
+    assert len(outcome.latencies) == ROUND
+
+
+def test_rounds_are_one_outcome_together() -> None:
+    rounds = [Outcome([0.1], 1, seconds=1, processor=0.2), Outcome([0.3], 0, 3, processor=0.6)]
+    found = together(rounds)
+    assert (found.latencies, found.refused, found.seconds) == ([0.1, 0.3], 1, 4)
+    assert found.processor == pytest.approx(0.5)
+
+
+def test_mixed_searches_are_of_all_classes_and_both_types() -> None:
+    made = asks(VOCABULARY, number=20)
+    paths = mixed_paths(made)
+    assert len(paths) == MIXED_OF_NUMBER * 20
+    assert paths == mixed_paths(made)
+    for part in ("type=image", "type=repository", "sort=", "facets=", "size%3A", "%2A"):
+        assert any(part in path for path in paths)
+
+
+def _row(query: str, clients: int, *, per_second: float = 1, p95: float = 0) -> Row:
+    return Row(query, "", clients, 0, p95, 0, per_second, 0, 0, 1)
+
+
 @pytest.mark.parametrize(("clients", "expected"), [(1, "0.50 x"), (8, "2.00 x")])
 def test_a_ratio_is_against_the_reference_with_as_many_clients(clients: int, expected: str) -> None:
-    def row(query: str, clients: int, per_second: float) -> Row:
-        return Row(query, "", clients, 0, 0, 0, per_second, 0, 0)
-
-    rows = [row(BARE, 1, 1000), row(BARE, 8, 250), row("typo", 1, 500), row("typo", 8, 500)]
+    rows = [
+        _row(BARE, 1, per_second=1000),
+        _row(BARE, 8, per_second=250),
+        _row("typo", 1, per_second=500),
+        _row("typo", 8, per_second=500),
+    ]
     ours = next(one for one in rows if (one.query, one.clients) == ("typo", clients))
     assert ratio(ours, rows) == expected
+    assert ratio(ours, [ours]) == ""
+
+
+def test_the_worst_class_is_one_that_the_target_is_about() -> None:
+    rows = [_row("typo", 1, p95=3), _row("prefix", 1, p95=5)]
+    others = [_row("wildcard", 1, p95=9), _row("typo", 8, p95=9), _row(BARE, 1, p95=9)]
+    assert worst([*rows, *others]).query == "prefix"

@@ -1,0 +1,107 @@
+"""The real service over a corpus: filled or copied, indexed, started, and what that took."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.corpus.corpus import Corpus
+from bench.corpus.fill import fill
+from bench.corpus.sizes import SIZES
+from tests.end_to_end.service import Service
+
+REGISTRY = "default"
+REGISTRY_HOST = "127.0.0.1:9"
+INDEX_SECONDS = 7_200
+INDEX_DIRECTORY = "search-index"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What making the search index of a store took; ``seconds`` is all of ``regsearch rebuild``."""
+
+    documents: int
+    seconds: float
+    index_bytes: int
+    store_bytes: int
+
+
+@contextmanager
+def service_over(
+    size: str, folder: Path, *, engine: str, registry: str, store: Path | None
+) -> Iterator[Service]:
+    """Give the service with a corpus in its store, not started; ``registry`` is its URL.
+
+    The store is a copy of that in the data directory ``store``, or filled where there is none.
+    """
+    service = Service(folder)
+    settings = folder / "regsearch.toml"
+    settings.write_text(
+        f'engine = "{engine}"\n[[registry]]\nurl = "{registry}"\n'
+        f'registry_host = "{REGISTRY_HOST}"\ncrawl_interval = "0s"\n',
+        "utf-8",
+    )
+    service.configure(REGSEARCH_CONFIG=str(settings))
+    service.data.mkdir()
+    if store is None:
+        fill(
+            Corpus(SIZES[size]),
+            service.data,
+            registry=REGISTRY,
+            url=f"http://{REGISTRY_HOST}",
+            registry_host=REGISTRY_HOST,
+        )
+    else:
+        copy(store, service.data)
+    try:
+        yield service
+    except AssertionError:
+        sys.stderr.write(service.log_text())
+        raise
+    finally:
+        service.close()
+
+
+def copy(store: Path, data: Path) -> None:
+    """Copy the store of a data directory, which nobody has open, without its search index."""
+    for file in store.glob("store.db*"):
+        shutil.copyfile(file, data / file.name)
+    # What is written back while searches are measured would be measured too.
+    os.sync()
+
+
+def rebuild(service: Service) -> Built:
+    """Have the search index made of the store, by ``regsearch rebuild``, with no service there."""
+    started = time.perf_counter()
+    built = service.command("rebuild", seconds=INDEX_SECONDS)
+    seconds = time.perf_counter() - started
+    if built.returncode:
+        sys.exit(f"regsearch rebuild: {built.stderr}")
+    index = (service.data / INDEX_DIRECTORY).rglob("*")
+    return Built(
+        documents=0,
+        seconds=seconds,
+        index_bytes=sum(path.stat().st_size for path in index if path.is_file()),
+        store_bytes=sum(path.stat().st_size for path in service.data.glob("store.db*")),
+    )
+
+
+def start(service: Service) -> float:
+    """Start the service; return the seconds until it has answered a search."""
+    started = time.perf_counter()
+    service.start()
+    answer = service.search("", limit=1)
+    seconds = time.perf_counter() - started
+    if not answer.results:
+        sys.exit("the service answers with nothing found after its start")
+    return seconds
+
+
+def count_documents(service: Service) -> int:
+    """Return how many documents there are in the search index."""
+    counts: dict[str, int] = service.get("/api/v1/status").json()["search_index"]["documents"]
+    return sum(counts.values())

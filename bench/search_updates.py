@@ -1,0 +1,88 @@
+"""From a push to a search that finds it, with the service running on a corpus.
+
+A registry in memory holds what is pushed, a small image under a new tag, and notifies the service
+as registries do. All in between is real: the journal, reading the registry, the store, making
+documents of the whole repository again, the commit and the search over HTTP.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from bench.corpus.corpus import Corpus
+from bench.corpus.plan import Plan, Role
+from bench.corpus.sizes import SIZES
+from tests.builders import image
+from tests.end_to_end.measures import percentile
+from tests.end_to_end.service import Service
+from tests.fakes.events import push_event
+from tests.fakes.registry import FakeRegistry
+from tests.fakes.serving import serving
+
+PUSHES = 50
+PUSHES_TO_THE_LARGEST = 3
+OFTEN_SECONDS = 0.01
+PATIENCE_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Pushes:
+    """How many seconds some pushes took to be found."""
+
+    where: str
+    number: int
+    p50: float
+    p95: float
+    longest: float
+
+
+class Pushing:
+    """Pushes to a registry in memory, at ``url``."""
+
+    def __init__(self, registry: FakeRegistry, url: str) -> None:
+        self.url = url
+        self._registry = registry
+
+    def push(self, service: Service, repository: str, word: str) -> float:
+        """Push an image under a tag of its own; return the seconds until that finds it."""
+        labels = {"org.opencontainers.image.description": word}
+        built = image(seed=word, layers=2, labels=labels)
+        self._registry.put(repository, built, tag=word, notify=False)
+        started = time.perf_counter()
+        service.notify(push_event(repository, built.digest, tag=word, event_id=word))
+        # By a field: a word alone would be found under the nearest spelling that is there.
+        found = partial(service.finds, f"tag:{word}")
+        service.wait_until(found, PATIENCE_SECONDS, f"{word} is found", every=OFTEN_SECONDS)
+        return time.perf_counter() - started
+
+
+@contextmanager
+def pushing() -> Iterator[Pushing]:
+    """Give a registry in memory that is not told of by anybody else."""
+    registry = FakeRegistry()
+    with serving(registry.app) as url:
+        yield Pushing(registry, url)
+
+
+def measure_pushes(size: str, push: Callable[[str, str], float]) -> list[Pushes]:
+    """Push to repositories of all sizes, evenly chosen, and then to the largest."""
+    plans = [plan for plan in Corpus(SIZES[size]).repositories if plan.role is not Role.ARTIFACT]
+    largest = max(plans, key=lambda plan: plan.builds)
+    return [
+        _measure("some repositories", _evenly(plans, PUSHES), push),
+        _measure("the largest repository", [largest] * PUSHES_TO_THE_LARGEST, push),
+    ]
+
+
+def _evenly(plans: Sequence[Plan], number: int) -> Sequence[Plan]:
+    step = max(1, len(plans) // number)
+    return plans[::step][:number]
+
+
+def _measure(where: str, plans: Sequence[Plan], push: Callable[[str, str], float]) -> Pushes:
+    place = where.replace(" ", "")
+    taken = [push(plan.name, f"{place}{number}") for number, plan in enumerate(plans)]
+    p50, p95, longest = (percentile(taken, each) for each in (50, 95, 100))
+    return Pushes(where, len(taken), p50, p95, longest)

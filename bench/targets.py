@@ -1,0 +1,103 @@
+"""What must be reached, and the table that says whether it is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+
+SMALL, PRIMARY, STRESS = "small", "primary", "stress"
+WHOOSH, TANTIVY = "whoosh", "tantivy"
+ANY = ""
+
+# The figures, as tables and JSON name them.
+SEARCH_P95 = "search, the worst class of those that count: p95, ms"
+REBUILDING = "search while a rebuild runs: p95, times the quiet one"
+INDEXING = "rebuild from the store, documents/s"
+VISIBLE = "update to visible: p95, s"
+PUSH_VISIBLE = "push to found: p95, s"
+WEB_MEMORY = "web, memory after all searches, MB"
+INDEXER_MEMORY = "indexer, memory at its peak in a rebuild, MB"
+START = "start to first answer, s"
+AGAINST_LIKE = "times as fast as LIKE, the least of all classes"
+AGAINST_CLIENT = "times as fast as lists on the client, the least of all classes"
+ACKNOWLEDGED = "acknowledged: p99 of the burst, ms"
+AGAINST_BARE = "events/s of the flood, times the bare handler's"
+
+COUNTED = frozenset({"common word", "two words", "prefix", "substring", "typo", "filter", "facets"})
+"""The classes of queries that the target of searching is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """At most, or at least, so much of a figure; for any size or engine where none is named."""
+
+    figure: str
+    limit: float
+    size: str = ANY
+    engine: str = ANY
+    is_least: bool = False
+
+    def is_reached(self, measured: float) -> bool:
+        """Tell whether a figure is as good as it must be."""
+        return measured >= self.limit if self.is_least else measured <= self.limit
+
+    def __str__(self) -> str:
+        return f"{'≥' if self.is_least else '≤'} {self.limit:g}"
+
+
+TARGETS = (
+    Target(SEARCH_P95, 10, SMALL, WHOOSH),
+    Target(SEARCH_P95, 40, PRIMARY, WHOOSH),
+    Target(SEARCH_P95, 6, PRIMARY, TANTIVY),
+    Target(SEARCH_P95, 15, STRESS, TANTIVY),
+    Target(REBUILDING, 2),
+    Target(INDEXING, 500, engine=WHOOSH, is_least=True),
+    Target(INDEXING, 5_000, engine=TANTIVY, is_least=True),
+    Target(VISIBLE, 0.5),
+    Target(PUSH_VISIBLE, 2),
+    Target(WEB_MEMORY, 200, PRIMARY),
+    Target(INDEXER_MEMORY, 400, PRIMARY),
+    Target(START, 2),
+    Target(AGAINST_LIKE, 3, PRIMARY, WHOOSH, is_least=True),
+    Target(AGAINST_LIKE, 50, PRIMARY, TANTIVY, is_least=True),
+    Target(AGAINST_CLIENT, 3, PRIMARY, WHOOSH, is_least=True),
+    Target(AGAINST_CLIENT, 50, PRIMARY, TANTIVY, is_least=True),
+    Target(ACKNOWLEDGED, 50),
+    Target(AGAINST_BARE, 1, is_least=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A figure beside its target; without one there is none for this size and engine."""
+
+    figure: str
+    measured: float
+    target: str = ""
+    reached: bool | None = None
+
+
+def verdicts(figures: Mapping[str, float], *, size: str = ANY, engine: str = ANY) -> list[Verdict]:
+    """Return each figure beside its target, in their order."""
+    return [_verdict(figure, measured, size, engine) for figure, measured in figures.items()]
+
+
+def _verdict(figure: str, measured: float, size: str, engine: str) -> Verdict:
+    for target in TARGETS:
+        fits = target.size in {ANY, size} and target.engine in {ANY, engine}
+        if target.figure == figure and fits:
+            return Verdict(figure, measured, str(target), target.is_reached(measured))
+    return Verdict(figure, measured)
+
+
+def targets_table(found: Sequence[Verdict], *, title: str) -> Table:
+    """Return figures and their targets as a table."""
+    table = Table(title=title)
+    table.add_column("figure")
+    for heading in ("measured", "target", "reached"):
+        table.add_column(heading, justify="right")
+    words = {True: "yes", False: "no", None: ""}
+    for one in found:
+        shown = f"{one.measured:.3g}" if one.measured < 100 else f"{one.measured:,.0f}"
+        table.add_row(one.figure, shown, one.target, words[one.reached])
+    return table

@@ -1,0 +1,41 @@
+"""The memory of a process is measured with all that is below it."""
+
+import os
+import subprocess
+import sys
+
+from bench.memory import memory_of_tree, peak, resident, share
+
+_PARENT = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "print(flush=True); input()", "the-child"])
+child.wait()
+"""
+
+
+def test_a_process_is_counted_with_what_is_below_it() -> None:
+    program = subprocess.Popen(
+        [sys.executable, "-c", _PARENT],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert program.stdout is not None
+    program.stdout.readline()
+    found = memory_of_tree(program.pid)
+    program.communicate(b"\n")
+    parent, child = found
+    assert "subprocess" in parent.name
+    assert child.name.endswith("the-child")
+    assert all(0 < one.share <= one.resident <= one.peak for one in found)
+    assert resident(found) == sum(one.resident for one in found)
+    assert share(found) <= resident(found) <= peak(found)
+
+
+def test_a_process_that_is_gone_has_none() -> None:
+    program = subprocess.Popen([sys.executable, "-c", ""])
+    program.wait()
+    assert memory_of_tree(program.pid) == []
+
+
+def test_others_are_not_counted() -> None:
+    assert len(memory_of_tree(os.getpid())) == 1

@@ -171,6 +171,7 @@ def figures(run: Run) -> dict[str, float]:
         "documents": built.documents,
         targets.INDEXING: built.documents / built.seconds,
         "the same, seconds": built.seconds,
+        "the same, seconds of the processor": built.processor_seconds,
         "the same beside searches, seconds": run.rebuild_seconds,
         "disk of the search index, MB": built.index_bytes / 1e6,
         "disk of the store, MB": built.store_bytes / 1e6,

@@ -19,6 +19,7 @@ from bench.engine_searches import answer, engine_timings
 from bench.queries import CLASSES, TYPES, Ask
 from bench.references import ClientFilter, FullText, Like, Reference, Tables
 from bench.timings import Timing, timing
+from indexer.document_batches import Batch
 from indexer.engines import Engine, IndexReader, IndexWriter
 from indexer.engines.tantivy import TantivyEngine
 from indexer.engines.whoosh import WhooshEngine
@@ -109,25 +110,41 @@ def use(engine: Engine, material: Material) -> Use:
 
 
 def _updates(writer: IndexWriter, reader: IndexReader, material: Material) -> Iterator[float]:
-    """Give one image after the other a new word; yield the seconds until it is found by that."""
-    for number, document in enumerate(_some_images(material, reader.count(DocumentType.IMAGE))):
+    """Give one image after the other a new word; yield the seconds until it is found by that.
+
+    Written as the indexer does, the image with its repository.
+    """
+    count = reader.count(DocumentType.IMAGE)
+    for number, (image, repository) in enumerate(_some_images(material, count)):
         word = f"updated{number}"
-        texts = (Text(TextField.DESCRIPTION, word), *document.texts)
-        changed = replace(document, texts=texts)
+        texts = (Text(TextField.DESCRIPTION, word), *image.texts)
+        batch = Batch()
+        batch.add(replace(image, texts=texts))
+        batch.add(repository)
         started = time.perf_counter()
-        writer.apply(DocumentType.IMAGE, [changed], [])
+        batch.apply(writer)
         reader.refresh()
         page = answer(reader, DocumentType.IMAGE, Ask(word))
         yield time.perf_counter() - started
-        if [hit.id for hit in page.hits] != [document.key.id]:
-            sys.exit(f"{document.key.id}: not found by {word!r} after its update")
+        if [hit.id for hit in page.hits] != [image.key.id]:
+            sys.exit(f"{image.key.id}: not found by {word!r} after its update")
 
 
-def _some_images(material: Material, count: int) -> Iterator[Document]:
-    images = (one for one in material.documents() if one.key.type is DocumentType.IMAGE)
+def _some_images(material: Material, count: int) -> Iterator[tuple[Document, Document]]:
+    """Yield images, evenly chosen of all, each with the document of its repository."""
     number = min(UPDATES, count // 10)
     step = count // number
-    return islice(images, 0, step * number, step)
+    chosen: list[Document] = []
+    seen = 0
+    for document in material.documents():
+        if document.key.type is DocumentType.REPOSITORY:
+            # It comes behind its images.
+            yield from ((image, document) for image in chosen)
+            chosen.clear()
+        elif document.key.type is DocumentType.IMAGE:
+            if seen % step == 0 and seen < step * number:
+                chosen.append(document)
+            seen += 1
 
 
 def compare(material: Material) -> dict[str, list[Timing]]:

@@ -9,7 +9,6 @@ import argparse
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,10 +16,12 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.corpus.sizes import SIZES, Size
-from bench.engine_material import Material, prepare
+from bench import targets
+from bench.corpus.sizes import SIZES
+from bench.engine_material import Material, material
 from bench.engine_measures import ENGINES, REFERENCES, Build, Use
-from bench.engine_tables import compared, figures_table, searches_table
+from bench.engine_tables import Row, compared, figures_table, searches_table
+from bench.references import ClientFilter, Like
 from bench.timings import Timing
 
 _CELLS = "p50, p95, p99 in milliseconds (processor's p95); ratios of the processor's p50"
@@ -40,38 +41,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--corpus", choices=sorted(SIZES), default="small")
     parser.add_argument("--engine", choices=ENGINES, action="append", help="one only, or some")
     parser.add_argument("--number", type=int, default=200, help="searches of each class")
+    parser.add_argument("--material", type=Path, metavar="DIR", help="documents, kept there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures")
     given = parser.parse_args(arguments)
     engines = tuple(dict.fromkeys(given.engine or ENGINES))
-    measured = measure(given.corpus, engines, number=given.number)
-    print_tables(measured, title=f"{given.corpus}, in process")
+    with material(given.corpus, number=given.number, folder=given.material) as made:
+        measured = measure(made, engines)
+    print_tables(measured, size=given.corpus)
     if given.json:
-        given.json.write_text(json.dumps(as_json(measured), indent=2) + "\n")
+        given.json.write_text(json.dumps(as_json(measured, size=given.corpus), indent=2) + "\n")
 
 
-def measure(size: Size | str, engines: Sequence[str], *, number: int) -> Measured:
+def measure(made: Material, engines: Sequence[str]) -> Measured:
     """Measure engines and references over the documents of a corpus."""
-    with tempfile.TemporaryDirectory(prefix="bench-engines-") as folder:
-        material = prepare(Path(folder), size, number=number)
-        figures = {}
-        for engine in engines:
-            built = Build(**_step(material, engine, "build"))
-            used = _step(material, engine, "use")
-            timings = [Timing(**one) for one in used.pop("timings")]
-            figures[engine] = built, Use(timings=timings, **used)
-        references = _step(material, REFERENCES, "use")
+    found = {}
+    for engine in engines:
+        built = Build(**_step(made, engine, "build"))
+        used = _step(made, engine, "use")
+        timings = [Timing(**one) for one in used.pop("timings")]
+        found[engine] = built, Use(timings=timings, **used)
+    references = _step(made, REFERENCES, "use")
     timed = {name: [Timing(**one) for one in rows] for name, rows in references.items()}
-    return Measured(figures, timed)
+    return Measured(found, timed)
 
 
-def _step(material: Material, name: str, step: str) -> dict[str, Any]:
+def _step(made: Material, name: str, step: str) -> dict[str, Any]:
     """Measure in a process of its own, for its memory and its caches."""
     done = subprocess.run(
         [sys.executable, "-m", "bench.engine_measures"],
         input=json.dumps(
             {
-                "folder": str(material.folder),
-                "number": material.number,
+                "folder": str(made.folder),
+                "number": made.number,
                 "name": name,
                 "step": step,
             }
@@ -84,23 +85,48 @@ def _step(material: Material, name: str, step: str) -> dict[str, Any]:
     return found
 
 
-def print_tables(measured: Measured, *, title: str) -> None:
-    """Print what each engine took, and all searches."""
+def print_tables(measured: Measured, *, size: str) -> None:
+    """Print what each engine took, all searches, and the figures beside their targets."""
+    title = f"{size}, in process"
     rows = compared(_engine_timings(measured), measured.references)
     console = Console(width=180)
     console.print(figures_table(measured.engines, title=title))
     console.print(searches_table(rows, title=f"searching {title}: {_CELLS}"))
+    for engine in measured.engines:
+        found = targets.verdicts(figures(measured, engine), size=size, engine=engine)
+        console.print(targets.targets_table(found, title=f"{title}, {engine}"))
 
 
-def as_json(measured: Measured) -> dict[str, Any]:
+def as_json(measured: Measured, *, size: str) -> dict[str, Any]:
     """Return the figures as they are written to a file."""
     rows = compared(_engine_timings(measured), measured.references)
     engines = {}
     for name, (build, use) in measured.engines.items():
         used = asdict(use)
         del used["timings"]
-        engines[name] = {"build": asdict(build), "use": used}
+        found = targets.verdicts(figures(measured, name), size=size, engine=name)
+        engines[name] = {
+            "build": asdict(build),
+            "use": used,
+            "figures": [asdict(one) for one in found],
+        }
     return {"engines": engines, "searches": [asdict(row) for row in rows]}
+
+
+def figures(measured: Measured, engine: str) -> dict[str, float]:
+    """Return the figures of an engine that have targets."""
+    _, use = measured.engines[engine]
+    rows = compared(_engine_timings(measured), measured.references)
+    return {
+        targets.AGAINST_LIKE: least_ratio(rows, engine, Like.name),
+        targets.AGAINST_CLIENT: least_ratio(rows, engine, ClientFilter.name),
+        targets.VISIBLE: use.update_p95 / 1_000,
+    }
+
+
+def least_ratio(rows: Sequence[Row], engine: str, reference: str) -> float:
+    """Return how many times as long a reference took, in the class where that is least."""
+    return min(row.ratios[engine][reference] for row in rows if reference in row.ratios[engine])
 
 
 def _engine_timings(measured: Measured) -> dict[str, Sequence[Timing]]:

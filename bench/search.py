@@ -35,8 +35,16 @@ from bench.engine_material import Material, material
 from bench.memory import ProcessMemory, memory_of_tree, peak, resident, share
 from bench.search_load import Asker, Asking
 from bench.search_rows import BARE, Row, measure_classes, mixed_paths, row, rows_table
-from bench.search_service import Built, count_documents, rebuild, service_over, start
+from bench.search_service import (
+    Built,
+    count_documents,
+    engine_alone,
+    rebuild,
+    service_over,
+    start,
+)
 from bench.search_updates import Pushes, measure_pushes, pushing
+from bench.timings import Timing
 from tests.end_to_end.ports import free_port, listening
 from tests.end_to_end.processes import RunningProgram
 from tests.end_to_end.service import Service
@@ -52,8 +60,9 @@ QUIET, REBUILDING = "mixed", "mixed, while rebuilding"
 class Run:
     """Everything that was measured with one engine.
 
-    ``rebuild_seconds`` is the rebuild beside searches. Memory is that of the web after all quiet
-    searches and at the end, and that of the indexer before its rebuild and at the end.
+    ``in_process`` are searches of the same search index without HTTP. ``rebuild_seconds`` is the
+    rebuild beside searches. Memory is that of the web after all quiet searches and at the end, and
+    that of the indexer before its rebuild and at the end.
     """
 
     size: str
@@ -61,6 +70,7 @@ class Run:
     built: Built
     start_seconds: float
     rows: Sequence[Row]
+    in_process: Sequence[Timing]
     mixed: Row
     mixed_rebuilding: Row
     rebuild_seconds: float
@@ -105,6 +115,7 @@ def measure(size: str, made: Material, *, engine: str, store: Path | None) -> Ru
         asks, paths = made.asks(), mixed_paths(made.asks())
         with _bare(Path(name), service) as bare:
             rows = list(measure_classes(asks, asker=asker, url=service.url, bare=bare))
+        in_process = engine_alone(service.data, asks)
         quiet = row(QUIET, "", 1, asker.ask(Asking(service.url, paths, 1)))
         web, indexer = (memory_of_tree(service.child_pid(each)) for each in ("web", "indexer"))
         busy, seconds = _while_rebuilding(Path(name), service, paths, asker=asker)
@@ -116,6 +127,7 @@ def measure(size: str, made: Material, *, engine: str, store: Path | None) -> Ru
         built=built,
         start_seconds=started,
         rows=rows,
+        in_process=in_process,
         mixed=quiet,
         mixed_rebuilding=busy,
         rebuild_seconds=seconds,
@@ -177,6 +189,7 @@ def figures(run: Run) -> dict[str, float]:
         "disk of the store, MB": built.store_bytes / 1e6,
         targets.START: run.start_seconds,
         targets.SEARCH_P95: worst(run.rows).p95,
+        targets.ENGINE_SHARE: engine_share(run.rows, run.in_process),
         "mixed searches: p50, ms": run.mixed.p50,
         "mixed searches: p95, ms": run.mixed.p95,
         "mixed searches: p99, ms": run.mixed.p99,
@@ -200,6 +213,13 @@ def worst(rows: Sequence[Row]) -> Row:
     """Return the slowest row of one client among the classes that the target is about."""
     counted = [one for one in rows if one.clients == 1 and one.query in targets.COUNTED]
     return max(counted, key=lambda one: one.p95)
+
+
+def engine_share(rows: Sequence[Row], in_process: Sequence[Timing]) -> float:
+    """Return the part of the medians over HTTP that is the engine's, in the class with most."""
+    alone = {(one.query, one.type): one.p50 for one in in_process}
+    counted = [one for one in rows if one.clients == 1 and one.query in targets.COUNTED]
+    return max(alone[one.query, one.type] / one.p50 for one in counted)
 
 
 def as_json(run: Run) -> dict[str, Any]:

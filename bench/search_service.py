@@ -5,14 +5,19 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.corpus.corpus import Corpus
 from bench.corpus.fill import fill
 from bench.corpus.sizes import SIZES
+from bench.engine_measures import ENGINES
+from bench.engine_searches import engine_timings
+from bench.queries import Ask
+from bench.timings import Timing
+from indexer.store import Store
 from tests.end_to_end.service import Service
 
 REGISTRY = "default"
@@ -114,3 +119,13 @@ def count_documents(service: Service) -> int:
     """Return how many documents there are in the search index."""
     counts: dict[str, int] = service.get("/api/v1/status").json()["search_index"]["documents"]
     return sum(counts.values())
+
+
+def engine_alone(data: Path, asks: Mapping[str, Sequence[Ask]]) -> list[Timing]:
+    """Search the live search index of a data directory in this process."""
+    with closing(Store(data, read_only=True)) as store:
+        live = store.search_index.live()
+    assert live is not None  # noqa: S101 - it was just made
+    engine = ENGINES[live.engine](data / INDEX_DIRECTORY)
+    with closing(engine.open_reader(live.generation)) as reader:
+        return list(engine_timings(reader, asks))

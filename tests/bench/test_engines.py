@@ -12,7 +12,7 @@ from bench.engine_material import material as kept_material
 from bench.engine_measures import ENGINES, GENERATION, build, use
 from bench.engine_searches import SPELLING, SUGGESTING, corrected, suggested
 from bench.engine_tables import Row, compared, searches_table
-from bench.engines import as_json, measure
+from bench.engines import as_json, least_ratio, measure
 from bench.queries import CLASSES, TYPES, Ask
 from bench.references import (
     ClientFilter,
@@ -24,7 +24,7 @@ from bench.references import (
     asked,
     row_text,
 )
-from bench.timings import Timing
+from bench.timings import LEAST, Timing, timing
 from indexer.model.document import Document, DocumentType
 from tests.bench.corpus.sizes import TINY
 
@@ -157,7 +157,7 @@ def test_an_engine_is_built_searched_and_updated(material: Material, name: str) 
 
 
 def _timing(busy: float, *, query: str = "prefix") -> Timing:
-    return Timing(query, "image", 99, 99, 99, processor_p50=busy, processor_p95=99)
+    return Timing(query, "image", 99, 99, 99, processor_p50=busy, processor_p95=99, searches=3)
 
 
 def _rows() -> list[Row]:
@@ -182,12 +182,30 @@ def test_what_cannot_answer_a_class_has_a_dash() -> None:
     assert [cell.strip() for cell in line.split("│")[3:-1]].count("-") == 8
 
 
-def test_a_run_is_written_as_json() -> None:
-    measured = as_json(measure(TINY, ["whoosh"], number=2))
+def test_a_run_is_written_as_json(material: Material) -> None:
+    measured = as_json(measure(material, ["whoosh"]), size="tiny")
     assert json.loads(json.dumps(measured)) == measured
     assert measured["engines"]["whoosh"]["build"]["documents"] > 100
     names = {name for row in measured["searches"] for name in row["timings"]}
     assert names == {"whoosh", "LIKE", "FTS5", "client"}
+    assert len(measured["engines"]["whoosh"]["figures"]) == 3
+
+
+def test_the_least_ratio_is_of_the_class_where_the_engine_is_worst() -> None:
+    rows = compared(
+        {"whoosh": [_timing(2), _timing(4, query="typo"), _timing(1, query="substring")]},
+        {"LIKE": [_timing(10), _timing(10, query="substring")], "client": [_timing(1)]},
+    )
+    assert least_ratio(rows, "whoosh", "LIKE") == pytest.approx(5)
+    assert least_ratio(rows, "whoosh", "client") == pytest.approx(0.5)
+
+
+def test_what_is_slow_is_asked_less_but_never_less_than_the_least() -> None:
+    asks = [Ask(f"{number}") for number in range(3 * LEAST)]
+    searched: list[Ask] = []
+    assert timing("typo", IMAGE, asks, searched.append, budget=60).searches == len(asks)
+    assert searched == [asks[0], *asks]
+    assert timing("typo", IMAGE, asks, searched.append, budget=0).searches == LEAST
 
 
 def test_material_is_the_same_documents_each_time_they_are_read(material: Material) -> None:

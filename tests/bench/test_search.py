@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from starlette.routing import Route
 from bench.bare_search import make_app
 from bench.load import Outcome
 from bench.queries import CLASSES, Vocabulary, asks
-from bench.search import worst
+from bench.search import engine_share, worst
 from bench.search_load import ROUND, Asker, Asking, ask, together
 from bench.search_rows import BARE, MIXED_OF_NUMBER, Row, mixed_paths, ratio
+from bench.timings import Timing
 from tests.fakes.serving import serving
 
 VOCABULARY = Vocabulary(
@@ -118,3 +120,12 @@ def test_the_worst_class_is_one_that_the_target_is_about() -> None:
     rows = [_row("typo", 1, p95=3), _row("prefix", 1, p95=5)]
     others = [_row("wildcard", 1, p95=9), _row("typo", 8, p95=9), _row(BARE, 1, p95=9)]
     assert worst([*rows, *others]).query == "prefix"
+
+
+def test_the_share_of_the_engine_is_the_largest_of_the_classes_that_count() -> None:
+    rows = [replace(_row(query, 1), p50=10.0) for query in ("typo", "prefix", "wildcard")]
+    alone = [
+        Timing(query, "", p50, 0, 0, processor_p50=0, processor_p95=0, searches=1)
+        for query, p50 in {"typo": 3.0, "prefix": 2.0, "wildcard": 9.0}.items()
+    ]
+    assert engine_share(rows, alone) == pytest.approx(0.3)

@@ -50,14 +50,8 @@ types: install ## Check the types
 
 check: lint types test ## Do everything that a reviewer does
 
-bench: install ## Measure receiving, push to search, backfill beside hey, engines, search and memory
-	$(BIN)/python -m bench.corpus skew small
-	$(BIN)/python -m bench.receive
-	$(BIN)/python -m bench.engines --corpus small --number 100
-	$(BIN)/python -m bench.search --corpus small
-	$(BIN)/python -m bench.extract --corpus small
-	$(BIN)/python -m pytest \
-		tests/end_to_end/test_push_to_search.py tests/end_to_end/test_thousand_repositories.py
+bench: install ## Measure everything; SIZE=primary or stress, J=DIR for JSON, KEEP=DIR to fill once
+	$(BIN)/python -m bench $(or $(SIZE),small) $(if $(J),--json $(J)) $(if $(KEEP),--keep $(KEEP))
 
 relevance: install ## Measure how good the order of results is; A=--json, A='--worst 20'
 	$(BIN)/python -m bench.relevance $(A)

@@ -17,12 +17,14 @@ stored body is read again and a new search index is live. No registry is there t
 import argparse
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,6 +34,7 @@ from rich.table import Table
 from bench.corpus.corpus import Corpus
 from bench.corpus.fill import fill
 from bench.corpus.sizes import SIZES
+from bench.search_service import copy
 from indexer.extract import Content, extract
 from indexer.store import Store
 from tests.content_samples import Sample, all_samples
@@ -106,18 +109,21 @@ class Again:
     seconds: float
 
 
-def extract_again(corpus: Corpus, directory: Path) -> Again:
-    """Fill a store in ``directory``, and have all of it extracted and indexed again.
+def extract_again(corpus: Corpus, directory: Path, *, store: Path | None = None) -> Again:
+    """Fill a store in ``directory``, or copy one, and have it all extracted and indexed again.
 
     RuntimeError with what the command printed when it fails.
     """
-    measured = fill(
-        corpus,
-        directory,
-        registry="default",
-        url=f"http://{_NOWHERE}",
-        registry_host=_NOWHERE,
-    )
+    if store is None:
+        fill(
+            corpus,
+            directory,
+            registry="default",
+            url=f"http://{_NOWHERE}",
+            registry_host=_NOWHERE,
+        )
+    else:
+        copy(store, directory)
     (directory / "regsearch.toml").write_text(SETTINGS)
     started = time.perf_counter()
     ended = subprocess.run(
@@ -134,28 +140,50 @@ def extract_again(corpus: Corpus, directory: Path) -> Again:
     seconds = time.perf_counter() - started
     if ended.returncode:
         raise RuntimeError(f"rebuild --extract ended with {ended.returncode}: {ended.stderr}")
-    store = Store(directory, read_only=True)
-    repositories, images = store.content.count_visible()
-    store.close()
-    return Again(measured.manifests, repositories + images, seconds)
+    with closing(Store(directory, read_only=True)) as extracted:
+        repositories, images = extracted.content.count_visible()
+    with closing(sqlite3.connect(directory / "store.db")) as database:
+        (manifests,) = database.execute("SELECT count(*) FROM manifests").fetchone()
+    return Again(manifests, repositories + images, seconds)
 
 
-def main() -> None:
-    """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print a table, and write JSON where that is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m bench.extract", description=__doc__)
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--corpus", choices=sorted(SIZES), help="also extract all of it again")
-    given = parser.parse_args()
-    seconds = given.seconds
+    parser.add_argument("--store", type=Path, metavar="DIR", help="a data directory to copy")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures")
+    given = parser.parse_args(arguments)
+    rows = _measure_samples(given.seconds)
+    Console().print(_table(rows))
+    written: dict[str, object] = {"samples": {name: asdict(row) for name, row in rows.items()}}
+    if given.corpus:
+        with tempfile.TemporaryDirectory(prefix="extract-") as directory:
+            corpus = Corpus(SIZES[given.corpus])
+            again = extract_again(corpus, Path(directory), store=given.store)
+        Console().print(
+            f"{given.corpus} extracted and indexed again: {again.manifests:,} manifests,"
+            f" {again.documents:,} documents in {again.seconds:.0f} s"
+        )
+        written["corpus"] = {"size": given.corpus, **asdict(again)}
+    if given.json:
+        given.json.write_text(json.dumps(written, indent=2) + "\n")
+
+
+def _measure_samples(seconds: float) -> dict[str, Figures]:
     samples = all_samples()
     images = [one for one in samples if "image" in one.kind or one.kind.startswith("build")]
     artifacts = [one for one in samples if one not in images]
-    rows = {
+    return {
         "parse": measure(samples, parse_only, seconds=seconds),
         "extract": measure(samples, extract_all, seconds=seconds),
         "images": measure(images, extract_all, seconds=seconds),
         "artifacts": measure(artifacts, extract_all, seconds=seconds),
     }
+
+
+def _table(rows: Mapping[str, Figures]) -> Table:
     table = Table("", "contents/s", "manifests and configs/s", "MB/s", "µs a content")
     for name, found in rows.items():
         table.add_row(
@@ -165,14 +193,7 @@ def main() -> None:
             f"{found.bytes / found.seconds / 1e6:.1f}",
             f"{found.seconds / found.contents * 1e6:.0f}",
         )
-    Console().print(table)
-    if given.corpus:
-        with tempfile.TemporaryDirectory(prefix="extract-") as directory:
-            again = extract_again(Corpus(SIZES[given.corpus]), Path(directory))
-        Console().print(
-            f"{given.corpus} extracted and indexed again: {again.manifests:,} manifests,"
-            f" {again.documents:,} documents in {again.seconds:.0f} s"
-        )
+    return table
 
 
 if __name__ == "__main__":

@@ -4,10 +4,12 @@
 """
 
 import argparse
+import json
 import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.lineage_store import Filled, fill, sizes
@@ -28,9 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--manifests", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--store", type=Path, help="the directory of a store")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures")
     given = parser.parse_args(arguments)
     if given.store:
-        measure(given.store, sampled(given.store), rounds=given.rounds)
+        _write(measure(given.store, sampled(given.store), rounds=given.rounds), given.json)
         return
     with tempfile.TemporaryDirectory(prefix="lineage-") as directory:
         started = time.perf_counter()
@@ -38,11 +41,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{given.manifests} manifests written in {time.perf_counter() - started:.0f} s")  # noqa: T201
         for table, size in sizes(Path(directory) / "store.db", _TABLES).items():
             print(f"{table:>22} {size / 1e6:8.0f} MB")  # noqa: T201
-        measure(Path(directory), filled, rounds=given.rounds)
+        _write(measure(Path(directory), filled, rounds=given.rounds), given.json)
 
 
-def measure(directory: Path, filled: Filled, *, rounds: int) -> None:
-    """Ask every question and print its times."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a question took, in milliseconds; the processor's do not count waiting."""
+
+    question: str
+    p50: float
+    p95: float
+    longest: float
+    processor_p50: float
+    processor_p95: float
+
+
+def _write(asked: Sequence[Asked], file: Path | None) -> None:
+    if file:
+        file.write_text(json.dumps([asdict(one) for one in asked], indent=2) + "\n")
+
+
+def measure(directory: Path, filled: Filled, *, rounds: int) -> list[Asked]:
+    """Ask every question, and print and return its times."""
+    asked = []
     store = Store(directory, read_only=True)
     print(f"{'question':>40}   p50   p95   max ms, processor time of it: p50   p95")  # noqa: T201
     for name, ask in questions(store, filled, random.Random(3)):  # noqa: S311 - as each time
@@ -55,7 +76,9 @@ def measure(directory: Path, filled: Filled, *, rounds: int) -> None:
             f"{name:>40} {wall[p50]:5.1f} {wall[p95]:5.1f} {wall[-1]:5.1f}"
             f" {cpu[p50]:25.1f} {cpu[p95]:5.1f}{note}"
         )
+        asked.append(Asked(name, wall[p50], wall[p95], wall[-1], cpu[p50], cpu[p95]))
     store.close()
+    return asked
 
 
 def questions(

@@ -30,6 +30,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench import targets
 from bench.load import Outcome, Plan
 from tests.end_to_end.measures import percentile
 from tests.end_to_end.ports import free_port, listening
@@ -40,6 +41,7 @@ from tests.end_to_end.waiting import wait_until
 SERVICE = "regsearch"
 BARE = "bare"
 START_SECONDS = 60
+EVENTS_LEAST = 1_000
 _PERCENTILES = (50, 99, 100)
 
 
@@ -85,7 +87,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line asks for; ``shrink`` divides the number of events."""
+    """What the command line asks for; ``shrink`` divides the events, but a thousand are sent."""
 
     connections: int
     repositories: int
@@ -97,11 +99,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.receive", description=__doc__)
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--repositories", type=int, default=1_500)
-    parser.add_argument("--shrink", type=int, default=1, help="send so many times fewer events")
+    parser.add_argument(
+        "--shrink", type=int, default=1, help="send so many times fewer events, 1,000 at least"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures")
     given = parser.parse_args(arguments)
     rows = measure(Options(given.connections, given.repositories, given.shrink))
     print_rows(rows)
+    found = targets.verdicts(figures(rows))
+    Console().print(targets.targets_table(found, title="receiving"))
     if given.json:
         given.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     lost = [row for row in rows if row.durable != row.acknowledged]
@@ -158,7 +164,7 @@ def _send(url: str, load: Load, options: Options) -> Outcome:
         url=url,
         authorization=f"Bearer {WEBHOOK_SECRET}",
         label=load.name,
-        events=load.events // options.shrink,
+        events=max(min(load.events, EVENTS_LEAST), load.events // options.shrink),
         per_second=load.per_second,
         connections=options.connections,
         repositories=options.repositories,
@@ -307,6 +313,20 @@ def print_rows(rows: Sequence[Row]) -> None:
     Console(width=120).print(table)
 
 
+def figures(rows: Sequence[Row]) -> dict[str, float]:
+    """Return the figures that have targets: of both moments the worse."""
+    bursts = [one.p99 for one in rows if (one.load, one.receiver) == ("burst", SERVICE)]
+    floods = [(one, bare_of(one, rows)) for one in rows if one.load == "flood"]
+    return {
+        targets.ACKNOWLEDGED: max(bursts),
+        targets.AGAINST_BARE: min(
+            one.events_per_second / bare.events_per_second
+            for one, bare in floods
+            if one.receiver == SERVICE
+        ),
+    }
+
+
 def _backfill_words(row: Row) -> str:
     if not row.backfill:
         return "no"
@@ -317,12 +337,17 @@ def ratio(row: Row, rows: Sequence[Row]) -> str:
     """Return how many times the events a second of the reference a row reached; "" for its own."""
     if row.receiver == BARE:
         return ""
-    bare = next(
+    bare = bare_of(row, rows)
+    return f"{row.events_per_second / bare.events_per_second:.2f} x"
+
+
+def bare_of(row: Row, rows: Sequence[Row]) -> Row:
+    """Return the row of the reference under the same load at the same moment."""
+    return next(
         other
         for other in rows
         if other.receiver == BARE and (other.load, other.backfill) == (row.load, row.backfill)
     )
-    return f"{row.events_per_second / bare.events_per_second:.2f} x"
 
 
 if __name__ == "__main__":

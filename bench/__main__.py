@@ -1,0 +1,137 @@
+"""All benchmarks at one size: ``python -m bench small|primary|stress``.
+
+*small* is the short form, of fewer searches of each class and shorter loads; *primary* is the full
+one. At *stress* only that is measured which depends on how much there is, and not with whoosh,
+which is for less.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.corpus.sizes import SIZES
+from bench.search_service import REGISTRY, REGISTRY_HOST
+from bench.targets import SMALL, STRESS, TANTIVY, WHOOSH
+
+END_TO_END = (
+    "tests/end_to_end/test_push_to_search.py",
+    "tests/end_to_end/test_thousand_repositories.py",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One benchmark: the module, its arguments, and whether it can write its figures as JSON."""
+
+    name: str
+    words: Sequence[str]
+    writes_json: bool = True
+
+    def arguments(self, figures: Path | None) -> list[str]:
+        """Return what comes behind ``python -m``, with the figures in a file of that folder."""
+        json = [f"--json={figures / self.name}.json"] if figures and self.writes_json else []
+        return [*self.words, *json]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run all benchmarks of a size one after the other, and say how long each took."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("size", choices=sorted(SIZES))
+    parser.add_argument("--json", type=Path, metavar="DIR", help="where to write the figures")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="keeps store and documents for the next time"
+    )
+    given = parser.parse_args(arguments)
+    if given.json:
+        given.json.mkdir(parents=True, exist_ok=True)
+    with _kept(given.keep) as kept:
+        taken = _run(given.size, kept / given.size, figures=given.json)
+    Console().print(_summary(taken))
+    if any(status for _, status, _ in taken):
+        sys.exit(1)
+
+
+@contextmanager
+def _kept(folder: Path | None) -> Iterator[Path]:
+    if folder is not None:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        yield Path(name)
+
+
+def _run(size: str, kept: Path, *, figures: Path | None) -> list[tuple[str, int, float]]:
+    """Return the name, the exit status and the seconds of each step."""
+    console, taken = Console(), []
+    store, material = kept / "store", kept / "material"
+    first = () if (store / "store.db").exists() else (_fill(size, store),)
+    for step in (*first, *steps(size, store=store, material=material)):
+        console.rule(step.name)
+        started = time.perf_counter()
+        command = [sys.executable, "-m", *step.arguments(figures)]
+        done = subprocess.run(command, check=False)  # noqa: S603 - of this module alone
+        taken.append((step.name, done.returncode, time.perf_counter() - started))
+    return taken
+
+
+def _fill(size: str, store: Path) -> Step:
+    words = [
+        *("bench.corpus", "store", size, f"--out={store}", f"--registry={REGISTRY}"),
+        *(f"--url=http://{REGISTRY_HOST}", f"--registry-host={REGISTRY_HOST}"),
+    ]
+    return Step("store", words, writes_json=False)
+
+
+def steps(size: str, *, store: Path, material: Path) -> list[Step]:
+    """Return what is measured at a size, with the store and the documents of that corpus."""
+    is_short, is_huge = size == SMALL, size == STRESS
+    engines = [TANTIVY] if is_huge else [WHOOSH, TANTIVY]
+    corpus = [f"--corpus={size}", f"--material={material}"]
+    made = [
+        Step(
+            "engines",
+            [
+                "bench.engines",
+                *corpus,
+                f"--number={40 if is_short else 200}",
+                *(f"--engine={engine}" for engine in engines),
+            ],
+        )
+    ]
+    for engine in engines:
+        number = f"--number={20 if is_short else 200}"
+        words = ["bench.search", *corpus, number, f"--engine={engine}", f"--store={store}"]
+        made.append(Step(f"search-{engine}", words))
+    rounds = f"--rounds={100 if is_short else 300}"
+    made.append(Step("lineage", ["bench.lineage", f"--store={store}", rounds]))
+    if is_huge:
+        return made
+    seconds = f"--seconds={1 if is_short else 5}"
+    shrink = f"--shrink={10 if is_short else 1}"
+    return [
+        *made,
+        Step("extract", ["bench.extract", seconds, f"--corpus={size}", f"--store={store}"]),
+        Step("receive", ["bench.receive", shrink]),
+        Step("registry", ["pytest", *END_TO_END], writes_json=False),
+    ]
+
+
+def _summary(taken: Sequence[tuple[str, int, float]]) -> Table:
+    table = Table("benchmark", "seconds", "", title="all benchmarks")
+    for name, status, seconds in taken:
+        table.add_row(name, f"{seconds:.0f}", f"ended with {status}" if status else "")
+    table.add_row("all", f"{sum(seconds for _, _, seconds in taken):.0f}", "")
+    return table
+
+
+if __name__ == "__main__":
+    main()

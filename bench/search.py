@@ -120,7 +120,7 @@ def measure(size: str, made: Material, *, engine: str, store: Path | None) -> Ru
         web, indexer = (memory_of_tree(service.child_pid(each)) for each in ("web", "indexer"))
         busy, seconds = _while_rebuilding(Path(name), service, paths, asker=asker)
         at_end = [memory_of_tree(service.child_pid(each)) for each in ("web", "indexer")]
-        pushed = measure_pushes(size, partial(pushes.push, service))
+        pushed = measure_pushes(size, partial(pushes.push, service), number=made.number // 4)
     return Run(
         size=size,
         engine=engine,

@@ -83,9 +83,9 @@ def copy(store: Path, data: Path) -> None:
 
 def rebuild(service: Service) -> Built:
     """Have the search index made of the store, by ``regsearch rebuild``, with no service there."""
-    started, before = time.perf_counter(), _processor_seconds()
+    started, before = time.perf_counter(), processor_seconds()
     built = service.command("rebuild", seconds=INDEX_SECONDS)
-    seconds, busy = time.perf_counter() - started, _processor_seconds() - before
+    seconds, busy = time.perf_counter() - started, processor_seconds() - before
     if built.returncode:
         sys.exit(f"regsearch rebuild: {built.stderr}")
     index = (service.data / INDEX_DIRECTORY).rglob("*")
@@ -98,7 +98,7 @@ def rebuild(service: Service) -> Built:
     )
 
 
-def _processor_seconds() -> float:
+def processor_seconds() -> float:
     """Return what ended children have used of the processor."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

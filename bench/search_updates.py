@@ -21,7 +21,7 @@ from tests.fakes.events import push_event
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.serving import serving
 
-PUSHES = 50
+PUSHES_LEAST = 20
 PUSHES_TO_THE_LARGEST = 3
 OFTEN_SECONDS = 0.01
 PATIENCE_SECONDS = 300
@@ -66,12 +66,12 @@ def pushing() -> Iterator[Pushing]:
         yield Pushing(registry, url)
 
 
-def measure_pushes(size: str, push: Callable[[str, str], float]) -> list[Pushes]:
+def measure_pushes(size: str, push: Callable[[str, str], float], *, number: int) -> list[Pushes]:
     """Push to repositories of all sizes, evenly chosen, and then to the largest."""
     plans = [plan for plan in Corpus(SIZES[size]).repositories if plan.role is not Role.ARTIFACT]
     largest = max(plans, key=lambda plan: plan.builds)
     return [
-        _measure("some repositories", _evenly(plans, PUSHES), push),
+        _measure("some repositories", _evenly(plans, max(PUSHES_LEAST, number)), push),
         _measure("the largest repository", [largest] * PUSHES_TO_THE_LARGEST, push),
     ]
 

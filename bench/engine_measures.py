@@ -30,8 +30,7 @@ from tests.end_to_end.measures import memory_megabytes, percentile
 ENGINES: Mapping[str, Callable[[Path], Engine]] = {"whoosh": WhooshEngine, "tantivy": TantivyEngine}
 REFERENCES = "references"
 GENERATION = "measured"
-UPDATES = 100
-"""Fewer where there are few images: a tenth of them."""
+UPDATES_LEAST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +130,11 @@ def _updates(writer: IndexWriter, reader: IndexReader, material: Material) -> It
 
 
 def _some_images(material: Material, count: int) -> Iterator[tuple[Document, Document]]:
-    """Yield images, evenly chosen of all, each with the document of its repository."""
-    number = min(UPDATES, count // 10)
+    """Yield images, evenly chosen of all, each with the document of its repository.
+
+    As many as half the queries of a class, and at most a tenth of all.
+    """
+    number = min(max(UPDATES_LEAST, material.number // 2), count // 10)
     step = count // number
     chosen: list[Document] = []
     seen = 0

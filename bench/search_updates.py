@@ -24,7 +24,7 @@ from tests.fakes.serving import serving
 PUSHES_LEAST = 20
 PUSHES_TO_THE_LARGEST = 3
 OFTEN_SECONDS = 0.01
-PATIENCE_SECONDS = 300
+PATIENCE_SECONDS = 900
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@
 - searches by class of query, from a process of its own over one kept connection and over eight;
   beside it :mod:`bench.bare_search`, a handler that answers one ready page;
 - the memory of all processes of the web, and of the indexer;
-- searches of all classes mixed, with one client, quiet and while ``regsearch rebuild`` runs;
+- searches of all classes mixed, with one client, quiet and, but at *stress*, where it takes too
+  long, while ``regsearch rebuild`` runs;
 - pushes, until they are found (:mod:`bench.search_updates`).
 
 All of it shares the processors of one machine. Nothing else happens: the registry is silent.
@@ -72,7 +73,7 @@ class Run:
     rows: Sequence[Row]
     in_process: Sequence[Timing]
     mixed: Row
-    mixed_rebuilding: Row
+    mixed_rebuilding: Row | None
     rebuild_seconds: float
     web: Sequence[ProcessMemory]
     web_at_end: Sequence[ProcessMemory]
@@ -96,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print_run(run)
     if given.json:
         given.json.write_text(json.dumps(as_json(run), indent=2) + "\n")
-    failed = [one for one in (*run.rows, run.mixed, run.mixed_rebuilding) if one.failed]
+    failed = [one for one in (*run.rows, *_mixed(run)) if one.failed]
     if failed:
         sys.exit(f"{failed[0].query}: {failed[0].failed} answers were not 200")
 
@@ -118,7 +119,9 @@ def measure(size: str, made: Material, *, engine: str, store: Path | None) -> Ru
         in_process = engine_alone(service.data, asks)
         quiet = row(QUIET, "", 1, asker.ask(Asking(service.url, paths, 1)))
         web, indexer = (memory_of_tree(service.child_pid(each)) for each in ("web", "indexer"))
-        busy, seconds = _while_rebuilding(Path(name), service, paths, asker=asker)
+        busy, seconds = None, 0.0
+        if size != targets.STRESS:
+            busy, seconds = _while_rebuilding(Path(name), service, paths, asker=asker)
         at_end = [memory_of_tree(service.child_pid(each)) for each in ("web", "indexer")]
         pushed = measure_pushes(size, partial(pushes.push, service), number=made.number // 4)
     return Run(
@@ -175,16 +178,30 @@ def _bare(folder: Path, service: Service) -> Iterator[str]:
         program.kill()
 
 
+def _mixed(run: Run) -> Sequence[Row]:
+    return [run.mixed, *([run.mixed_rebuilding] if run.mixed_rebuilding else [])]
+
+
 def figures(run: Run) -> dict[str, float]:
     """Return the figures beside those of the classes; those with a target by its name."""
     some, largest = run.pushes
-    built = run.built
+    built, busy = run.built, run.mixed_rebuilding
+    rebuilding = (
+        {
+            "the same while a rebuild runs: p50, ms": busy.p50,
+            "the same while a rebuild runs: p95, ms": busy.p95,
+            "the same while a rebuild runs: p99, ms": busy.p99,
+            targets.REBUILDING: busy.p95 / run.mixed.p95,
+            "rebuild beside searches, seconds": run.rebuild_seconds,
+        }
+        if busy
+        else {}
+    )
     return {
         "documents": built.documents,
         targets.INDEXING: built.documents / built.seconds,
         "the same, seconds": built.seconds,
         "the same, seconds of the processor": built.processor_seconds,
-        "the same beside searches, seconds": run.rebuild_seconds,
         "disk of the search index, MB": built.index_bytes / 1e6,
         "disk of the store, MB": built.store_bytes / 1e6,
         targets.START: run.start_seconds,
@@ -193,10 +210,7 @@ def figures(run: Run) -> dict[str, float]:
         "mixed searches: p50, ms": run.mixed.p50,
         "mixed searches: p95, ms": run.mixed.p95,
         "mixed searches: p99, ms": run.mixed.p99,
-        "the same while a rebuild runs: p50, ms": run.mixed_rebuilding.p50,
-        "the same while a rebuild runs: p95, ms": run.mixed_rebuilding.p95,
-        "the same while a rebuild runs: p99, ms": run.mixed_rebuilding.p99,
-        targets.REBUILDING: run.mixed_rebuilding.p95 / run.mixed.p95,
+        **rebuilding,
         "push to found: p50, s": some.p50,
         targets.PUSH_VISIBLE: some.p95,
         "push to found: longest, s": some.longest,
@@ -235,7 +249,7 @@ def print_run(run: Run) -> None:
     searches = f"searching {title}, over HTTP (milliseconds)"
     bare = [one for one in run.rows if one.query == BARE and one.clients == 1]
     console.print(rows_table(run.rows, title=searches))
-    console.print(rows_table([*bare, run.mixed, run.mixed_rebuilding], title=searches))
+    console.print(rows_table([*bare, *_mixed(run)], title=searches))
     console.print(_processes(run, title=f"processes, {title} (MB)"))
     found = targets.verdicts(figures(run), size=run.size, engine=run.engine)
     slowest = worst(run.rows)

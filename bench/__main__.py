@@ -1,8 +1,8 @@
 """All benchmarks at one size: ``python -m bench small|primary|stress``.
 
-*small* is the short form, of fewer searches of each class and shorter loads; *primary* is the full
-one. At *stress* only that is measured which depends on how much there is, and not with whoosh,
-which is for less.
+*small* is the short form, of fewer searches of each class and shorter loads, without a real
+registry; *primary* is the full one. At *stress* only that is measured which depends on how much
+there is, and not with whoosh, which is for less.
 """
 
 import argparse
@@ -22,8 +22,10 @@ from bench.corpus.sizes import SIZES
 from bench.search_service import REGISTRY, REGISTRY_HOST
 from bench.targets import SMALL, STRESS, TANTIVY, WHOOSH
 
-BACKFILL = "tests/end_to_end/test_thousand_repositories.py"
-PUSH_TO_SEARCH = "tests/end_to_end/test_push_to_search.py"
+END_TO_END = (
+    "tests/end_to_end/test_push_to_search.py",
+    "tests/end_to_end/test_thousand_repositories.py",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +126,16 @@ def steps(size: str, *, store: Path, material: Path) -> list[Step]:
     if is_huge:
         return made
     if is_short:
-        receive, extract, pushes = ["--shrink=10", "--repositories=600"], ["--seconds=1"], []
-    else:
-        receive, extract = [], [f"--corpus={size}", f"--store={store}"]
-        pushes = [PUSH_TO_SEARCH]
+        return [
+            *made,
+            Step("extract", ["bench.extract", "--seconds=1"]),
+            Step("receive", ["bench.receive", "--shrink=10", "--repositories=600"]),
+        ]
     return [
         *made,
-        Step("extract", ["bench.extract", *extract]),
-        Step("receive", ["bench.receive", *receive]),
-        Step("registry", ["pytest", BACKFILL, *pushes], writes_json=False),
+        Step("extract", ["bench.extract", f"--corpus={size}", f"--store={store}"]),
+        Step("receive", ["bench.receive"]),
+        Step("registry", ["pytest", *END_TO_END], writes_json=False),
     ]
 
 

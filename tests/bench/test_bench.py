@@ -33,5 +33,5 @@ def test_whoosh_is_not_measured_where_there_is_too_much_for_it() -> None:
 
 
 def test_the_end_to_end_measures_are_there() -> None:
-    (step,) = (one for one in steps("small", **PLACES) if one.name == "registry")
+    (step,) = (one for one in steps("primary", **PLACES) if one.name == "registry")
     assert all(Path(name).exists() for name in step.words[1:])

@@ -1,7 +1,7 @@
 """Store to documents: those of a repository, and what has changed as a batch for a writer."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from indexer.clock import Clock
@@ -70,20 +70,28 @@ class DocumentMaker:
         for document in stale:
             by_repository[document.repository_id][self._stale_id(document)] = document.digest
         for repository_id, ids in by_repository.items():
-            shown = {d.key.id: d for d in self.of_repository(repository_id)}
+            made = self.of_repository(repository_id, wanted=ids)
+            shown = {document.key.id: document for document in made}
             hidden = [digest for wanted, digest in ids.items() if digest and wanted not in shown]
             shown.update((one.key.id, one) for one in self._untagged(repository_id, hidden))
             for wanted, digest in sorted(ids.items()):
                 batch.put(wanted, shown.get(wanted), is_image=digest is not None)
         return batch
 
-    def everything_of(self, repository_id: int) -> list[Document]:
-        """Return all documents of a repository, of images without tags too."""
+    def everything_of(self, repository_id: int) -> Iterator[Document]:
+        """Yield all documents of a repository, of images without tags too."""
+        yield from self.of_repository(repository_id)
         untagged = self._store.untagged.of_repository(repository_id)
-        return [*self.of_repository(repository_id), *self._untagged(repository_id, untagged)]
+        yield from self._untagged(repository_id, untagged)
 
-    def of_repository(self, repository_id: int) -> list[Document]:
-        """Return the repository's document and those of its images; none when it has no image."""
+    def of_repository(
+        self, repository_id: int, *, wanted: Container[str] | None = None
+    ) -> Iterator[Document]:
+        """Yield the repository's document and those of its images; none when it has no image.
+
+        Where some ids are wanted, only those images. One after the other: together the documents
+        of a large repository would take hundreds of megabytes.
+        """
         store, now = self._store, self._clock.now()
         described: list[DescribedImage] = []
         for digest in store.content.visible_images(repository_id):
@@ -91,28 +99,29 @@ class DocumentMaker:
             if image is not None:
                 described.append(describe(image, now=now, kinds=self._kinds))
         if not described:
-            return []
+            return
         repository = store.content.repository(repository_id)
-        whole = repository_document(
+        yield repository_document(
             repository,
             described,
             tags=store.content.newest_tags(repository_id),
             pulls=store.pulls.of_repository(repository_id),
         )
-        return [whole, *(image_document(repository, one) for one in described)]
+        for one in described:
+            key = DocumentKey(repository.registry, repository.name, one.digest)
+            if wanted is None or key.id in wanted:
+                yield image_document(repository, one)
 
-    def _untagged(self, repository_id: int, digests: Sequence[Digest]) -> list[Document]:
-        """Return the documents of those of these manifests that had tags and have none now."""
+    def _untagged(self, repository_id: int, digests: Sequence[Digest]) -> Iterator[Document]:
+        """Yield the documents of those of these manifests that had tags and have none now."""
         store, now = self._store, self._clock.now()
-        documents: list[Document] = []
         for digest in digests:
             untagged = store.content.untagged_image(repository_id, digest)
             described = describe(untagged.image, now=now, kinds=self._kinds) if untagged else None
             # An attachment of what is gone is nothing to look for.
             if untagged and described and described.facts.role is not Role.ATTACHMENT:
                 repository = store.content.repository(repository_id)
-                documents.append(untagged_document(repository, described, untagged))
-        return documents
+                yield untagged_document(repository, described, untagged)
 
     def _stale_id(self, stale: StaleDocument) -> str:
         repository = self._store.content.repository(stale.repository_id)

@@ -36,6 +36,8 @@ Result = TypeVar("Result")
 
 BATCH = 500
 """Documents in one commit, about: more are faster to write, and longer to wait for."""
+_REPOSITORY_BATCHES = 2
+"""A repository of more than so many batches is written bit by bit, or it takes too much memory."""
 IDLE_SECONDS = 0.5
 """How long to wait for a change before looking for one."""
 PAUSE_SHARE = 2.0
@@ -251,10 +253,14 @@ class Indexing:
 
     def _rebuild_step(self, rebuild: _Rebuild) -> None:
         """Write the documents of the next repositories, about a batch of them."""
-        batch = Batch()
-        while rebuild.waiting and batch.images < self._batch_size:
+        written, batch = 0, Batch()
+        while rebuild.waiting and written + batch.images < self._batch_size:
+            # All of one repository in one step, as updates of it come between steps.
             for document in self._known_maker().everything_of(rebuild.waiting.pop()):
                 batch.add(document)
+                if batch.images == _REPOSITORY_BATCHES * self._batch_size:
+                    batch.apply(rebuild.writer)
+                    written, batch = written + batch.images, Batch()
         batch.apply(rebuild.writer)
 
     async def _finish_rebuild(self, rebuild: _Rebuild) -> None:

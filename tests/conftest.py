@@ -22,6 +22,7 @@ class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist carries no ty
         return _END_TO_END if file.startswith(_END_TO_END) else file
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _ByFile:
     """Return what gives tests to processes."""
     return _ByFile(config, log)

@@ -5,7 +5,6 @@ from its base and what is attached to it.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from bench.corpus.corpus import SEED, Corpus, Made
 from bench.corpus.plan import CRAWLED_AT, Plan
@@ -41,8 +40,8 @@ def documents_of(corpus: Corpus, plan: Plan) -> Iterator[Document]:
         stored = StoredImage(stored_manifest(tagged.manifest), tuple(sorted(tagged.tags)), None)
         image = describe(stored, now=CRAWLED_AT)
         yield image_document(row, image)
-        images.append(_light(image))
-    images.sort(key=lambda image: image.image.manifest.digest)
+        images.append(image)
+    images.sort(key=lambda image: image.digest)
     yield repository_document(row, images, tags=sorted(tags), pulls=Pulls())
 
 
@@ -66,10 +65,3 @@ def kept_config(made: Made) -> bytes | None:
     config = Descriptor(made.config_type, digest, len(body))
     manifest = Manifest(ManifestKind.IMAGE, made.media_type, config=config)
     return body if config_descriptor(manifest) else None
-
-
-def _light(described: DescribedImage) -> DescribedImage:
-    """Return an image without its bytes: a repository can have tens of thousands."""
-    image = described.image
-    bare = replace(image.manifest, body=b"", config=None, children=())
-    return replace(described, image=replace(image, manifest=bare))

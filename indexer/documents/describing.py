@@ -17,17 +17,25 @@ from indexer.extract import (
     labels_of,
 )
 from indexer.model.manifest import Platform, parse_manifest
-from indexer.model.names import Digest
-from indexer.model.stored import StoredImage, StoredManifest
+from indexer.model.names import Digest, TagName
+from indexer.model.stored import Pulls, StoredImage, StoredManifest
 
 _USUAL = (Platform("linux", "amd64"),)
 
 
 @dataclass(frozen=True, slots=True)
 class DescribedImage:
-    """A stored image and what its content says."""
+    """An image: what the store tells of it, and what its content says, without the bytes.
 
-    image: StoredImage
+    Those of all images of a large repository would take hundreds of megabytes.
+    """
+
+    digest: Digest
+    tags: tuple[TagName, ...]
+    """Newest first."""
+    pushed_at: str | None
+    """RFC 3339, as an event said; None when no event did."""
+    pulls: Pulls
     facts: Facts
     lineage: frozenset[tuple[str, str]] = frozenset()
     """The keywords that tell what it is built on."""
@@ -41,7 +49,7 @@ class DescribedImage:
     @property
     def pushed(self) -> int:
         """When it was pushed: seconds since 1970, 0 for unknown."""
-        return seconds_of(self.image.pushed_at)
+        return seconds_of(self.pushed_at)
 
 
 def seconds(moment: datetime | None) -> int:
@@ -61,7 +69,15 @@ def describe(image: StoredImage, *, now: datetime, kinds: KindTable = BUILT_IN) 
     facts = extract(content, now=now, tags=image.tags, base_labels=base_labels, kinds=kinds)
     declared = declared_keywords(facts.base_name, facts.base_digest)
     lineage = frozenset(chain_keywords(content) | declared)
-    return DescribedImage(image, facts, lineage, attached_to(image, now=now, kinds=kinds))
+    return DescribedImage(
+        digest=image.manifest.digest,
+        tags=image.tags,
+        pushed_at=image.pushed_at,
+        pulls=image.pulls,
+        facts=facts,
+        lineage=lineage,
+        attached=attached_to(image, now=now, kinds=kinds),
+    )
 
 
 def content_of(manifest: StoredManifest) -> Content:

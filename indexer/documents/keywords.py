@@ -54,9 +54,9 @@ def _repository(repository: RepositoryRow) -> Iterator[Pair]:
 
 def _identity(described: DescribedImage) -> Iterator[Pair]:
     """Yield what others know of an image: its tags, digests, base and attachments."""
-    image, facts = described.image, described.facts
-    yield from map(tag_keyword, image.tags)
-    for digest in (image.manifest.digest, *facts.children):
+    facts = described.facts
+    yield from map(tag_keyword, described.tags)
+    for digest in (described.digest, *facts.children):
         yield "digest", fold(digest)
         yield "digest", fold(digest.partition(":")[2])
     yield from described.lineage

@@ -17,10 +17,10 @@ from indexer.model.stored import Pulls, RepositoryRow, UntaggedImage
 
 def image_document(repository: RepositoryRow, described: DescribedImage) -> Document:
     """Return the document of one image with all its tags."""
-    image, facts = described.image, described.facts
-    tags = [tag for tag in image.tags if not is_system_tag(tag)]
+    facts = described.facts
+    tags = [tag for tag in described.tags if not is_system_tag(tag)]
     return Document(
-        key=DocumentKey(repository.registry, repository.name, image.manifest.digest),
+        key=DocumentKey(repository.registry, repository.name, described.digest),
         name=repository.name,
         texts=image_texts(facts, tags),
         keywords=image_keywords(repository, described),
@@ -29,9 +29,9 @@ def image_document(repository: RepositoryRow, described: DescribedImage) -> Docu
         created=described.created,
         pushed=described.pushed,
         size_bytes=facts.size_bytes,
-        pulls=image.pulls.count,
+        pulls=described.pulls.count,
         prominence=prominence(
-            pulls=image.pulls.count, newest=max(described.created, described.pushed)
+            pulls=described.pulls.count, newest=max(described.created, described.pushed)
         ),
         result=image_result(repository, described),
     )
@@ -49,9 +49,7 @@ def repository_document(
     ``tags`` are all its tags, newest first. The image that speaks for the repository is the
     runnable one pushed or created last.
     """
-    newest_first = sorted(
-        sorted(images, key=lambda one: one.image.manifest.digest), key=_newness, reverse=True
-    )
+    newest_first = sorted(sorted(images, key=lambda one: one.digest), key=_newness, reverse=True)
     face, facts = newest_first[0], [one.facts for one in newest_first]
     shown_tags = [tag for tag in tags if not is_system_tag(tag)]
     newest = max(max(one.created, one.pushed) for one in images)
@@ -94,6 +92,6 @@ def _newness(described: DescribedImage) -> tuple[bool, bool, str, int]:
     return (
         described.facts.role is Role.CONTENT,
         described.facts.is_image,
-        described.image.pushed_at or "",
+        described.pushed_at or "",
         described.created,
     )

@@ -26,10 +26,10 @@ def image_numbers(described: DescribedImage) -> Numbers:
     return _numbers(
         created=[described.created],
         pushed=[described.pushed],
-        pulled=[seconds_of(described.image.pulls.last_at)],
+        pulled=[seconds_of(described.pulls.last_at)],
         size=[facts.size_bytes],
         layers=facts.layer_counts,
-        pulls=[described.image.pulls.count],
+        pulls=[described.pulls.count],
     )
 
 

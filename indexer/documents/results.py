@@ -22,13 +22,13 @@ _SHORT_MAX = 200
 
 def image_result(repository: RepositoryRow, described: DescribedImage) -> dict[str, Any]:
     """Return what an answer shows of an image."""
-    image, facts = described.image, described.facts
-    tags, path = image.tags, f"{repository.registry_host}/{repository.name}"
-    reference = _reference(repository, tags[0]) if tags else f"{path}@{image.manifest.digest}"
+    facts = described.facts
+    tags, path = described.tags, f"{repository.registry_host}/{repository.name}"
+    reference = _reference(repository, tags[0]) if tags else f"{path}@{described.digest}"
     return {
         **_common(repository, facts, reference=reference),
-        **_pulls(image.pulls),
-        "digest": image.manifest.digest,
+        **_pulls(described.pulls),
+        "digest": described.digest,
         "tags": list(tags),
         "labels": _shown_pairs(facts.labels.items()),
         "inherited_labels": list(facts.inherited_labels[:SHOWN_PAIRS_MAX]),
@@ -36,7 +36,7 @@ def image_result(repository: RepositoryRow, described: DescribedImage) -> dict[s
         "version": facts.version,
         "properties": {name: list(values) for name, values in facts.properties.items()},
         "platforms": [str(platform) for platform in facts.platforms],
-        "pushed_at": image.pushed_at,
+        "pushed_at": described.pushed_at,
         "attachments": attachment_results(described.attached, repository=path),
     }
 
@@ -50,9 +50,9 @@ def repository_result(
 ) -> dict[str, Any]:
     """Return what an answer shows of a repository; the first of its images speaks for it."""
     face = newest_first[0]
-    reference_tag = "latest" if "latest" in face.image.tags else face.image.tags[0]
+    reference_tag = "latest" if "latest" in face.tags else face.tags[0]
     platforms = Counter(str(p) for one in newest_first for p in one.facts.platforms)
-    pushed_at = max((i.image.pushed_at for i in newest_first if i.image.pushed_at), default=None)
+    pushed_at = max((i.pushed_at for i in newest_first if i.pushed_at), default=None)
     description = next((d for i in newest_first if (d := i.facts.description)), "")
     return {
         **_common(repository, face.facts, reference=_reference(repository, TagName(reference_tag))),

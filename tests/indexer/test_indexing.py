@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -297,6 +298,29 @@ async def test_a_rebuild_beside_the_live_one_answers_all_the_time(filled: Steppi
     assert filled.documents() == documents
     assert filled.store.search_index.rebuild() is None
     assert filled.engine.generations() == [live(filled).generation]
+
+
+async def test_a_large_repository_is_rebuilt_bit_by_bit_in_one_step(tmp_path: Path) -> None:
+    """Bit by bit for the memory, in one step as a change of it must come before or behind."""
+    async with Stepping(tmp_path, batch=2) as large:
+        with large.store.transaction():
+            for number in range(11):
+                put(large, "large/one", image(seed=f"{number}"), f"{number}")
+            put(large, "small/one", A, "1")
+        await large.index()
+        assert len(large.visible()) == 12
+        documents = large.documents()
+        large.deliver(Event(Action.REBUILD))
+        await large.take_in()
+        assert await large.indexing._go_on_rebuilding()
+        [new] = set(large.engine.generations()) - {live(large).generation}
+        with closing(large.engine.open_reader(new)) as reader:
+            assert reader.count(DocumentType.IMAGE) == 11
+        # Each commit of Whoosh's has a number.
+        [contents] = (tmp_path / "search-index" / new / "image").glob("*.toc")
+        assert int(contents.stem.rpartition("_")[2]) == 3, "4, 4 and 3 images"
+        await large.index()
+        assert large.documents() == documents
 
 
 async def test_changes_during_a_rebuild_are_in_both_generations(filled: Stepping) -> None:

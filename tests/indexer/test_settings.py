@@ -93,6 +93,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         history_retention = "0s"
         engine = "whoosh"
         log_level = "debug"
+        search_processes = 3
         [[registry]]
         name = "team-1"
         url = "https://r.example.org:5000/"
@@ -123,6 +124,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         "history_retention": None,
         "engine": "whoosh",
         "log_level": "debug",
+        "search_processes": 3,
         "registry": (
             {
                 "name": "team-1",

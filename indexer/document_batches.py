@@ -3,11 +3,12 @@
 from collections import defaultdict
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from indexer.clock import Clock
+from indexer.described_images import DescribedImages
 from indexer.documents import (
     DescribedImage,
-    describe,
     image_document,
     repository_document,
     untagged_document,
@@ -60,8 +61,7 @@ class DocumentMaker:
 
     def __init__(self, store: Store, *, clock: Clock, kinds: KindTable) -> None:
         self._store = store
-        self._clock = clock
-        self._kinds = kinds
+        self._images = DescribedImages(clock=clock, kinds=kinds)
 
     def batch_of(self, stale: Sequence[StaleDocument]) -> Batch:
         """Make the documents that are stale, or drop those that are not to be shown any more."""
@@ -92,12 +92,14 @@ class DocumentMaker:
         Where some ids are wanted, only those images. One after the other: together the documents
         of a large repository would take hundreds of megabytes.
         """
-        store, now = self._store, self._clock.now()
+        store, images = self._store, self._images
+        # All images there are would crowd out those that are asked for again.
+        describe = images.describe if wanted is None else partial(images.recall, repository_id)
         described: list[DescribedImage] = []
         for digest in store.content.visible_images(repository_id):
             image = store.content.image(repository_id, digest)
             if image is not None:
-                described.append(describe(image, now=now, kinds=self._kinds))
+                described.append(describe(image))
         if not described:
             return
         repository = store.content.repository(repository_id)
@@ -114,10 +116,10 @@ class DocumentMaker:
 
     def _untagged(self, repository_id: int, digests: Sequence[Digest]) -> Iterator[Document]:
         """Yield the documents of those of these manifests that had tags and have none now."""
-        store, now = self._store, self._clock.now()
+        store = self._store
         for digest in digests:
             untagged = store.content.untagged_image(repository_id, digest)
-            described = describe(untagged.image, now=now, kinds=self._kinds) if untagged else None
+            described = self._images.describe(untagged.image) if untagged else None
             # An attachment of what is gone is nothing to look for.
             if untagged and described and described.facts.role is not Role.ATTACHMENT:
                 repository = store.content.repository(repository_id)

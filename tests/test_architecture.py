@@ -25,6 +25,7 @@ LAYERS = (
     {"indexer.refresh", "indexer.crawl", "indexer.brake", "indexer.catalog"},
     {
         "indexer.content_reader",
+        "indexer.described_images",
         "indexer.document_batches",
         "indexer.hiding",
         "indexer.kind_plugins",

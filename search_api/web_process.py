@@ -10,7 +10,7 @@ import uvicorn
 
 from indexer.errors import SettingsError
 from indexer.settings import Settings
-from search_api.opening import make_searching
+from search_api.wiring import make_web
 
 log = structlog.get_logger()
 
@@ -23,14 +23,9 @@ def serve_web(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; :class:`SettingsError` where the address cannot be had."""
     listening = _listen(settings)
     _write_pid(settings)
-    searching = make_searching(settings, processes=settings.search_processes)
-    # They start on other processors while FastAPI is imported, which takes as long.
-    searching.start()
-    from search_api.wiring import make_web  # noqa: PLC0415
-
     server = _Server(
         uvicorn.Config(
-            make_web(settings, searching=searching),
+            make_web(settings),
             log_config=None,
             access_log=False,
             server_header=False,

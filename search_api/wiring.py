@@ -16,7 +16,6 @@ from search_api.http_errors import exception_handlers
 from search_api.metrics import Metrics
 from search_api.oci_extension import OciExtension
 from search_api.opening import make_searching
-from search_api.searching import Searching
 from webhooks.group_commit import JournalWriter
 from webhooks.late_journal import LateJournal
 from webhooks.receiver import Receiver
@@ -25,17 +24,10 @@ from webhooks.secret import webhook_secrets
 log = structlog.get_logger()
 
 
-def make_web(
-    settings: Settings, *, clock: Clock | None = None, searching: Searching | None = None
-) -> Starlette:
-    """Return the web application: receiving and searching. The data directory must be there.
-
-    It closes ``searching``, which is made here if there is none yet.
-    """
+def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
+    """Return the web application: receiving and searching. The data directory must be there."""
     clock = clock or SystemClock()
-    searching = searching or make_searching(
-        settings, clock=clock, processes=settings.search_processes
-    )
+    searching = make_searching(settings, clock=clock, processes=settings.search_processes)
     journal = JournalWriter(LateJournal(settings.data_dir), clock=clock)
     receiver = Receiver(
         journal,

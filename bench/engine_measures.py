@@ -19,11 +19,11 @@ from bench.engine_searches import answer, engine_timings
 from bench.queries import CLASSES, TYPES, Ask
 from bench.references import ClientFilter, FullText, Like, Reference, Tables
 from bench.timings import Timing, timing
-from indexer.document_batches import Batch
 from indexer.engines import Engine, IndexReader, IndexWriter
-from indexer.engines.tantivy import TantivyEngine
-from indexer.engines.whoosh import WhooshEngine
-from indexer.indexing import BATCH
+from indexer.engines.tantivy.engine import TantivyEngine
+from indexer.engines.whoosh.engine import WhooshEngine
+from indexer.indexing.batches import Batch
+from indexer.indexing.updates import BATCH
 from indexer.model.document import Document, DocumentType, Text, TextField
 from tests.end_to_end.measures import memory_megabytes, percentile
 

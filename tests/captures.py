@@ -24,7 +24,7 @@ from tests.fakes.clock import ManualClock
 from tests.fakes.notifier import Endpoint
 from tests.fakes.registry import FakeRegistry
 from tests.indexer.stepping import Stepping, Tags
-from webhooks.group_commit import JournalWriter
+from webhooks.journal import JournalWriter
 from webhooks.receiver import Receiver
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -208,7 +208,7 @@ class Replay:
         self._change(step, captured)
         self._move_clock(captured)
         answers = [await self._post(body) for body in captured.bodies]
-        await self.stepping.take_in()
+        await self.stepping.enqueue_refreshes()
         due = set(self._due())
         self.stepping.registry.requests.clear()
         await self.stepping.settle()

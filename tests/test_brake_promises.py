@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from indexer.brake import SECOND_LOOK_AFTER
-from indexer.model.notification import Action, Event
+from indexer.model.event import Action, Event
+from indexer.refresh.removal import SECOND_LOOK_AFTER
 from tests.builders import image
 from tests.fakes.registry import Fault
 from tests.indexer.stepping import KilledError, Stepping, pushed
@@ -55,7 +55,7 @@ def disappear(stepping: Stepping, match: str = CONTENT, code: str = "NAME_UNKNOW
 
 async def accept(stepping: Stepping) -> None:
     stepping.deliver(Event(Action.ACCEPT))
-    await stepping.take_in()
+    await stepping.enqueue_refreshes()
 
 
 async def check_nothing_removed(stepping: Stepping) -> None:

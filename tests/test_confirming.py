@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from starlette.responses import JSONResponse
 
-from indexer.brake import SECOND_LOOK_AFTER
-from indexer.model.notification import Action, Event
+from indexer.model.event import Action, Event
+from indexer.refresh.removal import SECOND_LOOK_AFTER
 from tests.builders import artifact, image, index
 from tests.fakes.registry import FakeRegistry, Fault
 from tests.indexer.stepping import Stepping, Tags, deleted, pushed

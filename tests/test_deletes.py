@@ -23,7 +23,7 @@ from tests.builders import artifact, image, index
 from tests.fakes.notifier import Endpoint
 from tests.fakes.registry import FakeRegistry, Fault
 from tests.indexer.stepping import Stepping
-from webhooks.group_commit import JournalWriter
+from webhooks.journal import JournalWriter
 from webhooks.receiver import Receiver
 
 pytestmark = pytest.mark.anyio
@@ -99,7 +99,7 @@ class World:
         self.counts = dict.fromkeys(self.counts, 0)
         return told
 
-    async def take_in(self) -> set[str]:
+    async def enqueue_refreshes(self) -> set[str]:
         """Do what the journal asks for and make it searchable; return what was asked for."""
         self.registry.requests.clear()
         await self.stepping.settle()
@@ -430,7 +430,7 @@ async def test_what_a_delete_does(tmp_path: Path, deletion: Deletion) -> None:
         assert world.found() == ALL
         await carry_out(world, deletion)
         sent, counts = await world.told()
-        asked = await world.take_in()
+        asked = await world.enqueue_refreshes()
         left = ALL - set(deletion.gone.split())
         if deletion.change is None:
             assert asked == {*deletion.ask.split(), *deletion.left.split()}
@@ -485,7 +485,7 @@ async def test_children_of_a_deleted_index_stay_by_digest_and_are_found_by_their
         await world.ask("DELETE", path_of(f"{PLATFORMS}@MULTI"))
         assert await world.ask("GET", path_of(f"{PLATFORMS}@AMD")) == 200
         await world.told()
-        await world.take_in()
+        await world.enqueue_refreshes()
         digests = {hit.result["digest"] for hit in world.stepping.hits(DocumentType.IMAGE)}
         assert ARM.digest in digests
         assert AMD.digest not in digests
@@ -666,7 +666,7 @@ async def test_what_a_notification_leads_to(tmp_path: Path, notice: Notice, vers
         assert sent == list(notice.events)
         assert counts == {"accepted": kept, "dropped": notice.dropped, "rejected": 0}
         before = world.stepping.visible()
-        asked = await world.take_in()
+        asked = await world.enqueue_refreshes()
         assert asked == set(notice.ask.split())
         _, caused = await world.told()
         assert caused["accepted"] == 0, "our own reads are no news"
@@ -685,7 +685,7 @@ async def test_what_a_moved_tag_left_stays_readable_by_digest_and_is_not_found(
         for tag in ("1", "latest"):
             world.registry.put(WEB, B, tag=tag)
         await world.told()
-        await world.take_in()
+        await world.enqueue_refreshes()
         assert await world.ask("GET", path_of(f"{WEB}@A")) == 200
         assert A.digest not in world.stepping.visible().values()
         assert A.digest not in {

@@ -9,8 +9,8 @@ from starlette.routing import Route
 
 from indexer.settings import PREFIX, RegistrySettings, Settings
 from search_api import http_errors
-from search_api.cli import commands
-from search_api.wiring import make_web
+from search_api.cli.main import commands
+from search_api.web import make_web
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from search_api.wiring import make_web
+from search_api.web import make_web
 from tests.builders import image
 from tests.fakes.serving import serving
 from tests.follower import Copy

@@ -36,8 +36,8 @@ from hypothesis.stateful import (
 )
 
 from indexer.errors import CursorExpiredError
+from indexer.model.event import Action, Event, Pull
 from indexer.model.names import Digest, RepositoryName, is_system_tag
-from indexer.model.notification import Action, Event, Pull
 from tests.attachments import cosign_signature, referrers, signature
 from tests.builders import BuiltManifest, image, index
 from tests.fakes.content import Repository
@@ -252,7 +252,7 @@ class Histories(RuleBasedStateMachine):
         self.run(self.work_for(rounds))
 
     async def work_for(self, rounds: int) -> None:
-        await self.stepping.take_in()
+        await self.stepping.enqueue_refreshes()
         worker = self.stepping.worker
         for _ in range(rounds):
             await worker._look_after()

@@ -10,11 +10,10 @@ import pytest
 
 from indexer.engines import IndexReader
 from indexer.model.document import DocumentType
+from indexer.model.event import Pull
 from indexer.model.names import Digest, RepositoryName
-from indexer.model.notification import Pull
-from search_api.lineage_terms import resolved
 from search_api.query import parse_query
-from search_api.untagged import searched_type
+from search_api.search.rewrite import resolved, searched_type
 from tests.attachments import cosign_signature, list_tag
 from tests.builders import helm_chart, image, index
 from tests.indexer.stepping import Stepping, pushed

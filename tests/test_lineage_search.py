@@ -10,12 +10,12 @@ import pytest
 from indexer.errors import QueryError
 from indexer.extract import DERIVED_VERSION
 from indexer.model.document import DocumentType
-from indexer.model.notification import Action, Event
+from indexer.model.event import Action, Event
 from indexer.store import KEYS_MAX
-from search_api.lineage_terms import resolved
+from search_api.search.rewrite import resolved
 from tests.builders import BuiltManifest, image, index
 from tests.indexer.stepping import KilledError, Stepping
-from tests.indexer.store.test_lineage import (
+from tests.indexer.store.lineage.test_related import (
     AGAIN,
     BASE,
     BASE_AMD,
@@ -263,7 +263,7 @@ async def test_extracting_again_reads_nothing_and_changes_nothing(family: Steppi
     requests = {name: len(one.requests) for name, one in family.registries.items()}
     before = family.store.search_index.live()
     family.deliver(Event(Action.EXTRACT))
-    await family.take_in()
+    await family.enqueue_refreshes()
     assert family.store.derivation.progress() is not None
     await family.index()
     assert family.documents() == documents

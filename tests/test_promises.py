@@ -13,7 +13,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from indexer.model.notification import Event
+from indexer.model.event import Event
 from tests.builders import BuiltManifest, image, index
 from tests.fakes.answers import DroppedConnection
 from tests.fakes.registry import Answer, FakeRegistry, Fault
@@ -140,7 +140,7 @@ async def test_any_order_repetition_and_loss_of_events_ends_in_the_truth(
             if chance.random() < 0.4:
                 await stepping.settle()
             else:
-                await stepping.take_in()
+                await stepping.enqueue_refreshes()
                 await stepping.run_due()
             if chance.random() < 0.1:
                 await stepping.crawl()
@@ -170,7 +170,7 @@ async def test_every_event_once_in_any_order_is_the_truth_without_a_crawl(
         chance.shuffle(events)
         for event in events:
             stepping.deliver(event)
-            await stepping.take_in()
+            await stepping.enqueue_refreshes()
             await stepping.run_due()
         await stepping.settle()
         await stepping.index()
@@ -182,7 +182,7 @@ async def test_every_event_once_in_any_order_is_the_truth_without_a_crawl(
 
 async def scenario(stepping: Stepping) -> None:
     """A crawl of what is there, events after it, and everything made searchable."""
-    await stepping.take_in()
+    await stepping.enqueue_refreshes()
     await stepping.run_due()
     await stepping.index()
     await stepping.settle()

@@ -17,18 +17,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from indexer.model.document import DocumentType
+from indexer.model.event import Action, Event, Rejected
 from indexer.model.media_types import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST
 from indexer.model.names import RepositoryName
-from indexer.model.notification import Action, Event, Rejected
+from indexer.refresh.worker import RETRY_MAX
 from indexer.registry import Credentials
-from indexer.registry_worker import RETRY_MAX
 from indexer.store import RegistryFreshness
 from tests.builders import BuiltManifest, digest_of, envelope, image, push_event
 from tests.fakes.answers import DroppedConnection, error_answer, refused
 from tests.fakes.content import StoredManifest
 from tests.fakes.registry import Answer, FakeRegistry, Fault
 from tests.indexer.stepping import Stepping, Tags, deleted, pushed
-from webhooks.distribution import parse_notification
+from webhooks.senders.distribution import parse_notification
 
 pytestmark = pytest.mark.anyio
 
@@ -218,7 +218,7 @@ async def hint(stepping: Stepping, read: Read) -> Tags:
     read.change(stepping.registry)
     assert stepping.truth() != before
     stepping.deliver(read.hint)
-    await stepping.take_in()
+    await stepping.enqueue_refreshes()
     await stepping.run_due()
     return before
 
@@ -428,7 +428,7 @@ async def test_what_is_remembered_is_asked_for_again_only_now_and_then(
     for _ in range(minutes):
         stepping.clock.advance(60)
         stepping.deliver(pushed(API, A.digest, tag="1"))
-        await stepping.take_in()
+        await stepping.enqueue_refreshes()
         await stepping.run_due()
     assert 1 < len(TAG.asked(stepping)) <= 2 + timedelta(minutes=minutes) / RETRY_MAX
     await check_kept(stepping, before)
@@ -461,7 +461,7 @@ async def test_a_registry_that_wants_us_slower_is_left_alone_for_a_while(
     stepping.registry.requests.clear()
     stepping.registry.put(API, D, tag="2", notify=False)
     stepping.deliver(pushed(API, D.digest, tag="2"))
-    await stepping.take_in()
+    await stepping.enqueue_refreshes()
     stepping.clock.advance(pause - 0.1)
     await stepping.run_due()
     assert stepping.registry.requests == [], "of no other place either"

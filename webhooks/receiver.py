@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from indexer.errors import CredentialError, UnknownRegistryError
-from indexer.model.notification import Rejected
-from webhooks.distribution import Notification, parse_notification
-from webhooks.group_commit import JournalWriter
+from indexer.model import Rejected
+from webhooks.journal import JournalWriter
+from webhooks.senders import Notification, parse_notification
 
 BODY_MAX = 4 * 1_024 * 1_024
 DRAINED_MAX = 64 * 1_024 * 1_024

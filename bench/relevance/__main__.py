@@ -15,7 +15,7 @@ from rich.table import Table
 from bench.relevance.asking import BASELINES, Answered, ask_baseline, ask_engine, by_class
 from bench.relevance.catalogue import Entry, catalogue
 from bench.relevance.measures import Figures, ndcg, rank
-from search_api.logs import configure_logging
+from search_api.processes.logs import configure_logging
 from tests.indexer.engines.conformance.engines import ENGINES
 
 _MEASURES = {"ndcg": "nDCG", "mrr": "MRR", "success_1": "S@1", "success_3": "S@3"}

@@ -12,9 +12,9 @@ from bench.relevance.judged import JudgedQuery, judged_queries
 from bench.relevance.measures import DEPTH, Figures, figures
 from indexer.engines import Engine
 from indexer.model.document import DocumentType
-from search_api.asking import Asked, ask
-from search_api.cursors import Order
-from search_api.searcher import Searcher
+from search_api.search.cursors import Order
+from search_api.search.request import Asked, ask
+from search_api.search.searcher import Searcher
 from tests.builders import BuiltManifest
 from tests.fakes.clock import ManualClock
 from tests.indexer.engines.conformance.engines import ENGINES

@@ -1,6 +1,8 @@
 """Store to search documents: the functions that live updates and rebuilds share. Pure."""
 
-from indexer.documents.describing import (
+from indexer.documents.attachments import Attached, attached_to, attachment_results
+from indexer.documents.builders import image_document, repository_document, untagged_document
+from indexer.documents.described import (
     DescribedImage,
     base_labels_of,
     content_of,
@@ -9,7 +11,6 @@ from indexer.documents.describing import (
 )
 from indexer.documents.facets import FACET_VALUE_MAX, LABEL_FACETS_MAX, PAIRS_MAX, VALUES_MAX
 from indexer.documents.keywords import KEYWORDS_MAX, REPOSITORY_KEYWORDS_MAX, VALUE_MAX
-from indexer.documents.making import image_document, repository_document, untagged_document
 from indexer.documents.results import DESCRIPTION_MAX, NEWEST_TAGS_MAX, SHOWN_PAIRS_MAX
 from indexer.documents.texts import TAGS_MAX, TEXT_MAX, TEXT_VALUE_MAX
 
@@ -27,7 +28,10 @@ __all__ = [
     "TEXT_VALUE_MAX",
     "VALUES_MAX",
     "VALUE_MAX",
+    "Attached",
     "DescribedImage",
+    "attached_to",
+    "attachment_results",
     "base_labels_of",
     "content_of",
     "describe",

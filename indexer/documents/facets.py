@@ -5,9 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from indexer.extract import Facts
-from indexer.model.document import LABEL_FACET
-from indexer.model.stored import RepositoryRow
-from indexer.model.text import one_line
+from indexer.model import LABEL_FACET, RepositoryRow, one_line
 
 Pair = tuple[str, str]
 

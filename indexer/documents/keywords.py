@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from indexer.attached import attachment_keywords
-from indexer.documents.describing import DescribedImage
+from indexer.documents.attachments import attachment_keywords
+from indexer.documents.described import DescribedImage
 from indexer.extract import Facts, Role
-from indexer.model.stored import RepositoryRow
-from indexer.model.text import bare_url, fold, words
+from indexer.model import RepositoryRow, bare_url, fold, words
 
 Pair = tuple[str, str]
 

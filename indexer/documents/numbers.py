@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping
 from math import log2, log10
 
-from indexer.documents.describing import DescribedImage, seconds_of
-from indexer.model.document import NUMBERS
-from indexer.model.stored import Pulls
+from indexer.documents.described import DescribedImage, seconds_of
+from indexer.model import NUMBERS, Pulls
 
 Numbers = Mapping[str, tuple[int, ...]]
 

@@ -4,13 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from indexer.attached import attachment_results
 from indexer.clock import rfc3339
-from indexer.documents.describing import DescribedImage
+from indexer.documents.attachments import attachment_results
+from indexer.documents.described import DescribedImage
 from indexer.extract import Facts
-from indexer.model.names import TagName
-from indexer.model.stored import Pulls, RepositoryRow
-from indexer.model.text import one_line
+from indexer.model import Pulls, RepositoryRow, TagName, one_line
 
 DESCRIPTION_MAX = 2_000
 """Characters of a description that an answer shows."""

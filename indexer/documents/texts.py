@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from indexer.extract import Facts
-from indexer.model.document import Text, TextField
+from indexer.model import Text, TextField
 
 TEXT_VALUE_MAX = 4 * 1_024
 """Characters of one label or annotation that are searchable."""

@@ -7,8 +7,7 @@ live, and whether it is complete, is written in the store; the engine does not k
 from collections.abc import Sequence
 from typing import Protocol
 
-from indexer.model.document import Document, DocumentType, Page, Position, Sort
-from indexer.model.query import Query
+from indexer.model import Document, DocumentType, Page, Position, Query, Sort
 
 
 class IndexReader(Protocol):

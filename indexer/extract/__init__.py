@@ -18,7 +18,7 @@ from indexer.extract.attachments import (
     created_at,
 )
 from indexer.extract.content import Content, Facts
-from indexer.extract.declared import (
+from indexer.extract.declared_base import (
     DeclaredBase,
     declared_bases,
     declared_keywords,

@@ -6,14 +6,13 @@ The facts that are searched are made of this too (:mod:`indexer.extract.facts`).
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from indexer.extract.classifying import Classified, classify
+from indexer.extract.classification import Classified, classify
 from indexer.extract.content import Content
 from indexer.extract.history import HistoryEntry, history_of
 from indexer.extract.kinds import BUILT_IN, KindTable
 from indexer.extract.lineage import is_empty_layer, layers_of
 from indexer.extract.parts import Part, parts_of
-from indexer.model.manifest import Descriptor, Manifest, ManifestKind, parse_manifest
-from indexer.model.names import Digest
+from indexer.model import Descriptor, Digest, Manifest, ManifestKind, parse_manifest
 
 _TITLE = "org.opencontainers.image.title"
 

@@ -20,8 +20,7 @@ from indexer.extract.kinds import (
     Role,
     plain_kind,
 )
-from indexer.model.manifest import Descriptor, Manifest
-from indexer.model.names import Digest, parse_digest, subject_of_tag
+from indexer.model import Descriptor, Digest, Manifest, parse_digest, subject_of_tag
 
 _PREDICATE_KEYS = (
     "in-toto.io/predicate-type",

@@ -7,8 +7,7 @@ from datetime import datetime
 from indexer.extract.attachments import Attachment
 from indexer.extract.history import HistoryEntry
 from indexer.extract.kinds import Role
-from indexer.model.manifest import Platform
-from indexer.model.names import Digest
+from indexer.model import Digest, Platform
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,21 +11,22 @@ from indexer.extract.created import created, parse_moment
 from indexer.extract.fields import described, split_labels
 from indexer.extract.history import HistoryEntry, history_of
 from indexer.extract.image_config import CONFIG_MAX
+from indexer.extract.kind_fields import Own, own_of
 from indexer.extract.kinds import BUILT_IN, Kind, KindTable
-from indexer.extract.masking import masked_pairs
-from indexer.extract.own import Own, own_of
 from indexer.extract.parts import Part
-from indexer.model import media_types
-from indexer.model.manifest import (
+from indexer.extract.secrets import masked_pairs
+from indexer.model import (
     PAIRS_MAX,
     WARNINGS_MAX,
     Descriptor,
+    Digest,
     Manifest,
     ManifestKind,
     Platform,
+    media_types,
     read_platform,
+    subject_of_tag,
 )
-from indexer.model.names import Digest, subject_of_tag
 
 EXTRACTOR_VERSION: int = 3
 """Goes up when the same bytes give other facts or documents, so that all are made again."""

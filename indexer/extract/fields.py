@@ -10,8 +10,8 @@ from typing import Final, TypedDict, TypeVar
 
 from indexer.extract import text as read
 from indexer.extract.image_config import ImageConfig
+from indexer.extract.kind_fields import Own
 from indexer.extract.licenses import license_expression, license_url, licenses
-from indexer.extract.own import Own
 
 T = TypeVar("T")
 Source = Mapping[str, str]

@@ -6,10 +6,8 @@ from datetime import datetime
 
 from indexer.extract.created import parse_moment
 from indexer.extract.image_config import STEP_MAX, Step
-from indexer.extract.masking import masked
-from indexer.model.manifest import Descriptor
-from indexer.model.names import Digest
-from indexer.model.text import one_line
+from indexer.extract.secrets import masked
+from indexer.model import Descriptor, Digest, one_line
 
 _SHELL = "/bin/sh -c "
 _NO_OPERATION = "#(nop) "

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from indexer.errors import InvalidValueError
-from indexer.extract.masking import MASK, is_secret_name, masked, masked_arguments
-from indexer.model.manifest import Platform, parse_json_object, read_platform, string_map
+from indexer.extract.secrets import MASK, is_secret_name, masked, masked_arguments
+from indexer.model import Platform, parse_json_object, read_platform, string_map
 
 CONFIG_MAX = 4 * 1_024 * 1_024
 """Bytes of a config that is still read."""

@@ -10,7 +10,7 @@ from functools import lru_cache
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 from indexer.extract.text import ITEMS_MAX, SHORT_MAX, TEXT_MAX, distinct, is_json, url
-from indexer.model.text import one_line
+from indexer.model import one_line
 
 EXPRESSION_MAX = 1_024
 """Characters of one expression."""

@@ -15,15 +15,17 @@ from enum import StrEnum
 from indexer.errors import InvalidValueError
 from indexer.extract.content import Content
 from indexer.extract.image_config import CONFIG_MAX
-from indexer.model.manifest import (
+from indexer.model import (
     LAYERS_MAX,
+    Digest,
     Manifest,
     ManifestKind,
+    digest_of,
+    parse_digest,
     parse_json_object,
     parse_manifest,
     string_map,
 )
-from indexer.model.names import Digest, digest_of, parse_digest
 
 DERIVED_VERSION: int = 1
 """Goes up when the same bytes give other rows in the store, so that those are made again."""

@@ -17,17 +17,17 @@ from indexer.extract.image_config import (
     parse_schema1_config,
 )
 from indexer.extract.kinds import KindTable
-from indexer.model import media_types
-from indexer.model.manifest import (
+from indexer.model import (
     CHILDREN_MAX,
     Descriptor,
+    Digest,
     Manifest,
     ManifestKind,
     Platform,
+    media_types,
     parse_json_object,
     parse_manifest,
 )
-from indexer.model.names import Digest
 
 DEPTH_MAX = 4
 """Levels of indexes that are walked."""

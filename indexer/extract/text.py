@@ -10,9 +10,7 @@ from collections.abc import Iterable, Mapping
 from html.parser import HTMLParser
 
 from indexer.errors import InvalidValueError
-from indexer.model.manifest import JSON_DEPTH_MAX
-from indexer.model.names import parse_digest
-from indexer.model.text import one_line
+from indexer.model import JSON_DEPTH_MAX, one_line, parse_digest
 
 TEXT_MAX = 4 * 1_024
 """Characters of one value that are used; the raw pair keeps more."""

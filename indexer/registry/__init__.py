@@ -6,9 +6,9 @@ Nothing else in this project sends requests to registries or imports the HTTP cl
 from indexer.registry.auth import Credentials
 from indexer.registry.client import RegistryClient
 from indexer.registry.docker_config import docker_credentials
-from indexer.registry.exchange import USER_AGENT, is_own_user_agent
-from indexer.registry.listing import CatalogPage
-from indexer.registry.reading import FetchedManifest
+from indexer.registry.http import USER_AGENT, is_own_user_agent
+from indexer.registry.listings import CatalogPage
+from indexer.registry.manifests import FetchedManifest
 
 __all__ = [
     "USER_AGENT",

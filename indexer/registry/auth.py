@@ -16,10 +16,10 @@ import httpx2
 
 from indexer.clock import Clock
 from indexer.errors import InvalidValueError, UnusableAnswerError
-from indexer.model.manifest import parse_json_object
-from indexer.registry.addresses import origin_of, shown
-from indexer.registry.answers import Answer, error_of, lasting
+from indexer.model import parse_json_object
 from indexer.registry.challenges import Challenge, parse_challenges
+from indexer.registry.responses import Answer, error_of, lasting
+from indexer.registry.urls import origin_of, shown
 
 TOKEN_BODY_MAX_BYTES = 64 * 1_024
 TOKEN_SECONDS_DEFAULT = 60.0

@@ -12,8 +12,8 @@ import httpx2
 
 from indexer.clock import Clock
 from indexer.errors import TooLargeError, UnreachableError, UnusableAnswerError
-from indexer.model.text import one_line
-from indexer.registry.answers import ERROR_BODY_MAX_BYTES, lasting
+from indexer.model import one_line
+from indexer.registry.responses import ERROR_BODY_MAX_BYTES, lasting
 
 _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 

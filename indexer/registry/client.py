@@ -5,12 +5,11 @@ from collections.abc import AsyncIterator
 import httpx2
 
 from indexer.clock import Clock
-from indexer.model.manifest import Descriptor
-from indexer.model.names import Digest, RepositoryName, TagName
+from indexer.model import Descriptor, Digest, RepositoryName, TagName
 from indexer.registry.auth import Credentials
-from indexer.registry.exchange import Exchange
-from indexer.registry.listing import CatalogPage, Lister
-from indexer.registry.reading import BLOB_MAX_BYTES, FetchedManifest, read_blob, read_manifest
+from indexer.registry.http import Exchange
+from indexer.registry.listings import CatalogPage, Lister
+from indexer.registry.manifests import BLOB_MAX_BYTES, FetchedManifest, read_blob, read_manifest
 from indexer.registry.referrers import read_referrers
 
 

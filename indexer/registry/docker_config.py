@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.errors import InvalidValueError, SettingsError
-from indexer.model.manifest import parse_json_object
+from indexer.model import parse_json_object
 from indexer.registry.auth import Credentials
 
 _DOCKER_HUB = {"docker.io", "registry-1.docker.io", "index.docker.io"}

@@ -6,13 +6,18 @@ Many have not, and say so in many ways. What a list leaves out is not thereby ab
 import structlog
 
 from indexer.errors import AbsentError, UnusableAnswerError
-from indexer.model import media_types
-from indexer.model.manifest import Descriptor, ManifestKind, parse_manifest
-from indexer.model.names import Digest, RepositoryName
-from indexer.registry.answers import Answer, error_of
+from indexer.model import (
+    Descriptor,
+    Digest,
+    ManifestKind,
+    RepositoryName,
+    media_types,
+    parse_manifest,
+)
 from indexer.registry.auth import pull_scope
-from indexer.registry.exchange import Exchange, Question
-from indexer.registry.paging import next_query
+from indexer.registry.http import Exchange, Question
+from indexer.registry.pagination import next_query
+from indexer.registry.responses import Answer, error_of
 
 PAGE_MAX_BYTES = 4 * 1_024 * 1_024
 REFERRERS_MAX = 1_000

@@ -2,19 +2,25 @@
 
 from indexer.store.absences import Absence, AbsentTags
 from indexer.store.changes import Change, ChangeCursor, ChangeKind, Changes
+from indexer.store.content import ReadContent, ReadManifest
 from indexer.store.database import translated_errors
 from indexer.store.derivation import DerivationProgress
 from indexer.store.history import TagMove
+from indexer.store.index_state import LiveIndex, RebuildProgress, StaleDocument
 from indexer.store.journal import Entry, Journal, JournalCounts
-from indexer.store.lineage import Base, Bases, Declared, RelatedImage, RelatedImages
-from indexer.store.lineage_keys import KEYS_MAX, LineageKeys
+from indexer.store.lineage import (
+    KEYS_MAX,
+    Base,
+    Bases,
+    Declared,
+    LineageKeys,
+    RelatedImage,
+    RelatedImages,
+)
 from indexer.store.pulls import PullCount
 from indexer.store.queue import Place, Priority, Queue, Refresh, RefreshKind, SetAside
-from indexer.store.read_content import ReadContent, ReadManifest
-from indexer.store.references import is_digest, is_reference
 from indexer.store.registries import Crawl, RegistryFreshness, RegistryRow
 from indexer.store.schema import STORE_FILE
-from indexer.store.search_index import LiveIndex, RebuildProgress, StaleDocument
 from indexer.store.shown import (
     Page,
     ShownPlace,
@@ -70,7 +76,5 @@ __all__ = [
     "Store",
     "StoreThread",
     "TagMove",
-    "is_digest",
-    "is_reference",
     "translated_errors",
 ]

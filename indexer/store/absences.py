@@ -8,7 +8,7 @@ from itertools import groupby
 from sqlite_utils import Database
 
 from indexer.clock import parse_rfc3339, rfc3339
-from indexer.model.names import RepositoryName, TagName, is_system_tag
+from indexer.model import RepositoryName, TagName, is_system_tag
 
 
 @dataclass(frozen=True, slots=True)

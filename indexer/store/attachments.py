@@ -13,13 +13,24 @@ Each only while the repository has the manifest, as far as we know.
 
 import json
 import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from sqlite_utils import Database
 
-from indexer.model import media_types
-from indexer.model.names import Digest, TagName, is_system_tag, referrers_tag, subject_of_tag
-from indexer.model.stored import StoredAttachment, StoredManifest
+from indexer.errors import InvalidValueError
+from indexer.model import (
+    Digest,
+    Manifest,
+    StoredAttachment,
+    StoredManifest,
+    TagName,
+    is_system_tag,
+    media_types,
+    parse_digest,
+    parse_manifest,
+    referrers_tag,
+    subject_of_tag,
+)
 
 ATTACHMENTS_MAX = 1_000
 """Attachments of one image, over both depths, that are looked at."""
@@ -221,3 +232,48 @@ def _with_children(manifest: StoredManifest) -> dict[Digest, StoredManifest]:
         waiting += [child for digest, child in new.items() if digest not in found]
         found.update(new)
     return found
+
+
+_REFERENCE = "vnd.docker.reference.digest"
+_HINTS = (b'"subject"', _REFERENCE.encode())
+
+
+def put_subjects(database: Database, digest: Digest, manifest: Manifest) -> None:
+    """Keep what a manifest says is attached to what; what is there already stays as it is."""
+    database.conn.executemany(
+        "INSERT INTO subjects (digest, subject, index_digest) VALUES (?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        list(_subjects(digest, manifest)),
+    )
+
+
+def fill_subjects(database: Database) -> None:
+    """Do the same for all manifests that came into the store before there was this table."""
+    rows = database.execute("SELECT digest, content_type, body FROM manifests")
+    for digest, content_type, packed in rows:
+        body = zlib.decompress(packed)
+        # Parsing a million manifests would take minutes, and few have any of this.
+        if any(hint in body for hint in _HINTS):
+            put_subjects(database, digest, parse_manifest(body, content_type=content_type))
+
+
+def forget_subjects(database: Database, digest: Digest) -> None:
+    """Forget what a manifest says is attached to what, so that it can be derived again."""
+    # The index of the table is a partial one: without its own condition all rows would be read.
+    database.execute(
+        "DELETE FROM subjects WHERE (digest = ?1 AND index_digest = '')"
+        " OR (index_digest = ?1 AND index_digest <> '')",
+        [digest],
+    )
+
+
+def _subjects(digest: Digest, manifest: Manifest) -> Iterator[tuple[str, str, str]]:
+    """Yield what is attached, to what, and the index that says so; "" for the manifest itself."""
+    if manifest.subject is not None:
+        yield digest, manifest.subject.digest, ""
+    for child in manifest.children:
+        try:
+            yield child.digest, parse_digest(child.annotations.get(_REFERENCE, "")), digest
+        except InvalidValueError:
+            # Most children are platforms, and refer to nothing.
+            continue

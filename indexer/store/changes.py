@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from indexer.clock import rfc3339
 from indexer.errors import CursorExpiredError, InvalidValueError
-from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
+from indexer.model import Digest, RepositoryName, TagName, is_system_tag
 
 _CURSOR = re.compile(r"([0-9a-f]{1,15})\.([0-9a-f]{16})")
 _UNSIGNED = 1 << 64

@@ -2,25 +2,53 @@
 
 import zlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlite_utils import Database
 
 from indexer.clock import rfc3339
-from indexer.model.manifest import Manifest
-from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
-from indexer.model.stored import RepositoryRow, StoredImage, StoredManifest, UntaggedImage
+from indexer.model import (
+    Digest,
+    Manifest,
+    RepositoryName,
+    RepositoryRow,
+    StoredImage,
+    StoredManifest,
+    TagName,
+    UntaggedImage,
+    is_system_tag,
+)
 from indexer.store.attachments import AttachmentTables
-from indexer.store.chain_changes import ChainTables
 from indexer.store.changes import Changes
 from indexer.store.derivation import Derivation
 from indexer.store.history import Since, TagHistory, TagMove
+from indexer.store.index_state import mark_stale
+from indexer.store.lineage import ChainTables
 from indexer.store.presence import PresenceTables
 from indexer.store.pulls import PullTables
-from indexer.store.read_content import ReadContent, ReadManifest
 from indexer.store.retention import forget_unused
-from indexer.store.search_index import mark_stale
 from indexer.store.untagged import UntaggedTables
+
+
+@dataclass(frozen=True, slots=True)
+class ReadManifest:
+    """A manifest as a registry answered it, with what it was parsed to."""
+
+    digest: Digest
+    content_type: str
+    body: bytes
+    manifest: Manifest
+    config_digest: Digest | None
+    """The config worth keeping, None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadContent:
+    """Content that one refresh read and that the store did not have."""
+
+    manifests: tuple[ReadManifest, ...] = ()
+    configs: tuple[tuple[Digest, bytes], ...] = ()
 
 
 class ContentTables:

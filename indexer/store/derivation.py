@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from indexer.extract import DERIVED_VERSION, config_descriptor, layers_of
-from indexer.model.manifest import Manifest, parse_manifest
-from indexer.model.names import Digest
-from indexer.store.chain_changes import ChainTables
-from indexer.store.subjects import forget_subjects, put_subjects
+from indexer.model import Digest, Manifest, parse_manifest
+from indexer.store.attachments import forget_subjects, put_subjects
+from indexer.store.lineage import ChainTables
 
 DERIVED_AT_ONCE = 200
 """Manifests of one transaction."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from indexer.clock import parse_rfc3339, rfc3339
-from indexer.model.names import Digest, TagName
+from indexer.model import Digest, TagName
 
 CLOCK_SKEW_SECONDS = 300
 """How far the clock of a registry may be ahead of ours."""

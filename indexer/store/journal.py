@@ -18,8 +18,7 @@ from sqlite_utils.migrations import Migrations
 
 from indexer.clock import parse_rfc3339, rfc3339
 from indexer.errors import JournalError
-from indexer.model.names import Digest, RepositoryName, TagName
-from indexer.model.notification import Action, Event, Item, Pull, Rejected
+from indexer.model import Action, Digest, Event, Item, Pull, Rejected, RepositoryName, TagName
 from indexer.store.database import open_database, translated_errors
 from indexer.store.pulls import PullBatches, PullCount, count
 

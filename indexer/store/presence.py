@@ -11,9 +11,9 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from indexer.clock import rfc3339
-from indexer.model.names import Digest
+from indexer.model import Digest
 from indexer.store.attachments import AttachmentTables
-from indexer.store.search_index import mark_stale
+from indexer.store.index_state import mark_stale
 from indexer.store.untagged import UntaggedTables
 
 _WITHOUT_TAG = """

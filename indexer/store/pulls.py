@@ -12,9 +12,7 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from indexer.clock import rfc3339
-from indexer.model.names import Digest, RepositoryName
-from indexer.model.notification import Pull
-from indexer.model.stored import Pulls
+from indexer.model import Digest, Pull, Pulls, RepositoryName
 
 _OF_REPOSITORY = ""
 """Stands in the column of digests for the repository as a whole."""

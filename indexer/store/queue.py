@@ -9,7 +9,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from indexer.clock import parse_rfc3339, rfc3339
-from indexer.model.names import Digest, RepositoryName
+from indexer.model import Digest, RepositoryName
 
 NO_REPOSITORY = RepositoryName("")
 

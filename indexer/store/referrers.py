@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from sqlite_utils import Database
 
 from indexer.clock import parse_rfc3339, rfc3339
-from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag, subject_of_tag
+from indexer.model import Digest, RepositoryName, TagName, is_system_tag, subject_of_tag
 from indexer.store.attachments import AttachmentTables
+from indexer.store.index_state import mark_stale
 from indexer.store.queue import Place, Priority, RefreshKind
-from indexer.store.search_index import mark_stale
 
 ASK_AGAIN_AFTER = timedelta(days=1)
 """How long a registry is believed that it has no lists of referrers."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from indexer.clock import parse_rfc3339, rfc3339
-from indexer.model.names import RepositoryName
+from indexer.model import RepositoryName
 from indexer.store.absences import AbsenceTables
 from indexer.store.untagged import mark_registry_stale
 

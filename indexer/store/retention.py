@@ -10,8 +10,8 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from indexer.clock import rfc3339
-from indexer.store.chain_changes import ChainTables
-from indexer.store.search_index import mark_stale
+from indexer.store.index_state import mark_stale
+from indexer.store.lineage import ChainTables
 from indexer.store.untagged import UntaggedTables
 
 _REACHED = """

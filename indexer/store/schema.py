@@ -7,7 +7,7 @@ actors, push times) lives in ``tag_moves`` and is never derived again from anyth
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from indexer.store.subjects import fill_subjects
+from indexer.store.attachments import fill_subjects
 from indexer.store.visible import count_tags
 
 STORE_FILE = "store.db"

@@ -12,8 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlite_utils import Database
 
-from indexer.model.names import Digest, TagName
-from indexer.model.stored import Pulls, RepositoryRow, StoredImage, UntaggedImage
+from indexer.model import Digest, Pulls, RepositoryRow, StoredImage, TagName, UntaggedImage
 from indexer.store.content import ContentTables
 from indexer.store.history import Since, TagHistory, TagMove
 from indexer.store.visible import VISIBLE

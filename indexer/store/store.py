@@ -6,13 +6,12 @@ from pathlib import Path
 
 from indexer.store.absences import AbsenceTables
 from indexer.store.attachments import AttachmentTables
-from indexer.store.chain_changes import ChainTables
 from indexer.store.changes import Changes
 from indexer.store.content import ContentTables
 from indexer.store.database import open_database, translated_errors
 from indexer.store.derivation import Derivation
-from indexer.store.lineage import LineageTables
-from indexer.store.lineage_keys import LineageKeys
+from indexer.store.index_state import SearchIndexTables
+from indexer.store.lineage import ChainTables, LineageKeys, LineageTables
 from indexer.store.presence import PresenceTables
 from indexer.store.pulls import PullTables
 from indexer.store.queue import Queue
@@ -20,7 +19,6 @@ from indexer.store.referrers import ReferrersTables
 from indexer.store.registries import RegistryTables
 from indexer.store.retention import RetentionTables
 from indexer.store.schema import STORE_FILE, migrations
-from indexer.store.search_index import SearchIndexTables
 from indexer.store.shown import ShownTables
 from indexer.store.untagged import UntaggedTables
 
@@ -47,7 +45,7 @@ class Store:
         self.presence = PresenceTables(self._database)
         self.chains = ChainTables(self._database)
         self.derivation = Derivation(self._database)
-        self.lineage = LineageTables(self._database)
+        self.lineage = LineageTables(self._database, self.content)
         self.lineage_keys = LineageKeys(self._database)
         self.pulls = PullTables(self._database)
         self.queue = Queue(self._database)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from sqlite_utils import Database
 
-from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
+from indexer.model import Digest, RepositoryName, TagName, is_system_tag
 
 LAST_TAGS_MAX = 10
 

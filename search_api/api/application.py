@@ -10,7 +10,6 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from indexer.clock import Clock
-from search_api.answers import status_json
 from search_api.api.changes import Streams, changes_router
 from search_api.api.documentation import documentation_routes
 from search_api.api.models import Errors, Status
@@ -18,7 +17,7 @@ from search_api.api.operations import Operation
 from search_api.api.resources import resources_router
 from search_api.api.search import search_router
 from search_api.http_errors import inner_exception_handlers
-from search_api.searching import Searching
+from search_api.search import Searching, status_json
 
 VERSION = "1"
 COMPRESSED_FROM = 1_000

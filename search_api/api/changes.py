@@ -15,7 +15,7 @@ from search_api.api.operations import IS_HEAD, Operation
 from search_api.api.parameters import Limit
 from search_api.api.resource_models import Changes
 from search_api.resources import ChangePage
-from search_api.searching import Searching
+from search_api.search import Searching
 
 LIMIT_DEFAULT = 100
 NOW = "now"

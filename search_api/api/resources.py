@@ -27,9 +27,8 @@ from search_api.api.resource_models import (
     Tags,
     TagWithHistory,
 )
-from search_api.cursors import decode_place, encode_place
 from search_api.resources import Listing, TagOrder
-from search_api.searching import Searching
+from search_api.search import Searching, decode_place, encode_place
 
 RegistryName = Annotated[
     str, Path(description="The name of a registry.", examples=["main"], max_length=255)

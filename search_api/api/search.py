@@ -4,8 +4,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from indexer.clock import Clock
-from indexer.model.document import DocumentType
-from search_api.answers import search_bytes
+from indexer.model import DocumentType
 from search_api.api.models import Completions, SearchAnswer
 from search_api.api.operations import Operation
 from search_api.api.parameters import (
@@ -21,10 +20,17 @@ from search_api.api.parameters import (
     Type,
 )
 from search_api.api.resources import next_link
-from search_api.asking import Asked, parse_facets, parse_order
-from search_api.cursors import Order, decode_cursor
-from search_api.searching import Searching
-from search_api.suggesting import completion_json, completions
+from search_api.search import (
+    Asked,
+    Order,
+    Searching,
+    completion_json,
+    completions,
+    decode_cursor,
+    parse_facets,
+    parse_order,
+    search_bytes,
+)
 
 _NOT_KEPT = {"Cache-Control": "no-store"}
 

@@ -4,7 +4,7 @@
 """
 
 from search_api.query.fields import FACTS, FIELDS
-from search_api.query.parsing import QUERY_MAX, parse_query, plain_query
+from search_api.query.parser import QUERY_MAX, parse_query, plain_query
 from search_api.query.spelling import (
     correctable_words,
     text_with_words_replaced,

@@ -7,21 +7,30 @@ from difflib import get_close_matches
 from functools import partial
 
 from indexer.errors import QueryError
-from indexer.model.document import NUMBERS
-from indexer.model.query import And, Condition, Glob, Or, Path, Query
-from indexer.model.text import fold, words
-from indexer.store import is_digest, is_reference
-from search_api.query.amounts import read_count, read_size
+from indexer.model import (
+    NUMBERS,
+    And,
+    Condition,
+    Glob,
+    Or,
+    Path,
+    Query,
+    fold,
+    is_digest,
+    is_reference,
+    words,
+)
+from search_api.query.dates import read_moment
 from search_api.query.keywords import (
     VALUE_MAX,
     is_short_commit,
     keyword_value,
     whole_value,
 )
-from search_api.query.moments import read_moment
 from search_api.query.patterns import Pattern, has_wildcards, read_pattern
 from search_api.query.ranges import read_range
 from search_api.query.references import digest_condition
+from search_api.query.sizes import read_count, read_size
 from search_api.query.tokens import Typed
 
 DESCRIBED = ("author", "cmd", "description", "entrypoint", "keyword", "title", "vendor")

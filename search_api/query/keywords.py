@@ -2,8 +2,7 @@
 
 import re
 
-from indexer.model.manifest import normalised_platform
-from indexer.model.text import bare_url, fold
+from indexer.model import bare_url, fold, normalised_platform
 
 VALUE_MAX = 256
 """Characters of a value; of a label or annotation those of its key, and of what it is set to."""

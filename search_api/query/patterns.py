@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from indexer.errors import QueryError
-from indexer.model.text import fold
+from indexer.model import fold
 from search_api.query.tokens import Typed
 
 WILDCARDS_MAX = 8

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from indexer.errors import QueryError
-from indexer.model.query import Range
+from indexer.model import Range
 from search_api.query.tokens import Typed
 
 _OPERATOR = re.compile(r"\s*(>=|<=|>|<|=)")

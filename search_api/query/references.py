@@ -5,8 +5,7 @@ They find what they name. Where a tag and a digest are given the digest counts, 
 
 import re
 
-from indexer.model.query import And, Condition, Or, Path, Query
-from indexer.model.text import fold
+from indexer.model import And, Condition, Or, Path, Query, fold
 
 HUB_HOSTS = ("docker.io", "index.docker.io", "registry-1.docker.io")
 """What clients read a name without a host as; mirrors hold its images under their own hosts."""

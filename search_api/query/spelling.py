@@ -4,9 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from indexer.model.query import And, Or, Query, Word
-from indexer.model.spelling import edits_allowed
-from indexer.model.text import words
+from indexer.model import And, Or, Query, Word, edits_allowed, words
 from search_api.query.fields import field_of
 from search_api.query.references import command
 from search_api.query.terms import bare, phrase

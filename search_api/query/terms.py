@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from indexer.errors import QueryError
-from indexer.model.query import (
+from indexer.model import (
     Condition,
     Everything,
     Fuzzy,
@@ -14,9 +14,10 @@ from indexer.model.query import (
     Query,
     Wildcard,
     Word,
+    edits_allowed,
+    fold,
+    words,
 )
-from indexer.model.spelling import edits_allowed
-from indexer.model.text import fold, words
 from search_api.query.fields import condition, field_of, unknown_field
 from search_api.query.patterns import FIXED_MIN, has_wildcards, read_pattern, refuse_literal
 from search_api.query.references import reference

@@ -1,6 +1,7 @@
 """The resources of the API: what the store knows of each thing, as JSON objects."""
 
 from search_api.resources.paging import ChangePage, Listing, TagOrder
-from search_api.resources.reading import Resources
+from search_api.resources.resources import Resources
+from search_api.resources.show import look_up
 
-__all__ = ["ChangePage", "Listing", "Resources", "TagOrder"]
+__all__ = ["ChangePage", "Listing", "Resources", "TagOrder", "look_up"]

@@ -13,9 +13,9 @@ from starlette.routing import Route
 
 from bench.content import repository_name
 from bench.load import Plan, build_requests, carry_out
-from indexer.model.notification import Pull
+from indexer.model.event import Pull
 from tests.fakes.serving import serving
-from webhooks.distribution import parse_notification
+from webhooks.senders.distribution import parse_notification
 
 
 class Receiver:

@@ -18,17 +18,18 @@ import httpx2
 
 from indexer.clock import parse_rfc3339
 from indexer.engines import Engine
-from indexer.engines.whoosh import WhooshEngine
+from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.errors import StoreError
-from indexer.indexing import BATCH, Indexing
+from indexer.indexing.updates import BATCH, Indexing
+from indexer.intake import move_entries, move_pulls
 from indexer.model.document import DocumentType, Hit
+from indexer.model.event import Action, Event
 from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
-from indexer.model.notification import Action, Event
 from indexer.model.query import Everything
-from indexer.pulls import move_pulls
+from indexer.refresh.worker import LOOK_AFTER_SECONDS, RegistryPlan, RegistryWorker
 from indexer.registry import Credentials, RegistryClient
-from indexer.registry_worker import LOOK_AFTER_SECONDS, RegistryPlan, RegistryWorker
 from indexer.retention import forget_changes, forget_some
+from indexer.run import put_registries
 from indexer.settings import RegistrySettings, Settings
 from indexer.store import (
     Crawl,
@@ -39,9 +40,8 @@ from indexer.store import (
     Store,
     StoreThread,
 )
-from indexer.worker import move_entries, put_registries
 from search_api.query import parse_query
-from search_api.untagged import searched_type
+from search_api.search.rewrite import searched_type
 from tests.fakes.clock import ManualClock
 from tests.fakes.registry import FakeRegistry
 
@@ -222,7 +222,7 @@ class Stepping:
         name = registry or next(iter(self.registries))
         self.journal.append([(name, event) for event in events], received_at=self.clock.now())
 
-    async def take_in(self) -> None:
+    async def enqueue_refreshes(self) -> None:
         """Move the journal's entries into the queue."""
         while await self.thread.read(
             lambda store: move_entries(self.journal, store, self.rows, now=self.clock.now())
@@ -265,7 +265,7 @@ class Stepping:
         """Run all refreshes, those due later too, for at most so many seconds of the clock."""
         give_up_at = self.clock.now() + timedelta(seconds=seconds)
         while self.clock.now() < give_up_at:
-            await self.take_in()
+            await self.enqueue_refreshes()
             ran = [await self.run_due(name) for name in self.workers]
             if any(ran):
                 continue
@@ -308,7 +308,7 @@ class Stepping:
     async def rebuild(self) -> None:
         """Make the search index again from the store."""
         self.deliver(Event(Action.REBUILD))
-        await self.take_in()
+        await self.enqueue_refreshes()
         await self.index()
 
     # What is there

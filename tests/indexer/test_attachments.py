@@ -632,7 +632,7 @@ class TestUntagged:
     async def test_a_crawl_asks_for_so_many_those_longest_unasked_first(
         self, stepping: Stepping, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("indexer.refresh.CONFIRMED_MAX", 2)
+        monkeypatch.setattr("indexer.refresh.refresher.CONFIRMED_MAX", 2)
         for number in range(5):
             built = image(seed=str(number))
             stepping.registry.put(WEB, built, tag="1")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from indexer.engines import Engine
-from indexer.engines.whoosh import WhooshEngine
+from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.store import LiveIndex
 from tests.builders import image
 from tests.indexer.stepping import Stepping, pushed

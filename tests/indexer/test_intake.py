@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from indexer.clock import rfc3339
-from indexer.intake import take_in
+from indexer.intake import enqueue_refreshes
+from indexer.model.event import Action, Event
 from indexer.model.names import Digest, RepositoryName, TagName
-from indexer.model.notification import Action, Event
 from indexer.store import (
     DerivationProgress,
     Entry,
@@ -49,7 +49,7 @@ class Intake:
     def take(self, *events: Event, registry: str = "one", now: datetime = START) -> None:
         entries = [Entry(number, registry, RECEIVED, event) for number, event in enumerate(events)]
         with self.store.transaction():
-            take_in(self.store, entries, registries=self.registries, now=now)
+            enqueue_refreshes(self.store, entries, registries=self.registries, now=now)
 
     def due(self, registry: str = "one") -> list[Refresh]:
         later = START + timedelta(days=1)

@@ -11,15 +11,15 @@ import httpx2
 from starlette.applications import Starlette
 
 from indexer.clock import Clock
-from indexer.engines.whoosh import WhooshEngine
+from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.extract import config_descriptor
-from indexer.indexing import Indexing
+from indexer.indexing.updates import Indexing
 from indexer.model.manifest import parse_manifest
 from indexer.model.names import RepositoryName, TagName, parse_digest
 from indexer.settings import RegistrySettings, Settings
 from indexer.store import ReadContent, ReadManifest, Store, StoreThread
-from search_api.opening import INDEX_DIRECTORY
-from search_api.wiring import make_web
+from search_api.processes.data_dir import INDEX_DIRECTORY
+from search_api.web import make_web
 from tests.builders import BuiltManifest
 from tests.fakes.clock import ManualClock
 

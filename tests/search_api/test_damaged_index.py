@@ -17,11 +17,11 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from indexer.indexing import Indexing
+from indexer.indexing.updates import Indexing
 from indexer.settings import Settings
 from indexer.store import Store, StoreThread
-from search_api.opening import INDEX_DIRECTORY, make_engines
-from search_api.wiring import make_web
+from search_api.processes.data_dir import INDEX_DIRECTORY, make_engines
+from search_api.web import make_web
 from tests.fakes.clock import ManualClock
 from tests.indexer.engines.conformance.engines import ENGINES
 from tests.search_api.filling import REGISTRIES, client_of, finish_crawl, put, settings_for

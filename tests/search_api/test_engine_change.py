@@ -10,9 +10,9 @@ import httpx2
 import pytest
 
 from indexer.settings import RegistrySettings, Settings
-from search_api.indexer_process import serve_indexer
-from search_api.opening import INDEX_DIRECTORY
-from search_api.wiring import make_web
+from search_api.processes.data_dir import INDEX_DIRECTORY
+from search_api.processes.indexer import serve_indexer
+from search_api.web import make_web
 from tests.builders import image
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.serving import serving

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from indexer.engines import IndexWriter
-from indexer.engines.whoosh import WhooshEngine
+from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.model.document import Document, DocumentType
 from indexer.store import LiveIndex, Store
-from search_api.opening import INDEX_DIRECTORY
+from search_api.processes.data_dir import INDEX_DIRECTORY
 from tests.indexer.engines.conformance.generator import document
 from tests.search_api.filling import searching_client
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from indexer.model.notification import Action
+from indexer.model.event import Action
 from tests.end_to_end.processes import RunningProgram
 from tests.torture.checks import Findings
 from tests.torture.processes import TortureError, wait_for

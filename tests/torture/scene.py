@@ -18,7 +18,7 @@ import httpx2
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from indexer.model.notification import Action, Event
+from indexer.model.event import Action, Event
 from indexer.store import Journal
 from tests.end_to_end.processes import RunningProgram
 from tests.fakes.content import Content

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from indexer.model.event import Action, Event
 from indexer.model.manifest import parse_manifest
 from indexer.model.names import Digest, RepositoryName, TagName
-from indexer.model.notification import Action, Event
 from indexer.store import (
     Journal,
     LiveIndex,

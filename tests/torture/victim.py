@@ -177,7 +177,7 @@ def main() -> None:
     watch_databases(points.reached)
     watch_files(points.reached)
     # Only now, so that nothing it does while it is imported is missed.
-    from search_api.cli import main as run_command  # noqa: PLC0415
+    from search_api.cli.main import main as run_command  # noqa: PLC0415
 
     run_command(sys.argv[1:])
 

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from indexer.model.notification import Item
+from indexer.model.event import Item
 from indexer.store import Entry, Journal
 
 

@@ -32,7 +32,7 @@ from tests.webhooks.journals import (
     kept_rejected,
     repair_journal,
 )
-from webhooks.group_commit import JournalWriter
+from webhooks.journal import JournalWriter
 from webhooks.receiver import BODY_MAX, DRAINED_MAX, Receiver
 
 pytestmark = pytest.mark.anyio

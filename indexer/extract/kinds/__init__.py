@@ -1,7 +1,7 @@
 """Kinds of content: a small engine and a table of declarations. See ``docs/kinds.md``."""
 
-from indexer.extract.kinds.attachments import ATTACHMENTS, ATTESTATION
-from indexer.extract.kinds.declaring import (
+from indexer.extract.kinds.attachments import ATTESTATION
+from indexer.extract.kinds.kind import (
     ARTIFACT,
     IMAGE,
     Kind,
@@ -13,15 +13,9 @@ from indexer.extract.kinds.declaring import (
     label,
     layer,
 )
-from indexer.extract.kinds.images import IMAGES
-from indexer.extract.kinds.models import MODELS
-from indexer.extract.kinds.packages import PACKAGES
 from indexer.extract.kinds.plain import PLAIN_IMAGE, UNKNOWN, plain_kind
-from indexer.extract.kinds.table import KindTable
-from indexer.extract.kinds.wasm import WASM
-
-BUILT_IN = KindTable((*ATTACHMENTS, *PACKAGES, *WASM, *MODELS, *IMAGES))
-"""All the kinds that come with regsearch."""
+from indexer.extract.kinds.plugins import load_kinds
+from indexer.extract.kinds.table import BUILT_IN, KindTable
 
 __all__ = [
     "ARTIFACT",
@@ -39,5 +33,6 @@ __all__ = [
     "config",
     "label",
     "layer",
+    "load_kinds",
     "plain_kind",
 ]

@@ -1,6 +1,6 @@
 """Signatures, SBOMs, attestations and whatever else is about another manifest; build caches."""
 
-from indexer.extract.kinds.declaring import Kind, Role, layer
+from indexer.extract.kinds.kind import Kind, Role, layer
 
 ATTESTATION = Kind(
     name="attestation",

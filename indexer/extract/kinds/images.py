@@ -1,6 +1,6 @@
 """Images that are more than an image: extensions and buildpacks."""
 
-from indexer.extract.kinds.declaring import Kind, label
+from indexer.extract.kinds.kind import Kind, label
 
 _BUILDPACK = "io.buildpacks.buildpackage.metadata"
 _BUILDER = "io.buildpacks.builder.metadata"

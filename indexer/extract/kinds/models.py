@@ -1,6 +1,6 @@
 """Machine learning: models as ModelPack, KitOps, Docker and Ollama store them."""
 
-from indexer.extract.kinds.declaring import Kind, config, layer
+from indexer.extract.kinds.kind import Kind, config, layer
 
 MODELS = (
     Kind(

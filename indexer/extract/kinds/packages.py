@@ -4,16 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from indexer.extract.kinds.declaring import (
-    Kind,
-    Material,
-    Role,
-    Where,
-    annotation,
-    config,
-    label,
-    layer,
-)
+from indexer.extract.kinds.kind import Kind, Material, Role, Where, annotation, config, label, layer
 
 FILE = layer("org.opencontainers.image.title")
 _DEV_CONTAINER = "dev.containers.metadata"

@@ -3,16 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from indexer.extract.kinds.declaring import (
-    ARTIFACT,
-    IMAGE,
-    Kind,
-    Material,
-    config,
-    layer,
-)
-from indexer.extract.masking import is_secret_name, masked
-from indexer.model.manifest import Manifest, ManifestKind
+from indexer.extract.kinds.kind import ARTIFACT, IMAGE, Kind, Material, config, layer
+from indexer.extract.secrets import is_secret_name, masked
+from indexer.model import Manifest, ManifestKind
 
 ENTRIES_MAX = 100
 """Values of an unknown config that are searched."""

@@ -3,7 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from indexer.extract.kinds.declaring import Kind, Material
+from indexer.extract.kinds.attachments import ATTACHMENTS
+from indexer.extract.kinds.images import IMAGES
+from indexer.extract.kinds.kind import Kind, Material
+from indexer.extract.kinds.models import MODELS
+from indexer.extract.kinds.packages import PACKAGES
+from indexer.extract.kinds.wasm import WASM
 
 _Ranked = tuple[int, Kind]
 
@@ -105,3 +110,7 @@ def _agreeing(found: Iterable[_Ranked], material: Material) -> Iterator[Kind]:
     for _, kind in sorted(kinds.items(), key=lambda ranked: ranked[0]):
         if kind.only is None or kind.only(material):
             yield kind
+
+
+BUILT_IN = KindTable((*ATTACHMENTS, *PACKAGES, *WASM, *MODELS, *IMAGES))
+"""All the kinds that come with regsearch."""

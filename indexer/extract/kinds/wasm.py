@@ -1,6 +1,6 @@
 """WebAssembly: components, applications of Spin, and modules inside images."""
 
-from indexer.extract.kinds.declaring import Kind, annotation, config
+from indexer.extract.kinds.kind import Kind, annotation, config
 
 WASM = (
     Kind(

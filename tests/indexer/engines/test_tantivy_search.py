@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from indexer.engines.tantivy import TantivyEngine
+from indexer.engines.tantivy.engine import TantivyEngine
 from indexer.errors import QueryError
 from indexer.model.document import DocumentType, Sort, TextField
 from indexer.model.query import Everything, Glob, Or, Phrase, Wildcard, Word
@@ -27,11 +27,11 @@ def index(tmp_path: FilePath) -> Iterator[Index]:
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if there were many documents: hits are asked for few at a time, and few are read."""
-    monkeypatch.setattr("indexer.engines.tantivy_order._FEW", 1)
-    monkeypatch.setattr("indexer.engines.tantivy_facets._VALUES_MAX", 2)
-    monkeypatch.setattr("indexer.engines.tantivy_match._FEW_TERMS", 1)
-    monkeypatch.setattr("indexer.engines.tantivy_rank._FIRST_HITS", 1)
-    monkeypatch.setattr("indexer.engines.tantivy_rank._MORE_HITS", 2)
+    monkeypatch.setattr("indexer.engines.tantivy.order._FEW", 1)
+    monkeypatch.setattr("indexer.engines.tantivy.facets._VALUES_MAX", 2)
+    monkeypatch.setattr("indexer.engines.tantivy.match._FEW_TERMS", 1)
+    monkeypatch.setattr("indexer.engines.tantivy.rank._FIRST_HITS", 1)
+    monkeypatch.setattr("indexer.engines.tantivy.rank._MORE_HITS", 2)
 
 
 @pytest.mark.usefixtures("small_steps")
@@ -84,7 +84,7 @@ def test_patterns_that_are_too_complicated_for_tantivy_are_tried_one_by_one(
     assert index.found(Wildcard("*a????????b*")) == ["x1a12345678b"]
     assert index.found(Glob("label", "v*a????????b?")) == ["x1a12345678b"]
     assert index.found(Glob("label", "v*a????????c*")) == []
-    monkeypatch.setattr("indexer.engines.tantivy_match.EXPANDED_TERMS_MAX", 2)
+    monkeypatch.setattr("indexer.engines.tantivy.match.EXPANDED_TERMS_MAX", 2)
     with pytest.raises(QueryError, match="too much fits"):
         index.found(Glob("label", "?*a????????b?"))
 

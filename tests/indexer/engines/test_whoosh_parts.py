@@ -4,9 +4,9 @@ from random import Random
 
 import pytest
 
-from indexer.engines import whoosh_bitmap as bitmaps
-from indexer.engines.whoosh_cache import SegmentCache
-from indexer.engines.whoosh_policy import FAN, SegmentSize, segments_to_merge
+from indexer.engines.whoosh import bitmap as bitmaps
+from indexer.engines.whoosh.cache import SegmentCache
+from indexer.engines.whoosh.policy import FAN, SegmentSize, segments_to_merge
 
 
 @pytest.mark.parametrize("density", [0, 0.001, 0.05, 0.5, 1])

@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
-from indexer.engines.whoosh import WhooshEngine
-from indexer.engines.whoosh_match import EXPANDED_KEYWORDS_MAX
+from indexer.engines.whoosh.engine import WhooshEngine
+from indexer.engines.whoosh.match import EXPANDED_KEYWORDS_MAX
 from indexer.errors import QueryError
 from indexer.model.query import Condition, Everything, Glob, Prefix, Wildcard, Word
 from tests.indexer.engines.conformance.comparison import Search, check

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from indexer.extract.masking import masked, masked_arguments
+from indexer.extract.secrets import masked, masked_arguments
 from indexer.model.names import digest_of
 from tests.indexer.extract.samples import facts, image, labelled, layer
 

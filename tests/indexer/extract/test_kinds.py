@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from indexer.extract import BUILT_IN, Kind, KindTable, Material, config
-from indexer.extract.kinds.declaring import along
+from indexer.extract.kinds.kind import along
 from indexer.model.manifest import Descriptor, Platform
 from indexer.model.names import Digest
 

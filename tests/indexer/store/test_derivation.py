@@ -9,8 +9,8 @@ from indexer.extract import DERIVED_VERSION
 from indexer.model.names import Digest
 from indexer.store import DerivationProgress, RebuildProgress, Store
 from tests.builders import artifact, image
+from tests.indexer.store.lineage.test_related import BASE, LEAF, LEAF2, MIDDLE
 from tests.indexer.store.stored import push, put_repository
-from tests.indexer.store.test_lineage import BASE, LEAF, LEAF2, MIDDLE
 
 TABLES = (
     "manifest_chains",

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from indexer.errors import JournalError, StoreError
+from indexer.model.event import Action, Event, Rejected
 from indexer.model.names import Digest, RepositoryName, TagName
-from indexer.model.notification import Action, Event, Rejected
 from indexer.store import Journal, JournalCounts
 from indexer.store.journal import PRUNED_AT_ONCE, REJECTED_BODY_MAX
 from tests.indexer.store.stored import NOW, at
@@ -35,7 +35,7 @@ APPEND_AND_DIE = """
 import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from indexer.model.notification import Action, Event
+from indexer.model.event import Action, Event
 from indexer.store import Journal
 journal = Journal(Path(sys.argv[1]))
 for number in range(20):
@@ -48,7 +48,7 @@ import resource, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from indexer.errors import JournalError
-from indexer.model.notification import Action, Event
+from indexer.model.event import Action, Event
 from indexer.store import Journal
 journal = Journal(Path(sys.argv[1]))
 def append(*numbers):

@@ -20,11 +20,11 @@ from indexer.extract import (
 )
 from indexer.model.names import Digest, TagName
 from indexer.store import ReadContent, RelatedImages, Store
-from indexer.store.lineage_keys import _BASES, _BASES_IN_MANY
-from indexer.store.references import named
+from indexer.store.lineage.keys import _BASES, _BASES_IN_MANY
+from indexer.store.lineage.named import named
 from tests.builders import Blob, BuiltManifest, artifact, digest_of, image, index
+from tests.indexer.store.lineage.test_related import EMPTY, EMPTY_DIFF_ID
 from tests.indexer.store.stored import NOW, at, put_repository, read_content
-from tests.indexer.store.test_lineage import EMPTY, EMPTY_DIFF_ID
 from tests.lineage_builders import diff_ids, layer_digests, relabelled, with_layers
 
 # A layer is a letter: its DiffID; and a digit: how it was compressed. The letter e is empty.

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from indexer.errors import JournalError
+from indexer.model.event import Pull
 from indexer.model.names import Digest, RepositoryName
-from indexer.model.notification import Pull
 from indexer.model.stored import Pulls
 from indexer.store import Journal, PullCount, Store
 from tests.builders import image, index

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote_from_bytes
 
-from search_api.supervisor import own_command
+from search_api.processes.supervisor import own_command
 from tests.children import Children
 from tests.fakes.serving import free_port
 from tests.search_api.filling import REGISTRIES, fill

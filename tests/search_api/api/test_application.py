@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.routing import Mount, Route
 
 from indexer.settings import Settings
-from search_api.wiring import make_web
+from search_api.web import make_web
 from tests.search_api.filling import client_of, searching_client
 
 pytestmark = pytest.mark.anyio

@@ -13,8 +13,8 @@ import pytest
 
 from indexer.model.names import RepositoryName, TagName, parse_digest
 from indexer.store import Store
-from search_api.supervisor import own_command
-from search_api.wiring import make_web
+from search_api.processes.supervisor import own_command
+from search_api.web import make_web
 from tests.children import Children
 from tests.fakes.clock import ManualClock
 from tests.fakes.serving import free_port, serving

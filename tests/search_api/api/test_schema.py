@@ -11,8 +11,8 @@ from schemathesis.config import SchemathesisConfig
 
 from indexer.clock import SystemClock
 from search_api.api import make_api
-from search_api.opening import make_searching
-from search_api.wiring import make_web
+from search_api.search.setup import make_searching
+from search_api.web import make_web
 from tests.fakes.serving import serving
 from tests.search_api.filling import settings_for
 from tests.search_api.sample_content import NGINX

@@ -9,7 +9,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from search_api.conformance import Outcome, State, run_checks
-from search_api.wiring import make_web
+from search_api.web import make_web
 from tests.fakes.clock import ManualClock
 from tests.fakes.serving import free_port, serving
 from tests.search_api.conformance.breaking import Body, Broken, BrokenServer, Pairs

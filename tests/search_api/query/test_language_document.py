@@ -26,7 +26,7 @@ from indexer.model.query import (
 from indexer.model.text import WORD_MAX
 from search_api.query.fields import FACTS, FIELDS
 from search_api.query.keywords import VALUE_MAX
-from search_api.query.parsing import DEPTH_MAX, QUERY_MAX, TERMS_MAX
+from search_api.query.parser import DEPTH_MAX, QUERY_MAX, TERMS_MAX
 from search_api.query.patterns import FIXED_MIN, WILDCARDS_MAX
 from tests.search_api.query.asking import NOW, parsed
 

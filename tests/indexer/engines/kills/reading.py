@@ -14,8 +14,8 @@ from indexer.clock import SystemClock
 from indexer.errors import EngineError
 from indexer.model.document import DocumentType, Sort
 from indexer.model.query import Everything
-from search_api.searcher import Searcher
-from search_api.searching import Searching
+from search_api.search.searcher import Searcher
+from search_api.search.service import Searching
 from tests.indexer.engines.conformance.engines import ENGINES
 from tests.indexer.engines.kills.answers import ALL, SOME, TYPES, mixed, steps_of
 from tests.indexer.engines.kills.content import FACE

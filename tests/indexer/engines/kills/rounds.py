@@ -23,12 +23,12 @@ import structlog
 from indexer.clock import SystemClock
 from indexer.engines import Engine
 from indexer.errors import EngineError
-from indexer.indexing import Indexing
+from indexer.indexing.updates import Indexing
 from indexer.model.document import DocumentType, Page, Sort
 from indexer.model.query import Everything, Query
 from indexer.store import LiveIndex, Store, StoreThread
-from search_api.searcher import Answer, Searcher
-from search_api.searching import Searching
+from search_api.search.searcher import Answer, Searcher
+from search_api.search.service import Searching
 from tests.indexer.engines.conformance.engines import ENGINES
 from tests.indexer.engines.kills import victim
 from tests.indexer.engines.kills.answers import ALL, TYPES, look

@@ -17,8 +17,8 @@ import structlog
 
 from indexer.clock import SystemClock
 from indexer.engines import Engine, IndexReader, IndexWriter
-from indexer.engines.whoosh import WhooshWriter
-from indexer.indexing import Indexing
+from indexer.engines.whoosh.engine import WhooshWriter
+from indexer.indexing.updates import Indexing
 from indexer.model.document import Document, DocumentType
 from indexer.store import RebuildProgress, Store, StoreThread
 from tests.indexer.engines.conformance.engines import ENGINES

@@ -1,0 +1,93 @@
+"""What attachments make of the document of an image: facts to search for, and links. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from indexer.clock import rfc3339
+from indexer.extract import BUILT_IN, Claim, ClaimType, KindTable, attachment_of, created_at
+from indexer.model import Digest, StoredAttachment, StoredImage, fold, parse_manifest
+
+SHOWN_MAX = 50
+"""Attachments that an answer lists."""
+_ATTESTATIONS = frozenset({ClaimType.PROVENANCE, ClaimType.ATTESTATION})
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """One thing that something attached to ``subject`` claims of it."""
+
+    digest: Digest
+    subject: Digest
+    claim: Claim
+    artifact_type: str
+    created_at: datetime | None
+
+
+def attached_to(
+    image: StoredImage, *, now: datetime, kinds: KindTable = BUILT_IN
+) -> tuple[Attached, ...]:
+    """Return what is claimed of an image and those below it, and of that in turn.
+
+    ``now`` is the time: one that something claims to be made after it is not believed.
+    """
+    found = (one for stored in image.attachments for one in _attached(stored, now=now, kinds=kinds))
+    return tuple(dict.fromkeys(found))
+
+
+def attachment_keywords(
+    attached: Sequence[Attached], *, is_attachment: bool
+) -> set[tuple[str, str]]:
+    """Return what to find an image by because of what is attached to it.
+
+    What is claimed of a child of an index is claimed of the index too; what is claimed of an
+    attachment is not. An image that is one itself is found as such.
+    """
+    attachments = {one.digest for one in attached}
+    found = {("is", "attachment")} if is_attachment else set()
+    found |= {("digest", fold(one.digest)) for one in attached[:SHOWN_MAX]}
+    return found.union(*(_facts(one.claim) for one in attached if one.subject not in attachments))
+
+
+def attachment_results(
+    attached: Sequence[Attached], *, repository: str, limit: int = SHOWN_MAX
+) -> list[dict[str, Any]]:
+    """Return what an answer shows of attachments; ``repository`` is written before digests."""
+    return [
+        {
+            "digest": one.digest,
+            "reference": f"{repository}@{one.digest}",
+            "subject": one.subject,
+            "kind": one.claim.type.value,
+            "format": one.claim.format or None,
+            "predicate_type": one.claim.predicate_type or None,
+            "artifact_type": one.artifact_type or None,
+            "created_at": rfc3339(one.created_at) if one.created_at else None,
+        }
+        for one in attached[:limit]
+    ]
+
+
+def _attached(stored: StoredAttachment, *, now: datetime, kinds: KindTable) -> list[Attached]:
+    manifest = parse_manifest(stored.body, content_type=stored.content_type)
+    found = attachment_of(manifest, stored.tag or None, kinds=kinds)
+    claims = found.claims if found else (Claim(ClaimType.OTHER),)
+    made_at = created_at(manifest, now=now)
+    return [
+        Attached(stored.digest, stored.subject, claim, manifest.artifact_type, made_at)
+        for claim in claims
+    ]
+
+
+def _facts(claim: Claim) -> set[tuple[str, str]]:
+    if claim.type is ClaimType.SIGNATURE:
+        return {("is", "signed")}
+    if claim.type is ClaimType.OTHER:
+        return set()
+    facts = {("has", claim.type.value)}
+    if claim.type is ClaimType.SBOM and claim.format:
+        facts.add(("has", f"sbom:{claim.format}"))
+    if claim.type in _ATTESTATIONS or claim.predicate_type:
+        facts.add(("has", "attestation"))
+    return facts

@@ -1,0 +1,105 @@
+"""The documents of images and repositories."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from indexer.documents.described import DescribedImage
+from indexer.documents.facets import facets
+from indexer.documents.keywords import image_keywords, repository_keywords, tag_keyword
+from indexer.documents.numbers import image_numbers, prominence, repository_numbers
+from indexer.documents.results import image_result, repository_result
+from indexer.documents.texts import image_texts, repository_texts
+from indexer.extract import Role
+from indexer.model import (
+    Document,
+    DocumentKey,
+    Pulls,
+    RepositoryRow,
+    TagName,
+    Text,
+    TextField,
+    UntaggedImage,
+    is_system_tag,
+)
+
+
+def image_document(repository: RepositoryRow, described: DescribedImage) -> Document:
+    """Return the document of one image with all its tags."""
+    facts = described.facts
+    tags = [tag for tag in described.tags if not is_system_tag(tag)]
+    return Document(
+        key=DocumentKey(repository.registry, repository.name, described.digest),
+        name=repository.name,
+        texts=image_texts(facts, tags),
+        keywords=image_keywords(repository, described),
+        numbers=image_numbers(described),
+        facets=facets(repository, [facts]),
+        created=described.created,
+        pushed=described.pushed,
+        size_bytes=facts.size_bytes,
+        pulls=described.pulls.count,
+        prominence=prominence(
+            pulls=described.pulls.count, newest=max(described.created, described.pushed)
+        ),
+        result=image_result(repository, described),
+    )
+
+
+def repository_document(
+    repository: RepositoryRow,
+    images: Sequence[DescribedImage],
+    *,
+    tags: Sequence[TagName],
+    pulls: Pulls,
+) -> Document:
+    """Return the document of a repository out of its visible images, of which there is one.
+
+    ``tags`` are all its tags, newest first. The image that speaks for the repository is the
+    runnable one pushed or created last.
+    """
+    newest_first = sorted(sorted(images, key=lambda one: one.digest), key=_newness, reverse=True)
+    face, facts = newest_first[0], [one.facts for one in newest_first]
+    shown_tags = [tag for tag in tags if not is_system_tag(tag)]
+    newest = max(max(one.created, one.pushed) for one in images)
+    return Document(
+        key=DocumentKey(repository.registry, repository.name),
+        name=repository.name,
+        texts=repository_texts(facts, shown_tags),
+        keywords=repository_keywords(repository, newest_first),
+        numbers=repository_numbers(map(image_numbers, images), pulls),
+        facets=facets(repository, facts),
+        created=face.created,
+        pushed=max(one.pushed for one in images),
+        size_bytes=face.facts.size_bytes,
+        pulls=pulls.count,
+        prominence=prominence(pulls=pulls.count, newest=newest, tags=len(shown_tags)),
+        result=repository_result(repository, newest_first, tags=shown_tags, pulls=pulls),
+    )
+
+
+def untagged_document(
+    repository: RepositoryRow, described: DescribedImage, untagged: UntaggedImage
+) -> Document:
+    """Return the document of an image that had tags and has none now; it is found by those."""
+    document = image_document(repository, described)
+    last_tags = untagged.last_tags
+    return replace(
+        document,
+        key=replace(document.key, is_untagged=True),
+        texts=document.texts + tuple(Text(TextField.TAG, tag) for tag in last_tags),
+        keywords=document.keywords | {("is", "untagged"), *map(tag_keyword, last_tags)},
+        result={
+            **document.result,
+            "last_tags": list(last_tags),
+            "untagged_since": untagged.since,
+        },
+    )
+
+
+def _newness(described: DescribedImage) -> tuple[bool, bool, str, int]:
+    return (
+        described.facts.role is Role.CONTENT,
+        described.facts.is_image,
+        described.pushed_at or "",
+        described.created,
+    )

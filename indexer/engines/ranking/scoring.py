@@ -1,0 +1,83 @@
+"""What a word is worth in a document, the same for every engine.
+
+The impact of a word on the score is BM25 without idf, as idf would make a score depend on other
+documents, in whole thousandths, so that adding impacts is exact in any order.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from indexer.model import WORD_MAX, Document, Text, TextField, words
+
+POINTS = 1000
+"""How many points make a score of 1."""
+NAME_WORDS = 100 * POINTS
+"""What a text part is worth whose words are all words of the name."""
+NAME_START = 50 * POINTS
+"""The same where the last one begins a word of the name, and where it is like one."""
+TEXT_WORDS = 2 * POINTS
+"""The same where they are in the text."""
+INSIDE_NAME = POINTS // 10
+"""The same where it is only found inside the name."""
+PROMINENCE_POINTS = 10
+"""What each step of prominence adds to a score, in points: at most 1, less than one step of where
+the words were found."""
+TEXT_BOOSTS = {
+    TextField.TITLE: 2.0,
+    TextField.DESCRIPTION: 2.0,
+    TextField.METADATA: 2.0,
+    TextField.LABEL: 1.0,
+    TextField.ANNOTATION: 1.0,
+    TextField.TAG: 0.5,
+}
+"""What one occurrence of a word weighs in each kind of text."""
+
+_NAME_BOOST = 8.0
+_LAST_COMPONENT_BOOST = 4.0
+_K1 = 1.2
+_B = 0.3
+_AVERAGE_LENGTH = 90.0
+_CACHED = 4096
+_CACHED_LENGTH = 200
+"""Most texts are short, and those of labels are in many images of a repository."""
+IMPACT_MAX = round((_K1 + 1) * POINTS)
+"""Upper bound of the impact of one word, in points."""
+
+Line = tuple[Sequence[str], float]
+"""The words of one searchable text, and what one occurrence weighs."""
+
+
+def searchable(text: Text) -> str:
+    """Return what of a text is searchable; see :class:`indexer.model.document.Text`."""
+    return f"{text.key_words} {text.text}" if text.key_words else text.text
+
+
+def scored_lines(document: Document) -> Iterator[Line]:
+    """Yield the words of every searchable field with the weight of one occurrence."""
+    yield words(document.name), _NAME_BOOST
+    joined = "".join(words(document.name.rpartition("/")[2]))[:WORD_MAX]
+    if joined:
+        yield [joined], _LAST_COMPONENT_BOOST
+    for text in document.texts:
+        yield _line(text) if len(text.text) <= _CACHED_LENGTH else _line.__wrapped__(text)
+
+
+@lru_cache(_CACHED)
+def _line(text: Text) -> Line:
+    return words(searchable(text)), TEXT_BOOSTS[text.field]
+
+
+def impacts(lines: Sequence[Line]) -> dict[str, int]:
+    """Return the impact of every word in points, from 1 to ``IMPACT_MAX``."""
+    weights: dict[str, float] = {}
+    length = 0.0
+    for line, boost in lines:
+        length += boost * len(line)
+        for word in line:
+            weights[word] = weights.get(word, 0.0) + boost
+    k = _K1 * (1 - _B + _B * length / _AVERAGE_LENGTH)
+    worths = {
+        weight: max(1, round(POINTS * (_K1 + 1) * weight / (weight + k)))
+        for weight in set(weights.values())
+    }
+    return {word: worths[weight] for word, weight in weights.items()}

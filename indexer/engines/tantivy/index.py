@@ -1,0 +1,94 @@
+"""Opening a tantivy index, and what it raises when that fails."""
+
+import ctypes
+import struct
+from pathlib import Path
+from types import TracebackType
+
+from tantivy import Index, IndexWriter
+
+from indexer.engines.tantivy.checksums import META, check_files
+from indexer.engines.tantivy.match import Matcher
+from indexer.engines.tantivy.schema import schema
+from indexer.engines.tantivy.view import View
+from indexer.engines.tantivy.words import KnownWords
+from indexer.errors import EngineError
+
+_UNREADABLE = (
+    struct.error,
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    OverflowError,
+    MemoryError,
+)
+_HEAP_BYTES = 32 * 1024 * 1024
+"""What a writer may gather in memory before it makes a segment of it."""
+_M_ARENA_MAX = -8
+"""The number of that setting of the C library."""
+_PANIC = "PanicException"
+"""What a panic inside of tantivy becomes: a ``BaseException`` that no module gives a name to."""
+
+
+class engine_errors:  # noqa: N801  # used like a function, as context managers are
+    """Turn what tantivy raises for a missing, torn or foreign index into an ``EngineError``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        """Begin; the body is judged when it ends."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if kind is None or issubclass(kind, EngineError):
+            return
+        if kind.__name__ == _PANIC or issubclass(kind, _UNREADABLE):
+            message = f"search index {self._folder} cannot be used: {error!r}"
+            raise EngineError(message) from error
+
+
+class OpenIndex:
+    """The newest commit of the index in ``folder``, as of the last refresh."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        with engine_errors(folder):
+            check_files(folder)
+            self._index = Index.open(str(folder))
+            self._index.config_reader("manual")
+        self._schema = schema()
+        self._words = KnownWords(folder)
+        self._commit = b""
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Go to the newest commit; the old one stays when that cannot be read."""
+        with engine_errors(self._folder):
+            commit = (self._folder / META).read_bytes()
+            if commit == self._commit:
+                return
+            self._index.reload()
+            # Perhaps a newer one by now: then there is one refresh too many, never one too few.
+            self._commit = commit
+            searcher = self._index.searcher()
+            self.view = View(searcher, Matcher(self._schema, searcher, self._words))
+
+    def writer(self) -> IndexWriter:
+        """Return what changes this index; :class:`EngineError` when another one does."""
+        _share_freed_memory()
+        with engine_errors(self._folder):
+            return self._index.writer(_HEAP_BYTES, 1)
+
+
+def _share_freed_memory() -> None:
+    """Have what one thread frees used by all of them.
+
+    The C library keeps it for each thread otherwise, and tantivy has many that write: half of the
+    memory of an indexer would be what none of them needs. Only GNU's library can be told so.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:
+        mallopt(_M_ARENA_MAX, 2)

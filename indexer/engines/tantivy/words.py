@@ -1,0 +1,81 @@
+"""The searchable words of a tantivy index, for all that asks for words like another one.
+
+tantivy tells all words of an index or none, which takes long. So whoever writes appends what is new
+to a file before it is committed; whoever reads has all words told once, and then reads on in that
+file. A word too many does no harm, no document has it: so nothing depends on what else is in the
+file, and it need not be whole, or be there at all, when an index is opened.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Set
+from pathlib import Path
+
+from tantivy import Searcher
+
+from indexer.engines.ranking import Pattern
+from indexer.engines.tantivy.schema import TEXT
+from indexer.model import near
+
+FILE = "words.txt"
+
+
+class NewWords:
+    """Appends the words that are not in the index yet."""
+
+    def __init__(self, folder: Path, searcher: Searcher) -> None:
+        self._path = folder / FILE
+        self._known = _all_words(searcher)
+
+    def add(self, words: Set[str]) -> None:
+        """Make words known to readers, before the commit that has them."""
+        new = words - self._known
+        if new:
+            with self._path.open("ab") as file:
+                # What is there may end in a torn line.
+                file.write("\n".join(["", *new, ""]).encode())
+            self._known |= new
+
+
+class KnownWords:
+    """The words of an index, those of its deleted documents and some more among them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._read_bytes = 0
+        self._by_length: dict[int, str] = {}
+        """The words of each length in characters with a line end before and after each."""
+
+    def catch_up(self, searcher: Searcher) -> None:
+        """Know all words of the index as ``searcher`` sees it."""
+        found = set[str]() if self._by_length else _all_words(searcher)
+        found.update(self._appended())
+        by_length: defaultdict[int, list[str]] = defaultdict(list)
+        for word in found:
+            by_length[len(word)].append(word)
+        for length, words in by_length.items():
+            before = self._by_length.get(length, "\n")
+            self._by_length[length] = "\n".join([before[:-1], *words, ""])
+
+    def _appended(self) -> list[str]:
+        if not self._path.exists():
+            return []
+        with self._path.open("rb") as file:
+            file.seek(self._read_bytes)
+            lines, end, _ = file.read().rpartition(b"\n")
+        self._read_bytes += len(lines) + len(end)
+        return lines.decode(errors="replace").split("\n")
+
+    def fitting(self, pattern: Pattern) -> Iterator[str]:
+        """Yield the words that fit a pattern."""
+        for length, words in self._by_length.items():
+            if length >= pattern.length_min:
+                yield from pattern.lines(words)
+
+    def near(self, word: str, *, limit: int) -> Iterator[tuple[str, int]]:
+        """Yield the words at most ``limit`` edits from ``word``, and how many it takes."""
+        for length in range(max(1, len(word) - limit), len(word) + limit + 1):
+            yield from near(word, self._by_length.get(length, "").split("\n"), limit=limit)
+
+
+def _all_words(searcher: Searcher) -> set[str]:
+    return {word for word, _ in searcher.terms_with_prefix(TEXT, "")}

@@ -1,0 +1,70 @@
+"""Writing to a tantivy index: one commit for each batch, durable when it returns."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from indexer.engines.tantivy.index import OpenIndex, engine_errors
+from indexer.engines.tantivy.schema import ID, encode
+from indexer.engines.tantivy.words import NewWords
+from indexer.model import Document
+
+
+class IndexFolderWriter:
+    """Writes to the index in one folder.
+
+    There is one writer and one ``Index`` as long as this lives: several that write in turn leave
+    files behind for ever.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._index = OpenIndex(folder)
+        self._writer = self._index.writer()
+        self._begin()
+        self._words = NewWords(folder, self._index.view.searcher)
+
+    def _begin(self) -> None:
+        """Commit nothing.
+
+        The first change after a commit that another writer made has the number of that commit, so
+        a merge that runs meanwhile takes it for done, and a deletion can be lost.
+        """
+        with engine_errors(self._folder):
+            self._writer.commit()
+        self._index.refresh()
+
+    def apply(self, documents: Sequence[Document], removed: Sequence[str]) -> None:
+        """Add or replace ``documents`` and drop ``removed``; where both name an id, it is added.
+
+        :class:`indexer.errors.EngineError` when a document cannot be stored, and nothing is changed
+        then; or when the disk fails: after that, either nothing or all of it may be there.
+        """
+        given = {document.key.id: document for document in documents}
+        if not given and not removed:
+            return
+        with engine_errors(self._folder):
+            try:
+                for found_id in {*given, *removed}:
+                    self._writer.delete_documents_by_term(ID, found_id)
+                words = set[str]()
+                # One by one: tantivy is at work on one while the next is made.
+                for document in given.values():
+                    encoded = encode(document)
+                    self._writer.add_document(encoded.row)
+                    words |= encoded.words
+                self._words.add(words)
+                self._writer.commit()
+            except BaseException:
+                self._writer.rollback()
+                self._begin()
+                raise
+        self._index.refresh()
+
+    def count(self) -> int:
+        """Return the number of documents."""
+        return self._index.view.size
+
+    def close(self) -> None:
+        """Wait for merges and let go of the lock."""
+        with engine_errors(self._folder):
+            self._writer.wait_merging_threads()

@@ -1,0 +1,144 @@
+"""How a document becomes terms and columns of a Whoosh index.
+
+All searchable text is one posting list per word, in the field ``text``, with the finished impact of
+the word on the score (BM25 without idf, as idf would make a score depend on other documents), in
+thousandths and whole, so that adding impacts is exact in any order.
+"""
+
+import json
+import struct
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from whoosh import columns
+
+from indexer.engines.ranking import Line, impacts, scored_lines
+from indexer.engines.whoosh.numbers import encode_numbers
+from indexer.errors import EngineError
+from indexer.model import PROMINENCE_MAX, Document, Sort, fold, words
+
+SCHEMA_VERSION = 4
+
+INDEX_NAME = "MAIN"
+
+TEXT = "text"
+"""Every searchable word, weighted by its impact."""
+NAME = "name"
+"""The words of the repository name."""
+START = "start"
+"""What the words of the name start with, one term for each length up to ``START_MAX``."""
+KEYWORD = "kw"
+"""``field:value`` for every keyword, and ``field``; field names hold no colon."""
+FACET = "facet"
+"""The values of facets, each behind what ``facet_prefix`` returns."""
+TERMS = (NAME, START, KEYWORD, FACET)
+"""The fields whose terms have no impact."""
+
+KEY = "key"
+"""Column: the folded name, a line end, and the id."""
+LINES = "lines"
+"""Column: every searchable field as a line of words, for phrases; compressed. Making the words out
+of the texts takes ten times as long as reading them."""
+TEXTS = "texts"
+"""Column: the searchable texts as JSON, for highlights; compressed."""
+RESULT = "result"
+"""Column: the stored result as JSON; compressed."""
+
+NUMBERS = "numbers"
+"""Column: what ranges ask for."""
+
+PROMINENCE = "prominence"
+"""Column: from 0 to ``PROMINENCE_MAX``."""
+SCALARS = {
+    Sort.CREATED: "created",
+    Sort.PUSHED: "pushed",
+    Sort.SIZE: "size",
+    Sort.PULLS: "pulls",
+}
+"""Columns: a number of each document that hits can be sorted by."""
+
+START_MAX = 12
+"""Longest stored beginning of a word, in characters."""
+
+_INT64 = range(-(2**63), 2**63)
+_COMPRESSION = 1
+
+COLUMNS = {field: columns.VarBytesColumn() for field in (KEY, LINES, TEXTS, RESULT, NUMBERS)} | {
+    field: columns.NumericColumn("q") for field in (PROMINENCE, *SCALARS.values())
+}
+"""Results and texts are columns of bytes that we compress, not Whoosh's stored fields: those are
+pickled, and packed again in every merge, while a column is copied as it is and is read for the one
+document asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A document as it is written."""
+
+    impacts: Mapping[str, int]
+    """The words of ``TEXT``."""
+    terms: Mapping[str, Collection[str]]
+    """The terms of each other field, each once."""
+    columns: Mapping[str, bytes | int]
+
+
+def encode(document: Document) -> Row:
+    """Return ``document`` as it is written.
+
+    :class:`indexer.errors.EngineError` naming the id when something in it cannot be stored.
+    """
+    try:
+        return _encode(document)
+    except (TypeError, ValueError, RecursionError, struct.error) as error:
+        message = f"document {document.key.id!r} cannot be indexed: {error}"
+        raise EngineError(message) from error
+
+
+def _encode(document: Document) -> Row:
+    lines = list(scored_lines(document))
+    name_words = set(words(document.name))
+    starts = {word[:n] for word in name_words for n in range(1, min(len(word), START_MAX) + 1)}
+    keywords = set(map(":".join, document.keywords))
+    keywords |= {field for field, _ in document.keywords}
+    facets = {facet_prefix(facet) + value for facet, value in document.facets}
+    # What is no Unicode is found here, or by a column: terms are written when it is too late.
+    "".join((*keywords, *facets)).encode()
+    texts = [(text.field.value, text.text, text.key) for text in document.texts]
+    return Row(
+        impacts(lines),
+        {NAME: name_words, START: starts, KEYWORD: keywords, FACET: facets},
+        {
+            KEY: f"{fold(document.name)}\n{document.key.id}".encode(),
+            LINES: zlib.compress(_joined(lines), _COMPRESSION),
+            TEXTS: _json(texts),
+            RESULT: _json(dict(document.result)),
+            NUMBERS: encode_numbers(document.numbers),
+            PROMINENCE: _within(document.prominence, range(PROMINENCE_MAX + 1)),
+            SCALARS[Sort.CREATED]: _within(document.created, _INT64),
+            SCALARS[Sort.PUSHED]: _within(document.pushed, _INT64),
+            SCALARS[Sort.SIZE]: _within(document.size_bytes, _INT64),
+            SCALARS[Sort.PULLS]: _within(document.pulls, _INT64),
+        },
+    )
+
+
+def facet_prefix(facet: str) -> str:
+    """Return what terms of a facet start with, and those of no other."""
+    return f"{len(facet)}:{facet}"
+
+
+def _json(value: object) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return zlib.compress(text.encode(), _COMPRESSION)
+
+
+def _joined(lines: Sequence[Line]) -> bytes:
+    """Return the lines with a space before and after every word, so that phrases end at words."""
+    return "\n".join(f" {' '.join(line)} " for line, _ in lines if line).encode()
+
+
+def _within(number: int, allowed: range) -> int:
+    if number not in allowed:
+        raise ValueError(f"{number} is not from {allowed[0]} to {allowed[-1]}")
+    return number

@@ -1,0 +1,226 @@
+"""One immutable segment of a Whoosh index: its posting lists, names, ids and results.
+
+Everything is read without regard to deletions, so that it stays good as long as the segment lives,
+and a search masks what is deleted at the end.
+"""
+
+import sys
+import zlib
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import Any, TypeVar
+
+import orjson
+
+from indexer.engines.ranking import Pattern, spelt
+from indexer.engines.whoosh import bitmap as bitmaps
+from indexer.engines.whoosh.cache import SegmentCache
+from indexer.engines.whoosh.numbers import all_numbers
+from indexer.engines.whoosh.numbers import size_bytes as numbers_bytes
+from indexer.engines.whoosh.postings import Postings
+from indexer.engines.whoosh.schema import KEY, LINES, NUMBERS, RESULT, TEXT, TEXTS
+from indexer.engines.whoosh.segment_file import SegmentFile
+from indexer.engines.whoosh.vocabulary import Vocabulary, vocabulary
+from indexer.model import TextRow
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """All names of a segment in one string, so that one search of it finds every substring."""
+
+    names: tuple[str, ...]
+    documents: tuple["array[int]", ...]
+    """The documents of each name."""
+    by_document: "array[int]"
+    """The place in ``names`` of each document's name."""
+    joined: str
+    offsets: "array[int]"
+    """Where each name begins in ``joined``."""
+
+    def containing(self, text: str) -> Iterator[int]:
+        """Yield the places in ``names`` of those that contain ``text``."""
+        # A line end separates names, so no text with one is inside a name.
+        position = -1 if "\n" in text else self.joined.find(text)
+        while position >= 0:
+            place = bisect_right(self.offsets, position) - 1
+            yield place
+            following = self.offsets[place] + len(self.names[place]) + 1
+            position = self.joined.find(text, following)
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """The ids of a segment in order; a document's place in that order is its rank."""
+
+    ordered: list[str]
+    documents: "array[int]"
+    """The document of each rank."""
+    ranks: "array[int]"
+    """The rank of each document."""
+
+
+class Segment:
+    """Reads one segment, the one that a table of contents has ``entry`` for."""
+
+    def __init__(self, storage: Any, entry: Any, cache: SegmentCache) -> None:
+        self.id: str = entry.segment_id()
+        self.checksum: int = entry.checksum
+        self.size: int = entry.doc_count_all()
+        """How many documents there are, deleted ones included."""
+        self._file = SegmentFile(storage, entry)
+        self._cache = cache
+
+    def close(self) -> None:
+        """Close the file; nothing of this segment may be read any more."""
+        self._file.close()
+
+    def bitmap(self, field: str, text: str) -> int:
+        """Return the documents that have the term ``text`` in ``field``."""
+
+        def make() -> int:
+            # Words of the text are about to be scored, so both are read at once.
+            found = self.postings(text) if field == TEXT else self._file.terms(field).find(text)
+            return bitmaps.from_documents(found.documents, size=self.size)
+
+        return self.cached((field, text), make)
+
+    def cached(
+        self,
+        key: Hashable,
+        make: Callable[[], _Value],
+        *,
+        size_bytes: Callable[[_Value], int] = sys.getsizeof,
+    ) -> _Value:
+        """Return the value of ``key``, from ``make`` when it was not made lately."""
+        return self._cache.get(self.id, key, make, size_bytes=size_bytes)
+
+    def postings(self, word: str) -> Postings:
+        """Return the postings of ``word`` in all searchable text."""
+        return self.cached(
+            ("postings", word),
+            lambda: self._file.terms(TEXT).find(word),
+            size_bytes=_postings_bytes,
+        )
+
+    def vocabulary(self) -> Vocabulary:
+        """Return the words of all searchable text."""
+        return self.cached(
+            "vocabulary",
+            lambda: vocabulary(self._file.terms(TEXT).terms()),
+            size_bytes=lambda made: made.size_bytes,
+        )
+
+    def within(self, name: str, low: int | None, high: int | None) -> int:
+        """Return the documents with a number of that name from ``low`` to ``high``."""
+
+        def make() -> int:
+            numbers = self.cached(
+                "numbers", lambda: all_numbers(self._file.column(NUMBERS)), size_bytes=numbers_bytes
+            )
+            return bitmaps.from_documents(numbers[name].within(low, high), size=self.size)
+
+        return self.cached(("within", name, low, high), make)
+
+    def scalars(self, field: str) -> "array[int]":
+        """Return the number that each document has in a column of ``SCALARS``, or prominence."""
+        return self.cached(("scalars", field), lambda: self._file.numbers(field))
+
+    def postings_from(self, field: str, prefix: str) -> Iterator[tuple[str, Iterable[int]]]:
+        """Yield the terms of ``field`` that start with ``prefix``, each with its documents."""
+        for term, found in self._file.terms(field).items(prefix):
+            yield term, found.documents
+
+    def having_any(self, field: str, terms: Iterable[str]) -> int:
+        """Return the documents that have at least one of ``terms`` in ``field``."""
+        find = self._file.terms(field).find
+        documents = chain.from_iterable(find(term).documents for term in terms)
+        return bitmaps.from_documents(documents, size=self.size)
+
+    def named(self, part: str) -> int:
+        """Return the documents whose name contains ``part``."""
+        names = self.names
+        found = chain.from_iterable(names.documents[place] for place in names.containing(part))
+        return bitmaps.from_documents(found, size=self.size)
+
+    def named_like(self, pattern: Pattern) -> int:
+        """Return the documents whose name, or whose name's last component, fits ``pattern``."""
+        names = self.names
+        fitting = [
+            documents
+            for name, documents in zip(names.names, names.documents, strict=True)
+            if pattern.fits(name) or pattern.fits(name.rpartition("/")[2])
+        ]
+        return bitmaps.from_documents(chain.from_iterable(fitting), size=self.size)
+
+    def lines(self, document: int) -> str:
+        """Return the searchable fields of a document, a line of words each."""
+        return zlib.decompress(self._file.column(LINES)[document]).decode()
+
+    def texts(self, document: int) -> list[TextRow]:
+        """Return the searchable texts of a document as they were given."""
+        rows: list[TextRow] = orjson.loads(zlib.decompress(self._file.column(TEXTS)[document]))
+        return rows
+
+    def result(self, document: int) -> dict[str, Any]:
+        """Return the stored result of a document."""
+        result: dict[str, Any] = orjson.loads(zlib.decompress(self._file.column(RESULT)[document]))
+        return result
+
+    @cached_property
+    def names(self) -> Names:
+        """The folded names of all documents."""
+        return _names([name for name, _ in self._keys()])
+
+    @cached_property
+    def plain_names(self) -> Names:
+        """The names without punctuation; its documents are places in ``names``."""
+        return _names([spelt(name).plain for name in self.names.names])
+
+    @cached_property
+    def ids(self) -> Ids:
+        """The ids of all documents."""
+        ids = [document_id for _, document_id in self._keys()]
+        documents = array("I", sorted(range(len(ids)), key=ids.__getitem__))
+        ranks = array("I", bytes(4 * len(ids)))
+        for rank, document in enumerate(documents):
+            ranks[document] = rank
+        return Ids([ids[document] for document in documents], documents, ranks)
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The document of each id; a writer needs no more than this."""
+        return {document_id: n for n, (_, document_id) in enumerate(self._keys())}
+
+    def _keys(self) -> Iterator[tuple[str, str]]:
+        for key in self._file.column(KEY):
+            name, _, document_id = key.decode().partition("\n")
+            yield name, document_id
+
+
+def _names(names: list[str]) -> Names:
+    documents: dict[str, array[int]] = {}
+    for document, name in enumerate(names):
+        documents.setdefault(name, array("I")).append(document)
+    places = {name: place for place, name in enumerate(documents)}
+    offsets = array("I")
+    position = 0
+    for name in documents:
+        offsets.append(position)
+        position += len(name) + 1
+    return Names(
+        tuple(documents),
+        tuple(documents.values()),
+        array("I", map(places.__getitem__, names)),
+        "\n".join(documents),
+        offsets,
+    )
+
+
+def _postings_bytes(postings: Postings) -> int:
+    return sys.getsizeof(postings.documents) + sys.getsizeof(postings.impacts)

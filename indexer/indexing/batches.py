@@ -1,0 +1,129 @@
+"""Store to documents: those of a repository, and what has changed as a batch for a writer."""
+
+from collections import defaultdict
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from indexer.clock import Clock
+from indexer.documents import (
+    DescribedImage,
+    image_document,
+    repository_document,
+    untagged_document,
+)
+from indexer.engines import IndexWriter
+from indexer.extract import KindTable, Role
+from indexer.indexing.image_cache import DescribedImages
+from indexer.model import Digest, Document, DocumentKey, DocumentType
+from indexer.store import StaleDocument, Store
+
+_IMAGE_TYPES = (DocumentType.IMAGE, DocumentType.UNTAGGED)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Documents to add, and ids to drop, by their type."""
+
+    documents: dict[DocumentType, list[Document]] = field(default_factory=lambda: defaultdict(list))
+    removed: dict[DocumentType, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def images(self) -> int:
+        """How many images are to be added."""
+        return sum(len(self.documents[kind]) for kind in _IMAGE_TYPES)
+
+    def add(self, document: Document) -> None:
+        """Have a document added that is of one type in any case."""
+        self.documents[document.key.type].append(document)
+
+    def put(self, document_id: str, document: Document | None, *, is_image: bool) -> None:
+        """Have one id hold a document, or nothing, in the one type that it now is of."""
+        types = _IMAGE_TYPES if is_image else (DocumentType.REPOSITORY,)
+        for document_type in types:
+            if document is not None and document.key.type is document_type:
+                self.documents[document_type].append(document)
+            else:
+                self.removed[document_type].append(document_id)
+
+    def apply(self, writer: IndexWriter) -> None:
+        """Write all of it, a commit for each type."""
+        # In this order, so that whoever has seen an image finds its repository too.
+        for document_type in (DocumentType.REPOSITORY, DocumentType.IMAGE, DocumentType.UNTAGGED):
+            documents, removed = self.documents[document_type], self.removed[document_type]
+            if documents or removed:
+                writer.apply(document_type, documents, removed)
+
+
+class DocumentMaker:
+    """Makes documents of what an open store holds; belongs to the thread of that store."""
+
+    def __init__(self, store: Store, *, clock: Clock, kinds: KindTable) -> None:
+        self._store = store
+        self._images = DescribedImages(clock=clock, kinds=kinds)
+
+    def batch_of(self, stale: Sequence[StaleDocument]) -> Batch:
+        """Make the documents that are stale, or drop those that are not to be shown any more."""
+        batch = Batch()
+        by_repository: dict[int, dict[str, Digest | None]] = defaultdict(dict)
+        for document in stale:
+            by_repository[document.repository_id][self._stale_id(document)] = document.digest
+        for repository_id, ids in by_repository.items():
+            made = self.of_repository(repository_id, wanted=ids)
+            shown = {document.key.id: document for document in made}
+            hidden = [digest for wanted, digest in ids.items() if digest and wanted not in shown]
+            shown.update((one.key.id, one) for one in self._untagged(repository_id, hidden))
+            for wanted, digest in sorted(ids.items()):
+                batch.put(wanted, shown.get(wanted), is_image=digest is not None)
+        return batch
+
+    def everything_of(self, repository_id: int) -> Iterator[Document]:
+        """Yield all documents of a repository, of images without tags too."""
+        yield from self.of_repository(repository_id)
+        untagged = self._store.untagged.of_repository(repository_id)
+        yield from self._untagged(repository_id, untagged)
+
+    def of_repository(
+        self, repository_id: int, *, wanted: Container[str] | None = None
+    ) -> Iterator[Document]:
+        """Yield the repository's document and those of its images; none when it has no image.
+
+        Where some ids are wanted, only those images. One after the other: together the documents
+        of a large repository would take hundreds of megabytes.
+        """
+        store, images = self._store, self._images
+        # All images there are would crowd out those that are asked for again.
+        describe = images.describe if wanted is None else partial(images.recall, repository_id)
+        described: list[DescribedImage] = []
+        for digest in store.content.visible_images(repository_id):
+            image = store.content.image(repository_id, digest)
+            if image is not None:
+                described.append(describe(image))
+        if not described:
+            return
+        repository = store.content.repository(repository_id)
+        yield repository_document(
+            repository,
+            described,
+            tags=store.content.newest_tags(repository_id),
+            pulls=store.pulls.of_repository(repository_id),
+        )
+        for one in described:
+            key = DocumentKey(repository.registry, repository.name, one.digest)
+            if wanted is None or key.id in wanted:
+                yield image_document(repository, one)
+
+    def _untagged(self, repository_id: int, digests: Sequence[Digest]) -> Iterator[Document]:
+        """Yield the documents of those of these manifests that had tags and have none now."""
+        store = self._store
+        for digest in digests:
+            untagged = store.content.untagged_image(repository_id, digest)
+            described = self._images.describe(untagged.image) if untagged else None
+            # An attachment of what is gone is nothing to look for.
+            if untagged and described and described.facts.role is not Role.ATTACHMENT:
+                repository = store.content.repository(repository_id)
+                yield untagged_document(repository, described, untagged)
+
+    def _stale_id(self, stale: StaleDocument) -> str:
+        repository = self._store.content.repository(stale.repository_id)
+        return DocumentKey(repository.registry, repository.name, stale.digest).id

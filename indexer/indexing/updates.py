@@ -1,0 +1,326 @@
+"""Store to search index: live updates, and rebuilds beside the live generation.
+
+One thread does both, so that they never race: while a rebuild runs, every live update is written to
+the new generation too, and the swap is one row in the store.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from indexer.clock import Clock
+from indexer.engines import Engine, IndexWriter
+from indexer.errors import EngineError
+from indexer.extract import BUILT_IN, EXTRACTOR_VERSION, KindTable
+from indexer.indexing.batches import Batch, DocumentMaker
+from indexer.model import DocumentType
+from indexer.store import (
+    LiveIndex,
+    OwnThread,
+    RebuildProgress,
+    StaleDocument,
+    Store,
+    StoreThread,
+)
+
+log = structlog.get_logger()
+
+Result = TypeVar("Result")
+
+BATCH = 500
+"""Documents in one commit, about: more are faster to write, and longer to wait for."""
+_REPOSITORY_BATCHES = 2
+"""A repository of more than so many batches is written bit by bit, or it takes too much memory."""
+IDLE_SECONDS = 0.5
+"""How long to wait for a change before looking for one."""
+PAUSE_SHARE = 2.0
+"""The pause after a commit, in commits' durations: keeps the thread from starving the reading."""
+PAUSE_MAX_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class _Rebuild:
+    """A rebuild on its way: the generation it fills and the repositories it has yet to read."""
+
+    generation: str
+    writer: IndexWriter
+    waiting: list[int]
+    total: int
+
+
+class Indexing:
+    """Keeps the search index the same as the store says it should be.
+
+    ``engine`` is the one that the settings name. A whole generation that one of ``others`` made
+    goes on answering, and is kept up to date, until ``engine`` has one. ``batch`` is how many
+    documents are written in one commit, about; ``kinds`` are those that are recognised.
+    """
+
+    def __init__(
+        self,
+        *,
+        directory: Path,
+        engine: Engine,
+        store: StoreThread,
+        clock: Clock,
+        others: Sequence[Engine] = (),
+        batch: int = BATCH,
+        kinds: KindTable = BUILT_IN,
+    ) -> None:
+        self._directory = directory
+        self._engine = engine
+        self._engines = {one.name: one for one in (*others, engine)}
+        self._store = store
+        self._clock = clock
+        self._batch_size = batch
+        self._kinds = kinds
+        self._thread = OwnThread("indexing", path=directory)
+        self._reading: Store | None = None
+        self._maker: DocumentMaker | None = None
+        self._live: LiveIndex | None = None
+        self._writer: IndexWriter | None = None
+        self._rebuild: _Rebuild | None = None
+        self._verified = False
+        self.changed = asyncio.Event()
+        """Set by whoever changed the store, so that the change is searchable soon."""
+
+    async def run(self) -> None:
+        """Work until cancelled; a broken search index is healed at start."""
+        await self._heal()
+        while True:
+            self.changed.clear()
+            started = self._clock.now()
+            worked = await self._update()
+            worked = await self._go_on_rebuilding() or worked
+            if worked:
+                await self._give_way(started)
+                continue
+            try:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await self.changed.wait()
+            except TimeoutError:
+                continue
+
+    async def close(self) -> None:
+        """Wait for what runs, then let go of all files."""
+        await self._thread.run(self._close)
+        self._thread.close()
+
+    async def _give_way(self, started: datetime) -> None:
+        """Pause after work that began at ``started``, if there is anything to be read meanwhile."""
+        now = self._clock.now()
+        if await self._store.read(lambda store: store.queue.is_waiting(now=now)):
+            spent = (now - started).total_seconds()
+            await self._clock.sleep(min(PAUSE_MAX_SECONDS, spent * PAUSE_SHARE))
+
+    # The live generation
+
+    async def _heal(self) -> None:
+        """Open the live generation; where that cannot be, fill a new one from the store."""
+        self._live = await self._store.read(lambda store: store.search_index.live())
+        await self._thread.run(self._open_reading)
+        reason = await self._thread.run(self._open_live) if self._live else None
+        if reason is not None:
+            generation = self._known_live().generation
+            log.warning("search_index_unusable", generation=generation, reason=reason)
+        if self._writer is None:
+            await self._start_over()
+        if not await self._store.read(lambda store: store.derivation.is_current()):
+            await self._store.write(lambda store: store.derivation.ask())
+        live = self._known_live()
+        await self._thread.run(partial(self._drop_others, live.generation))
+        if not live.complete:
+            await self._ask_for_rebuild()
+        elif live.engine != self._engine.name:
+            log.info("engine_changed", before=live.engine, now=self._engine.name)
+            await self._ask_for_rebuild()
+        elif live.extractor_version != EXTRACTOR_VERSION:
+            log.info("extractor_changed", before=live.extractor_version, now=EXTRACTOR_VERSION)
+            await self._ask_for_rebuild()
+
+    def _open_live(self) -> str | None:
+        """Open the writer of the live generation; return why that cannot be."""
+        live = self._known_live()
+        engine = self._engines.get(live.engine)
+        is_known = engine is not None and engine.schema_version == live.schema_version
+        if engine is None or not is_known:
+            return f"made by {live.engine} with schema {live.schema_version}"
+        if engine is not self._engine and not live.complete:
+            return f"never finished, and made by {live.engine}"
+        try:
+            self._writer = engine.open_writer(live.generation)
+        except EngineError as error:
+            return str(error)
+        return None
+
+    async def _start_over(self) -> None:
+        """Make an empty generation the live one; it is incomplete until it is filled."""
+        generation = self._new_name()
+        await self._thread.run(partial(self._engine.create, generation))
+        self._writer = await self._thread.run(partial(self._engine.open_writer, generation))
+        _, images = await self._store.read(lambda store: store.content.count_visible())
+        await self._set_live(generation, complete=images == 0)
+
+    async def _update(self) -> bool:
+        """Make stale documents searchable; True when there were any."""
+        stale = await self._store.read(
+            lambda store: store.search_index.stale(limit=self._batch_size)
+        )
+        if not stale:
+            if await self._mark_derived():
+                return True
+            await self._verify()
+            return False
+        await self._thread.run(partial(self._apply, stale))
+        await self._store.write(lambda store: store.search_index.indexed(stale))
+        log.debug("documents_indexed", documents=len(stale))
+        return True
+
+    async def _mark_derived(self) -> bool:
+        """Mark more documents of images whose base changed; True when there were any."""
+        if not await self._store.read(lambda store: store.chains.has_changed_bases()):
+            return False
+        await self._store.write(lambda store: store.chains.mark_some())
+        return True
+
+    async def _verify(self) -> None:
+        """Once after the start: compare the counts of store and search index."""
+        if self._verified or not self._known_live().complete:
+            return
+        self._verified = True
+        expected = await self._store.read(lambda store: store.content.count_visible())
+        found = await self._thread.run(self._counts)
+        if found != expected and not await self._anything_stale():
+            log.warning("search_index_differs", expected=expected, found=found)
+            await self._ask_for_rebuild()
+
+    async def _anything_stale(self) -> bool:
+        return await self._store.read(lambda store: store.search_index.stale_count()) > 0
+
+    def _counts(self) -> tuple[int, int]:
+        writer = self._known_writer()
+        return writer.count(DocumentType.REPOSITORY), writer.count(DocumentType.IMAGE)
+
+    def _apply(self, stale: Sequence[StaleDocument]) -> None:
+        batch = self._known_maker().batch_of(stale)
+        batch.apply(self._known_writer())
+        if self._rebuild is not None and self._rebuild.writer is not self._writer:
+            batch.apply(self._rebuild.writer)
+
+    # Rebuilding
+
+    async def _ask_for_rebuild(self) -> None:
+        await self._store.write(lambda store: store.search_index.set_rebuild(RebuildProgress(0, 0)))
+
+    async def _go_on_rebuilding(self) -> bool:
+        """Do one step of the rebuild that is wanted; True when there was one."""
+        if await self._store.read(lambda store: store.derivation.progress()):
+            # The documents come after what they are made from.
+            await self._store.write(lambda store: store.derivation.go_on())
+            return True
+        wanted = await self._store.read(lambda store: store.search_index.rebuild())
+        if wanted is None:
+            return False
+        if self._rebuild is None:
+            await self._start_rebuild()
+        rebuild = self._rebuild
+        assert rebuild is not None  # noqa: S101 - just started
+        await self._thread.run(partial(self._rebuild_step, rebuild))
+        progress = RebuildProgress(rebuild.total - len(rebuild.waiting), rebuild.total)
+        await self._store.write(lambda store: store.search_index.set_rebuild(progress))
+        if not rebuild.waiting:
+            await self._finish_rebuild(rebuild)
+        return True
+
+    async def _start_rebuild(self) -> None:
+        ids = await self._store.read(lambda store: store.search_index.repository_ids())
+        live = self._known_live()
+        if live.complete:
+            generation = self._new_name()
+            await self._thread.run(partial(self._engine.create, generation))
+            writer = await self._thread.run(partial(self._engine.open_writer, generation))
+        else:
+            generation, writer = live.generation, self._known_writer()
+        self._rebuild = _Rebuild(generation, writer, waiting=ids[::-1], total=len(ids))
+        log.info("rebuild_started", generation=generation, repositories=len(ids))
+
+    def _rebuild_step(self, rebuild: _Rebuild) -> None:
+        """Write the documents of the next repositories, about a batch of them."""
+        written, batch = 0, Batch()
+        while rebuild.waiting and written + batch.images < self._batch_size:
+            # All of one repository in one step, as updates of it come between steps.
+            for document in self._known_maker().everything_of(rebuild.waiting.pop()):
+                batch.add(document)
+                if batch.images == _REPOSITORY_BATCHES * self._batch_size:
+                    batch.apply(rebuild.writer)
+                    written, batch = written + batch.images, Batch()
+        batch.apply(rebuild.writer)
+
+    async def _finish_rebuild(self, rebuild: _Rebuild) -> None:
+        before, old_writer = self._known_live(), self._known_writer()
+        await self._set_live(rebuild.generation, complete=True, rebuilt=True)
+        self._rebuild, self._writer = None, rebuild.writer
+        if before.generation != rebuild.generation:
+            await self._thread.run(old_writer.close)
+            await self._thread.run(partial(self._engine.drop, before.generation))
+        log.info("rebuild_finished", generation=rebuild.generation, repositories=rebuild.total)
+
+    async def _set_live(self, generation: str, *, complete: bool, rebuilt: bool = False) -> None:
+        """Make a generation the live one; ``rebuilt`` says that no rebuild is wanted any more."""
+        live = LiveIndex(
+            generation=generation,
+            engine=self._engine.name,
+            schema_version=self._engine.schema_version,
+            extractor_version=EXTRACTOR_VERSION,
+            complete=complete,
+        )
+
+        def save(store: Store) -> None:
+            store.search_index.set_live(live)
+            if rebuilt:
+                # In one transaction, or a kill in between would rebuild once more.
+                store.search_index.set_rebuild(None)
+
+        await self._store.write(save)
+        self._live = live
+
+    # Files
+
+    def _new_name(self) -> str:
+        return f"{self._clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+    def _open_reading(self) -> None:
+        self._reading = Store(self._directory, read_only=True)
+        self._maker = DocumentMaker(self._reading, clock=self._clock, kinds=self._kinds)
+
+    def _drop_others(self, live: str) -> None:
+        for generation in self._engine.generations():
+            if generation != live:
+                self._engine.drop(generation)
+
+    def _close(self) -> None:
+        if self._rebuild is not None and self._rebuild.writer is not self._writer:
+            self._rebuild.writer.close()
+        if self._writer is not None:
+            self._writer.close()
+        if self._reading is not None:
+            self._reading.close()
+
+    def _known_live(self) -> LiveIndex:
+        assert self._live is not None  # noqa: S101 - set by _heal before anything else
+        return self._live
+
+    def _known_writer(self) -> IndexWriter:
+        assert self._writer is not None  # noqa: S101 - set by _heal before anything else
+        return self._writer
+
+    def _known_maker(self) -> DocumentMaker:
+        assert self._maker is not None  # noqa: S101 - set by _heal before anything else
+        return self._maker

@@ -1,0 +1,104 @@
+"""Lists of referrers: whether a registry has them, and what to read because of one.
+
+A list that leaves something out proves nothing, as no listing does; it says what to ask for.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from indexer.clock import Clock
+from indexer.errors import AbsentError, RegistryError
+from indexer.extract import ClaimType, attachment_of
+from indexer.model import Descriptor, Digest, Manifest, ManifestKind
+from indexer.registry import RegistryClient
+from indexer.store import Place, Refresh, RefreshKind, RegistryRow, Store, StoreThread
+
+log = structlog.get_logger()
+
+TRIES_MAX = 2
+"""Tries of a list that the registry answers wrongly, before it is taken to have none."""
+
+
+class ReferrerLists:
+    """The lists of referrers of one registry."""
+
+    def __init__(
+        self, *, registry: RegistryRow, client: RegistryClient, store: StoreThread, clock: Clock
+    ) -> None:
+        self._registry = registry
+        self._client = client
+        self._store = store
+        self._clock = clock
+
+    async def read(self, refresh: Refresh) -> tuple[Descriptor, ...] | None:
+        """Return what the registry lists as attached to the digest of a refresh.
+
+        None where it has no lists, which is remembered for a day, or does not know the digest.
+        :class:`RegistryError` when to try again. A registry whose lists fail again and again has
+        none: everything else is read without them.
+        """
+        if not await self._store.read(self._is_due):
+            return None
+        digest, listed = Digest(refresh.place.reference), None
+        try:
+            listed = await self._client.referrers(refresh.place.repository, digest)
+        except RegistryError as error:
+            if error.temporary and refresh.tries < TRIES_MAX:
+                raise
+            if isinstance(error, AbsentError) and await self._store.read(self._has_api):
+                return None
+            log.warning("referrers_unread", registry=self._registry.name, reason=str(error))
+        if listed is None:
+            await self._store.write(lambda store: self._set_api(store, has_api=False))
+        return listed
+
+    def next_places(
+        self, store: Store, refresh: Refresh, repository_id: int, listed: Sequence[Descriptor]
+    ) -> list[Place]:
+        """Keep what a list says, and return what is to be read because of it.
+
+        That is what it leaves out although we know of it; what is attached to what it names, which
+        is as far as we look; and all other lists if this is the first. Belongs into a transaction.
+        """
+        repository, digest = refresh.place.repository, Digest(refresh.place.reference)
+        for one in listed:
+            store.presence.put_back(repository_id, one.digest)
+        names = {one.digest for one in listed}
+        places = [
+            Place(RefreshKind.DIGEST, repository, one)
+            for one in store.referrers.unlisted(repository_id, digest, names)
+        ]
+        if not store.referrers.is_attached(digest):
+            places += [
+                Place(RefreshKind.REFERRERS, repository, one.digest)
+                for one in listed
+                if not _is_signature(one)
+            ]
+        if self._set_api(store, has_api=True):
+            # All but this one, or a registry that has lists now and then would be asked for ever.
+            everything = store.referrers.places(self._registry.id)
+            places += [place for place in everything if place != refresh.place]
+        return places
+
+    def _is_due(self, store: Store) -> bool:
+        return store.referrers.is_due(self._registry.id, now=self._clock.now())
+
+    def _has_api(self, store: Store) -> bool:
+        return store.referrers.has_api(self._registry.id)
+
+    def _set_api(self, store: Store, *, has_api: bool) -> bool:
+        now = self._clock.now()
+        return store.referrers.set_api(self._registry.id, has_api=has_api, at=now)
+
+
+def _is_signature(listed: Descriptor) -> bool:
+    """Tell whether a list says that something is a signature, which nobody signs."""
+    seen = Manifest(
+        ManifestKind.IMAGE,
+        listed.media_type,
+        artifact_type=listed.artifact_type,
+        annotations=listed.annotations,
+    )
+    attachment = attachment_of(seen)
+    return attachment is not None and attachment.claims[0].type is ClaimType.SIGNATURE

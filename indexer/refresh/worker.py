@@ -1,0 +1,341 @@
+"""The work on one registry: takes refreshes from the queue, in order, a few at a time."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from indexer.clock import Clock
+from indexer.errors import RegistryError, StoreError, UnreachableError
+from indexer.extract import BUILT_IN, KindTable
+from indexer.model import RepositoryName
+from indexer.refresh.refresher import Refresher, everything
+from indexer.refresh.removal import decide
+from indexer.refresh.schedule import is_crawl_due
+from indexer.registry import RegistryClient
+from indexer.store import Place, Priority, Refresh, RefreshKind, RegistryRow, Store, StoreThread
+
+log = structlog.get_logger()
+
+REFRESHES_PER_REQUEST = 2
+"""A refresh spends half its time at the store; so many at once keep all connections busy."""
+TICK_SECONDS = 0.1
+"""How often to look for what became due by time alone."""
+LOOK_AFTER_SECONDS = 0.5
+"""How often requests are counted in the store and ended crawls noticed."""
+TRIES_MAX = 8
+"""Tries of a refresh that the registry answers wrongly, before it is set aside."""
+TRIES_UNDOUBTED = 2
+"""Tries of a refresh without an answer, before something else is asked to see who is at fault."""
+PAUSE_MAX = timedelta(minutes=1)
+PAUSE_MIN = timedelta(seconds=1)
+RETRY_MAX = timedelta(minutes=5)
+FAILURES_IN_A_ROW = 5
+"""So many failures one after the other mean that the registry fails, not the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryPlan:
+    """How a registry is worked on."""
+
+    crawl_interval: timedelta
+    max_in_flight: int
+    includes: Callable[[str], bool] = everything
+    kinds: KindTable = BUILT_IN
+
+
+class RegistryWorker:
+    """Runs the refreshes of one registry until cancelled, and begins its crawls.
+
+    A registry that fails is left alone for a while, longer each time up to a minute; it does not
+    hold up others, for each has a worker of its own.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: RegistryRow,
+        plan: RegistryPlan,
+        client: RegistryClient,
+        store: StoreThread,
+        clock: Clock,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._registry = registry
+        self._plan = plan
+        self._client = client
+        self._store = store
+        self._clock = clock
+        self._on_change = on_change
+        self._refresher = Refresher(
+            registry=registry,
+            client=client,
+            store=store,
+            clock=clock,
+            includes=plan.includes,
+            kinds=plan.kinds,
+        )
+        self._taken: deque[Refresh] = deque()
+        self._running: dict[asyncio.Task[None], Refresh] = {}
+        self._failures = 0
+        self._pauses = 0
+        self._resume_at = clock.now()
+        self._retried_at: datetime | None = None
+        self._looked_after_at: datetime | None = None
+        self._counted_requests = 0
+        # Nothing is known of how the last run ended, so the first success clears up after it.
+        self._answered = False
+        self._any_set_aside = True
+        self._woken = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            while True:
+                await self._look_after()
+                await self._start_refreshes()
+                await self._wait()
+        finally:
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    def wake(self, *, at_once: bool) -> None:
+        """Say that there is something new in the queue; ``at_once`` even if the registry fails."""
+        if at_once:
+            self._resume_at = self._clock.now()
+        self._woken.set()
+
+    async def _wait(self) -> None:
+        """Return when a refresh ended, when woken, or after a tick."""
+        waker = asyncio.create_task(self._woken.wait())
+        try:
+            await asyncio.wait(
+                {waker, *self._running}, timeout=TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            waker.cancel()
+        for task in [task for task in self._running if task.done()]:
+            del self._running[task]
+            task.result()
+
+    async def _start_refreshes(self) -> None:
+        if self._clock.now() < self._resume_at:
+            self._taken.clear()
+            self._woken.clear()
+            return
+        if self._woken.is_set() or not self._taken:
+            self._woken.clear()
+            await self._take()
+        while self._taken and len(self._running) < REFRESHES_PER_REQUEST * self._plan.max_in_flight:
+            refresh = self._taken.popleft()
+            self._running[asyncio.create_task(self._run_one(refresh))] = refresh
+
+    async def _take(self) -> None:
+        """Take what is due out of the queue anew, so that a fresh push goes first."""
+        running = {refresh.id for refresh in self._running.values()}
+        limit = 4 * self._plan.max_in_flight
+        found = await self._store.read(
+            lambda store: store.queue.due(
+                self._registry.id, self._clock.now(), limit=limit, taken=running
+            )
+        )
+        self._taken = deque(found)
+
+    async def _run_one(self, refresh: Refresh) -> None:
+        try:
+            await self._refresher.run(refresh)
+        except RegistryError as error:
+            await self._failed(refresh, error)
+        except Exception as error:
+            # Whatever is wrong with one place must not stop the work on all others.
+            log.exception("refresh_failed", place=refresh.place)
+            await self._keep_for_later(
+                refresh,
+                reason=f"{type(error).__name__}: {error}",
+                give_up=not isinstance(error, StoreError) or refresh.tries + 1 >= TRIES_MAX,
+                is_lasting=False,
+                due_at=self._clock.now() + _delay(refresh, RETRY_MAX),
+            )
+        else:
+            await self._succeeded()
+        self._on_change()
+
+    async def _succeeded(self) -> None:
+        """Write that the registry answers, and try what was set aside again, now and then."""
+        now = self._clock.now()
+        before = self._retried_at
+        retry = self._any_set_aside and (
+            self._failures >= FAILURES_IN_A_ROW or before is None or now - before >= RETRY_MAX
+        )
+        self._failures = self._pauses = 0
+        if self._answered and not retry:
+            return
+        if not self._answered:
+            log.info("registry_answers", registry=self._registry.name)
+        self._answered = True
+        if retry:
+            self._any_set_aside, self._retried_at = False, now
+
+        def save(store: Store) -> None:
+            store.registries.set_answered(self._registry.id)
+            if retry:
+                store.queue.retry_set_aside(self._registry.id, due_at=now)
+
+        await self._store.write(save)
+
+    async def _failed(self, refresh: Refresh, error: RegistryError) -> None:
+        """Keep what failed for later, set it aside when it failed too often, and slow down."""
+        unreachable = isinstance(error, UnreachableError)
+        at_fault = not isinstance(error, UnreachableError) or await self._is_at_fault(
+            refresh, error
+        )
+        if error.temporary and not (unreachable and at_fault):
+            self._failures += 1
+            self._slow_down(error)
+        tried_enough = refresh.tries + 1 >= TRIES_MAX
+        give_up = at_fault and (not error.temporary or tried_enough)
+        due_at = self._clock.now() + _delay(refresh, RETRY_MAX if at_fault else PAUSE_MAX)
+        await self._keep_for_later(
+            refresh,
+            reason=str(error),
+            give_up=give_up,
+            is_lasting=unreachable or not error.temporary,
+            due_at=due_at if at_fault else max(due_at, self._resume_at),
+        )
+        log.warning(
+            "refresh_postponed",
+            registry=self._registry.name,
+            kind=refresh.place.kind.value,
+            repository=refresh.place.repository,
+            reference=refresh.place.reference,
+            tries=refresh.tries + 1,
+            set_aside=give_up,
+            reason=str(error),
+        )
+
+    async def _keep_for_later(
+        self, refresh: Refresh, *, reason: str, give_up: bool, is_lasting: bool, due_at: datetime
+    ) -> None:
+        now = self._clock.now()
+        self._answered = False
+        self._any_set_aside = self._any_set_aside or give_up
+
+        def save(store: Store) -> None:
+            store.registries.set_error(self._registry.id, reason, at=now)
+            if give_up and refresh.place.kind is RefreshKind.CATALOG:
+                # Not set aside: the next crawl is to begin, and to ask for the catalog again.
+                if not (is_lasting and self._refresher.go_without_catalog(store, refresh, reason)):
+                    store.registries.end_crawl(self._registry.id, at=now)
+                store.queue.finish(refresh)
+            elif give_up:
+                store.queue.set_aside(refresh, reason=reason)
+            else:
+                store.queue.put_back(refresh, due_at=due_at, reason=reason)
+
+        await self._store.write(save)
+
+    async def _is_at_fault(self, refresh: Refresh, error: UnreachableError) -> bool:
+        """Tell whether the registry answers elsewhere, so that this place alone is broken."""
+        if refresh.tries < TRIES_UNDOUBTED or error.retry_after is not None:
+            return False
+        place = refresh.place
+        listing: AsyncIterator[object]
+        if place.kind is RefreshKind.REPOSITORY:
+            listing = self._client.repositories()
+        else:
+            repository = place.repository or await self._store.read(self._some_repository)
+            if not repository:
+                return False
+            listing = self._client.tags(repository)
+        try:
+            await anext(listing)
+        except RegistryError as other:
+            return not isinstance(other, UnreachableError)
+        return True
+
+    def _some_repository(self, store: Store) -> RepositoryName:
+        known = store.content.visible_repositories(self._registry.id)
+        return known[0] if known else RepositoryName("")
+
+    def _slow_down(self, error: RegistryError) -> None:
+        """Pause, longer each time; never shorter than the registry itself asked for."""
+        now = self._clock.now()
+        if isinstance(error, UnreachableError) and error.retry_after is not None:
+            pause = max(PAUSE_MIN, timedelta(seconds=error.retry_after))
+        elif now < self._resume_at:
+            # It began before the pause: many that fail together are one failure of the registry.
+            return
+        elif isinstance(error, UnreachableError) or self._failures >= FAILURES_IN_A_ROW:
+            pause = min(PAUSE_MAX, PAUSE_MIN * 2 ** min(self._pauses, 10))
+            self._pauses += 1
+        else:
+            return
+        self._resume_at = max(self._resume_at, now + pause)
+
+    async def _look_after(self) -> None:
+        """Begin and end crawls, and count requests, now and then."""
+        now = self._clock.now()
+        before = self._looked_after_at
+        if before is not None and (now - before).total_seconds() < LOOK_AFTER_SECONDS:
+            return
+        is_start = before is None
+        requests = self._client.requests - self._counted_requests
+        self._looked_after_at, self._counted_requests = now, self._client.requests
+
+        def save(store: Store) -> tuple[bool, bool]:
+            if requests:
+                store.registries.count_requests(self._registry.id, requests)
+            ended = store.registries.finish_crawls(self._registry.id, at=now)
+            for crawl in ended:
+                log.info(
+                    "crawl_finished",
+                    registry=self._registry.name,
+                    repositories=crawl.repositories,
+                    refreshes=crawl.refreshes,
+                    set_aside=crawl.set_aside,
+                )
+            is_over = ended or store.absences.are_left_over(self._registry.id)
+            hidden = bool(is_over) and decide(store, self._registry, at=now)
+            return self._begin_crawl(store, is_start=is_start), hidden
+
+        begun, hidden = await self._store.write(save)
+        if begun:
+            self._woken.set()
+        if hidden:
+            self._on_change()
+
+    def _begin_crawl(self, store: Store, *, is_start: bool) -> bool:
+        """Ask for a crawl when one is due; True when that is new."""
+        latest = store.registries.latest_crawl(self._registry.id)
+        now = self._clock.now()
+        due = is_crawl_due(
+            latest,
+            interval=self._plan.crawl_interval,
+            now=now,
+            is_start=is_start,
+            restarted_at=self._restarted_at(store),
+        )
+        place = Place(RefreshKind.CATALOG)
+        if not due or store.queue.contains(self._registry.id, place):
+            return False
+        store.queue.add(self._registry.id, [place], priority=Priority.CRAWL, due_at=now)
+        return True
+
+    def _restarted_at(self, store: Store) -> datetime | None:
+        """Return when the registry was last seen to have restarted, where that asks for a crawl.
+
+        Not while something is held back: a registry without its disk may restart again and again,
+        and each crawl would be nearer to the one that confirms that all is gone.
+        """
+        if store.absences.count_held_back(self._registry.id):
+            return None
+        return store.registries.restarted_at(self._registry.id)
+
+
+def _delay(refresh: Refresh, most: timedelta) -> timedelta:
+    # Tries grow without end while a registry is down, and so would the power.
+    return min(most, timedelta(seconds=2 ** min(refresh.tries, 10)))

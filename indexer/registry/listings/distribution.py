@@ -1,0 +1,224 @@
+"""Reading the catalog and tag lists, page by page.
+
+A listing proves nothing about what it leaves out; it says what there is to look at.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from indexer.errors import InvalidValueError, UnreachableError, UnusableAnswerError
+from indexer.model import (
+    RepositoryName,
+    TagName,
+    one_line,
+    parse_json_object,
+    parse_repository_name,
+    parse_tag,
+)
+from indexer.registry.auth import CATALOG_SCOPE, pull_scope
+from indexer.registry.http import READ_SECONDS, Exchange, Question, timed_out
+from indexer.registry.pagination import (
+    PAGE_SIZE,
+    Walk,
+    first_query,
+    next_query,
+    page_size,
+    query_after,
+    with_smaller_page,
+)
+from indexer.registry.responses import Answer, error_of, has_code
+
+CATALOG_PAGE_MAX_BYTES = 16 * 1_024 * 1_024
+TAGS_PAGE_MAX_BYTES = 64 * 1_024 * 1_024
+CATALOG_READ_SECONDS = 300.0
+RESTARTS_MAX = 3
+
+_HEADERS = ((b"Accept", b"application/json"),)
+_log = structlog.get_logger(__name__)
+_Name = TypeVar("_Name")
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogPage:
+    """Some names of the catalog.
+
+    ``resume`` is where to go on after this page, "" after the last one; ``skipped`` counts the
+    entries that are no repository names.
+    """
+
+    names: tuple[RepositoryName, ...]
+    resume: str
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """One of the two lists: where it is, what its entries are called, and its limits."""
+
+    path: str
+    key: str
+    scope: str
+    limit: int
+    read_seconds: float
+    is_of_repository: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    entries: tuple[object, ...]
+    resume: str
+
+
+_LAST_PAGE = _Page((), resume="")
+
+
+class Lister:
+    """Reads the lists of one registry, and remembers which page sizes it takes."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._sizes: dict[str, int | None] = {}
+        self._sends_links = False
+
+    async def repositories(self, resume: str) -> AsyncIterator[CatalogPage]:
+        """Yield the pages of the catalog from ``resume``, or from the beginning where it is ""."""
+        listing = _Listing(
+            path="/v2/_catalog",
+            key="repositories",
+            scope=CATALOG_SCOPE,
+            limit=CATALOG_PAGE_MAX_BYTES,
+            read_seconds=CATALOG_READ_SECONDS,
+            is_of_repository=False,
+        )
+        async for page in self._pages(listing, resume):
+            names, skipped = _parsed(page, parse_repository_name, listing)
+            yield CatalogPage(names=names, resume=page.resume, skipped=skipped)
+
+    async def tags(self, repository: RepositoryName) -> AsyncIterator[tuple[TagName, ...]]:
+        """Yield the pages of one repository's tags."""
+        listing = _Listing(
+            path=f"/v2/{repository}/tags/list",
+            key="tags",
+            scope=pull_scope(repository),
+            limit=TAGS_PAGE_MAX_BYTES,
+            read_seconds=READ_SECONDS,
+            is_of_repository=True,
+        )
+        async for page in self._pages(listing, ""):
+            names, _ = _parsed(page, parse_tag, listing)
+            yield names
+
+    async def _pages(self, listing: _Listing, resume: str) -> AsyncIterator[_Page]:
+        walk = self._walk(listing, resume)
+        restarts = 0
+        while True:
+            answer, size = await self._answer(listing, walk.query)
+            if walk.is_guess and answer.status in {400, 404, 405}:
+                yield _LAST_PAGE
+                return
+            if not walk.is_first and answer.status in {400, 404}:
+                # The name that this page starts behind was deleted meanwhile.
+                restarts += 1
+                if restarts > RESTARTS_MAX:
+                    raise UnusableAnswerError(f"the listing broke off {restarts} times: {answer}")
+                walk = self._walk(listing, "")
+                continue
+            entries = _entries(answer, listing)
+            is_fruitful = walk.add(entry for entry in entries if isinstance(entry, str))
+            if walk.is_guess and not is_fruitful:
+                yield _LAST_PAGE
+                return
+            link = next_query(answer.headers.get_list("link"), asked=listing.path)
+            self._sends_links = self._sends_links or bool(link)
+            query = link or self._guess(entries, size)
+            yield _Page(entries, resume=query)
+            if not query:
+                return
+            walk.go_on(query, is_guess=not link)
+
+    def _walk(self, listing: _Listing, resume: str) -> Walk:
+        size = self._sizes.get(listing.key, PAGE_SIZE)
+        start = resume or first_query(size)
+        return Walk(start, is_first=not resume, asked=listing.path)
+
+    def _guess(self, entries: Sequence[object], size: int | None) -> str:
+        """Return where to go on after a full page of a registry that never sent a link."""
+        if self._sends_links or not entries or len(entries) != size:
+            return ""
+        return query_after(str(entries[-1]), size=size)
+
+    async def _answer(self, listing: _Listing, query: str) -> tuple[Answer, int | None]:
+        """Return the page at ``query`` and its size, smaller where the registry wants it so."""
+        asked = query
+        while True:
+            smaller = with_smaller_page(asked)
+            question = _question(listing, asked, retries_timeouts=smaller is None)
+            try:
+                answer = await self._exchange.get(question)
+            except UnreachableError as error:
+                if smaller is None or not timed_out(error):
+                    raise
+            else:
+                if smaller is None or not _wants_smaller_page(answer):
+                    size = page_size(asked)
+                    if asked != query and answer.status == 200:
+                        self._sizes[listing.key] = size
+                    return answer, size
+            asked = smaller
+
+
+def _question(listing: _Listing, query: str, *, retries_timeouts: bool) -> Question:
+    return Question(
+        path=f"{listing.path}?{query}" if query else listing.path,
+        scope=listing.scope,
+        headers=_HEADERS,
+        limit=listing.limit,
+        read_seconds=listing.read_seconds,
+        retries_timeouts=retries_timeouts,
+    )
+
+
+def _wants_smaller_page(answer: Answer) -> bool:
+    if answer.status == 400:
+        return has_code(answer, "PAGINATION_NUMBER_INVALID", "UNSUPPORTED")
+    return answer.status in {502, 504}
+
+
+def _entries(answer: Answer, listing: _Listing) -> tuple[object, ...]:
+    """Return the entries of a page; :class:`RegistryError` for what is no page."""
+    if answer.status != 200:
+        raise error_of(answer, may_be_absent=listing.is_of_repository)
+    try:
+        data = parse_json_object(answer.body)
+    except InvalidValueError as error:
+        raise UnusableAnswerError(f"{answer}: {error}") from error
+    entries = data.get(listing.key, "missing")
+    if entries is None:
+        return ()
+    if not isinstance(entries, list):
+        raise UnusableAnswerError(f"{answer}: no list of {listing.key}")
+    return tuple(entries)
+
+
+def _parsed(
+    page: _Page, parse: Callable[[str], _Name], listing: _Listing
+) -> tuple[tuple[_Name, ...], int]:
+    """Return the legal names of a page and how many entries are none."""
+    names: list[_Name] = []
+    illegal: list[object] = []
+    for entry in page.entries:
+        try:
+            names.append(parse(entry if isinstance(entry, str) else ""))
+        except InvalidValueError:
+            illegal.append(entry)
+    if illegal:
+        _log.warning(
+            "illegal_names_skipped",
+            listing=listing.path,
+            count=len(illegal),
+            first=one_line(str(illegal[0])[:400], limit=100),
+        )
+    return tuple(names), len(illegal)

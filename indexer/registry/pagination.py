@@ -1,0 +1,121 @@
+"""Where a listing continues: the ``Link`` header, page sizes, and how a loop is noticed.
+
+A listing goes on only where the registry says so, and only with the query it says: the address
+asked stays the same, so that no answer can send us elsewhere. The query may be opaque, so nothing
+in it but ``n`` is ever changed.
+"""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from indexer.errors import TooLargeError, UnusableAnswerError
+from indexer.model import one_line
+from indexer.registry.responses import lasting
+
+PAGE_SIZE = 1_000
+PAGE_SIZE_SMALL = 100
+NAMES_MAX = 1_000_000
+FRUITLESS_PAGES_MAX = 2
+QUERY_MAX = 8 * 1_024
+
+_LINK = re.compile(r"<([^<>]*)>([^<]*)")
+_REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))', re.IGNORECASE)
+
+
+def next_query(links: Iterable[str], *, asked: str) -> str:
+    """Return the query of the link to the next page in all ``Link`` values; "" without one.
+
+    :class:`UnusableAnswerError` where there is a next page and its link has no query, so that
+    asking for it would start from the beginning again, or one that no address can have.
+    """
+    for value in links:
+        for target, parameters in _LINK.findall(value):
+            relations = {
+                word
+                for match in _REL.finditer(parameters)
+                for word in (match[1] or match[2] or "").lower().split()
+            }
+            if "next" not in relations:
+                continue
+            query: str = target.partition("#")[0].partition("?")[2]
+            shown = one_line(target, limit=200)
+            if not query:
+                raise lasting(f"GET {asked}: a Link without a query: {shown}")
+            if len(query) > QUERY_MAX or not query.isprintable():
+                raise lasting(f"GET {asked}: a Link that is no address: {shown}")
+            return query
+    return ""
+
+
+def first_query(size: int | None) -> str:
+    """Return the query of a first page of ``size`` names; None leaves the size to the registry."""
+    return "" if size is None else f"n={size}"
+
+
+def query_after(name: str, *, size: int) -> str:
+    """Return the query of the page behind ``name``, for registries that never send a link."""
+    return f"n={size}&last={quote(name, safe='')}"
+
+
+def page_size(query: str) -> int | None:
+    """Return the page size that a query asks for; None where it leaves that to the registry."""
+    for part in query.split("&"):
+        if part.startswith("n=") and part[2:].isdecimal():
+            return int(part[2:10])
+    return None
+
+
+def with_smaller_page(query: str) -> str | None:
+    """Return ``query`` with the next smaller page size; None where there is none.
+
+    After 1000 comes 100, then the registry's own choice, which is a query without ``n``.
+    """
+    size = page_size(query)
+    if size is None:
+        return None
+    smaller = [f"n={PAGE_SIZE_SMALL}"] if size > PAGE_SIZE_SMALL else []
+    parts = (smaller if part.startswith("n=") else [part] for part in query.split("&"))
+    return "&".join(kept for part in parts for kept in part)
+
+
+class Walk:
+    """One pass over a listing from the query ``start`` to its end; notices when it is a circle.
+
+    ``is_first`` is True until a page was read, unless the walk starts in the middle;
+    ``is_guess`` says that no link asked for the page at ``query``.
+    """
+
+    def __init__(self, start: str, *, is_first: bool, asked: str) -> None:
+        self.query = start
+        self.is_first = is_first
+        self.is_guess = False
+        self._asked = asked
+        self._queries = {start}
+        self._names: set[str] = set()
+        self._fruitless = 0
+
+    def add(self, names: Iterable[str]) -> bool:
+        """Count a page's names; returns whether one of them is new.
+
+        :class:`TooLargeError` above 1,000,000 names.
+        """
+        before = len(self._names)
+        self._names.update(names)
+        if len(self._names) > NAMES_MAX:
+            raise TooLargeError(f"GET {self._asked}: more than {NAMES_MAX} names")
+        self.is_first = False
+        is_fruitful = len(self._names) > before
+        self._fruitless = 0 if is_fruitful else self._fruitless + 1
+        return is_fruitful
+
+    def go_on(self, query: str, *, is_guess: bool) -> None:
+        """Turn to the next page; :class:`UnusableAnswerError` where that leads in circles."""
+        shown = one_line(query, limit=200)
+        if query in self._queries:
+            raise UnusableAnswerError(f"GET {self._asked}: the same Link again: {shown}")
+        if self._fruitless >= FRUITLESS_PAGES_MAX:
+            raise UnusableAnswerError(f"GET {self._asked}: pages without new names, then {shown}")
+        self._queries.add(query)
+        self.query = query
+        self.is_guess = is_guess

@@ -1,0 +1,189 @@
+"""What a registry answered, and which error an answer is.
+
+The status decides and the registry's own error codes only refine it. Just one kind of answer says
+that something does not exist: a 404 of the registry itself with a code that names exactly that.
+Everything else that is not the content leaves the question open.
+"""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx2
+
+from indexer.errors import (
+    AbsentError,
+    DeniedError,
+    InvalidValueError,
+    RegistryError,
+    UnreachableError,
+    UnusableAnswerError,
+)
+from indexer.model import one_line, parse_json_object
+
+RETRY_AFTER_MAX_SECONDS = 15 * 60.0
+ERROR_BODY_MAX_BYTES = 64 * 1_024
+EXCERPT_CHARACTERS = 200
+ERRORS_MAX = 100
+
+_ABSENT_CODES = frozenset({"NAME_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UNKNOWN"})
+_DENIED_CODES = frozenset({"UNAUTHORIZED", "DENIED"})
+# With a space in it, which no repository or tag that a message names can have.
+_ABOUT_ACCEPT = re.compile(r"accept header|not accept", re.IGNORECASE)
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One whole answer of any status.
+
+    ``asked`` is the path that was asked for, for messages; ``is_own`` is False when a redirect led
+    to another host, whose word about the registry's content counts for nothing; ``authorization``
+    is what was sent, so that messages can leave it out; ``retry_after`` is in seconds.
+    """
+
+    asked: str
+    status: int
+    headers: httpx2.Headers
+    body: bytes = field(repr=False)
+    is_own: bool = True
+    authorization: str = field(default="", repr=False)
+    retry_after: float | None = None
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same question may well be answered in a moment."""
+        return is_transient(self.status)
+
+    @property
+    def is_redirect(self) -> bool:
+        """Whether the answer sends us to another address."""
+        return self.status in _REDIRECTS
+
+    @property
+    def content_type(self) -> str:
+        """The media type in small letters, without parameters; "" where there is none."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def is_html(self) -> bool:
+        """Whether this is a page for people: a login form, a proxy's excuse."""
+        if self.content_type in {"text/html", "application/xhtml+xml"}:
+            return True
+        return self.body[:64].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+    def __str__(self) -> str:
+        """Return what was asked and what came, in one line without credentials."""
+        # More than is shown, so that no secret is cut in two before it is found.
+        start = self.body[: 2 * ERROR_BODY_MAX_BYTES].decode("utf-8", "replace")
+        for secret in _secrets(self.authorization):
+            start = start.replace(secret, "***")
+        excerpt = one_line(start[:EXCERPT_CHARACTERS], limit=EXCERPT_CHARACTERS)
+        return f"GET {self.asked}: {self.status}" + (f" {excerpt}" if excerpt else "")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnError:
+    """One entry of a registry's error body."""
+
+    code: str
+    message: str
+
+
+def is_transient(status: int) -> bool:
+    """Tell whether the same question may well be answered in a moment."""
+    return status >= 500 or status in {408, 429, 499}
+
+
+def own_errors(answer: Answer) -> tuple[OwnError, ...]:
+    """Return the entries of the registry's error body; empty where the body is anything else."""
+    try:
+        entries = parse_json_object(answer.body).get("errors")
+    except InvalidValueError:
+        return ()
+    if not isinstance(entries, list):
+        return ()
+    return tuple(_own_error(entry) for entry in entries[:ERRORS_MAX] if isinstance(entry, dict))
+
+
+def has_code(answer: Answer, *codes: str) -> bool:
+    """Tell whether the registry's error body holds one of these codes."""
+    return any(error.code in codes for error in own_errors(answer))
+
+
+def error_of(answer: Answer, *, may_be_absent: bool = False) -> RegistryError:
+    """Return the error that an answer is, where the content was expected with status 200.
+
+    ``may_be_absent`` says that the question was about one repository, manifest or blob, so that a
+    definite no is :class:`AbsentError`.
+    """
+    if answer.status in {401, 403}:
+        return DeniedError(str(answer))
+    if answer.is_transient:
+        return UnreachableError(str(answer), retry_after=answer.retry_after)
+    if not 400 <= answer.status < 500:
+        return lasting(str(answer)) if answer.status >= 300 else UnusableAnswerError(str(answer))
+    errors = own_errors(answer) if answer.is_own else ()
+    codes = {error.code for error in errors}
+    if codes & _DENIED_CODES:
+        return DeniedError(str(answer))
+    if "TOOMANYREQUESTS" in codes:
+        return UnreachableError(str(answer), retry_after=answer.retry_after)
+    if answer.status != 404 or "UNSUPPORTED" in codes:
+        return lasting(str(answer))
+    if not codes or not codes <= _ABSENT_CODES:
+        return UnusableAnswerError(str(answer))
+    if any(_ABOUT_ACCEPT.search(error.message) for error in errors):
+        return lasting(f"exists, cannot be read: {answer}")
+    return AbsentError(str(answer)) if may_be_absent else UnusableAnswerError(str(answer))
+
+
+def lasting(message: str) -> UnusableAnswerError:
+    """Return an :class:`UnusableAnswerError` that asking again soon will not change."""
+    error = UnusableAnswerError(message)
+    error.temporary = False
+    return error
+
+
+def retry_after(value: str, *, now: datetime) -> float | None:
+    """Return the seconds that a ``Retry-After`` asks for, at most 15 minutes; None without one.
+
+    The value is a number of seconds or a date; what is neither counts as absent.
+    """
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        seconds = float(text[:10])
+    else:
+        try:
+            moment = parsedate_to_datetime(text)
+        except (ValueError, OverflowError):
+            return None
+        # A date without a zone is in UTC by definition.
+        seconds = (moment.replace(tzinfo=moment.tzinfo or now.tzinfo) - now).total_seconds()
+    return min(max(seconds, 0.0), RETRY_AFTER_MAX_SECONDS)
+
+
+def _own_error(entry: dict[str, Any]) -> OwnError:
+    code, message = entry.get("code"), entry.get("message")
+    return OwnError(
+        code=code if isinstance(code, str) else "",
+        message=message if isinstance(message, str) else "",
+    )
+
+
+def _secrets(authorization: str) -> list[str]:
+    """Return the texts that must not be repeated of an ``Authorization`` that was sent."""
+    scheme, _, value = authorization.partition(" ")
+    if not value:
+        return []
+    if scheme != "Basic":
+        return [value]
+    try:
+        password = base64.b64decode(value).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return [value]
+    return [value, password] if password else [value]

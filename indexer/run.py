@@ -1,0 +1,195 @@
+"""The indexer: one process that owns every write to the store and the search index."""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from indexer.clock import Clock
+from indexer.engines import Engine
+from indexer.errors import IndexerRunningError, StoreError
+from indexer.extract import BUILT_IN, KindTable
+from indexer.indexing import Indexing
+from indexer.intake import count_pulls, enqueue_entries
+from indexer.model import RepositoryRow
+from indexer.refresh import RegistryPlan, RegistryWorker
+from indexer.registry import Credentials, RegistryClient, docker_credentials
+from indexer.retention import forget_in_time
+from indexer.settings import RegistrySettings, Settings
+from indexer.store import (
+    Journal,
+    Place,
+    Priority,
+    RefreshKind,
+    RegistryRow,
+    Store,
+    StoreThread,
+)
+
+log = structlog.get_logger()
+
+PID_FILE = "indexer.pid"
+
+
+@contextmanager
+def indexer_lock(directory: Path) -> Iterator[None]:
+    """Hold the lock of a data directory; its file tells the process that holds it.
+
+    :class:`IndexerRunningError` when another process holds it, :class:`StoreError` when the file
+    cannot be written. The lock goes with the process, however that ends.
+    """
+    path = directory / PID_FILE
+    with _named_errors(path):
+        file = path.open("a+")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            holder = file.read().strip()
+            raise IndexerRunningError(
+                f"an indexer runs in {directory} already, as process {holder}"
+            ) from error
+        with _named_errors(path):
+            # Not through the file's buffer, which would be written, and fail, at its end once more.
+            os.ftruncate(file.fileno(), 0)
+            os.write(file.fileno(), f"{os.getpid()}\n".encode())
+        yield
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from error
+
+
+async def run_indexer(
+    settings: Settings,
+    *,
+    engine: Engine,
+    clock: Clock,
+    others: Sequence[Engine] = (),
+    kinds: KindTable = BUILT_IN,
+) -> None:
+    """Index the registries of the settings until cancelled; ``kinds`` are those recognised.
+
+    ``others`` are engines that may have made what is searched now. The caller holds
+    :func:`indexer_lock`.
+    """
+    directory = settings.data_dir
+    async with AsyncExitStack() as stack:
+        journal = Journal(directory)
+        stack.callback(journal.close)
+        store = StoreThread(Store(directory))
+        stack.callback(store.close)
+        rows = await store.write(lambda opened: put_registries(opened, settings, now=clock.now()))
+        indexing = Indexing(
+            directory=directory,
+            engine=engine,
+            others=others,
+            store=store,
+            clock=clock,
+            kinds=kinds,
+        )
+        stack.push_async_callback(indexing.close)
+        workers: dict[str, RegistryWorker] = {}
+        for registry in settings.registry:
+            client = _client(registry, clock=clock)
+            stack.push_async_callback(client.aclose)
+            workers[registry.name] = RegistryWorker(
+                registry=rows[registry.name],
+                plan=RegistryPlan(
+                    registry.crawl_interval,
+                    registry.max_in_flight,
+                    includes=registry.includes,
+                    kinds=kinds,
+                ),
+                client=client,
+                store=store,
+                clock=clock,
+                on_change=indexing.changed.set,
+            )
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(indexing.run())
+            tasks.create_task(forget_in_time(journal, store, settings, clock=clock))
+            tasks.create_task(
+                count_pulls(journal, store, rows, clock=clock, on_change=indexing.changed.set)
+            )
+            for worker in workers.values():
+                tasks.create_task(worker.run())
+            tasks.create_task(enqueue_entries(journal, store, rows, workers, clock=clock))
+
+
+def put_registries(store: Store, settings: Settings, *, now: datetime) -> dict[str, RegistryRow]:
+    """Bring the registries of the store in line with the settings, and return their rows by name.
+
+    One that the settings do not name any more leaves the search index; what the store knows of it
+    is kept, and it is read again should it come back. One that has another host now is read again
+    at once.
+    """
+    rows: dict[str, RegistryRow] = {}
+    for registry in settings.registry:
+        shown = _repositories(store, registry.name, now=now)[:1]
+        row = store.registries.put(
+            registry.name, url=registry.url, registry_host=registry.registry_host
+        )
+        rows[registry.name] = row
+        if any(repository.registry_host != row.registry_host for repository in shown):
+            log.info("registry_moved", registry=row.name, registry_host=row.registry_host)
+            _ask_for_crawl(store, row.name, now=now)
+    for known in store.registries.freshness():
+        if known.name not in rows:
+            _take_out_of_search(store, known.name, now=now)
+            store.registries.remove(known.name)
+    return rows
+
+
+def _take_out_of_search(store: Store, registry: str, *, now: datetime) -> None:
+    repositories = _repositories(store, registry, now=now)
+    for repository in repositories:
+        for tag in store.content.tags(repository.id):
+            store.content.hide_tag(repository.id, tag, seen_at=now)
+    if repositories:
+        log.warning("registry_removed", registry=registry, repositories=len(repositories))
+        _ask_for_crawl(store, registry, now=now)
+
+
+def _repositories(store: Store, registry: str, *, now: datetime) -> list[RepositoryRow]:
+    """Return the repositories of a registry that have a visible tag, as their documents show it."""
+    registry_id = store.registries.registry_id(registry)
+    if registry_id is None:
+        return []
+    names = store.content.visible_repositories(registry_id)
+    ids = [store.content.repository_id(registry_id, name, seen_at=now) for name in names]
+    return [store.content.repository(repository_id) for repository_id in ids]
+
+
+def _ask_for_crawl(store: Store, registry: str, *, now: datetime) -> None:
+    registry_id = store.registries.registry_id(registry)
+    assert registry_id is not None  # noqa: S101 - it has repositories
+    places = [Place(RefreshKind.CATALOG)]
+    store.queue.add(registry_id, places, priority=Priority.CRAWL, due_at=now)
+
+
+def _credentials(registry: RegistrySettings) -> Credentials | None:
+    if registry.username:
+        return Credentials(registry.username, registry.secret())
+    if registry.docker_config is not None:
+        return docker_credentials(registry.docker_config, registry.registry_host)
+    return None
+
+
+def _client(registry: RegistrySettings, *, clock: Clock) -> RegistryClient:
+    return RegistryClient(
+        registry.url,
+        clock=clock,
+        credentials=_credentials(registry),
+        max_in_flight=registry.max_in_flight,
+    )

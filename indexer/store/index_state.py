@@ -1,0 +1,116 @@
+"""What the store knows about the search index: which generation is live, and what it lacks."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from indexer.model import Digest
+from indexer.store.untagged import UntaggedTables
+
+
+@dataclass(frozen=True, slots=True)
+class LiveIndex:
+    """The generation that answers searches; an incomplete one is still being filled."""
+
+    generation: str
+    engine: str
+    schema_version: int
+    extractor_version: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StaleDocument:
+    """A document to make again; no digest means the repository's own document."""
+
+    sequence: int
+    repository_id: int
+    digest: Digest | None
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildProgress:
+    """How many repositories of all a rebuild has read."""
+
+    done: int
+    total: int
+
+
+class SearchIndexTables:
+    """The state of the search index inside the store; its methods join the caller's transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def live(self) -> LiveIndex | None:
+        """Return the live generation; None before the first."""
+        row = self._database.execute(
+            "SELECT generation, engine, schema_version, extractor_version, complete"
+            " FROM search_index"
+        ).fetchone()
+        return LiveIndex(row[0], row[1], row[2], row[3], bool(row[4])) if row else None
+
+    def set_live(self, live: LiveIndex) -> None:
+        """Make a generation the one that answers searches."""
+        self._database.execute(
+            "INSERT OR REPLACE INTO search_index VALUES (1, ?, ?, ?, ?, ?)",
+            [
+                live.generation,
+                live.engine,
+                live.schema_version,
+                live.extractor_version,
+                live.complete,
+            ],
+        )
+
+    def stale(self, *, limit: int) -> list[StaleDocument]:
+        """Return documents to make again, oldest first."""
+        rows = self._database.execute(
+            "SELECT sequence, repository_id, digest FROM stale_documents ORDER BY sequence LIMIT ?",
+            [limit],
+        )
+        return [StaleDocument(row[0], row[1], Digest(row[2]) if row[2] else None) for row in rows]
+
+    def indexed(self, documents: Sequence[StaleDocument]) -> None:
+        """Forget documents that are searchable; one marked again meanwhile stays."""
+        self._database.conn.executemany(
+            "DELETE FROM stale_documents WHERE sequence = ?",
+            [(document.sequence,) for document in documents],
+        )
+
+    def stale_count(self) -> int:
+        """Return how many documents are to be made again; a changed base counts as one."""
+        row = self._database.execute(
+            "SELECT (SELECT count(*) FROM stale_documents) + (SELECT count(*) FROM changed_bases)"
+        ).fetchone()
+        return int(row[0])
+
+    def repository_ids(self) -> list[int]:
+        """Return every repository that may have documents, in the order they were first seen."""
+        rows = self._database.execute(
+            "SELECT DISTINCT repository_id FROM tags WHERE hidden_at IS NULL"
+        )
+        untagged = UntaggedTables(self._database).repository_ids()
+        return sorted({*untagged, *(row[0] for row in rows)})
+
+    def set_rebuild(self, progress: RebuildProgress | None) -> None:
+        """Write how far a rebuild is; None when it is done. It is wanted while this is there."""
+        self._database.execute("DELETE FROM rebuild")
+        if progress is not None:
+            self._database.execute(
+                "INSERT INTO rebuild VALUES (1, ?, ?)", [progress.done, progress.total]
+            )
+
+    def rebuild(self) -> RebuildProgress | None:
+        """Return how far the rebuild that is wanted is; None when none is."""
+        row = self._database.execute("SELECT done, total FROM rebuild").fetchone()
+        return RebuildProgress(row[0], row[1]) if row else None
+
+
+def mark_stale(database: Database, repository_id: int, digests: Iterable[str]) -> None:
+    """Note that the documents of these images, and the repository's, must be made again."""
+    database.conn.executemany(
+        "INSERT OR REPLACE INTO stale_documents (repository_id, digest) VALUES (?, ?)",
+        [(repository_id, digest) for digest in (*digests, "")],
+    )

@@ -1,0 +1,24 @@
+"""Lineage: how images are related by their layers, and the tables that tell it."""
+
+from indexer.store.lineage.chain_changes import ChainTables
+from indexer.store.lineage.keys import KEYS_MAX, LineageKeys
+from indexer.store.lineage.related import (
+    Base,
+    Bases,
+    Declared,
+    LineageTables,
+    RelatedImage,
+    RelatedImages,
+)
+
+__all__ = [
+    "KEYS_MAX",
+    "Base",
+    "Bases",
+    "ChainTables",
+    "Declared",
+    "LineageKeys",
+    "LineageTables",
+    "RelatedImage",
+    "RelatedImages",
+]

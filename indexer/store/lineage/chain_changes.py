@@ -1,0 +1,174 @@
+"""Which chain each manifest has, kept with the content, and whose documents change with it.
+
+What an image inherits from its base is in its document. So when a base comes to be known, or is
+forgotten, the documents of the images derived from it are to be made again. There may be a hundred
+thousand: the change itself writes one row, and :meth:`ChainTables.mark_some` marks the documents
+later, those of a few chains in a transaction. What a search finds does not wait for that:
+documents carry chains, and which chains a base stands for is asked when the search comes.
+"""
+
+import zlib
+from collections.abc import Mapping
+
+from sqlite_utils import Database
+
+from indexer.extract import ChainKind, Layers, labels_of
+from indexer.model import Digest
+from indexer.store.lineage.chains import ManifestRow, Trie, manifest_row
+
+MARKED_AT_ONCE = 200
+"""Chains whose documents one transaction marks; nearly all have one manifest or two."""
+BASES_READ_MAX = 20
+"""Images of the same layers whose labels are looked at: the newest that have any."""
+_LABELS_KEPT = 256
+_LABELS_KEPT_BYTES = 64 * 1_024
+
+# What shows a manifest is its own document and those of the indexes around it.
+_SHOWN = """
+WITH RECURSIVE shown (repository_id, digest) AS (
+    SELECT repository_id, digest FROM manifest_chains CROSS JOIN repository_manifests USING (digest)
+    WHERE diff_chain = ?
+    UNION SELECT shown.repository_id, index_children.digest FROM shown
+    CROSS JOIN index_children ON child_digest = shown.digest
+    CROSS JOIN repository_manifests AS linked
+        ON linked.repository_id = shown.repository_id AND linked.digest = index_children.digest)
+SELECT repository_id, digest FROM shown WHERE EXISTS
+    (SELECT 1 FROM tags INDEXED BY tags_digest WHERE tags.repository_id = shown.repository_id
+    AND tags.digest = shown.digest AND hidden_at IS NULL)"""
+
+_LABELLED = """
+SELECT DISTINCT config_digest FROM (
+    SELECT digest FROM manifest_chains WHERE diff_chain = ? AND is_image AND has_labels
+    ORDER BY id DESC LIMIT ?) CROSS JOIN manifests USING (digest)"""
+
+
+class ChainTables:
+    """The chains of manifests inside the store; its methods join the caller's transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._tries = {kind: Trie(database, kind) for kind in ChainKind}
+        self._labels: dict[str, Mapping[str, str]] = {}
+
+    def put(self, digest: Digest, layers: Layers | None, config: bytes | None) -> None:
+        """Write which layers a manifest has, as far as its body and its config tell."""
+        before = manifest_row(self._database, digest)
+        if layers is None:
+            self.forget(digest)
+            return
+        row = self._put_chains(layers, config)
+        if before == row:
+            return
+        if before is not None:
+            self.forget(digest)
+            # That may have dropped what this was about to share.
+            row = self._put_chains(layers, config)
+        was_base = self._is_base(row)
+        new_ends = [(kind, end) for kind, end in row.ends if not self._tries[kind].is_end(end)]
+        self._database.execute(
+            "INSERT INTO manifest_chains (digest, is_image, has_labels, diff_chain, blob_chain)"
+            " VALUES (?, ?, ?, ?, ?)",
+            [digest, row.is_image, row.has_labels, row.diff_chain, row.blob_chain],
+        )
+        for kind, chain in new_ends:
+            self._tries[kind].add_end(chain)
+        self._note_change(row, has_another=was_base)
+
+    def forget(self, digest: str) -> None:
+        """Forget the layers of a manifest; the chains that only it had go with it."""
+        row = manifest_row(self._database, digest)
+        if row is None:
+            return
+        self._database.execute("DELETE FROM manifest_chains WHERE digest = ?", [digest])
+        self._note_change(row, has_another=self._is_base(row))
+        for kind, chain in row.ends:
+            if not self._tries[kind].is_end(chain):
+                self._tries[kind].drop_end(chain)
+
+    def base_labels(self, digest: Digest) -> tuple[Mapping[str, str], ...]:
+        """Return the labels of the images that an image was built on, those directly below it.
+
+        Several have the same layers and different labels; whether a tag leads to them does not
+        matter. Only those whose config is known count, as without it nothing is known of labels.
+        """
+        row = manifest_row(self._database, digest)
+        if row is None or row.diff_chain is None:
+            return ()
+        nearest = self._tries[ChainKind.DIFF].bases(row.diff_chain, limit=1)
+        configs = [
+            config
+            for base, _ in nearest
+            for (config,) in self._database.execute(_LABELLED, [base, BASES_READ_MAX])
+        ]
+        return tuple(self._labels_of(config) for config in configs)
+
+    def mark_some(self, *, limit: int = MARKED_AT_ONCE) -> int:
+        """Mark the documents of the next images whose base changed; return how many chains."""
+        row = self._database.execute("SELECT chain, reached FROM changed_bases").fetchone()
+        if row is None:
+            return 0
+        base, reached = row
+        chains = self._tries[ChainKind.DIFF].ends_after(base, reached, limit=limit)
+        for chain in chains:
+            self._mark(chain)
+        if len(chains) < limit:
+            self._database.execute("DELETE FROM changed_bases WHERE chain = ?", [base])
+        else:
+            self._database.execute(
+                "UPDATE changed_bases SET reached = ? WHERE chain = ?", [chains[-1], base]
+            )
+        return max(1, len(chains))
+
+    def has_changed_bases(self) -> bool:
+        """Tell whether :meth:`mark_some` has something to do."""
+        return self._database.execute("SELECT 1 FROM changed_bases").fetchone() is not None
+
+    def _put_chains(self, layers: Layers, config: bytes | None) -> ManifestRow:
+        diff, blob = self._tries[ChainKind.DIFF], self._tries[ChainKind.BLOB]
+        return ManifestRow(
+            is_image=layers.is_image,
+            has_labels=layers.is_image and config is not None and bool(labels_of(config)),
+            diff_chain=diff.put(layers.diff_ids) if layers.diff_ids else None,
+            blob_chain=blob.put(layers.blobs),
+        )
+
+    def _is_base(self, row: ManifestRow) -> bool:
+        """Tell whether there is an image now with the DiffIDs of a manifest."""
+        chain = row.diff_chain
+        return chain is not None and self._tries[ChainKind.DIFF].is_of_image(chain)
+
+    def _note_change(self, row: ManifestRow, *, has_another: bool) -> None:
+        """Note that the images built on one may inherit other labels from now on.
+
+        They do not where it has none and hides none: another image is in its place, or none is
+        below it.
+        """
+        chain, trie = row.diff_chain, self._tries[ChainKind.DIFF]
+        if chain is None or not trie.has_above(chain) or trie.is_only_empty(chain):
+            return
+        if row.has_labels or (not has_another and trie.bases(chain, limit=1)):
+            self._database.execute(
+                "INSERT OR REPLACE INTO changed_bases (chain) VALUES (?)", [chain]
+            )
+
+    def _mark(self, chain: int) -> None:
+        rows = self._database.execute(_SHOWN, [chain]).fetchall()
+        self._database.conn.executemany(
+            "INSERT OR REPLACE INTO stale_documents (repository_id, digest) VALUES (?, ?)",
+            [(row[0], digest) for row in rows for digest in (row[1], "")],
+        )
+
+    def _labels_of(self, config: str) -> Mapping[str, str]:
+        """Return the labels in a stored config; those of popular bases are kept at hand."""
+        if config in self._labels:
+            return self._labels[config]
+        row = self._database.execute(
+            "SELECT body FROM configs WHERE digest = ?", [config]
+        ).fetchone()
+        body = zlib.decompress(row[0]) if row else b""
+        labels = labels_of(body)
+        if row and len(body) <= _LABELS_KEPT_BYTES:
+            if len(self._labels) >= _LABELS_KEPT:
+                self._labels.pop(next(iter(self._labels)))
+            self._labels[config] = labels
+        return labels

@@ -1,0 +1,7 @@
+"""Endpoints beside ``/api/v1``: docker search, the OCI extension, operation."""
+
+from search_api.endpoints.docker_search import DockerSearch
+from search_api.endpoints.oci_extension import OciExtension
+from search_api.endpoints.operation import Health, Metrics
+
+__all__ = ["DockerSearch", "Health", "Metrics", "OciExtension"]

@@ -1,0 +1,205 @@
+"""``/v2/_oci/ext/…``: what extensions there are, and the search that is proposed as one of them.
+
+The proposal (opencontainers/distribution-spec, pull request 504) names the parameters and what they
+ask for; what an answer looks like it leaves open. Lists go on as those of tags do: with ``n``,
+``last`` and a ``Link``, where ``last`` is ours to choose.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from indexer.errors import InvalidValueError
+from indexer.model import (
+    And,
+    Condition,
+    DocumentType,
+    Everything,
+    Hit,
+    Path,
+    Position,
+    Query,
+    Sort,
+    fold,
+)
+from search_api.endpoints.docker_search import asked_host, within_host
+from search_api.query import plain_query
+from search_api.search import (
+    LIMIT_MAX,
+    Answer,
+    Cursor,
+    Order,
+    Searching,
+    decode_cursor,
+    encode_cursor,
+    parse_count,
+)
+
+LIMIT_DEFAULT = 100
+VALUE_MAX = 1_000
+"""Characters of a parameter's value."""
+_REPOSITORIES = Order(DocumentType.REPOSITORY, Sort.NAME)
+_IMAGES = Order(DocumentType.IMAGE, Sort.NAME)
+_FIRST = Position("", "")
+"""Before every document by name."""
+_FIELDS = {
+    "image": "tag",
+    "mediaType": "media",
+    "artifactType": "type",
+    "annotation": "annotation",
+    "digest": "digest",
+}
+"""The parameters that ask for images, and the conditions that they are."""
+_PARAMETERS = {*_FIELDS, "repository", "global", "key", "n", "last"}
+_EXTENSIONS = {
+    "extensions": [
+        {
+            "name": "_oci",
+            "url": "https://github.com/opencontainers/distribution-spec/pull/504",
+            "description": "Search for repositories and images.",
+            "endpoints": ["_oci/ext/discover", "_oci/ext/search"],
+        },
+        {
+            "name": "_search",
+            "url": "/api/v1/docs",
+            "description": "The search API for container registries, version 1.",
+            "endpoints": ["/api/v1/search"],
+        },
+    ]
+}
+
+
+class OciExtension:
+    """The endpoints of the extension."""
+
+    def __init__(self, searching: Searching, *, registry_hosts: frozenset[str]) -> None:
+        """Take the hosts of the registries; a search at one of them stays within it."""
+        self._searching = searching
+        self._registry_hosts = frozenset(fold(host) for host in registry_hosts)
+
+    def routes(self) -> list[Route]:
+        """Return the routes to mount, before all others below ``/v2/``."""
+        return [
+            Route("/v2/_oci/ext/discover", self.discover),
+            Route("/v2/_oci/ext/search", self.search),
+        ]
+
+    async def discover(self, _: Request) -> JSONResponse:
+        """Answer what extensions there are."""
+        return JSONResponse(_EXTENSIONS)
+
+    async def search(self, request: Request) -> JSONResponse:
+        """Answer the names of repositories, images, or with ``global`` first those, then these."""
+        parameters = _parameters(request)
+        orders = _orders(parameters)
+        limit = _limit(parameters.get("n"))
+        order, cursor = _place(parameters.get("last", ""), orders)
+        answer = await self._page(parameters, order, cursor, request=request, limit=limit)
+        body: dict[str, Any] = {_name(one): [] for one in orders}
+        body[_name(order)] = [_shown(hit, order) for hit in answer.page.hits]
+        last = ""
+        if answer.page.has_more:
+            last = encode_cursor(Cursor(answer.page.hits[-1].position), order)
+        elif order != orders[-1]:
+            last = encode_cursor(Cursor(_FIRST), orders[-1])
+        headers = {"Cache-Control": "no-store"}
+        if last:
+            following = urlencode({**parameters, "last": last})
+            headers["Link"] = f'</v2/_oci/ext/search?{following}>; rel="next"'
+        return JSONResponse(body, headers=headers)
+
+    async def _page(
+        self,
+        parameters: Mapping[str, str],
+        order: Order,
+        cursor: Cursor,
+        *,
+        request: Request,
+        limit: int,
+    ) -> Answer:
+        query = within_host(_query(parameters), asked_host(request, self._registry_hosts))
+        return await self._searching.search(
+            query,
+            document_type=order.document_type,
+            limit=limit,
+            after=cursor.position,
+            sort=order.sort,
+        )
+
+
+def _parameters(request: Request) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name not in _PARAMETERS:
+            known = ", ".join(sorted(_PARAMETERS))
+            raise InvalidValueError(f"unknown parameter {name[:100]!r}; known are {known}")
+        if name in found:
+            raise InvalidValueError(f"parameter {name!r} is given twice")
+        if len(value) > VALUE_MAX and name != "last":
+            raise InvalidValueError(f"{name} is longer than {VALUE_MAX} characters")
+        found[name] = value
+    return found
+
+
+def _orders(parameters: Mapping[str, str]) -> list[Order]:
+    """Return what is listed, one after the other."""
+    if "global" in parameters:
+        return [_REPOSITORIES, _IMAGES]
+    of_images = parameters.keys() & {*_FIELDS, "key"}
+    return [_IMAGES] if of_images else [_REPOSITORIES]
+
+
+def _query(parameters: Mapping[str, str]) -> Query:
+    """Return what all parameters ask for together; one that is empty asks for nothing."""
+    parts: list[Query] = []
+    is_alone = len(_orders(parameters)) == 1 and _orders(parameters)[0] == _REPOSITORIES
+    if name := fold(parameters.get("repository", "").strip("/")):
+        # Alone it searches for names; beside others it says which repository they are in.
+        parts.append(Path(name) if is_alone else Condition("repo", name))
+    for parameter, field in _FIELDS.items():
+        if value := fold(parameters.get(parameter, "")):
+            parts.append(Condition(field, value))
+    parts += [plain_query(parameters[name]) for name in ("global", "key") if parameters.get(name)]
+    return And(tuple(parts)) if parts else Everything()
+
+
+def _place(text: str, orders: list[Order]) -> tuple[Order, Cursor]:
+    """Return what goes on, and where: ``last`` is of one of the orders."""
+    if not text:
+        return orders[0], Cursor(_FIRST)
+    for order in orders[:-1]:
+        try:
+            return order, decode_cursor(text, order)
+        except InvalidValueError:
+            continue
+    return orders[-1], decode_cursor(text, orders[-1])
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return LIMIT_DEFAULT
+    try:
+        return parse_count(text, maximum=LIMIT_MAX)
+    except ValueError as error:
+        raise InvalidValueError(f"n {error}, not {text[:100]!r}") from error
+
+
+def _name(order: Order) -> str:
+    return "repositories" if order == _REPOSITORIES else "images"
+
+
+def _shown(hit: Hit, order: Order) -> Any:
+    result = hit.result
+    if order == _REPOSITORIES:
+        return result["repository"]
+    return {
+        "repository": result["repository"],
+        "digest": result["digest"],
+        "tags": result["tags"],
+        "artifactType": result["artifact_type"],
+        "annotations": result["annotations"],
+    }

@@ -1,0 +1,22 @@
+"""The indexer process: reads registries and keeps the search index until it is told to stop."""
+
+from indexer.clock import SystemClock
+from indexer.extract.kinds import load_kinds
+from indexer.settings import Settings
+from search_api.processes.data_dir import make_engines
+
+
+async def serve_indexer(settings: Settings) -> None:
+    """Index until cancelled; :class:`IndexerRunningError` when another indexer does."""
+    # Every process imports this folder, but only this one needs what reads registries.
+    from indexer.run import indexer_lock, run_indexer  # noqa: PLC0415
+
+    with indexer_lock(settings.data_dir):
+        engines = make_engines(settings)
+        await run_indexer(
+            settings,
+            engine=engines.chosen,
+            others=engines.others,
+            clock=SystemClock(),
+            kinds=load_kinds(),
+        )

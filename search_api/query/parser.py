@@ -1,0 +1,129 @@
+"""A query's text to its tree, or an error at a column: recursive descent.
+
+``docs/query-language.md`` has the grammar.
+"""
+
+from datetime import datetime
+
+from indexer.errors import QueryError
+from indexer.model import And, Everything, Not, Or, Phrase, Query, Word, fold, words
+from search_api.query.references import command
+from search_api.query.terms import phrase, term
+from search_api.query.tokens import Kind, Token, tokens
+
+QUERY_MAX = 2_000
+"""Characters of a query."""
+DEPTH_MAX = 20
+"""Parentheses and minus signs within each other."""
+TERMS_MAX = 64
+"""Terms of a query: conditions and words, each of a phrase or of a value that is described too."""
+
+
+def parse_query(text: str, *, now: datetime) -> Query:
+    """Return what a query asks for; :class:`QueryError` names what is wrong and its column.
+
+    ``now`` is what ages count from.
+    """
+    if len(text) > QUERY_MAX:
+        raise QueryError(f"a query of more than {QUERY_MAX} characters", column=QUERY_MAX + 1)
+    return command(text) or _Parser(tokens(text), end=len(text) + 1, now=now).whole()
+
+
+def plain_query(text: str) -> Query:
+    """Return a query for the words of a text, whatever signs are in it."""
+    cut = text[:QUERY_MAX].strip()
+    # Punctuation alone is sought in names; it does not stand for everything.
+    found = list(dict.fromkeys(words(cut))) or [fold(cut)]
+    return _joined([Word(word) for word in found[:TERMS_MAX] if word])
+
+
+class _Parser:
+    def __init__(self, found: list[Token], *, end: int, now: datetime) -> None:
+        self._tokens = found
+        self._position = 0
+        self._end = end
+        self._now = now
+        self._depth = 0
+        self._terms = 0
+
+    def whole(self) -> Query:
+        query = self._query()
+        if self._peek() is not None:
+            raise QueryError("a ) without its (", column=self._column())
+        return query
+
+    def _query(self) -> Query:
+        parts: list[Query] = []
+        while (token := self._peek()) is not None and token.kind is not Kind.CLOSE:
+            parts.append(self._either())
+        return _joined(parts)
+
+    def _either(self) -> Query:
+        parts = [self._part()]
+        while self._is_operator("OR"):
+            self._position += 1
+            parts.append(self._part())
+        return parts[0] if len(parts) == 1 else Or(tuple(parts))
+
+    def _part(self) -> Query:
+        token = self._peek()
+        if token is None or token.kind is Kind.CLOSE or self._is_operator("OR"):
+            raise QueryError("a word is missing here", column=self._column())
+        self._depth += 1
+        if self._depth > DEPTH_MAX:
+            raise QueryError(f"nested deeper than {DEPTH_MAX}", column=token.column)
+        part = self._nested(token)
+        self._depth -= 1
+        return part
+
+    def _nested(self, token: Token) -> Query:
+        self._position += 1
+        if token.kind is Kind.MINUS or token.is_operator("NOT"):
+            return Not(self._part())
+        if token.is_operator("AND"):
+            return self._part()
+        if token.kind is Kind.OPEN:
+            query = self._query()
+            if self._peek() is None:
+                raise QueryError("a ( that is not closed", column=token.column)
+            self._position += 1
+            return query
+        return self._term(token)
+
+    def _term(self, token: Token) -> Query:
+        is_phrase = token.kind is Kind.PHRASE
+        found = phrase(token.typed) if is_phrase else term(token.typed, now=self._now)
+        self._terms += _size(found)
+        if self._terms > TERMS_MAX:
+            raise QueryError(f"more than {TERMS_MAX} terms in a query", column=token.column)
+        return found
+
+    def _peek(self) -> Token | None:
+        return self._tokens[self._position] if self._position < len(self._tokens) else None
+
+    def _is_operator(self, word: str) -> bool:
+        token = self._peek()
+        return token is not None and token.is_operator(word)
+
+    def _column(self) -> int:
+        token = self._peek()
+        return token.column if token else self._end
+
+
+def _joined(parts: list[Query]) -> Query:
+    parts = [part for part in parts if not isinstance(part, Everything)]
+    if not parts:
+        return Everything()
+    return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+
+def _size(query: Query) -> int:
+    match query:
+        case And(parts) | Or(parts):
+            return sum(_size(part) for part in parts)
+        case Phrase(found):
+            return len(found)
+        case Word(text):
+            return max(1, len(words(text)))
+        case _:
+            return 1

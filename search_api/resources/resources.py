@@ -1,0 +1,289 @@
+"""Reading resources: one method for each, which answers JSON objects out of the store.
+
+What is not there, or is not shown, is a :class:`NotFoundError` that names it. Lists give the place
+where the next page begins.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from indexer.documents import attached_to, attachment_results, base_labels_of, content_of
+from indexer.errors import NotFoundError
+from indexer.extract import (
+    BUILT_IN,
+    Anatomy,
+    KindTable,
+    anatomy_of,
+    build_of,
+    declares_base,
+    facts_of,
+)
+from indexer.model import Digest, RepositoryRow, StoredImage, parse_digest
+from indexer.store import (
+    Bases,
+    ChangeCursor,
+    Declared,
+    RelatedImages,
+    ShownRepository,
+    Store,
+)
+from search_api.resources.image_json import (
+    ATTACHMENTS_SHOWN,
+    Known,
+    Lineage,
+    bases_json,
+    image_json,
+)
+from search_api.resources.list_json import (
+    change_json,
+    history_json,
+    images_json,
+    path_of,
+    registry_json,
+    repository_json,
+    shown_place_json,
+    tag_json,
+)
+from search_api.resources.paging import (
+    ChangePage,
+    Listing,
+    TagOrder,
+    image_place,
+    parse_image_place,
+    parse_tag_position,
+    tag_position,
+)
+
+HISTORY_MAX = 100
+PLACES_MAX = 100
+DERIVED_COUNTED = 100
+"""Derived images that are looked for before their number is only said to be at least that."""
+BASE_IMAGES_MAX = 5
+"""Images that are named of each base."""
+PARTS_MAX = 20
+"""Platforms of which bases are looked for."""
+_NAME_SHOWN = 300
+
+
+class Resources:
+    """What can be read of an open store; for one request. ``now`` is the time."""
+
+    def __init__(self, store: Store, *, now: datetime, kinds: KindTable = BUILT_IN) -> None:
+        self._store = store
+        self._now = now
+        self._kinds = kinds
+
+    def registries(self) -> list[dict[str, Any]]:
+        """Return the registries that the settings name, by name."""
+        return [registry_json(registry) for registry in self._store.shown.registries()]
+
+    def registry(self, name: str) -> dict[str, Any]:
+        """Return one registry."""
+        found = self._store.shown.registry(name)
+        if found is None:
+            raise NotFoundError(f"no registry {name[:_NAME_SHOWN]!r}")
+        return registry_json(found)
+
+    def repositories(self, registry: str, *, after: str = "", limit: int) -> Listing:
+        """Return repositories of a registry by name."""
+        self.registry(registry)
+        page = self._store.shown.repositories(registry, after=after, limit=limit)
+        items = tuple(repository_json(one) for one in page.items)
+        return Listing(items, page.items[-1].row.name if page.has_more else None)
+
+    def repository(self, registry: str, repository: str) -> dict[str, Any]:
+        """Return one repository."""
+        return repository_json(self._repository(registry, repository))
+
+    def tags(
+        self,
+        registry: str,
+        repository: str,
+        *,
+        order: TagOrder = TagOrder.NAME,
+        after: str = "",
+        limit: int,
+    ) -> Listing:
+        """Return tags of a repository."""
+        row = self._repository(registry, repository).row
+        if order is TagOrder.NAME:
+            page = self._store.shown.tags(row.id, after=after, limit=limit)
+        else:
+            page = self._store.shown.newest_tags(
+                row.id, after=parse_tag_position(after), limit=limit
+            )
+        following = tag_position(page.items[-1], order) if page.has_more else None
+        return Listing(tuple(tag_json(row, tag) for tag in page.items), following)
+
+    def tag(
+        self, registry: str, repository: str, tag: str, *, limit: int = HISTORY_MAX
+    ) -> dict[str, Any]:
+        """Return one tag with its history, of at most so many moves."""
+        row = self._repository(registry, repository).row
+        found = self._store.shown.tag(row.id, tag)
+        if found is None:
+            raise NotFoundError(
+                f"no tag {tag[:_NAME_SHOWN]!r} in repository {row.name!r} of {row.registry!r}"
+            )
+        moves = self._store.shown.moves(row.id, tag, limit=limit)
+        return {**tag_json(row, found), **history_json(moves)}
+
+    def image(
+        self, digest: str, *, registry: str | None = None, repository: str | None = None
+    ) -> dict[str, Any]:
+        """Return an image of any kind with everything that is known of it.
+
+        Where no place is named, it is one that has it, with a tag for it if there is such a one.
+        """
+        place, image = self._image(digest, registry=registry, repository=repository)
+        anatomy, wanted = self._anatomy(image), image.manifest.digest
+        inherited = base_labels_of(image.manifest)
+        known = Known(
+            image=image,
+            anatomy=anatomy,
+            facts=facts_of(anatomy, now=self._now, base_labels=inherited),
+            attached=attached_to(image, now=self._now, kinds=self._kinds),
+            untagged=None if image.tags else self._store.shown.untagged(place.id, wanted),
+        )
+        return image_json(
+            place,
+            known,
+            lineage=self._lineage(place, anatomy, wanted),
+            places=self._store.shown.places(wanted, limit=PLACES_MAX),
+        )
+
+    def places(self, digest: str, *, after: str = "", limit: int) -> Listing:
+        """Return where a manifest is that some visible tag leads to."""
+        behind = parse_image_place(after)
+        page = self._store.shown.places(parse_digest(digest), after=behind, limit=limit)
+        if not page.items and not after:
+            raise _no_image(digest)
+        items = tuple(shown_place_json(place) for place in page.items)
+        return Listing(items, image_place(page.items[-1]) if page.has_more else None)
+
+    def bases(
+        self, digest: str, *, registry: str | None = None, repository: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return what an image, or each platform of one, is built on."""
+        place, image = self._image(digest, registry=registry, repository=repository)
+        anatomy = self._anatomy(image)
+        bases = self._bases(anatomy, image.manifest.digest)
+        declared = self._declared(place, anatomy, image.manifest.digest)
+        nothing = RelatedImages((), has_more=False)
+        return bases_json(Lineage(bases, declared, nothing), anatomy)
+
+    def attachments(
+        self, digest: str, *, registry: str | None = None, repository: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return what is attached to an image and to its platforms, and to that in turn."""
+        place, image = self._image(digest, registry=registry, repository=repository)
+        attached = attached_to(image, now=self._now, kinds=self._kinds)
+        return attachment_results(attached, repository=path_of(place), limit=ATTACHMENTS_SHOWN)
+
+    def derived(self, digest: str, *, limit: int) -> dict[str, Any]:
+        """Return the images that are built on an image, those first that came to be known last."""
+        wanted = parse_digest(digest)
+        if self._store.shown.holder(wanted) is None:
+            raise _no_image(digest)
+        return _related(self._store.lineage.derived(wanted, limit=limit))
+
+    def layer(self, digest: str, *, limit: int) -> dict[str, Any]:
+        """Return a layer, by its compressed digest or its DiffID, and the images that hold it."""
+        wanted = parse_digest(digest)
+        related = self._store.lineage.containing(wanted, limit=limit)
+        for image in related.images:
+            for manifest in image.manifests:
+                if found := self._layer(image.repository.id, manifest, wanted):
+                    return {**found, **_related(related)}
+        raise NotFoundError(f"no layer {digest[:_NAME_SHOWN]!r} in any image that is shown")
+
+    def changes(self, cursor: str | None, *, limit: int) -> ChangePage:
+        """Return what changed behind a cursor; without one, everything that is kept.
+
+        :class:`CursorExpiredError` where some of it is not kept any more.
+        """
+        after = ChangeCursor.parse(cursor) if cursor else self._store.changes.oldest()
+        found = self._store.changes.since(after, limit=limit)
+        behind = found[-1].cursor if found else after
+        return ChangePage(tuple(change_json(change) for change in found), str(behind))
+
+    def newest_change(self) -> str:
+        """Return the cursor behind everything that changed: for who takes a listing next."""
+        return str(self._store.changes.newest())
+
+    # Finding
+
+    def _repository(self, registry: str, name: str) -> ShownRepository:
+        found = self._store.shown.repository(registry, name)
+        if found is None:
+            self.registry(registry)
+            raise NotFoundError(f"no repository {name[:_NAME_SHOWN]!r} in registry {registry!r}")
+        return found
+
+    def _image(
+        self, digest: str, *, registry: str | None, repository: str | None
+    ) -> tuple[RepositoryRow, StoredImage]:
+        """Return an image as one repository has it."""
+        wanted, shown = parse_digest(digest), self._store.shown
+        holder = shown.holder(wanted, registry=registry, repository=repository)
+        image = None if holder is None else shown.image(holder, wanted)
+        if holder is None or image is None:
+            raise _no_image(digest, registry, repository)
+        return self._store.content.repository(holder), image
+
+    def _anatomy(self, image: StoredImage) -> Anatomy:
+        return anatomy_of(content_of(image.manifest), tags=image.tags, kinds=self._kinds)
+
+    def _lineage(self, place: RepositoryRow, anatomy: Anatomy, digest: Digest) -> Lineage:
+        lineage = self._store.lineage
+        return Lineage(
+            bases=self._bases(anatomy, digest),
+            declared=self._declared(place, anatomy, digest),
+            derived=lineage.derived(digest, limit=DERIVED_COUNTED),
+        )
+
+    def _bases(self, anatomy: Anatomy, digest: Digest) -> Sequence[Bases]:
+        found = [part.digest for part in anatomy.parts if part.manifest and part.digest]
+        parts = dict.fromkeys(found or [digest])
+        return [
+            bases
+            for part in list(parts)[:PARTS_MAX]
+            for bases in self._store.lineage.bases(part, limit=BASE_IMAGES_MAX)
+        ]
+
+    def _declared(
+        self, place: RepositoryRow, anatomy: Anatomy, digest: Digest
+    ) -> Mapping[Digest, Declared]:
+        # Looking reads the image once more.
+        if not declares_base(anatomy.parts):
+            return {}
+        return self._store.lineage.declared(place.id, digest)
+
+    def _layer(self, repository_id: int, manifest: Digest, wanted: Digest) -> dict[str, Any] | None:
+        stored = self._store.content.manifest(repository_id, manifest, depth=0)
+        if stored is None:
+            return None
+        shown = anatomy_of(content_of(stored), kinds=self._kinds).shown
+        for step in build_of(shown).steps:
+            if step.layer and wanted in (step.layer.digest, step.diff_id):
+                return {
+                    "digest": step.layer.digest,
+                    "diff_id": step.diff_id,
+                    "size_bytes": step.layer.size_bytes,
+                    "media_type": step.layer.media_type or None,
+                    "command": step.step.created_by if step.step else None,
+                }
+        return None
+
+
+def _no_image(
+    digest: str, registry: str | None = None, repository: str | None = None
+) -> NotFoundError:
+    places = (("repository", repository), ("registry", registry))
+    named = "".join(f" in {what} {name[:_NAME_SHOWN]!r}" for what, name in places if name)
+    return NotFoundError(f"no image {digest!r}{named}")
+
+
+def _related(related: RelatedImages) -> dict[str, Any]:
+    return {"images": images_json(related.images), "has_more": related.has_more}

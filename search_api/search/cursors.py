@@ -1,0 +1,107 @@
+"""Cursors: where a page of results ended, as an opaque text.
+
+A cursor belongs to a type of document and an order, for positions of others mean nothing there. It
+also keeps how the query was corrected, so that the following pages are of the same query.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from indexer.errors import InvalidValueError
+from indexer.model import DocumentType, Position, Sort
+
+SCORE_MAX = 1e12
+"""No hit scores that much; engines need not cope with more in a cursor."""
+_NUMBER_MAX = 2**63
+_CURSOR_MAX = 8_000
+_WORD_MAX = 256
+_WORDS_MAX = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is listed and in which order: where positions are good."""
+
+    document_type: DocumentType
+    sort: Sort = Sort.RELEVANCE
+    is_reversed: bool = False
+
+    @property
+    def name(self) -> str:
+        """The order as a parameter names it."""
+        return f"-{self.sort.value}" if self.is_reversed else self.sort.value
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in an order, and the words of the query that are replaced by others."""
+
+    position: Position
+    replaced: Mapping[str, str] = field(default_factory=dict)
+
+
+def encode_cursor(cursor: Cursor, order: Order) -> str:
+    """Return a cursor as an opaque text."""
+    position, replaced = cursor.position, dict(cursor.replaced)
+    place = [order.document_type.value, order.name, position.key, position.id, replaced]
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+
+
+def decode_cursor(text: str, order: Order) -> Cursor:
+    """Return the cursor in a text; :class:`InvalidValueError` where it is none of that order."""
+    match _decoded(text):
+        case [str() as kind, str() as name, key, str() as hit_id, dict() as replaced]:
+            asked = (order.document_type.value, order.name)
+            if (kind, name) != asked:
+                raise InvalidValueError(
+                    f"cursor is of type={kind[:20]} and sort={name[:20]},"
+                    f" not of type={asked[0]} and sort={asked[1]}"
+                )
+            if _is_key(key, order.sort) and _are_words(replaced):
+                return Cursor(Position(key, hit_id), replaced)
+    raise InvalidValueError(f"not a cursor: {text[:100]!r}")
+
+
+def encode_place(text: str, of: str) -> str:
+    """Return a place in a list of the store as an opaque text; ``of`` is that list's name."""
+    return base64.urlsafe_b64encode(json.dumps([of, text]).encode()).decode()
+
+
+def decode_place(text: str, of: str) -> str:
+    """Return the place in a text; :class:`InvalidValueError` where it is none of that list."""
+    match _decoded(text):
+        case [str() as name, str() as place] if name == of:
+            return place
+        case [str() as name, str()]:
+            raise InvalidValueError(f"cursor is of {name[:20]!r}, not of {of!r}")
+    raise InvalidValueError(f"not a cursor: {text[:100]!r}")
+
+
+def _decoded(text: str) -> Any:
+    try:
+        found = json.loads(base64.b64decode(text[:_CURSOR_MAX], altchars=b"-_", validate=True))
+        # Half a surrogate pair is no text that a database could be asked for.
+        json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return found
+
+
+def _is_key(key: object, sort: Sort) -> bool:
+    if sort is Sort.NAME:
+        return isinstance(key, str)
+    # A number that is none, or without end, fails both comparisons.
+    if sort is Sort.RELEVANCE:
+        return isinstance(key, int | float) and -SCORE_MAX < key < SCORE_MAX
+    return type(key) is int and -_NUMBER_MAX <= key < _NUMBER_MAX
+
+
+def _are_words(replaced: dict[str, object]) -> bool:
+    return len(replaced) <= _WORDS_MAX and all(
+        isinstance(word, str) and 0 < len(word) <= _WORD_MAX
+        for pair in replaced.items()
+        for word in pair
+    )

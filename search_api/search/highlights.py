@@ -1,0 +1,266 @@
+"""Where a hit matches: pieces of its texts with the places of what was searched, as data.
+
+Only what a query asks for in words is shown, not its conditions and not what must not be there.
+Words are those of :mod:`indexer.model.text`; places are those of the text as it is, whatever
+folding made of it.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from indexer.engines.ranking import pattern
+from indexer.model import (
+    And,
+    Fuzzy,
+    Or,
+    Path,
+    Phrase,
+    PlacedWord,
+    Prefix,
+    Query,
+    Text,
+    TextField,
+    TextRow,
+    Wildcard,
+    Word,
+    edits,
+    edits_allowed,
+    placed_words,
+    printable,
+    words,
+)
+
+SNIPPET_MAX = 200
+"""Characters of a snippet."""
+HIGHLIGHTS_MAX = 5
+"""How many texts of a hit are shown."""
+NAME = "name"
+_LEAD = 40
+"""Characters shown before the first match, where the text is cut."""
+_MARKS_MAX = 50
+_COMPARED_MAX = 20_000
+"""How many words are compared with patterns and for their spelling, for all hits of a page."""
+_READ_MAX = 4_000_000
+"""How many characters are looked at closely for all hits of a page; the last show less then."""
+_CUT = "…"
+_RANKS = {field: rank for rank, field in enumerate(TextField)}
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Highlight:
+    """A piece of a text that matches; ``ranges`` count characters of it, ends excluded."""
+
+    field: str
+    """``name`` for the repository name, else a :class:`TextField`."""
+    key: str
+    """Of a label or annotation; "" for other texts."""
+    snippet: str
+    ranges: tuple[Span, ...]
+    key_ranges: tuple[Span, ...] = ()
+
+
+class Highlighter:
+    """Finds what a query asks for; made for one query and its page of hits."""
+
+    def __init__(self, query: Query) -> None:
+        parts = list(_positive(query))
+        of_words = [words(part.text) for part in parts if isinstance(part, Word)]
+        self._exact = {word for found in of_words for word in found}
+        self._prefixes = tuple(part.text for part in parts if isinstance(part, Prefix))
+        self._patterns = [pattern(part.pattern) for part in parts if isinstance(part, Wildcard)]
+        self._fuzzy = [part.text for part in parts if isinstance(part, Fuzzy)]
+        self._phrases = [list(part.words) for part in parts if isinstance(part, Phrase)]
+        self._name_parts = {part.text for part in parts if isinstance(part, Word | Path)}
+        # What is in every text that matches, but for words that are like those asked for.
+        self._needles = {*self._exact, *self._prefixes, *(phrase[0] for phrase in self._phrases)}
+        self._compared = set[str]()
+        self._like = set[str]()
+        """Those of ``_compared`` that a pattern or a spelling stands for."""
+        self._read = 0
+
+    def highlights(self, name: str, texts: Sequence[TextRow]) -> list[Highlight]:
+        """Return the texts that match, the name first and then what weighs most."""
+        # By what is seen: a description is mostly that of an annotation or label too.
+        found: dict[tuple[str, str], Highlight] = {}
+        if marks := self._name_marks(name):
+            found[("", name)] = _highlight(NAME, "", name, marks)
+        for text in sorted(self._candidates(texts), key=lambda text: _RANKS[text.field]):
+            if len(found) == HIGHLIGHTS_MAX:
+                break
+            one = self._of_text(text)
+            if one is not None:
+                found.setdefault((one.key if one.key_ranges else "", one.snippet), one)
+        return list(found.values())
+
+    def _candidates(self, rows: Sequence[TextRow]) -> Iterator[Text]:
+        """Yield those that may match: most do not, which one search of them all together tells."""
+        lines = [f"{text}\n{key}\n" for _, text, key in rows]
+        for number in sorted(self._found(lines)):
+            field, text, key = rows[number]
+            yield Text(TextField(field), text, key)
+
+    def _found(self, lines: Sequence[str]) -> set[int]:
+        """Return which of ``lines`` may hold what is asked for."""
+        found = set()
+        folded = "".join(lines)
+        if not folded.isascii():
+            # Folding changes the lengths of other texts than ASCII, so those are looked at closely.
+            found = {number for number, line in enumerate(lines) if not line.isascii()}
+            folded = "".join(
+                "\n" * len(line) if number in found else line for number, line in enumerate(lines)
+            )
+        folded = folded.lower()
+        needles = self._needles
+        if self._patterns or self._fuzzy:
+            needles = needles | self._like_in(set(words(folded)))
+        starts: list[int] = []
+        for needle in needles:
+            place = folded.find(needle)
+            while place >= 0:
+                # Most texts of a page hold nothing, and then nobody asks where they begin.
+                starts = starts or [0, *accumulate(map(len, lines))]
+                number = bisect_right(starts, place) - 1
+                found.add(number)
+                place = folded.find(needle, starts[number + 1])
+        return found
+
+    def _of_text(self, text: Text) -> Highlight | None:
+        marks = self._marks(text.text)
+        last = text.key_words
+        start = len(text.key) - len(last)
+        key_marks = [(start + mark[0], start + mark[1]) for mark in self._marks(last)]
+        if not marks and not key_marks:
+            return None
+        return _highlight(text.field.value, text.key, text.text, marks, key_marks)
+
+    def _name_marks(self, name: str) -> list[Span]:
+        marks = self._marks(name)
+        # Repository names are folded as they are.
+        for part in self._name_parts:
+            place = name.find(part)
+            while place >= 0 and len(marks) < _MARKS_MAX:
+                marks.append((place, place + len(part)))
+                place = name.find(part, place + len(part))
+        if any(pattern.fits(name) for pattern in self._patterns):
+            marks.append((0, len(name)))
+        return _merged(marks)
+
+    def _marks(self, text: str) -> list[Span]:
+        """Return the places of what is asked for, in order."""
+        if self._read > _READ_MAX:
+            return []
+        self._read += len(text)
+        found = set(words(text))
+        fitting = self._fitting(found)
+        phrases = [phrase for phrase in self._phrases if found.issuperset(phrase)]
+        if not fitting and not phrases:
+            return []
+        placed = list(placed_words(text))
+        marks = [(one.start, one.end) for one in placed if one.word in fitting]
+        for phrase in phrases:
+            marks += _phrase_marks(placed, phrase)
+        return _merged(marks)
+
+    def _fitting(self, found: set[str]) -> set[str]:
+        """Return those of the words of a text that are asked for."""
+        fitting = found & self._exact
+        if self._prefixes:
+            fitting.update(word for word in found if word.startswith(self._prefixes))
+        if self._patterns or self._fuzzy:
+            fitting |= self._like_in(found)
+        return fitting
+
+    def _like_in(self, found: set[str]) -> set[str]:
+        """Return those of some words that a pattern or a spelling stands for."""
+        new = list(found - self._compared)[: _COMPARED_MAX - len(self._compared)]
+        self._compared.update(new)
+        self._like.update(word for word in new if self._is_like(word))
+        return found & self._like
+
+    def _is_like(self, word: str) -> bool:
+        if any(pattern.fits(word) for pattern in self._patterns):
+            return True
+        for wanted in self._fuzzy:
+            limit = edits_allowed(wanted)
+            if edits(wanted, word, limit=limit) <= limit:
+                return True
+        return False
+
+
+def has_highlights(query: Query) -> bool:
+    """Tell whether a query asks for anything that can be shown."""
+    return next(_positive(query), None) is not None
+
+
+def _positive(query: Query) -> Iterator[Query]:
+    """Yield the parts that need not be absent."""
+    match query:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from _positive(part)
+        case Word() | Prefix() | Wildcard() | Fuzzy() | Phrase() | Path():
+            yield query
+
+
+def _phrase_marks(placed: Sequence[PlacedWord], phrase: Sequence[str]) -> Iterator[Span]:
+    found = [one.word for one in placed]
+    for start in range(len(found) - len(phrase) + 1):
+        if found[start : start + len(phrase)] == phrase:
+            yield placed[start].start, placed[start + len(phrase) - 1].end
+
+
+def _merged(marks: Sequence[Span]) -> list[Span]:
+    """Return marks in order, those that overlap as one."""
+    merged: list[Span] = []
+    for start, end in sorted(marks)[:_MARKS_MAX]:
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _highlight(
+    field: str, key: str, text: str, marks: Sequence[Span], key_marks: Sequence[Span] = ()
+) -> Highlight:
+    start, end = _window(text, marks)
+    before = _CUT if start > 0 else ""
+    after = _CUT if end < len(text) else ""
+    shift = len(before) - start
+    ranges = tuple(
+        (max(first, start) + shift, min(last, end) + shift)
+        for first, last in marks
+        if first < end and last > start
+    )
+    snippet = before + printable(text[start:end]) + after
+    return Highlight(field, key, snippet, ranges, tuple(key_marks))
+
+
+def _window(text: str, marks: Sequence[Span]) -> Span:
+    """Return the piece of a text with most of the marks, cut between words where that is near."""
+    if len(text) <= SNIPPET_MAX:
+        return 0, len(text)
+    room = SNIPPET_MAX - 2 * len(_CUT)
+    first = max(
+        (mark[0] for mark in marks),
+        key=lambda start: (_count(marks, start, start + room - _LEAD), -start),
+        default=0,
+    )
+    start = min(max(0, first - _LEAD), len(text) - room)
+    if start > 0:
+        space = text.find(" ", start, first)
+        start = space + 1 if space >= 0 else start
+    end = min(len(text), start + room)
+    last = max((mark[1] for mark in marks if mark[1] <= end), default=start)
+    if end < len(text):
+        space = text.rfind(" ", max(last, end - _LEAD), end)
+        end = space if space >= 0 else end
+    return start, end
+
+
+def _count(marks: Sequence[Span], start: int, end: int) -> int:
+    return sum(start <= mark[0] and mark[1] <= end for mark in marks)

@@ -1,0 +1,197 @@
+"""The JSON of answers: one shape for the API and the command line."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+
+from indexer.model import FacetCounts, Hit
+from indexer.store import AbsentTags
+from search_api.search.cursors import encode_cursor
+from search_api.search.highlights import Highlight, Highlighter
+from search_api.search.request import Asked, Found, ask
+from search_api.search.searcher import Freshness, Searcher, Status
+
+API = "/api/v1"
+WHOOSH_DOCUMENTS_MAX = 100_000
+"""So many documents whoosh searches well."""
+
+
+def search_json(found: Found) -> dict[str, Any]:
+    """Return the JSON of a page of hits."""
+    answer, order, suggestion = found.answer, found.asked.order, found.suggestion
+    highlighter = Highlighter(found.query)
+    return {
+        "type": order.document_type.value,
+        "total": answer.page.total,
+        "total_is_exact": answer.freshness.complete,
+        "results": [_result(hit, highlighter) for hit in answer.page.hits],
+        "facets": {name: _facet(counts) for name, counts in answer.page.facets.items()},
+        "suggestion": (
+            {"query": suggestion.text, "is_used": suggestion.is_used} if suggestion else None
+        ),
+        "next": encode_cursor(found.next, order) if found.next else None,
+        "freshness": freshness_json(answer.freshness),
+    }
+
+
+def search_bytes(searcher: Searcher, asked: Asked, *, now: datetime) -> tuple[bytes, str | None]:
+    """Search; return the JSON of the page as it is sent, and the cursor of the next one."""
+    body = search_json(ask(searcher, asked, now=now))
+    return orjson.dumps(body), body["next"]
+
+
+def repository_link(registry: str, repository: str) -> str:
+    """Return where the API tells more of a repository."""
+    return f"{API}/repositories/{registry}/{repository}"
+
+
+def image_link(registry: str, repository: str, digest: str) -> str:
+    """Return where the API tells more of an image."""
+    within = urlencode({"registry": registry, "repository": repository}, safe="/")
+    return f"{API}/images/{digest}?{within}"
+
+
+def freshness_json(freshness: Freshness) -> dict[str, Any]:
+    """Return how true an answer is."""
+    return {
+        "complete": freshness.complete,
+        "registries": {
+            registry.name: {
+                "newest_event_applied_at": registry.newest_event_applied_at,
+                "entries_waiting": _count(freshness, registry.name, "waiting"),
+                "refreshes_waiting": registry.refreshes_waiting,
+                "last_complete_crawl_at": registry.last_complete_crawl_at,
+                "first_backfill_running": registry.first_backfill_running,
+                "set_aside": registry.set_aside,
+                "held_back": registry.held_back,
+                "error": registry.error,
+            }
+            for registry in freshness.registries
+        },
+    }
+
+
+def status_json(status: Status) -> dict[str, Any]:
+    """Return the JSON of everything an operator asks for."""
+    freshness = freshness_json(status.freshness)
+    registries = {}
+    for registry in status.freshness.registries:
+        registries[registry.name] = {
+            **freshness["registries"][registry.name],
+            "error_at": registry.error_at,
+            "registry_restarted_at": registry.restarted_at,
+            "entries_rejected": _count(status.freshness, registry.name, "rejected"),
+            "requests": registry.requests,
+            "crawl": _crawl_json(status, registry.name),
+        }
+    live, rebuild, extraction = status.live, status.rebuild, status.extraction
+    return {
+        "search_index": {
+            "complete": status.freshness.index_complete,
+            "engine": live.engine if live else None,
+            "wanted_engine": status.wanted_engine,
+            "generation": live.generation if live else None,
+            "documents": {kind.value: count for kind, count in status.documents.items()},
+            "documents_waiting": status.stale_documents,
+            "size_bytes": status.index_size_bytes,
+            "advice": _advice(status),
+            "rebuild": {"done": rebuild.done, "total": rebuild.total} if rebuild else None,
+        },
+        "extraction": {"done": extraction.done, "total": extraction.total} if extraction else None,
+        "registries": registries,
+        "set_aside": [
+            {
+                "registry": refresh.registry,
+                "kind": refresh.kind,
+                "repository": refresh.repository,
+                "reference": refresh.reference,
+                "reason": refresh.reason,
+            }
+            for refresh in status.set_aside
+        ],
+        "rejected": [
+            {"registry": registry, "received_at": received_at, "reason": reason}
+            for registry, received_at, reason in status.rejected
+        ],
+    }
+
+
+def _advice(status: Status) -> str | None:
+    """Return what would serve better; None where nothing would."""
+    documents = sum(status.documents.values())
+    if status.wanted_engine != "whoosh" or documents <= WHOOSH_DOCUMENTS_MAX:
+        return None
+    return (
+        f"{documents} documents are many for whoosh: with engine = 'tantivy'"
+        " (pip install 'regsearch[tantivy]') searches are faster"
+    )
+
+
+def held_back_json(held_back: Mapping[str, Sequence[AbsentTags]]) -> dict[str, Any]:
+    """Return the JSON of what is held back, given by registry; ``lost`` are whole repositories."""
+    return {
+        "held_back": [
+            {
+                "registry": registry,
+                "repository": absent.repository,
+                "lost": absent.is_lost,
+                "tags": absent.tags,
+                "since": absent.since,
+            }
+            for registry, repositories in held_back.items()
+            for absent in repositories
+        ]
+    }
+
+
+def _result(hit: Hit, highlighter: Highlighter) -> dict[str, Any]:
+    result = hit.result
+    registry, repository = result["registry"], result["repository"]
+    digest = result.get("digest")
+    link = (
+        image_link(registry, repository, digest)
+        if digest
+        else repository_link(registry, repository)
+    )
+    highlights = highlighter.highlights(repository, hit.texts)
+    match = {"score": hit.score, "highlights": [_highlight(one) for one in highlights]}
+    return {**result, "match": match, "links": {"self": link}}
+
+
+def _highlight(highlight: Highlight) -> dict[str, Any]:
+    shown: dict[str, Any] = {"field": highlight.field}
+    if highlight.key:
+        shown |= {"key": highlight.key, "key_ranges": highlight.key_ranges}
+    return {**shown, "snippet": highlight.snippet, "ranges": highlight.ranges}
+
+
+def _facet(counts: FacetCounts) -> dict[str, Any]:
+    values = [{"value": one.value, "count": one.count} for one in counts.values]
+    return {"values": values, "others": counts.others}
+
+
+def _count(freshness: Freshness, registry: str, what: str) -> int:
+    counts = freshness.journal.get(registry)
+    return getattr(counts, what) if counts else 0
+
+
+def _crawl_json(status: Status, registry: str) -> dict[str, Any] | None:
+    crawl = status.crawls.get(registry)
+    if crawl is None:
+        return None
+    return {
+        "started_at": crawl.started_at,
+        "finished_at": crawl.finished_at,
+        "complete": crawl.complete,
+        "catalog_read": crawl.catalog_read,
+        "repositories": crawl.repositories,
+        "refreshes_done": crawl.refreshes,
+        "refreshes_waiting": crawl.waiting,
+        "set_aside": crawl.set_aside,
+        "held_back": crawl.held_back,
+        "unlisted": crawl.unlisted,
+        "catalog_error": crawl.catalog_error,
+    }

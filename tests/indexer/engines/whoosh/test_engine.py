@@ -1,0 +1,241 @@
+"""Generations of the Whoosh engine: made, listed, dropped, and refused when they are not whole."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from indexer.engines import Engine
+from indexer.engines.whoosh.engine import WhooshEngine
+from indexer.errors import EngineError
+from indexer.model.document import DocumentType
+from indexer.model.query import Everything, Prefix
+from tests.indexer.engines.conformance.generator import document, random_document
+
+REPOSITORY = DocumentType.REPOSITORY
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> WhooshEngine:
+    return WhooshEngine(tmp_path / "search")
+
+
+@pytest.fixture
+def folder(engine: WhooshEngine, tmp_path: Path) -> Path:
+    """The folder of a generation ``one`` with a few documents of both types."""
+    random = Random(2)
+    engine.create("one")
+    writer = engine.open_writer("one")
+    for kind in DocumentType:
+        is_image = kind is DocumentType.IMAGE
+        documents = [random_document(random, is_image=is_image) for _ in range(8)]
+        writer.apply(kind, documents, [])
+    writer.close()
+    return tmp_path / "search" / "one"
+
+
+def only(folder: Path, pattern: str) -> Path:
+    (path,) = (folder / "repository").glob(pattern)
+    return path
+
+
+def test_it_is_an_engine(engine: WhooshEngine) -> None:
+    checked: Engine = engine
+    assert (checked.name, checked.schema_version) == ("whoosh", 4)
+
+
+def test_generations_are_made_listed_and_dropped(engine: WhooshEngine) -> None:
+    assert engine.generations() == []
+    engine.create("two")
+    engine.create("one")
+    assert engine.generations() == ["one", "two"]
+    reader = engine.open_reader("one")
+    assert (reader.count(REPOSITORY), reader.count(DocumentType.IMAGE)) == (0, 0)
+    page = reader.search(Everything(), document_type=REPOSITORY, limit=5)
+    assert (page.hits, page.total, page.has_more) == ((), 0, False)
+    reader.close()
+    engine.drop("one")
+    engine.drop("one")
+    assert engine.generations() == ["two"]
+
+
+def test_a_generation_made_again_is_empty(engine: WhooshEngine, folder: Path) -> None:
+    engine.create("one")
+    reader = engine.open_reader("one")
+    assert reader.count(REPOSITORY) == 0
+    reader.close()
+
+
+def test_a_reader_outlives_its_generation(engine: WhooshEngine, folder: Path) -> None:
+    reader = engine.open_reader("one")
+    count = reader.count(REPOSITORY)
+    engine.drop("one")
+    page = reader.search(Everything(), document_type=REPOSITORY, limit=5)
+    assert page.total == count
+    assert len(page.hits) == 5
+    with pytest.raises(EngineError, match="one"):
+        reader.refresh()
+    assert reader.search(Everything(), document_type=REPOSITORY, limit=5) == page
+    reader.close()
+
+
+@pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b", "/tmp"])
+def test_a_generation_is_a_plain_name(engine: WhooshEngine, name: str) -> None:
+    for action in (engine.create, engine.drop, engine.open_reader, engine.open_writer):
+        with pytest.raises(EngineError, match="not the name of a generation"):
+            action(name)
+
+
+def _cut(pattern: str, share: float) -> Callable[[Path], None]:
+    def cut(folder: Path) -> None:
+        path = only(folder, pattern)
+        path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+
+    return cut
+
+
+def _garbage(pattern: str) -> Callable[[Path], None]:
+    def garble(folder: Path) -> None:
+        path = only(folder, pattern)
+        path.write_bytes(Random(9).randbytes(path.stat().st_size))
+
+    return garble
+
+
+def _about(**changes: object) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        path = folder / "generation.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+    return change
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+BREAKS: dict[str, Callable[[Path], object]] = {
+    "missing": shutil.rmtree,
+    "empty": _empty,
+    "not about itself": lambda folder: (folder / "generation.json").unlink(),
+    "about nothing": lambda folder: (folder / "generation.json").write_text("[]"),
+    "about garbage": lambda folder: (folder / "generation.json").write_bytes(b"\xff{"),
+    "other schema": _about(schema_version=1),
+    "other engine": _about(engine="tantivy"),
+    "no index": lambda folder: shutil.rmtree(folder / "image"),
+    "no toc": lambda folder: only(folder, "*.toc").unlink(),
+    "empty toc": _cut("*.toc", 0),
+    "cut toc": _cut("*.toc", 0.5),
+    "toc without its end": _cut("*.toc", 0.99),
+    "garbage toc": _garbage("*.toc"),
+    "no segment": lambda folder: only(folder, "*.seg").unlink(),
+    "empty segment": _cut("*.seg", 0),
+    "cut segment": _cut("*.seg", 0.6),
+    "segment without its end": _cut("*.seg", 0.999),
+    "garbage segment": _garbage("*.seg"),
+}
+
+
+@pytest.mark.parametrize("break_it", BREAKS.values(), ids=BREAKS)
+def test_a_generation_that_is_not_whole_is_refused_by_name(
+    engine: WhooshEngine, folder: Path, break_it: Callable[[Path], object]
+) -> None:
+    break_it(folder)
+    for action in (engine.open_reader, engine.open_writer):
+        with pytest.raises(EngineError, match="one") as caught:
+            action("one")
+        assert str(folder) in str(caught.value)
+    engine.create("one")
+    engine.open_reader("one").close()
+
+
+@pytest.mark.parametrize("pattern", ["*.toc", "*.seg"])
+def test_an_index_cut_anywhere_is_an_engine_error(
+    engine: WhooshEngine, folder: Path, pattern: str
+) -> None:
+    """Opening raises nothing else, wherever the file ends; a cut index is never taken for whole."""
+    path = only(folder, pattern)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), max(1, len(whole) // 150)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(EngineError):
+            engine.open_reader("one")
+
+
+def test_an_index_with_wrong_bytes_is_an_engine_error_or_still_good(
+    engine: WhooshEngine, folder: Path
+) -> None:
+    """Bits that turned are not all seen at opening, but they never raise anything else."""
+    random = Random(3)
+    path = only(folder, "*.seg")
+    whole = path.read_bytes()
+    for _ in range(150):
+        changed = bytearray(whole)
+        changed[random.randrange(len(whole))] ^= 1 << random.randrange(8)
+        path.write_bytes(changed)
+        try:
+            reader = engine.open_reader("one")
+        except EngineError:
+            continue
+        try:
+            reader.search(Everything(), document_type=REPOSITORY, limit=5)
+        except EngineError:
+            pass
+        finally:
+            reader.close()
+
+
+def test_a_writer_refuses_a_segment_with_a_wrong_byte_anywhere(
+    engine: WhooshEngine, folder: Path
+) -> None:
+    """Whoosh would not notice, and answer wrongly or not at all for ever."""
+    random = Random(3)
+    path = only(folder, "*.seg")
+    whole = path.read_bytes()
+    for _ in range(30):
+        changed = bytearray(whole)
+        changed[random.randrange(len(whole))] ^= 1 << random.randrange(8)
+        path.write_bytes(changed)
+        with pytest.raises(EngineError, match="one"):
+            engine.open_writer("one")
+    path.write_bytes(whole)
+    engine.open_writer("one").close()
+
+
+def test_a_damaged_posting_list_is_an_engine_error(engine: WhooshEngine, folder: Path) -> None:
+    """It is only seen when searching."""
+    path = only(folder, "*.seg")
+    # How each list of terms begins.
+    path.write_bytes(path.read_bytes().replace(b'[["', b"[[["))
+    reader = engine.open_reader("one")
+    with pytest.raises(EngineError, match="one"):
+        reader.search(Prefix("a"), document_type=REPOSITORY, limit=5)
+    reader.close()
+
+
+def test_a_generation_whose_dropping_was_cut_short_is_not_whole(
+    engine: WhooshEngine, folder: Path
+) -> None:
+    (folder / "generation.json").unlink()
+    assert engine.generations() == ["one"]
+    with pytest.raises(EngineError):
+        engine.open_writer("one")
+    engine.drop("one")
+    assert engine.generations() == []
+
+
+def test_a_writer_clears_what_a_killed_one_left(engine: WhooshEngine, folder: Path) -> None:
+    names = ("_MAIN_7.toc.1700000000.5", "_MAIN_0.toc", "MAIN_0123456789abcdef.seg")
+    leftovers = [folder / "repository" / name for name in names]
+    for leftover in leftovers:
+        leftover.write_bytes(b"half")
+    writer = engine.open_writer("one")
+    assert not [leftover for leftover in leftovers if leftover.exists()]
+    before = writer.count(REPOSITORY)
+    writer.apply(REPOSITORY, [document("new")], [])
+    assert writer.count(REPOSITORY) == before + 1
+    writer.close()

@@ -1,0 +1,624 @@
+"""The command line: what each command prints, on which stream, and the status it ends with.
+
+Long, because all that belongs to one module is tested in one place.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from indexer.errors import EngineError, StoreError
+from indexer.store import Store
+from search_api.cli.main import _leaves, main
+from tests.builders import image
+from tests.children import Children
+from tests.fakes.registry import FakeRegistry, Fault
+from tests.fakes.serving import free_port, serving
+from tests.search_api.sample_content import DESCRIPTION, HOSTILE
+
+COMMANDS = (
+    *("backfill", "completion", "conformance", "indexer", "rebuild", "reconcile"),
+    *("search", "serve", "show", "status", "web"),
+)
+ARGUMENTS = {"show": ["team/web"]}
+WITH_SETTINGS = [name for name in COMMANDS if name not in {"completion", "conformance"}]
+PROGRAM = [sys.executable, "-m", "search_api"]
+PROJECT = Path(__file__).parents[2]
+WAIT_SECONDS = 20.0
+CONFIG = """
+[[registry]]
+name = "main"
+url = "http://registry.example"
+
+[[registry]]
+name = "second"
+url = "http://second.example:5000"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture(autouse=True)
+def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("REGSEARCH_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REGSEARCH_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    def run_it(*arguments: str) -> Ended:
+        status = 0
+        try:
+            main(list(arguments))
+        except SystemExit as ended:
+            status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        captured = capfd.readouterr()
+        return Ended(status, captured.out, captured.err)
+
+    return run_it
+
+
+@pytest.fixture
+def filled_settings(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the commands use the filled data directory and the registries in it."""
+    (tmp_path / "regsearch.toml").write_text(CONFIG)
+    monkeypatch.setenv("REGSEARCH_DATA_DIR", str(filled))
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeRegistry]:
+    """Give a registry with three repositories, served at the address that the settings name."""
+    registry = FakeRegistry()
+    for number in range(3):
+        built = image(annotations={DESCRIPTION: f"Number {number}"}, seed=str(number))
+        registry.put(f"team/web{number}", built, tag="1.0")
+    with serving(registry.app) as url:
+        monkeypatch.setenv("REGSEARCH_REGISTRY", url)
+        yield registry
+
+
+def names(ended: Ended) -> list[str]:
+    return [result["repository"] for result in json.loads(ended.out)["results"]]
+
+
+# Help and mistakes in the call
+
+
+def test_help_names_every_command(run: Run) -> None:
+    for arguments in (["--help"], ["-h"]):
+        ended = run(*arguments)
+        assert (ended.status, ended.err) == (0, "")
+        assert ended.out.startswith("Usage: ")
+        for command in COMMANDS:
+            assert f"\n  {command} " in ended.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_without_any_settings(run: Run, command: str) -> None:
+    ended = run(command, "--help")
+    assert ended.status == 0
+    assert f" {command} [OPTIONS]" in ended.out
+    assert "supervised" not in ended.out, "that is between our own processes"
+    assert not Path("data").exists()
+
+
+def test_the_version_is_told(run: Run) -> None:
+    ended = run("--version")
+    assert ended.status == 0
+    assert ended.out.strip().endswith("0.1.0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["launch"], "No such command 'launch'"),
+        (["search", "--limit", "0"], "'--limit': 0 is not in the range 1<=x<=1000"),
+        (["search", "--limit", "1001"], "1001 is not in the range"),
+        (["search", "--limit", "x"], "'x' is not a valid integer"),
+        (["search", "--type", "tag"], "'tag' is not one of 'image', 'repository'"),
+        (["search", "--nothing"], "No such option"),
+        (["status", "extra"], "unexpected extra argument"),
+        (["reconcile", "--accept", "--json"], "--json is for the list, without --accept"),
+    ],
+)
+def test_a_wrong_call_ends_with_2_and_says_what_is_wrong(
+    run: Run, arguments: Sequence[str], message: str
+) -> None:
+    ended = run(*arguments)
+    assert (ended.status, ended.out) == (2, "")
+    assert message in ended.err
+
+
+def test_without_a_command_there_is_the_help(run: Run) -> None:
+    ended = run()
+    assert ended.status == 2
+    assert "Usage: " in ended.err
+
+
+# Mistakes in the settings
+
+
+@pytest.mark.parametrize("command", WITH_SETTINGS)
+def test_without_a_registry_every_command_says_how_to_name_one(run: Run, command: str) -> None:
+    ended = run(command, *ARGUMENTS.get(command, []))
+    assert (ended.status, ended.out) == (2, "")
+    (line,) = ended.err.splitlines()
+    assert line.startswith(
+        "regsearch: no registry is set: REGSEARCH_REGISTRY=http://localhost:5000"
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("REGSEARCH_LOG_LEVEL", "loud", "regsearch: log_level: "),
+        ("REGSEARCH_LISTEN", "nowhere", "regsearch: listen: "),
+        ("REGSEARCH_REGISTRY", "ftp://x", "regsearch: registry"),
+        ("REGSEARCH_CONFIG", "/no/such/file", "regsearch: REGSEARCH_CONFIG: no such file"),
+        (
+            "REGSEARCH_DATADIR",
+            "x",
+            "regsearch: unknown environment variable REGSEARCH_DATADIR; did",
+        ),
+        ("REGSEARCH_DATA_DIR", "/dev/null/x", "regsearch: data_dir '/dev/null/x': "),
+    ],
+)
+def test_an_unusable_setting_is_one_line_with_its_name_and_value(
+    run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv("REGSEARCH_REGISTRY", "http://registry.example")
+    monkeypatch.setenv(variable, value)
+    ended = run("status")
+    assert (ended.status, ended.out) == (2, "")
+    (line,) = ended.err.splitlines()
+    assert line.startswith(message)
+    assert value in line or variable in line
+
+
+def test_an_address_that_is_in_use_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGSEARCH_REGISTRY", "http://registry.example")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("REGSEARCH_LISTEN", listen)
+        ended = run("web")
+    assert ended.status == 2
+    assert f"regsearch: listen '{listen}': " in ended.err
+
+
+@pytest.mark.parametrize("listen", ["[::1]:99999", "999.0.0.1:80"])
+def test_an_address_that_is_none_is_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch, listen: str
+) -> None:
+    monkeypatch.setenv("REGSEARCH_REGISTRY", "http://registry.example")
+    monkeypatch.setenv("REGSEARCH_LISTEN", listen)
+    ended = run("web")
+    assert ended.status == 2
+    assert ended.err.startswith("regsearch: listen")
+    assert listen in ended.err
+
+
+# Searching
+
+
+@pytest.mark.usefixtures("filled_settings")
+class TestSearch:
+    def test_results_are_a_table(self, run: Run) -> None:
+        ended = run("search", "repo:nginx")
+        assert (ended.status, ended.err) == (0, "")
+        assert "registry.example/nginx:latest" in ended.out
+        assert ended.out.endswith("1 of 1 shown\n")
+
+    def test_words_are_one_query(self, run: Run) -> None:
+        assert names(run("search", "--json", "team", "web")) == ["team/web"]
+        assert names(run("search", "--json", "nginx", "--", "-team")) == ["nginx"]
+        assert names(run("search", "--json", '"front proxy"')) == ["nginx"]
+
+    def test_without_a_query_everything_is_listed(self, run: Run) -> None:
+        body = json.loads(run("search", "--json").out)
+        assert (body["total"], body["type"], body["next"]) == (10, "repository", None)
+
+    def test_json_is_the_answer_of_the_api(self, run: Run) -> None:
+        body = json.loads(run("search", "--json", "--type", "image", "--limit", "1", "nginx").out)
+        assert (body["type"], len(body["results"])) == ("image", 1)
+        assert body["next"]
+        assert body["freshness"]["complete"] is True
+
+    def test_nothing_found_is_no_error(self, run: Run) -> None:
+        ended = run("search", "nothing-is-called-so")
+        assert (ended.status, ended.out, ended.err) == (0, "0 of 0 shown\n", "")
+
+    def test_a_mistake_is_one_line_with_its_column(self, run: Run) -> None:
+        ended = run("search", "a", "OR")
+        assert (ended.status, ended.out) == (1, "")
+        assert ended.err == "regsearch: query, column 5: a word is missing here\n"
+
+    @pytest.mark.parametrize("output", [[], ["--json"]])
+    def test_hostile_text_reaches_no_terminal(self, run: Run, output: list[str]) -> None:
+        """Labels too, which only JSON shows: escape sequences are escaped there."""
+        ended = run("search", "evil", "--type", "image", *output)
+        for sign in ("\x1b", "\x9b", "\u202e", "\x07", "\x00"):
+            assert sign not in ended.out
+        if output:
+            (result,) = json.loads(ended.out)["results"]
+            assert result["labels"]["x"] == HOSTILE[:4_096]
+
+    def test_json_can_be_printed_in_any_locale(self, run: Run) -> None:
+        ended = run("search", "bistro", "--json")
+        assert ended.out.isascii()
+        assert json.loads(ended.out)["results"][0]["description"] == "Un café crème"
+
+    def test_an_argument_that_is_no_text_finds_nothing(self, run: Run) -> None:
+        for query in ("\udcff", "label:\udcff", "zz\udcff*"):
+            ended = run("search", "--json", query)
+            assert ended.status == 0, ended.err
+            assert names(ended) == []
+
+    def test_status_is_printed(self, run: Run) -> None:
+        ended = run("status")
+        assert (ended.status, ended.err) == (0, "")
+        assert ended.out.startswith("search index: whoosh, complete, documents: 11 image, 10 repo")
+        assert "registry second:" in ended.out
+
+    def test_status_as_json_is_that_of_the_api(self, run: Run) -> None:
+        body = json.loads(run("status", "--json").out)
+        assert body["search_index"]["documents"] == {"image": 11, "repository": 10, "untagged": 0}
+        assert body["registries"].keys() == {"main", "second"}
+
+    @pytest.mark.parametrize("command", [["backfill"], ["reconcile"], ["reconcile", "--accept"]])
+    def test_an_unknown_registry_is_told_those_that_are_known(
+        self, run: Run, command: list[str]
+    ) -> None:
+        ended = run(*command, "third")
+        assert ended.status == 2
+        assert ended.err == "regsearch: no registry is named 'third'; known are main, second\n"
+
+
+def test_before_the_first_start_searches_find_nothing_and_say_why(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGSEARCH_REGISTRY", "http://registry.example")
+    ended = run("search", "nginx")
+    assert ended.status == 0
+    assert ended.out.splitlines() == [
+        "0 of 0 shown",
+        "note: not everything has been read and indexed yet; results are incomplete",
+    ]
+    assert run("status").out == (
+        "search index: none yet, being built, documents: none, 0 waiting, 0 B\n"
+    )
+    assert run("reconcile").out == "nothing is held back\n"
+
+
+@pytest.mark.parametrize(
+    "command", [name for name in WITH_SETTINGS if name not in {"serve", "web"}]
+)
+def test_a_store_that_cannot_be_read_is_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    monkeypatch.setenv("REGSEARCH_REGISTRY", "http://registry.example")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "store.db").write_bytes(b"this is no database" * 100)
+    ended = run(command, *ARGUMENTS.get(command, []))
+    assert (ended.status, ended.out) == (2, "")
+    (line,) = ended.err.splitlines()
+    assert line.startswith("regsearch: ")
+    assert "store.db" in line
+
+
+@pytest.mark.parametrize("command", ["rebuild", "indexer"])
+def test_a_search_index_that_cannot_be_made_is_one_line(
+    run: Run, registry: FakeRegistry, tmp_path: Path, command: str
+) -> None:
+    """The parts of the indexer run side by side; the error of one must still be readable."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "search-index").write_text("in the way")
+    ended = run(command)
+    assert ended.status == 1
+    line = ended.err.splitlines()[-1]
+    assert line.startswith("regsearch: ")
+    assert "search-index" in line
+    assert "Traceback" not in ended.err
+
+
+def test_errors_side_by_side_are_a_line_each() -> None:
+    inner = ExceptionGroup("inner", [EngineError("two")])
+    assert [str(e) for e in _leaves(ExceptionGroup("x", [StoreError("one"), inner]))] == [
+        "one",
+        "two",
+    ]
+
+
+# Asking the indexer
+
+
+def test_a_backfill_without_an_indexer_does_the_work_itself(
+    run: Run, registry: FakeRegistry
+) -> None:
+    ended = run("backfill")
+    assert (ended.status, ended.out) == (0, "")
+    assert ended.err == "backfill: done, 3 repositories\n"
+    assert names(run("search", "--json", "number")) == [f"team/web{n}" for n in range(3)]
+    main_status = json.loads(run("status", "--json").out)["registries"]["default"]
+    assert main_status["crawl"]["complete"] is True
+    # What was pushed meanwhile without any notification is found by the next one.
+    registry.put("new/one", image(seed="new"), tag="1")
+    assert run("backfill", "default").status == 0
+    assert names(run("search", "--json", "new")) == ["new/one"]
+
+
+@pytest.mark.parametrize("options", [[], ["--extract"]])
+def test_a_rebuild_without_an_indexer_makes_another_generation(
+    run: Run, registry: FakeRegistry, options: list[str]
+) -> None:
+    run("backfill")
+    before = json.loads(run("status", "--json").out)["search_index"]["generation"]
+    requests = len(registry.requests)
+    ended = run("rebuild", *options)
+    assert (ended.status, ended.err) == (0, "rebuild: done, repositories\n")
+    index = json.loads(run("status", "--json").out)["search_index"]
+    assert index["generation"] != before
+    assert index["documents"] == {"image": 3, "repository": 3, "untagged": 0}
+    assert len([r for r in registry.requests[requests:] if "/manifests/" in r]) == 0, (
+        "from the store"
+    )
+
+
+def test_what_disappears_all_at_once_is_listed_until_it_is_accepted(
+    run: Run, registry: FakeRegistry
+) -> None:
+    registry.put("team/web3", image(), tag="1.0")
+    registry.put("team/web4", image(), tag="1.0")
+    assert run("backfill").status == 0
+    registry.content.repositories.clear()
+    ended = run("backfill")
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err == (
+        "regsearch: registry default: 5 repositories are gone all at once and were not hidden;"
+        " `regsearch reconcile` lists them\n"
+    )
+    everything = [f"team/web{number}" for number in range(5)]
+    assert sorted(names(run("search", "--json"))) == everything
+    assert "held back: 5 repositories" in run("status").out
+    listed = json.loads(run("reconcile", "--json").out)["held_back"]
+    assert [held["repository"] for held in listed] == everything
+    assert listed[0] == {
+        "registry": "default",
+        "repository": "team/web0",
+        "lost": True,
+        "tags": ["1.0"],
+        "since": listed[0]["since"],
+    }
+    assert run("reconcile", "default").out.startswith("held back: default team/web0: the whole")
+    ended = run("reconcile", "--accept", "default")
+    assert (ended.status, ended.out) == (0, "")
+    assert ended.err == "reconcile: done, 5 repositories hidden, 5 tags in all\n"
+    assert names(run("search", "--json")) == []
+    assert run("reconcile").out == "nothing is held back\n"
+    assert run("reconcile", "--accept").err == (
+        "reconcile: done, 0 repositories hidden, 0 tags in all\n"
+    )
+
+
+def test_a_registry_that_refuses_is_an_error_with_its_name(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(FakeRegistry(username="u", password="p").app) as url:
+        monkeypatch.setenv("REGSEARCH_REGISTRY", url)
+        ended = run("backfill")
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err.splitlines()[-1].startswith("regsearch: registry default: ")
+    assert "401" in ended.err
+
+
+@pytest.fixture
+def children(tmp_path: Path) -> Iterator[Children]:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    with Children(folder) as made:
+        yield made
+
+
+def indexer_pid(tmp_path: Path) -> int:
+    file = tmp_path / "data" / "indexer.pid"
+    text = file.read_text().strip() if file.exists() else ""
+    return int(text) if text else 0
+
+
+def test_a_running_indexer_is_asked_and_goes_on(
+    run: Run, registry: FakeRegistry, children: Children, tmp_path: Path
+) -> None:
+    child = children.start("indexer", [*PROGRAM, "indexer"])
+    children.wait_for("indexer", lambda: indexer_pid(tmp_path) > 0, seconds=WAIT_SECONDS)
+    for command in ("backfill", "rebuild", "backfill"):
+        ended = run(command)
+        assert ended.status == 0, ended.err
+    assert names(run("search", "--json", "number")) == [f"team/web{n}" for n in range(3)]
+    assert child.process.poll() is None
+    assert indexer_pid(tmp_path) == child.process.pid
+    ended = run("indexer")
+    assert ended.status == 1
+    assert ended.err.splitlines()[-1] == (
+        f"regsearch: an indexer runs in {tmp_path}/data already, as process {child.process.pid}"
+    )
+
+
+def test_a_backfill_takes_over_from_an_indexer_that_is_killed(
+    run: Run, registry: FakeRegistry, children: Children, tmp_path: Path
+) -> None:
+    """Nobody else may be there to do the work; waiting for ever is no answer."""
+    killed = threading.Event()
+
+    async def held_up(request: Request) -> Response:
+        while not killed.is_set():
+            await asyncio.sleep(0.01)
+        return JSONResponse({"repositories": []}, 503)
+
+    registry.faults.append(Fault("_catalog", held_up, times=1))
+    child = children.start("indexer", [*PROGRAM, "indexer"])
+    children.wait_for("indexer", lambda: indexer_pid(tmp_path) > 0, seconds=WAIT_SECONDS)
+
+    def kill_when_asked() -> None:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not registry.requests and time.monotonic() < deadline:
+            time.sleep(0.01)
+        child.process.kill()
+        child.process.wait()
+        killed.set()
+
+    killer = threading.Thread(target=kill_when_asked)
+    killer.start()
+    ended = run("backfill")
+    killer.join()
+    assert (ended.status, ended.err) == (0, "backfill: done, 3 repositories\n")
+
+
+# Processes
+
+
+@pytest.fixture
+def stopping() -> Iterator[Callable[[Callable[[], bool]], None]]:
+    """Give a function that sends this process SIGTERM, as a user would, once something is so."""
+    threads: list[threading.Thread] = []
+
+    def stop_when(ready: Callable[[], bool]) -> None:
+        def wait_and_stop() -> None:
+            deadline = time.monotonic() + WAIT_SECONDS
+            while not ready() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        threads.append(threading.Thread(target=wait_and_stop))
+        threads[-1].start()
+
+    # The server sends itself the signal again when it has stopped.
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    yield stop_when
+    for thread in threads:
+        thread.join()
+    signal.signal(signal.SIGTERM, before)
+
+
+def answer(url: str) -> dict[str, Any]:
+    try:
+        response = httpx2.get(url, trust_env=False)
+    except httpx2.TransportError:
+        return {}
+    found: dict[str, Any] = response.json()
+    return found
+
+
+@pytest.fixture
+def address(monkeypatch: pytest.MonkeyPatch) -> str:
+    listen = f"127.0.0.1:{free_port()}"
+    monkeypatch.setenv("REGSEARCH_LISTEN", listen)
+    return f"http://{listen}"
+
+
+@pytest.mark.parametrize("supervised", [[], ["--supervised", str(os.getppid())]])
+def test_web_answers_until_it_is_told_to_stop(
+    run: Run,
+    registry: FakeRegistry,
+    stopping: Callable[[Callable[[], bool]], None],
+    address: str,
+    tmp_path: Path,
+    supervised: list[str],
+) -> None:
+    stopping(lambda: answer(f"{address}/healthz") == {"status": "ok"})
+    ended = run("web", *supervised)
+    assert ended.status == 0
+    assert "event=web_listens" in ended.err
+    assert (tmp_path / "data" / "web.pid").read_text() == f"{os.getpid()}\n"
+
+
+@pytest.mark.parametrize("supervised", [[], ["--supervised", str(os.getppid())]])
+def test_the_indexer_works_until_it_is_told_to_stop(
+    run: Run,
+    registry: FakeRegistry,
+    stopping: Callable[[Callable[[], bool]], None],
+    tmp_path: Path,
+    supervised: list[str],
+) -> None:
+    def is_read() -> bool:
+        if not (tmp_path / "data" / "search-index").exists():
+            return False
+        with closing(Store(tmp_path / "data", read_only=True)) as store:
+            (row,) = store.registries.freshness()
+            return row.last_complete_crawl_at is not None
+
+    stopping(is_read)
+    ended = run("indexer", *supervised)
+    assert ended.status == 0
+    assert "event=crawl_finished" in ended.err
+    assert ended.err.splitlines()[-1].endswith("event=stopped")
+
+
+def test_the_whole_service_runs_until_it_is_told_to_stop(
+    run: Run,
+    registry: FakeRegistry,
+    stopping: Callable[[Callable[[], bool]], None],
+    address: str,
+    tmp_path: Path,
+) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def is_found() -> bool:
+        body = answer(f"{address}/api/v1/search?q=number")
+        seen.append(body)
+        return body.get("total") == 3
+
+    stopping(is_found)
+    ended = run("serve")
+    assert ended.status == 0
+    assert seen[-1]["total"] == 3
+    secret = (tmp_path / "data" / "webhook-secret").read_text().strip()
+    assert ended.out.startswith("# For the configuration of registry default, so that it notifies")
+    assert f'Authorization: ["Bearer {secret}"]' in ended.out
+    assert f"url: {address}/webhooks/default" in ended.out
+    assert secret not in ended.err
+    assert "event=process_died" not in ended.err
+
+
+def test_an_interrupt_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the middle of a command is no error with a traceback."""
+    registry = FakeRegistry()
+
+    async def interrupt(request: Request) -> Response:
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(0)
+        return JSONResponse({}, 503)
+
+    registry.faults.append(Fault("/v2/", interrupt))
+    with serving(registry.app) as url:
+        monkeypatch.setenv("REGSEARCH_REGISTRY", url)
+        ended = run("backfill")
+    assert (ended.status, ended.out) == (130, "")
+    assert "Traceback" not in ended.err

@@ -1,0 +1,141 @@
+"""Searches in processes of their own: kept apart, and none lost when one of the processes dies."""
+
+import asyncio
+import os
+import pickle
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from indexer import errors
+from indexer.errors import EngineError, NotFoundError, QueryError, RegsearchError, StoreError
+from indexer.model.document import DocumentType
+from indexer.model.names import RepositoryName
+from indexer.model.query import Everything
+from search_api.search.searcher import Searcher
+from search_api.search.service import Searching
+from search_api.search.setup import make_searching
+from tests.search_api.filling import settings_for
+
+pytestmark = pytest.mark.anyio
+
+LONG_SECONDS = 60
+
+
+def wait_for(_: Searcher, path: Path) -> int:
+    """Hold up a process until a file is there."""
+    deadline = time.monotonic() + LONG_SECONDS
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return os.getpid()
+
+
+def kill_once(_: Searcher, path: Path) -> int:
+    """Kill the process, but not when that was done before."""
+    if not path.exists():
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return os.getpid()
+
+
+def kill(_: Searcher) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def own_pid(_: Searcher) -> int:
+    return os.getpid()
+
+
+def refuse(_: Searcher) -> None:
+    raise QueryError("too much fits", column=7)
+
+
+@pytest.fixture
+async def searching(filled: Path) -> AsyncIterator[Searching]:
+    made = make_searching(settings_for(filled), processes=2)
+    yield made
+    await made.close()
+
+
+async def found(searching: Searching) -> int:
+    answer = await searching.search(Everything(), document_type=DocumentType.IMAGE, limit=5)
+    return answer.page.total
+
+
+async def test_searches_and_status_come_from_other_processes(searching: Searching) -> None:
+    total = await found(searching)
+    status = await searching.status()
+    assert total == status.documents[DocumentType.IMAGE] > 0
+    assert await searching.is_ready()
+    assert await searching.call(own_pid) != os.getpid()
+    # What only the store is read for does not wait behind searches.
+    with pytest.raises(NotFoundError):
+        await searching.read(lambda each: each.repository("main", RepositoryName("none")))
+
+
+async def test_a_search_that_takes_long_holds_up_no_other(
+    searching: Searching, tmp_path: Path
+) -> None:
+    long = asyncio.create_task(searching.call(wait_for, tmp_path / "go on"))
+    assert await found(searching) > 0
+    assert not long.done()
+    (tmp_path / "go on").touch()
+    await long
+
+
+async def test_a_search_whose_process_dies_is_answered_by_another(
+    searching: Searching, tmp_path: Path
+) -> None:
+    others = [asyncio.create_task(found(searching)) for _ in range(5)]
+    assert await searching.call(kill_once, tmp_path / "killed") != os.getpid()
+    assert (tmp_path / "killed").exists()
+    assert len(set(await asyncio.gather(*others))) == 1
+    assert await found(searching) > 0
+
+
+async def test_a_search_that_kills_every_process_is_refused(searching: Searching) -> None:
+    with pytest.raises(EngineError, match="died, and so did the next"):
+        await searching.call(kill)
+    assert await found(searching) > 0, "the next search has a new one"
+
+
+async def test_errors_come_back_as_they_are(searching: Searching) -> None:
+    with pytest.raises(QueryError, match="too much fits") as caught:
+        await searching.call(refuse)
+    assert caught.value.column == 7
+
+
+async def test_the_processes_end_with_what_started_them(filled: Path) -> None:
+    searching = make_searching(settings_for(filled), processes=1)
+    pid = await searching.call(own_pid)
+    await searching.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_a_data_directory_that_is_damaged_is_named(tmp_path: Path) -> None:
+    (tmp_path / "store.db").write_bytes(b"this is no database" * 100)
+    searching = make_searching(settings_for(tmp_path), processes=1)
+    try:
+        with pytest.raises(StoreError, match=r"store\.db"):
+            await found(searching)
+    finally:
+        await searching.close()
+
+
+def _kinds(kind: type[RegsearchError]) -> Iterator[type[RegsearchError]]:
+    yield kind
+    for each in kind.__subclasses__():
+        if each.__module__ == errors.__name__:
+            yield from _kinds(each)
+
+
+@pytest.mark.parametrize("kind", list(_kinds(RegsearchError)))
+def test_every_error_goes_from_process_to_process(kind: type[RegsearchError]) -> None:
+    error = QueryError("what", column=3) if kind is QueryError else kind("what")
+    copy = pickle.loads(pickle.dumps(error))
+    assert (type(copy), str(copy), vars(copy)) == (kind, "what", vars(error))

@@ -1,0 +1,494 @@
+"""Searching a data directory that others make, change, swap and break meanwhile.
+
+Long, because all that belongs to one module is tested in one place.
+"""
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from indexer.engines import Engine, IndexReader, IndexWriter
+from indexer.engines.whoosh.engine import WhooshEngine
+from indexer.errors import NotFoundError, StoreError
+from indexer.model.document import DocumentType
+from indexer.model.event import Action, Event, Rejected
+from indexer.model.names import RepositoryName
+from indexer.model.query import Everything, Query, Word
+from indexer.store import (
+    Journal,
+    LiveIndex,
+    Place,
+    Priority,
+    RebuildProgress,
+    RefreshKind,
+    Store,
+)
+from search_api.processes.data_dir import INDEX_DIRECTORY
+from search_api.resources import Resources
+from search_api.search.searcher import FRESHNESS_AGE, Answer, Searcher
+from search_api.search.service import Searching
+from tests.builders import image
+from tests.fakes.clock import ManualClock
+from tests.search_api.filling import Pushed, bring_up_to_date, fill, finish_crawl, put
+from tests.search_api.sample_content import NGINX, WEB
+
+pytestmark = pytest.mark.anyio
+
+CONTENT = [Pushed("nginx", NGINX), Pushed("team/web", WEB)]
+
+
+class Interrupting:
+    """The real engine; ``then`` is run once, before a reader looks for what is new."""
+
+    name = WhooshEngine.name
+    schema_version = WhooshEngine.schema_version
+
+    def __init__(self, directory: Path) -> None:
+        self._engine = WhooshEngine(directory)
+        self.then: Callable[[], None] | None = None
+        self.opened = 0
+
+    def open_reader(self, generation: str) -> IndexReader:
+        self.opened += 1
+        reader = self._engine.open_reader(generation)
+        refresh = reader.refresh
+
+        def interrupted() -> None:
+            then, self.then = self.then, None
+            if then:
+                then()
+            refresh()
+
+        reader.refresh = interrupted  # type: ignore[method-assign]
+        return reader
+
+    def create(self, generation: str) -> None:
+        self._engine.create(generation)
+
+    def open_writer(self, generation: str) -> IndexWriter:
+        return self._engine.open_writer(generation)
+
+    def generations(self) -> list[str]:
+        return self._engine.generations()
+
+    def drop(self, generation: str) -> None:
+        self._engine.drop(generation)
+
+    def size_bytes(self, generation: str) -> int:
+        return self._engine.size_bytes(generation)
+
+
+@asynccontextmanager
+async def opened(
+    directory: Path, clock: ManualClock, *, engine: Engine | None = None
+) -> AsyncIterator[Searching]:
+    searching = Searching(
+        Searcher(
+            directory=directory,
+            engine=engine or WhooshEngine(directory / INDEX_DIRECTORY),
+            clock=clock,
+        )
+    )
+    try:
+        yield searching
+    finally:
+        await searching.close()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def directory(tmp_path: Path, clock: ManualClock) -> Path:
+    await fill(tmp_path, CONTENT, clock=clock)
+    return tmp_path
+
+
+@pytest.fixture
+def store(directory: Path) -> Iterator[Store]:
+    opened_store = Store(directory)
+    yield opened_store
+    opened_store.close()
+
+
+async def everything(searching: Searching, query: Query | None = None) -> Answer:
+    return await searching.search(
+        query or Everything(), document_type=DocumentType.REPOSITORY, limit=100
+    )
+
+
+def names(answer: Answer) -> list[str]:
+    return [hit.result["repository"] for hit in answer.page.hits]
+
+
+def live_index(store: Store) -> LiveIndex:
+    live = store.search_index.live()
+    assert live is not None
+    return live
+
+
+def live_folder(directory: Path) -> Path:
+    """The folder of the generation that answers searches."""
+    with closing(Store(directory, read_only=True)) as store:
+        return directory / INDEX_DIRECTORY / live_index(store).generation
+
+
+# The store
+
+
+async def test_before_the_first_start_there_is_nothing_and_it_says_so(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    async with opened(tmp_path, clock) as searching:
+        answer = await everything(searching)
+        status = await searching.status()
+        assert not await searching.is_ready()
+    assert (answer.page.hits, answer.page.total) == ((), 0)
+    assert not answer.freshness.complete
+    assert answer.freshness.registries == ()
+    assert (status.live, status.documents, status.crawls, status.rejected) == (None, {}, {}, [])
+    assert (status.stale_documents, status.rebuild, status.set_aside) == (0, None, [])
+    assert list(tmp_path.iterdir()) == [], "looking makes no files"
+
+
+async def test_a_store_that_appears_is_found_without_a_restart(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    async with opened(tmp_path, clock) as searching:
+        assert names(await everything(searching)) == []
+        Store(tmp_path).close()
+        assert names(await everything(searching)) == []
+        assert not await searching.is_ready()
+        await fill(tmp_path, CONTENT, clock=clock)
+        assert names(await everything(searching)) == ["nginx", "team/web"]
+        assert await searching.is_ready()
+        clock.advance(1)
+        assert (await everything(searching)).freshness.complete
+
+
+async def test_resources_are_read_as_soon_as_there_is_a_store(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    async with opened(tmp_path, clock) as searching:
+        with pytest.raises(StoreError, match="no indexer has made a store yet"):
+            await searching.read(Resources.registries)
+        assert list(tmp_path.iterdir()) == []
+        with closing(Store(tmp_path)) as store:
+            put(store, CONTENT, clock=clock)
+        [main] = await searching.read(Resources.registries)
+        assert main["repository_count"] == len(CONTENT)
+        with pytest.raises(NotFoundError, match="no registry 'none'"):
+            await searching.read(lambda resources: resources.registry("none"))
+
+
+async def test_a_store_that_cannot_be_read_is_not_taken_for_none(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """No answer may look as if nothing was there when nothing could be read."""
+    (tmp_path / "store.db").write_bytes(b"this is no database" * 100)
+    async with opened(tmp_path, clock) as searching:
+        for ask in (everything(searching), searching.status(), searching.is_ready()):
+            with pytest.raises(StoreError, match=r"store\.db"):
+                await ask
+        (tmp_path / "store.db").unlink()
+        assert names(await everything(searching)) == []
+
+
+async def test_a_store_of_a_newer_version_is_named(directory: Path, clock: ManualClock) -> None:
+    with closing(sqlite3.connect(directory / "store.db")) as connection:
+        connection.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at)"
+            " VALUES ('store', 'm999_later', 'now')"
+        )
+        connection.commit()
+    async with opened(directory, clock) as searching:
+        with pytest.raises(StoreError, match="newer version"):
+            await everything(searching)
+
+
+async def test_what_is_indexed_meanwhile_is_found_by_the_next_search(
+    directory: Path, clock: ManualClock, store: Store
+) -> None:
+    async with opened(directory, clock) as searching:
+        assert names(await everything(searching)) == ["nginx", "team/web"]
+        put(store, [Pushed("new/one", image(seed="new"))], clock=clock)
+        assert names(await everything(searching)) == ["nginx", "team/web"]
+        await bring_up_to_date(directory, clock=clock)
+        assert names(await everything(searching)) == ["new/one", "nginx", "team/web"]
+
+
+# The search index
+
+
+async def rebuild(directory: Path, store: Store, clock: ManualClock) -> None:
+    with store.transaction():
+        store.search_index.set_rebuild(RebuildProgress(0, 0))
+    await bring_up_to_date(directory, clock=clock)
+
+
+async def test_a_generation_is_swapped_while_searches_go_on(
+    directory: Path, clock: ManualClock, store: Store
+) -> None:
+    """No search fails or finds less while the search index is made again."""
+    async with opened(directory, clock) as searching:
+        before = live_folder(directory)
+        running = asyncio.create_task(rebuild(directory, store, clock))
+        searches = 0
+        while not running.done():
+            assert names(await everything(searching)) == ["nginx", "team/web"]
+            searches += 1
+        await running
+        assert names(await everything(searching)) == ["nginx", "team/web"]
+        assert searches > 3
+    assert live_folder(directory) != before
+
+
+async def test_a_generation_that_is_swapped_away_in_the_middle_of_a_search(
+    directory: Path, clock: ManualClock, store: Store
+) -> None:
+    """The store named it, and before it could be read it was gone."""
+    engine = Interrupting(directory / INDEX_DIRECTORY)
+
+    def swap() -> None:
+        live, folder = live_index(store), live_folder(directory)
+        following = replace(live, generation=f"{live.generation}x")
+        folder.rename(folder.with_name(following.generation))
+        with store.transaction():
+            store.search_index.set_live(following)
+
+    async with opened(directory, clock, engine=engine) as searching:
+        await everything(searching)
+        engine.then = swap
+        assert names(await everything(searching)) == ["nginx", "team/web"]
+        engine.then = swap
+        assert (await searching.status()).documents[DocumentType.REPOSITORY] == 2
+        engine.then = swap
+        assert await searching.is_ready()
+        assert engine.then is None
+    assert engine.opened == 4
+
+
+async def test_a_search_index_that_does_not_open_is_empty_and_every_answer_says_so(
+    directory: Path, clock: ManualClock
+) -> None:
+    async with opened(directory, clock) as searching:
+        assert await searching.is_ready()
+        shutil.rmtree(live_folder(directory))
+        for _ in range(2):
+            with capture_logs() as logs:
+                answer = await everything(searching)
+            assert (names(answer), answer.freshness.complete) == ([], False)
+            assert "search_index_unusable" in [line["event"] for line in logs]
+        assert not await searching.is_ready()
+        status = await searching.status()
+    # Whoever looks for what is wrong is shown what can be shown.
+    assert (status.live, status.documents) == (None, {})
+    assert not status.freshness.index_complete
+    assert [registry.name for registry in status.freshness.registries] == ["main", "second"]
+
+
+async def test_a_healed_search_index_is_found_without_a_restart(
+    directory: Path, clock: ManualClock
+) -> None:
+    async with opened(directory, clock) as searching:
+        await everything(searching)
+        shutil.rmtree(live_folder(directory))
+        assert names(await everything(searching)) == []
+        await bring_up_to_date(directory, clock=clock)
+        assert names(await everything(searching)) == ["nginx", "team/web"]
+
+
+@pytest.mark.parametrize("other", [{"schema_version": 0}, {"engine": "other"}])
+async def test_a_generation_of_another_schema_or_engine_is_not_read(
+    directory: Path, clock: ManualClock, store: Store, other: dict[str, Any]
+) -> None:
+    with store.transaction():
+        store.search_index.set_live(replace(live_index(store), **other))
+    async with opened(directory, clock) as searching:
+        answer = await everything(searching)
+        assert not await searching.is_ready()
+        assert (await searching.status()).live is None
+    assert answer.page.total == 0
+    assert not answer.freshness.complete
+
+
+async def test_a_reader_is_opened_once_and_kept(directory: Path, clock: ManualClock) -> None:
+    engine = Interrupting(directory / INDEX_DIRECTORY)
+    async with opened(directory, clock, engine=engine) as searching:
+        for _ in range(3):
+            await everything(searching)
+            await searching.status()
+    assert engine.opened == 1
+
+
+async def test_pages_follow_each_other(directory: Path, clock: ManualClock) -> None:
+    async with opened(directory, clock) as searching:
+        first = await searching.search(Everything(), document_type=DocumentType.REPOSITORY, limit=1)
+        (hit,) = first.page.hits
+        second = await searching.search(
+            Everything(),
+            document_type=DocumentType.REPOSITORY,
+            limit=1,
+            after=hit.position,
+        )
+    assert first.page.has_more
+    assert not second.page.has_more
+    assert names(first) + names(second) == ["nginx", "team/web"]
+
+
+async def test_many_searches_at_once_are_all_answered(directory: Path, clock: ManualClock) -> None:
+    async with opened(directory, clock) as searching:
+        answers = await asyncio.gather(
+            *(everything(searching, Word("web" if n % 2 else "nginx")) for n in range(100))
+        )
+    assert [names(answer) for answer in answers] == [["nginx"], ["team/web"]] * 50
+
+
+# How true an answer is
+
+
+async def test_an_answer_is_complete_only_when_every_registry_was_read_whole(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    await fill(tmp_path, [], clock=clock)
+    with closing(Store(tmp_path)) as store:
+        async with opened(tmp_path, clock) as searching:
+
+            async def complete() -> bool:
+                clock.advance(1)
+                return (await everything(searching)).freshness.complete
+
+            assert await complete()
+            with store.transaction():
+                row = store.registries.put("third", url="http://x", registry_host="x")
+            assert not await complete(), "one was never read"
+            with store.transaction():
+                crawl = store.registries.start_crawl(row.id, at=clock.now())
+            clock.advance(1)
+            (third,) = [
+                each
+                for each in (await everything(searching)).freshness.registries
+                if each.name == "third"
+            ]
+            assert third.first_backfill_running
+            with store.transaction():
+                store.registries.save_catalog_page(crawl, resume="", repositories=0)
+                store.registries.end_crawl(row.id, at=clock.now())
+            assert not await complete(), "one was not read whole"
+            with store.transaction():
+                crawl = store.registries.start_crawl(row.id, at=clock.now())
+                store.registries.save_catalog_page(crawl, resume="", repositories=0)
+                store.registries.finish_crawls(row.id, at=clock.now())
+            assert await complete()
+            with store.transaction():
+                store.registries.set_error(row.id, "away", at=clock.now())
+            assert not await complete(), "one cannot be read now"
+            with store.transaction():
+                store.registries.set_answered(row.id)
+            assert await complete()
+
+
+async def test_freshness_is_counted_again_only_after_a_while(
+    directory: Path, clock: ManualClock, store: Store
+) -> None:
+    async with opened(directory, clock) as searching:
+        await everything(searching)
+        number = store.registries.registry_id("main")
+        assert number is not None
+        with store.transaction():
+            place = Place(RefreshKind.REPOSITORY, RepositoryName("x"))
+            store.queue.add(number, [place], priority=Priority.EVENT, due_at=clock.now())
+
+        async def waiting() -> int:
+            return (await everything(searching)).freshness.registries[0].refreshes_waiting
+
+        assert await waiting() == 0
+        clock.advance(FRESHNESS_AGE / timedelta(seconds=1))
+        assert await waiting() == 0
+        clock.advance(0.001)
+        assert await waiting() == 1
+        assert (await searching.status()).freshness.registries[0].refreshes_waiting == 1
+
+
+async def test_an_answer_never_tells_of_an_event_that_came_after_its_search(
+    directory: Path, clock: ManualClock, store: Store
+) -> None:
+    """An event that is applied and indexed between search and count is not in that answer."""
+    engine = Interrupting(directory / INDEX_DIRECTORY)
+    async with opened(directory, clock, engine=engine) as searching:
+        await everything(searching)
+        clock.advance(1)
+        number = store.registries.registry_id("main")
+        assert number is not None
+
+        def apply_an_event() -> None:
+            with store.transaction():
+                store.registries.set_event_applied(number, clock.now())
+
+        engine.then = apply_an_event
+        answer = await everything(searching)
+        assert answer.freshness.registries[0].newest_event_applied_at is None
+        clock.advance(1)
+        answer = await everything(searching)
+        assert answer.freshness.registries[0].newest_event_applied_at is not None
+
+
+async def test_what_waits_in_the_journal_is_counted(
+    directory: Path, clock: ManualClock, store: Store
+) -> None:
+    journal = Journal(directory)
+    event = Event(Action.DELETE, RepositoryName("a"))
+    journal.append(
+        [("main", event), ("main", event), ("second", Rejected("odd", b"x"))],
+        received_at=clock.now(),
+    )
+    async with opened(directory, clock) as searching:
+        counts = (await everything(searching)).freshness.journal
+        assert (counts["main"].waiting, counts["main"].rejected) == (2, 0)
+        assert (counts["second"].waiting, counts["second"].rejected) == (0, 1)
+        with store.transaction():
+            store.set_journal_position(journal.newest())
+        status = await searching.status()
+        assert status.freshness.journal["second"].rejected == 1
+        assert "main" not in status.freshness.journal
+        assert [(row[0], row[2]) for row in status.rejected] == [("second", "odd")]
+    journal.close()
+
+
+async def test_status_shows_crawls_rebuilds_and_what_was_set_aside(
+    directory: Path, clock: ManualClock, store: Store
+) -> None:
+    number = store.registries.registry_id("main")
+    assert number is not None
+    place = Place(RefreshKind.TAG, RepositoryName("team/web"), "1.4")
+    with store.transaction():
+        store.queue.add(number, [place], priority=Priority.EVENT, due_at=clock.now())
+        (refresh,) = store.queue.due(number, clock.now(), limit=5)
+        store.queue.set_aside(refresh, reason="it is too large")
+        store.search_index.set_rebuild(RebuildProgress(1, 2))
+    finish_crawl(store, "second", clock=clock, complete=False)
+    async with opened(directory, clock) as searching:
+        status = await searching.status()
+    (aside,) = status.set_aside
+    assert (aside.registry, aside.repository, aside.reference) == ("main", "team/web", "1.4")
+    assert status.rebuild == RebuildProgress(1, 2)
+    assert status.documents == {
+        DocumentType.IMAGE: 2,
+        DocumentType.REPOSITORY: 2,
+        DocumentType.UNTAGGED: 0,
+    }
+    main, second = status.crawls["main"], status.crawls["second"]
+    assert main is not None
+    assert second is not None
+    assert (main.complete, second.complete) == (True, False)

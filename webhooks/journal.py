@@ -1,0 +1,117 @@
+"""Group commit: appends that arrive while one is being written share the next transaction.
+
+A burst then costs a few disk flushes instead of one an event, and each answer still waits until its
+own entries are on disk.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from indexer.clock import Clock
+from indexer.errors import JournalError, StoreError, UnusableFileError
+from indexer.model import Item
+from indexer.store import Journal
+
+Items = Sequence[tuple[str, Item]]
+
+
+class Appendable(Protocol):
+    """What is written to: :class:`indexer.store.Journal`, open already or opened late."""
+
+    def append(self, items: Items, *, received_at: datetime) -> None:
+        """Keep all items or none; :class:`JournalError` for none."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
+class JournalWriter:
+    """Appends to the journal from the event loop, in order, many requests at a time."""
+
+    def __init__(self, journal: Appendable, *, clock: Clock) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._waiting: list[tuple[Items, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def append(self, items: Items) -> None:
+        """Return when ``items`` are on disk; :class:`JournalError` when they are not."""
+        if not items:
+            return
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((items, done))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        await done
+
+    async def _write(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            group, self._waiting = self._waiting, []
+            together = [item for items, _ in group for item in items]
+            try:
+                await loop.run_in_executor(self._thread, self._append, together)
+            except (JournalError, ValueError, RuntimeError) as error:
+                # ValueError: a text that SQLite cannot take. RuntimeError: this is closed already.
+                # Nobody may wait for ever, whatever it was.
+                for _, done in group:
+                    if not done.done():
+                        done.set_exception(JournalError(str(error)))
+            else:
+                for _, done in group:
+                    if not done.done():
+                        done.set_result(None)
+
+    def _append(self, items: Items) -> None:
+        self._journal.append(items, received_at=self._clock.now())
+
+    def close(self) -> None:
+        """Wait for what is being written, then close the journal."""
+        self._thread.shutdown()
+        self._journal.close()
+
+
+log = structlog.get_logger()
+
+
+class LateJournal:
+    """The journal of a data directory, of one thread at a time after its making."""
+
+    def __init__(self, directory: Path) -> None:
+        """Open the journal if that can be.
+
+        :class:`UnusableFileError` where it is no use to try again.
+        """
+        self._directory = directory
+        self._journal: Journal | None = None
+        try:
+            self._opened()
+        except UnusableFileError:
+            raise
+        except StoreError as error:
+            log.warning("journal_unavailable", reason=str(error))
+
+    def append(self, items: Items, *, received_at: datetime) -> None:
+        """Append as :meth:`indexer.store.Journal.append`, having opened the journal if need be."""
+        try:
+            journal = self._opened()
+        except StoreError as error:
+            raise JournalError(f"the journal cannot be opened: {error}") from error
+        journal.append(items, received_at=received_at)
+
+    def close(self) -> None:
+        """Close the file, if it was ever opened."""
+        if self._journal is not None:
+            self._journal.close()
+
+    def _opened(self) -> Journal:
+        if self._journal is None:
+            self._journal = Journal(self._directory)
+        return self._journal

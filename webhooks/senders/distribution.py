@@ -1,0 +1,132 @@
+"""The notification envelope of the distribution registry, versions 2 and 3, and of its kin.
+
+``{"events": [{"id", "timestamp", "action", "target", "request", "actor", "source"}, …]}``. Version
+3 writes absent values as empty strings.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from indexer.errors import InvalidValueError
+from indexer.model import (
+    Action,
+    Event,
+    Item,
+    Pull,
+    Rejected,
+    is_system_tag,
+    media_types,
+    parse_digest,
+    parse_json_object,
+    parse_repository_name,
+    parse_tag,
+)
+from indexer.registry import is_own_user_agent
+
+EVENTS_MAX = 10_000
+_TEXT_MAX = 256
+_YEAR_MIN = 1970
+_DROPPED_ACTIONS = {"pull", "mount"}
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What one request said: entries for the journal, and how many events are of no interest."""
+
+    items: tuple[Item, ...]
+    dropped: int
+
+
+def parse_notification(body: bytes, *, count_pulls: bool = False) -> Notification:
+    """Return what a notification says; what cannot be used is in it as rejected.
+
+    Pulls, mounts, blob pushes and what our own reads caused are dropped: they are most of the
+    traffic and say nothing about what a registry holds. With ``count_pulls`` the downloads of
+    manifests are kept, but for those of signatures and the like.
+    """
+    try:
+        events = parse_json_object(body).get("events")
+    except InvalidValueError as error:
+        return Notification((Rejected(str(error), body),), 0)
+    if not isinstance(events, list):
+        return Notification((Rejected("no list of events", body),), 0)
+    if len(events) > EVENTS_MAX:
+        return Notification((Rejected(f"{len(events)} events in one notification", body),), 0)
+    items = [_item(event, count_pulls=count_pulls) for event in events]
+    kept = tuple(item for item in items if item is not None)
+    return Notification(kept, len(items) - len(kept))
+
+
+def _item(event: Any, *, count_pulls: bool) -> Item | None:
+    try:
+        return (count_pulls and _pull(event)) or _event(event)
+    except InvalidValueError as error:
+        return Rejected(str(error), json.dumps(event).encode())
+
+
+def _event(event: Any) -> Event | None:
+    if not isinstance(event, dict):
+        raise InvalidValueError(f"an event is a {type(event).__name__} instead of an object")
+    action, target = _text(event, "action"), _object(event, "target")
+    if action in _DROPPED_ACTIONS or _is_ours(event):
+        return None
+    if action == "push" and _text(target, "mediaType") == media_types.OCTET_STREAM:
+        return None
+    if action not in {"push", "delete"}:
+        raise InvalidValueError(f"unknown action {action[:_TEXT_MAX]!r}")
+    tag, digest = _text(target, "tag"), _text(target, "digest")
+    if action == "push" and not (tag or digest):
+        raise InvalidValueError("a push without tag and digest")
+    return Event(
+        action=Action(action),
+        repository=parse_repository_name(_text(target, "repository")),
+        tag=parse_tag(tag) if tag else None,
+        digest=parse_digest(digest) if digest else None,
+        event_id=_text(event, "id")[:_TEXT_MAX],
+        occurred_at=_time(_text(event, "timestamp")),
+        actor=_text(_object(event, "actor"), "name")[:_TEXT_MAX],
+        source=_text(_object(event, "source"), "instanceID")[:_TEXT_MAX],
+    )
+
+
+def _pull(event: Any) -> Pull | None:
+    """Return the download of a manifest; asking whether there is a newer one, a HEAD, is none."""
+    if not isinstance(event, dict) or _text(event, "action") != "pull" or _is_ours(event):
+        return None
+    target = _object(event, "target")
+    is_download = _text(_object(event, "request"), "method") == "GET"
+    is_blob = _text(target, "mediaType") in {"", media_types.OCTET_STREAM}
+    if not is_download or is_blob or is_system_tag(_text(target, "tag")):
+        return None
+    return Pull(
+        repository=parse_repository_name(_text(target, "repository")),
+        digest=parse_digest(_text(target, "digest")),
+        occurred_at=_time(_text(event, "timestamp")),
+    )
+
+
+def _is_ours(event: Mapping[str, Any]) -> bool:
+    return is_own_user_agent(_text(_object(event, "request"), "useragent"))
+
+
+def _object(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = data.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    value = data.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _time(text: str) -> datetime | None:
+    """Return the sender's time; None where it is no time at all, as Go's zero, the year 1."""
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.year >= _YEAR_MIN else None

@@ -107,3 +107,6 @@ class Engine(Protocol):
 
     def size_bytes(self, generation: str) -> int:
         """Return how much room a generation takes; 0 for one that is not there."""
+
+    def advice(self, documents: int) -> str | None:
+        """Return what would serve that many documents better; None if nothing would."""

@@ -49,6 +49,8 @@ NUMBERS = ("created", "pushed", "pulled", "size", "layers", "pulls")
 FACETS = ("registry", "namespace", "kind", "platform", "license", "vendor")
 """The facets of documents; ``label:KEY`` is one too, for any label's key."""
 LABEL_FACET = "label:"
+LIMIT_MAX = 1_000
+"""Hits of a page."""
 FACET_VALUES = 50
 """How many values of a facet are counted in an answer."""
 PROMINENCE_MAX = 100

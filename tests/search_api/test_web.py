@@ -15,7 +15,7 @@ from indexer.settings import Settings
 from search_api.processes import make_engines
 from search_api.processes.data_dir import prepare
 from search_api.processes.indexer import serve_indexer
-from search_api.search.setup import make_searching
+from search_api.search.setup import make_service
 from search_api.web import make_web
 from tests.fakes.clock import ManualClock
 from tests.fakes.events import delete_event, envelope
@@ -63,7 +63,7 @@ def test_a_data_directory_that_cannot_be_written_is_named(closed: Path) -> None:
     """In a process of its own, for a superuser may write everywhere."""
     code = (
         "import os, sys; from pathlib import Path; from indexer.settings import Settings;"
-        "from search_api.search.setup import prepare;"
+        "from search_api.processes import prepare;"
         f"os.getuid() or os.setuid({NOBODY}); prepare(Settings(data_dir=Path(sys.argv[1])))"
     )
     done = subprocess.run(
@@ -162,9 +162,9 @@ except SettingsError as error:
 
 @pytest.mark.anyio
 async def test_searching_needs_no_clock_of_its_own(filled: Path) -> None:
-    searching = make_searching(settings_for(filled))
-    assert await searching.is_ready()
-    await searching.close()
+    service = make_service(settings_for(filled))
+    assert await service.is_ready()
+    await service.close()
 
 
 # The indexer

@@ -161,3 +161,7 @@ class TantivyEngine:
     def size_bytes(self, generation: str) -> int:
         """Return how much room a generation takes; 0 for one that is not there."""
         return self._folders.size_bytes(generation)
+
+    def advice(self, _: int) -> str | None:
+        """Return None: nothing serves better on one machine."""
+        return None

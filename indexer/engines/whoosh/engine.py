@@ -1,4 +1,4 @@
-"""The embedded engine: Whoosh, pure Python, good to about 100,000 documents.
+"""The embedded engine: Whoosh, pure Python, good to about 30,000 documents.
 
 A generation is a folder with one Whoosh index for each type of document, so that searching the few
 repositories does not wade through the many images. Commits, columns, files and locks are Whoosh's;
@@ -26,6 +26,8 @@ from indexer.model import Document, DocumentType, Hit, Page, Position, Query, So
 
 _READER_CACHE_BYTES = 48 * 1024 * 1024
 _WRITER_CACHE_BYTES = 0
+DOCUMENTS_MAX = 30_000
+"""From this many documents on another engine serves better."""
 
 
 class WhooshReader:
@@ -174,3 +176,12 @@ class WhooshEngine:
     def size_bytes(self, generation: str) -> int:
         """Return how much room a generation takes; 0 for one that is not there."""
         return self._folders.size_bytes(generation)
+
+    def advice(self, documents: int) -> str | None:
+        """Return what would serve that many documents better; None if nothing would."""
+        if documents < DOCUMENTS_MAX:
+            return None
+        return (
+            f"{documents} documents are many for whoosh: with engine = 'tantivy'"
+            " (pip install 'regsearch[tantivy]') searches are faster"
+        )

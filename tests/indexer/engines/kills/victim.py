@@ -111,6 +111,9 @@ class TellingEngine:
     def size_bytes(self, generation: str) -> int:
         return self._engine.size_bytes(generation)
 
+    def advice(self, documents: int) -> str | None:
+        return self._engine.advice(documents)
+
     def reached(self, step: str) -> None:
         """Take what the databases tell."""
         if step == "swap:before":

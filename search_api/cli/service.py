@@ -33,6 +33,9 @@ def serve() -> None:
 
 def run_web(supervisor: int | None) -> None:
     """Run the web process; it ends with its supervisor, if it has one."""
+    # The processes that search are started by ``python -c``, which looks for modules in the working
+    # directory first; -P is passed on, but a program such as ``regsearch`` does not have it.
+    os.environ["PYTHONSAFEPATH"] = "1"
     settings = prepare_settings(process="web")
     if supervisor is not None:
         end_with_parent(supervisor)

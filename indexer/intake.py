@@ -69,7 +69,7 @@ def _enqueue_event(store: Store, entry: Entry, registry: RegistryRow, *, now: da
         move = TagMove(
             event.tag, event.digest, event.occurred_at or entry.received_at, actor=event.actor
         )
-        repository_id = store.content.repository_id(registry.id, event.repository, seen_at=now)
+        repository_id = store.repositories.put(registry.id, event.repository, seen_at=now)
         store.content.add_tag_moves(repository_id, [move])
     store.queue.add(
         registry.id,
@@ -137,11 +137,9 @@ def move_pulls(
             registry = registries.get(counted.registry)
             if registry is None:
                 continue
-            repository_id = store.content.repository_id(
-                registry.id, counted.repository, seen_at=now
-            )
+            repository_id = store.repositories.put(registry.id, counted.repository, seen_at=now)
             if store.pulls.add(repository_id, counted):
-                store.content.mark_stale(repository_id, [counted.digest])
+                store.stale.mark_images(repository_id, [counted.digest])
         store.set_pulls_position(reached)
     return len(counts)
 

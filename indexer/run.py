@@ -166,9 +166,9 @@ def _repositories(store: Store, registry: str, *, now: datetime) -> list[Reposit
     registry_id = store.registries.registry_id(registry)
     if registry_id is None:
         return []
-    names = store.content.visible_repositories(registry_id)
-    ids = [store.content.repository_id(registry_id, name, seen_at=now) for name in names]
-    return [store.content.repository(repository_id) for repository_id in ids]
+    names = store.repositories.list_visible(registry_id)
+    ids = [store.repositories.put(registry_id, name, seen_at=now) for name in names]
+    return [store.repositories.get(repository_id) for repository_id in ids]
 
 
 def _ask_for_crawl(store: Store, registry: str, *, now: datetime) -> None:

@@ -144,7 +144,7 @@ class Refresher:
         """Return the repositories that have something in the search, be it without a tag."""
         registry_id = self._registry.id
         return {
-            *store.content.visible_repositories(registry_id),
+            *store.repositories.list_visible(registry_id),
             *store.untagged.repositories(registry_id),
         }
 
@@ -180,11 +180,11 @@ class Refresher:
             log.debug("repository_absent", repository=repository)
 
     def _known_tags(self, store: Store, repository: RepositoryName) -> set[TagName]:
-        repository_id = store.content.find_repository(self._registry.id, repository)
+        repository_id = store.repositories.find(self._registry.id, repository)
         return set(store.content.tags(repository_id)) if repository_id else set()
 
     def _to_confirm(self, store: Store, repository: RepositoryName) -> list[Digest]:
-        repository_id = store.content.find_repository(self._registry.id, repository)
+        repository_id = store.repositories.find(self._registry.id, repository)
         has_api = store.referrers.has_api(self._registry.id)
         return store.presence.to_confirm(repository_id or 0, has_api=has_api, limit=CONFIRMED_MAX)
 
@@ -255,7 +255,7 @@ class Refresher:
     def _known_digest(
         self, store: Store, repository: RepositoryName, tag: TagName
     ) -> Digest | None:
-        repository_id = store.content.find_repository(self._registry.id, repository)
+        repository_id = store.repositories.find(self._registry.id, repository)
         if repository_id is None:
             return None
         digest = store.content.tag_digest(repository_id, tag)
@@ -263,7 +263,7 @@ class Refresher:
 
     def _leave_out(self, store: Store, repository: RepositoryName) -> None:
         """Take a repository out of search that the settings leave out; its history is kept."""
-        repository_id = store.content.find_repository(self._registry.id, repository)
+        repository_id = store.repositories.find(self._registry.id, repository)
         if repository_id is not None:
             for tag in store.content.tags(repository_id):
                 store.content.hide_tag(repository_id, tag, seen_at=self._clock.now())
@@ -273,7 +273,7 @@ class Refresher:
         self, store: Store, refresh: Refresh, repository: RepositoryName, tag: TagName
     ) -> None:
         """A tag is gone: hidden at once if an event told of it, else at the end of the crawl."""
-        repository_id = store.content.find_repository(self._registry.id, repository)
+        repository_id = store.repositories.find(self._registry.id, repository)
         if repository_id is None:
             return
         now = self._clock.now()
@@ -289,7 +289,7 @@ class Refresher:
 
         One that no event told of is kept for a while, as tags are; in a crawl, till its end.
         """
-        repository_id = store.content.find_repository(self._registry.id, repository)
+        repository_id = store.repositories.find(self._registry.id, repository)
         if repository_id is None or not store.content.is_linked(repository_id, digest):
             return
         self._ask_for_tags(store, refresh, repository_id)
@@ -336,9 +336,7 @@ class Refresher:
 
     def _keep(self, store: Store, reading: Reading) -> int:
         now = self._clock.now()
-        repository_id = store.content.repository_id(
-            self._registry.id, reading.repository, seen_at=now
-        )
+        repository_id = store.repositories.put(self._registry.id, reading.repository, seen_at=now)
         store.untagged.leave_out(repository_id, left_out=False)
         content = ReadContent(tuple(reading.manifests.values()), tuple(reading.configs))
         store.content.put_content(repository_id, content, seen_at=now)

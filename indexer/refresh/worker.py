@@ -258,7 +258,7 @@ class RegistryWorker:
         return True
 
     def _some_repository(self, store: Store) -> RepositoryName:
-        known = store.content.visible_repositories(self._registry.id)
+        known = store.repositories.list_visible(self._registry.id)
         return known[0] if known else RepositoryName("")
 
     def _slow_down(self, error: RegistryError) -> None:

@@ -327,8 +327,8 @@ class Stepping:
         """Return where the store says that every tag points."""
         found: Tags = {}
         for name, row in self.rows.items():
-            for repository in self.store.content.visible_repositories(row.id):
-                repository_id = self.store.content.find_repository(row.id, repository)
+            for repository in self.store.repositories.list_visible(row.id):
+                repository_id = self.store.repositories.find(row.id, repository)
                 assert repository_id is not None
                 for tag, digest in self.store.content.tags(repository_id).items():
                     if not is_system_tag(tag):
@@ -419,9 +419,7 @@ class Stepping:
 
     def repository_id(self, repository: str) -> int:
         """Return the number of a repository of the first registry."""
-        found = self.store.content.find_repository(
-            self.worker._registry.id, RepositoryName(repository)
-        )
+        found = self.store.repositories.find(self.worker._registry.id, RepositoryName(repository))
         assert found is not None
         return found
 

@@ -56,7 +56,7 @@ class Intake:
         return self.store.queue.due(self.registries[registry].id, later, limit=100)
 
     def history(self, tag: str = LATEST) -> list[tuple[str, datetime, str]]:
-        repository_id = self.store.content.find_repository(self.registries["one"].id, WEB)
+        repository_id = self.store.repositories.find(self.registries["one"].id, WEB)
         if repository_id is None:
             return []
         moves = self.store.content.tag_moves(repository_id, tag)
@@ -181,7 +181,7 @@ def test_an_operators_word_hides_what_is_held_back_of_its_registry_alone(intake:
     numbers = {}
     with intake.store.transaction():
         for name, registry in intake.registries.items():
-            numbers[name] = content.repository_id(registry.id, WEB, seen_at=START)
+            numbers[name] = intake.store.repositories.put(registry.id, WEB, seen_at=START)
             for tag in (LATEST, TagName("undecided"), TagName("found")):
                 content.put_tag(numbers[name], tag, A, seen_at=START)
             absences.add(numbers[name], LATEST, crawl_id=None, seen_at=START)

@@ -5,18 +5,17 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from indexer.model import REFERENCE, digest_range
+from indexer.store.index_tree import manifests_below, parts_below
 
 # Tags and indexes lead to manifests, to any depth, as far as a repository has them.
-_BELOW_DIGESTS = """WITH RECURSIVE named (digest) AS (
-    SELECT digest FROM manifest_chains WHERE digest BETWEEN ?1 AND ?2
-    UNION SELECT digest FROM index_children WHERE digest BETWEEN ?1 AND ?2
-    UNION SELECT child_digest FROM named CROSS JOIN index_children USING (digest))"""
-_BELOW_TAGS = """WITH RECURSIVE named (digest, repository_id) AS (
-    SELECT digest, repository_id FROM tags CROSS JOIN repository_manifests
-    USING (repository_id, digest) WHERE {tags}
-    UNION SELECT child_digest, named.repository_id FROM named
-    CROSS JOIN index_children USING (digest) CROSS JOIN repository_manifests AS linked
-    ON linked.repository_id = named.repository_id AND linked.digest = child_digest)"""
+_BELOW_DIGESTS = parts_below(
+    "SELECT digest FROM manifest_chains WHERE digest BETWEEN ?1 AND ?2"
+    " UNION SELECT digest FROM index_children WHERE digest BETWEEN ?1 AND ?2",
+    name="named",
+)
+_TAGGED = """
+SELECT repository_id, digest FROM tags CROSS JOIN repository_manifests USING (repository_id, digest)
+WHERE """
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +53,12 @@ def named(database: Database, text: str, *, is_prefix: bool = False) -> Named | 
     visible = f"hidden_at IS NULL AND repository_id IN ({listed})"
     if match["tag"]:
         visible = _with_tag(database, visible, match["tag"])
-        return Named(_BELOW_TAGS.format(tags=visible), (match["tag"],))
-    return Named(_BELOW_TAGS.format(tags=visible), (), tuple(repositories))
+        return Named(_below_tags(visible), (match["tag"],))
+    return Named(_below_tags(visible), (), tuple(repositories))
+
+
+def _below_tags(visible: str) -> str:
+    return manifests_below(f"{_TAGGED}{visible}", name="named")
 
 
 def _of_digests(low: str, high: str) -> Named:

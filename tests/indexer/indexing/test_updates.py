@@ -55,7 +55,7 @@ async def filled(tmp_path: Path) -> AsyncIterator[Stepping]:
 def put(stepping: Stepping, repository: str, built: BuiltManifest, tag: str) -> None:
     """Write to the store that a tag was seen, inside the caller's transaction."""
     content, now = stepping.store.content, stepping.clock.now()
-    repository_id = content.repository_id(
+    repository_id = stepping.store.repositories.put(
         stepping.rows["default"].id, RepositoryName(repository), seen_at=now
     )
     manifest = parse_manifest(built.body, media_type=built.media_type)

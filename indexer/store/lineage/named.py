@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from indexer.model import REFERENCE, digest_range
+from indexer.model import Reference, digest_range, match_reference
 from indexer.store.index_tree import manifests_below, parts_below
 
 # Tags and indexes lead to manifests, to any depth, as far as a repository has them.
@@ -40,21 +40,26 @@ def named(database: Database, text: str, *, is_prefix: bool = False) -> Named | 
     digests = digest_range(text)
     if digests is not None and (text.startswith("sha256:") or not is_prefix):
         return _of_digests(*digests)
-    match = REFERENCE.fullmatch(text)
-    if match is None:
+    found = _read(text, is_prefix=is_prefix)
+    if found is None:
         return None
-    if match["digest"]:
-        found = digest_range(match["digest"])
-        return _of_digests(*found) if found else None
-    repositories = _repositories(database, match["path"].lower(), is_prefix=is_prefix)
+    if found.digest:
+        digests = digest_range(found.digest)
+        return _of_digests(*digests) if digests else None
+    repositories = _repositories(database, found.name.lower(), is_prefix=is_prefix)
     if not repositories:
         return None
     listed = ", ".join(map(str, repositories))
     visible = f"hidden_at IS NULL AND repository_id IN ({listed})"
-    if match["tag"]:
-        visible = _with_tag(database, visible, match["tag"])
-        return Named(_below_tags(visible), (match["tag"],))
+    if found.tag:
+        visible = _with_tag(database, visible, found.tag)
+        return Named(_below_tags(visible), (found.tag,))
     return Named(_below_tags(visible), (), tuple(repositories))
+
+
+def _read(text: str, *, is_prefix: bool) -> Reference | None:
+    # The beginning of a name may end anywhere, where a whole one may not.
+    return Reference(path=text) if is_prefix and ":" not in text else match_reference(text)
 
 
 def _below_tags(visible: str) -> str:
@@ -79,7 +84,6 @@ def _repositories(database: Database, path: str, *, is_prefix: bool) -> list[int
         )
     else:
         # Names hold nothing that a pattern gives a meaning.
-        path = path.strip("/")
         hosts = database.execute("SELECT DISTINCT registry_host FROM registries")
         names = [path, *(path.removeprefix(f"{host}/") for (host,) in hosts)]
         on_host = [name for name in names if name != path]

@@ -13,15 +13,15 @@ from indexer.model.document import (
     DocumentType,
     FacetCounts,
     Hit,
-    Page,
     Position,
+    SearchPage,
     Sort,
     Text,
     TextField,
     TextRow,
     ValueCount,
 )
-from indexer.model.event import Action, Event, Item, Pull, Rejected
+from indexer.model.event import Action, Command, Event, Item, Pull, Rejected
 from indexer.model.manifest import (
     CHILDREN_MAX,
     JSON_DEPTH_MAX,
@@ -111,6 +111,7 @@ __all__ = [
     "WORD_MAX",
     "Action",
     "And",
+    "Command",
     "Condition",
     "Descriptor",
     "Digest",
@@ -128,7 +129,6 @@ __all__ = [
     "ManifestKind",
     "Not",
     "Or",
-    "Page",
     "Path",
     "Phrase",
     "PlacedWord",
@@ -143,6 +143,7 @@ __all__ = [
     "Rejected",
     "RepositoryName",
     "RepositoryRow",
+    "SearchPage",
     "Sort",
     "StoredAttachment",
     "StoredImage",

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from indexer.model import Digest, TagName
-from indexer.store import Absence, Place, Priority, RefreshKind, RegistryRow, Store
+from indexer.store import Absence, Priority, RefreshKind, RefreshTarget, RegistryRow, Store
 
 log = structlog.get_logger()
 
@@ -107,12 +107,12 @@ def hide_tags(
         if digest is not None:
             left[digest] = None
     name = store.repositories.get(repository_id).name
-    places = [
-        Place(RefreshKind.DIGEST, name, digest)
+    targets = [
+        RefreshTarget(RefreshKind.DIGEST, name, digest)
         for digest in left
         if store.untagged.find(repository_id, digest)
     ]
-    store.queue.add(registry.id, places, priority=Priority.CRAWL, due_at=at)
+    store.queue.add(registry.id, targets, priority=Priority.CRAWL, due_at=at)
 
 
 def is_doubtful(*, known: int, unlisted: int) -> bool:

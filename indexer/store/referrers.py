@@ -6,7 +6,7 @@ from sqlite_utils import Database
 
 from indexer.clock import parse_rfc3339, rfc3339
 from indexer.model import Digest, RepositoryName, is_system_tag
-from indexer.store.queue import Place, Priority, RefreshKind
+from indexer.store.queue import Priority, RefreshKind, RefreshTarget
 from indexer.store.stale import StaleDocuments
 
 ASK_AGAIN_AFTER = timedelta(days=1)
@@ -53,8 +53,8 @@ class ReferrersTables:
             self._stale.mark_referrers(registry_id)
         return has_api and not before
 
-    def places(self, registry_id: int) -> list[Place]:
-        """Return the place of the list of each manifest of a registry that a tag points at."""
+    def list_targets(self, registry_id: int) -> list[RefreshTarget]:
+        """Return the target of the list of each manifest of a registry that a tag points at."""
         rows = self._database.execute(
             "SELECT repositories.name, digest, tags.name FROM tags"
             " JOIN repositories ON repositories.id = repository_id"
@@ -63,7 +63,7 @@ class ReferrersTables:
         )
         found = {(row[0], row[1]) for row in rows if not is_system_tag(row[2])}
         return [
-            Place(RefreshKind.REFERRERS, RepositoryName(name), digest)
+            RefreshTarget(RefreshKind.REFERRERS, RepositoryName(name), digest)
             for name, digest in sorted(found)
         ]
 

@@ -6,7 +6,7 @@ import pytest
 
 from indexer.model.names import Digest, TagName
 from indexer.model.stored import Pulls
-from indexer.store import Place, Priority, RefreshKind, Store
+from indexer.store import Priority, RefreshKind, RefreshTarget, Store
 from tests.builders import BuiltManifest, digest_of, image, index
 from tests.indexer.store.stored import (
     LATEST,
@@ -195,7 +195,7 @@ def test_a_repository_in_which_something_may_happen_yet_stays(store: Store, reas
         elif reason == "a refresh":
             store.queue.add(
                 registry.id,
-                [Place(RefreshKind.REPOSITORY, WEB)],
+                [RefreshTarget(RefreshKind.REPOSITORY, WEB)],
                 priority=Priority.CRAWL,
                 due_at=at(0),
             )

@@ -178,7 +178,7 @@ class FacetCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class SearchPage:
     """A page of hits, best first; ``total`` is exact, ``has_more`` says whether others follow."""
 
     hits: tuple[Hit, ...]

@@ -16,7 +16,15 @@ from indexer.refresh.refresher import Refresher, everything
 from indexer.refresh.removal import decide
 from indexer.refresh.schedule import is_crawl_due
 from indexer.registry import RegistryClient
-from indexer.store import Place, Priority, Refresh, RefreshKind, RegistryRow, Store, StoreThread
+from indexer.store import (
+    Priority,
+    Refresh,
+    RefreshKind,
+    RefreshTarget,
+    RegistryRow,
+    Store,
+    StoreThread,
+)
 
 log = structlog.get_logger()
 
@@ -34,7 +42,7 @@ PAUSE_MAX = timedelta(minutes=1)
 PAUSE_MIN = timedelta(seconds=1)
 RETRY_MAX = timedelta(minutes=5)
 FAILURES_IN_A_ROW = 5
-"""So many failures one after the other mean that the registry fails, not the place."""
+"""So many failures one after the other mean that the registry fails, not the target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +159,8 @@ class RegistryWorker:
         except RegistryError as error:
             await self._failed(refresh, error)
         except Exception as error:
-            # Whatever is wrong with one place must not stop the work on all others.
-            log.exception("refresh_failed", place=refresh.place)
+            # Whatever is wrong with one target must not stop the work on all others.
+            log.exception("refresh_failed", place=refresh.target)
             await self._keep_for_later(
                 refresh,
                 reason=f"{type(error).__name__}: {error}",
@@ -209,9 +217,9 @@ class RegistryWorker:
         log.warning(
             "refresh_postponed",
             registry=self._registry.name,
-            kind=refresh.place.kind.value,
-            repository=refresh.place.repository,
-            reference=refresh.place.reference,
+            kind=refresh.target.kind.value,
+            repository=refresh.target.repository,
+            reference=refresh.target.reference,
             tries=refresh.tries + 1,
             set_aside=give_up,
             reason=str(error),
@@ -226,7 +234,7 @@ class RegistryWorker:
 
         def save(store: Store) -> None:
             store.registries.set_error(self._registry.id, reason, at=now)
-            if give_up and refresh.place.kind is RefreshKind.CATALOG:
+            if give_up and refresh.target.kind is RefreshKind.CATALOG:
                 # Not set aside: the next crawl is to begin, and to ask for the catalog again.
                 if not (is_lasting and self._refresher.go_without_catalog(store, refresh, reason)):
                     store.registries.end_crawl(self._registry.id, at=now)
@@ -239,15 +247,15 @@ class RegistryWorker:
         await self._store.write(save)
 
     async def _is_at_fault(self, refresh: Refresh, error: UnreachableError) -> bool:
-        """Tell whether the registry answers elsewhere, so that this place alone is broken."""
+        """Tell whether the registry answers elsewhere, so that this target alone is broken."""
         if refresh.tries < TRIES_UNDOUBTED or error.retry_after is not None:
             return False
-        place = refresh.place
+        target = refresh.target
         listing: AsyncIterator[object]
-        if place.kind is RefreshKind.REPOSITORY:
+        if target.kind is RefreshKind.REPOSITORY:
             listing = self._client.repositories()
         else:
-            repository = place.repository or await self._store.read(self._some_repository)
+            repository = target.repository or await self._store.read(self._some_repository)
             if not repository:
                 return False
             listing = self._client.tags(repository)
@@ -258,7 +266,7 @@ class RegistryWorker:
         return True
 
     def _some_repository(self, store: Store) -> RepositoryName:
-        known = store.content.visible_repositories(self._registry.id)
+        known = store.repositories.list_visible(self._registry.id)
         return known[0] if known else RepositoryName("")
 
     def _slow_down(self, error: RegistryError) -> None:
@@ -319,10 +327,10 @@ class RegistryWorker:
             is_start=is_start,
             restarted_at=self._restarted_at(store),
         )
-        place = Place(RefreshKind.CATALOG)
-        if not due or store.queue.contains(self._registry.id, place):
+        target = RefreshTarget(RefreshKind.CATALOG)
+        if not due or store.queue.contains(self._registry.id, target):
             return False
-        store.queue.add(self._registry.id, [place], priority=Priority.CRAWL, due_at=now)
+        store.queue.add(self._registry.id, [target], priority=Priority.CRAWL, due_at=now)
         return True
 
     def _restarted_at(self, store: Store) -> datetime | None:

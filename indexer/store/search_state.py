@@ -18,7 +18,7 @@ from indexer.errors import OutdatedStoreError, StoreError
 from indexer.store.absences import AbsentTags
 from indexer.store.database import translated_errors
 from indexer.store.derivation import DerivationProgress
-from indexer.store.index_state import LiveIndex, RebuildProgress, SearchIndexTables
+from indexer.store.index_state import LiveIndex, RebuildProgress, read_live_index
 from indexer.store.journal import JOURNAL_FILE, Journal, JournalCounts
 from indexer.store.lineage import LineageKeys
 from indexer.store.queue import SetAside
@@ -165,7 +165,7 @@ class StoreSearchState:
         connection = sqlite3.connect(uri, uri=True)
         # A much older version kept less about it.
         with closing(connection), suppress(sqlite3.OperationalError):
-            live = SearchIndexTables(Database(connection, execute_plugins=False)).live()
+            live = read_live_index(Database(connection, execute_plugins=False))
             return replace(live, complete=False) if live else None
         return None
 

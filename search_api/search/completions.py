@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from indexer.errors import QueryError
-from indexer.model import LABEL_FACET, Condition, DocumentType, Everything, Page, Query, fold
+from indexer.model import LABEL_FACET, Condition, DocumentType, Everything, Query, SearchPage, fold
 from search_api.query import FACTS, FIELDS
 from search_api.search.rewrite import EngineQuery
 from search_api.search.searcher import Searcher
@@ -118,7 +118,9 @@ def _facet(snapshot: Snapshot, query: Query, facet: str, document_type: Document
     return [one.value for one in counts.values] if counts else []
 
 
-def _page(snapshot: Snapshot, query: Query, document_type: DocumentType, *, limit: int) -> Page:
+def _page(
+    snapshot: Snapshot, query: Query, document_type: DocumentType, *, limit: int
+) -> SearchPage:
     return snapshot.first(EngineQuery(query, document_type), limit=limit)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from indexer.errors import QueryError
-from indexer.model import Page, Query
+from indexer.model import Query, SearchPage
 from search_api.query import parse_query, plain_query, text_with_words_replaced
 from search_api.search.corrections import FEW, correct
 from search_api.search.cursors import Cursor
@@ -29,7 +29,7 @@ class SearchResult:
 
     request: SearchRequest
     query: Query
-    page: Page
+    page: SearchPage
     freshness: SearchFreshness
     replaced: Mapping[str, str] = field(default_factory=dict)
     """The words of the text that are others in the query."""

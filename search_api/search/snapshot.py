@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from indexer.engines import IndexReader
-from indexer.model import LIMIT_MAX, DocumentType, Page
+from indexer.model import LIMIT_MAX, DocumentType, SearchPage
 from indexer.store import LineageKeys
 from search_api.search.freshness import SearchFreshness
 from search_api.search.highlights import has_highlights
 from search_api.search.request import SearchRequest
 from search_api.search.rewrite import EngineQuery
 
-_EMPTY = Page((), 0, has_more=False)
+_EMPTY = SearchPage((), 0, has_more=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Snapshot:
     freshness: SearchFreshness
     lineage_keys: LineageKeys | None
 
-    def page(self, query: EngineQuery, request: SearchRequest) -> Page:
+    def page(self, query: EngineQuery, request: SearchRequest) -> SearchPage:
         """Return the page that a request asks for; the hits it skips are walked over."""
         if self.reader is None:
             return _EMPTY
@@ -42,7 +42,7 @@ class Snapshot:
                 is_reversed=order.is_reversed,
             )
             if to_skip >= passed.total or not passed.has_more:
-                return Page((), passed.total, has_more=False)
+                return SearchPage((), passed.total, has_more=False)
             after = passed.hits[-1].position
             to_skip -= len(passed.hits)
         return self.reader.search(
@@ -56,7 +56,7 @@ class Snapshot:
             with_texts=request.with_texts and has_highlights(query.query),
         )
 
-    def first(self, query: EngineQuery, *, limit: int, facets: Sequence[str] = ()) -> Page:
+    def first(self, query: EngineQuery, *, limit: int, facets: Sequence[str] = ()) -> SearchPage:
         """Return the first hits, best first."""
         if self.reader is None:
             return _EMPTY

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from indexer.engines import Engine, IndexReader, IndexWriter
-from indexer.model.document import DocumentType, Page
+from indexer.model.document import DocumentType, SearchPage
 from indexer.model.query import Query
 
 
@@ -51,7 +51,7 @@ class WatchedReader:
         self._watch("refresh")
         self._reader.refresh()
 
-    def search(self, *arguments: Any, **named: Any) -> Page:
+    def search(self, *arguments: Any, **named: Any) -> SearchPage:
         self._watch("search")
         return self._reader.search(*arguments, **named)
 

@@ -9,41 +9,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 from math import ceil, floor
-from typing import Any
 
 from tantivy import DocAddress
 from tantivy import Query as Matching
 
-from indexer.engines.ranking import POINTS, PROMINENCE_POINTS
+from indexer.engines.ranking import (
+    POINTS,
+    PROMINENCE_POINTS,
+    Key,
+    PageWindow,
+    RankedHit,
+    prominence_score,
+)
 from indexer.engines.tantivy.match import all_of
 from indexer.engines.tantivy.schema import ID_CHUNKS, NAME_CHUNKS, SORT_FIELDS, chunks
 from indexer.engines.tantivy.view import View
-from indexer.model import Position, Sort
+from indexer.model import Sort
 
 _FEW = 100
 """So many documents are read at once and then sorted."""
 
-Key = Any
-"""What hits are ordered by, of one type within an order: a score, a name, or a number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a hit stands and where its document is."""
-
-    key: Key
-    id: str
-    address: DocAddress
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which hits are wanted: the first ``count`` behind ``after``."""
-
-    count: int
-    after: Position | None
-    is_descending: bool
-    """Whether the greatest key comes first; equals are always in the order of their ids."""
+Hits = list[RankedHit[DocAddress]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +40,25 @@ class _Column:
     """What it is at the position hits are sought behind."""
 
 
-def in_order(view: View, query: Matching, sort: Sort, wanted: Wanted) -> list[Place]:
-    """Return those of ``query`` that are wanted; relevance goes by prominence alone."""
-    after = wanted.after
+def in_order(view: View, query: Matching, sort: Sort, window: PageWindow) -> Hits:
+    """Return those of ``query`` that are window; relevance goes by prominence alone."""
+    after = window.after
     before: Key = None if after is None else after.key
     if sort is Sort.NAME:
-        columns = _columns(NAME_CHUNKS, before, is_descending=wanted.is_descending)
-        return _Walk(view, wanted, view.names).first(query, columns, wanted.count)
+        columns = _columns(NAME_CHUNKS, before, is_descending=window.is_descending)
+        return _Walk(view, window, view.names).first(query, columns, window.count)
     field = SORT_FIELDS[sort]
     is_score = sort is Sort.RELEVANCE
 
     def keys(addresses: Sequence[DocAddress]) -> list[Key]:
         found = view.numbers(field, addresses)
-        return [number * PROMINENCE_POINTS / POINTS for number in found] if is_score else found
+        return [prominence_score(number) for number in found] if is_score else found
 
     is_converted = is_score and before is not None
     bound = round(before * POINTS) / PROMINENCE_POINTS if is_converted else before
     ids = _columns(ID_CHUNKS, after.id if after else None, is_descending=False)
-    columns = [_Column(field, wanted.is_descending, bound), *ids]
-    return _Walk(view, wanted, keys).first(query, columns, wanted.count)
+    columns = [_Column(field, window.is_descending, bound), *ids]
+    return _Walk(view, window, keys).first(query, columns, window.count)
 
 
 def _columns(fields: Sequence[str], before: str | None, *, is_descending: bool) -> "list[_Column]":
@@ -115,13 +101,13 @@ def _about_first(
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """Walks to the wanted hits."""
+    """Walks to the window hits."""
 
     view: View
-    wanted: Wanted
+    window: PageWindow
     keys: Callable[[Sequence[DocAddress]], list[Key]]
 
-    def first(self, query: Matching, columns: Sequence[_Column], count: int) -> list[Place]:
+    def first(self, query: Matching, columns: Sequence[_Column], count: int) -> Hits:
         """Return the first ``count`` of ``query`` by ``columns`` and behind all their bounds.
 
         All of ``query`` are equal in the columns before ``columns``.
@@ -145,7 +131,7 @@ class _Walk:
 
     def _unbound(
         self, query: Matching, column: _Column, others: Sequence[_Column], count: int
-    ) -> list[Place]:
+    ) -> Hits:
         hits = self.view.ordered(query, column.field, count, is_descending=column.is_descending)
         if len(hits) < count:
             return self._sorted([address for _, address in hits])
@@ -154,24 +140,13 @@ class _Walk:
         equal = self._equal(query, column.field, last)
         return places + self.first(equal, others, count - len(places))
 
-    def _sorted(self, addresses: Sequence[DocAddress]) -> list[Place]:
+    def _sorted(self, addresses: Sequence[DocAddress]) -> Hits:
         """Return those of ``addresses`` that are behind the position, in order."""
-        keys = self.keys(addresses)
-        places = [
-            Place(key, self.view.id(address), address)
-            for key, address in zip(keys, addresses, strict=True)
-        ]
-        places.sort(key=lambda place: place.id)
-        places.sort(key=lambda place: place.key, reverse=self.wanted.is_descending)
-        return [place for place in places if self._is_behind(place)]
-
-    def _is_behind(self, place: Place) -> bool:
-        after = self.wanted.after
-        if after is None:
-            return True
-        if place.key == after.key:
-            return place.id > after.id
-        return bool(place.key < after.key if self.wanted.is_descending else place.key > after.key)
+        hits = (
+            RankedHit(key, self.view.id(address), address)
+            for key, address in zip(self.keys(addresses), addresses, strict=True)
+        )
+        return self.window.ordered(hit for hit in hits if self.window.is_behind(hit.key, hit.id))
 
     def _equal(self, query: Matching, field: str, number: int) -> Matching:
         return all_of([query, self.view.matcher.within(field, number, number)])

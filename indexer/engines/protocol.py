@@ -60,8 +60,11 @@ class IndexReader(Protocol):
         them. Words of names, of texts and of labels' values are known.
         """
 
-    def count(self, document_type: DocumentType) -> int:
-        """Return how many documents of that type there are."""
+    def count(self, document_type: DocumentType, query: Query | None = None) -> int:
+        """Return how many documents of that type match; all of them without a query.
+
+        The total of a search, without its ranking and its hits. Refused as a search is.
+        """
 
     def close(self) -> None:
         """Let go of everything; there is no search after this."""

@@ -70,9 +70,13 @@ class TantivyReader:
         with engine_errors(self._folder):
             return spellings(view, word, limit=limit)
 
-    def count(self, document_type: DocumentType) -> int:
-        """Return how many documents of that type there were at the last refresh."""
-        return self._indexes[document_type].view.size
+    def count(self, document_type: DocumentType, query: Query | None = None) -> int:
+        """Return how many documents matched at the last refresh; see the protocol."""
+        view = self._indexes[document_type].view
+        if query is None:
+            return view.size
+        with engine_errors(self._folder):
+            return view.total(view.matcher.matching(query))
 
     def close(self) -> None:
         """Let go of all files."""

@@ -83,9 +83,13 @@ class WhooshReader:
         with engine_errors(self._folder):
             return spellings(self._indexes[document_type].views, word, limit=limit)
 
-    def count(self, document_type: DocumentType) -> int:
-        """Return how many documents of that type there were at the last refresh."""
-        return self._indexes[document_type].count()
+    def count(self, document_type: DocumentType, query: Query | None = None) -> int:
+        """Return how many documents matched at the last refresh; see the protocol."""
+        index = self._indexes[document_type]
+        if query is None:
+            return index.count()
+        with engine_errors(self._folder):
+            return sum((matching(v.segment, query) & v.alive).bit_count() for v in index.views)
 
     def close(self) -> None:
         """Let go of all files."""

@@ -9,10 +9,10 @@ from indexer.engines.ranking.order import (
     page_window,
     prominence_score,
     score,
+    scored_prominence,
 )
 from indexer.engines.ranking.patterns import Pattern, pattern
 from indexer.engines.ranking.plan import (
-    PROMINENCE_POINTS,
     RankedPart,
     RankingPlan,
     Tier,
@@ -20,13 +20,11 @@ from indexer.engines.ranking.plan import (
     WholeName,
     make_plan,
 )
-from indexer.engines.ranking.scoring import IMPACT_MAX, POINTS, Line, impacts, scored_lines
+from indexer.engines.ranking.scoring import IMPACT_MAX, Line, impacts, scored_lines
 from indexer.engines.ranking.text_parts import TextPart, part_text
 
 __all__ = [
     "IMPACT_MAX",
-    "POINTS",
-    "PROMINENCE_POINTS",
     "Address",
     "Key",
     "Line",
@@ -51,4 +49,5 @@ __all__ = [
     "prominence_score",
     "score",
     "scored_lines",
+    "scored_prominence",
 ]

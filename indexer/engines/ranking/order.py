@@ -72,3 +72,8 @@ def score(points: int) -> float:
 def prominence_score(prominence: int) -> float:
     """Return the score of a document when a query asks for no text."""
     return score(prominence * PROMINENCE_POINTS)
+
+
+def scored_prominence(score: float) -> float:
+    """Return the prominence of such a score; that of a position may be between two."""
+    return round(float(score) * POINTS) / PROMINENCE_POINTS

@@ -13,10 +13,10 @@ from indexer.engines.local import GenerationFolders
 from indexer.engines.ranking import RankedHit, make_plan, page_window
 from indexer.engines.tantivy.facets import facet_counts
 from indexer.engines.tantivy.index import OpenIndex, engine_errors
+from indexer.engines.tantivy.limits import LIMITS, Limits
 from indexer.engines.tantivy.order import in_order
 from indexer.engines.tantivy.rank import best
 from indexer.engines.tantivy.schema import SCHEMA_VERSION, schema
-from indexer.engines.tantivy.spellings import spellings
 from indexer.engines.tantivy.view import View
 from indexer.engines.tantivy.writer import IndexFolderWriter
 from indexer.errors import EngineError
@@ -26,9 +26,9 @@ from indexer.model import Document, DocumentType, Hit, Page, Position, Query, So
 class TantivyReader:
     """Searches one generation; see :class:`indexer.engines.protocol.IndexReader`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, limits: Limits) -> None:
         self._folder = folder
-        self._indexes = {kind: OpenIndex(folder / kind) for kind in DocumentType}
+        self._indexes = {kind: OpenIndex(folder / kind, limits) for kind in DocumentType}
 
     def refresh(self) -> None:
         """Make later searches see everything committed before this call."""
@@ -59,7 +59,7 @@ class TantivyReader:
                 ranked = in_order(view, matching, sort, window)
             total = view.total(matching) if total is None else total
             hits = tuple(_hit(view, one, sort, with_texts=with_texts) for one in ranked[:limit])
-            counts = facet_counts(view, matching, facets) if facets else {}
+            counts = facet_counts(view, matching, facets)
         return Page(hits, total, has_more=len(ranked) > limit, facets=counts)
 
     def spellings(
@@ -68,7 +68,7 @@ class TantivyReader:
         """Return words spelled like ``word`` and in how many documents; see the protocol."""
         view = self._indexes[document_type].view
         with engine_errors(self._folder):
-            return spellings(view, word, limit=limit)
+            return view.spellings(word, limit=limit)
 
     def count(self, document_type: DocumentType, query: Query | None = None) -> int:
         """Return how many documents matched at the last refresh; see the protocol."""
@@ -127,7 +127,8 @@ class TantivyEngine:
     schema_version = SCHEMA_VERSION
     batch_documents = 500
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, limits: Limits = LIMITS) -> None:
+        self._limits = limits
         about = {
             "engine": self.name,
             "schema_version": self.schema_version,
@@ -148,7 +149,7 @@ class TantivyEngine:
 
     def open_reader(self, generation: str) -> TantivyReader:
         """Open for searching; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
-        return TantivyReader(self._folders.checked(generation))
+        return TantivyReader(self._folders.checked(generation), self._limits)
 
     def generations(self) -> list[str]:
         """Return the names of all generations that exist, whole or not, in order."""

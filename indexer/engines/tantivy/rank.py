@@ -39,9 +39,6 @@ from indexer.engines.tantivy.schema import (
 from indexer.engines.tantivy.view import View
 from indexer.model import Fuzzy, Wildcard
 
-_FIRST_HITS = 500
-_MORE_HITS = 8
-
 Scored = list[tuple[int, DocAddress]]
 """Points and documents, most points first."""
 
@@ -72,13 +69,14 @@ def _by_score(ranking: "_Ranking", window: PageWindow) -> tuple[Hits, int]:
         scored.sort(key=itemgetter(0), reverse=window.is_descending)
         return _first(ranking.view, scored, window, is_all=True), len(scored)
     # How far behind the first hit a position is, is not known.
-    limit = window.count + (_FIRST_HITS if window.after is None else _FIRST_HITS * _MORE_HITS)
+    more = ranking.view.limits.more_hits
+    limit = window.count + ranking.view.limits.first_hits * (1 if window.after is None else more)
     while True:
         scored, total = ranking.first(limit)
         hits = _first(ranking.view, scored, window, is_all=len(scored) == total)
         if len(hits) >= window.count or len(scored) == total:
             return hits, total
-        limit *= _MORE_HITS
+        limit *= more
 
 
 def _first(view: View, scored: Scored, window: PageWindow, *, is_all: bool) -> Hits:
@@ -210,8 +208,6 @@ def _whole_name(matcher: Matcher, whole: WholeName) -> Matching:
 
 def _tier(matcher: Matcher, part: RankedPart, tier: Tier) -> Matching:
     """Return the documents that match ``part`` and are in ``tier``, or in one before it."""
-    if tier.where is Where.ANYWHERE:
-        return matcher.part_matching(part.part)
     there = _there(matcher, part, tier.where)
     return there if tier.implies_match else all_of([there, matcher.part_matching(part.part)])
 
@@ -229,9 +225,7 @@ def _there(matcher: Matcher, part: RankedPart, where: Where) -> Matching:
         case Where.NAME_WORDS:
             return matcher.having(NAME_WORD, part.words)
         case Where.NAME_START:
-            begun = matcher.starting(NAME_WORD, part.words[-1])
-            others = part.words[:-1]
-            return all_of([matcher.having(NAME_WORD, others), begun]) if others else begun
+            return matcher.starting_words(NAME_WORD, part.words)
         case Where.NAME_LIKE:
             assert isinstance(part.part, Wildcard | Fuzzy)  # noqa: S101 - the only ones
             return matcher.named_like(part.part)

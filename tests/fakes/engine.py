@@ -14,6 +14,7 @@ class WatchedEngine:
     def __init__(self, engine: Engine, watch: Callable[[str], None]) -> None:
         self.name = engine.name
         self.schema_version = engine.schema_version
+        self.batch_documents = engine.batch_documents
         self._engine = engine
         self._watch = watch
 

@@ -82,6 +82,7 @@ class TellingEngine:
 
     def __init__(self, engine: Engine, directory: Path) -> None:
         self.name, self.schema_version = engine.name, engine.schema_version
+        self.batch_documents = engine.batch_documents
         self.directory = directory
         self.filling = ""
         """The generation that a rebuild fills, until the first of it is written."""

@@ -14,6 +14,7 @@ from search_api.web import make_web
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text()
+LAYOUT = (TOP / "docs" / "layout.md").read_text()
 FIRST_SCREEN = "\n".join(README.splitlines()[:24])
 TEXTS = [
     path
@@ -71,6 +72,21 @@ def test_the_first_screen_says_what_each_folder_is_for(folder: str) -> None:
 
 def test_the_readme_begins_with_the_two_commands() -> None:
     assert re.findall(r"^make \w+", FIRST_SCREEN, re.MULTILINE) == ["make run", "make test"]
+
+
+def test_the_layout_names_every_folder_of_the_product() -> None:
+    folders = {
+        f"{path.parent.relative_to(TOP)}/"
+        for package in ("indexer", "webhooks", "search_api")
+        for path in (TOP / package).rglob("__init__.py")
+    }
+    named = re.findall(r"^\| `([a-z_/]+/)` \|", LAYOUT, re.MULTILINE)
+    assert sorted(named) == sorted(folders)
+
+
+@pytest.mark.parametrize("path", re.findall(r"`([a-z_/]+(?:\.py|/))` \|$", LAYOUT, re.MULTILINE))
+def test_the_layout_sends_nobody_to_a_file_that_is_gone(path: str) -> None:
+    assert (TOP / path).exists()
 
 
 def test_links_lead_somewhere() -> None:

@@ -16,7 +16,7 @@ from indexer.extract import BUILT_IN, KindTable
 from indexer.model import Digest, RepositoryName, TagName, is_system_tag
 from indexer.refresh.content import ContentReader, Reading, is_linked
 from indexer.refresh.referrers import ReferrerLists
-from indexer.refresh.removal import doubt_catalog, hide_tags
+from indexer.refresh.removal import check_catalog, hide_tags
 from indexer.registry import CatalogPage, RegistryClient
 from indexer.store import (
     Place,
@@ -118,7 +118,7 @@ class Refresher:
                 )
                 store.registries.mark_listed(crawl_id, page.names)
                 if not page.resume:
-                    doubt_catalog(store, self._registry, crawl_id=crawl_id)
+                    check_catalog(store, self._registry, crawl_id=crawl_id)
 
             if page.resume:
                 await self._store.write(save)

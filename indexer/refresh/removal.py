@@ -25,12 +25,12 @@ SECOND_LOOK_AFTER = timedelta(minutes=10)
 """How long something must have been absent for a second crawl to confirm it."""
 
 
-def is_too_much(lost: int, *, visible: int) -> bool:
+def is_suspicious(lost: int, *, visible: int) -> bool:
     """Tell whether so many of a registry's visible repositories are not lost without a doubt."""
     return lost > LOST_MAX or (lost >= LOST_MIN and lost * LOST_SHARE > visible)
 
 
-def decide(store: Store, registry: RegistryRow, *, at: datetime) -> bool:
+def decide_removal(store: Store, registry: RegistryRow, *, at: datetime) -> bool:
     """Hide what a crawl that is over did not find, or hold back all of it; True when it was hidden.
 
     Belongs into the transaction that ends the crawl.
@@ -41,7 +41,7 @@ def decide(store: Store, registry: RegistryRow, *, at: datetime) -> bool:
     found = store.absences.found(registry.id)
     lost = sum(one.is_lost for one in absent)
     visible = store.content.count_repositories(registry.id)
-    is_held = is_too_much(lost, visible=visible) and not _is_second_look(found)
+    is_held = is_suspicious(lost, visible=visible) and not _is_second_look(found)
     if is_held:
         store.absences.hold(found)
         log.warning(
@@ -117,10 +117,10 @@ def hide_tags(
 
 def is_doubtful(*, known: int, unlisted: int) -> bool:
     """Tell whether a catalog leaves out so much of what we know that it is hardly true."""
-    return 0 < known == unlisted or is_too_much(unlisted, visible=known)
+    return 0 < known == unlisted or is_suspicious(unlisted, visible=known)
 
 
-def doubt_catalog(store: Store, registry: RegistryRow, *, crawl_id: int) -> None:
+def check_catalog(store: Store, registry: RegistryRow, *, crawl_id: int) -> None:
     """Keep how much the whole catalog of a crawl left out, and say so where it is doubtful.
 
     Belongs into the transaction that keeps its last page.

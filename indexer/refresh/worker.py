@@ -13,7 +13,7 @@ from indexer.errors import RegistryError, StoreError, UnreachableError
 from indexer.extract import BUILT_IN, KindTable
 from indexer.model import RepositoryName
 from indexer.refresh.refresher import Refresher, everything
-from indexer.refresh.removal import decide
+from indexer.refresh.removal import decide_removal
 from indexer.refresh.schedule import is_crawl_due
 from indexer.registry import RegistryClient
 from indexer.store import Place, Priority, Refresh, RefreshKind, RegistryRow, Store, StoreThread
@@ -299,7 +299,7 @@ class RegistryWorker:
                     set_aside=crawl.set_aside,
                 )
             is_over = ended or store.absences.are_left_over(self._registry.id)
-            hidden = bool(is_over) and decide(store, self._registry, at=now)
+            hidden = bool(is_over) and decide_removal(store, self._registry, at=now)
             return self._begin_crawl(store, is_start=is_start), hidden
 
         begun, hidden = await self._store.write(save)

@@ -18,8 +18,8 @@ from indexer.clock import Clock
 from indexer.errors import InvalidValueError, UnusableAnswerError
 from indexer.model import parse_json_object
 from indexer.registry.challenges import Challenge, parse_challenges
-from indexer.registry.responses import Answer, error_of, lasting
-from indexer.registry.urls import origin_of, shown
+from indexer.registry.responses import Response, lasting, make_error
+from indexer.registry.urls import get_origin, shown
 
 TOKEN_BODY_MAX_BYTES = 64 * 1_024
 TOKEN_SECONDS_DEFAULT = 60.0
@@ -82,7 +82,7 @@ class Authorizer:
         *,
         clock: Clock,
         is_plain: bool,
-        ask_token: Callable[[httpx2.URL, str], Awaitable[Answer]],
+        ask_token: Callable[[httpx2.URL, str], Awaitable[Response]],
     ) -> None:
         self._basic = _basic(credentials) if credentials else ""
         self._clock = clock
@@ -101,10 +101,10 @@ class Authorizer:
         """
         grant = self._grants.get(scope)
         if grant is not None:
-            return await self._header_of(grant, rejected="")
+            return await self._get_header(grant, rejected="")
         return self._basic if scope.partition(":")[0] in self._basic_kinds else ""
 
-    async def answer(self, refusal: Answer, scope: str) -> str:
+    async def answer_challenge(self, refusal: Response, scope: str) -> str:
         """Return what to send instead after the 401 ``refusal``.
 
         :class:`DeniedError` where there is nothing else to try, any other
@@ -114,17 +114,17 @@ class Authorizer:
         offered = {challenge.scheme for challenge in challenges}
         for challenge in challenges:
             if challenge.scheme == "bearer" and "realm" in challenge.parameters:
-                grant = self._grant_of(challenge, scope)
-                header = await self._header_of(grant, rejected=refusal.authorization)
+                grant = self._make_grant(challenge, scope)
+                header = await self._get_header(grant, rejected=refusal.authorization)
                 self._grants[scope] = grant
                 return header
         if "basic" in offered and self._basic not in {"", refusal.authorization}:
             self._grants.pop(scope, None)
             self._basic_kinds.add(scope.partition(":")[0])
             return self._basic
-        raise error_of(refusal)
+        raise make_error(refusal)
 
-    def _grant_of(self, challenge: Challenge, scope: str) -> _Grant:
+    def _make_grant(self, challenge: Challenge, scope: str) -> _Grant:
         realm = challenge.parameters["realm"]
         origin = self._accepted_origin(realm)
         if self._realm_origin not in {"", origin}:
@@ -145,9 +145,9 @@ class Authorizer:
         schemes = {"http", "https"} if self._is_plain else {"https"}
         if url.scheme not in schemes or not host or url.userinfo:
             raise lasting(f"the realm of a challenge is not acceptable: {shown(url)}")
-        return origin_of(url)
+        return get_origin(url)
 
-    async def _header_of(self, grant: _Grant, *, rejected: str) -> str:
+    async def _get_header(self, grant: _Grant, *, rejected: str) -> str:
         token = self._tokens.get(grant) or self._new_entry(grant)
         if token.is_good(self._clock.now(), rejected=rejected):
             return token.header
@@ -179,14 +179,14 @@ class Authorizer:
             url = httpx2.URL(f"{grant.realm}{separator}{urlencode(pairs)}")
         except httpx2.InvalidURL as error:
             raise lasting(f"the challenge makes no URL of {grant.scope[:200]!r}") from error
-        answer = await self._ask_token(url, self._basic)
-        if answer.status != 200:
+        response = await self._ask_token(url, self._basic)
+        if response.status != 200:
             # Without the body, which may hold a token.
-            raise error_of(replace(answer, body=b""))
+            raise make_error(replace(response, body=b""))
         try:
-            return _parse_token(answer.body)
+            return _parse_token(response.body)
         except InvalidValueError as error:
-            raise UnusableAnswerError(f"GET {answer.asked}: 200, but no token: {error}") from None
+            raise UnusableAnswerError(f"GET {response.asked}: 200, but no token: {error}") from None
 
 
 def _parse_token(body: bytes) -> tuple[str, float]:

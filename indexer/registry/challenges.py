@@ -38,20 +38,20 @@ def parse_challenges(values: Iterable[str]) -> list[Challenge]:
 def _parse_value(value: str) -> list[Challenge]:
     found: list[Challenge] = []
     parameters: dict[str, str] = {}
-    position = _end_of(_SEPARATORS, value, 0)
+    position = _skip(_SEPARATORS, value, 0)
     while len(found) <= CHALLENGES_MAX and (name := _TOKEN.match(value, position)):
         position = name.end()
         if (equals := _EQUALS.match(value, position)) is None:
             parameters = {}
             found.append(Challenge(name[0].lower(), parameters))
-            position = _end_of(_TOKEN68, value, position)
+            position = _skip(_TOKEN68, value, position)
         else:
             text = _QUOTED.match(value, equals.end()) or _TOKEN.match(value, equals.end())
             if text is None or not found or len(parameters) >= PARAMETERS_MAX:
                 break
             parameters.setdefault(name[0].lower(), _unquoted(text))
             position = text.end()
-        position = _end_of(_SEPARATORS, value, position)
+        position = _skip(_SEPARATORS, value, position)
     return found
 
 
@@ -59,7 +59,7 @@ def _unquoted(text: re.Match[str]) -> str:
     return re.sub(r"\\(.)", r"\1", text[1]) if text.re is _QUOTED else text[0]
 
 
-def _end_of(pattern: re.Pattern[str], value: str, position: int) -> int:
+def _skip(pattern: re.Pattern[str], value: str, position: int) -> int:
     """Return where a match of ``pattern`` at ``position`` ends; ``position`` without one."""
     match = pattern.match(value, position)
     return match.end() if match else position

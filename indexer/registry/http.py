@@ -15,8 +15,8 @@ from indexer.errors import UnreachableError, UnusableAnswerError
 from indexer.model import one_line
 from indexer.registry.auth import TOKEN_BODY_MAX_BYTES, Authorizer, Credentials
 from indexer.registry.bodies import read_beginning, read_content
-from indexer.registry.responses import Answer, is_transient, lasting, retry_after
-from indexer.registry.urls import checked_base, origin_of, redirect_target, shown
+from indexer.registry.responses import Response, is_transient, lasting, retry_after
+from indexer.registry.urls import check_base, get_origin, redirect_target, shown
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
@@ -49,7 +49,7 @@ def is_own_user_agent(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Request:
     """One GET of the registry's API.
 
     ``path`` starts with ``/v2/`` and may have a query; ``limit`` is the most bytes of content
@@ -95,8 +95,8 @@ class Exchange:
         max_in_flight: int,
     ) -> None:
         self.requests = 0
-        self._base = checked_base(url)
-        self._origin = origin_of(httpx2.URL(self._base))
+        self._base = check_base(url)
+        self._origin = get_origin(httpx2.URL(self._base))
         self._clock = clock
         self._auth = Authorizer(
             credentials,
@@ -117,7 +117,7 @@ class Exchange:
         """Close all connections."""
         await self._client.aclose()
 
-    async def get(self, question: Question) -> Answer:
+    async def get(self, request: Request) -> Response:
         """Return the registry's answer, of any status but 401 that can be helped.
 
         Failures that may pass are tried three times in all, after 1 and 3 seconds or after what
@@ -128,120 +128,120 @@ class Exchange:
         """
         for delay in RETRY_DELAYS_SECONDS:
             try:
-                answer = await self._authorized(question)
+                response = await self._authorize(request)
             except UnreachableError as error:
-                if timed_out(error) and not question.retries_timeouts:
+                if timed_out(error) and not request.retries_timeouts:
                     raise
                 asked_delay = error.retry_after
                 if asked_delay is not None and asked_delay > RETRY_AFTER_WAITED_SECONDS:
                     raise
             else:
-                asked_delay = answer.retry_after
-                if not answer.is_transient or (asked_delay or 0.0) > RETRY_AFTER_WAITED_SECONDS:
-                    return answer
+                asked_delay = response.retry_after
+                if not response.is_transient or (asked_delay or 0.0) > RETRY_AFTER_WAITED_SECONDS:
+                    return response
             await self._clock.sleep(_with_jitter(delay) if asked_delay is None else asked_delay)
-        return await self._authorized(question)
+        return await self._authorize(request)
 
-    async def _authorized(self, question: Question) -> Answer:
-        authorization = await self._auth.header_for(question.scope)
-        answer = await self._followed(question, authorization)
-        if answer.status != 401 or not answer.is_own:
-            return answer
-        authorization = await self._auth.answer(answer, question.scope)
+    async def _authorize(self, request: Request) -> Response:
+        authorization = await self._auth.header_for(request.scope)
+        response = await self._follow(request, authorization)
+        if response.status != 401 or not response.is_own:
+            return response
+        authorization = await self._auth.answer_challenge(response, request.scope)
         # A 401 to this one is final: the registry knows who asks and says no.
-        return await self._followed(question, authorization)
+        return await self._follow(request, authorization)
 
-    async def _followed(self, question: Question, authorization: str) -> Answer:
+    async def _follow(self, request: Request, authorization: str) -> Response:
         """Return the answer at the end of the redirects that the question allows."""
         try:
-            url = httpx2.URL(self._base + question.path)
+            url = httpx2.URL(self._base + request.path)
         except httpx2.InvalidURL as error:
-            raise UnusableAnswerError(f"GET {question.shown}: no address: {error}") from error
-        answer, location = await self._send(question, url, authorization, is_own=True)
-        for _ in range(question.redirects):
+            raise UnusableAnswerError(f"GET {request.shown}: no address: {error}") from error
+        response, location = await self._send(request, url, authorization, is_own=True)
+        for _ in range(request.redirects):
             if location is None:
-                return answer
-            is_own = answer.is_own and origin_of(location) == self._origin
-            if not is_own and not question.leaves_host:
-                raise lasting(f"GET {question.shown}: redirected to {shown(location)}")
+                return response
+            is_own = response.is_own and get_origin(location) == self._origin
+            if not is_own and not request.leaves_host:
+                raise lasting(f"GET {request.shown}: redirected to {shown(location)}")
             if url.scheme == "https" and location.scheme != "https":
-                raise lasting(f"GET {question.shown}: redirected from https to {shown(location)}")
+                raise lasting(f"GET {request.shown}: redirected from https to {shown(location)}")
             url = location
-            answer, location = await self._send(
-                question, url, authorization if is_own else "", is_own=is_own
+            response, location = await self._send(
+                request, url, authorization if is_own else "", is_own=is_own
             )
         if location is not None:
-            raise lasting(f"GET {question.shown}: redirected again, to {shown(location)}")
-        return answer
+            raise lasting(f"GET {request.shown}: redirected again, to {shown(location)}")
+        return response
 
-    async def _ask_token(self, url: httpx2.URL, authorization: str) -> Answer:
-        question = Question(
+    async def _ask_token(self, url: httpx2.URL, authorization: str) -> Response:
+        request = Request(
             path=shown(url), scope="", headers=_JSON_HEADERS, limit=TOKEN_BODY_MAX_BYTES
         )
-        answer, location = await self._send(question, url, authorization, is_own=False)
-        if location is not None and origin_of(location) == origin_of(url):
-            answer, location = await self._send(question, location, authorization, is_own=False)
+        response, location = await self._send(request, url, authorization, is_own=False)
+        if location is not None and get_origin(location) == get_origin(url):
+            response, location = await self._send(request, location, authorization, is_own=False)
         if location is not None:
-            raise lasting(f"GET {question.shown}: redirected to {shown(location)}")
-        return answer
+            raise lasting(f"GET {request.shown}: redirected to {shown(location)}")
+        return response
 
     async def _send(
-        self, question: Question, url: httpx2.URL, authorization: str, *, is_own: bool
-    ) -> tuple[Answer, httpx2.URL | None]:
+        self, request: Request, url: httpx2.URL, authorization: str, *, is_own: bool
+    ) -> tuple[Response, httpx2.URL | None]:
         """Return one answer, and where it redirects to."""
-        headers = [*_BASE_HEADERS, *question.headers]
+        headers = [*_BASE_HEADERS, *request.headers]
         if authorization:
             headers.append((b"Authorization", authorization.encode()))
-        request = httpx2.Request(
-            "GET", url, headers=headers, extensions=_timeouts(question.read_seconds)
+        outgoing = httpx2.Request(
+            "GET", url, headers=headers, extensions=_timeouts(request.read_seconds)
         )
         self.requests += 1
         try:
-            response = await self._head(question, request)
+            incoming = await self._open(request, outgoing)
             try:
-                body = await self._read(question, response)
+                body = await self._read(request, incoming)
             finally:
-                await response.aclose()
+                await incoming.aclose()
         except httpx2.TimeoutException as error:
             raise UnreachableError(
-                f"GET {question.shown}: no answer in time ({type(error).__name__})"
+                f"GET {request.shown}: no answer in time ({type(error).__name__})"
             ) from error
         except httpx2.TransportError as error:
             reason = one_line(str(error), limit=200)
             raise UnreachableError(
-                f"GET {question.shown}: {type(error).__name__} {reason}".rstrip()
+                f"GET {request.shown}: {type(error).__name__} {reason}".rstrip()
             ) from error
-        answer = Answer(
-            asked=question.shown,
-            status=response.status_code,
-            headers=response.headers,
+        response = Response(
+            asked=request.shown,
+            status=incoming.status_code,
+            headers=incoming.headers,
             body=body,
             is_own=is_own,
             authorization=authorization,
-            retry_after=self._retry_after(response),
+            retry_after=self._retry_after(incoming),
         )
-        return answer, redirect_target(answer, url) if answer.is_redirect else None
+        return response, redirect_target(response, url) if response.is_redirect else None
 
-    async def _head(self, question: Question, request: httpx2.Request) -> httpx2.Response:
+    async def _open(self, request: Request, outgoing: httpx2.Request) -> httpx2.Response:
         try:
-            return await self._client.send(request, stream=True)
+            return await self._client.send(outgoing, stream=True)
         except ValueError as error:
             # The client parses every Location, followed or not, and some text breaks its parser.
-            raise lasting(f"GET {question.shown}: redirected to what is no URL") from error
+            raise lasting(f"GET {request.shown}: redirected to what is no URL") from error
 
-    async def _read(self, question: Question, response: httpx2.Response) -> bytes:
-        seconds = question.read_seconds * BODY_READS_MAX
-        asked = question.shown
-        if response.status_code != 200:
-            return await read_beginning(response, seconds=seconds, clock=self._clock, asked=asked)
+    async def _read(self, request: Request, incoming: httpx2.Response) -> bytes:
+        seconds = request.read_seconds * BODY_READS_MAX
+        asked = request.shown
+        if incoming.status_code != 200:
+            return await read_beginning(incoming, seconds=seconds, clock=self._clock, asked=asked)
         return await read_content(
-            response, limit=question.limit, seconds=seconds, clock=self._clock, asked=asked
+            incoming, limit=request.limit, seconds=seconds, clock=self._clock, asked=asked
         )
 
-    def _retry_after(self, response: httpx2.Response) -> float | None:
-        if not is_transient(response.status_code):
+    def _retry_after(self, incoming: httpx2.Response) -> float | None:
+        if not is_transient(incoming.status_code):
             return None
-        return retry_after(response.headers.get("retry-after", ""), now=self._clock.now())
+        return retry_after(incoming.headers.get("retry-after", ""), now=self._clock.now())
 
 
 _BASE_HEADERS: tuple[Header, ...] = (

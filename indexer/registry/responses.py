@@ -38,7 +38,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """One whole answer of any status.
 
     ``asked`` is the path that was asked for, for messages; ``is_own`` is False when a redirect led
@@ -87,7 +87,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnError:
+class ResponseError:
     """One entry of a registry's error body."""
 
     code: str
@@ -99,47 +99,49 @@ def is_transient(status: int) -> bool:
     return status >= 500 or status in {408, 429, 499}
 
 
-def own_errors(answer: Answer) -> tuple[OwnError, ...]:
+def read_errors(response: Response) -> tuple[ResponseError, ...]:
     """Return the entries of the registry's error body; empty where the body is anything else."""
     try:
-        entries = parse_json_object(answer.body).get("errors")
+        entries = parse_json_object(response.body).get("errors")
     except InvalidValueError:
         return ()
     if not isinstance(entries, list):
         return ()
-    return tuple(_own_error(entry) for entry in entries[:ERRORS_MAX] if isinstance(entry, dict))
+    return tuple(_read_error(entry) for entry in entries[:ERRORS_MAX] if isinstance(entry, dict))
 
 
-def has_code(answer: Answer, *codes: str) -> bool:
+def has_code(response: Response, *codes: str) -> bool:
     """Tell whether the registry's error body holds one of these codes."""
-    return any(error.code in codes for error in own_errors(answer))
+    return any(error.code in codes for error in read_errors(response))
 
 
-def error_of(answer: Answer, *, may_be_absent: bool = False) -> RegistryError:
+def make_error(response: Response, *, may_be_absent: bool = False) -> RegistryError:
     """Return the error that an answer is, where the content was expected with status 200.
 
     ``may_be_absent`` says that the question was about one repository, manifest or blob, so that a
     definite no is :class:`AbsentError`.
     """
-    if answer.status in {401, 403}:
-        return DeniedError(str(answer))
-    if answer.is_transient:
-        return UnreachableError(str(answer), retry_after=answer.retry_after)
-    if not 400 <= answer.status < 500:
-        return lasting(str(answer)) if answer.status >= 300 else UnusableAnswerError(str(answer))
-    errors = own_errors(answer) if answer.is_own else ()
+    if response.status in {401, 403}:
+        return DeniedError(str(response))
+    if response.is_transient:
+        return UnreachableError(str(response), retry_after=response.retry_after)
+    if not 400 <= response.status < 500:
+        return (
+            lasting(str(response)) if response.status >= 300 else UnusableAnswerError(str(response))
+        )
+    errors = read_errors(response) if response.is_own else ()
     codes = {error.code for error in errors}
     if codes & _DENIED_CODES:
-        return DeniedError(str(answer))
+        return DeniedError(str(response))
     if "TOOMANYREQUESTS" in codes:
-        return UnreachableError(str(answer), retry_after=answer.retry_after)
-    if answer.status != 404 or "UNSUPPORTED" in codes:
-        return lasting(str(answer))
+        return UnreachableError(str(response), retry_after=response.retry_after)
+    if response.status != 404 or "UNSUPPORTED" in codes:
+        return lasting(str(response))
     if not codes or not codes <= _ABSENT_CODES:
-        return UnusableAnswerError(str(answer))
+        return UnusableAnswerError(str(response))
     if any(_ABOUT_ACCEPT.search(error.message) for error in errors):
-        return lasting(f"exists, cannot be read: {answer}")
-    return AbsentError(str(answer)) if may_be_absent else UnusableAnswerError(str(answer))
+        return lasting(f"exists, cannot be read: {response}")
+    return AbsentError(str(response)) if may_be_absent else UnusableAnswerError(str(response))
 
 
 def lasting(message: str) -> UnusableAnswerError:
@@ -167,9 +169,9 @@ def retry_after(value: str, *, now: datetime) -> float | None:
     return min(max(seconds, 0.0), RETRY_AFTER_MAX_SECONDS)
 
 
-def _own_error(entry: dict[str, Any]) -> OwnError:
+def _read_error(entry: dict[str, Any]) -> ResponseError:
     code, message = entry.get("code"), entry.get("message")
-    return OwnError(
+    return ResponseError(
         code=code if isinstance(code, str) else "",
         message=message if isinstance(message, str) else "",
     )

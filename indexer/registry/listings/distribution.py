@@ -19,7 +19,7 @@ from indexer.model import (
     parse_tag,
 )
 from indexer.registry.auth import CATALOG_SCOPE, pull_scope
-from indexer.registry.http import READ_SECONDS, Exchange, Question, timed_out
+from indexer.registry.http import READ_SECONDS, Exchange, Request, timed_out
 from indexer.registry.pagination import (
     PAGE_SIZE,
     Walk,
@@ -29,7 +29,7 @@ from indexer.registry.pagination import (
     query_after,
     with_smaller_page,
 )
-from indexer.registry.responses import Answer, error_of, has_code
+from indexer.registry.responses import Response, has_code, make_error
 
 CATALOG_PAGE_MAX_BYTES = 16 * 1_024 * 1_024
 TAGS_PAGE_MAX_BYTES = 64 * 1_024 * 1_024
@@ -115,23 +115,23 @@ class Lister:
         walk = self._walk(listing, resume)
         restarts = 0
         while True:
-            answer, size = await self._answer(listing, walk.query)
-            if walk.is_guess and answer.status in {400, 404, 405}:
+            response, size = await self._get_page(listing, walk.query)
+            if walk.is_guess and response.status in {400, 404, 405}:
                 yield _LAST_PAGE
                 return
-            if not walk.is_first and answer.status in {400, 404}:
+            if not walk.is_first and response.status in {400, 404}:
                 # The name that this page starts behind was deleted meanwhile.
                 restarts += 1
                 if restarts > RESTARTS_MAX:
-                    raise UnusableAnswerError(f"the listing broke off {restarts} times: {answer}")
+                    raise UnusableAnswerError(f"the listing broke off {restarts} times: {response}")
                 walk = self._walk(listing, "")
                 continue
-            entries = _entries(answer, listing)
+            entries = _entries(response, listing)
             is_fruitful = walk.add(entry for entry in entries if isinstance(entry, str))
             if walk.is_guess and not is_fruitful:
                 yield _LAST_PAGE
                 return
-            link = next_query(answer.headers.get_list("link"), asked=listing.path)
+            link = next_query(response.headers.get_list("link"), asked=listing.path)
             self._sends_links = self._sends_links or bool(link)
             query = link or self._guess(entries, size)
             yield _Page(entries, resume=query)
@@ -150,28 +150,28 @@ class Lister:
             return ""
         return query_after(str(entries[-1]), size=size)
 
-    async def _answer(self, listing: _Listing, query: str) -> tuple[Answer, int | None]:
+    async def _get_page(self, listing: _Listing, query: str) -> tuple[Response, int | None]:
         """Return the page at ``query`` and its size, smaller where the registry wants it so."""
         asked = query
         while True:
             smaller = with_smaller_page(asked)
-            question = _question(listing, asked, retries_timeouts=smaller is None)
+            request = _request(listing, asked, retries_timeouts=smaller is None)
             try:
-                answer = await self._exchange.get(question)
+                response = await self._exchange.get(request)
             except UnreachableError as error:
                 if smaller is None or not timed_out(error):
                     raise
             else:
-                if smaller is None or not _wants_smaller_page(answer):
+                if smaller is None or not _wants_smaller_page(response):
                     size = page_size(asked)
-                    if asked != query and answer.status == 200:
+                    if asked != query and response.status == 200:
                         self._sizes[listing.key] = size
-                    return answer, size
+                    return response, size
             asked = smaller
 
 
-def _question(listing: _Listing, query: str, *, retries_timeouts: bool) -> Question:
-    return Question(
+def _request(listing: _Listing, query: str, *, retries_timeouts: bool) -> Request:
+    return Request(
         path=f"{listing.path}?{query}" if query else listing.path,
         scope=listing.scope,
         headers=_HEADERS,
@@ -181,25 +181,25 @@ def _question(listing: _Listing, query: str, *, retries_timeouts: bool) -> Quest
     )
 
 
-def _wants_smaller_page(answer: Answer) -> bool:
-    if answer.status == 400:
-        return has_code(answer, "PAGINATION_NUMBER_INVALID", "UNSUPPORTED")
-    return answer.status in {502, 504}
+def _wants_smaller_page(response: Response) -> bool:
+    if response.status == 400:
+        return has_code(response, "PAGINATION_NUMBER_INVALID", "UNSUPPORTED")
+    return response.status in {502, 504}
 
 
-def _entries(answer: Answer, listing: _Listing) -> tuple[object, ...]:
+def _entries(response: Response, listing: _Listing) -> tuple[object, ...]:
     """Return the entries of a page; :class:`RegistryError` for what is no page."""
-    if answer.status != 200:
-        raise error_of(answer, may_be_absent=listing.is_of_repository)
+    if response.status != 200:
+        raise make_error(response, may_be_absent=listing.is_of_repository)
     try:
-        data = parse_json_object(answer.body)
+        data = parse_json_object(response.body)
     except InvalidValueError as error:
-        raise UnusableAnswerError(f"{answer}: {error}") from error
+        raise UnusableAnswerError(f"{response}: {error}") from error
     entries = data.get(listing.key, "missing")
     if entries is None:
         return ()
     if not isinstance(entries, list):
-        raise UnusableAnswerError(f"{answer}: no list of {listing.key}")
+        raise UnusableAnswerError(f"{response}: no list of {listing.key}")
     return tuple(entries)
 
 

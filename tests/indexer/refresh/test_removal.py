@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from indexer.model.event import Action, Event
-from indexer.refresh.removal import is_too_much
+from indexer.refresh.removal import is_suspicious
 from tests.builders import image
 from tests.fakes.registry import Fault
 from tests.indexer.stepping import Stepping, deleted, pushed
@@ -67,8 +67,8 @@ def held_back(stepping: Stepping) -> tuple[int, int]:
         (101, 1_000_000, True),
     ],
 )
-def test_how_much_is_too_much(lost: int, visible: int, *, too_much: bool) -> None:
-    assert is_too_much(lost, visible=visible) is too_much
+def test_how_much_is_suspicious(lost: int, visible: int, *, too_much: bool) -> None:
+    assert is_suspicious(lost, visible=visible) is too_much
 
 
 class TestOrdinary:

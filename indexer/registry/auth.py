@@ -1,7 +1,7 @@
-"""What is sent as ``Authorization``: nothing, Basic, or a token of the registry's token service.
+"""The ``Authorization`` header: none, Basic, or a token of the registry's token service.
 
-Nothing is sent before the registry has asked for it. Once it has, the same is sent at once with
-later requests of that kind, which saves a round trip each.
+The first request is sent without it. After the registry asked for it, later requests with the same
+scope carry it at once, which saves a round trip each.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ CATALOG_SCOPE = "registry:catalog:*"
 
 
 def pull_scope(repository: str) -> str:
-    """Return the scope that reading one repository needs."""
+    """Return the scope for reading one repository."""
     return f"repository:{repository}:pull"
 
 
@@ -48,7 +48,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class _Grant:
-    """What a token is asked with; one token is kept for each."""
+    """The parameters of a request for a token; one token is kept for each."""
 
     realm: str
     service: str
@@ -68,12 +68,11 @@ class _Token:
 
 
 class Authorizer:
-    """Knows what to send, and learns it from the registry's challenges.
+    """Knows the header to send, and learns it from the challenges of the registry.
 
-    ``ask_token`` sends a GET to a token service, with the ``Authorization`` given second, and
-    returns the answer. A token service is accepted on first use; another one later is refused,
-    because it would receive the credentials. ``is_plain`` says that the registry itself is spoken
-    to without TLS, so that its token service may be as well.
+    ``ask_token`` sends a GET to a token service, with its second argument as ``Authorization``. The
+    first token service is accepted; a different one later is refused, because it would receive
+    the credentials. ``is_plain``: the registry has no TLS, so its token service need not either.
     """
 
     def __init__(
@@ -95,9 +94,9 @@ class Authorizer:
         self._realm_origin = ""
 
     async def header_for(self, scope: str) -> str:
-        """Return what to send with a request of ``scope``; "" for nothing.
+        """Return the header for a request of ``scope``; "" for none.
 
-        Asks for a new token where the one known is at the end of its life.
+        Asks for a new token if the known one is at the end of its life.
         """
         grant = self._grants.get(scope)
         if grant is not None:
@@ -105,10 +104,10 @@ class Authorizer:
         return self._basic if scope.partition(":")[0] in self._basic_kinds else ""
 
     async def answer_challenge(self, refusal: Response, scope: str) -> str:
-        """Return what to send instead after the 401 ``refusal``.
+        """Return the header for a second try after the 401 ``refusal``.
 
-        :class:`DeniedError` where there is nothing else to try, any other
-        :class:`RegistryError` where the token service does not do its part.
+        :class:`DeniedError` if there is nothing else to try, another :class:`RegistryError` if the
+        token service fails.
         """
         challenges = parse_challenges(refusal.headers.get_list("www-authenticate"))
         offered = {challenge.scheme for challenge in challenges}
@@ -171,7 +170,7 @@ class Authorizer:
         return self._tokens.setdefault(grant, _Token())
 
     async def _fetch(self, grant: _Grant) -> tuple[str, float]:
-        """Return a new token as header value, and its life in seconds."""
+        """Return a new token as a header value, and its lifetime in seconds."""
         pairs = [("service", grant.service)] if grant.service else []
         pairs += [("scope", scope) for scope in grant.scope.split()]
         separator = "&" if "?" in grant.realm else "?"
@@ -181,7 +180,7 @@ class Authorizer:
             raise lasting(f"the challenge makes no URL of {grant.scope[:200]!r}") from error
         response = await self._ask_token(url, self._basic)
         if response.status != 200:
-            # Without the body, which may hold a token.
+            # Without the body, which may contain a token.
             raise make_error(replace(response, body=b""))
         try:
             return _parse_token(response.body)
@@ -190,7 +189,7 @@ class Authorizer:
 
 
 def _parse_token(body: bytes) -> tuple[str, float]:
-    """Return header value and life in seconds; the messages never repeat what was received."""
+    """Return header value and lifetime in seconds; the messages never repeat the body."""
     try:
         data = parse_json_object(body)
     except InvalidValueError:

@@ -1,4 +1,4 @@
-"""``WWW-Authenticate``: several schemes in one header or in many, with quoted strings."""
+"""Parsing ``WWW-Authenticate``: several schemes in one or more headers, with quoted strings."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,13 +11,13 @@ _SEPARATORS = re.compile(r"[\s,]*")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _EQUALS = re.compile(r"\s*=\s*")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-# The one value without a name that a scheme may carry, as in ``Negotiate YII=``.
+# A scheme may have one value without a name, as in ``Negotiate YII=``.
 _TOKEN68 = re.compile(r" +[A-Za-z0-9._~+/-]+=*(?=\s*(?:,|$))")
 
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """One way to authenticate that a server offers; scheme and names in small letters."""
+    """One way to authenticate that a server offers; scheme and names are in lower case."""
 
     scheme: str
     parameters: Mapping[str, str]
@@ -26,8 +26,8 @@ class Challenge:
 def parse_challenges(values: Iterable[str]) -> list[Challenge]:
     """Return the challenges in all ``WWW-Authenticate`` values, in order.
 
-    Reading a value ends where it breaks the grammar; what came before is kept, and of a parameter
-    given twice the first counts.
+    Reading ends at a mistake in the grammar; the challenges before it are kept. If a parameter is
+    repeated, the first one counts.
     """
     found: list[Challenge] = []
     for value in values:
@@ -60,6 +60,6 @@ def _unquoted(text: re.Match[str]) -> str:
 
 
 def _skip(pattern: re.Pattern[str], value: str, position: int) -> int:
-    """Return where a match of ``pattern`` at ``position`` ends; ``position`` without one."""
+    """Return the end of a match of ``pattern`` at ``position``; ``position`` if none matches."""
     match = pattern.match(value, position)
     return match.end() if match else position

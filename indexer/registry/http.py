@@ -1,6 +1,6 @@
-"""One question to a registry and its answer: sending, limits, redirects, authentication, retries.
+"""One request to a registry and its response: limits, redirects, authentication, retries.
 
-This is the only module that sends anything.
+This is the only module that sends requests.
 """
 
 import random
@@ -20,7 +20,7 @@ from indexer.registry.urls import check_base, get_origin, redirect_target, shown
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
-# A body that arrives drop by drop is given up after this many times the read timeout.
+# A body that arrives very slowly is given up after this multiple of the read timeout.
 BODY_READS_MAX = 10
 RETRY_DELAYS_SECONDS = (1.0, 3.0)
 RETRY_JITTER = 0.25
@@ -44,7 +44,7 @@ USER_AGENT = _user_agent()
 
 
 def is_own_user_agent(text: str) -> bool:
-    """Tell whether a ``User-Agent`` is that of this service, of any version."""
+    """Tell whether a ``User-Agent`` is the one of this service, in any version."""
     return text.startswith(_PRODUCT)
 
 
@@ -52,10 +52,10 @@ def is_own_user_agent(text: str) -> bool:
 class Request:
     """One GET of the registry's API.
 
-    ``path`` starts with ``/v2/`` and may have a query; ``limit`` is the most bytes of content
-    that are read; ``read_seconds`` is the longest silence. ``redirects`` is how many are followed,
-    and ``leaves_host`` whether they may lead to another host, where no credentials go.
-    ``retries_timeouts`` says whether a timeout while reading is worth the same question again.
+    ``path`` starts with ``/v2/`` and may have a query. ``limit`` is the largest size of the content
+    in bytes, ``read_seconds`` the longest silence. ``redirects`` is the number of redirects to
+    follow, and ``leaves_host`` allows them to lead to another host, which gets no credentials.
+    ``retries_timeouts`` says whether to retry after a timeout while reading.
     """
 
     path: str
@@ -69,20 +69,20 @@ class Request:
 
     @property
     def shown(self) -> str:
-        """The path for messages, which a registry's own query may make long."""
+        """The path for messages, cut, because a query of the registry may be long."""
         return self.path[:SHOWN_PATH_MAX]
 
 
 def timed_out(error: UnreachableError) -> bool:
-    """Tell whether the registry was reached and then said nothing for too long."""
+    """Tell whether the registry was reached and then sent nothing for too long."""
     return isinstance(error.__cause__, httpx2.ReadTimeout)
 
 
 class Exchange:
-    """Sends questions to one registry over a shared pool of connections.
+    """Sends requests to one registry over a shared pool of connections.
 
-    ``url`` is the registry's address without ``/v2/``, ``max_in_flight`` the most requests under
-    way at once; further ones wait. :class:`InvalidValueError` for an address that is none.
+    ``url`` is the address of the registry without ``/v2/``, else :class:`InvalidValueError`.
+    ``max_in_flight`` is the number of requests at the same time; further ones wait.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Exchange:
             limits=httpx2.Limits(
                 max_connections=max_in_flight, max_keepalive_connections=max_in_flight
             ),
-            # Without this a server could make us keep any number of cookies.
+            # Without this a server could make us store any number of cookies.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
 
@@ -118,13 +118,13 @@ class Exchange:
         await self._client.aclose()
 
     async def get(self, request: Request) -> Response:
-        """Return the registry's answer, of any status but 401 that can be helped.
+        """Return the response of the registry, of any status; a 401 only after authentication.
 
-        Failures that may pass are tried three times in all, after 1 and 3 seconds or after what
-        ``Retry-After`` says, if that is at most 10 seconds; after that the last answer is
-        returned, or :class:`UnreachableError` raised where there is none.
-        :class:`TooLargeError` when the content is over the limit, :class:`UnusableAnswerError` for
-        redirects that must not be followed, any :class:`RegistryError` for the token service's.
+        A temporary failure is tried three times in all, after 1 and 3 seconds, or after the time of
+        ``Retry-After`` if that is at most 10 seconds. Then the last response is returned, or
+        :class:`UnreachableError` raised if there is none. :class:`TooLargeError` if the content is
+        over the limit, :class:`UnusableAnswerError` for redirects that must not be followed, any
+        :class:`RegistryError` for failures of the token service.
         """
         for delay in RETRY_DELAYS_SECONDS:
             try:
@@ -148,11 +148,11 @@ class Exchange:
         if response.status != 401 or not response.is_own:
             return response
         authorization = await self._auth.answer_challenge(response, request.scope)
-        # A 401 to this one is final: the registry knows who asks and says no.
+        # Another 401 is final: the registry knows who asks and refuses.
         return await self._follow(request, authorization)
 
     async def _follow(self, request: Request, authorization: str) -> Response:
-        """Return the answer at the end of the redirects that the question allows."""
+        """Return the response after the redirects that the request allows."""
         try:
             url = httpx2.URL(self._base + request.path)
         except httpx2.InvalidURL as error:
@@ -188,7 +188,7 @@ class Exchange:
     async def _send(
         self, request: Request, url: httpx2.URL, authorization: str, *, is_own: bool
     ) -> tuple[Response, httpx2.URL | None]:
-        """Return one answer, and where it redirects to."""
+        """Return one response, and the target of its redirect."""
         headers = [*_BASE_HEADERS, *request.headers]
         if authorization:
             headers.append((b"Authorization", authorization.encode()))
@@ -226,7 +226,7 @@ class Exchange:
         try:
             return await self._client.send(outgoing, stream=True)
         except ValueError as error:
-            # The client parses every Location, followed or not, and some text breaks its parser.
+            # The client parses every Location, also of redirects not followed, and some texts fail.
             raise lasting(f"GET {request.shown}: redirected to what is no URL") from error
 
     async def _read(self, request: Request, incoming: httpx2.Response) -> bytes:
@@ -252,7 +252,7 @@ _JSON_HEADERS: tuple[Header, ...] = ((b"Accept", b"application/json"),)
 
 
 def _timeouts(read_seconds: float) -> dict[str, dict[str, float | None]]:
-    # Waiting for a free connection is waiting for our own requests, so it has no limit.
+    # Waiting for a free connection means waiting for our own requests, so it has no limit.
     return {
         "timeout": {
             "connect": CONNECT_SECONDS,
@@ -264,5 +264,5 @@ def _timeouts(read_seconds: float) -> dict[str, dict[str, float | None]]:
 
 
 def _with_jitter(seconds: float) -> float:
-    # It spreads load and guards nothing, so any random number will do.
+    # It spreads load and protects nothing, so any random number is good enough.
     return seconds * random.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)  # noqa: S311

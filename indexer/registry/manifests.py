@@ -1,7 +1,7 @@
-"""Reading manifests and blobs, and making sure that they are what was asked for.
+"""Reading manifests and blobs, and verifying their digests.
 
-A digest is over the exact bytes of the body, so content that does not match is not the content:
-it is thrown away and asked for once more.
+A digest is made of the exact bytes of the body. Content with another digest is thrown away and
+requested once more.
 """
 
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ _BLOB_HEADERS = ((b"Accept", b"*/*"),)
 
 @dataclass(frozen=True, slots=True)
 class FetchedManifest:
-    """A manifest as the registry sent it, checked against its digest."""
+    """A manifest as the registry sent it; its digest is verified."""
 
     digest: Digest
     content_type: str
@@ -47,12 +47,12 @@ class FetchedManifest:
 async def read_manifest(
     exchange: Exchange, repository: RepositoryName, reference: str, *, known: Digest | None
 ) -> FetchedManifest | None:
-    """Return what a tag or digest names, or None where that is still ``known``."""
+    """Return the manifest of a tag or digest; None if it still has the digest ``known``."""
     expected = _digest_or_tag(reference)
     headers = _MANIFEST_HEADERS
     if known is not None and expected is None:
-        # One strong tag: registries do not match weak ones or lists of them. Not for a digest: the
-        # distribution registry says 304 to its own digest before it looks whether it has it.
+        # One strong tag, because registries do not match weak ones or lists. Not for a digest: the
+        # distribution registry answers 304 to a digest before it looks whether it has it.
         headers = (*headers, (b"If-None-Match", f'"{known}"'.encode()))
     request = Request(
         path=f"/v2/{repository}/manifests/{reference}",
@@ -75,7 +75,7 @@ async def read_manifest(
 async def read_blob(
     exchange: Exchange, repository: RepositoryName, descriptor: Descriptor, *, limit: int
 ) -> bytes:
-    """Return the content that ``descriptor`` points to."""
+    """Return the content of ``descriptor``."""
     digest = descriptor.digest
     path = f"/v2/{repository}/blobs/{digest}"
     if descriptor.size_bytes > limit:
@@ -98,7 +98,7 @@ async def read_blob(
 
 
 def _digest_or_tag(reference: str) -> Digest | None:
-    """Return the digest that a reference is, None for a tag; nothing else may enter a path."""
+    """Return a reference as a digest, None for a tag; nothing else may be part of a path."""
     if ":" in reference:
         return parse_digest(reference)
     parse_tag(reference)
@@ -106,10 +106,10 @@ def _digest_or_tag(reference: str) -> Digest | None:
 
 
 def _manifest_digest(response: Response, expected: Digest | None) -> Digest | None:
-    """Return the digest of the manifest in ``response``, None where it is not the one it should be.
+    """Return the digest of the manifest in ``response``; None if it is the wrong one.
 
-    ``expected`` is the digest asked for, None when a tag was. The registry's own word for the
-    digest is taken only where nobody can compute it: a signed manifest of schema 1 has the digest
+    ``expected`` is the requested digest, None after a request for a tag. The header of the registry
+    is trusted only if nobody can compute the digest: a signed manifest of schema 1 has the digest
     of its content without the signatures.
     """
     header = _header_digest(response)
@@ -127,7 +127,7 @@ def _manifest_digest(response: Response, expected: Digest | None) -> Digest | No
 
 
 def _looks_like_a_manifest(response: Response) -> bool:
-    """Tell by type and shape, where no digest can tell; a proxy may answer ``{}`` to anything."""
+    """Tell by type and form, if no digest can tell; a proxy may answer ``{}`` to everything."""
     if response.is_html:
         return False
     manifest = parse_manifest(response.body, content_type=response.content_type)
@@ -140,7 +140,7 @@ def _header_digest(response: Response) -> Digest | None:
     try:
         return parse_digest(response.headers.get("docker-content-digest", "").strip())
     except InvalidValueError:
-        # Missing, or garbage, which says nothing about the content either.
+        # Missing, or malformed; neither says anything about the content.
         return None
 
 

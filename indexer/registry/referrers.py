@@ -1,6 +1,6 @@
-"""Reading the list of referrers of a manifest, where a registry has the API for that.
+"""Reading the list of referrers of a manifest, if a registry has the API for that.
 
-Many have not, and say so in many ways. What a list leaves out is not thereby absent.
+Many have no such API, and say so in many ways. A list does not prove that something is absent.
 """
 
 import structlog
@@ -21,7 +21,7 @@ from indexer.registry.responses import Response, make_error
 
 PAGE_MAX_BYTES = 4 * 1_024 * 1_024
 REFERRERS_MAX = 1_000
-"""Referrers of one manifest that are read."""
+"""The most referrers of one manifest that are read."""
 PAGES_MAX = 100
 
 _HEADERS = ((b"Accept", media_types.OCI_INDEX.encode()),)
@@ -32,9 +32,9 @@ _log = structlog.get_logger(__name__)
 async def read_referrers(
     exchange: Exchange, repository: RepositoryName, digest: Digest
 ) -> tuple[Descriptor, ...] | None:
-    """Return what the registry lists as attached to ``digest``; None where it has no such API.
+    """Return the referrers of ``digest`` as the registry lists them; None without such an API.
 
-    All types are asked for, so that there is nothing to filter.
+    All types are requested, so there is nothing to filter.
     """
     path = f"/v2/{repository}/referrers/{digest}"
     found: dict[Digest, Descriptor] = {}
@@ -65,7 +65,7 @@ async def _page(
         scope=pull_scope(repository),
         headers=_HEADERS,
         limit=PAGE_MAX_BYTES,
-        # A redirect says that the API is elsewhere or nowhere: GHCR's leads to a page for people.
+        # A redirect means that there is no API here: that of GHCR leads to a page for people.
         redirects=0,
     )
     try:

@@ -1,4 +1,4 @@
-"""Web addresses from settings, redirects and challenges, and how they are shown."""
+"""URLs from settings, redirects and challenges: checking and showing them."""
 
 import httpx2
 
@@ -10,8 +10,8 @@ from indexer.registry.responses import Response, lasting
 def check_base(url: str) -> str:
     """Return the address of a registry, without a slash at the end.
 
-    :class:`InvalidValueError` for what is no address, or holds more than scheme, host, port and
-    path; the message does not repeat it, because it may hold a password.
+    :class:`InvalidValueError` unless it has only scheme, host, port and path. The message does not
+    repeat the address, because it may contain a password.
     """
     try:
         parsed = httpx2.URL(url)
@@ -25,7 +25,7 @@ def check_base(url: str) -> str:
 
 
 def get_origin(url: httpx2.URL) -> str:
-    """Return scheme, host and port in the one spelling that can be compared."""
+    """Return scheme, host and port in one spelling, for comparisons."""
     return f"{url.scheme}://{url.netloc.decode()}"
 
 
@@ -35,7 +35,7 @@ def shown(url: httpx2.URL) -> str:
 
 
 def redirect_target(response: Response, url: httpx2.URL) -> httpx2.URL:
-    """Return where a redirect leads; :class:`UnusableAnswerError` where that is no web address."""
+    """Return the target of a redirect; :class:`UnusableAnswerError` if it is no URL."""
     text = response.headers.get("location", "")
     try:
         location = url.join(text)

@@ -1,6 +1,6 @@
-"""Reading the catalog and tag lists, page by page.
+"""Reading the catalog and the lists of tags, page by page.
 
-A listing proves nothing about what it leaves out; it says what there is to look at.
+A listing never proves that something is absent; it only says what to read.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -45,7 +45,7 @@ _Name = TypeVar("_Name")
 class CatalogPage:
     """Some names of the catalog.
 
-    ``resume`` is where to go on after this page, "" after the last one; ``skipped`` counts the
+    ``resume`` is the position after this page, "" after the last one. ``skipped`` counts the
     entries that are no repository names.
     """
 
@@ -56,7 +56,7 @@ class CatalogPage:
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    """One of the two lists: where it is, what its entries are called, and its limits."""
+    """One of the two lists: its path, the key of its entries, and its limits."""
 
     path: str
     key: str
@@ -76,7 +76,7 @@ _LAST_PAGE = _Page((), resume="")
 
 
 class Lister:
-    """Reads the lists of one registry, and remembers which page sizes it takes."""
+    """Reads the lists of one registry, and remembers the page sizes that it accepts."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
@@ -84,7 +84,7 @@ class Lister:
         self._sends_links = False
 
     async def repositories(self, resume: str) -> AsyncIterator[CatalogPage]:
-        """Yield the pages of the catalog from ``resume``, or from the beginning where it is ""."""
+        """Yield the pages of the catalog from ``resume`` on; "" is the beginning."""
         listing = _Listing(
             path="/v2/_catalog",
             key="repositories",
@@ -98,7 +98,7 @@ class Lister:
             yield CatalogPage(names=names, resume=page.resume, skipped=skipped)
 
     async def tags(self, repository: RepositoryName) -> AsyncIterator[tuple[TagName, ...]]:
-        """Yield the pages of one repository's tags."""
+        """Yield the pages of the tags of one repository."""
         listing = _Listing(
             path=f"/v2/{repository}/tags/list",
             key="tags",
@@ -120,7 +120,7 @@ class Lister:
                 yield _LAST_PAGE
                 return
             if not walk.is_first and response.status in {400, 404}:
-                # The name that this page starts behind was deleted meanwhile.
+                # The last name of the page before was deleted meanwhile.
                 restarts += 1
                 if restarts > RESTARTS_MAX:
                     raise UnusableAnswerError(f"the listing broke off {restarts} times: {response}")
@@ -145,13 +145,13 @@ class Lister:
         return Walk(start, is_first=not resume, asked=listing.path)
 
     def _guess(self, entries: Sequence[object], size: int | None) -> str:
-        """Return where to go on after a full page of a registry that never sent a link."""
+        """Return the next query after a full page of a registry that never sent a link."""
         if self._sends_links or not entries or len(entries) != size:
             return ""
         return query_after(str(entries[-1]), size=size)
 
     async def _get_page(self, listing: _Listing, query: str) -> tuple[Response, int | None]:
-        """Return the page at ``query`` and its size, smaller where the registry wants it so."""
+        """Return the page at ``query`` and its size, smaller if the registry wants that."""
         asked = query
         while True:
             smaller = with_smaller_page(asked)
@@ -188,7 +188,7 @@ def _wants_smaller_page(response: Response) -> bool:
 
 
 def _entries(response: Response, listing: _Listing) -> tuple[object, ...]:
-    """Return the entries of a page; :class:`RegistryError` for what is no page."""
+    """Return the entries of a page; :class:`RegistryError` if the response is no page."""
     if response.status != 200:
         raise make_error(response, may_be_absent=listing.is_of_repository)
     try:
@@ -206,7 +206,7 @@ def _entries(response: Response, listing: _Listing) -> tuple[object, ...]:
 def _parsed(
     page: _Page, parse: Callable[[str], _Name], listing: _Listing
 ) -> tuple[tuple[_Name, ...], int]:
-    """Return the legal names of a page and how many entries are none."""
+    """Return the valid names of a page, and the number of other entries."""
     names: list[_Name] = []
     illegal: list[object] = []
     for entry in page.entries:

@@ -1,4 +1,4 @@
-"""The brake: how much is too much, and when what a crawl did not find is hidden."""
+"""The mass-removal guard: how much is suspicious, and when disappeared tags are hidden."""
 
 from collections.abc import AsyncIterator, Iterator, MutableMapping
 from pathlib import Path

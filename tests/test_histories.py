@@ -56,7 +56,7 @@ MULTI = index([IMAGES[0], ARM])
 OTHER = index([ARM, IMAGES[1]], annotations={"which": "other"})
 NESTED = index([MULTI])
 CONTENT = (*IMAGES, MULTI, OTHER, NESTED)
-# Fewer than can be gone too many at once: the brake has its own tests.
+# Fewer than can be gone too many at once: the mass-removal guard has its own tests.
 REPOSITORIES = ("web", "team/api", "team/web", "old")
 TAGS = ("1", "2", "latest")
 

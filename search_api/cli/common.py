@@ -25,7 +25,7 @@ def print_json(body: dict[str, Any]) -> None:
     click.echo(json.dumps(body, indent=2))
 
 
-def settings_of(*, process: str, quiet: bool = False) -> Settings:
+def set_up(*, process: str, quiet: bool = False) -> Settings:
     """Return the settings, with logging and the data directory ready."""
     settings = load_settings()
     configure_logging("error" if quiet else settings.log_level, process=process)

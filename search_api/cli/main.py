@@ -13,7 +13,7 @@ import structlog
 from indexer.errors import QueryError, RegsearchError, SettingsError, UnusableFileError
 from indexer.settings import Settings
 from search_api.cli import jobs, tables
-from search_api.cli.common import JSON, end, print_json, searched, settings_of
+from search_api.cli.common import JSON, end, print_json, searched, set_up
 from search_api.cli.notification_block import notification_block
 from search_api.cli.search import completion, conformance, search, show
 from search_api.processes import USAGE_ERROR, end_with_parent, own_command, supervise
@@ -34,7 +34,7 @@ def commands() -> None:
 @commands.command()
 def serve() -> None:
     """Run the whole service: web and indexer, watched and restarted."""
-    settings = settings_of(process="serve")
+    settings = set_up(process="serve")
     for registry, secret in webhook_secrets(settings).items():
         click.echo(f"# For the configuration of registry {registry}, so that it notifies us:")
         click.echo(notification_block(settings, registry, secret=secret))
@@ -49,7 +49,7 @@ def serve() -> None:
 @_SUPERVISED
 def web(*, supervised: int | None) -> None:
     """Run only the web process: receive notifications and answer searches."""
-    settings = settings_of(process="web")
+    settings = set_up(process="web")
     if supervised is not None:
         end_with_parent(supervised)
     # Here, as importing FastAPI takes long, and all other commands do without.
@@ -62,7 +62,7 @@ def web(*, supervised: int | None) -> None:
 @_SUPERVISED
 def indexer(*, supervised: int | None) -> None:
     """Run only the indexer: read registries and keep the search index."""
-    settings = settings_of(process="indexer")
+    settings = set_up(process="indexer")
     if supervised is not None:
         end_with_parent(supervised)
     from search_api.processes import serve_indexer  # noqa: PLC0415 - as above
@@ -74,7 +74,7 @@ def indexer(*, supervised: int | None) -> None:
 @JSON
 def status(*, as_json: bool) -> None:
     """Show how fresh and complete everything is."""
-    settings = settings_of(process="status", quiet=True)
+    settings = set_up(process="status", quiet=True)
 
     body = searched(settings, lambda searcher: status_json(searcher.status()))
     if as_json:
@@ -90,7 +90,7 @@ def backfill(registry: tuple[str, ...]) -> None:
 
     Interrupted, it goes on where it was with the next backfill or indexer.
     """
-    settings = settings_of(process="backfill", quiet=True)
+    settings = set_up(process="backfill", quiet=True)
     names = _named(settings, registry)
     with tables.progress("backfill") as report:
         problems = asyncio.run(jobs.backfill(settings, names, report=report))
@@ -105,7 +105,7 @@ def reconcile(registry: tuple[str, ...], *, accept: bool, as_json: bool) -> None
     """List what is held back of REGISTRY, or of all: gone from it, but too much to be hidden."""
     if accept and as_json:
         raise click.UsageError("--json is for the list, without --accept")
-    settings = settings_of(process="reconcile", quiet=True)
+    settings = set_up(process="reconcile", quiet=True)
     names = _named(settings, registry)
     if accept:
         with tables.progress("reconcile") as report:
@@ -129,7 +129,7 @@ def reconcile(registry: tuple[str, ...], *, accept: bool, as_json: bool) -> None
 )
 def rebuild(*, extract: bool) -> None:
     """Make the search index again from the store; searches go on meanwhile."""
-    settings = settings_of(process="rebuild", quiet=True)
+    settings = set_up(process="rebuild", quiet=True)
     with tables.progress("rebuild") as report:
         problems = asyncio.run(jobs.rebuild(settings, extract=extract, report=report))
     end(problems)

@@ -10,7 +10,7 @@ from click.shell_completion import get_completion_class
 from indexer.clock import SystemClock
 from indexer.model import ASKED_FOR, DocumentType, Sort, one_line
 from search_api.cli import details, tables
-from search_api.cli.common import JSON, end, print_json, searched, settings_of
+from search_api.cli.common import JSON, end, print_json, searched, set_up
 from search_api.conformance import State, run_checks
 from search_api.resources import look_up
 from search_api.search import (
@@ -71,7 +71,7 @@ def search(
 
     Put -- before a QUERY that begins with a minus sign.
     """
-    settings = settings_of(process="search", quiet=True)
+    settings = set_up(process="search", quiet=True)
     # Arguments that are not text in this locale hold what no index could be asked for. Replacing
     # it by ``?`` would make it a wildcard.
     text = " ".join(query).encode(errors="surrogatepass").decode(errors="replace")
@@ -117,7 +117,7 @@ def _all_pages(searcher: Searcher, asked: Asked) -> dict[str, Any]:
 @JSON
 def show(reference: str, *, as_json: bool) -> None:
     """Show what is known of REFERENCE: an image, a repository, or an image or layer by digest."""
-    settings = settings_of(process="show", quiet=True)
+    settings = set_up(process="show", quiet=True)
 
     def find(searcher: Searcher) -> dict[str, Any]:
         return searcher.read(lambda resources: look_up(resources, reference))

@@ -12,14 +12,14 @@ _ODD = (
 
 def unknown_parameters_are_refused(server: Server) -> None:
     """Check that a parameter that is not known is not ignored."""
-    error = server.refused(_SEARCH, {"q": "a", "fliter": "kind:image"})
+    error = server.read_refusal(_SEARCH, {"q": "a", "fliter": "kind:image"})
     require(error["code"] == "PARAMETER_INVALID", f"an unknown parameter: {error['code']}")
     require("fliter" in error["message"], f"it is not named: {error['message']!r}")
 
 
 def repeated_parameters_are_refused(server: Server) -> None:
     """Check that a parameter given twice is refused."""
-    error = server.refused(_SEARCH, [("q", "a"), ("q", "b")])
+    error = server.read_refusal(_SEARCH, [("q", "a"), ("q", "b")])
     require(error["code"] == "PARAMETER_INVALID", f"a parameter given twice: {error['code']}")
 
 
@@ -34,7 +34,7 @@ def bad_values_are_refused(server: Server) -> None:
     }
     for name, values in wrong.items():
         for value in values:
-            error = server.refused(_SEARCH, {name: value})
+            error = server.read_refusal(_SEARCH, {name: value})
             code = error["code"]
             require(code == "PARAMETER_INVALID", f"{name}={value!r} is refused with {code}")
 
@@ -42,7 +42,7 @@ def bad_values_are_refused(server: Server) -> None:
 def mistakes_in_queries_are_pointed_at(server: Server) -> None:
     """Check that a malformed query is refused with the column of the mistake."""
     for query in _MALFORMED:
-        error = server.refused(_SEARCH, {"q": query})
+        error = server.read_refusal(_SEARCH, {"q": query})
         require(error["code"] == "QUERY_INVALID", f"{query!r} is refused with {error['code']}")
         detail = error.get("detail")
         column = detail.get("column") if isinstance(detail, dict) else None
@@ -59,12 +59,12 @@ def odd_queries_are_answered(server: Server) -> None:
             f"q={query[:20]!r}…: status {response.status_code}",
         )
         if response.status_code != 414:
-            server.answered(response, status=response.status_code)
+            server.check_response(response, status=response.status_code)
 
 
 def unknown_addresses_are_not_found(server: Server) -> None:
     """Check how an address that is not there is answered."""
-    error = server.refused(f"{API}/nothing-is-here", {}, status=404)
+    error = server.read_refusal(f"{API}/nothing-is-here", {}, status=404)
     require(error["code"] == "NOT_FOUND", f"an unknown address: {error['code']}")
 
 

@@ -29,7 +29,7 @@ class NothingToCheckError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ApiResponse:
     """An answer that came as JSON: its object and its headers."""
 
     status: int
@@ -75,11 +75,11 @@ class Server:
         except httpx2.HTTPError as error:
             raise NotConformingError(f"{method} {path}: no answer: {error}") from error
 
-    def get(self, path: str, **parameters: str) -> Answered:
+    def get(self, path: str, **parameters: str) -> ApiResponse:
         """Return an answer, which must be a JSON object and a success."""
-        return self.answered(self.request(path, parameters), status=200)
+        return self.check_response(self.request(path, parameters), status=200)
 
-    def answered(self, response: httpx2.Response, *, status: int) -> Answered:
+    def check_response(self, response: httpx2.Response, *, status: int) -> ApiResponse:
         """Return what is in an answer, which must be a JSON object and have this status."""
         address = f"{response.request.method} {response.request.url.raw_path.decode()}"
         require(
@@ -96,16 +96,16 @@ class Server:
         except ValueError as error:
             raise NotConformingError(f"{address}: no JSON: {error}") from error
         require(isinstance(body, dict), f"{address}: not a JSON object: {str(body)[:_SHOWN_MAX]}")
-        return Answered(status, body, response.headers, address)
+        return ApiResponse(status, body, response.headers, address)
 
-    def search(self, query: str = "", **parameters: str) -> Answered:
+    def search(self, query: str = "", **parameters: str) -> ApiResponse:
         """Return the answer to a search, which must succeed."""
         return self.get(f"{API}/search", q=query, **parameters)
 
     def results(self, query: str = "", **parameters: str) -> list[dict[str, Any]]:
         """Return the first results of a search; :class:`NothingToCheckError` if there are none."""
         found = self.search(query, **parameters)
-        results: list[dict[str, Any]] = value_of(found, "results", list)
+        results: list[dict[str, Any]] = read_value(found, "results", list)
         if not results:
             raise NothingToCheckError(f"{found.address} finds nothing")
         return results
@@ -113,9 +113,9 @@ class Server:
     def total(self, query: str, **parameters: str) -> int:
         """Return how many match a query."""
         found = self.search(query, limit="1", **parameters)
-        return int(value_of(found, "total", int))
+        return int(read_value(found, "total", int))
 
-    def pages(self, query: str = "", **parameters: str) -> Iterator[Answered]:
+    def pages(self, query: str = "", **parameters: str) -> Iterator[ApiResponse]:
         """Yield the pages of a search, the first ``WALK_MAX``."""
         cursor = ""
         for _ in range(WALK_MAX):
@@ -125,10 +125,12 @@ class Server:
             if not cursor:
                 return
 
-    def refused(self, path: str, parameters: Parameters, *, status: int = 400) -> dict[str, Any]:
+    def read_refusal(
+        self, path: str, parameters: Parameters, *, status: int = 400
+    ) -> dict[str, Any]:
         """Return the first error of an answer that must be a refusal in the OCI shape."""
-        found = self.answered(self.request(path, parameters), status=status)
-        errors = value_of(found, "errors", list)
+        found = self.check_response(self.request(path, parameters), status=status)
+        errors = read_value(found, "errors", list)
         require(errors, f"{found.address}: the list of errors is empty")
         first = errors[0]
         require(isinstance(first, dict), f"{found.address}: an error is not an object: {first!r}")
@@ -143,12 +145,12 @@ class Server:
         return dict(first)
 
 
-def value_of(answered: Answered, key: str, kind: type | tuple[type, ...]) -> Any:
+def read_value(response: ApiResponse, key: str, kind: type | tuple[type, ...]) -> Any:
     """Return a value of an answer, which must be there and of this type."""
-    return value_in(answered.body, key, kind, where=answered.address)
+    return read_key(response.body, key, kind, where=response.address)
 
 
-def value_in(
+def read_key(
     found: Mapping[str, Any], key: str, kind: type | tuple[type, ...], *, where: str
 ) -> Any:
     """Return a value of an object, which must be there and of this type."""
@@ -159,12 +161,12 @@ def value_in(
     return value
 
 
-def quoted(text: str) -> str:
+def quote_value(text: str) -> str:
     """Return a text as a value in a query."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
-def in_path(text: str) -> str:
+def quote_path(text: str) -> str:
     """Return a name as it stands in a path."""
     return quote(text, safe="/:")

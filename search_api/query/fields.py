@@ -27,7 +27,7 @@ from search_api.query.keywords import (
     keyword_value,
     whole_value,
 )
-from search_api.query.patterns import Pattern, has_wildcards, read_pattern
+from search_api.query.patterns import TypedPattern, has_wildcards, read_pattern
 from search_api.query.ranges import read_range
 from search_api.query.references import digest_condition
 from search_api.query.sizes import read_count, read_size
@@ -54,7 +54,7 @@ FIELDS = tuple(sorted({*_KEYWORDS, *DESCRIBED, *FACTS, *SAME_AS, *LINEAGE, *NUMB
 _FIELD = re.compile(r"([a-z]+):", re.ASCII | re.IGNORECASE)
 
 
-def field_of(typed: Typed) -> str | None:
+def find_field(typed: Typed) -> str | None:
     """Return the field that a word begins with; None where it begins with none that is known."""
     match = _FIELD.match(typed.signs)
     return match[1].lower() if match and match[1].lower() in FIELDS else None
@@ -81,34 +81,34 @@ def condition(field: str, typed: Typed, *, now: datetime) -> Query:
     if field in NUMBERS:
         return read_range(field, typed, reader=_READERS.get(field) or partial(read_moment, now=now))
     if field in LINEAGE:
-        return _lineage(field, typed)
+        return _lineage_condition(field, typed)
     if has_wildcards(typed):
-        return _fitting(field, read_pattern(typed))
+        return _pattern_condition(field, read_pattern(typed))
     if field in DESCRIBED:
-        return _described(field, typed.text)
-    return _keyword(field, typed)
+        return _described_condition(field, typed.text)
+    return _keyword_condition(field, typed)
 
 
 _READERS = {"size": read_size, "layers": read_count, "pulls": read_count}
 
 
-def _fitting(field: str, pattern: Pattern) -> Query:
+def _pattern_condition(field: str, pattern: TypedPattern) -> Query:
     # Cut as documents cut their values; what is folded stays so.
     if pattern.beginning is not None:
         value = keyword_value(field, pattern.beginning)
-        return _of(field, partial(Condition, value=value, is_prefix=True))
+        return _make_condition(field, partial(Condition, value=value, is_prefix=True))
     text = keyword_value(field, pattern.text)
     if "*" in text or "?" in text:
-        return _of(field, partial(Glob, pattern=text))
-    return _of(field, partial(Condition, value=text))
+        return _make_condition(field, partial(Glob, pattern=text))
+    return _make_condition(field, partial(Condition, value=text))
 
 
-def _of(field: str, make: Callable[[str], Query]) -> Query:
+def _make_condition(field: str, make: Callable[[str], Query]) -> Query:
     """Return a condition on a field; a registry goes by its name and by its host."""
     return Or((make("registry"), make("host"))) if field == "registry" else make(field)
 
 
-def _described(field: str, text: str) -> Query:
+def _described_condition(field: str, text: str) -> Query:
     found = list(dict.fromkeys(words(text)))
     if not found:
         return Condition(field, fold(text)[:VALUE_MAX])
@@ -116,7 +116,7 @@ def _described(field: str, text: str) -> Query:
     return parts[0] if len(parts) == 1 else And(parts)
 
 
-def _keyword(field: str, typed: Typed) -> Query:
+def _keyword_condition(field: str, typed: Typed) -> Query:
     value = whole_value(field, typed.text)
     if not value:
         raise QueryError(f"{field}: without a value", column=typed.column)
@@ -132,10 +132,10 @@ def _keyword(field: str, typed: Typed) -> Query:
         case "revision":
             return Condition(field, value, is_prefix=is_short_commit(value))
         case _:
-            return _of(field, partial(Condition, value=value))
+            return _make_condition(field, partial(Condition, value=value))
 
 
-def _lineage(field: str, typed: Typed) -> Query:
+def _lineage_condition(field: str, typed: Typed) -> Query:
     """Return a condition that the store gives its meaning, so not for any pattern."""
     is_prefix = typed.signs.endswith("*")
     value = fold(typed.text[:-1] if is_prefix else typed.text)

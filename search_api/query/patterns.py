@@ -15,7 +15,7 @@ _PART = re.compile(r"\*+|\?|[^*?]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class TypedPattern:
     """A text with wildcards, folded, with no ``*`` next to another."""
 
     text: str
@@ -30,7 +30,7 @@ def has_wildcards(typed: Typed) -> bool:
     return "*" in typed.signs or "?" in typed.signs
 
 
-def read_pattern(typed: Typed) -> Pattern:
+def read_pattern(typed: Typed) -> TypedPattern:
     """Return a text with wildcards; :class:`QueryError` where no engine could seek it."""
     found = [(match.start(), match[0]) for match in _PART.finditer(typed.signs)]
     wildcards = [start for start, part in found if part[0] in "*?"]
@@ -39,13 +39,13 @@ def read_pattern(typed: Typed) -> Pattern:
         raise QueryError(message, column=typed.columns[wildcards[WILDCARDS_MAX]])
     if len(wildcards) == 1 and found[-1][1][0] == "*":
         beginning = fold(typed.text[: wildcards[0]])
-        return Pattern(f"{beginning}*", beginning, len(beginning))
+        return TypedPattern(f"{beginning}*", beginning, len(beginning))
     parts = [
         part[0] if part[0] in "*?" else _fixed(typed.part(start, start + len(part)))
         for start, part in found
     ]
     text = "".join(parts)
-    return Pattern(text, None, sum(len(part) for part in parts if part not in {"*", "?"}))
+    return TypedPattern(text, None, sum(len(part) for part in parts if part not in {"*", "?"}))
 
 
 def refuse_literal(folded: str, *, column: int) -> None:

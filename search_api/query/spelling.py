@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from indexer.model import And, Or, Query, Word, edits_allowed, words
-from search_api.query.fields import field_of
+from search_api.query.fields import find_field
 from search_api.query.references import command
 from search_api.query.terms import bare, phrase
-from search_api.query.tokens import Kind, Token, tokens
+from search_api.query.tokens import Token, TokenType, tokens
 
 _WORD = re.compile(r"[^\W_]+")
 _NAME = re.compile(rf"{_WORD.pattern}(?:[-_.]+{_WORD.pattern})*")
@@ -43,11 +43,11 @@ def text_with_words_replaced(text: str, replacements: Mapping[str, str]) -> str:
     if command(text) is not None:
         return text
     changed = text
-    for token in reversed(list(_wanted(tokens(text)))):
-        found = _word_of(token)
+    for token in reversed(list(_correctable_tokens(tokens(text)))):
+        found = _read_word(token)
         other = _changed(found, replacements)
         if other != found:
-            shown = f'"{other}"' if token.kind is Kind.PHRASE else other
+            shown = f'"{other}"' if token.type is TokenType.PHRASE else other
             changed = changed[: token.start] + shown + changed[token.end :]
     return changed
 
@@ -79,16 +79,16 @@ def _changed(text: str, replacements: Mapping[str, str]) -> str:
     return _WORD.sub(lambda word: replacements.get(word[0], word[0]), text)
 
 
-def _wanted(found: list[Token]) -> Iterator[Token]:
+def _correctable_tokens(found: list[Token]) -> Iterator[Token]:
     """Yield the words and phrases that are not negated."""
     is_negated, groups = False, list[bool]()
     for token in found:
-        if token.kind is Kind.MINUS or token.is_operator("NOT"):
+        if token.type is TokenType.MINUS or token.is_operator("NOT"):
             is_negated = True
-        elif token.kind is Kind.OPEN:
+        elif token.type is TokenType.OPEN:
             groups.append(is_negated)
             is_negated = False
-        elif token.kind is Kind.CLOSE:
+        elif token.type is TokenType.CLOSE:
             del groups[-1:]
         elif not token.is_operator("AND"):
             if not is_negated and not any(groups):
@@ -96,9 +96,9 @@ def _wanted(found: list[Token]) -> Iterator[Token]:
             is_negated = False
 
 
-def _word_of(token: Token) -> str:
+def _read_word(token: Token) -> str:
     """Return the text of the word that a token is; "" where it is something else."""
-    if token.kind is not Kind.PHRASE and field_of(token.typed) is not None:
+    if token.type is not TokenType.PHRASE and find_field(token.typed) is not None:
         return ""
-    found = phrase(token.typed) if token.kind is Kind.PHRASE else bare(token.typed)
+    found = phrase(token.typed) if token.type is TokenType.PHRASE else bare(token.typed)
     return found.text if isinstance(found, Word) else ""

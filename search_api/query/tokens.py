@@ -14,7 +14,7 @@ QUOTES = '"“”„‟'
 _LITERAL = "\0"
 
 
-class Kind(StrEnum):
+class TokenType(StrEnum):
     """What a token is."""
 
     OPEN = "("
@@ -55,7 +55,7 @@ class Typed:
 class Token:
     """A piece of a query, from ``start`` to before ``end`` in its text."""
 
-    kind: Kind
+    type: TokenType
     typed: Typed
     start: int
     end: int
@@ -67,7 +67,7 @@ class Token:
 
     def is_operator(self, word: str) -> bool:
         """Tell whether this is an ``AND``, ``OR`` or ``NOT``, and not that word in quotes."""
-        return self.kind is Kind.WORD and self.typed.signs == word
+        return self.type is TokenType.WORD and self.typed.signs == word
 
 
 def tokens(text: str) -> list[Token]:
@@ -80,9 +80,9 @@ def tokens(text: str) -> list[Token]:
             position += 1
             continue
         if character in "()":
-            token = _sign(Kind(character), position)
+            token = _sign(TokenType(character), position)
         elif character == "-" and text[position + 1 : position + 2].strip():
-            token = _sign(Kind.MINUS, position)
+            token = _sign(TokenType.MINUS, position)
         else:
             token = _word_or_phrase(text, position)
         found.append(token)
@@ -90,9 +90,9 @@ def tokens(text: str) -> list[Token]:
     return found
 
 
-def _sign(kind: Kind, position: int) -> Token:
+def _sign(sign: TokenType, position: int) -> Token:
     columns = (position + 1, position + 2)
-    return Token(kind, Typed(kind.value, kind.value, columns), position, position + 1)
+    return Token(sign, Typed(sign.value, sign.value, columns), position, position + 1)
 
 
 def _word_or_phrase(text: str, start: int) -> Token:
@@ -120,5 +120,5 @@ def _word_or_phrase(text: str, start: int) -> Token:
     # It begins where its quote or backslash does.
     columns = [start + 1, *[*columns, position + 1][1:]]
     typed = Typed("".join(plain), "".join(signs), tuple(columns))
-    kind = Kind.PHRASE if quotes == [start, position - 1] else Kind.WORD
-    return Token(kind, typed, start, position)
+    token_type = TokenType.PHRASE if quotes == [start, position - 1] else TokenType.WORD
+    return Token(token_type, typed, start, position)

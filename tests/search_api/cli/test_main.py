@@ -38,7 +38,7 @@ COMMANDS = (
 ARGUMENTS = {"show": ["team/web"]}
 WITH_SETTINGS = [name for name in COMMANDS if name not in {"completion", "conformance"}]
 PROGRAM = [sys.executable, "-m", "search_api"]
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 WAIT_SECONDS = 20.0
 CONFIG = """
 [[registry]]

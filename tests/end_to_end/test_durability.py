@@ -36,6 +36,7 @@ TROUBLE_SECONDS = 1.5
 LOCKED_SECONDS = 5.5
 """Longer than the indexer waits for the lock of the store."""
 RECOVERY_SECONDS = 30.0
+THOROUGH = pytest.mark.thorough
 
 
 @dataclass(slots=True)
@@ -155,10 +156,10 @@ def locked(here: Installation, *, name: str) -> Iterator[None]:
     "trouble",
     [
         full_disk,
-        full_disk_and_a_new_web,
-        disk_that_refuses_writes,
-        read_only_disk,
-        pytest.param(partial(locked, name="journal.db"), id="journal_locked"),
+        pytest.param(full_disk_and_a_new_web, marks=THOROUGH),
+        pytest.param(disk_that_refuses_writes, marks=THOROUGH),
+        pytest.param(read_only_disk, marks=THOROUGH),
+        pytest.param(partial(locked, name="journal.db"), id="journal_locked", marks=THOROUGH),
     ],
 )
 def test_while_nothing_can_be_written_events_are_refused_and_searches_answered(
@@ -179,6 +180,7 @@ def test_while_nothing_can_be_written_events_are_refused_and_searches_answered(
     _expect_everything_acknowledged(here)
 
 
+@THOROUGH
 def test_while_the_store_is_locked_events_are_taken_and_searches_answered(
     installation: Installation,
 ) -> None:
@@ -245,7 +247,9 @@ def data_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", ["store.db", "journal.db"])
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(
+    "damage", ["foreign", *(pytest.param(damage, marks=THOROUGH) for damage in ("cut", "torn"))]
+)
 def test_a_damaged_file_ends_the_service_with_its_name_and_is_left_as_it_is(
     data_directory: Path, tmp_path: Path, name: str, damage: str
 ) -> None:

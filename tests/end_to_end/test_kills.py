@@ -15,7 +15,7 @@ TAGS = ("1.0", "1.1", "1.2", "1.3")
 IMAGES = REPOSITORIES * len(TAGS)
 
 
-@pytest.mark.parametrize("victim", ["indexer", "web"])
+@pytest.mark.parametrize("victim", ["indexer", pytest.param("web", marks=pytest.mark.thorough)])
 def test_killing_a_process_while_200_images_are_pushed_loses_nothing_and_doubles_nothing(
     running: Deployment, victim: str
 ) -> None:

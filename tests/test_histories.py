@@ -44,6 +44,7 @@ from tests.builders import BuiltManifest, image, index
 from tests.fakes.content import Repository
 from tests.following import Follower
 from tests.indexer.stepping import KilledError, Stepping, deleted, pushed
+from tests.series import series
 
 STEPS = 50
 EVENTS_KEPT = 40
@@ -392,7 +393,7 @@ def check(histories: int, *, always_the_same: bool) -> None:
     )
 
 
-@pytest.mark.parametrize("histories", [8, pytest.param(40, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("histories", series((8, 40), short=1))
 def test_any_history_ends_in_the_truth_and_removes_nothing_that_exists(histories: int) -> None:
     check(histories, always_the_same=True)
 

@@ -27,6 +27,7 @@ from tests.end_to_end.waiting import wait_until
 from tests.fakes.events import push_event
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.serving import serving
+from tests.series import series
 
 BEFORE = "before/app"
 UNFINISHED = 30
@@ -247,9 +248,7 @@ def data_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", ["store.db", "journal.db"])
-@pytest.mark.parametrize(
-    "damage", ["foreign", *(pytest.param(damage, marks=THOROUGH) for damage in ("cut", "torn"))]
-)
+@pytest.mark.parametrize("damage", series(DAMAGES, short=1))
 def test_a_damaged_file_ends_the_service_with_its_name_and_is_left_as_it_is(
     data_directory: Path, tmp_path: Path, name: str, damage: str
 ) -> None:

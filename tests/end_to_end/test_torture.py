@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.series import series
 from tests.torture.rounds import BACKFILL_EVERY, torture
 
 # One round more than there are between two comparisons with the whole registry.
 FEW = BACKFILL_EVERY + 1
 
 
-@pytest.mark.parametrize("rounds", [FEW, pytest.param(12, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("rounds", series((FEW, 12), short=1))
 def test_what_was_acknowledged_survives_kills_at_any_step(
     tmp_path: Path, figure: Callable[[str], None], rounds: int
 ) -> None:

@@ -84,7 +84,7 @@ def search(
         # Only these show which texts match.
         with_texts=output in {"json", "jsonl"},
     )
-    find = all_pages if everything else _one_page
+    find = _all_pages if everything else _one_page
     body = searched(settings, find, asked)
     if output == "json":
         print_json(body)
@@ -102,8 +102,7 @@ def _one_page(searcher: Searcher, asked: Asked) -> dict[str, Any]:
     return search_json(ask(searcher, asked, now=SystemClock().now()))
 
 
-def all_pages(searcher: Searcher, asked: Asked) -> dict[str, Any]:
-    """Return one answer with the results of all pages; ``asked.limit`` is the size of a page."""
+def _all_pages(searcher: Searcher, asked: Asked) -> dict[str, Any]:
     now = SystemClock().now()
     found = ask(searcher, asked, now=now)
     body = search_json(found)

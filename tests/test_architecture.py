@@ -1,6 +1,7 @@
 """The import rules: who may import whom, and which module may import which library."""
 
 import ast
+import string
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,14 @@ ONLY_HERE: dict[str, str | tuple[str, ...]] = {
     "rich": COMMAND_LINE,
     "prometheus_client": "search_api.endpoints.operation",
 }
+
+API_MODELS = {
+    *("Bases", "Change", "Changes", "Completion", "Freshness", "Highlight", "Page", "Place"),
+    *("RegistryFreshness", "Status", "Suggestion", "TagMove"),
+}
+"""Classes of the API that are named for their JSON objects, and so as the values behind them."""
+ENGINE_PARTS = {"IndexFolderWriter", "Named", "OpenIndex", "View", "Wanted", "_Asked", "_Walk"}
+"""Parts that both engines have, and helpers of one module. No name may be added."""
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
@@ -129,6 +138,16 @@ def named_by_init(folder: str) -> set[str]:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
     ]
     return {name for names in lists for name in ast.literal_eval(names)}
+
+
+def test_no_class_name_is_defined_twice() -> None:
+    files: dict[str, set[str]] = {}
+    for name, tree in modules():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and node.name[0] in string.ascii_uppercase + "_":
+                files.setdefault(node.name, set()).add(name)
+    twice = {name for name, found in files.items() if len(found) > 1}
+    assert twice <= API_MODELS | ENGINE_PARTS
 
 
 def test_the_three_packages_are_named_in_the_build_configuration() -> None:

@@ -402,7 +402,7 @@ def test_what_disappears_all_at_once_is_listed_until_it_is_accepted(
     ended = run("backfill")
     assert (ended.status, ended.out) == (1, "")
     assert ended.err == (
-        "regsearch: registry default: 5 repositories are gone all at once and were not hidden;"
+        "regsearch: registry default: 5 repositories disappeared at once and are held back;"
         " `regsearch reconcile` lists them\n"
     )
     everything = [f"team/web{number}" for number in range(5)]

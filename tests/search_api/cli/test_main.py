@@ -1,6 +1,6 @@
-"""The command line: what each command prints, on which stream, and the status it ends with.
+"""The command line: the output of each command, its stream, and its exit status.
 
-Long, because all that belongs to one module is tested in one place.
+Long, because it has all tests of one module.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What the command line prints: plain, in lines, and deaf to what images would like to say."""
+"""The output of the command line: plain lines, without control sequences from images."""
 
 import io
 from collections.abc import Callable
@@ -233,8 +233,10 @@ def test_status_is_a_few_lines(show: Show) -> None:
         "  last complete crawl: 3 hours ago",
         "  crawl running: 5 repositories, 6 refreshes done, 7 waiting",
         "  the registry restarted: 2 days ago; what it had not sent is left to the next crawl",
-        "  held back: 8 repositories disappeared at once and are still shown; "
-        + "see `regsearch reconcile`",
+        (
+            "  held back: 8 repositories disappeared at once and are still shown;"
+            " see `regsearch reconcile`"
+        ),
         "  error (5 minutes ago): 503 at /v2/",
     ]
 

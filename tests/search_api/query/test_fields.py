@@ -1,4 +1,4 @@
-"""The fields: what each does with its value, and what is wrong with one."""
+"""The fields: the condition that each makes of its value, and its mistakes."""
 
 import pytest
 

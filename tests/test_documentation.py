@@ -1,4 +1,4 @@
-"""The README names everything that a user can set, ask or meet, and what it says exists."""
+"""The README and the docs name everything that users meet, and are easy to read."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Searching by lineage, and what images inherit, through the whole indexer and any kill."""
+"""Searching by lineage, and inherited labels, through the whole indexer and any kill."""
 
 import random
 from collections.abc import AsyncIterator

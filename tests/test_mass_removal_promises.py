@@ -1,4 +1,4 @@
-"""What regsearch promises when a registry disappears: nothing does, before somebody is sure."""
+"""The mass-removal guard: if a registry disappears, no result does without confirmation."""
 
 from collections.abc import AsyncIterator
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Section 6: what changed."""
+"""Section 6: changes."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ _KINDS = {"tag.pushed", "tag.removed", "repository.removed"}
 
 
 def now_is_behind_all_changes(server: Server) -> None:
-    """Check that the cursor of now has no changes behind it but new ones, and goes on."""
+    """Check that after the cursor ``now`` there are only new changes, and a next cursor."""
     found = server.get(_CHANGES, cursor="now")
     require(read_value(found, "changes", list) == [], f"{found.address}: there are changes")
     cursor = read_value(found, "next", str)
@@ -28,7 +28,7 @@ def now_is_behind_all_changes(server: Server) -> None:
 
 
 def changes_can_be_resumed(server: Server) -> None:
-    """Check that changes one by one are the changes at once, and say what changed."""
+    """Check that changes read one by one are the same as read at once."""
     every = _changes(server.get(_CHANGES, limit="4"))
     if not every:
         raise NothingToCheckError("nothing changed since the feed began")
@@ -58,7 +58,7 @@ def _changes(page: ApiResponse) -> list[dict[str, Any]]:
 
 
 def what_is_no_cursor_is_refused(server: Server) -> None:
-    """Check that a cursor that was never given is refused, as malformed or as expired."""
+    """Check that an invented cursor is refused, as malformed or as expired."""
     response = server.request(_CHANGES, {"cursor": "no-such-cursor"})
     require(
         response.status_code in {400, 410},

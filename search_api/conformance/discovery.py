@@ -1,4 +1,4 @@
-"""Sections 10 and 11: how the API is found, and what stands beside it."""
+"""Sections 10 and 11: discovery, docker search and the OCI proposal."""
 
 from search_api.conformance.server import API, Server, read_key, read_value, require
 

@@ -15,7 +15,7 @@ _KEYS = {"created": "created_at", "pushed": "pushed_at", "size": "size_bytes"}
 
 
 def pages_hold_each_result_once(server: Server) -> None:
-    """Check that a walk from page to page meets each result once, and as many as the total."""
+    """Check that all pages together hold each result once, and as many as the total."""
     for kind in TYPES:
         total = server.total("", type=kind)
         if total < 2:
@@ -35,7 +35,7 @@ def _identity(result: dict[str, Any]) -> tuple[str, ...]:
 
 
 def the_next_page_is_linked(server: Server) -> None:
-    """Check that the ``Link`` header leads to the page that ``next`` stands for."""
+    """Check that the ``Link`` header leads to the page of ``next``."""
     first = server.search(limit="1")
     cursor = first.body.get("next")
     if cursor is None:
@@ -52,7 +52,7 @@ def the_next_page_is_linked(server: Server) -> None:
 
 
 def names_are_in_order(server: Server) -> None:
-    """Check the order by name, both ways."""
+    """Check the order by name, in both directions."""
     names = [one["repository"] for one in server.results(sort="name", limit="100")]
     require(names == sorted(names), f"sort=name: {names[:5]}")
     if server.total("") <= 100:
@@ -61,7 +61,7 @@ def names_are_in_order(server: Server) -> None:
 
 
 def numbers_are_in_order(server: Server) -> None:
-    """Check the orders by time and size, the greatest first and the other way round."""
+    """Check the orders by time and size, in both directions."""
     for sort, key in _KEYS.items():
         for name, is_reversed in ((sort, False), (f"-{sort}", True)):
             found = server.results(type="image", sort=name, limit="100")

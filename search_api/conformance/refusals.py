@@ -1,4 +1,4 @@
-"""Sections 2 and 8: what is refused, and how."""
+"""Sections 2 and 8: refusals."""
 
 from search_api.conformance.server import API, Server, require
 
@@ -11,7 +11,7 @@ _ODD = (
 
 
 def unknown_parameters_are_refused(server: Server) -> None:
-    """Check that a parameter that is not known is not ignored."""
+    """Check that an unknown parameter is not ignored."""
     error = server.read_refusal(_SEARCH, {"q": "a", "fliter": "kind:image"})
     require(error["code"] == "PARAMETER_INVALID", f"an unknown parameter: {error['code']}")
     require("fliter" in error["message"], f"it is not named: {error['message']!r}")
@@ -24,7 +24,7 @@ def repeated_parameters_are_refused(server: Server) -> None:
 
 
 def bad_values_are_refused(server: Server) -> None:
-    """Check that values of a wrong form are refused."""
+    """Check that malformed values are refused."""
     wrong = {
         "limit": ("0", "-1", "1001", "many", ""),
         "type": ("images", "IMAGE"),
@@ -51,7 +51,7 @@ def mistakes_in_queries_are_pointed_at(server: Server) -> None:
 
 
 def odd_queries_are_answered(server: Server) -> None:
-    """Check that no query, however odd, is answered with anything but 200 or a refusal."""
+    """Check that even odd queries are answered with 200 or a refusal."""
     for query in _ODD:
         response = server.request(_SEARCH, {"q": query[:8_000]})
         require(
@@ -63,7 +63,7 @@ def odd_queries_are_answered(server: Server) -> None:
 
 
 def unknown_addresses_are_not_found(server: Server) -> None:
-    """Check how an address that is not there is answered."""
+    """Check the answer for an address that does not exist."""
     error = server.read_refusal(f"{API}/nothing-is-here", {}, status=404)
     require(error["code"] == "NOT_FOUND", f"an unknown address: {error['code']}")
 

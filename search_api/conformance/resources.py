@@ -1,4 +1,4 @@
-"""Section 5: the resources behind results."""
+"""Section 5: the resources of results."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def links_lead_to_their_results(server: Server) -> None:
 
 
 def images_say_what_they_are(server: Server) -> None:
-    """Check what is told of an image."""
+    """Check the details of an image."""
     found = _find_image(server)
     for key in ("platforms", "layers", "labels", "annotations", "attachments", "places"):
         read_value(found, key, list)
@@ -50,7 +50,7 @@ def _find_image(server: Server) -> ApiResponse:
 
 
 def layers_lead_to_their_images(server: Server) -> None:
-    """Check that a layer of an image tells of the image."""
+    """Check that a layer of an image names the image."""
     image = _find_image(server)
     digest = next((one["digest"] for one in image.body["layers"] if one.get("digest")), None)
     if digest is None:
@@ -100,7 +100,7 @@ def _check_history(found: ApiResponse) -> None:
 
 
 def what_is_not_there_is_not_found(server: Server) -> None:
-    """Check how resources that are not there are answered."""
+    """Check the answers for resources that do not exist."""
     registry = server.results()[0]["registry"]
     for path in (
         f"{API}/images/{_NO_DIGEST}",
@@ -114,7 +114,7 @@ def what_is_not_there_is_not_found(server: Server) -> None:
 
 
 def answers_are_revalidated(server: Server) -> None:
-    """Check that an ``ETag`` is answered with 304 as long as nothing changes."""
+    """Check that an ``ETag`` is answered with 304 while nothing changes."""
     digest = server.results(type="image")[0]["digest"]
     path = f"{API}/images/{digest}"
     tag = server.request(path).headers.get("etag")

@@ -1,4 +1,4 @@
-"""Sections 1, 3.1, 3.2, 3.4 to 3.6 and 7: what a search finds and what its answer says."""
+"""Sections 1, 3.1, 3.2, 3.4 to 3.6 and 7: the results and the answer of a search."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from search_api.conformance.server import (
 TYPES = ("repository", "image")
 _FACETS = ("registry", "kind", "platform", "license", "vendor")
 _FACETS_OF_QUERY = ("registry", "kind", "platform", "license")
-"""Those whose values are conditions as they stand."""
+"""The facets whose values are also values of conditions."""
 _TEXTS = ("registry", "repository", "reference", "kind", "title", "description")
 _FIELDS = {"name", "title", "description", "metadata", "label", "annotation", "tag"}
 _LONG_WORD = re.compile(r"[a-z]{7,}")
@@ -42,7 +42,7 @@ def answers_have_all_keys(server: Server) -> None:
 
 
 def repository_is_the_default(server: Server) -> None:
-    """Check that repositories are listed where no type is asked for, 25 of them."""
+    """Check that a search without a type returns repositories, 25 of them."""
     found = server.get(f"{API}/search")
     require(found.body.get("type") == "repository", f"{found.address}: not of type repository")
     listed = read_value(found, "results", list)
@@ -83,7 +83,7 @@ def _check_time(text: str | None, *, where: str) -> None:
 
 
 def texts_are_one_line(server: Server) -> None:
-    """Check that titles and descriptions hold no control characters."""
+    """Check that titles and descriptions have no control characters."""
     for kind in TYPES:
         for result in server.results(type=kind):
             for key in ("title", "description"):
@@ -92,7 +92,7 @@ def texts_are_one_line(server: Server) -> None:
 
 
 def limits_are_kept(server: Server) -> None:
-    """Check that a page holds as many results as asked for, while there are more."""
+    """Check that a page has the requested number of results while there are more."""
     for limit in (1, 2):
         found = server.search(limit=str(limit))
         total, listed = read_value(found, "total", int), read_value(found, "results", list)
@@ -103,7 +103,7 @@ def limits_are_kept(server: Server) -> None:
 
 
 def what_is_named_is_found(server: Server) -> None:
-    """Check that a reference, a digest and a repository's name find what they name."""
+    """Check that a reference, a digest and the name of a repository find their content."""
     image = server.results(type="image")[0]
     for query in (image["reference"], f"digest:{image['digest']}", f"repo:{image['repository']}"):
         found = server.search(query, type="image", limit="1000")
@@ -115,7 +115,7 @@ def what_is_named_is_found(server: Server) -> None:
 
 
 def negation_is_the_rest(server: Server) -> None:
-    """Check that what matches and what does not are everything, and OR adds no more than both."""
+    """Check that a query and its negation find everything, and OR no more than both."""
     for kind in TYPES:
         result = server.results(type=kind)[0]
         condition = f"kind:{quote_value(result['kind'])}"
@@ -155,7 +155,7 @@ def registries_are_kept_apart(server: Server) -> None:
 
 
 def facets_count_all_that_match(server: Server) -> None:
-    """Check that each count of a facet is what its value as a condition finds."""
+    """Check that each count of a facet is the total of its value as a condition."""
     for kind in TYPES:
         found = server.search(type=kind, facets=",".join(_FACETS), limit="1")
         facets = read_value(found, "facets", dict)
@@ -182,7 +182,7 @@ def _check_facet(server: Server, name: str, facet: Mapping[str, Any], *, kind: s
 
 
 def highlights_are_inside_their_snippets(server: Server) -> None:
-    """Check that a word of a name is highlighted, with ranges that are in their snippet."""
+    """Check that a word of a name is highlighted, with ranges inside the snippet."""
     name = server.results(type="repository")[0]["repository"].rpartition("/")[2]
     results = server.results(quote_value(name))
     marked = 0
@@ -210,7 +210,7 @@ def _check_highlight(highlight: Mapping[str, Any]) -> None:
 
 
 def a_suggestion_finds_something(server: Server) -> None:
-    """Check that a slip is corrected where the service corrects it, and that it says so."""
+    """Check that a wrong spelling is corrected, if the service corrects, and that it says so."""
     names = " ".join(one["repository"] for one in server.results(limit="100"))
     word = next(iter(_LONG_WORD.findall(names)), None)
     if word is None:
@@ -247,7 +247,7 @@ def freshness_says_how_true_it_is(server: Server) -> None:
 
 
 def completions_begin_as_typed(server: Server) -> None:
-    """Check the suggestions of what is being typed."""
+    """Check the completions of a query."""
     name = server.results(type="repository")[0]["repository"]
     found = server.get(f"{API}/suggest", q=name[:2])
     for one in read_value(found, "suggestions", list):

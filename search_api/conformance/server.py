@@ -1,4 +1,4 @@
-"""The server that is checked, and what every answer of it must be."""
+"""The checked server, and the rules for all its answers."""
 
 import json
 import re
@@ -12,7 +12,7 @@ import httpx2
 API = "/api/v1"
 TIMEOUT_SECONDS = 30
 WALK_MAX = 20
-"""Pages that a walk looks at, at most."""
+"""The most pages of a walk."""
 ERROR_CODE = re.compile(r"[A-Z][A-Z_]*")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", re.ASCII)
@@ -21,16 +21,16 @@ Parameters = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 class NotConformingError(Exception):
-    """The server does something else than the specification says."""
+    """The server does not do what the specification says."""
 
 
 class NothingToCheckError(Exception):
-    """The server holds nothing that would show whether it conforms."""
+    """The server has no content that shows whether it conforms."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """An answer that came as JSON: its object and its headers."""
+    """A response with JSON: its object and its headers."""
 
     status: int
     body: dict[str, Any]
@@ -45,7 +45,7 @@ def require(condition: object, message: str) -> None:
 
 
 class Server:
-    """Asks one server; close it when done."""
+    """Sends requests to one server; close it at the end."""
 
     def __init__(self, url: str) -> None:
         self._http = httpx2.Client(base_url=url.rstrip("/"), timeout=TIMEOUT_SECONDS)
@@ -62,8 +62,8 @@ class Server:
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
     ) -> httpx2.Response:
-        """Return any answer; one that does not come is :class:`NotConformingError`."""
-        # An address with a query of its own keeps it where there are no parameters.
+        """Return any response; :class:`NotConformingError` if there is none."""
+        # Without parameters an address keeps its own query.
         pairs = list(parameters.items() if isinstance(parameters, Mapping) else parameters)
         try:
             return self._http.request(
@@ -76,11 +76,11 @@ class Server:
             raise NotConformingError(f"{method} {path}: no answer: {error}") from error
 
     def get(self, path: str, **parameters: str) -> ApiResponse:
-        """Return an answer, which must be a JSON object and a success."""
+        """Return a response that must be a JSON object and a success."""
         return self.check_response(self.request(path, parameters), status=200)
 
     def check_response(self, response: httpx2.Response, *, status: int) -> ApiResponse:
-        """Return what is in an answer, which must be a JSON object and have this status."""
+        """Return a response that must be a JSON object and have this status."""
         address = f"{response.request.method} {response.request.url.raw_path.decode()}"
         require(
             response.status_code == status,
@@ -111,12 +111,12 @@ class Server:
         return results
 
     def total(self, query: str, **parameters: str) -> int:
-        """Return how many match a query."""
+        """Return the number of results of a query."""
         found = self.search(query, limit="1", **parameters)
         return int(read_value(found, "total", int))
 
     def pages(self, query: str = "", **parameters: str) -> Iterator[ApiResponse]:
-        """Yield the pages of a search, the first ``WALK_MAX``."""
+        """Yield the first ``WALK_MAX`` pages of a search."""
         cursor = ""
         for _ in range(WALK_MAX):
             page = self.search(query, **parameters, **({"cursor": cursor} if cursor else {}))
@@ -128,7 +128,7 @@ class Server:
     def read_refusal(
         self, path: str, parameters: Parameters, *, status: int = 400
     ) -> dict[str, Any]:
-        """Return the first error of an answer that must be a refusal in the OCI shape."""
+        """Return the first error of a response that must be a refusal in the form of OCI."""
         found = self.check_response(self.request(path, parameters), status=status)
         errors = read_value(found, "errors", list)
         require(errors, f"{found.address}: the list of errors is empty")
@@ -146,14 +146,14 @@ class Server:
 
 
 def read_value(response: ApiResponse, key: str, kind: type | tuple[type, ...]) -> Any:
-    """Return a value of an answer, which must be there and of this type."""
+    """Return a value of a response; it must exist and have this type."""
     return read_key(response.body, key, kind, where=response.address)
 
 
 def read_key(
     found: Mapping[str, Any], key: str, kind: type | tuple[type, ...], *, where: str
 ) -> Any:
-    """Return a value of an object, which must be there and of this type."""
+    """Return a value of an object; it must exist and have this type."""
     require(key in found, f"{where}: no key {key!r}")
     value = found[key]
     is_right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
@@ -162,11 +162,11 @@ def read_key(
 
 
 def quote_value(text: str) -> str:
-    """Return a text as a value in a query."""
+    """Return a text quoted as a value in a query."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def quote_path(text: str) -> str:
-    """Return a name as it stands in a path."""
+    """Return a name quoted for a path."""
     return quote(text, safe="/:")

@@ -1,4 +1,4 @@
-"""A query's text to its tree, or an error at a column: recursive descent.
+"""Parsing the text of a query into a tree, by recursive descent.
 
 ``docs/query-language.md`` has the grammar.
 """
@@ -14,15 +14,15 @@ from search_api.query.tokens import Token, TokenType, tokens
 QUERY_MAX = 2_000
 """Characters of a query."""
 DEPTH_MAX = 20
-"""Parentheses and minus signs within each other."""
+"""The depth of parentheses and minus signs."""
 TERMS_MAX = 64
-"""Terms of a query: conditions and words, each of a phrase or of a value that is described too."""
+"""The most conditions and words; each word of a phrase or of a value of text counts."""
 
 
 def parse_query(text: str, *, now: datetime) -> Query:
-    """Return what a query asks for; :class:`QueryError` names what is wrong and its column.
+    """Return the tree of a query; :class:`QueryError` names a mistake and its column.
 
-    ``now`` is what ages count from.
+    Ages count back from ``now``.
     """
     if len(text) > QUERY_MAX:
         raise QueryError(f"a query of more than {QUERY_MAX} characters", column=QUERY_MAX + 1)
@@ -30,9 +30,9 @@ def parse_query(text: str, *, now: datetime) -> Query:
 
 
 def plain_query(text: str) -> Query:
-    """Return a query for the words of a text, whatever signs are in it."""
+    """Return a query for the words of a text; all signs lose their meaning."""
     cut = text[:QUERY_MAX].strip()
-    # Punctuation alone is sought in names; it does not stand for everything.
+    # Punctuation alone is searched in names; it does not match everything.
     found = list(dict.fromkeys(words(cut))) or [fold(cut)]
     return _joined([Word(word) for word in found[:TERMS_MAX] if word])
 

@@ -1,4 +1,4 @@
-"""The words of a query that a spelling suggestion may replace, in its tree and in its text."""
+"""Replacing words of a query by a closer spelling, in its tree and in its text."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,16 +15,16 @@ _NAME = re.compile(rf"{_WORD.pattern}(?:[-_.]+{_WORD.pattern})*")
 
 
 def correctable_words(query: Query) -> tuple[str, ...]:
-    """Return the bare words that spelling may replace, each once, in the order of the query.
+    """Return the words that spelling may replace, each once, in the order of the query.
 
-    Those of one word, or of several joined like a name, ``front-end``, that are not too short for a
-    close spelling; not those that must not be there.
+    These are words without a field, also in a name such as ``front-end``, that are long enough for
+    a close spelling. Negated words are not among them.
     """
     return tuple(dict.fromkeys(_words(query)))
 
 
 def with_words_replaced(query: Query, replacements: Mapping[str, str]) -> Query:
-    """Return a query with other words in the place of those that spelling may replace."""
+    """Return a query with some of its correctable words replaced."""
     match query:
         case And(parts) | Or(parts):
             changed = tuple(with_words_replaced(part, replacements) for part in parts)
@@ -36,7 +36,7 @@ def with_words_replaced(query: Query, replacements: Mapping[str, str]) -> Query:
 
 
 def text_with_words_replaced(text: str, replacements: Mapping[str, str]) -> str:
-    """Return a query's text with these words replaced as :func:`with_words_replaced` does.
+    """Return the text of a query with words replaced as in :func:`with_words_replaced`.
 
     :class:`indexer.errors.QueryError` for a text with a mistake.
     """
@@ -62,7 +62,7 @@ def _words(query: Query) -> Iterator[str]:
 
 
 def _correctable(text: str) -> list[str]:
-    """Return the words of a text that is one word or spelt like a name."""
+    """Return the words of a text that is one word, or several joined as in a name."""
     found = words(text)
     if len(found) > 1 and not _NAME.fullmatch(text):
         return []
@@ -70,7 +70,7 @@ def _correctable(text: str) -> list[str]:
 
 
 def _changed(text: str, replacements: Mapping[str, str]) -> str:
-    """Return a text with its words replaced; of one word nothing else is left."""
+    """Return a text with its words replaced; a single word is replaced as a whole."""
     if replacements.keys().isdisjoint(_correctable(text)):
         return text
     found = words(text)
@@ -97,7 +97,7 @@ def _correctable_tokens(found: list[Token]) -> Iterator[Token]:
 
 
 def _read_word(token: Token) -> str:
-    """Return the text of the word that a token is; "" where it is something else."""
+    """Return the text of a token that is a word; "" for any other token."""
     if token.type is not TokenType.PHRASE and find_field(token.typed) is not None:
         return ""
     found = phrase(token.typed) if token.type is TokenType.PHRASE else bare(token.typed)

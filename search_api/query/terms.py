@@ -1,4 +1,4 @@
-"""One word of a query: a condition, a reference, a pattern, a close spelling or a bare word."""
+"""One term of a query: a condition, a reference, a pattern, a close spelling or a word."""
 
 from datetime import datetime
 
@@ -25,7 +25,7 @@ from search_api.query.tokens import Typed
 
 
 def phrase(typed: Typed) -> Query:
-    """Return what something in quotes asks for."""
+    """Return the query of a text in quotes."""
     found = words(typed.text)
     if not found:
         raise QueryError("a phrase without a word", column=typed.column)
@@ -33,7 +33,7 @@ def phrase(typed: Typed) -> Query:
 
 
 def term(typed: Typed, *, now: datetime) -> Query:
-    """Return what one word asks for."""
+    """Return the query of one term."""
     field = find_field(typed)
     if field is not None:
         return condition(field, typed.part(len(field) + 1), now=now)
@@ -41,7 +41,7 @@ def term(typed: Typed, *, now: datetime) -> Query:
 
 
 def bare(typed: Typed) -> Query:
-    """Return what a word without a field asks for."""
+    """Return the query of a term without a field."""
     if typed.signs.endswith("~"):
         return _read_fuzzy(typed)
     named = reference(typed.text)
@@ -71,7 +71,7 @@ def _read_fuzzy(typed: Typed) -> Query:
 
 
 def _read_wildcards(typed: Typed) -> Query:
-    """Return what a word with wildcards asks for; with a / in it, it is a repository's name."""
+    """Return the query of a term with wildcards; with a / it matches the name of a repository."""
     pattern = read_pattern(typed)
     if pattern.fixed < FIXED_MIN:
         message = f"a pattern needs at least {FIXED_MIN} characters beside its * and ?"

@@ -1,4 +1,4 @@
-"""Which error an answer is: the table that decides what may be removed."""
+"""The error of each response: the table that decides about removals."""
 
 import json
 from datetime import UTC, datetime

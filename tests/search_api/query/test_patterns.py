@@ -1,4 +1,4 @@
-"""Wildcards: what a pattern is made of, and which ones no engine should be asked for."""
+"""Wildcards: the parts of a pattern, and the patterns that no engine should search for."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The pieces of a query: what cuts it, what quotes and backslashes keep together."""
+"""The tokens of a query: their borders, quotes and backslashes."""
 
 import pytest
 from hypothesis import given

@@ -31,19 +31,19 @@ def is_too_much(lost: int, *, visible: int) -> bool:
 
 
 def decide(store: Store, registry: RegistryRow, *, at: datetime) -> bool:
-    """Hide what a crawl that is over did not find, or hold back all of it; True when it was hidden.
+    """Hide what a crawl that is over did not find, or quarantine all of it.
 
-    Belongs into the transaction that ends the crawl.
+    True when it was hidden. Belongs into the transaction that ends the crawl.
     """
-    absent = store.absences.of_registry(registry.id, held=False)
+    absent = store.absences.list_in(registry.id, quarantined=False)
     if not absent:
-        return store.presence.decide(registry.id, is_held=False)
+        return store.presence.decide(registry.id, is_quarantined=False)
     found = store.absences.found(registry.id)
     lost = sum(one.is_lost for one in absent)
     visible = store.repositories.count_visible(registry.id)
-    is_held = is_too_much(lost, visible=visible) and not _is_second_look(found)
-    if is_held:
-        store.absences.hold(found)
+    is_quarantined = is_too_much(lost, visible=visible) and not _is_second_look(found)
+    if is_quarantined:
+        store.absences.quarantine(found)
         log.warning(
             "crawl_held_back",
             registry=registry.name,
@@ -55,16 +55,19 @@ def decide(store: Store, registry: RegistryRow, *, at: datetime) -> bool:
         for repository_id, tags in _by_repository(found).items():
             hide_tags(store, registry, repository_id, tags, at=at)
     # What no tag leads to has no say in how much is lost, and shares what becomes of the rest.
-    store.presence.decide(registry.id, is_held=is_held)
-    # Some may be held back still that this crawl could not ask for.
-    held_back = store.absences.count_held_back(registry.id)
-    store.registries.set_held_back(registry.id, held_back)
-    return bool(found) and not is_held
+    store.presence.decide(registry.id, is_quarantined=is_quarantined)
+    # Some may be quarantined still that this crawl could not ask for.
+    quarantined = store.absences.count_quarantined(registry.id)
+    store.registries.set_quarantined(registry.id, quarantined)
+    return bool(found) and not is_quarantined
 
 
 def _is_second_look(found: Sequence[Absence]) -> bool:
-    """Tell whether an earlier crawl that was held back did not find any of this either."""
-    return all(one.held_at and one.seen_at - one.held_at >= SECOND_LOOK_AFTER for one in found)
+    """Tell whether an earlier crawl that was quarantined did not find any of this either."""
+    return all(
+        one.quarantined_at and one.seen_at - one.quarantined_at >= SECOND_LOOK_AFTER
+        for one in found
+    )
 
 
 def _by_repository(found: Sequence[Absence]) -> dict[int, list[TagName]]:
@@ -75,15 +78,15 @@ def _by_repository(found: Sequence[Absence]) -> dict[int, list[TagName]]:
 
 
 def accept(store: Store, registry: RegistryRow, *, at: datetime) -> None:
-    """Hide what is held back of a registry, on an operator's word."""
-    held = store.absences.of_registry(registry.id, held=True)
-    for repository in held:
+    """Hide what is quarantined of a registry, on an operator's word."""
+    quarantined = store.absences.list_in(registry.id, quarantined=True)
+    for repository in quarantined:
         hide_tags(store, registry, repository.repository_id, repository.tags, at=at)
     log.info(
         "held_back_accepted",
         registry=registry.name,
-        repositories=sum(one.is_lost for one in held),
-        tags=sum(len(one.tags) for one in held),
+        repositories=sum(one.is_lost for one in quarantined),
+        tags=sum(len(one.tags) for one in quarantined),
     )
 
 

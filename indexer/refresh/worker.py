@@ -242,7 +242,7 @@ class RegistryWorker:
             elif give_up:
                 store.queue.set_aside(refresh, reason=reason)
             else:
-                store.queue.put_back(refresh, due_at=due_at, reason=reason)
+                store.queue.requeue(refresh, due_at=due_at, reason=reason)
 
         await self._store.write(save)
 
@@ -336,10 +336,10 @@ class RegistryWorker:
     def _restarted_at(self, store: Store) -> datetime | None:
         """Return when the registry was last seen to have restarted, where that asks for a crawl.
 
-        Not while something is held back: a registry without its disk may restart again and again,
+        Not while something is quarantined: a registry without its disk may restart again and again,
         and each crawl would be nearer to the one that confirms that all is gone.
         """
-        if store.absences.count_held_back(self._registry.id):
+        if store.absences.count_quarantined(self._registry.id):
             return None
         return store.registries.restarted_at(self._registry.id)
 

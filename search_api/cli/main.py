@@ -17,7 +17,7 @@ from search_api.cli.common import JSON, end, print_json, searched, settings_of
 from search_api.cli.notification_block import notification_block
 from search_api.cli.search import completion, conformance, search, show
 from search_api.processes import USAGE_ERROR, end_with_parent, own_command, supervise
-from search_api.search import Searcher, held_back_json, status_json
+from search_api.search import Searcher, quarantined_json, status_json
 from webhooks.auth import webhook_secrets
 
 log = structlog.get_logger()
@@ -113,14 +113,14 @@ def reconcile(registry: tuple[str, ...], *, accept: bool, as_json: bool) -> None
         end(problems)
 
     def ask(searcher: Searcher) -> dict[str, Any]:
-        held_back = searcher.held_back()
-        return held_back_json({name: held_back[name] for name in names if name in held_back})
+        quarantined = searcher.quarantined()
+        return quarantined_json({name: quarantined[name] for name in names if name in quarantined})
 
     body = searched(settings, ask)
     if as_json:
         print_json(body)
     else:
-        tables.print_held_back(body)
+        tables.print_quarantined(body)
 
 
 @commands.command()

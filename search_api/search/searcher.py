@@ -271,14 +271,15 @@ class Searcher:
             rejected=journal.rejected(limit=SET_ASIDE_SHOWN) if journal else [],
         )
 
-    def held_back(self) -> dict[str, list[AbsentTags]]:
+    def quarantined(self) -> dict[str, list[AbsentTags]]:
         """Return, by registry, what a crawl did not find any more and is shown nevertheless."""
         store = self._open_store()
         if store is None:
             return {}
         numbers = _registries(store)
         return {
-            name: store.absences.of_registry(number, held=True) for name, number in numbers.items()
+            name: store.absences.list_in(number, quarantined=True)
+            for name, number in numbers.items()
         }
 
     def _count_documents(self) -> dict[DocumentType, int]:

@@ -1,6 +1,6 @@
-"""What every hint is confirmed with, by its name, and what is found then.
+"""Every event and listing is confirmed by a request for exactly the content that it names.
 
-A hint is never believed: the registry is asked about the very thing, and the answer counts.
+An event is never trusted: only the response of the registry counts.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Journal to queue: where each event makes the indexer look, and what only it can tell."""
+"""From the journal to the queue: the refresh of each event, and the facts of events only."""
 
 import random
 from collections.abc import Iterator, Mapping

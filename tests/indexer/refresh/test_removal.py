@@ -1,4 +1,4 @@
-"""The brake: how much is too much, and when what a crawl did not find is hidden."""
+"""The mass-removal guard: how much is suspicious, and when disappeared tags are hidden."""
 
 from collections.abc import AsyncIterator, Iterator, MutableMapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from indexer.model.event import Command
-from indexer.refresh.removal import is_too_much
+from indexer.refresh.removal import is_suspicious
 from tests.builders import image
 from tests.fakes.registry import Fault
 from tests.indexer.stepping import Stepping, deleted, pushed
@@ -67,8 +67,8 @@ def quarantined(stepping: Stepping) -> tuple[int, int]:
         (101, 1_000_000, True),
     ],
 )
-def test_how_much_is_too_much(lost: int, visible: int, *, too_much: bool) -> None:
-    assert is_too_much(lost, visible=visible) is too_much
+def test_how_much_is_suspicious(lost: int, visible: int, *, too_much: bool) -> None:
+    assert is_suspicious(lost, visible=visible) is too_much
 
 
 class TestOrdinary:

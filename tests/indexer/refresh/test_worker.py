@@ -1,4 +1,4 @@
-"""The worker of a registry: order, back-off, what is set aside, crawls, and no idle turns."""
+"""The worker of a registry: order, retries, set-aside refreshes, crawls, and no idle turns."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping

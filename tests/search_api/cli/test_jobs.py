@@ -263,7 +263,7 @@ async def test_what_could_not_be_read_is_a_problem(store: Store, clock: ManualCl
         store.registries.finish_crawls(number, at=clock.now())
     progress = _crawl_progress(store, ["main"])
     assert progress.is_finished
-    assert progress.problem == "1 places could not be read; `regsearch status` lists them"
+    assert progress.problem == "1 refreshes are set aside; `regsearch status` lists them"
 
 
 async def test_what_a_catalog_left_out_is_a_note_and_no_problem(
@@ -280,7 +280,7 @@ async def test_what_a_catalog_left_out_is_a_note_and_no_problem(
     progress = _crawl_progress(store, ["main", "second"])
     assert (progress.is_finished, progress.problem) == (True, "")
     (note,) = progress.notes
-    assert note.startswith("registry main: the catalog left out 1 repositories that are there;")
+    assert note.startswith("registry main: the catalog left out 1 repositories that exist;")
 
 
 async def test_a_refused_catalog_is_a_problem_with_its_reason(
@@ -320,7 +320,7 @@ async def test_what_is_held_back_is_a_problem_once_all_else_is_done(
     progress = _crawl_progress(store, ["main", "second"])
     assert progress.is_finished
     assert progress.problem == (
-        "registry main: 1 repositories are gone all at once and were not hidden;"
+        "registry main: 1 repositories disappeared at once and are held back;"
         " `regsearch reconcile` lists them"
     )
     assert _crawl_progress(store, ["second"]).problem == ""

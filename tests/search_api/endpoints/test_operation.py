@@ -15,7 +15,7 @@ from tests.search_api.sample_content import CONTENT
 
 pytestmark = pytest.mark.anyio
 
-README = Path(__file__).parent.parent.parent / "README.md"
+README = Path(__file__).parent.parent.parent.parent / "README.md"
 
 
 @pytest.fixture

@@ -166,7 +166,7 @@ async def test_a_hidden_base_is_no_base_by_name_and_is_by_digest(family: Steppin
 
 async def test_a_condition_that_means_too_much_is_refused(family: Stepping) -> None:
     class Many(type(family.store.lineage_keys)):  # type: ignore[misc]
-        def of_bases(self, *_: object, **__: object) -> list[str]:
+        def find_bases(self, *_: object, **__: object) -> list[str]:
             return [str(number) for number in range(KEYS_MAX + 1)]
 
     with pytest.raises(QueryError, match="base:x means more than"):

@@ -83,7 +83,7 @@ def reconcile(registry: tuple[str, ...], *, accept: bool, as_json: bool) -> None
     if accept:
         operation.accept(registry)
     else:
-        operation.show_held_back(registry, as_json=as_json)
+        operation.show_quarantined(registry, as_json=as_json)
 
 
 @commands.command()

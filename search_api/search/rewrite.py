@@ -28,7 +28,7 @@ class EngineQuery:
 def rewrite(query: Query, request: SearchRequest, *, keys: LineageKeys | None) -> EngineQuery:
     """Return what the engine gets for the parsed text of a request.
 
-    :class:`QueryError` for a condition that stands for too much, or where it cannot be.
+    :class:`QueryError` for a condition that stands for too much, or that is in a wrong place.
     """
     parts = [query, *request.conditions, *_within(request)]
     query = And(tuple(parts)) if len(parts) > 1 else query
@@ -55,9 +55,9 @@ def _within(request: SearchRequest) -> Iterator[Query]:
 
 
 def resolve_lineage(query: Query, keys: LineageKeys) -> Query:
-    """Return a query without conditions that only the store can tell the meaning of.
+    """Return a query with chains of layers in the place of conditions about lineage.
 
-    :class:`QueryError` where one stands for too many chains.
+    :class:`QueryError` if one stands for too many chains.
     """
     match query:
         case And(parts):
@@ -67,7 +67,7 @@ def resolve_lineage(query: Query, keys: LineageKeys) -> Query:
         case Not(part):
             return Not(resolve_lineage(part, keys))
         case Condition("base", value, is_prefix):
-            # Also what an image says itself, for its base may be in no registry that we know.
+            # Also what an image says itself, because its base may be in no registry that we know.
             return _any_of(query, ("below",), keys.find_bases(value, is_prefix=is_prefix), [query])
         case Condition("baseof", value):
             return _any_of(query, ("chain",), keys.find_derived(value))
@@ -90,7 +90,7 @@ def _any_of(
 def choose_type(query: Query, asked: DocumentType) -> DocumentType:
     """Return the type of documents that a query is about, given the type that was asked for.
 
-    :class:`QueryError` where only a part of it is about untagged images.
+    :class:`QueryError` if only a part of it is about untagged images.
     """
     parts = list(_required(query))
     if UNTAGGED in parts:

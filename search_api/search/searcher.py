@@ -63,7 +63,7 @@ class Searcher:
 
         :class:`EngineError` when a generation that opened cannot be searched.
         """
-        # First how fresh we are, for that must not tell of anything that came after the search.
+        # Freshness first, because it must not tell of an event that came after the search.
         freshness, keys = self._known_freshness(), self._state.lineage_keys()
 
         def with_reader(reader: IndexReader | None) -> Result:

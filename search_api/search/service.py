@@ -77,7 +77,7 @@ class SearchService:
         return await self.call(Searcher.is_ready)
 
     def start(self) -> None:
-        """Start what searches, for the first search not to wait for that."""
+        """Start the search processes, so that the first search does not wait for them."""
         if self._processes is not None:
             self._processes.start()
 

@@ -1,6 +1,6 @@
-"""What a delete does in every registry, and what distribution says of it and of pushes.
+"""Deletes in every registry, and the events that distribution sends for them and for pushes.
 
-Long, because it is two tables. A place is ``repository:tag`` or ``repository@content``.
+Long, because it has two tables. A target is ``repository:tag`` or ``repository@content``.
 """
 
 import json

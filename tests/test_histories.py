@@ -37,7 +37,7 @@ from hypothesis.stateful import (
 )
 
 from indexer.errors import CursorExpiredError
-from indexer.model.event import Action, Event, Pull
+from indexer.model.event import Command, Event, Pull
 from indexer.model.names import Digest, RepositoryName, is_system_tag
 from tests.attachments import cosign_signature, referrers, signature
 from tests.builders import BuiltManifest, image, index
@@ -57,7 +57,7 @@ MULTI = index([IMAGES[0], ARM])
 OTHER = index([ARM, IMAGES[1]], annotations={"which": "other"})
 NESTED = index([MULTI])
 CONTENT = (*IMAGES, MULTI, OTHER, NESTED)
-# Fewer than can be gone too many at once: the brake has its own tests.
+# Fewer than can be gone too many at once: the mass-removal guard has its own tests.
 REPOSITORIES = ("web", "team/api", "team/web", "old")
 TAGS = ("1", "2", "latest")
 
@@ -242,7 +242,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def ask_for_crawl(self) -> None:
-        self.stepping.deliver(Event(Action.CRAWL))
+        self.stepping.deliver(Command.CRAWL)
 
     # What the indexer does
 

@@ -1,4 +1,4 @@
-"""Real programs for the end-to-end tests, and their logs where a test fails."""
+"""Real programs for the end-to-end tests, and their logs after a failure."""
 
 import os
 from collections.abc import Callable, Generator, Iterator

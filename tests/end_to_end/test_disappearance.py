@@ -63,7 +63,7 @@ def _check_held_back(service: Service) -> None:
     """Read everything: it is still found, and everybody is told what is wrong."""
     ended = service.command("backfill")
     assert ended.returncode == 1
-    assert "6 repositories are gone all at once" in ended.stderr
+    assert "6 repositories disappeared at once" in ended.stderr
     assert _found(service) == REPOSITORIES
     assert service.lists("disk/numbered-00")
     assert service.freshness().held_back == 6

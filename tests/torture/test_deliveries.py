@@ -1,4 +1,4 @@
-"""What the ledger says of a notification is what happened to it."""
+"""The ledger of the test knows the fate of every notification."""
 
 import json
 import random

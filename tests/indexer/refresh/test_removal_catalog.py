@@ -1,4 +1,4 @@
-"""What the catalog leaves out is not gone by that; it is counted and, where it is much, told."""
+"""Repositories that the catalog leaves out stay; they are counted, and a warning names many."""
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path

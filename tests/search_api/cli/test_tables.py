@@ -1,4 +1,4 @@
-"""What the command line prints: plain, in lines, and deaf to what images would like to say."""
+"""The output of the command line: plain lines, without control sequences from images."""
 
 import io
 from collections.abc import Callable
@@ -166,7 +166,7 @@ def test_results_that_may_not_exist_any_more_are_noted(show: Show) -> None:
     registries = {"main": {**FRESH, "held_back": 6}, "second": FRESH}
     text = show(tables.print_results, page(freshness={"complete": True, "registries": registries}))
     assert text.endswith(
-        "\nnote: registry main: 6 repositories, gone all at once, are still shown;"
+        "\nnote: registry main: 6 repositories disappeared at once and are still shown;"
         " see `regsearch reconcile`\n"
     )
     assert text.count("note: ") == 1
@@ -233,7 +233,10 @@ def test_status_is_a_few_lines(show: Show) -> None:
         "  last complete crawl: 3 hours ago",
         "  crawl running: 5 repositories, 6 refreshes done, 7 waiting",
         "  the registry restarted: 2 days ago; what it had not sent is left to the next crawl",
-        "  held back: 8 repositories, gone all at once, are still shown; see `regsearch reconcile`",
+        (
+            "  held back: 8 repositories disappeared at once and are still shown;"
+            " see `regsearch reconcile`"
+        ),
         "  error (5 minutes ago): 503 at /v2/",
     ]
 

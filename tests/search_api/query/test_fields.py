@@ -1,4 +1,4 @@
-"""The fields: what each does with its value, and what is wrong with one."""
+"""The fields: the condition that each makes of its value, and its mistakes."""
 
 import pytest
 
@@ -92,10 +92,10 @@ MISTAKES = [
     ("layer:*", 7, "layer: needs a digest"),
     ("layer:sha256:0123456789a", 7, "layer: needs a digest"),
     ("a layer:sha512:0123456789ab", 9, "layer: needs a digest"),
-    ("layer:sha256:0123*456789ab", 7, "layer: takes a * at its end alone"),
+    ("layer:sha256:0123*456789ab", 7, "layer: takes a * only at its end"),
     ("baseof:_", 8, "baseof: needs a name"),
     ("baseof:team/*", 8, "baseof: needs a name"),
-    ("base:a*b", 6, "base: takes a * at its end alone"),
+    ("base:a*b", 6, "base: takes a * only at its end"),
     ("is:sined", 4, "unknown is:sined; known are attachment, deprecated"),
     ("has:x", 5, "unknown has:x; known are attestation, provenance, sbom"),
     ("name:/", 6, "name: without a value"),

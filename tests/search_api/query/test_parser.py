@@ -1,4 +1,4 @@
-"""The query language as a whole: what each form means, where each mistake is, and its limits."""
+"""The whole query language: the meaning of each form, the column of each mistake, the limits."""
 
 import random
 import re

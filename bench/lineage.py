@@ -105,7 +105,7 @@ def questions(
         "containing the most popular layer",
         lambda: lineage.containing(filled.base_layers[0].hex()),
     )
-    yield "declared beside computed", lambda: lineage.declared(*_place(some.choice(filled.leaves)))
+    yield "declared beside computed", lambda: _declared(store, some.choice(filled.leaves))
     yield (
         "labels of the base, for a document",
         lambda: store.chains.base_labels(Digest(some.choice(filled.images))),
@@ -161,8 +161,10 @@ def sampled(directory: Path) -> Filled:
     return filled
 
 
-def _place(leaf: tuple[int, str]) -> tuple[int, Digest]:
-    return leaf[0], Digest(leaf[1])
+def _declared(store: Store, leaf: tuple[int, str]) -> None:
+    """Read an image and what it declares as its base, as an answer about it does."""
+    if stored := store.content.manifest(leaf[0], Digest(leaf[1])):
+        store.lineage.declared(stored)
 
 
 def _timed(ask: Callable[[], object]) -> tuple[float, float]:

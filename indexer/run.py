@@ -23,9 +23,9 @@ from indexer.retention import forget_in_time
 from indexer.settings import RegistrySettings, Settings
 from indexer.store import (
     Journal,
-    Place,
     Priority,
     RefreshKind,
+    RefreshTarget,
     RegistryRow,
     Store,
     StoreThread,
@@ -165,16 +165,16 @@ def _repositories(store: Store, registry: str, *, now: datetime) -> list[Reposit
     registry_id = store.registries.registry_id(registry)
     if registry_id is None:
         return []
-    names = store.content.visible_repositories(registry_id)
-    ids = [store.content.repository_id(registry_id, name, seen_at=now) for name in names]
-    return [store.content.repository(repository_id) for repository_id in ids]
+    names = store.repositories.list_visible(registry_id)
+    ids = [store.repositories.put(registry_id, name, seen_at=now) for name in names]
+    return [store.repositories.get(repository_id) for repository_id in ids]
 
 
 def _ask_for_crawl(store: Store, registry: str, *, now: datetime) -> None:
     registry_id = store.registries.registry_id(registry)
     assert registry_id is not None  # noqa: S101 - it has repositories
-    places = [Place(RefreshKind.CATALOG)]
-    store.queue.add(registry_id, places, priority=Priority.CRAWL, due_at=now)
+    targets = [RefreshTarget(RefreshKind.CATALOG)]
+    store.queue.add(registry_id, targets, priority=Priority.CRAWL, due_at=now)
 
 
 def _credentials(registry: RegistrySettings) -> Credentials | None:

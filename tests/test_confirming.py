@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from starlette.responses import JSONResponse
 
-from indexer.model.event import Action, Event
+from indexer.model.event import Command, Event
 from indexer.refresh.removal import SECOND_LOOK_AFTER
 from tests.builders import artifact, image, index
 from tests.fakes.registry import FakeRegistry, Fault
@@ -31,7 +31,7 @@ NAMES = {
     MULTI.children[0].digest: "CHILD",
     SBOM.digest: "SBOM",
 }
-CRAWL = Event(Action.CRAWL)
+CRAWL = Command.CRAWL
 LATER = SECOND_LOOK_AFTER.total_seconds()
 
 
@@ -89,7 +89,7 @@ class Hint:
 
     name: str
     change: Callable[[FakeRegistry], object]
-    events: tuple[Event, ...]
+    events: tuple[Event | Command, ...]
     asked: str
     found: str
     lists: tuple[tuple[str, Mapping[str, object]], ...] = ()

@@ -36,7 +36,7 @@ from hypothesis.stateful import (
 )
 
 from indexer.errors import CursorExpiredError
-from indexer.model.event import Action, Event, Pull
+from indexer.model.event import Command, Event, Pull
 from indexer.model.names import Digest, RepositoryName, is_system_tag
 from tests.attachments import cosign_signature, referrers, signature
 from tests.builders import BuiltManifest, image, index
@@ -241,7 +241,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def ask_for_crawl(self) -> None:
-        self.stepping.deliver(Event(Action.CRAWL))
+        self.stepping.deliver(Command.CRAWL)
 
     # What the indexer does
 

@@ -10,7 +10,7 @@ import pytest
 from indexer.errors import QueryError
 from indexer.extract import DERIVED_VERSION
 from indexer.model.document import DocumentType
-from indexer.model.event import Action, Event
+from indexer.model.event import Command
 from indexer.store import KEYS_MAX
 from search_api.search.rewrite import resolved
 from tests.builders import BuiltManifest, image, index
@@ -262,7 +262,7 @@ async def test_extracting_again_reads_nothing_and_changes_nothing(family: Steppi
     documents = family.documents()
     requests = {name: len(one.requests) for name, one in family.registries.items()}
     before = family.store.search_index.live()
-    family.deliver(Event(Action.EXTRACT))
+    family.deliver(Command.EXTRACT)
     await family.enqueue_refreshes()
     assert family.store.derivation.progress() is not None
     await family.index()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from indexer.model.event import Action, Event
+from indexer.model.event import Command
 from indexer.refresh.removal import SECOND_LOOK_AFTER
 from tests.builders import image
 from tests.fakes.registry import Fault
@@ -54,7 +54,7 @@ def disappear(stepping: Stepping, match: str = CONTENT, code: str = "NAME_UNKNOW
 
 
 async def accept(stepping: Stepping) -> None:
-    stepping.deliver(Event(Action.ACCEPT))
+    stepping.deliver(Command.ACCEPT)
     await stepping.enqueue_refreshes()
 
 

@@ -101,7 +101,7 @@ class DocumentMaker:
                 described.append(describe(image))
         if not described:
             return
-        repository = store.content.repository(repository_id)
+        repository = store.repositories.get(repository_id)
         yield repository_document(
             repository,
             described,
@@ -121,9 +121,9 @@ class DocumentMaker:
             described = self._images.describe(untagged.image) if untagged else None
             # An attachment of what is gone is nothing to look for.
             if untagged and described and described.facts.role is not Role.ATTACHMENT:
-                repository = store.content.repository(repository_id)
+                repository = store.repositories.get(repository_id)
                 yield untagged_document(repository, described, untagged)
 
     def _stale_id(self, stale: StaleDocument) -> str:
-        repository = self._store.content.repository(stale.repository_id)
+        repository = self._store.repositories.get(stale.repository_id)
         return DocumentKey(repository.registry, repository.name, stale.digest).id

@@ -175,7 +175,7 @@ class FacetCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class SearchPage:
     """A page of hits, best first; ``total`` is exact, ``has_more`` tells of a next page."""
 
     hits: tuple[Hit, ...]

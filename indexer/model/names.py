@@ -15,13 +15,15 @@ TagName = NewType("TagName", str)
 Digest = NewType("Digest", str)
 
 REPOSITORY_NAME_MAX = 255
-_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
-_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+TAG = r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
+_REPOSITORY = re.compile(rf"{COMPONENT}(?:/{COMPONENT})*")
+_TAG = re.compile(TAG)
 _DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
-_HEX_LENGTHS = {"sha256": 64, "sha512": 128}
+HEX_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128, "blake3": 64}
+"""Hexadecimal digits of a whole digest, by its algorithm."""
+_VERIFIABLE = ("sha256", "sha512")
 _SUBJECT_TAG = re.compile(r"([a-z0-9]+)-([0-9a-f]{64})(\.[a-z]+)?")
-_FULL_HEX = 64
 # The tags that tools write to attach things to a digest.
 _SYSTEM_TAG = re.compile(
     r"(?:sha256|sha512|blake3)-[0-9a-f]{64}|sha256-[0-9a-f]{64}\.(?:sig|att|sbom)|artifacthub\.io"
@@ -45,7 +47,7 @@ def parse_tag(text: str) -> TagName:
 def parse_digest(text: str) -> Digest:
     """Return ``text`` as a digest of any algorithm; :class:`InvalidValueError` if it is none."""
     algorithm, _, encoded = text.partition(":")
-    expected = _HEX_LENGTHS.get(algorithm)
+    expected = HEX_LENGTHS[algorithm] if algorithm in _VERIFIABLE else None
     well_formed = len(text) <= 512 and _DIGEST.fullmatch(text)
     if not well_formed or (expected and not re.fullmatch(f"[0-9a-f]{{{expected}}}", encoded)):
         raise InvalidValueError(f"not a digest: {text[:200]!r}")
@@ -54,14 +56,23 @@ def parse_digest(text: str) -> Digest:
 
 def digest_of(body: bytes, *, algorithm: str = "sha256") -> Digest:
     """Return the digest of ``body``; :class:`InvalidValueError` for an unknown algorithm."""
-    if algorithm not in _HEX_LENGTHS:
+    if algorithm not in _VERIFIABLE:
         raise InvalidValueError(f"cannot compute digests of algorithm {algorithm!r}")
     return Digest(f"{algorithm}:{hashlib.new(algorithm, body).hexdigest()}")
 
 
 def can_verify(digest: Digest) -> bool:
-    """Tell whether the algorithm of ``digest`` is known here."""
-    return digest.partition(":")[0] in _HEX_LENGTHS
+    """Tell whether digests of this algorithm can be verified here."""
+    return digest.partition(":")[0] in _VERIFIABLE
+
+
+def is_whole_digest(text: str) -> bool:
+    """Tell whether a digest is complete; without an algorithm it is SHA-256.
+
+    An unknown algorithm is taken to have as many digits as SHA-256.
+    """
+    algorithm, _, encoded = text.rpartition(":")
+    return len(encoded) >= HEX_LENGTHS.get(algorithm or "sha256", HEX_LENGTHS["sha256"])
 
 
 def is_system_tag(tag: str) -> bool:
@@ -82,8 +93,7 @@ class TagSubject:
     @property
     def is_whole(self) -> bool:
         """Whether this is the whole digest."""
-        algorithm, _, encoded = self.digest.partition(":")
-        return len(encoded) == _HEX_LENGTHS.get(algorithm, _FULL_HEX)
+        return is_whole_digest(self.digest)
 
 
 def subject_of_tag(tag: str) -> TagSubject | None:

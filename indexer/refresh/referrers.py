@@ -12,7 +12,7 @@ from indexer.errors import AbsentError, RegistryError
 from indexer.extract import ClaimType, attachment_of
 from indexer.model import Descriptor, Digest, Manifest, ManifestKind
 from indexer.registry import RegistryClient
-from indexer.store import Place, Refresh, RefreshKind, RegistryRow, Store, StoreThread
+from indexer.store import Refresh, RefreshKind, RefreshTarget, RegistryRow, Store, StoreThread
 
 log = structlog.get_logger()
 
@@ -40,9 +40,9 @@ class ReferrerLists:
         """
         if not await self._store.read(self._is_due):
             return None
-        digest, listed = Digest(refresh.place.reference), None
+        digest, listed = Digest(refresh.target.reference), None
         try:
-            listed = await self._client.referrers(refresh.place.repository, digest)
+            listed = await self._client.referrers(refresh.target.repository, digest)
         except RegistryError as error:
             if error.temporary and refresh.tries < TRIES_MAX:
                 raise
@@ -53,9 +53,9 @@ class ReferrerLists:
             await self._store.write(lambda store: self._set_api(store, has_api=False))
         return listed
 
-    def next_places(
+    def next_targets(
         self, store: Store, refresh: Refresh, repository_id: int, listed: Sequence[Descriptor]
-    ) -> list[Place]:
+    ) -> list[RefreshTarget]:
         """Store what a list says, and return what to read because of it:
 
         - known attachments that the list leaves out;
@@ -64,25 +64,25 @@ class ReferrerLists:
 
         The caller holds a transaction.
         """
-        repository, digest = refresh.place.repository, Digest(refresh.place.reference)
+        repository, digest = refresh.target.repository, Digest(refresh.target.reference)
         for one in listed:
             store.presence.put_back(repository_id, one.digest)
         names = {one.digest for one in listed}
-        places = [
-            Place(RefreshKind.DIGEST, repository, one)
+        targets = [
+            RefreshTarget(RefreshKind.DIGEST, repository, one)
             for one in store.referrers.unlisted(repository_id, digest, names)
         ]
         if not store.referrers.is_attached(digest):
-            places += [
-                Place(RefreshKind.REFERRERS, repository, one.digest)
+            targets += [
+                RefreshTarget(RefreshKind.REFERRERS, repository, one.digest)
                 for one in listed
                 if not _is_signature(one)
             ]
         if self._set_api(store, has_api=True):
             # Without this one: a registry that has lists only sometimes would be asked for ever.
-            everything = store.referrers.places(self._registry.id)
-            places += [place for place in everything if place != refresh.place]
-        return places
+            everything = store.referrers.list_targets(self._registry.id)
+            targets += [target for target in everything if target != refresh.target]
+        return targets
 
     def _is_due(self, store: Store) -> bool:
         return store.referrers.is_due(self._registry.id, now=self._clock.now())

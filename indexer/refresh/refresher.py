@@ -19,10 +19,10 @@ from indexer.refresh.referrers import ReferrerLists
 from indexer.refresh.removal import check_catalog, hide_tags
 from indexer.registry import CatalogPage, RegistryClient
 from indexer.store import (
-    Place,
     ReadContent,
     Refresh,
     RefreshKind,
+    RefreshTarget,
     RegistryRow,
     Store,
     StoreThread,
@@ -30,7 +30,7 @@ from indexer.store import (
 
 log = structlog.get_logger()
 
-PLACES_PER_WRITE = 1_000
+TARGETS_PER_WRITE = 1_000
 CONFIRMED_MAX = 1_000
 """Manifests without a tag that one crawl checks in one repository; the next one checks more."""
 SECOND_LOOKS = tuple(timedelta(seconds=seconds) for seconds in (0.1, 0.5, 2.0, 5.0))
@@ -70,11 +70,11 @@ class Refresher:
         :class:`indexer.errors.RegistryError` if the registry gave no clear answer. Then nothing was
         removed, and the refresh is still in the queue.
         """
-        repository = refresh.place.repository
+        repository = refresh.target.repository
         if repository and not self._includes(repository):
             await self._finish(refresh, lambda store: self._exclude(store, repository))
             return
-        match refresh.place.kind:
+        match refresh.target.kind:
             case RefreshKind.CATALOG:
                 await self._refresh_catalog(refresh)
             case RefreshKind.REPOSITORY:
@@ -108,13 +108,15 @@ class Refresher:
         async for page in self._client.repositories(resume=resume):
             wanted = (wanted | set(filter(self._includes, page.names))) - asked
             asked |= wanted
-            places = [Place(RefreshKind.REPOSITORY, name) for name in sorted(wanted)]
+            targets = [RefreshTarget(RefreshKind.REPOSITORY, name) for name in sorted(wanted)]
             wanted = set()
 
-            def save(store: Store, places: list[Place] = places, page: CatalogPage = page) -> None:
-                self._ask_for(store, places, refresh=refresh, crawl_id=crawl_id)
+            def save(
+                store: Store, targets: list[RefreshTarget] = targets, page: CatalogPage = page
+            ) -> None:
+                self._ask_for(store, targets, refresh=refresh, crawl_id=crawl_id)
                 store.registries.save_catalog_page(
-                    crawl_id, resume=page.resume, repositories=len(places)
+                    crawl_id, resume=page.resume, repositories=len(targets)
                 )
                 store.registries.mark_listed(crawl_id, page.names)
                 if not page.resume:
@@ -133,18 +135,18 @@ class Refresher:
         """
         registry_id = self._registry.id
         known = filter(self._includes, self._known_repositories(store))
-        places = [Place(RefreshKind.REPOSITORY, name) for name in sorted(known)]
-        if places:
+        targets = [RefreshTarget(RefreshKind.REPOSITORY, name) for name in sorted(known)]
+        if targets:
             crawl_id = store.registries.start_crawl(registry_id, at=self._clock.now())
-            self._ask_for(store, places, refresh=refresh, crawl_id=crawl_id)
-            store.registries.refuse_catalog(crawl_id, reason=reason, repositories=len(places))
-        return bool(places)
+            self._ask_for(store, targets, refresh=refresh, crawl_id=crawl_id)
+            store.registries.refuse_catalog(crawl_id, reason=reason, repositories=len(targets))
+        return bool(targets)
 
     def _known_repositories(self, store: Store) -> set[RepositoryName]:
         """Return the repositories with content in the search index, also without a tag."""
         registry_id = self._registry.id
         return {
-            *store.content.visible_repositories(registry_id),
+            *store.repositories.list_visible(registry_id),
             *store.untagged.repositories(registry_id),
         }
 
@@ -154,19 +156,21 @@ class Refresher:
         A tag or a repository that is missing in a listing may still exist. So each known tag is
         asked for by its name.
         """
-        repository = refresh.place.repository
+        repository = refresh.target.repository
         listed: set[TagName] = set()
         async for tags in self._listed_tags(repository):
             listed.update(tags)
         known = await self._store.read(lambda store: self._known_tags(store, repository))
-        places = [Place(RefreshKind.TAG, repository, tag) for tag in sorted(listed | known)]
+        targets = [
+            RefreshTarget(RefreshKind.TAG, repository, tag) for tag in sorted(listed | known)
+        ]
         # No listing names these, so a crawl would never notice their absence.
         untold = await self._store.read(lambda store: self._to_confirm(store, repository))
-        places += [Place(RefreshKind.DIGEST, repository, digest) for digest in untold]
-        for start in range(0, len(places), PLACES_PER_WRITE):
-            chunk = places[start : start + PLACES_PER_WRITE]
+        targets += [RefreshTarget(RefreshKind.DIGEST, repository, digest) for digest in untold]
+        for start in range(0, len(targets), TARGETS_PER_WRITE):
+            chunk = targets[start : start + TARGETS_PER_WRITE]
 
-            def save(store: Store, chunk: list[Place] = chunk) -> None:
+            def save(store: Store, chunk: list[RefreshTarget] = chunk) -> None:
                 self._ask_for(store, chunk, refresh=refresh, crawl_id=refresh.crawl_id)
 
             await self._store.write(save)
@@ -180,20 +184,20 @@ class Refresher:
             log.debug("repository_absent", repository=repository)
 
     def _known_tags(self, store: Store, repository: RepositoryName) -> set[TagName]:
-        repository_id = store.content.find_repository(self._registry.id, repository)
+        repository_id = store.repositories.find(self._registry.id, repository)
         return set(store.content.tags(repository_id)) if repository_id else set()
 
     def _to_confirm(self, store: Store, repository: RepositoryName) -> list[Digest]:
-        repository_id = store.content.find_repository(self._registry.id, repository)
+        repository_id = store.repositories.find(self._registry.id, repository)
         has_api = store.referrers.has_api(self._registry.id)
         return store.presence.to_confirm(repository_id or 0, has_api=has_api, limit=CONFIRMED_MAX)
 
     def _ask_for(
-        self, store: Store, places: list[Place], *, refresh: Refresh, crawl_id: int | None
+        self, store: Store, targets: list[RefreshTarget], *, refresh: Refresh, crawl_id: int | None
     ) -> None:
         store.queue.add(
             self._registry.id,
-            places,
+            targets,
             priority=refresh.priority,
             due_at=self._clock.now(),
             newest_event_at=refresh.newest_event_at,
@@ -203,7 +207,7 @@ class Refresher:
     # One tag, one digest
 
     async def _refresh_tag(self, refresh: Refresh) -> None:
-        repository, tag = refresh.place.repository, TagName(refresh.place.reference)
+        repository, tag = refresh.target.repository, TagName(refresh.target.reference)
         known = await self._store.read(lambda store: self._known_digest(store, repository, tag))
         try:
             fetched = await self._client.manifest(repository, tag, known=known)
@@ -227,7 +231,7 @@ class Refresher:
             await self._finish(refresh, save)
 
     async def _refresh_digest(self, refresh: Refresh) -> None:
-        repository, digest = refresh.place.repository, Digest(refresh.place.reference)
+        repository, digest = refresh.target.repository, Digest(refresh.target.reference)
         linked = await self._store.read(
             lambda store: is_linked(store, self._registry, repository, digest)
         )
@@ -255,7 +259,7 @@ class Refresher:
     def _known_digest(
         self, store: Store, repository: RepositoryName, tag: TagName
     ) -> Digest | None:
-        repository_id = store.content.find_repository(self._registry.id, repository)
+        repository_id = store.repositories.find(self._registry.id, repository)
         if repository_id is None:
             return None
         digest = store.content.tag_digest(repository_id, tag)
@@ -263,7 +267,7 @@ class Refresher:
 
     def _exclude(self, store: Store, repository: RepositoryName) -> None:
         """Take an excluded repository out of the search index; its history is kept."""
-        repository_id = store.content.find_repository(self._registry.id, repository)
+        repository_id = store.repositories.find(self._registry.id, repository)
         if repository_id is not None:
             for tag in store.content.tags(repository_id):
                 store.content.hide_tag(repository_id, tag, seen_at=self._clock.now())
@@ -273,7 +277,7 @@ class Refresher:
         self, store: Store, refresh: Refresh, repository: RepositoryName, tag: TagName
     ) -> None:
         """Hide an absent tag: at once after an event, else at the end of the crawl."""
-        repository_id = store.content.find_repository(self._registry.id, repository)
+        repository_id = store.repositories.find(self._registry.id, repository)
         if repository_id is None:
             return
         now = self._clock.now()
@@ -289,7 +293,7 @@ class Refresher:
 
         Without an event the digest is kept for a while, as tags are; in a crawl, until its end.
         """
-        repository_id = store.content.find_repository(self._registry.id, repository)
+        repository_id = store.repositories.find(self._registry.id, repository)
         if repository_id is None or not store.content.is_linked(repository_id, digest):
             return
         self._ask_for_tags(store, refresh, repository_id)
@@ -301,10 +305,10 @@ class Refresher:
 
     def _ask_for_tags(self, store: Store, refresh: Refresh, repository_id: int) -> None:
         """Ask for every known tag that points at the digest of a refresh."""
-        place = refresh.place
-        tags = store.content.tags_of_digest(repository_id, Digest(place.reference))
-        places = [Place(RefreshKind.TAG, place.repository, tag) for tag in tags]
-        self._ask_for(store, places, refresh=refresh, crawl_id=refresh.crawl_id)
+        target = refresh.target
+        tags = store.content.tags_of_digest(repository_id, Digest(target.reference))
+        targets = [RefreshTarget(RefreshKind.TAG, target.repository, tag) for tag in tags]
+        self._ask_for(store, targets, refresh=refresh, crawl_id=refresh.crawl_id)
 
     # The attachments of a digest
 
@@ -313,9 +317,9 @@ class Refresher:
         now = self._clock.now()
         priority = store.referrers.priority(self._registry.id, refresh.priority, now=now)
         if priority is not None:
-            place = Place(RefreshKind.REFERRERS, refresh.place.repository, digest)
+            target = RefreshTarget(RefreshKind.REFERRERS, refresh.target.repository, digest)
             asked = replace(refresh, priority=priority)
-            self._ask_for(store, [place], refresh=asked, crawl_id=refresh.crawl_id)
+            self._ask_for(store, [target], refresh=asked, crawl_id=refresh.crawl_id)
 
     async def _refresh_referrers(self, refresh: Refresh) -> None:
         """Read the manifests in a list of referrers, and ask for the next refreshes."""
@@ -323,22 +327,20 @@ class Refresher:
         if listed is None:
             await self._finish(refresh)
             return
-        reading = await self._reader.read_listed(refresh.place.repository, listed)
+        reading = await self._reader.read_listed(refresh.target.repository, listed)
 
         def save(store: Store) -> None:
             repository_id = self._keep(store, reading)
-            places = self._lists.next_places(store, refresh, repository_id, listed)
+            targets = self._lists.next_targets(store, refresh, repository_id, listed)
             # No event named these.
             asked = replace(refresh, newest_event_at=None)
-            self._ask_for(store, places, refresh=asked, crawl_id=refresh.crawl_id)
+            self._ask_for(store, targets, refresh=asked, crawl_id=refresh.crawl_id)
 
         await self._finish(refresh, save)
 
     def _keep(self, store: Store, reading: Reading) -> int:
         now = self._clock.now()
-        repository_id = store.content.repository_id(
-            self._registry.id, reading.repository, seen_at=now
-        )
+        repository_id = store.repositories.put(self._registry.id, reading.repository, seen_at=now)
         store.untagged.leave_out(repository_id, left_out=False)
         content = ReadContent(tuple(reading.manifests.values()), tuple(reading.configs))
         store.content.put_content(repository_id, content, seen_at=now)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from indexer.model import Digest, TagName
-from indexer.store import Absence, Place, Priority, RefreshKind, RegistryRow, Store
+from indexer.store import Absence, Priority, RefreshKind, RefreshTarget, RegistryRow, Store
 
 log = structlog.get_logger()
 
@@ -40,7 +40,7 @@ def decide_removal(store: Store, registry: RegistryRow, *, at: datetime) -> bool
         return store.presence.decide(registry.id, is_held=False)
     found = store.absences.found(registry.id)
     lost = sum(one.is_lost for one in absent)
-    visible = store.content.count_repositories(registry.id)
+    visible = store.repositories.count_visible(registry.id)
     is_held = is_suspicious(lost, visible=visible) and not _is_second_look(found)
     if is_held:
         store.absences.hold(found)
@@ -106,13 +106,13 @@ def hide_tags(
         store.content.hide_tag(repository_id, tag, seen_at=at)
         if digest is not None:
             left[digest] = None
-    name = store.content.repository(repository_id).name
-    places = [
-        Place(RefreshKind.DIGEST, name, digest)
+    name = store.repositories.get(repository_id).name
+    targets = [
+        RefreshTarget(RefreshKind.DIGEST, name, digest)
         for digest in left
         if store.untagged.find(repository_id, digest)
     ]
-    store.queue.add(registry.id, places, priority=Priority.CRAWL, due_at=at)
+    store.queue.add(registry.id, targets, priority=Priority.CRAWL, due_at=at)
 
 
 def is_doubtful(*, known: int, unlisted: int) -> bool:

@@ -16,7 +16,15 @@ from indexer.refresh.refresher import Refresher, everything
 from indexer.refresh.removal import decide_removal
 from indexer.refresh.schedule import is_crawl_due
 from indexer.registry import RegistryClient
-from indexer.store import Place, Priority, Refresh, RefreshKind, RegistryRow, Store, StoreThread
+from indexer.store import (
+    Priority,
+    Refresh,
+    RefreshKind,
+    RefreshTarget,
+    RegistryRow,
+    Store,
+    StoreThread,
+)
 
 log = structlog.get_logger()
 
@@ -152,7 +160,7 @@ class RegistryWorker:
             await self._failed(refresh, error)
         except Exception as error:
             # A defect with one target must not stop the work on all others.
-            log.exception("refresh_failed", place=refresh.place)
+            log.exception("refresh_failed", place=refresh.target)
             await self._keep_for_later(
                 refresh,
                 reason=f"{type(error).__name__}: {error}",
@@ -209,9 +217,9 @@ class RegistryWorker:
         log.warning(
             "refresh_postponed",
             registry=self._registry.name,
-            kind=refresh.place.kind.value,
-            repository=refresh.place.repository,
-            reference=refresh.place.reference,
+            kind=refresh.target.kind.value,
+            repository=refresh.target.repository,
+            reference=refresh.target.reference,
             tries=refresh.tries + 1,
             set_aside=give_up,
             reason=str(error),
@@ -226,7 +234,7 @@ class RegistryWorker:
 
         def save(store: Store) -> None:
             store.registries.set_error(self._registry.id, reason, at=now)
-            if give_up and refresh.place.kind is RefreshKind.CATALOG:
+            if give_up and refresh.target.kind is RefreshKind.CATALOG:
                 # Not set aside: the next crawl shall begin and ask for the catalog again.
                 if not (is_lasting and self._refresher.go_without_catalog(store, refresh, reason)):
                     store.registries.end_crawl(self._registry.id, at=now)
@@ -242,12 +250,12 @@ class RegistryWorker:
         """Tell whether only this target is broken, because the registry answers another request."""
         if refresh.tries < TRIES_UNDOUBTED or error.retry_after is not None:
             return False
-        place = refresh.place
+        target = refresh.target
         listing: AsyncIterator[object]
-        if place.kind is RefreshKind.REPOSITORY:
+        if target.kind is RefreshKind.REPOSITORY:
             listing = self._client.repositories()
         else:
-            repository = place.repository or await self._store.read(self._some_repository)
+            repository = target.repository or await self._store.read(self._some_repository)
             if not repository:
                 return False
             listing = self._client.tags(repository)
@@ -258,7 +266,7 @@ class RegistryWorker:
         return True
 
     def _some_repository(self, store: Store) -> RepositoryName:
-        known = store.content.visible_repositories(self._registry.id)
+        known = store.repositories.list_visible(self._registry.id)
         return known[0] if known else RepositoryName("")
 
     def _slow_down(self, error: RegistryError) -> None:
@@ -319,10 +327,10 @@ class RegistryWorker:
             is_start=is_start,
             restarted_at=self._restarted_at(store),
         )
-        place = Place(RefreshKind.CATALOG)
-        if not due or store.queue.contains(self._registry.id, place):
+        target = RefreshTarget(RefreshKind.CATALOG)
+        if not due or store.queue.contains(self._registry.id, target):
             return False
-        store.queue.add(self._registry.id, [place], priority=Priority.CRAWL, due_at=now)
+        store.queue.add(self._registry.id, [target], priority=Priority.CRAWL, due_at=now)
         return True
 
     def _restarted_at(self, store: Store) -> datetime | None:

@@ -18,7 +18,7 @@ from indexer.store.lineage import (
     RelatedImages,
 )
 from indexer.store.pulls import PullCount
-from indexer.store.queue import Place, Priority, Queue, Refresh, RefreshKind, SetAside
+from indexer.store.queue import Priority, Queue, Refresh, RefreshKind, RefreshTarget, SetAside
 from indexer.store.registries import Crawl, RegistryFreshness, RegistryRow
 from indexer.store.schema import STORE_FILE
 from indexer.store.shown import (
@@ -53,7 +53,6 @@ __all__ = [
     "LiveIndex",
     "OwnThread",
     "Page",
-    "Place",
     "Priority",
     "PullCount",
     "Queue",
@@ -62,6 +61,7 @@ __all__ = [
     "RebuildProgress",
     "Refresh",
     "RefreshKind",
+    "RefreshTarget",
     "RegistryFreshness",
     "RegistryRow",
     "RelatedImage",

@@ -12,9 +12,7 @@ from sqlite_utils import Database
 
 from indexer.clock import rfc3339
 from indexer.model import Digest
-from indexer.store.attachments import AttachmentTables
-from indexer.store.index_state import mark_stale
-from indexer.store.untagged import UntaggedTables
+from indexer.store.stale import StaleDocuments
 
 _WITHOUT_TAG = """
 SELECT own.digest FROM repository_manifests AS own WHERE own.repository_id = :repository
@@ -45,10 +43,9 @@ ORDER BY confirmed_at, own.digest LIMIT :limit"""
 class PresenceTables:
     """The confirmations inside the store; its methods join the caller's transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, stale: StaleDocuments) -> None:
         self._database = database
-        self._attachments = AttachmentTables(database)
-        self._untagged = UntaggedTables(database)
+        self._stale = stale
 
     def to_confirm(self, repository_id: int, *, has_api: bool, limit: int) -> list[Digest]:
         """Return the manifests that a crawl is to ask for, those that were not for longest first.
@@ -117,9 +114,5 @@ class PresenceTables:
             " AND digest = ?3 AND (absent_at IS NULL) <> (?1 IS NULL)",
             [absent_at, repository_id, digest],
         )
-        if not changed.rowcount:
-            return
-        self._untagged.mark_stale(repository_id, [digest])
-        shown = self._attachments.shown_with(repository_id, [digest])
-        if shown:
-            mark_stale(self._database, repository_id, shown)
+        if changed.rowcount:
+            self._stale.mark_manifest(repository_id, digest)

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from indexer.clock import parse_rfc3339, rfc3339
 from indexer.model import RepositoryName
 from indexer.store.absences import AbsenceTables
-from indexer.store.untagged import mark_registry_stale
+from indexer.store.stale import StaleDocuments
 
 SOURCES_MAX = 32
 """Processes of one registry that are remembered."""
@@ -89,31 +89,24 @@ FROM crawls WHERE """
 class RegistryTables:
     """The registries and crawls inside the store; its methods join the caller's transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, *, absences: AbsenceTables, stale: StaleDocuments
+    ) -> None:
         self._database = database
-        self._absences = AbsenceTables(database)
+        self._absences = absences
+        self._stale = stale
 
     def put(self, name: str, *, url: str, registry_host: str) -> RegistryRow:
         """Write a registry of the settings and return its row.
 
         Documents tell the registry host, so all are to be made again when it is another.
         """
-        self._database.execute(
-            "INSERT OR REPLACE INTO stale_documents (repository_id, digest)"
-            " SELECT DISTINCT repository_id, shown FROM registries"
-            " JOIN repositories ON registry_id = registries.id"
-            " JOIN (SELECT repository_id, digest AS shown FROM tags WHERE hidden_at IS NULL"
-            "  UNION SELECT repository_id, '' FROM tags WHERE hidden_at IS NULL)"
-            " ON repository_id = repositories.id"
-            " WHERE registries.name = ? AND registry_host <> ?",
-            [name, registry_host],
-        )
         moved = self._database.execute(
             "SELECT 1 FROM registries WHERE name = ? AND (registry_host <> ? OR removed)",
             [name, registry_host],
         ).fetchone()
         if moved:
-            mark_registry_stale(self._database, name)
+            self._stale.mark_registry(name)
         self._database.execute(
             "INSERT INTO registries (name, url, registry_host) VALUES (?, ?, ?)"
             " ON CONFLICT DO UPDATE SET url = excluded.url, removed = 0,"
@@ -125,7 +118,7 @@ class RegistryTables:
 
     def remove(self, name: str) -> None:
         """Write that the settings do not name a registry any more; its history is kept."""
-        mark_registry_stale(self._database, name)
+        self._stale.mark_registry(name)
         self._database.execute("UPDATE registries SET removed = 1 WHERE name = ?", [name])
 
     def set_answered(self, registry_id: int) -> None:

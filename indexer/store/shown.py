@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from indexer.model import Digest, Pulls, RepositoryRow, StoredImage, TagName, UntaggedImage
 from indexer.store.content import ContentTables
 from indexer.store.history import Since, TagHistory, TagMove
+from indexer.store.index_tree import indexes_above
 from indexer.store.visible import VISIBLE
 
 T = TypeVar("T")
@@ -44,21 +45,15 @@ _TAGS = f"""
 SELECT tags.name, tags.digest, first_seen_at FROM tags
 WHERE tags.repository_id = ? AND {VISIBLE} AND tags.name """  # noqa: S608
 
-# Where a manifest is: itself, and the indexes around it.
 _PLACES = f"""
-WITH RECURSIVE around (repository_id, digest) AS (
-    SELECT repository_id, digest FROM repository_manifests WHERE digest = ?
-    UNION SELECT around.repository_id, index_children.digest FROM around
-    CROSS JOIN index_children ON child_digest = around.digest
-    CROSS JOIN repository_manifests AS linked
-        ON linked.repository_id = around.repository_id AND linked.digest = index_children.digest)
-SELECT repositories.id, registries.name, registry_host, repositories.name, around.digest
-FROM around CROSS JOIN repositories ON repositories.id = repository_id
+{indexes_above("SELECT repository_id, digest FROM repository_manifests WHERE digest = ?")}
+SELECT repositories.id, registries.name, registry_host, repositories.name, above.digest
+FROM above CROSS JOIN repositories ON repositories.id = repository_id
 CROSS JOIN registries ON registries.id = registry_id
 WHERE NOT removed AND EXISTS (SELECT 1 FROM tags INDEXED BY tags_digest
-    WHERE tags.repository_id = around.repository_id AND tags.digest = around.digest AND {VISIBLE})
-AND (registries.name, repositories.name, around.digest) > (?, ?, ?)
-ORDER BY registries.name, repositories.name, around.digest LIMIT ?"""  # noqa: S608
+    WHERE tags.repository_id = above.repository_id AND tags.digest = above.digest AND {VISIBLE})
+AND (registries.name, repositories.name, above.digest) > (?, ?, ?)
+ORDER BY registries.name, repositories.name, above.digest LIMIT ?"""  # noqa: S608
 
 _TAGS_OF_PLACE = f"""
 SELECT tags.name FROM tags INDEXED BY tags_digest
@@ -130,10 +125,10 @@ class ShownPlace:
 class ShownTables:
     """Reads what is visible inside the store."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, content: ContentTables, history: TagHistory) -> None:
         self._database = database
-        self._content = ContentTables(database)
-        self._history = TagHistory(database)
+        self._content = content
+        self._history = history
 
     def registries(self) -> list[ShownRegistry]:
         """Return the registries that the settings name, by name."""

@@ -13,9 +13,9 @@ from datetime import timedelta
 
 from indexer.clock import Clock, SystemClock
 from indexer.errors import IndexerRunningError, StoreError
-from indexer.model import Action, Event
+from indexer.model import Command
 from indexer.settings import Settings
-from indexer.store import Crawl, Journal, Place, RefreshKind, Store
+from indexer.store import Crawl, Journal, RefreshKind, RefreshTarget, Store
 
 POLL_SECONDS = 0.2
 TAKE_OVER_SECONDS = 1.0
@@ -45,7 +45,7 @@ async def backfill(
     """Ask for crawls, wait until everything is searchable, and return the problems."""
     return await _request(
         settings,
-        [(name, Event(Action.CRAWL)) for name in names],
+        [(name, Command.CRAWL) for name in names],
         look=lambda store: _crawl_progress(store, names),
         report=report,
         clock=SystemClock(),
@@ -61,7 +61,7 @@ async def rebuild(
     """
     return await _request(
         settings,
-        [("", Event(Action.EXTRACT if extract else Action.REBUILD))],
+        [("", Command.EXTRACT if extract else Command.REBUILD)],
         look=_rebuild_progress,
         report=report,
         clock=SystemClock(),
@@ -75,7 +75,7 @@ async def accept(
     before = _held_back_before(settings, names)
     return await _request(
         settings,
-        [(name, Event(Action.ACCEPT)) for name in names],
+        [(name, Command.ACCEPT) for name in names],
         look=lambda store: _accept_progress(store, before - _held_back(store, names)),
         report=report,
         clock=SystemClock(),
@@ -84,7 +84,7 @@ async def accept(
 
 async def _request(
     settings: Settings,
-    items: Sequence[tuple[str, Event]],
+    items: Sequence[tuple[str, Command]],
     *,
     look: Callable[[Store], Progress],
     report: Callable[[Progress], None],
@@ -192,7 +192,9 @@ def _crawl_progress(store: Store, names: Sequence[str]) -> Progress:
     for name in names:
         registry_id = store.registries.registry_id(name)
         # In this order: when the catalog no longer waits, the requested crawl exists.
-        waits = registry_id and store.queue.contains(registry_id, Place(RefreshKind.CATALOG))
+        waits = registry_id and store.queue.contains(
+            registry_id, RefreshTarget(RefreshKind.CATALOG)
+        )
         crawl = store.registries.latest_crawl(registry_id) if registry_id else None
         finished = finished and not waits and crawl is not None and crawl.finished_at is not None
         if crawl is not None:

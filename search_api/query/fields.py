@@ -15,9 +15,9 @@ from indexer.model import (
     Or,
     Path,
     Query,
+    digest_range,
     fold,
-    is_digest,
-    is_reference,
+    match_reference,
     words,
 )
 from search_api.query.dates import read_moment
@@ -142,14 +142,21 @@ def _lineage_condition(field: str, typed: Typed) -> Query:
     if has_wildcards(typed.part(0, len(typed.text) - is_prefix)):
         raise QueryError(f"{field}: takes a * only at its end", column=typed.column)
     if field == "layer":
-        if not is_digest(value):
+        if digest_range(value) is None:
             message = "layer: needs a digest, or at least its first 12 digits"
             raise QueryError(message, column=typed.column)
         return Condition(field, value)
     if field == "baseof":
-        if is_prefix or not is_reference(value):
+        if is_prefix or not _names_images(value):
             raise QueryError("baseof: needs a name, a tag or a digest", column=typed.column)
         return Condition(field, value)
     if value.startswith("sha256:"):
         return Condition(field, value, is_prefix or digest_condition(value).is_prefix)
     return Condition(field, value[:VALUE_MAX], is_prefix)
+
+
+def _names_images(text: str) -> bool:
+    """Tell whether a text can name images: by their repository, a tag or enough of a digest."""
+    found = match_reference(text)
+    digest = text if found is None else found.digest
+    return digest_range(digest) is not None if digest else True

@@ -149,7 +149,7 @@ class Resources:
         return image_json(
             place,
             known,
-            lineage=self._lineage(place, anatomy, wanted),
+            lineage=self._lineage(image, anatomy),
             places=self._store.shown.places(wanted, limit=PLACES_MAX),
         )
 
@@ -166,10 +166,10 @@ class Resources:
         self, digest: str, *, registry: str | None = None, repository: str | None = None
     ) -> list[dict[str, Any]]:
         """Return what an image, or each platform of one, is built on."""
-        place, image = self._image(digest, registry=registry, repository=repository)
+        _, image = self._image(digest, registry=registry, repository=repository)
         anatomy = self._anatomy(image)
         bases = self._bases(anatomy, image.manifest.digest)
-        declared = self._declared(place, anatomy, image.manifest.digest)
+        declared = self._declared(image, anatomy)
         nothing = RelatedImages((), has_more=False)
         return bases_json(Lineage(bases, declared, nothing), anatomy)
 
@@ -230,17 +230,17 @@ class Resources:
         image = None if holder is None else shown.image(holder, wanted)
         if holder is None or image is None:
             raise _no_image(digest, registry, repository)
-        return self._store.content.repository(holder), image
+        return self._store.repositories.get(holder), image
 
     def _anatomy(self, image: StoredImage) -> Anatomy:
         return anatomy_of(content_of(image.manifest), tags=image.tags, kinds=self._kinds)
 
-    def _lineage(self, place: RepositoryRow, anatomy: Anatomy, digest: Digest) -> Lineage:
-        lineage = self._store.lineage
+    def _lineage(self, image: StoredImage, anatomy: Anatomy) -> Lineage:
+        digest = image.manifest.digest
         return Lineage(
             bases=self._bases(anatomy, digest),
-            declared=self._declared(place, anatomy, digest),
-            derived=lineage.derived(digest, limit=DERIVED_COUNTED),
+            declared=self._declared(image, anatomy),
+            derived=self._store.lineage.derived(digest, limit=DERIVED_COUNTED),
         )
 
     def _bases(self, anatomy: Anatomy, digest: Digest) -> Sequence[Bases]:
@@ -252,13 +252,11 @@ class Resources:
             for bases in self._store.lineage.bases(part, limit=BASE_IMAGES_MAX)
         ]
 
-    def _declared(
-        self, place: RepositoryRow, anatomy: Anatomy, digest: Digest
-    ) -> Mapping[Digest, Declared]:
-        # Looking reads the image once more.
+    def _declared(self, image: StoredImage, anatomy: Anatomy) -> Mapping[Digest, Declared]:
+        # Looking parses the image once more.
         if not declares_base(anatomy.parts):
             return {}
-        return self._store.lineage.declared(place.id, digest)
+        return self._store.lineage.declared(image.manifest)
 
     def _layer(self, repository_id: int, manifest: Digest, wanted: Digest) -> dict[str, Any] | None:
         stored = self._store.content.manifest(repository_id, manifest, depth=0)

@@ -12,7 +12,7 @@ import structlog
 from indexer.clock import Clock
 from indexer.engines import Engine, IndexReader
 from indexer.errors import EngineError, StoreError
-from indexer.model import DocumentType, Page, Position, Query, Sort
+from indexer.model import DocumentType, Position, Query, SearchPage, Sort
 from indexer.store import (
     AbsentTags,
     Crawl,
@@ -68,7 +68,7 @@ class Freshness:
 class Answer:
     """A page of hits and how true it is."""
 
-    page: Page
+    page: SearchPage
     freshness: Freshness
 
 
@@ -141,7 +141,7 @@ class Searcher:
             lambda reader: (
                 reader.search(query, document_type=document_type, **options)
                 if reader
-                else Page((), 0, has_more=False)
+                else SearchPage((), 0, has_more=False)
             )
         )
         return Answer(page, replace(freshness, index_complete=self._is_index_complete()))

@@ -165,7 +165,7 @@ def _moves(service: Service) -> dict[str, list[TagMove]]:
     with closing(Store(service.data, read_only=True)) as store:
         registry_id = store.registries.registry_id(service.registry) or 0
         ids = {
-            name: store.content.find_repository(registry_id, name) or 0
-            for name in store.content.visible_repositories(registry_id)
+            name: store.repositories.find(registry_id, name) or 0
+            for name in store.repositories.list_visible(registry_id)
         }
         return {name: store.content.tag_moves(number, "1.0") for name, number in ids.items()}

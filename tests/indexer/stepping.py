@@ -23,7 +23,7 @@ from indexer.errors import StoreError
 from indexer.indexing.updates import BATCH, Indexing
 from indexer.intake import move_entries, move_pulls
 from indexer.model.document import DocumentType, Hit
-from indexer.model.event import Action, Event
+from indexer.model.event import Action, Command, Event
 from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
 from indexer.model.query import Everything
 from indexer.refresh.worker import LOOK_AFTER_SECONDS, RegistryPlan, RegistryWorker
@@ -217,10 +217,10 @@ class Stepping:
 
     # Steps
 
-    def deliver(self, *events: Event, registry: str = "") -> None:
-        """Append events of one registry to the journal."""
+    def deliver(self, *items: Event | Command, registry: str = "") -> None:
+        """Append events or commands about one registry to the journal."""
         name = registry or next(iter(self.registries))
-        self.journal.append([(name, event) for event in events], received_at=self.clock.now())
+        self.journal.append([(name, item) for item in items], received_at=self.clock.now())
 
     async def enqueue_refreshes(self) -> None:
         """Move the journal's entries into the queue."""
@@ -292,7 +292,7 @@ class Stepping:
 
     async def crawl(self, name: str = "", *, seconds: float = HALF_AN_HOUR) -> None:
         """Ask for a crawl and run it to its end, or for so many seconds of the clock."""
-        self.deliver(Event(Action.CRAWL), registry=name)
+        self.deliver(Command.CRAWL, registry=name)
         await self.settle(seconds=seconds)
 
     async def index(self) -> None:
@@ -307,7 +307,7 @@ class Stepping:
 
     async def rebuild(self) -> None:
         """Make the search index again from the store."""
-        self.deliver(Event(Action.REBUILD))
+        self.deliver(Command.REBUILD)
         await self.enqueue_refreshes()
         await self.index()
 
@@ -327,8 +327,8 @@ class Stepping:
         """Return where the store says that every tag points."""
         found: Tags = {}
         for name, row in self.rows.items():
-            for repository in self.store.content.visible_repositories(row.id):
-                repository_id = self.store.content.find_repository(row.id, repository)
+            for repository in self.store.repositories.list_visible(row.id):
+                repository_id = self.store.repositories.find(row.id, repository)
                 assert repository_id is not None
                 for tag, digest in self.store.content.tags(repository_id).items():
                     if not is_system_tag(tag):
@@ -419,9 +419,7 @@ class Stepping:
 
     def repository_id(self, repository: str) -> int:
         """Return the number of a repository of the first registry."""
-        found = self.store.content.find_repository(
-            self.worker._registry.id, RepositoryName(repository)
-        )
+        found = self.store.repositories.find(self.worker._registry.id, RepositoryName(repository))
         assert found is not None
         return found
 

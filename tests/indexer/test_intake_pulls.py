@@ -130,7 +130,7 @@ async def test_a_power_cut_undoes_no_count_that_the_journal_has_dropped(tmp_path
             with left.transaction():
                 left.registries.put(row.name, url="", registry_host="")
             move_pulls(stepping.journal, left, stepping.rows, now=stepping.clock.now())
-            repository_id = left.content.find_repository(row.id, RepositoryName(WEB))
+            repository_id = left.repositories.find(row.id, RepositoryName(WEB))
             assert repository_id is not None
             assert left.pulls.of_repository(repository_id).count == 7
 

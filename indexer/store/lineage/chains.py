@@ -22,19 +22,17 @@ their digest or on its beginning, and the images with them through the prefixes;
 row for each layer of each manifest, which as text took three times as much.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
 
 from indexer.extract import ChainKind, chain_ids, is_empty_layer
-from indexer.model import Digest, parse_digest
+from indexer.model import Digest, digest_range, parse_digest
 
 NOTHING = 0
 """Stands for the chain below the first layer."""
 _SHA256 = "sha256:"
-_HEX = re.compile(r"(?:sha256:)?([0-9a-f]{12,64})", re.ASCII | re.IGNORECASE)
 
 _DOWN = """
 WITH RECURSIVE down (id, parent_id, length, is_empty) AS (
@@ -134,12 +132,8 @@ def layer_range(text: str) -> tuple[bytes | str, bytes | str]:
 
     :class:`InvalidValueError` where it is neither a digest nor its first twelve digits or more.
     """
-    match = _HEX.fullmatch(text)
-    if match is None:
-        whole = packed(parse_digest(text))
-        return whole, whole
-    digits = match[1].lower()
-    return bytes.fromhex(f"{digits:0<64}"), bytes.fromhex(f"{digits:f<64}")
+    low, high = digest_range(text) or (text, text)
+    return packed(parse_digest(low)), packed(parse_digest(high))
 
 
 class Trie:

@@ -9,7 +9,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from indexer.model.event import Action, Event
+from indexer.model.event import Command
 from indexer.refresh.removal import is_suspicious
 from tests.builders import image
 from tests.fakes.registry import Fault
@@ -77,7 +77,7 @@ class TestOrdinary:
     ) -> None:
         before = stepping.visible()
         remove(stepping, MANY[0])
-        stepping.deliver(Event(Action.CRAWL))
+        stepping.deliver(Command.CRAWL)
         await stepping.enqueue_refreshes()
         await stepping.run_due()
         assert stepping.latest_crawl().waiting == 0
@@ -116,7 +116,7 @@ class TestOrdinary:
 
         stepping.registry.delete_tag(MANY[0], "1", notify=False)
         stepping.registry.faults.append(Fault(f"{MANY[5]}/manifests", slow, times=3))
-        stepping.deliver(Event(Action.CRAWL))
+        stepping.deliver(Command.CRAWL)
         await stepping.settle(seconds=5)
         assert stepping.latest_crawl().finished_at is None
         stepping.registry.put(MANY[0], A, tag="1", notify=False)
@@ -159,7 +159,7 @@ class TestEvents:
         remove(stepping, *MANY)
         busy = Response(status_code=503, headers={"Retry-After": "30"})
         stepping.registry.faults.append(Fault(f"{MANY[0]}/manifests/1", busy, times=3))
-        stepping.deliver(Event(Action.CRAWL))
+        stepping.deliver(Command.CRAWL)
         await stepping.settle(seconds=5)
         assert stepping.latest_crawl().finished_at is None, "it asked for the tag and waits"
         stepping.deliver(deleted(MANY[0], tag="1"))
@@ -221,7 +221,7 @@ class TestHeldBack:
             assert stepping.freshness("one").held_back == 6
             assert stepping.freshness("two").held_back == 0
             assert len([place for place in stepping.visible() if place[0] == "two"]) == 5
-            stepping.deliver(Event(Action.ACCEPT), registry="two")
+            stepping.deliver(Command.ACCEPT, registry="two")
             await stepping.enqueue_refreshes()
             assert stepping.freshness("one").held_back == 6
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from indexer.model.names import Digest, TagName
-from indexer.store import Absence, AbsentTags, Place, Priority, RefreshKind, Store
+from indexer.store import Absence, AbsentTags, Priority, RefreshKind, RefreshTarget, Store
 from tests import builders
 from tests.indexer.store.stored import LATEST, NOW, WEB, at, push, put_registry, put_repository
 
@@ -164,18 +164,18 @@ def test_only_what_is_held_back_counts_as_held_back(missing: Missing) -> None:
 
 def test_what_is_undecided_is_left_over_once_no_crawl_is_at_work(missing: Missing) -> None:
     store, number = missing.store, missing.registry.id
-    place = Place(RefreshKind.TAG, WEB, LATEST)
+    target = RefreshTarget(RefreshKind.TAG, WEB, LATEST)
     crawl = missing.crawl()
     assert not missing.are_left_over(), "nothing is absent"
     missing.miss("1", crawl=crawl)
     assert not missing.are_left_over(), "the crawl runs"
     with store.transaction():
         store.registries.end_crawl(number, at=NOW)
-        store.queue.add(number, [place], priority=Priority.CRAWL, due_at=at(99))
+        store.queue.add(number, [target], priority=Priority.CRAWL, due_at=at(99))
     assert not missing.are_left_over(), "what it asked for waits"
     with store.transaction():
         store.queue.add(
-            number, [place], priority=Priority.EVENT, due_at=at(99), newest_event_at=NOW
+            number, [target], priority=Priority.EVENT, due_at=at(99), newest_event_at=NOW
         )
     assert missing.are_left_over(), "an event asked for the rest"
     missing.hold()

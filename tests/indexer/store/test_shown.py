@@ -150,7 +150,7 @@ def test_a_repository_tells_of_its_tags_its_pulls_and_its_newest_push(store: Sto
     assert found.first_seen_at == "2026-03-01T12:00:00.000000Z"
     assert found.pushed_at == "2026-03-01T12:00:02.000000Z"
     assert found.pulls == Pulls(7, "2026-03-02T00:00:00Z")
-    assert found.row == store.content.repository(web)
+    assert found.row == store.repositories.get(web)
 
 
 # Tags

@@ -10,7 +10,7 @@ import pytest
 
 from indexer.errors import StoreError
 from indexer.model.names import RepositoryName
-from indexer.store import Place, Priority, RebuildProgress, RefreshKind, Store
+from indexer.store import Priority, RebuildProgress, RefreshKind, RefreshTarget, Store
 from search_api.cli.jobs import (
     PATIENCE,
     Progress,
@@ -28,7 +28,7 @@ from tests.search_api.sample_content import NGINX
 
 pytestmark = pytest.mark.anyio
 
-CATALOG = Place(RefreshKind.CATALOG)
+CATALOG = RefreshTarget(RefreshKind.CATALOG)
 
 
 @pytest.fixture
@@ -217,9 +217,9 @@ async def test_a_backfill_is_done_when_its_crawl_is_and_all_is_searchable(
     assert _crawl_progress(store, ["second"]).is_finished
     with store.transaction():
         crawl = store.registries.start_crawl(number, at=clock.now())
-        place = Place(RefreshKind.REPOSITORY, RepositoryName("a"))
+        target = RefreshTarget(RefreshKind.REPOSITORY, RepositoryName("a"))
         store.queue.add(
-            number, [place], priority=Priority.CRAWL, due_at=clock.now(), crawl_id=crawl
+            number, [target], priority=Priority.CRAWL, due_at=clock.now(), crawl_id=crawl
         )
         store.registries.save_catalog_page(crawl, resume="", repositories=1)
         catalog, repository = store.queue.due(number, clock.now(), limit=9)
@@ -251,11 +251,11 @@ async def test_a_registry_that_was_never_seen_is_not_done(store: Store) -> None:
 
 async def test_what_could_not_be_read_is_a_problem(store: Store, clock: ManualClock) -> None:
     number = number_of(store, "main")
-    place = Place(RefreshKind.TAG, RepositoryName("a"), "1")
+    target = RefreshTarget(RefreshKind.TAG, RepositoryName("a"), "1")
     with store.transaction():
         crawl = store.registries.start_crawl(number, at=clock.now())
         store.queue.add(
-            number, [place], priority=Priority.CRAWL, due_at=clock.now(), crawl_id=crawl
+            number, [target], priority=Priority.CRAWL, due_at=clock.now(), crawl_id=crawl
         )
         (refresh,) = store.queue.due(number, clock.now(), limit=9)
         store.queue.set_aside(refresh, reason="too large")

@@ -37,7 +37,7 @@ def read(store: Store, clock: ManualClock) -> Resources:
 def repository_id(store: Store, repository: str, registry: str = "main") -> int:
     registry_id = store.registries.registry_id(registry)
     assert registry_id is not None
-    found = store.content.find_repository(registry_id, RepositoryName(repository))
+    found = store.repositories.find(registry_id, RepositoryName(repository))
     assert found is not None
     return found
 

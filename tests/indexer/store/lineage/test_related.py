@@ -378,7 +378,13 @@ def declared(store: Store, **labels: str) -> Declared | None:
     built = relabelled(LEAF_AMD, {names[key]: value for key, value in labels.items()})
     repository_id = put_repository(store, "declares", "hub")
     push(store, repository_id, "1", built, when=40)
-    return store.lineage.declared(repository_id, Digest(built.digest)).get(Digest(built.digest))
+    return declared_by(store, repository_id, built).get(Digest(built.digest))
+
+
+def declared_by(store: Store, repository_id: int, built: BuiltManifest) -> dict[Digest, Declared]:
+    stored = store.content.manifest(repository_id, Digest(built.digest))
+    assert stored
+    return store.lineage.declared(stored)
 
 
 @pytest.mark.parametrize(
@@ -441,5 +447,4 @@ def test_an_inherited_declaration_is_the_base_s(store: Store) -> None:
     push(store, put_repository(store, "base"), "1", base, when=1)
     repository_id = put_repository(store, "leaf")
     push(store, repository_id, "1", leaf, when=2)
-    assert store.lineage.declared(repository_id, Digest(leaf.digest)) == {}
-    assert store.lineage.declared(repository_id, Digest("x:1")) == {}
+    assert declared_by(store, repository_id, leaf) == {}

@@ -40,7 +40,7 @@ ONLY_HERE: dict[str, str | tuple[str, ...]] = {
 }
 
 API_MODELS = {
-    *("Bases", "Change", "Changes", "Completion", "Freshness", "Highlight", "Page", "Place"),
+    *("Bases", "Change", "Changes", "Completion", "Freshness", "Highlight", "Place"),
     *("RegistryFreshness", "Status", "Suggestion", "TagMove"),
 }
 """Classes of the API that are named for their JSON objects, and so as the values behind them."""

@@ -77,8 +77,13 @@ def test_the_first_screen_says_what_each_folder_is_for(folder: str) -> None:
     assert (TOP / folder).is_dir()
 
 
-def test_the_readme_begins_with_the_two_commands() -> None:
-    assert re.findall(r"^make \w+", FIRST_SCREEN, re.MULTILINE) == ["make run", "make test"]
+def test_the_readme_begins_with_the_three_commands() -> None:
+    commands = re.findall(r"^make \w+", FIRST_SCREEN, re.MULTILINE)
+    assert commands == ["make run", "make test", "make check"]
+
+
+def test_a_bare_machine_runs_everything() -> None:
+    assert (TOP / ".ci" / "run").read_text().endswith("\nmake check\n")
 
 
 def test_the_words_of_the_readme_are_in_the_glossary() -> None:

@@ -12,6 +12,7 @@ from indexer.refresh.removal import SECOND_LOOK_AFTER
 from tests.builders import image
 from tests.fakes.registry import Fault
 from tests.indexer.stepping import KilledError, Stepping, pushed
+from tests.series import series
 
 pytestmark = pytest.mark.anyio
 
@@ -238,6 +239,8 @@ async def test_what_is_pushed_again_while_it_is_held_back_stays(stepping: Steppi
 
 # Kills
 
+every_transaction = pytest.mark.parametrize("every", series((4, 1), short=1))
+
 
 async def held_back(folder: Path, *, dies_at: int | None) -> Stepping:
     """Give a world in which a crawl finds nothing any more, killed once if it is to be."""
@@ -254,14 +257,15 @@ async def held_back(folder: Path, *, dies_at: int | None) -> Stepping:
     return stepping
 
 
+@every_transaction
 async def test_a_kill_between_any_two_transactions_hides_nothing_that_is_held_back(
-    tmp_path: Path,
+    tmp_path: Path, every: int
 ) -> None:
     undisturbed = await held_back(tmp_path / "undisturbed", dies_at=None)
     transactions = undisturbed.store.transactions
     await undisturbed.close()
     assert transactions > 20
-    for number in range(1, transactions + 1):
+    for number in range(1, transactions + 1, every):
         stepping = await held_back(tmp_path / str(number), dies_at=number)
         await stepping.reopen()
         await stepping.settle()
@@ -272,9 +276,10 @@ async def test_a_kill_between_any_two_transactions_hides_nothing_that_is_held_ba
         await stepping.close()
 
 
+@every_transaction
 @pytest.mark.parametrize("how", ["second look", "accept"])
 async def test_a_kill_while_it_is_hidden_after_all_leaves_all_of_it_or_nothing(
-    tmp_path: Path, how: str
+    tmp_path: Path, how: str, every: int
 ) -> None:
     async def go_on(stepping: Stepping) -> None:
         if how == "accept":
@@ -283,9 +288,9 @@ async def test_a_kill_while_it_is_hidden_after_all_leaves_all_of_it_or_nothing(
             await stepping.crawl()
         await stepping.index()
 
-    number, killed = 0, True
+    number, killed = 1 - every, True
     while killed:
-        number += 1
+        number += every
         stepping = await held_back(tmp_path / str(number), dies_at=None)
         stepping.clock.advance(LATER)
         stepping.store.transactions, stepping.store.dies_at = 0, number

@@ -54,9 +54,11 @@ class Refresher:
         clock: Clock,
         includes: Callable[[str], bool] = everything,
         kinds: KindTable = BUILT_IN,
+        confirmed_max: int = CONFIRMED_MAX,
     ) -> None:
         """Keep the parts; ``includes`` tells by name whether a repository is read."""
         self._includes = includes
+        self._confirmed_max = confirmed_max
         self._registry = registry
         self._client = client
         self._store = store
@@ -190,7 +192,9 @@ class Refresher:
     def _to_confirm(self, store: Store, repository: RepositoryName) -> list[Digest]:
         repository_id = store.repositories.find(self._registry.id, repository)
         has_api = store.referrers.has_api(self._registry.id)
-        return store.presence.to_confirm(repository_id or 0, has_api=has_api, limit=CONFIRMED_MAX)
+        return store.presence.to_confirm(
+            repository_id or 0, has_api=has_api, limit=self._confirmed_max
+        )
 
     def _ask_for(
         self, store: Store, targets: list[RefreshTarget], *, refresh: Refresh, crawl_id: int | None

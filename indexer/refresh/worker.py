@@ -12,7 +12,7 @@ from indexer.clock import Clock
 from indexer.errors import RegistryError, StoreError, UnreachableError
 from indexer.extract import BUILT_IN, KindTable
 from indexer.model import RepositoryName
-from indexer.refresh.refresher import Refresher, everything
+from indexer.refresh.refresher import CONFIRMED_MAX, Refresher, everything
 from indexer.refresh.removal import decide_removal
 from indexer.refresh.schedule import is_crawl_due
 from indexer.registry import RegistryClient
@@ -53,6 +53,7 @@ class RegistryPlan:
     max_in_flight: int
     includes: Callable[[str], bool] = everything
     kinds: KindTable = BUILT_IN
+    confirmed_max: int = CONFIRMED_MAX
 
 
 class RegistryWorker:
@@ -85,6 +86,7 @@ class RegistryWorker:
             clock=clock,
             includes=plan.includes,
             kinds=plan.kinds,
+            confirmed_max=plan.confirmed_max,
         )
         self._taken: deque[Refresh] = deque()
         self._running: dict[asyncio.Task[None], Refresh] = {}
@@ -160,7 +162,7 @@ class RegistryWorker:
             await self._failed(refresh, error)
         except Exception as error:
             # A defect with one target must not stop the work on all others.
-            log.exception("refresh_failed", place=refresh.target)
+            log.exception("refresh_failed", target=refresh.target)
             await self._keep_for_later(
                 refresh,
                 reason=f"{type(error).__name__}: {error}",

@@ -24,11 +24,6 @@ from tests.programs import NeedsProgram
 LOGGED = (Deployment, Docker)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker of the long tests, so that a hurried run can leave them out."""
-    config.addinivalue_line("markers", "large: takes a minute or more (deselect: -m 'not large')")
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,

@@ -630,9 +630,10 @@ class TestUntagged:
         assert [one["digest"] for one in stepping.results("is:untagged")] == [A.digest]
 
     async def test_a_crawl_asks_for_so_many_those_longest_unasked_first(
-        self, stepping: Stepping, monkeypatch: pytest.MonkeyPatch
+        self, stepping: Stepping
     ) -> None:
-        monkeypatch.setattr("indexer.refresh.refresher.CONFIRMED_MAX", 2)
+        stepping.confirmed_max = 2
+        await stepping.reopen()
         for number in range(5):
             built = image(seed=str(number))
             stepping.registry.put(WEB, built, tag="1")

@@ -53,7 +53,9 @@ class GenerationFolders:
     def names(self) -> list[str]:
         """Return the names of all generations that exist, whole or not, in order.
 
-        A hidden folder is none, and is left to whoever made it, such as a file system.
+        Those of other engines that keep folders here are among them. So whoever is used now can
+        remove what an engine made that is not installed any more. A hidden folder is none, and is
+        left to whoever made it, such as a file system.
         """
         if not self._directory.is_dir():
             return []

@@ -6,17 +6,17 @@ A generation is a folder with one tantivy index for each type of document.
 from collections.abc import Sequence
 from pathlib import Path
 
-from tantivy import Index
+from tantivy import DocAddress, Index
 from tantivy.tantivy import __version__ as library_version
 
 from indexer.engines.local import GenerationFolders
-from indexer.engines.ranking import text_parts
+from indexer.engines.ranking import RankedHit, make_plan, page_window
 from indexer.engines.tantivy.facets import facet_counts
 from indexer.engines.tantivy.index import OpenIndex, engine_errors
-from indexer.engines.tantivy.order import Place, Wanted, in_order
+from indexer.engines.tantivy.limits import LIMITS, Limits
+from indexer.engines.tantivy.order import in_order
 from indexer.engines.tantivy.rank import best
 from indexer.engines.tantivy.schema import SCHEMA_VERSION, schema
-from indexer.engines.tantivy.spellings import spellings
 from indexer.engines.tantivy.view import View
 from indexer.engines.tantivy.writer import IndexFolderWriter
 from indexer.errors import EngineError
@@ -26,9 +26,9 @@ from indexer.model import Document, DocumentType, Hit, Page, Position, Query, So
 class TantivyReader:
     """Searches one generation; see :class:`indexer.engines.protocol.IndexReader`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, limits: Limits) -> None:
         self._folder = folder
-        self._indexes = {kind: OpenIndex(folder / kind) for kind in DocumentType}
+        self._indexes = {kind: OpenIndex(folder / kind, limits) for kind in DocumentType}
 
     def refresh(self) -> None:
         """Make later searches see everything committed before this call."""
@@ -50,16 +50,17 @@ class TantivyReader:
         """Return the first ``limit`` hits behind ``after``; see the protocol."""
         view = self._indexes[document_type].view
         with engine_errors(self._folder):
-            # One more than asked for tells whether there are more. Names begin with the least.
-            wanted = Wanted(limit + 1, after, is_descending=(sort is Sort.NAME) == is_reversed)
-            matching = view.matcher.matching(query)
-            if sort is Sort.RELEVANCE and text_parts(query):
-                places, total = best(view, query, wanted)
+            window = page_window(limit, after, sort=sort, is_reversed=is_reversed)
+            plan, matching = make_plan(query), view.matcher.matching(query)
+            total: int | None = None
+            if sort is Sort.RELEVANCE and plan.parts:
+                ranked, total = best(view, plan, window)
             else:
-                places, total = in_order(view, matching, sort, wanted), view.total(matching)
-            hits = tuple(_hit(view, place, sort, with_texts=with_texts) for place in places[:limit])
-            counts = facet_counts(view, matching, facets) if facets else {}
-        return Page(hits, total, has_more=len(places) > limit, facets=counts)
+                ranked = in_order(view, matching, sort, window)
+            total = view.total(matching) if total is None else total
+            hits = tuple(_hit(view, one, sort, with_texts=with_texts) for one in ranked[:limit])
+            counts = facet_counts(view, matching, facets)
+        return Page(hits, total, has_more=len(ranked) > limit, facets=counts)
 
     def spellings(
         self, word: str, *, document_type: DocumentType, limit: int
@@ -67,21 +68,23 @@ class TantivyReader:
         """Return words spelled like ``word`` and in how many documents; see the protocol."""
         view = self._indexes[document_type].view
         with engine_errors(self._folder):
-            return spellings(view, word, limit=limit)
+            return view.spellings(word, limit=limit)
 
-    def count(self, document_type: DocumentType) -> int:
-        """Return how many documents of that type there were at the last refresh."""
-        return self._indexes[document_type].view.size
+    def count(self, document_type: DocumentType, query: Query | None = None) -> int:
+        """Return how many documents matched at the last refresh; see the protocol."""
+        view = self._indexes[document_type].view
+        if query is None:
+            return view.size
+        with engine_errors(self._folder):
+            return view.total(view.matcher.matching(query))
 
     def close(self) -> None:
         """Let go of all files."""
         self._indexes.clear()
 
 
-def _hit(view: View, place: Place, sort: Sort, *, with_texts: bool) -> Hit:
-    score = place.key if sort is Sort.RELEVANCE else 0.0
-    result, texts = view.shown(place.address, with_texts=with_texts)
-    return Hit(result, score, Position(place.key, place.id), texts)
+def _hit(view: View, ranked: RankedHit[DocAddress], sort: Sort, *, with_texts: bool) -> Hit:
+    return ranked.shown(sort, *view.shown(ranked.address, with_texts=with_texts))
 
 
 class TantivyWriter:
@@ -122,8 +125,10 @@ class TantivyEngine:
 
     name = "tantivy"
     schema_version = SCHEMA_VERSION
+    batch_documents = 500
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, limits: Limits = LIMITS) -> None:
+        self._limits = limits
         about = {
             "engine": self.name,
             "schema_version": self.schema_version,
@@ -144,7 +149,7 @@ class TantivyEngine:
 
     def open_reader(self, generation: str) -> TantivyReader:
         """Open for searching; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
-        return TantivyReader(self._folders.checked(generation))
+        return TantivyReader(self._folders.checked(generation), self._limits)
 
     def generations(self) -> list[str]:
         """Return the names of all generations that exist, whole or not, in order."""
@@ -157,3 +162,6 @@ class TantivyEngine:
     def size_bytes(self, generation: str) -> int:
         """Return how much room a generation takes; 0 for one that is not there."""
         return self._folders.size_bytes(generation)
+
+    def advice(self, documents: int) -> str | None:
+        """Return None: it serves any number of documents that one machine has."""

@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from indexer.engines.local import GenerationFolders
+from indexer.engines.ranking import RankedHit, make_plan, page_window
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.facets import facet_counts
 from indexer.engines.whoosh.index import OpenIndex, create_index, engine_errors
 from indexer.engines.whoosh.match import matching
-from indexer.engines.whoosh.order import Place, Wanted, in_order
-from indexer.engines.whoosh.rank import asked_text, best
+from indexer.engines.whoosh.order import Location, in_order
+from indexer.engines.whoosh.rank import best
 from indexer.engines.whoosh.schema import SCHEMA_VERSION
 from indexer.engines.whoosh.spellings import spellings
 from indexer.engines.whoosh.writer import IndexFolderWriter
@@ -27,6 +28,8 @@ from indexer.model import Document, DocumentType, Hit, Page, Position, Query, So
 
 _READER_CACHE_BYTES = 48 * 1024 * 1024
 _WRITER_CACHE_BYTES = 0
+MANY_DOCUMENTS = 30_000
+"""From so many documents on, tantivy serves better."""
 
 
 class WhooshReader:
@@ -63,17 +66,16 @@ class WhooshReader:
         with engine_errors(self._folder):
             views = self._indexes[document_type].views
             found = [(view.segment, matching(view.segment, query) & view.alive) for view in views]
-            text = asked_text(query) if sort is Sort.RELEVANCE else None
-            # One more than asked for tells whether there are more. Names begin with the least.
-            wanted = Wanted(limit + 1, after, is_descending=(sort is Sort.NAME) == is_reversed)
-            if text is not None and text.parts:
-                places = best(found, text, wanted)
+            window = page_window(limit, after, sort=sort, is_reversed=is_reversed)
+            plan = make_plan(query)
+            if sort is Sort.RELEVANCE and plan.parts:
+                ranked = best(found, plan, window)
             else:
-                places = in_order(found, sort, wanted)
-            hits = tuple(_hit(place, sort, with_texts=with_texts) for place in places[:limit])
+                ranked = in_order(found, sort, window)
+            hits = tuple(_hit(one, sort, with_texts=with_texts) for one in ranked[:limit])
             counts = {facet: facet_counts(found, facet) for facet in facets}
         total = sum(documents.bit_count() for _, documents in found)
-        return Page(hits, total, has_more=len(places) > limit, facets=counts)
+        return Page(hits, total, has_more=len(ranked) > limit, facets=counts)
 
     def spellings(
         self, word: str, *, document_type: DocumentType, limit: int
@@ -82,9 +84,13 @@ class WhooshReader:
         with engine_errors(self._folder):
             return spellings(self._indexes[document_type].views, word, limit=limit)
 
-    def count(self, document_type: DocumentType) -> int:
-        """Return how many documents of that type there were at the last refresh."""
-        return self._indexes[document_type].count()
+    def count(self, document_type: DocumentType, query: Query | None = None) -> int:
+        """Return how many documents matched at the last refresh; see the protocol."""
+        index = self._indexes[document_type]
+        if query is None:
+            return index.count()
+        with engine_errors(self._folder):
+            return sum((matching(v.segment, query) & v.alive).bit_count() for v in index.views)
 
     def close(self) -> None:
         """Let go of all files."""
@@ -92,11 +98,10 @@ class WhooshReader:
             index.close()
 
 
-def _hit(place: Place, sort: Sort, *, with_texts: bool) -> Hit:
-    result = place.segment.result(place.document)
-    score = place.key if sort is Sort.RELEVANCE else 0.0
-    texts = place.segment.texts(place.document) if with_texts else ()
-    return Hit(result, score, Position(place.key, place.id), texts)
+def _hit(ranked: RankedHit[Location], sort: Sort, *, with_texts: bool) -> Hit:
+    segment, document = ranked.address.segment, ranked.address.document
+    texts = segment.texts(document) if with_texts else ()
+    return ranked.shown(sort, segment.result(document), texts)
 
 
 class WhooshWriter:
@@ -137,6 +142,7 @@ class WhooshEngine:
 
     name = "whoosh"
     schema_version = SCHEMA_VERSION
+    batch_documents = 500
 
     def __init__(self, directory: Path) -> None:
         about = {"engine": self.name, "schema_version": self.schema_version}
@@ -167,3 +173,12 @@ class WhooshEngine:
     def size_bytes(self, generation: str) -> int:
         """Return how much room a generation takes; 0 for one that is not there."""
         return self._folders.size_bytes(generation)
+
+    def advice(self, documents: int) -> str | None:
+        """Return what would serve so many documents better; None if nothing."""
+        if documents < MANY_DOCUMENTS:
+            return None
+        return (
+            f"{documents} documents are many for whoosh: with engine = 'tantivy'"
+            " (pip install 'regsearch[tantivy]') searches are faster"
+        )

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import orjson
 from whoosh.reading import SegmentReader, TermNotFound
 
-from indexer.engines.ranking import Pattern, spelt
+from indexer.engines.ranking import Pattern, normalize
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.codec import Postings, inlined
@@ -180,7 +180,7 @@ class Segment:
     @cached_property
     def plain_names(self) -> Names:
         """The names without punctuation; its documents are places in ``names``."""
-        return _names([spelt(name).plain for name in self.names.names])
+        return _names([normalize(name).plain for name in self.names.names])
 
     @cached_property
     def ids(self) -> Ids:

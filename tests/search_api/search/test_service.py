@@ -51,6 +51,7 @@ class Interrupting:
 
     name = WhooshEngine.name
     schema_version = WhooshEngine.schema_version
+    batch_documents = WhooshEngine.batch_documents
 
     def __init__(self, directory: Path) -> None:
         self._engine = WhooshEngine(directory)
@@ -76,6 +77,9 @@ class Interrupting:
 
     def open_writer(self, generation: str) -> IndexWriter:
         return self._engine.open_writer(generation)
+
+    def advice(self, documents: int) -> str | None:
+        return self._engine.advice(documents)
 
     def generations(self) -> list[str]:
         return self._engine.generations()

@@ -83,6 +83,7 @@ class TellingEngine:
 
     def __init__(self, engine: Engine, directory: Path) -> None:
         self.name, self.schema_version = engine.name, engine.schema_version
+        self.batch_documents = engine.batch_documents
         self.directory = directory
         self.filling = ""
         """The generation that a rebuild fills, until the first of it is written."""
@@ -111,6 +112,9 @@ class TellingEngine:
 
     def size_bytes(self, generation: str) -> int:
         return self._engine.size_bytes(generation)
+
+    def advice(self, documents: int) -> str | None:
+        return self._engine.advice(documents)
 
     def reached(self, step: str) -> None:
         """Take what the databases tell."""

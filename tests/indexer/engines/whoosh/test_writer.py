@@ -1,6 +1,5 @@
 """Writing with Whoosh: its locks, its merges, and the numbers of its documents."""
 
-import threading
 from pathlib import Path
 
 import pytest

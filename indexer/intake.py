@@ -1,4 +1,7 @@
-"""Journal to queue: what each received event makes due, and the facts only it can tell."""
+"""From the journal to the queue: each received event asks for a refresh.
+
+Some facts come from events only and are stored here: who pushed, when, and pulls.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -26,7 +29,7 @@ log = structlog.get_logger()
 
 ENTRIES_PER_WRITE = 500
 POLL_SECONDS = 0.05
-"""How often the journal is looked at."""
+"""How often to look for new entries in the journal."""
 
 
 def enqueue_refreshes(
@@ -36,7 +39,7 @@ def enqueue_refreshes(
     registries: Mapping[str, RegistryRow],
     now: datetime,
 ) -> None:
-    """Put what journal entries hint at into the queue, inside the caller's transaction."""
+    """Ask for the refreshes of journal entries, inside the caller's transaction."""
     for entry in entries:
         registry = registries.get(entry.registry)
         if entry.item is Command.REBUILD:
@@ -59,8 +62,8 @@ def _enqueue_event(
 ) -> None:
     occurred_at = event.occurred_at or received_at
     if event.source and store.registries.set_source(registry.id, event.source, at=now):
-        # Its queue of notifications is in memory only: what it had not sent yet is lost, and found
-        # by the crawl that follows.
+        # A registry keeps unsent notifications in memory only, so they are lost. The crawl that
+        # follows finds the changes.
         log.warning("registry_restarted", registry=registry.name)
     if event.repository is None:
         return
@@ -79,7 +82,7 @@ def _enqueue_event(
 
 
 def _targets(event: Event, repository: RepositoryName) -> Iterator[RefreshTarget]:
-    """A tag and a digest in one event are one target: reading the tag shows its digest."""
+    """Yield the target of an event. A tag with a digest is one target: the tag has the digest."""
     if event.tag is not None:
         yield RefreshTarget(RefreshKind.TAG, repository, event.tag)
     elif event.digest is not None:
@@ -89,7 +92,7 @@ def _targets(event: Event, repository: RepositoryName) -> Iterator[RefreshTarget
 
 
 PULLS_SECONDS = 60
-"""How often counts are moved: each time makes the documents of what was pulled stale."""
+"""How often counts are moved. Each time the documents of the pulled images become stale."""
 
 
 async def count_pulls(
@@ -107,7 +110,7 @@ async def count_pulls(
                 lambda opened: move_pulls(journal, opened, registries, now=clock.now())
             )
         except JournalError as error:
-            # They are counted with the next ones.
+            # The next round counts them too.
             log.warning("pulls_not_moved", reason=str(error))
         else:
             if moved:
@@ -118,10 +121,10 @@ async def count_pulls(
 def move_pulls(
     journal: Journal, store: Store, registries: Mapping[str, RegistryRow], *, now: datetime
 ) -> int:
-    """Add what was counted since the last time; return of how many digests that is.
+    """Move new pull counts into the store; return how many digests changed.
 
-    Counts and the position behind them change in one transaction. What is counted is dropped from
-    the journal once no power cut can undo that.
+    Counts and the position after them change in one transaction. The journal drops counts after
+    no power cut can undo that transaction.
     """
     durable = store.durable_pulls_position()
     if durable is not None:
@@ -165,9 +168,9 @@ async def enqueue_entries(
 def move_entries(
     journal: Journal, store: Store, registries: Mapping[str, RegistryRow], *, now: datetime
 ) -> list[Entry]:
-    """Move the next entries of the journal into the queue, and the position behind them.
+    """Move the next entries of the journal into the queue, and the position with them.
 
-    Returns the entries, at most a batch of them, in order.
+    Returns these entries in order, at most one batch.
     """
     position = store.journal_position()
     entries, reached = journal.entries_after(position, limit=ENTRIES_PER_WRITE)

@@ -1,4 +1,4 @@
-"""Frozen values without input or output: names, manifests, events, documents, the query tree."""
+"""Values without input or output: names, manifests, events, documents, the query tree."""
 
 from indexer.model import media_types
 from indexer.model.document import (

@@ -1,6 +1,6 @@
-"""Names from outside: repositories, tags, digests, registries.
+"""Names from outside: repositories, tags, digests.
 
-Each has one parsing function; what it returned is trusted everywhere else.
+Each has one parsing function. All other code trusts its results.
 """
 
 import hashlib
@@ -31,21 +31,21 @@ _SYSTEM_TAG = re.compile(
 
 
 def parse_repository_name(text: str) -> RepositoryName:
-    """Return ``text`` as a repository name; :class:`InvalidValueError` where it is none."""
+    """Return ``text`` as a repository name; :class:`InvalidValueError` if it is none."""
     if len(text) > REPOSITORY_NAME_MAX or not _REPOSITORY.fullmatch(text):
         raise InvalidValueError(f"not a repository name: {text[:300]!r}")
     return RepositoryName(text)
 
 
 def parse_tag(text: str) -> TagName:
-    """Return ``text`` as a tag; :class:`InvalidValueError` where it is none."""
+    """Return ``text`` as a tag; :class:`InvalidValueError` if it is none."""
     if not _TAG.fullmatch(text):
         raise InvalidValueError(f"not a tag: {text[:200]!r}")
     return TagName(text)
 
 
 def parse_digest(text: str) -> Digest:
-    """Return ``text`` as a digest of any algorithm; :class:`InvalidValueError` where it is none."""
+    """Return ``text`` as a digest of any algorithm; :class:`InvalidValueError` if it is none."""
     algorithm, _, encoded = text.partition(":")
     expected = HEX_LENGTHS[algorithm] if algorithm in _VERIFIABLE else None
     well_formed = len(text) <= 512 and _DIGEST.fullmatch(text)
@@ -62,29 +62,29 @@ def digest_of(body: bytes, *, algorithm: str = "sha256") -> Digest:
 
 
 def can_verify(digest: Digest) -> bool:
-    """Tell whether we know the algorithm of ``digest``."""
+    """Tell whether digests of this algorithm can be verified here."""
     return digest.partition(":")[0] in _VERIFIABLE
 
 
 def is_whole_digest(text: str) -> bool:
-    """Tell whether a digest is not only the beginning of one; without an algorithm it is SHA-256.
+    """Tell whether a digest is complete; without an algorithm it is SHA-256.
 
-    Of an algorithm that we do not know it is taken to have as many digits as that.
+    An unknown algorithm is taken to have as many digits as SHA-256.
     """
     algorithm, _, encoded = text.rpartition(":")
     return len(encoded) >= HEX_LENGTHS.get(algorithm or "sha256", HEX_LENGTHS["sha256"])
 
 
 def is_system_tag(tag: str) -> bool:
-    """Tell whether a tag is one that tools write to attach things, hidden from results."""
+    """Tell whether a tool wrote the tag to attach something. Such tags are not shown."""
     return _SYSTEM_TAG.fullmatch(tag) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class TagSubject:
-    """What a system tag is about: a digest, or its beginning where a tag has no room for all of it.
+    """The subject of a system tag: a digest, or its beginning if it is too long for a tag.
 
-    ``suffix`` is that of cosign's tags, "" for a list of referrers.
+    ``suffix`` is the suffix of a tag of cosign, "" for a list of referrers.
     """
 
     digest: Digest
@@ -92,20 +92,21 @@ class TagSubject:
 
     @property
     def is_whole(self) -> bool:
-        """Whether this is the digest and not its beginning."""
+        """Whether this is the whole digest."""
         return is_whole_digest(self.digest)
 
 
 def subject_of_tag(tag: str) -> TagSubject | None:
-    """Return what a system tag is about; None for any other tag."""
+    """Return the subject of a system tag; None for any other tag."""
     match = _SUBJECT_TAG.fullmatch(tag) if is_system_tag(tag) else None
     return TagSubject(Digest(f"{match[1]}:{match[2]}"), match[3] or "") if match else None
 
 
 def referrers_tag(digest: Digest) -> TagName:
-    """Return the tag of the list of referrers, where a registry has no API for that.
+    """Return the tag with the list of referrers in a registry without an API for them.
 
-    The algorithm is cut to 32 characters and the rest to 64; what no tag may hold becomes a dash.
+    The algorithm is cut to 32 characters and the rest to 64. Characters that no tag may contain
+    become dashes.
     """
     algorithm, _, encoded = digest.partition(":")
     return TagName(re.sub(r"[^a-zA-Z0-9._-]", "-", f"{algorithm[:32]}-{encoded[:64]}"))

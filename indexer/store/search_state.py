@@ -117,13 +117,13 @@ class StoreSearchState:
             raise StoreError(f"{self.directory}: no indexer has made a store yet")
         return function(store)
 
-    def held_back(self) -> dict[str, list[AbsentTags]]:
+    def quarantined(self) -> dict[str, list[AbsentTags]]:
         """Return, by registry, what the last crawl did not find and is still shown."""
         store = self._open_store()
         if store is None:
             return {}
         return {
-            name: store.absences.of_registry(number, held=True)
+            name: store.absences.list_in(number, quarantined=True)
             for name, number in _registries(store).items()
         }
 

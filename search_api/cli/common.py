@@ -1,4 +1,4 @@
-"""What all commands of the command line share: settings, a way to search, and how they end."""
+"""Code that all commands share: set-up, searching, and ending with a status."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 def print_json(body: dict[str, Any]) -> None:
     """Print an object."""
-    # ASCII alone: texts from images may hold what terminals take for commands.
+    # Only ASCII: texts from images may contain control sequences of terminals.
     click.echo(json.dumps(body, indent=2))
 
 
@@ -50,7 +50,7 @@ def ask_service(settings: Settings, ask: Callable[[SearchService], Awaitable[Res
 
 
 def end(problems: list[str]) -> None:
-    """Print what went wrong and exit: 1 where something did, else 0."""
+    """Print the problems and exit: with 1 if there are any, else with 0."""
     for problem in problems:
         tables.print_error(f"regsearch: {problem}")
     sys.exit(1 if problems else 0)

@@ -1,7 +1,7 @@
-"""The command line: ``regsearch serve``, ``search``, ``backfill`` and what else is needed.
+"""The command line: ``regsearch serve``, ``search``, ``backfill`` and all other commands.
 
-Here are the commands and their options. What a command does is imported when it runs, because the
-help, the version and the completion of a shell must not wait for it.
+Here are the commands and their options. The code of a command is imported when it runs, because
+the help, the version and the completion of a shell must not wait for it.
 """
 
 import sys
@@ -20,7 +20,7 @@ _SUPERVISED = click.option("--supervised", type=int, metavar="PID", hidden=True)
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="regsearch")
 def commands() -> None:
-    """Search what container registries hold."""
+    """Search in container registries."""
 
 
 @commands.command()
@@ -61,9 +61,9 @@ def status(*, as_json: bool) -> None:
 @commands.command()
 @click.argument("registry", nargs=-1)
 def backfill(registry: tuple[str, ...]) -> None:
-    """Read every repository of REGISTRY, or of all; returns when all of it is searchable.
+    """Crawl REGISTRY, or all registries; return when everything is searchable.
 
-    Interrupted, it goes on where it was with the next backfill or indexer.
+    After an interruption the next backfill or indexer continues.
     """
     from search_api.cli import operation
 
@@ -72,10 +72,10 @@ def backfill(registry: tuple[str, ...]) -> None:
 
 @commands.command()
 @click.argument("registry", nargs=-1)
-@click.option("--accept", is_flag=True, help="Hide what is held back.")
+@click.option("--accept", is_flag=True, help="Hide everything that is held back.")
 @_JSON
 def reconcile(registry: tuple[str, ...], *, accept: bool, as_json: bool) -> None:
-    """List what is held back of REGISTRY, or of all: gone from it, but too much to be hidden."""
+    """List what is held back of REGISTRY, or of all: suspiciously much disappeared at once."""
     if accept and as_json:
         raise click.UsageError("--json is for the list, without --accept")
     from search_api.cli import operation
@@ -83,15 +83,15 @@ def reconcile(registry: tuple[str, ...], *, accept: bool, as_json: bool) -> None
     if accept:
         operation.accept(registry)
     else:
-        operation.show_held_back(registry, as_json=as_json)
+        operation.show_quarantined(registry, as_json=as_json)
 
 
 @commands.command()
 @click.option(
-    "--extract", is_flag=True, help="First read all stored content again; no registry is asked."
+    "--extract", is_flag=True, help="First analyse all stored content again; no registry is read."
 )
 def rebuild(*, extract: bool) -> None:
-    """Make the search index again from the store; searches go on meanwhile."""
+    """Build the search index again from the store; searches go on meanwhile."""
     from search_api.cli import operation
 
     operation.rebuild(extract=extract)
@@ -190,9 +190,9 @@ def completion(shell: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; errors are one line each.
+    """Run the command line; each error is one line.
 
-    The status is 2 where the settings or a file are of no use and trying again would not help.
+    Status 2 means: do not retry, but fix the settings, the command or the damaged file first.
     """
     try:
         commands.main(args=arguments, standalone_mode=False)
@@ -204,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except RegsearchError as error:
         sys.exit(_report(error))
     except ExceptionGroup as group:
-        # The indexer runs its parts side by side; the one that failed ended the others.
+        # The indexer runs its parts side by side; one that fails ends the others.
         known, others = group.split(RegsearchError)
         if known is None or others is not None:
             raise

@@ -9,7 +9,7 @@ from indexer.settings import Settings
 from search_api.cli import details, jobs, tables
 from search_api.cli.common import ask_service, end, prepare_settings, print_json
 from search_api.conformance import State, run_checks
-from search_api.search import SearchService, held_back_json, status_json
+from search_api.search import SearchService, quarantined_json, status_json
 
 
 def show_status(*, as_json: bool) -> None:
@@ -40,16 +40,16 @@ def accept(registries: Sequence[str]) -> None:
     end(problems)
 
 
-def show_held_back(registries: Sequence[str], *, as_json: bool) -> None:
+def show_quarantined(registries: Sequence[str], *, as_json: bool) -> None:
     """Print what is held back of registries."""
     settings = prepare_settings(process="reconcile", quiet=True)
     names = _named(settings, registries)
-    held_back = ask_service(settings, SearchService.held_back)
-    body = held_back_json({name: held_back[name] for name in names if name in held_back})
+    quarantined = ask_service(settings, SearchService.quarantined)
+    body = quarantined_json({name: quarantined[name] for name in names if name in quarantined})
     if as_json:
         print_json(body)
     else:
-        tables.print_held_back(body)
+        tables.print_quarantined(body)
 
 
 def rebuild(*, extract: bool) -> None:

@@ -21,7 +21,7 @@ from search_api.search import (
 )
 
 NAME_MAX = 1_000
-"""Characters of a reference on a line."""
+"""The most characters of a reference on a line."""
 
 
 def parse_request(

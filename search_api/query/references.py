@@ -1,6 +1,7 @@
 """References pasted from anywhere: a command, an address, a line of a file.
 
-They find what they name. Where a tag and a digest are given the digest counts, as for every client.
+A reference finds the image that it names. With both a tag and a digest the digest counts, as it
+does in every client.
 """
 
 import re
@@ -20,13 +21,13 @@ from indexer.model import (
 )
 
 HUB_HOSTS = ("docker.io", "index.docker.io", "registry-1.docker.io")
-"""What clients read a name without a host as; mirrors hold its images under their own hosts."""
+"""The host of names without a host; mirrors have its images under their own hosts."""
 _SCHEME = re.compile(r"(?P<name>[a-z][a-z0-9+.-]{0,30})://", re.ASCII | re.IGNORECASE)
 _API_PATH = re.compile(
     r"(?P<host>[^/]+)/v2/(?P<path>.+)/(?:(?:manifests|blobs)/(?P<reference>[^/]+)|tags/list)"
 )
 _API_ROOT = re.compile(r"(?P<host>[^/]+)/v2(?:/_catalog)?")
-# What stands around a reference in a sentence, a listing, a log or in code.
+# Signs around a reference in a sentence, a listing, a log or in code.
 _BEFORE = "\"'`<{"
 _BEHIND = "\"'`>}.,;:!…"
 
@@ -48,9 +49,9 @@ _WITH_VALUE = {"--platform", "--version"}
 
 
 def reference(text: str, *, is_named: bool = False) -> Query | None:
-    """Return what a text names; None for one that is a word at most.
+    """Return the query for the reference in a text; None if the text is no more than a word.
 
-    ``is_named`` says that what stood before it makes it a name: then ``nginx`` is one too.
+    ``is_named``: a command before it makes it a name, so that ``nginx`` is a reference too.
     """
     bare = text.lstrip(_BEFORE).rstrip(_BEHIND)
     scheme = _SCHEME.match(bare)
@@ -66,9 +67,9 @@ def reference(text: str, *, is_named: bool = False) -> Query | None:
 
 
 def command(text: str) -> Query | None:
-    """Return the one reference that a pasted command or line names; None for any other text.
+    """Return the query for the one reference in a pasted command or line; None for other text.
 
-    Options go with it, but for Helm's ``--version``, which is the tag.
+    Options are ignored, except ``--version`` of Helm, which is the tag.
     """
     match = _COMMAND.fullmatch(text.strip())
     if match is None:
@@ -88,13 +89,13 @@ def command(text: str) -> Query | None:
 
 
 def digest_condition(text: str) -> Condition:
-    """Return a condition on a digest, by its beginning where that is all there is."""
+    """Return a condition on a digest, or on its beginning if it is not whole."""
     folded = fold(text)
     return Condition("digest", folded, is_prefix=not is_whole_digest(folded))
 
 
 def _address(text: str, *, scheme: str) -> Query | None:
-    """Return what an address names: that of a page, of the registry's API or of a client."""
+    """Return the query for an address: of a web page, of a registry's API or of a client."""
     address = re.split(r"[?#]", text, maxsplit=1)[0].strip("/")
     api = _API_PATH.fullmatch(address)
     if api:
@@ -123,7 +124,7 @@ def _named(found: Reference, *, has_host: bool = False) -> Query:
 
 
 def _name(path: str, *, has_host: bool) -> Query:
-    """Return what finds a name; its first part may be a registry's host or part of the name."""
+    """Return the query for a name; its first part may be the host of a registry."""
     first, _, rest = path.partition("/")
     if rest and first in HUB_HOSTS:
         return _name(rest, has_host=False)

@@ -17,7 +17,7 @@ from search_api.search.request import (
     parse_facets,
     parse_order,
 )
-from search_api.search.response import held_back_json, search_bytes, search_json, status_json
+from search_api.search.response import quarantined_json, search_bytes, search_json, status_json
 from search_api.search.result import SearchResult
 from search_api.search.searcher import Searcher
 from search_api.search.service import SearchService
@@ -38,11 +38,11 @@ __all__ = [
     "decode_place",
     "encode_cursor",
     "encode_place",
-    "held_back_json",
     "make_service",
     "parse_count",
     "parse_facets",
     "parse_order",
+    "quarantined_json",
     "search_bytes",
     "search_json",
     "status_json",

@@ -68,9 +68,9 @@ class SearchService:
         """Return the state of everything."""
         return await self.call(Searcher.status)
 
-    async def held_back(self) -> dict[str, list[AbsentTags]]:
+    async def quarantined(self) -> dict[str, list[AbsentTags]]:
         """Return, by registry, what the last crawl did not find and is still shown."""
-        return await self._on_thread(lambda _: self._store.held_back())
+        return await self._on_thread(lambda _: self._store.quarantined())
 
     async def is_ready(self) -> bool:
         """Tell whether searches can be answered with what the search index holds."""

@@ -1,4 +1,4 @@
-"""Real programs for the end-to-end tests, and their logs where a test fails."""
+"""Real programs for the end-to-end tests, and their logs after a failure."""
 
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -22,11 +22,6 @@ from tests.end_to_end.skopeo_client import Skopeo
 from tests.programs import NeedsProgram
 
 LOGGED = (Deployment, Docker)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker of the long tests, so that a hurried run can leave them out."""
-    config.addinivalue_line("markers", "large: takes a minute or more (deselect: -m 'not large')")
 
 
 @pytest.hookimpl(wrapper=True)

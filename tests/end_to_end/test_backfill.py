@@ -57,7 +57,7 @@ def test_a_wrong_password_is_named_in_the_freshness_and_nothing_is_found(
     assert "not-the-password" not in service.log_text()
 
 
-@pytest.mark.large
+@pytest.mark.thorough
 @on("3.1")
 def test_more_repositories_and_tags_than_the_registry_lists_at_once_are_all_found(
     deployment: Deployment,

@@ -1,4 +1,4 @@
-"""What clients download is counted where that is asked for, and shown with what was found."""
+"""Pulls of real clients are counted, if the settings say so, and shown in results."""
 
 from pathlib import Path
 

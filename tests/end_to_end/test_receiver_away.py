@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 120.0
 SELDOM_SECONDS = 0.25
 
 
-@pytest.mark.large
+@pytest.mark.thorough
 def test_what_is_pushed_while_the_service_is_stopped_for_a_minute_is_sent_again_and_found(
     deployment: Deployment, figure: Callable[[str], None]
 ) -> None:

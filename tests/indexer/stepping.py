@@ -26,6 +26,7 @@ from indexer.model.document import DocumentType, Hit
 from indexer.model.event import Action, Command, Event
 from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
 from indexer.model.query import Everything
+from indexer.refresh.refresher import CONFIRMED_MAX
 from indexer.refresh.worker import LOOK_AFTER_SECONDS, RegistryPlan, RegistryWorker
 from indexer.registry import Credentials, RegistryClient
 from indexer.retention import forget_changes, forget_some
@@ -110,6 +111,7 @@ class Stepping:
         interval: timedelta = timedelta(0),
         max_in_flight: int = 4,
         batch: int = BATCH,
+        confirmed_max: int = CONFIRMED_MAX,
     ) -> None:
         self.directory = directory
         self.clock = ManualClock()
@@ -119,6 +121,7 @@ class Stepping:
         self.credentials: Credentials | None = None
         self.max_in_flight = max_in_flight
         self.batch = batch
+        self.confirmed_max = confirmed_max
         self.engine: Engine = WhooshEngine(directory / "search-index")
         self.others: tuple[Engine, ...] = ()
         self.rows: dict[str, RegistryRow] = {}
@@ -188,7 +191,10 @@ class Stepping:
         return RegistryWorker(
             registry=self.rows[name],
             plan=RegistryPlan(
-                self.interval, self.max_in_flight, includes=lambda name: name not in self.excluded
+                self.interval,
+                self.max_in_flight,
+                includes=lambda name: name not in self.excluded,
+                confirmed_max=self.confirmed_max,
             ),
             client=client,
             store=self.thread,

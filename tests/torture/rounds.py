@@ -1,4 +1,4 @@
-"""The rounds of the torture: a small history, a kill, a restart, and a look at what is left."""
+"""The rounds of the torture: a small history, a kill, a restart, and a comparison."""
 
 import random
 import time

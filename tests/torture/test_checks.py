@@ -1,4 +1,4 @@
-"""The checks find what they are for: each kind of damage to a sound data directory is told."""
+"""The checks find each kind of damage in a sound data directory."""
 
 import sqlite3
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A refresher stores what the registry shows, and removes only what it said is not there."""
+"""A refresher stores the content of the registry, and removes only content it calls absent."""
 
 import json
 from collections.abc import AsyncIterator

@@ -48,7 +48,7 @@ def test_before_the_first_start_nothing_is_known_and_no_file_is_made(
     state: StoreSearchState, tmp_path: Path
 ) -> None:
     with state.reading():
-        assert (state.live(), state.lineage_keys(), state.held_back()) == (None, None, {})
+        assert (state.live(), state.lineage_keys(), state.quarantined()) == (None, None, {})
         assert (state.freshness(), state.status()) == (StoreFreshness(), StoreStatus())
         with pytest.raises(StoreError, match="no indexer has made a store yet"):
             state.read(lambda store: store)
@@ -61,7 +61,7 @@ def test_a_store_that_is_made_meanwhile_is_read(state: StoreSearchState, tmp_pat
     assert state.live() == LIVE
     assert [row.name for row in state.freshness().registries] == ["main"]
     assert state.status().crawls == {"main": None}
-    assert state.held_back() == {"main": []}
+    assert state.quarantined() == {"main": []}
     assert state.lineage_keys() is not None
 
 

@@ -133,7 +133,7 @@ class World:
         assert stepping.documents() == before
         assert stepping.latest_crawl().complete
         freshness = stepping.freshness()
-        assert (stepping.waiting(), freshness.held_back, freshness.error) == (0, 0, None)
+        assert (stepping.waiting(), freshness.quarantined, freshness.error) == (0, 0, None)
         await stepping.rebuild()
         assert stepping.documents() == before
 

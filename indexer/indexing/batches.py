@@ -80,7 +80,7 @@ class DocumentMaker:
     def everything_of(self, repository_id: int) -> Iterator[Document]:
         """Yield all documents of a repository, of images without tags too."""
         yield from self.of_repository(repository_id)
-        untagged = self._store.untagged.of_repository(repository_id)
+        untagged = self._store.untagged.list_in(repository_id)
         yield from self._untagged(repository_id, untagged)
 
     def of_repository(
@@ -106,7 +106,7 @@ class DocumentMaker:
             repository,
             described,
             tags=store.content.newest_tags(repository_id),
-            pulls=store.pulls.of_repository(repository_id),
+            pulls=store.pulls.get_repository(repository_id),
         )
         for one in described:
             key = DocumentKey(repository.registry, repository.name, one.digest)

@@ -66,7 +66,7 @@ class ReferrerLists:
         """
         repository, digest = refresh.target.repository, Digest(refresh.target.reference)
         for one in listed:
-            store.presence.put_back(repository_id, one.digest)
+            store.presence.restore(repository_id, one.digest)
         names = {one.digest for one in listed}
         targets = [
             RefreshTarget(RefreshKind.DIGEST, repository, one)

@@ -275,7 +275,7 @@ class Refresher:
         if repository_id is not None:
             for tag in store.content.tags(repository_id):
                 store.content.hide_tag(repository_id, tag, seen_at=self._clock.now())
-            store.untagged.leave_out(repository_id, left_out=True)
+            store.untagged.exclude(repository_id, excluded=True)
 
     def _note_absence(
         self, store: Store, refresh: Refresh, repository: RepositoryName, tag: TagName
@@ -310,7 +310,7 @@ class Refresher:
     def _ask_for_tags(self, store: Store, refresh: Refresh, repository_id: int) -> None:
         """Ask for every known tag that points at the digest of a refresh."""
         target = refresh.target
-        tags = store.content.tags_of_digest(repository_id, Digest(target.reference))
+        tags = store.content.list_tags(repository_id, Digest(target.reference))
         targets = [RefreshTarget(RefreshKind.TAG, target.repository, tag) for tag in tags]
         self._ask_for(store, targets, refresh=refresh, crawl_id=refresh.crawl_id)
 
@@ -345,7 +345,7 @@ class Refresher:
     def _keep(self, store: Store, reading: Reading) -> int:
         now = self._clock.now()
         repository_id = store.repositories.put(self._registry.id, reading.repository, seen_at=now)
-        store.untagged.leave_out(repository_id, left_out=False)
+        store.untagged.exclude(repository_id, excluded=False)
         content = ReadContent(tuple(reading.manifests.values()), tuple(reading.configs))
         store.content.put_content(repository_id, content, seen_at=now)
         for digest in reading.linked:
@@ -366,7 +366,7 @@ class Refresher:
 
         def requeue(store: Store) -> None:
             reason = f"{refresh.expected_digest} was pushed but is not visible yet"
-            store.queue.put_back(refresh, due_at=due_at, reason=reason)
+            store.queue.requeue(refresh, due_at=due_at, reason=reason)
 
         await self._store.write(requeue)
         return True

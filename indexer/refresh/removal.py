@@ -35,15 +35,15 @@ def decide_removal(store: Store, registry: RegistryRow, *, at: datetime) -> bool
 
     The caller holds the transaction that ends the crawl.
     """
-    absent = store.absences.of_registry(registry.id, held=False)
+    absent = store.absences.list_in(registry.id, quarantined=False)
     if not absent:
-        return store.presence.decide(registry.id, is_held=False)
+        return store.presence.decide(registry.id, is_quarantined=False)
     found = store.absences.found(registry.id)
     lost = sum(one.is_lost for one in absent)
     visible = store.repositories.count_visible(registry.id)
-    is_held = is_suspicious(lost, visible=visible) and not _is_second_look(found)
-    if is_held:
-        store.absences.hold(found)
+    is_quarantined = is_suspicious(lost, visible=visible) and not _is_second_look(found)
+    if is_quarantined:
+        store.absences.quarantine(found)
         log.warning(
             "crawl_held_back",
             registry=registry.name,
@@ -55,16 +55,19 @@ def decide_removal(store: Store, registry: RegistryRow, *, at: datetime) -> bool
         for repository_id, tags in _by_repository(found).items():
             hide_tags(store, registry, repository_id, tags, at=at)
     # Manifests without a tag do not count as lost; they share the decision about the tags.
-    store.presence.decide(registry.id, is_held=is_held)
+    store.presence.decide(registry.id, is_quarantined=is_quarantined)
     # Some that this crawl could not ask for may still be held back.
-    held_back = store.absences.count_held_back(registry.id)
-    store.registries.set_held_back(registry.id, held_back)
-    return bool(found) and not is_held
+    quarantined = store.absences.count_quarantined(registry.id)
+    store.registries.set_quarantined(registry.id, quarantined)
+    return bool(found) and not is_quarantined
 
 
 def _is_second_look(found: Sequence[Absence]) -> bool:
     """Tell whether an earlier crawl, which was held back, found none of this either."""
-    return all(one.held_at and one.seen_at - one.held_at >= SECOND_LOOK_AFTER for one in found)
+    return all(
+        one.quarantined_at and one.seen_at - one.quarantined_at >= SECOND_LOOK_AFTER
+        for one in found
+    )
 
 
 def _by_repository(found: Sequence[Absence]) -> dict[int, list[TagName]]:
@@ -76,14 +79,14 @@ def _by_repository(found: Sequence[Absence]) -> dict[int, list[TagName]]:
 
 def accept(store: Store, registry: RegistryRow, *, at: datetime) -> None:
     """Hide everything of a registry that is held back, because an operator confirmed it."""
-    held = store.absences.of_registry(registry.id, held=True)
-    for repository in held:
+    quarantined = store.absences.list_in(registry.id, quarantined=True)
+    for repository in quarantined:
         hide_tags(store, registry, repository.repository_id, repository.tags, at=at)
     log.info(
         "held_back_accepted",
         registry=registry.name,
-        repositories=sum(one.is_lost for one in held),
-        tags=sum(len(one.tags) for one in held),
+        repositories=sum(one.is_lost for one in quarantined),
+        tags=sum(len(one.tags) for one in quarantined),
     )
 
 

@@ -244,7 +244,7 @@ class RegistryWorker:
             elif give_up:
                 store.queue.set_aside(refresh, reason=reason)
             else:
-                store.queue.put_back(refresh, due_at=due_at, reason=reason)
+                store.queue.requeue(refresh, due_at=due_at, reason=reason)
 
         await self._store.write(save)
 
@@ -341,7 +341,7 @@ class RegistryWorker:
         It may not while something is held back. A registry without its disk may restart again and
         again, and one of the crawls would confirm that everything is gone.
         """
-        if store.absences.count_held_back(self._registry.id):
+        if store.absences.count_quarantined(self._registry.id):
             return None
         return store.registries.restarted_at(self._registry.id)
 

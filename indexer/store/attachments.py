@@ -90,7 +90,7 @@ class AttachmentTables:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of(self, repository_id: int, manifest: StoredManifest) -> tuple[StoredAttachment, ...]:
+    def find(self, repository_id: int, manifest: StoredManifest) -> tuple[StoredAttachment, ...]:
         """Return what is attached to a manifest and those below it, and to that in turn."""
         found: dict[tuple[Digest, Digest, str], StoredAttachment] = {}
         asked, known = list(_with_children(manifest)), set[Digest]()

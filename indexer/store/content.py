@@ -104,7 +104,7 @@ class ContentTables:
         ).fetchone()
         return Digest(row[0]) if row else None
 
-    def tags_of_digest(self, repository_id: int, digest: Digest) -> list[TagName]:
+    def list_tags(self, repository_id: int, digest: Digest) -> list[TagName]:
         """Return the visible tags that point at a digest."""
         # Told which index to take, for SQLite would rather read all tags of the repository.
         rows = self._database.execute(
@@ -230,7 +230,7 @@ class ContentTables:
             [repository_id, rfc3339(seen_at), digest],
         )
         if not added.rowcount:
-            self._presence.put_back(repository_id, digest)
+            self._presence.restore(repository_id, digest)
             return
         self._stale.mark_manifest(repository_id, digest)
 
@@ -331,7 +331,7 @@ class ContentTables:
 
     def image(self, repository_id: int, digest: Digest) -> StoredImage | None:
         """Return a visible manifest with its tags; None when no tag that is shown points at it."""
-        tags = [t for t in self.tags_of_digest(repository_id, digest) if not is_system_tag(t)]
+        tags = [t for t in self.list_tags(repository_id, digest) if not is_system_tag(t)]
         return self.image_with(repository_id, digest, tags) if tags else None
 
     def untagged_image(self, repository_id: int, digest: Digest) -> UntaggedImage | None:
@@ -352,6 +352,6 @@ class ContentTables:
             manifest=manifest,
             tags=tuple(sorted(tags, key=lambda tag: since[tag].moved_at, reverse=True)),
             pushed_at=max((one.pushed_at for one in since.values() if one.pushed_at), default=None),
-            pulls=self._pulls.of_image(repository_id, digest),
-            attachments=self._attachments.of(repository_id, manifest),
+            pulls=self._pulls.get_image(repository_id, digest),
+            attachments=self._attachments.find(repository_id, manifest),
         )

@@ -142,7 +142,7 @@ class Journal:
             if not isinstance(item, Pull)
         ]
         pulls = [(registry, item) for registry, item in items if isinstance(item, Pull)]
-        with self._writing():
+        with self._transaction():
             self._database.conn.executemany(
                 "INSERT INTO entries (registry, received_at, action, repository, tag, digest,"
                 " event_id, occurred_at, actor, source, rejected_reason, rejected_body)"
@@ -204,7 +204,7 @@ class Journal:
         were kept only so that a repeated event is noticed and an operator can look back.
         :class:`JournalError` when that is not possible.
         """
-        with self._writing():
+        with self._transaction():
             cursor = self._database.execute(
                 "DELETE FROM entries WHERE id IN (SELECT id FROM entries"
                 " WHERE id <= ? AND received_at < ? ORDER BY id LIMIT ?)",
@@ -217,7 +217,7 @@ class Journal:
 
         Later pulls go into another batch. :class:`JournalError` when that cannot be written.
         """
-        with self._writing():
+        with self._transaction():
             self._pulls.close_batch()
             return self._pulls.closed_after(position)
 
@@ -226,7 +226,7 @@ class Journal:
 
         :class:`JournalError` when that is not possible.
         """
-        with self._writing():
+        with self._transaction():
             self._pulls.drop(position)
 
     def close(self) -> None:
@@ -234,7 +234,7 @@ class Journal:
         self._database.close()
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _transaction(self) -> Iterator[None]:
         try:
             with self._database.atomic():
                 yield

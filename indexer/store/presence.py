@@ -2,7 +2,7 @@
 what lost its tags.
 
 No listing names them, so a crawl asks for each by its digest. What it does not find is *missing*
-until the crawl is over, and *absent* then, unless the crawl is held back. What is absent is not
+until the crawl is over, and *absent* then, unless the crawl is quarantined. What is absent is not
 shown and does not count as attached, and comes back when it is seen again.
 """
 
@@ -62,9 +62,9 @@ class PresenceTables:
             " WHERE repository_id = ? AND digest = ?",
             [rfc3339(at), repository_id, digest],
         )
-        self.put_back(repository_id, digest)
+        self.restore(repository_id, digest)
 
-    def put_back(self, repository_id: int, digest: Digest) -> None:
+    def restore(self, repository_id: int, digest: Digest) -> None:
         """Write that a manifest was seen."""
         self._database.execute(
             "UPDATE repository_manifests SET missing_at = NULL"
@@ -87,8 +87,8 @@ class PresenceTables:
         if is_final:
             self._set_absent(repository_id, digest, moment)
 
-    def decide(self, registry_id: int, *, is_held: bool) -> bool:
-        """Let what is missing be absent, or forget that if the crawl is held back.
+    def decide(self, registry_id: int, *, is_quarantined: bool) -> bool:
+        """Let what is missing be absent, or forget that if the crawl is quarantined.
 
         True when anything is absent now that was not.
         """
@@ -104,9 +104,9 @@ class PresenceTables:
                 " WHERE repository_id = ? AND digest = ?",
                 [repository_id, digest],
             )
-            if not is_held:
+            if not is_quarantined:
                 self._set_absent(repository_id, digest, missing_at)
-        return bool(missing) and not is_held
+        return bool(missing) and not is_quarantined
 
     def _set_absent(self, repository_id: int, digest: Digest, absent_at: str | None) -> None:
         changed = self._database.execute(

@@ -167,7 +167,7 @@ class Queue:
             "DELETE FROM queue WHERE id = ? AND generation = ?", [refresh.id, refresh.generation]
         )
 
-    def put_back(self, refresh: Refresh, *, due_at: datetime, reason: str) -> None:
+    def requeue(self, refresh: Refresh, *, due_at: datetime, reason: str) -> None:
         """Keep a failed refresh for another try at ``due_at``.
 
         One whose target was hinted at again since it was taken stays as that hint wants it.

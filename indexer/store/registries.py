@@ -30,7 +30,7 @@ class RegistryRow:
 class Crawl:
     """One reading of a whole registry: how far it is and, at its end, whether it was complete.
 
-    ``held_back`` is how many repositories were still shown at its end that it did not find.
+    ``quarantined`` is how many repositories were still shown at its end that it did not find.
     ``unlisted`` counts the repositories that we know and that the catalog did not list; None until
     the catalog was read to its end. ``catalog_error`` is why the catalog cannot be read at all.
     """
@@ -46,7 +46,7 @@ class Crawl:
     set_aside: int
     finished_at: str | None
     complete: bool | None
-    held_back: int
+    quarantined: int
     unlisted: int | None = None
     catalog_error: str | None = None
 
@@ -73,7 +73,7 @@ class RegistryFreshness:
     error_at: str | None
     restarted_at: str | None
     requests: int
-    held_back: int
+    quarantined: int
 
 
 _CRAWLS = """
@@ -236,7 +236,7 @@ class RegistryTables:
         self._database.execute("UPDATE crawls SET unlisted = ? WHERE id = ?", [unlisted, crawl_id])
         return Listed(known, unlisted)
 
-    def count_left_out(self, crawl_id: int) -> int:
+    def count_omitted(self, crawl_id: int) -> int:
         """Count the repositories that the catalog of a crawl left out although they are there.
 
         Those that the crawl asked for in vain, because they are gone, do not count.
@@ -277,8 +277,8 @@ class RegistryTables:
         for crawl in self._crawls("registry_id = ? AND finished_at IS NULL", [registry_id]):
             self._end(crawl.id, at=at, complete=False, set_aside=crawl.set_aside)
 
-    def set_held_back(self, registry_id: int, repositories: int) -> None:
-        """Write how many repositories are held back at the end of the newest crawl."""
+    def set_quarantined(self, registry_id: int, repositories: int) -> None:
+        """Write how many repositories are quarantined at the end of the newest crawl."""
         self._database.execute(
             "UPDATE crawls SET held_back = ?"
             " WHERE id = (SELECT max(id) FROM crawls WHERE registry_id = ?)",
@@ -338,7 +338,7 @@ class RegistryTables:
                 error_at=row[7],
                 restarted_at=row[8],
                 requests=row[9],
-                held_back=self._absences.count_held_back(row[10]),
+                quarantined=self._absences.count_quarantined(row[10]),
             )
             for row in rows
         ]
@@ -358,7 +358,7 @@ class RegistryTables:
                 set_aside=row[8],
                 finished_at=row[9],
                 complete=None if row[10] is None else bool(row[10]),
-                held_back=row[11],
+                quarantined=row[11],
                 unlisted=row[12],
                 catalog_error=row[13],
             )

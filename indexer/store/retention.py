@@ -123,7 +123,7 @@ class RetentionTables:
         names = {"repository": repository_id, "before": rfc3339(before), "now": rfc3339(now)}
         noticed = self._database.execute(_HIDE, names).fetchall()
         self._database.execute(_SHOW, names)
-        found = set(self._untagged.of_repository(repository_id))
+        found = set(self._untagged.list_in(repository_id))
         manifests = self._database.execute(_FORGET_MANIFESTS, names).fetchall()
         for (digest,) in manifests:
             self.forget_unused(digest)

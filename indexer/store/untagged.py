@@ -53,7 +53,7 @@ class UntaggedTables:
         # What only tags of tools ever pointed at was attached to something.
         return (tuple(tags[:LAST_TAGS_MAX]), row[0]) if tags or not rows else None
 
-    def of_repository(self, repository_id: int) -> list[Digest]:
+    def list_in(self, repository_id: int) -> list[Digest]:
         """Return the manifests of a repository that :meth:`find` may know, in order."""
         rows = self._database.execute(
             f"SELECT own.digest {_UNTAGGED} AND own.repository_id = ? ORDER BY 1",
@@ -96,11 +96,11 @@ class UntaggedTables:
         ).fetchone()
         return row is not None
 
-    def leave_out(self, repository_id: int, *, left_out: bool) -> None:
-        """Write whether the settings leave a repository out of the search."""
+    def exclude(self, repository_id: int, *, excluded: bool) -> None:
+        """Write whether the settings exclude a repository from the search."""
         changed = self._database.execute(
             "UPDATE repositories SET left_out = ?1 WHERE id = ?2 AND left_out <> ?1",
-            [left_out, repository_id],
+            [excluded, repository_id],
         )
         if changed.rowcount:
             self._stale.mark_repository(repository_id)

@@ -72,11 +72,11 @@ async def accept(
     settings: Settings, names: Sequence[str], *, report: Callable[[Progress], None]
 ) -> list[str]:
     """Ask for hiding everything that is held back; return the problems."""
-    before = _held_back_before(settings, names)
+    before = _quarantined_before(settings, names)
     return await _request(
         settings,
         [(name, Command.ACCEPT) for name in names],
-        look=lambda store: _accept_progress(store, before - _held_back(store, names)),
+        look=lambda store: _accept_progress(store, before - _quarantined(store, names)),
         report=report,
         clock=SystemClock(),
     )
@@ -162,19 +162,19 @@ async def _follow(
         await clock.sleep(POLL_SECONDS)
 
 
-def _held_back_before(settings: Settings, names: Sequence[str]) -> Counter[str]:
+def _quarantined_before(settings: Settings, names: Sequence[str]) -> Counter[str]:
     """Count what is held back; nothing if there is no store yet, or one of another version."""
     with suppress(StoreError), closing(Store(settings.data_dir, read_only=True)) as store:
-        return _held_back(store, names)
+        return _quarantined(store, names)
     return Counter()
 
 
-def _held_back(store: Store, names: Sequence[str]) -> Counter[str]:
+def _quarantined(store: Store, names: Sequence[str]) -> Counter[str]:
     """Count the repositories and tags that are held back."""
     counts: Counter[str] = Counter()
     for name in names:
-        for absent in store.absences.of_registry(
-            store.registries.registry_id(name) or 0, held=True
+        for absent in store.absences.list_in(
+            store.registries.registry_id(name) or 0, quarantined=True
         ):
             counts.update(repositories=int(absent.is_lost), tags=len(absent.tags))
     return counts
@@ -209,10 +209,10 @@ def _crawl_progress(store: Store, names: Sequence[str]) -> Progress:
         problems = [f"{set_aside} refreshes are set aside; `regsearch status` lists them"]
     is_finished = finished and (_is_searchable(store) or bool(problems))
     problems += [
-        f"registry {row.name}: {row.held_back} repositories disappeared at once and are held back;"
-        " `regsearch reconcile` lists them"
+        f"registry {row.name}: {row.quarantined} repositories disappeared at once and are held"
+        " back; `regsearch reconcile` lists them"
         for row in rows
-        if finished and row.held_back
+        if finished and row.quarantined
     ]
     return Progress(
         done=sum(crawl.refreshes for crawl in crawls),
@@ -226,9 +226,9 @@ def _crawl_progress(store: Store, names: Sequence[str]) -> Progress:
 
 def _catalog_notes(store: Store, name: str, crawl: Crawl) -> Iterator[str]:
     counts = crawl.finished_at is not None and crawl.unlisted
-    if counts and (left_out := store.registries.count_left_out(crawl.id)):
+    if counts and (omitted := store.registries.count_omitted(crawl.id)):
         yield (
-            f"registry {name}: the catalog left out {left_out} repositories that exist; they were"
+            f"registry {name}: the catalog left out {omitted} repositories that exist; they were"
             " read by their names, but others that it left out cannot be found"
         )
 

@@ -92,7 +92,7 @@ def print_status(body: dict[str, Any]) -> None:
         )
 
 
-def print_held_back(body: dict[str, Any]) -> None:
+def print_quarantined(body: dict[str, Any]) -> None:
     """Print what is held back, one repository a line, and how to confirm it."""
     console = console_for_pipes()
     for held in body["held_back"]:
@@ -178,7 +178,7 @@ def _registry_lines(registry: dict[str, Any], *, now: datetime) -> Iterator[str]
         restarted = _age(registry["registry_restarted_at"], now=now)
         yield f"the registry restarted: {restarted}; what it had not sent is left to the next crawl"
     if registry["held_back"]:
-        yield f"held back: {_held_back(registry)}"
+        yield f"held back: {_quarantined(registry)}"
     if registry["error"]:
         yield f"error ({_age(registry['error_at'], now=now)}): {registry['error']}"
 
@@ -192,10 +192,10 @@ def _notes(freshness: dict[str, Any]) -> Iterator[str]:
         if registry["error"]:
             yield f"registry {name} could not be read: {registry['error']}"
         if registry["held_back"]:
-            yield f"registry {name}: {_held_back(registry)}"
+            yield f"registry {name}: {_quarantined(registry)}"
 
 
-def _held_back(registry: dict[str, Any]) -> str:
+def _quarantined(registry: dict[str, Any]) -> str:
     return (
         f"{registry['held_back']} repositories disappeared at once and are still shown;"
         " see `regsearch reconcile`"

@@ -328,7 +328,7 @@ class TestDetaching:
             content.repositories.clear()
             await stepping.crawl()
             await stepping.index()
-            assert stepping.freshness().held_back == 10
+            assert stepping.freshness().quarantined == 10
             assert facts(stepping) == before
             content.repositories.update(disk)
             await quiet(stepping)

@@ -186,7 +186,7 @@ def test_an_operators_word_hides_what_is_held_back_of_its_registry_alone(intake:
             for tag in (LATEST, TagName("undecided"), TagName("found")):
                 content.put_tag(numbers[name], tag, A, seen_at=START)
             absences.add(numbers[name], LATEST, crawl_id=None, seen_at=START)
-            absences.hold(absences.found(registry.id))
+            absences.quarantine(absences.found(registry.id))
             absences.add(numbers[name], TagName("undecided"), crawl_id=None, seen_at=START)
     for _ in range(2):
         intake.take(Command.ACCEPT, registry="one")

@@ -91,10 +91,10 @@ def hold_back(store: Store, registry: str, *, clock: Clock) -> int:
             repository_id = store.repositories.put(number, name, seen_at=clock.now())
             for tag in store.content.tags(repository_id):
                 store.absences.add(repository_id, tag, crawl_id=crawl, seen_at=clock.now())
-        store.absences.hold(store.absences.found(number))
+        store.absences.quarantine(store.absences.found(number))
         store.registries.save_catalog_page(crawl, resume="", repositories=len(names))
         store.registries.finish_crawls(number, at=clock.now())
-        store.registries.set_held_back(number, len(names))
+        store.registries.set_quarantined(number, len(names))
     return len(names)
 
 

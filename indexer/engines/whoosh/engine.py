@@ -1,9 +1,10 @@
 """The embedded engine: Whoosh, pure Python, good to about 30,000 documents.
 
 A generation is a folder with one Whoosh index for each type of document, so that searching the few
-repositories does not wade through the many images. Commits, columns, files and locks are Whoosh's;
-the lists of terms are our own, as its writer and its merges were too slow
-(:mod:`indexer.engines.whoosh.postings`).
+repositories does not wade through the many images. All that is written is Whoosh's: its schema,
+writer, codec, columns, commits and locks. Queries are answered from the postings as bitmaps that
+are kept for each segment, because Whoosh's own matchers take a call for each document. Exact
+totals and facets need all documents, and that took ten times as long.
 
 The folder must be writable by the service alone: Whoosh keeps part of an index as pickles.
 """
@@ -105,10 +106,6 @@ def _hit(ranked: RankedHit[Location], sort: Sort, *, with_texts: bool) -> Hit:
 
 class WhooshWriter(GenerationWriter[IndexFolderWriter]):
     """Changes one generation; see :class:`indexer.engines.protocol.IndexWriter`."""
-
-    def is_merging(self, document_type: DocumentType) -> bool:
-        """Tell whether segments are being merged, in the background."""
-        return self._writers[document_type].is_merging()
 
 
 def _folder_writer(folder: Path) -> IndexFolderWriter:

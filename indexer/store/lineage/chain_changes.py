@@ -91,7 +91,7 @@ class ChainTables:
             for base, _ in nearest
             for (config,) in self._database.execute(_LABELLED, [base, BASES_READ_MAX])
         ]
-        return tuple(self._labels_of(config) for config in configs)
+        return tuple(self._read_labels(config) for config in configs)
 
     def mark_some(self, *, limit: int = MARKED_AT_ONCE) -> int:
         """Mark the documents of the next images whose base changed; return how many chains."""
@@ -142,7 +142,7 @@ class ChainTables:
                 "INSERT OR REPLACE INTO changed_bases (chain) VALUES (?)", [chain]
             )
 
-    def _labels_of(self, config: str) -> Mapping[str, str]:
+    def _read_labels(self, config: str) -> Mapping[str, str]:
         """Return the labels in a stored config; those of popular bases are kept at hand."""
         if config in self._labels:
             return self._labels[config]

@@ -99,10 +99,10 @@ class ManifestRow:
 
 
 COLUMNS = "is_image, has_labels, diff_chain, blob_chain"
-"""What :func:`row_of` takes, of ``manifest_chains``."""
+"""What :func:`read_row` takes, of ``manifest_chains``."""
 
 
-def row_of(values: Sequence[int | None]) -> ManifestRow:
+def read_row(values: Sequence[int | None]) -> ManifestRow:
     """Return a row out of the values of its columns."""
     is_image, has_labels, diff_chain, blob_chain = values
     assert blob_chain is not None  # noqa: S101 - every manifest in the table has layers
@@ -113,7 +113,7 @@ def manifest_row(database: Database, digest: str) -> ManifestRow | None:
     """Return the chains of a manifest; None where it is unknown or has no layers."""
     query = f"SELECT {COLUMNS} FROM manifest_chains WHERE digest = ?"  # noqa: S608 - as above
     row = database.execute(query, [digest]).fetchone()
-    return row_of(row) if row else None
+    return read_row(row) if row else None
 
 
 def packed(digest: Digest) -> bytes | str:

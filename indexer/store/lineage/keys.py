@@ -63,14 +63,14 @@ class LineageKeys:
         self._database = database
         self._tries = tries
 
-    def of_bases(self, name: str, *, is_prefix: bool = False) -> list[str]:
+    def find_bases(self, name: str, *, is_prefix: bool = False) -> list[str]:
         """Return the chains of which something is built on what a name means."""
         found = named(self._database, name, is_prefix=is_prefix)
         if found is None:
             return []
-        return self.of_named_bases(found, _BASES if self._is_small(found) else _BASES_IN_MANY)
+        return self.find_named_bases(found, _BASES if self._is_small(found) else _BASES_IN_MANY)
 
-    def of_named_bases(self, found: Named, query: str) -> list[str]:
+    def find_named_bases(self, found: Named, query: str) -> list[str]:
         """Return the same for manifests that are found already, asked for one way or the other."""
         diff, bare = [ChainFamily.DIFF], [ChainFamily.BARE]
         keys = self._keys(query, found, kind=ChainKind.DIFF, which=_IMAGE, families=diff)
@@ -80,7 +80,7 @@ class LineageKeys:
             keys += self._keys(query, found, kind=ChainKind.BLOB, which=_OTHER, families=bare)
         return sorted(set(keys))
 
-    def of_derived(self, name: str) -> list[str]:
+    def find_derived(self, name: str) -> list[str]:
         """Return the chains of the bases of what a name means."""
         found = named(self._database, name)
         if found is None:
@@ -101,7 +101,7 @@ class LineageKeys:
             )
         return sorted(set(keys))
 
-    def of_layer(self, layer: str) -> list[str]:
+    def find_layer(self, layer: str) -> list[str]:
         """Return the chains whose last layer has a digest, or one that begins so.
 
         :class:`InvalidValueError` where it is no digest.

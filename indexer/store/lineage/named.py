@@ -39,13 +39,13 @@ def named(database: Database, text: str, *, is_prefix: bool = False) -> Named | 
     """
     digests = digest_range(text)
     if digests is not None and (text.startswith("sha256:") or not is_prefix):
-        return _of_digests(*digests)
+        return _below_digests(*digests)
     found = _read(text, is_prefix=is_prefix)
     if found is None:
         return None
     if found.digest:
         digests = digest_range(found.digest)
-        return _of_digests(*digests) if digests else None
+        return _below_digests(*digests) if digests else None
     repositories = _repositories(database, found.name.lower(), is_prefix=is_prefix)
     if not repositories:
         return None
@@ -66,7 +66,7 @@ def _below_tags(visible: str) -> str:
     return manifests_below(f"{_TAGGED}{visible}", name="named")
 
 
-def _of_digests(low: str, high: str) -> Named:
+def _below_digests(low: str, high: str) -> Named:
     return Named(_BELOW_DIGESTS, (low, high))
 
 

@@ -30,7 +30,7 @@ from indexer.store.lineage.chains import (
     Trie,
     layer_range,
     manifest_row,
-    row_of,
+    read_row,
 )
 from indexer.store.lineage.named import named
 from indexer.store.repositories import RepositoryTables
@@ -136,7 +136,7 @@ class LineageTables:
         above = self._above(links)
         return self._related(above, partial(self._is_above, links), limit=limit)
 
-    def containing(self, layer: str, *, limit: int = LIMIT) -> RelatedImages:
+    def find_containing(self, layer: str, *, limit: int = LIMIT) -> RelatedImages:
         """Return the images that hold a layer, given by its compressed digest or its DiffID.
 
         The beginning of one will do, of twelve hexadecimal digits or more;
@@ -275,7 +275,7 @@ class LineageTables:
 
     def _parts(self, query: str, *values: object) -> list[tuple[Digest, ManifestRow]]:
         rows = self._database.execute(query, values)
-        return [(Digest(row[0]), row_of(row[1:])) for row in rows]
+        return [(Digest(row[0]), read_row(row[1:])) for row in rows]
 
     def _tags(self, repository_id: int, digest: Digest) -> list[TagName]:
         """Return the visible tags of an image, those that only tools look at aside."""

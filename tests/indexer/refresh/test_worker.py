@@ -446,10 +446,10 @@ class TestCrawls:
                 stepping.registry.delete_repository(name)
             await stepping.crawl()
             before = stepping.latest_crawl().id
-            assert stepping.freshness().held_back == LOST_MIN
+            assert stepping.freshness().quarantined == LOST_MIN
             stepping.clock.advance(2 * SECOND_LOOK_AFTER.total_seconds())
             await _hear_of(stepping, "since", source="second")
-            assert stepping.freshness().held_back == LOST_MIN
+            assert stepping.freshness().quarantined == LOST_MIN
             assert stepping.latest_crawl().id == before
             stepping.deliver(Command.ACCEPT)
             await stepping.settle()

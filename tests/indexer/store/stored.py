@@ -76,7 +76,7 @@ def documents_of(store: Store, repository_id: int) -> list[Document]:
         return []
     repository = store.repositories.get(repository_id)
     tags = store.content.newest_tags(repository_id)
-    pulls = store.pulls.of_repository(repository_id)
+    pulls = store.pulls.get_repository(repository_id)
     images = [image_document(repository, one) for one in described]
     return [repository_document(repository, described, tags=tags, pulls=pulls), *images]
 

@@ -94,7 +94,7 @@ def test_a_tag_points_where_it_was_seen_last(store: Store) -> None:
     assert store.content.tags(repository_id) == {"latest": two, "stable": one}
     assert store.content.tag_digest(repository_id, "latest") == two
     assert store.content.tag_digest(repository_id, "absent") is None
-    assert store.content.tags_of_digest(repository_id, one) == ["stable"]
+    assert store.content.list_tags(repository_id, one) == ["stable"]
     assert store.content.visible_images(repository_id) == sorted([one, two])
 
 
@@ -108,7 +108,7 @@ def test_a_hidden_tag_is_nowhere_and_hiding_again_changes_nothing(store: Store) 
         forget_stale(store)
         assert store.content.tags(repository_id) == {}
         assert store.content.tag_digest(repository_id, "latest") is None
-        assert store.content.tags_of_digest(repository_id, Digest(ONE.digest)) == []
+        assert store.content.list_tags(repository_id, Digest(ONE.digest)) == []
         assert store.content.visible_images(repository_id) == []
         assert store.content.image(repository_id, Digest(ONE.digest)) is None
         assert documents_of(store, repository_id) == []

@@ -57,9 +57,9 @@ class Desk:
         with self.store.transaction():
             self.store.queue.finish(refresh)
 
-    def put_back(self, refresh: Refresh, due: float) -> None:
+    def requeue(self, refresh: Refresh, due: float) -> None:
         with self.store.transaction():
-            self.store.queue.put_back(refresh, due_at=at(due), reason="slow")
+            self.store.queue.requeue(refresh, due_at=at(due), reason="slow")
 
     def set_aside(self, refresh: Refresh, reason: str = "denied") -> None:
         with self.store.transaction():
@@ -211,10 +211,10 @@ def test_a_place_that_is_asked_for_again_after_it_was_finished_is_another_refres
 
 def test_what_is_put_back_waits_and_counts_its_tries(desk: Desk) -> None:
     desk.add()
-    desk.put_back(desk.take(), due=30)
+    desk.requeue(desk.take(), due=30)
     assert desk.due(29) == []
     assert desk.take(30).tries == 1
-    desk.put_back(desk.take(), due=60)
+    desk.requeue(desk.take(), due=60)
     assert desk.take(60).tries == 2
 
 
@@ -223,7 +223,7 @@ def test_a_hint_during_a_try_that_fails_is_due_at_once_with_all_its_tries(desk: 
     desk.add(expected=OLD, event_at=1)
     running = desk.take()
     desk.add(expected=NEW, event_at=2)
-    desk.put_back(running, due=FOREVER)
+    desk.requeue(running, due=FOREVER)
     (refresh,) = desk.due()
     assert (refresh.tries, refresh.expected_digest) == (0, NEW)
 
@@ -326,7 +326,7 @@ class Oracle:
         if self.is_current():
             self.wish = None
 
-    def put_back(self, due: float) -> None:
+    def requeue(self, due: float) -> None:
         if self.is_current() and self.wish:
             self.wish.tries += 1
             self.wish.due = due
@@ -366,8 +366,8 @@ def run(desk: Desk, steps: tuple[str, ...]) -> None:
                 desk.finish(taken)
                 oracle.finish()
             case "put back" if taken:
-                desk.put_back(taken, due=now + 2)
-                oracle.put_back(now + 2)
+                desk.requeue(taken, due=now + 2)
+                oracle.requeue(now + 2)
             case "set aside" if taken:
                 desk.set_aside(taken)
                 oracle.set_aside()
@@ -438,7 +438,7 @@ def test_a_hint_is_never_lost_whatever_becomes_of_what_was_taken_before_it(
     desk = memory_desk
     ends: dict[str, Callable[[Refresh], None]] = {
         "finish": desk.finish,
-        "put back": lambda refresh: desk.put_back(refresh, due=FOREVER),
+        "put back": lambda refresh: desk.requeue(refresh, due=FOREVER),
         "set aside": desk.set_aside,
     }
     for before, after in product(ends, repeat=2):

@@ -214,7 +214,7 @@ def test_a_registry_that_was_never_read_says_so(crawling: Crawling) -> None:
         error_at=None,
         restarted_at=None,
         requests=0,
-        held_back=0,
+        quarantined=0,
     )
 
 

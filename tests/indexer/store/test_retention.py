@@ -175,7 +175,7 @@ def test_a_repository_goes_with_the_last_of_it(store: Store, web: int) -> None:
     forget(store, web, before=NEVER, now=at(DAY))
     forget(store, web, before=at(DAY), now=at(8 * DAY))
     assert store.repositories.find(registry.id, WEB) == web
-    assert store.pulls.of_repository(web) == Pulls(3, "2026-03-01T12:00:00.000000Z")
+    assert store.pulls.get_repository(web) == Pulls(3, "2026-03-01T12:00:00.000000Z")
     forget(store, web, before=at(DAY + 1), now=at(8 * DAY))
     assert store.repositories.find(registry.id, WEB) == web, "its images are searchable yet"
     forget_stale(store)

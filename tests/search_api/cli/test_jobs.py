@@ -17,9 +17,9 @@ from search_api.cli.jobs import (
     _accept_progress,
     _crawl_progress,
     _follow,
-    _held_back,
-    _held_back_before,
     _opened_store,
+    _quarantined,
+    _quarantined_before,
     _rebuild_progress,
 )
 from tests.fakes.clock import ManualClock
@@ -345,14 +345,14 @@ async def test_what_was_held_back_and_is_no_more_was_hidden(
 ) -> None:
     settings = settings_for(directory)
     hold_back(store, "main", clock=clock)
-    assert _held_back_before(settings, ["second"]) == {}
-    before = _held_back_before(settings, ["main", "second"])
+    assert _quarantined_before(settings, ["second"]) == {}
+    before = _quarantined_before(settings, ["main", "second"])
     assert before == {"repositories": 1, "tags": 1}
     number = number_of(store, "main")
     with store.transaction():
-        for held in store.absences.of_registry(number, held=True):
+        for held in store.absences.list_in(number, quarantined=True):
             store.content.hide_tag(held.repository_id, held.tags[0], seen_at=clock.now())
-    hidden = before - _held_back(store, ["main", "second"])
+    hidden = before - _quarantined(store, ["main", "second"])
     progress = _accept_progress(store, hidden)
     assert progress.what == "1 repositories hidden, 1 tags in all"
     assert not progress.is_finished, "its documents are in the search index yet"
@@ -364,8 +364,8 @@ async def test_what_was_held_back_and_is_no_more_was_hidden(
 async def test_nothing_is_held_back_where_there_is_no_store_or_registry(
     store: Store, tmp_path: Path
 ) -> None:
-    assert _held_back_before(settings_for(tmp_path / "nowhere"), ["main"]) == {}
-    assert _held_back(store, ["third"]) == {}
+    assert _quarantined_before(settings_for(tmp_path / "nowhere"), ["main"]) == {}
+    assert _quarantined(store, ["third"]) == {}
 
 
 # How far a rebuild is

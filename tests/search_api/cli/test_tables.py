@@ -310,13 +310,13 @@ def test_what_is_held_back_is_a_repository_a_line(show: Show) -> None:
     held = {"registry": "main", "since": "then"}
     lost = {**held, "repository": "a", "lost": True, "tags": [f"t{n}" for n in range(6)]}
     kept = {**held, "repository": "b", "lost": False, "tags": ["[red]1[/red]"]}
-    text = show(tables.print_held_back, {"held_back": [lost, kept]})
+    text = show(tables.print_quarantined, {"held_back": [lost, kept]})
     assert clean(text).splitlines() == [
         "held back: main a: the whole repository: t0 t1 t2 t3 t4 … (since then)",
         "held back: main b: [red]1[/red] (since then)",
         "`regsearch reconcile --accept` hides this",
     ]
-    assert show(tables.print_held_back, {"held_back": []}) == "nothing is held back\n"
+    assert show(tables.print_quarantined, {"held_back": []}) == "nothing is held back\n"
 
 
 # Errors and progress

@@ -95,7 +95,7 @@ def derived(store: Store, built: BuiltManifest) -> list[str]:
 
 
 def containing(store: Store, layer: str) -> list[str]:
-    return references(store.lineage.containing(layer))
+    return references(store.lineage.find_containing(layer))
 
 
 # Bases
@@ -185,7 +185,7 @@ def test_the_beginning_of_a_layer_is_enough(family: Store) -> None:
         assert containing(family, text) == ["hub/team/leaf2"]
     for text in (blob[:18], "sha256:", "", "x", "%"):
         with pytest.raises(InvalidValueError):
-            family.lineage.containing(text)
+            family.lineage.find_containing(text)
 
 
 def test_layers_of_artifacts_are_found_and_those_of_attestations_are_not(store: Store) -> None:
@@ -333,7 +333,7 @@ def test_hidden_images_and_system_tags_are_not_named(family: Store) -> None:
     assert "hub/team/leaf2" not in derived(family, MIDDLE)
     assert containing(family, layer_digests(LEAF2)[-1]) == []
     push(family, leaf2, "2", LEAF2, when=32)
-    [one] = family.lineage.containing(layer_digests(LEAF2)[-1]).images
+    [one] = family.lineage.find_containing(layer_digests(LEAF2)[-1]).images
     assert one.tags == ("2",)
 
 

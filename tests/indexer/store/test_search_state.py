@@ -98,7 +98,7 @@ def test_what_is_no_database_is_named_and_not_taken_for_nothing(
     state: StoreSearchState, tmp_path: Path
 ) -> None:
     (tmp_path / "store.db").write_bytes(b"this is no database" * 100)
-    for look in (state.live, state.freshness, state.status, state.lineage_keys, state.held_back):
+    for look in (state.live, state.freshness, state.status, state.lineage_keys, state.quarantined):
         with pytest.raises(StoreError, match=r"store\.db"):
             look()
 

@@ -494,7 +494,7 @@ def test_no_folder_of_the_working_directory_is_run(
             return False
         return bool(answer.status_code == 200 and answer.json()["total"] == total)
 
-    children.wait_for(command, is_answered, seconds=WAIT_SECONDS)
+    children.wait_for(command, is_answered, seconds=3 * WAIT_SECONDS)
     text = child.log.read_text()
     assert "process_died" not in text
     assert "is not ours" not in text

@@ -13,6 +13,7 @@
     ├── IndexerRunningError    another indexer holds the lock of this data directory
     ├── JournalError           the journal cannot be written; the sender should try again
     ├── StoreError             the store cannot be read or written now
+    │   ├── OutdatedStoreError the store is older than this version until the indexer migrates it
     │   └── UnusableFileError  a file is damaged, or a newer version made it: do not retry
     ├── EngineError            the search index cannot be read or written
     └── RegistryError          a registry did not give what was asked for
@@ -76,6 +77,10 @@ class JournalError(RegsearchError):
 
 class StoreError(RegsearchError):
     """The store cannot be read or written now."""
+
+
+class OutdatedStoreError(StoreError):
+    """The store is older than this version: the indexer migrates it at its start."""
 
 
 class UnusableFileError(StoreError):

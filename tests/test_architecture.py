@@ -53,35 +53,13 @@ LOOSE_MODULES_MAX = {"indexer": 6, "search_api": 2}
 GERUNDS = {"indexing", "ranking", "scoring", "spelling", "paging", "caching"}
 # Shapes of JSON in `search_api/api`: users read their names in the description of the API, and
 # each is named like the value that it shows.
-SHAPES = {
-    "Bases",
-    "Change",
-    "Changes",
-    "Completion",
-    "Freshness",
-    "Highlight",
-    "RegistryFreshness",
-    "Status",
-    "Suggestion",
-    "TagMove",
-}
-STILL_NAMED_TWICE = {
-    "Answer",
-    "IndexFolderWriter",
-    "Kind",
-    "Named",
-    "OpenIndex",
-    "Page",
-    "Pattern",
-    "Place",
-    "View",
-    "Wanted",
-    "_Asked",
-    "_Walk",
-    "engine_errors",
-}
+SHAPES = {"Bases", "Change", "Changes", "RegistryFreshness", "TagMove"}
+STILL_NAMED_TWICE = {"IndexFolderWriter", "Named", "OpenIndex", "View", "_Walk"}
 STILL_GERUNDS = {"naming"}
-STILL_PATCHED = ("tests/indexer/engines/", "tests/search_api/cli/test_search.py")
+STILL_PATCHED = (
+    "tests/indexer/engines/whoosh/test_merge.py",
+    "tests/search_api/cli/test_search.py",
+)
 
 
 @functools.cache
@@ -182,7 +160,7 @@ def test_the_three_packages_are_named_in_the_build_configuration() -> None:
     assert sorted(built["targets"]["wheel"]["packages"]) == sorted(PACKAGES)
 
 
-def test_broad_excepts_are_in_three_places_only() -> None:
+def test_broad_excepts_that_raise_nothing_are_in_three_places_only() -> None:
     """The worker's loop, the HTTP error handler, and around other people's plugins."""
     broad = {
         source.module
@@ -190,7 +168,7 @@ def test_broad_excepts_are_in_three_places_only() -> None:
         for node in ast.walk(source.tree)
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or getattr(node.type, "id", "") in {"Exception", "BaseException"})
-        and not any(isinstance(inner, ast.Raise) and inner.exc is None for inner in node.body)
+        and not isinstance(node.body[-1], ast.Raise)
     }
     assert broad <= {
         "indexer.extract.kinds.plugins",

@@ -12,7 +12,7 @@ from indexer.extract import DERIVED_VERSION
 from indexer.model.document import DocumentType
 from indexer.model.event import Command
 from indexer.store import KEYS_MAX
-from search_api.search.rewrite import resolved
+from search_api.search.rewrite import resolve_lineage
 from tests.builders import BuiltManifest, image, index
 from tests.indexer.stepping import KilledError, Stepping
 from tests.indexer.store.lineage.test_related import (
@@ -71,7 +71,7 @@ def ask(stepping: Stepping, text: str, kind: DocumentType = DocumentType.IMAGE) 
     """Return the repositories of all hits."""
     live = stepping.store.search_index.live()
     assert live is not None
-    query = resolved(parsed(text), stepping.store.lineage_keys)
+    query = resolve_lineage(parsed(text), stepping.store.lineage_keys)
     reader = stepping.engine.open_reader(live.generation)
     try:
         page = reader.search(query, document_type=kind, limit=100)
@@ -170,7 +170,7 @@ async def test_a_condition_that_means_too_much_is_refused(family: Stepping) -> N
             return [str(number) for number in range(KEYS_MAX + 1)]
 
     with pytest.raises(QueryError, match="base:x means more than"):
-        resolved(parsed("a (base:x OR b)"), Many(family.store._database, {}))
+        resolve_lineage(parsed("a (base:x OR b)"), Many(family.store._database, {}))
 
 
 # What is inherited

@@ -1,7 +1,10 @@
-"""What the rest of the indexer needs of a search engine: a few methods, with their guarantees.
+"""What others need of a search engine: a few methods, with their guarantees.
 
 An engine keeps *generations*, each one a whole search index under a name. Which generation is
 live, and whether it is complete, is written in the store; the engine does not know.
+
+An engine may be a library that keeps files, or a client of a server. So nothing here speaks of
+files or processes.
 """
 
 from collections.abc import Sequence
@@ -14,7 +17,10 @@ class IndexReader(Protocol):
     """Searches one generation. Belongs to one thread."""
 
     def refresh(self) -> None:
-        """Make later searches see everything committed before this call."""
+        """Make later searches see everything committed before this call.
+
+        It is called before each search, so it costs next to nothing when nothing was committed.
+        """
 
     def search(
         self,
@@ -54,11 +60,14 @@ class IndexReader(Protocol):
         them. Words of names, of texts and of labels' values are known.
         """
 
-    def count(self, document_type: DocumentType) -> int:
-        """Return how many documents of that type there are."""
+    def count(self, document_type: DocumentType, query: Query | None = None) -> int:
+        """Return how many documents of that type match; all of them without a query.
+
+        The total of a search, without its ranking and its hits. Refused as a search is.
+        """
 
     def close(self) -> None:
-        """Let go of all files."""
+        """Let go of everything; there is no search after this."""
 
 
 class IndexWriter(Protocol):
@@ -67,17 +76,23 @@ class IndexWriter(Protocol):
     def apply(
         self, document_type: DocumentType, documents: Sequence[Document], removed: Sequence[str]
     ) -> None:
-        """Add or replace ``documents`` and drop the ids ``removed``, in one commit.
+        """Add or replace ``documents`` and drop the ids ``removed``; all is durable on return.
 
-        Either all of it becomes visible to readers or, after an error or a kill, none of it.
-        Ids that are not there are no error; a document given twice is kept once, the last one.
+        Ids that are not there are no error; an id in both is added; a document given twice is kept
+        once, the last one. :class:`indexer.errors.EngineError` when that cannot be done.
+
+        After an error or a kill, the caller repeats the change, or makes a newer one of the same
+        documents, until one succeeds. An engine whose commits are atomic shows readers all of a
+        change or none of it. Another one may show a part until then. A repeated change never does
+        harm, as a document replaces the one of its id. A server may carry out changes in another
+        order: then the engine numbers them, and an older one never replaces a newer one.
         """
 
     def count(self, document_type: DocumentType) -> int:
         """Return how many documents of that type there are."""
 
     def close(self) -> None:
-        """Let go of all files and locks."""
+        """Let go of everything, so that another writer can be opened."""
 
 
 class Engine(Protocol):
@@ -86,6 +101,8 @@ class Engine(Protocol):
     name: str
     schema_version: int
     """Changes whenever older generations must not be read any more."""
+    batch_documents: int
+    """About how many documents are best written at once while a generation is filled."""
 
     def create(self, generation: str) -> None:
         """Make an empty generation; an unfinished one of that name is removed first."""
@@ -97,10 +114,13 @@ class Engine(Protocol):
         """Open for searching; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
 
     def generations(self) -> list[str]:
-        """Return the names of all generations that exist, whole or not."""
+        """Return the names of all generations that it can drop, whole or not."""
 
     def drop(self, generation: str) -> None:
-        """Remove a generation; one that is not there is no error."""
+        """Remove a generation that it made; one that is not there is no error."""
 
     def size_bytes(self, generation: str) -> int:
         """Return how much room a generation takes; 0 for one that is not there."""
+
+    def advice(self, documents: int) -> str | None:
+        """Return what would serve so many documents better, for an operator; None if nothing."""

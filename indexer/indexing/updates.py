@@ -269,7 +269,9 @@ class Indexing:
         self._rebuild, self._writer = None, rebuild.writer
         if before.generation != rebuild.generation:
             await self._thread.run(old_writer.close)
-            await self._thread.run(partial(self._engine.drop, before.generation))
+            # The engine that made it, as another one may keep its generations elsewhere.
+            maker = self._engines.get(before.engine, self._engine)
+            await self._thread.run(partial(maker.drop, before.generation))
         log.info("rebuild_finished", generation=rebuild.generation, repositories=rebuild.total)
 
     async def _set_live(self, generation: str, *, complete: bool, rebuilt: bool = False) -> None:
@@ -301,9 +303,10 @@ class Indexing:
         self._maker = DocumentMaker(self._reading, clock=self._clock, kinds=self._kinds)
 
     def _drop_others(self, live: str) -> None:
-        for generation in self._engine.generations():
-            if generation != live:
-                self._engine.drop(generation)
+        for engine in self._engines.values():
+            for generation in engine.generations():
+                if generation != live:
+                    engine.drop(generation)
 
     def _close(self) -> None:
         if self._rebuild is not None and self._rebuild.writer is not self._writer:

@@ -49,6 +49,8 @@ NUMBERS = ("created", "pushed", "pulled", "size", "layers", "pulls")
 FACETS = ("registry", "namespace", "kind", "platform", "license", "vendor")
 """The facets of documents; ``label:KEY`` is one too, for the key of any label."""
 LABEL_FACET = "label:"
+LIMIT_MAX = 1_000
+"""Hits of a page."""
 FACET_VALUES = 50
 """The most values of a facet in an answer."""
 PROMINENCE_MAX = 100

@@ -62,14 +62,14 @@ def digest_of(body: bytes, *, algorithm: str = "sha256") -> Digest:
 
 
 def can_verify(digest: Digest) -> bool:
-    """Tell whether the algorithm of ``digest`` is known here."""
+    """Tell whether digests of this algorithm can be verified here."""
     return digest.partition(":")[0] in _VERIFIABLE
 
 
 def is_whole_digest(text: str) -> bool:
-    """Tell whether a digest is not only the beginning of one; without an algorithm it is SHA-256.
+    """Tell whether a digest is complete; without an algorithm it is SHA-256.
 
-    Of an algorithm that we do not know it is taken to have as many digits as that.
+    An unknown algorithm is taken to have as many digits as SHA-256.
     """
     algorithm, _, encoded = text.rpartition(":")
     return len(encoded) >= HEX_LENGTHS.get(algorithm or "sha256", HEX_LENGTHS["sha256"])

@@ -22,6 +22,7 @@ from indexer.store.pulls import PullCount
 from indexer.store.queue import Priority, Queue, Refresh, RefreshKind, RefreshTarget, SetAside
 from indexer.store.registries import Crawl, RegistryFreshness, RegistryRow
 from indexer.store.schema import STORE_FILE
+from indexer.store.search_state import StoreFreshness, StoreSearchState, StoreStatus
 from indexer.store.shown import (
     ShownPlace,
     ShownRegistry,
@@ -74,6 +75,9 @@ __all__ = [
     "ShownTag",
     "StaleDocument",
     "Store",
+    "StoreFreshness",
+    "StoreSearchState",
+    "StoreStatus",
     "StoreThread",
     "TagMove",
     "translated_errors",

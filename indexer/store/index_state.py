@@ -37,6 +37,14 @@ class RebuildProgress:
     total: int
 
 
+def read_live_index(database: Database) -> LiveIndex | None:
+    """Return the live generation; None before the first. An older store tells it as well."""
+    row = database.execute(
+        "SELECT generation, engine, schema_version, extractor_version, complete FROM search_index"
+    ).fetchone()
+    return LiveIndex(row[0], row[1], row[2], row[3], bool(row[4])) if row else None
+
+
 class SearchIndexTables:
     """The state of the search index inside the store; its methods join the caller's transaction."""
 
@@ -46,11 +54,7 @@ class SearchIndexTables:
 
     def live(self) -> LiveIndex | None:
         """Return the live generation; None before the first."""
-        row = self._database.execute(
-            "SELECT generation, engine, schema_version, extractor_version, complete"
-            " FROM search_index"
-        ).fetchone()
-        return LiveIndex(row[0], row[1], row[2], row[3], bool(row[4])) if row else None
+        return read_live_index(self._database)
 
     def set_live(self, live: LiveIndex) -> None:
         """Make a generation the one that answers searches."""

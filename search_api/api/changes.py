@@ -15,7 +15,7 @@ from search_api.api.models import Errors
 from search_api.api.operations import IS_HEAD, Operation
 from search_api.api.parameters import Limit
 from search_api.api.resource_models import Changes
-from search_api.search import Searching
+from search_api.search import SearchService
 
 LIMIT_DEFAULT = 100
 NOW = "now"
@@ -45,7 +45,7 @@ class Streams:
     is_stopping: bool = False
 
 
-def changes_router(searching: Searching, streams: Streams) -> APIRouter:
+def changes_router(service: SearchService, streams: Streams) -> APIRouter:
     """Return the operations that tell what changed."""
     router = APIRouter(route_class=Operation, tags=["changes"], responses=_EXPIRED)
 
@@ -59,11 +59,11 @@ def changes_router(searching: Searching, streams: Streams) -> APIRouter:
         return JSONResponse(body, headers=_NOT_KEPT)
 
     async def _page(behind: str | None, *, limit: int) -> Page[dict[str, Any]]:
-        return await searching.read(lambda resources: resources.changes(behind, limit=limit))
+        return await service.read(lambda resources: resources.changes(behind, limit=limit))
 
     async def _start(text: str) -> str | None:
         if text == NOW:
-            return await searching.read(lambda resources: resources.newest_change())
+            return await service.read(lambda resources: resources.newest_change())
         return text or None
 
     async def start_of_stream(

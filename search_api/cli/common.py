@@ -1,10 +1,10 @@
 """Code that all commands share: set-up, searching, and ending with a status."""
 
+import asyncio
 import json
 import sys
-from collections.abc import Callable
-from contextlib import closing
-from typing import Any, Concatenate, ParamSpec
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 import click
 
@@ -12,11 +12,9 @@ from indexer.errors import SettingsError
 from indexer.settings import Settings, load_settings
 from search_api.cli import tables
 from search_api.processes import configure_logging, prepare
-from search_api.search import Searcher, make_searcher
+from search_api.search import SearchService, make_service
 
-Parameters = ParamSpec("Parameters")
-
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+Result = TypeVar("Result")
 
 
 def print_json(body: dict[str, Any]) -> None:
@@ -25,8 +23,8 @@ def print_json(body: dict[str, Any]) -> None:
     click.echo(json.dumps(body, indent=2))
 
 
-def set_up(*, process: str, quiet: bool = False) -> Settings:
-    """Load the settings, configure logging and prepare the data directory."""
+def prepare_settings(*, process: str, quiet: bool = False) -> Settings:
+    """Return the settings, with logging and the data directory ready."""
     settings = load_settings()
     configure_logging("error" if quiet else settings.log_level, process=process)
     if not settings.registry:
@@ -38,15 +36,17 @@ def set_up(*, process: str, quiet: bool = False) -> Settings:
     return settings
 
 
-def searched(
-    settings: Settings,
-    look: Callable[Concatenate[Searcher, Parameters], dict[str, Any]],
-    *arguments: Parameters.args,
-    **named: Parameters.kwargs,
-) -> dict[str, Any]:
-    """Call ``look`` with a searcher of the data directory; return its result."""
-    with closing(make_searcher(settings)) as searcher:
-        return searcher.run(look, *arguments, **named)
+def ask_service(settings: Settings, ask: Callable[[SearchService], Awaitable[Result]]) -> Result:
+    """Return what a service over the data directory of the settings answers."""
+
+    async def run() -> Result:
+        service = make_service(settings)
+        try:
+            return await ask(service)
+        finally:
+            await service.close()
+
+    return asyncio.run(run())
 
 
 def end(problems: list[str]) -> None:

@@ -120,7 +120,8 @@ async def _pause(seconds: float, *, stop: asyncio.Event) -> None:
 
 def own_command(*arguments: str) -> list[str]:
     """Return the command line that runs this program with other arguments."""
-    return [sys.executable, "-m", "search_api", *arguments]
+    # -P: a folder of the working directory that is named like ours must not be run in its place.
+    return [sys.executable, "-P", "-m", "search_api", *arguments]
 
 
 def end_with_parent(parent: int) -> None:

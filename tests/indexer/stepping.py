@@ -42,7 +42,7 @@ from indexer.store import (
     StoreThread,
 )
 from search_api.query import parse_query
-from search_api.search.rewrite import searched_type
+from search_api.search.rewrite import choose_type
 from tests.fakes.clock import ManualClock
 from tests.fakes.registry import FakeRegistry
 
@@ -362,7 +362,7 @@ class Stepping:
         assert live is not None
         reader = self.engine_of(live).open_reader(live.generation)
         try:
-            document_type = searched_type(query, kind)
+            document_type = choose_type(query, kind)
             found = reader.search(query, document_type=document_type, limit=1_000).hits
         finally:
             reader.close()

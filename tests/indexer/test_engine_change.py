@@ -112,3 +112,16 @@ async def test_what_cannot_be_opened_is_filled_anew_at_once(
     assert (live(changed).engine, live(changed).complete) == ("other", False)
     await changed.index()
     assert changed.searchable() == changed.truth()
+
+
+async def test_what_an_engine_keeps_elsewhere_it_drops_itself(
+    changed: Stepping, tmp_path: Path
+) -> None:
+    """As one does whose generations are on a server."""
+    (whoosh,) = changed.others
+    whoosh.create("left-behind")
+    await restarted(changed, OtherEngine(tmp_path / "elsewhere"), whoosh)
+    assert whoosh.generations() == [live(changed).generation]
+    await changed.index()
+    assert (live(changed).engine, whoosh.generations()) == ("other", [])
+    assert changed.searchable() == changed.truth()

@@ -15,7 +15,7 @@ from indexer.settings import Settings
 from search_api.processes import make_engines
 from search_api.processes.data_dir import prepare
 from search_api.processes.indexer import serve_indexer
-from search_api.search.setup import make_searching
+from search_api.search.setup import make_service
 from search_api.web import make_web
 from tests.fakes.clock import ManualClock
 from tests.fakes.events import delete_event, envelope
@@ -162,9 +162,9 @@ except SettingsError as error:
 
 @pytest.mark.anyio
 async def test_searching_needs_no_clock_of_its_own(filled: Path) -> None:
-    searching = make_searching(settings_for(filled))
-    assert await searching.is_ready()
-    await searching.close()
+    service = make_service(settings_for(filled))
+    assert await service.is_ready()
+    await service.close()
 
 
 # The indexer

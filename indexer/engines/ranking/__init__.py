@@ -1,53 +1,53 @@
-"""What a query is worth, the same for every engine: scores, names, parts of texts, patterns."""
+"""What a query is worth, the same for every engine: the plan, impacts, names, patterns, order."""
 
-from indexer.engines.ranking.names import (
-    BEGINS_END,
-    ENDS_NAME,
-    IS_NAME,
-    SPELLS_END,
-    Spelt,
-    spelt,
-    whole_texts,
-    worth,
+from indexer.engines.ranking.names import NameMatch, NormalizedName, name_matches, normalize
+from indexer.engines.ranking.order import (
+    Address,
+    Key,
+    PageWindow,
+    RankedHit,
+    page_window,
+    prominence_score,
+    score,
+    scored_prominence,
 )
 from indexer.engines.ranking.patterns import Pattern, pattern
-from indexer.engines.ranking.scoring import (
-    IMPACT_MAX,
-    INSIDE_NAME,
-    NAME_START,
-    NAME_WORDS,
-    POINTS,
-    PROMINENCE_POINTS,
-    TEXT_WORDS,
-    Line,
-    impacts,
-    scored_lines,
+from indexer.engines.ranking.plan import (
+    RankedPart,
+    RankingPlan,
+    Tier,
+    Where,
+    WholeName,
+    make_plan,
 )
-from indexer.engines.ranking.text_parts import TextPart, asked_words, part_text, text_parts
+from indexer.engines.ranking.scoring import IMPACT_MAX, Line, impacts, scored_lines
+from indexer.engines.ranking.text_parts import TextPart, part_text
 
 __all__ = [
-    "BEGINS_END",
-    "ENDS_NAME",
     "IMPACT_MAX",
-    "INSIDE_NAME",
-    "IS_NAME",
-    "NAME_START",
-    "NAME_WORDS",
-    "POINTS",
-    "PROMINENCE_POINTS",
-    "SPELLS_END",
-    "TEXT_WORDS",
+    "Address",
+    "Key",
     "Line",
+    "NameMatch",
+    "NormalizedName",
+    "PageWindow",
     "Pattern",
-    "Spelt",
+    "RankedHit",
+    "RankedPart",
+    "RankingPlan",
     "TextPart",
-    "asked_words",
+    "Tier",
+    "Where",
+    "WholeName",
     "impacts",
+    "make_plan",
+    "name_matches",
+    "normalize",
+    "page_window",
     "part_text",
     "pattern",
+    "prominence_score",
+    "score",
     "scored_lines",
-    "spelt",
-    "text_parts",
-    "whole_texts",
-    "worth",
+    "scored_prominence",
 ]

@@ -5,26 +5,64 @@ and ``frontend`` are then the same, as are ``redis exporter`` and ``redis_export
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import product
 
-from indexer.engines.ranking.scoring import POINTS
 from indexer.model import And, Fuzzy, Or, Path, Phrase, Prefix, Query, Wildcard, Word, words
 
-IS_NAME = 1000 * POINTS
-"""The name is the text."""
-ENDS_NAME = 500 * POINTS
-"""The last components of the name are the text."""
-SPELLS_END = 300 * POINTS
-"""They are, but for punctuation."""
-BEGINS_END = 200 * POINTS
-"""They begin with the text, but for punctuation, and it is one part."""
+
+@dataclass(frozen=True, slots=True)
+class NormalizedName:
+    """A name or a text: folded, and the same without punctuation."""
+
+    folded: str
+    plain: str
+    """Without punctuation, with a slash before each component."""
+
+    @property
+    def has_no_words_at_end(self) -> bool:
+        """Whether the last component is punctuation only."""
+        return self.plain.endswith("/")
+
+
+class NameMatch(StrEnum):
+    """How the name of a document matches a whole text."""
+
+    IS = "is"
+    """The folded name is the folded text."""
+    ENDS = "ends"
+    """The folded text is the last components of the folded name, and not all of them."""
+    SPELLS_END = "spells_end"
+    """The plain text is the last components of the plain name, perhaps all of them."""
+    BEGINS_END = "begins_end"
+    """The last components of the plain name, as many as the plain text has, begin with it."""
+
+
+def normalize(folded: str) -> NormalizedName:
+    """Return a folded name or text, and the same without punctuation."""
+    plain = "".join(f"/{''.join(words(component))}" for component in folded.split("/"))
+    return NormalizedName(folded, plain)
+
+
+def name_matches(name: NormalizedName, match: NameMatch, text: NormalizedName) -> bool:
+    """Tell whether ``name`` matches ``text``, which has words at its end."""
+    match match:
+        case NameMatch.IS:
+            return name.folded == text.folded
+        case NameMatch.ENDS:
+            return name.folded.endswith(f"/{text.folded}")
+        case NameMatch.SPELLS_END:
+            return name.plain.endswith(text.plain)
+        case NameMatch.BEGINS_END:
+            _, found, behind = name.plain.rpartition(text.plain)
+            return bool(found) and "/" not in behind
 
 
 def whole_texts(query: Query) -> tuple[str, ...]:
     """Return the texts that are all that ``query`` says, one for each way to fulfil it.
 
-    Conditions say nothing. There is none where a pattern or a close spelling must match, or where
-    more than one part can be fulfilled in several ways.
+    Conditions say nothing. There is none if a pattern or a close spelling must match, or if more
+    than one part can be fulfilled in several ways.
     """
     return tuple(dict.fromkeys(filter(None, _texts(query))))
 
@@ -46,29 +84,3 @@ def _texts(query: Query) -> list[str]:
             return [" ".join(filter(None, way)) for way in product(*ways)]
         case _:
             return [""]
-
-
-@dataclass(frozen=True, slots=True)
-class Spelt:
-    """A name or a text, and the same without punctuation, a slash before each component."""
-
-    folded: str
-    plain: str
-
-
-def spelt(folded: str) -> Spelt:
-    """Return a folded name or text in both spellings."""
-    plain = "".join(f"/{''.join(words(component))}" for component in folded.split("/"))
-    return Spelt(folded, plain)
-
-
-def worth(name: Spelt, text: Spelt, *, is_alone: bool) -> int:
-    """Return what a name is worth for a text that may be ``is_alone`` in its query."""
-    _, found, behind = name.plain.rpartition(text.plain)
-    if not found or text.plain.endswith("/") or "/" in behind:
-        return 0
-    if behind:
-        return BEGINS_END if is_alone else 0
-    if name.folded == text.folded:
-        return IS_NAME
-    return ENDS_NAME if name.folded.endswith(f"/{text.folded}") else SPELLS_END

@@ -1,4 +1,4 @@
-"""What a word is worth in a document, the same for every engine.
+"""The impact of a word in a document, the same for every engine.
 
 The impact of a word on the score is BM25 without idf, as idf would make a score depend on other
 documents, in whole thousandths, so that adding impacts is exact in any order.
@@ -11,17 +11,6 @@ from indexer.model import WORD_MAX, Document, Text, TextField, words
 
 POINTS = 1000
 """How many points make a score of 1."""
-NAME_WORDS = 100 * POINTS
-"""What a text part is worth whose words are all words of the name."""
-NAME_START = 50 * POINTS
-"""The same where the last one begins a word of the name, and where it is like one."""
-TEXT_WORDS = 2 * POINTS
-"""The same where they are in the text."""
-INSIDE_NAME = POINTS // 10
-"""The same where it is only found inside the name."""
-PROMINENCE_POINTS = 10
-"""What each step of prominence adds to a score, in points: at most 1, less than one step of where
-the words were found."""
 TEXT_BOOSTS = {
     TextField.TITLE: 2.0,
     TextField.DESCRIPTION: 2.0,

@@ -6,29 +6,28 @@ A generation is a folder with one tantivy index for each type of document.
 from collections.abc import Sequence
 from pathlib import Path
 
-from tantivy import Index
+from tantivy import DocAddress, Index
 from tantivy.tantivy import __version__ as library_version
 
-from indexer.engines.local import GenerationFolders
-from indexer.engines.ranking import text_parts
+from indexer.engines.local import GenerationFolders, GenerationWriter
+from indexer.engines.ranking import RankedHit, make_plan, page_window
 from indexer.engines.tantivy.facets import facet_counts
 from indexer.engines.tantivy.index import OpenIndex, engine_errors
-from indexer.engines.tantivy.order import Place, Wanted, in_order
+from indexer.engines.tantivy.limits import LIMITS, Limits
+from indexer.engines.tantivy.order import in_order
 from indexer.engines.tantivy.rank import best
 from indexer.engines.tantivy.schema import SCHEMA_VERSION, schema
-from indexer.engines.tantivy.spellings import spellings
 from indexer.engines.tantivy.view import View
 from indexer.engines.tantivy.writer import IndexFolderWriter
-from indexer.errors import EngineError
-from indexer.model import Document, DocumentType, Hit, Position, Query, SearchPage, Sort
+from indexer.model import DocumentType, Hit, Position, Query, SearchPage, Sort
 
 
 class TantivyReader:
     """Searches one generation; see :class:`indexer.engines.protocol.IndexReader`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, limits: Limits) -> None:
         self._folder = folder
-        self._indexes = {kind: OpenIndex(folder / kind) for kind in DocumentType}
+        self._indexes = {kind: OpenIndex(folder / kind, limits) for kind in DocumentType}
 
     def refresh(self) -> None:
         """Make later searches see everything committed before this call."""
@@ -50,16 +49,17 @@ class TantivyReader:
         """Return the first ``limit`` hits behind ``after``; see the protocol."""
         view = self._indexes[document_type].view
         with engine_errors(self._folder):
-            # One more than asked for tells whether there are more. Names begin with the least.
-            wanted = Wanted(limit + 1, after, is_descending=(sort is Sort.NAME) == is_reversed)
-            matching = view.matcher.matching(query)
-            if sort is Sort.RELEVANCE and text_parts(query):
-                places, total = best(view, query, wanted)
+            window = page_window(limit, after, sort=sort, is_reversed=is_reversed)
+            plan, matching = make_plan(query), view.matcher.matching(query)
+            total: int | None = None
+            if sort is Sort.RELEVANCE and plan.parts:
+                ranked, total = best(view, plan, window)
             else:
-                places, total = in_order(view, matching, sort, wanted), view.total(matching)
-            hits = tuple(_hit(view, place, sort, with_texts=with_texts) for place in places[:limit])
-            counts = facet_counts(view, matching, facets) if facets else {}
-        return SearchPage(hits, total, has_more=len(places) > limit, facets=counts)
+                ranked = in_order(view, matching, sort, window)
+            total = view.total(matching) if total is None else total
+            hits = tuple(_hit(view, one, sort, with_texts=with_texts) for one in ranked[:limit])
+            counts = facet_counts(view, matching, facets)
+        return SearchPage(hits, total, has_more=len(ranked) > limit, facets=counts)
 
     def spellings(
         self, word: str, *, document_type: DocumentType, limit: int
@@ -67,93 +67,54 @@ class TantivyReader:
         """Return words spelled like ``word`` and in how many documents; see the protocol."""
         view = self._indexes[document_type].view
         with engine_errors(self._folder):
-            return spellings(view, word, limit=limit)
+            return view.spellings(word, limit=limit)
 
-    def count(self, document_type: DocumentType) -> int:
-        """Return how many documents of that type there were at the last refresh."""
-        return self._indexes[document_type].view.size
+    def count(self, document_type: DocumentType, query: Query | None = None) -> int:
+        """Return how many documents matched at the last refresh; see the protocol."""
+        view = self._indexes[document_type].view
+        if query is None:
+            return view.size
+        with engine_errors(self._folder):
+            return view.total(view.matcher.matching(query))
 
     def close(self) -> None:
         """Let go of all files."""
         self._indexes.clear()
 
 
-def _hit(view: View, place: Place, sort: Sort, *, with_texts: bool) -> Hit:
-    score = place.key if sort is Sort.RELEVANCE else 0.0
-    result, texts = view.shown(place.address, with_texts=with_texts)
-    return Hit(result, score, Position(place.key, place.id), texts)
+def _hit(view: View, ranked: RankedHit[DocAddress], sort: Sort, *, with_texts: bool) -> Hit:
+    return ranked.shown(sort, *view.shown(ranked.address, with_texts=with_texts))
 
 
-class TantivyWriter:
-    """Changes one generation; see :class:`indexer.engines.protocol.IndexWriter`."""
-
-    def __init__(self, folder: Path) -> None:
-        self._writers: dict[DocumentType, IndexFolderWriter] = {}
-        try:
-            for kind in DocumentType:
-                self._writers[kind] = IndexFolderWriter(folder / kind)
-        except EngineError:
-            self.close()
-            raise
-
-    def apply(
-        self, document_type: DocumentType, documents: Sequence[Document], removed: Sequence[str]
-    ) -> None:
-        """Add or replace ``documents`` and drop the ids ``removed``, in one durable commit.
-
-        An id in both is added. :class:`indexer.errors.EngineError` when a document cannot be
-        stored (it is named) or the index cannot be written.
-        """
-        self._writers[document_type].apply(documents, removed)
-
-    def count(self, document_type: DocumentType) -> int:
-        """Return how many documents of that type there are."""
-        return self._writers[document_type].count()
-
-    def close(self) -> None:
-        """Wait for merges and let go of all files and locks."""
-        for writer in self._writers.values():
-            writer.close()
-        self._writers.clear()
+TantivyWriter = GenerationWriter[IndexFolderWriter]
 
 
-class TantivyEngine:
+class TantivyEngine(GenerationFolders):
     """Keeps generations as folders in ``directory``; see :mod:`indexer.engines.protocol`."""
 
     name = "tantivy"
     schema_version = SCHEMA_VERSION
+    batch_documents = 500
 
-    def __init__(self, directory: Path) -> None:
-        about = {
-            "engine": self.name,
-            "schema_version": self.schema_version,
-            "library": library_version,
-        }
-        self._folders = GenerationFolders(directory, about)
+    def __init__(self, directory: Path, *, limits: Limits = LIMITS) -> None:
+        self._limits = limits
+        about = {"engine": self.name, "schema_version": self.schema_version}
+        super().__init__(directory, {**about, "library": library_version})
 
     def create(self, generation: str) -> None:
         """Make an empty generation; one of that name is removed first."""
-        with self._folders.creating(generation) as folder, engine_errors(folder):
+        with self.creating(generation) as folder, engine_errors(folder):
             for kind in DocumentType:
                 (folder / kind).mkdir()
                 Index(schema(), path=str(folder / kind), reuse=False)
 
     def open_writer(self, generation: str) -> TantivyWriter:
         """Open for writing; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
-        return TantivyWriter(self._folders.checked(generation))
+        return TantivyWriter(self.checked(generation), IndexFolderWriter)
 
     def open_reader(self, generation: str) -> TantivyReader:
         """Open for searching; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
-        return TantivyReader(self._folders.checked(generation))
+        return TantivyReader(self.checked(generation), self._limits)
 
-    def generations(self) -> list[str]:
-        """Return the names of all generations that exist, whole or not, in order."""
-        return self._folders.names()
-
-    def drop(self, generation: str) -> None:
-        """Remove a generation; one that is not there is no error."""
-        self._folders.drop(generation)
-
-    def size_bytes(self, generation: str) -> int:
-        """Return how much room a generation takes; 0 for one that is not there."""
-        return self._folders.size_bytes(generation)
+    def advice(self, documents: int) -> str | None:
+        """Return None: it serves any number of documents that one machine has."""

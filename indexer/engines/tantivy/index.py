@@ -2,12 +2,14 @@
 
 import ctypes
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 
 from tantivy import Index, IndexWriter
 
 from indexer.engines.tantivy.checksums import META, check_files
+from indexer.engines.tantivy.limits import LIMITS, Limits
 from indexer.engines.tantivy.match import Matcher
 from indexer.engines.tantivy.schema import schema
 from indexer.engines.tantivy.view import View
@@ -31,30 +33,23 @@ _PANIC = "PanicException"
 """What a panic inside of tantivy becomes: a ``BaseException`` that no module gives a name to."""
 
 
-class engine_errors:  # noqa: N801  # used like a function, as context managers are
+@contextmanager
+def engine_errors(folder: Path) -> Iterator[None]:
     """Turn what tantivy raises for a missing, torn or foreign index into an ``EngineError``."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> None:
-        """Begin; the body is judged when it ends."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        if kind is None or issubclass(kind, EngineError):
-            return
-        if kind.__name__ == _PANIC or issubclass(kind, _UNREADABLE):
-            message = f"search index {self._folder} cannot be used: {error!r}"
-            raise EngineError(message) from error
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != _PANIC and not isinstance(error, _UNREADABLE):
+            raise
+        raise EngineError(f"search index {folder} cannot be used: {error!r}") from error
 
 
 class OpenIndex:
     """The newest commit of the index in ``folder``, as of the last refresh."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, limits: Limits = LIMITS) -> None:
         self._folder = folder
+        self._limits = limits
         with engine_errors(folder):
             check_files(folder)
             self._index = Index.open(str(folder))
@@ -74,7 +69,8 @@ class OpenIndex:
             # Perhaps a newer one by now: then there is one refresh too many, never one too few.
             self._commit = commit
             searcher = self._index.searcher()
-            self.view = View(searcher, Matcher(self._schema, searcher, self._words))
+            matcher = Matcher(self._schema, searcher, self._words, self._limits)
+            self.view = View(searcher, matcher, self._limits)
 
     def writer(self) -> IndexWriter:
         """Return what changes this index; :class:`EngineError` when another one does."""

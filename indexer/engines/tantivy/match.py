@@ -1,12 +1,13 @@
 """Which documents a query matches, as a query of tantivy made of parts and never parsed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from tantivy import FieldType, Occur, Schema, Searcher
 from tantivy import Query as Matching
 
 from indexer.engines.ranking import TextPart, part_text, pattern
+from indexer.engines.tantivy.limits import Limits
 from indexer.engines.tantivy.schema import (
     GRAM,
     GRAM3,
@@ -41,11 +42,6 @@ from indexer.model import (
     words,
 )
 
-EXPANDED_TERMS_MAX = 10_000
-"""How many terms a pattern may stand for where they are sought one by one."""
-_FEW_TERMS = 30
-"""So many are found faster one by one."""
-_SPELLINGS_MAX = 64
 _ANY = r"[\s\S]"
 
 
@@ -72,10 +68,13 @@ def constant(query: Matching, points: int) -> Matching:
 class Matcher:
     """Translates queries for the documents of one commit."""
 
-    def __init__(self, schema: Schema, searcher: Searcher, words: KnownWords) -> None:
+    def __init__(
+        self, schema: Schema, searcher: Searcher, words: KnownWords, limits: Limits
+    ) -> None:
         self._schema = schema
         self._searcher = searcher
         self._words = words
+        self._limits = limits
         self._joined: dict[str, str] = {}
         # Making one takes milliseconds, and a search asks for the same ones several times.
         self._spellings: dict[tuple[str, Wildcard | Fuzzy | Glob], Matching] = {}
@@ -114,7 +113,8 @@ class Matcher:
             case Path():
                 return self.inside_name(part_text(part))
             case Prefix(text):
-                return self._starting_words(text)
+                found = words(text)
+                return self.starting_words(TEXT, found) if found else self.inside_name(text)
             case Wildcard() | Fuzzy():
                 return any_of([self._spelled(TEXT, part), self.named_like(part)])
             case Phrase(found):
@@ -164,19 +164,16 @@ class Matcher:
             return self.term(field, terms[0])
         return Matching.phrase_query(self._schema, field, list(terms))
 
-    def _starting_words(self, text: str) -> Matching:
-        """Return what has all words of ``text``, the last one at least begun."""
-        found = words(text)
-        if not found:
-            return self.inside_name(text)
-        begun = self.starting(TEXT, found[-1])
-        return all_of([self.having(TEXT, found[:-1]), begun]) if found[:-1] else begun
+    def starting_words(self, field: str, found: Sequence[str]) -> Matching:
+        """Return what has all words of ``found`` in ``field``, the last one at least begun."""
+        begun, others = self.starting(field, found[-1]), found[:-1]
+        return all_of([self.having(field, others), begun]) if others else begun
 
     def _spelled(self, field: str, part: Wildcard | Fuzzy | Glob) -> Matching:
         """Return what has a term in ``field`` that fits a pattern, or is nearly spelled so."""
         key = (field, part)
         if key not in self._spellings:
-            if len(self._spellings) >= _SPELLINGS_MAX:
+            if len(self._spellings) >= self._limits.kept_spellings:
                 self._spellings.clear()
             self._spellings[key] = self._made_spelled(field, part)
         return self._spellings[key]
@@ -200,7 +197,7 @@ class Matcher:
                     if field == TEXT
                     else fitting.lines(self._lines(field))
                 )
-                is_few = len(terms) <= EXPANDED_TERMS_MAX
+                is_few = len(terms) <= self._limits.expanded_terms
                 return self._one_of(field, terms) if is_few else self._fitting(field, text)
 
     def _lines(self, field: str) -> str:
@@ -211,7 +208,7 @@ class Matcher:
         return self._joined[field]
 
     def _one_of(self, field: str, terms: list[str]) -> Matching:
-        if len(terms) <= _FEW_TERMS:
+        if len(terms) <= self._limits.single_terms:
             return any_of(self.term(field, term) for term in terms)
         return Matching.term_set_query(self._schema, field, terms)
 
@@ -221,13 +218,10 @@ class Matcher:
             return Matching.regex_query(self._schema, field, escaped(start) + _expression(text))
         except ValueError:
             # More states than tantivy allows; many ``?`` behind a ``*`` take exponentially many.
-            return self._fitting_one_by_one(field, text, start)
-
-    def _fitting_one_by_one(self, field: str, text: str, start: str) -> Matching:
-        fitting = pattern(text)
+            fitting = pattern(text)
         terms = self._searcher.terms_with_prefix(field, start + fitting.prefix)
         found = [term for term, _ in terms if fitting.fits(term[len(start) :])]
-        if len(found) > EXPANDED_TERMS_MAX:
+        if len(found) > self._limits.expanded_terms:
             raise QueryError(f"too much fits {text!r}: give more of it", column=1)
         return Matching.term_set_query(self._schema, field, found)
 

@@ -16,7 +16,7 @@ import orjson
 from tantivy import Document as Row
 from tantivy import Schema, SchemaBuilder
 
-from indexer.engines.ranking import IMPACT_MAX, impacts, scored_lines, spelt
+from indexer.engines.ranking import IMPACT_MAX, impacts, normalize, scored_lines
 from indexer.errors import EngineError
 from indexer.model import (
     FACETS,
@@ -173,7 +173,7 @@ def encode(document: Document) -> Encoded:
 
 def _encode(document: Document) -> Encoded:
     name, lines = fold(document.name), list(scored_lines(document))
-    plain = spelt(name).plain
+    plain = normalize(name).plain
     worths = impacts(lines)
     digits = _digits(worths) + _digits({"": _within(document.prominence, _PROMINENCES)})
     columns: dict[str, list[Any]] = {

@@ -8,9 +8,19 @@ import orjson
 from tantivy import DocAddress, Order, Searcher
 from tantivy import Query as Matching
 
+from indexer.engines.tantivy.limits import Limits
 from indexer.engines.tantivy.match import Matcher, constant
-from indexer.engines.tantivy.schema import ID, IMPACT, NAME, RESULT, TEXTS, digits_start, read_texts
-from indexer.model import TextRow
+from indexer.engines.tantivy.schema import (
+    ID,
+    IMPACT,
+    NAME,
+    RESULT,
+    TEXT,
+    TEXTS,
+    digits_start,
+    read_texts,
+)
+from indexer.model import TextRow, edits_allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +29,7 @@ class View:
 
     searcher: Searcher
     matcher: Matcher
+    limits: Limits
 
     @property
     def size(self) -> int:
@@ -27,8 +38,7 @@ class View:
 
     def total(self, query: Matching) -> int:
         """Return how many documents match."""
-        found = self.searcher.search(query, limit=1, count=True)
-        return int(found.count)  # type: ignore[attr-defined]  # missing in tantivy's stubs
+        return self.scored(query, 1)[1]
 
     def scored(self, query: Matching, limit: int) -> tuple[list[tuple[float, DocAddress]], int]:
         """Return the first hits by score, greatest first, and how many there are."""
@@ -57,9 +67,8 @@ class View:
     def digits(self, word: str) -> list[int]:
         """Return what the digits are worth that the impact of ``word`` has in any document."""
         start = digits_start(word)
-        return [
-            int(term[len(start) :]) for term, _ in self.searcher.terms_with_prefix(IMPACT, start)
-        ]
+        terms = self.searcher.terms_with_prefix(IMPACT, start)
+        return [int(term[len(start) :]) for term, _ in terms]
 
     def id(self, address: DocAddress) -> str:
         """Return the id of a document."""
@@ -77,3 +86,14 @@ class View:
         stored = self.searcher.doc(address)
         texts = read_texts(bytes(stored[TEXTS][0])) if with_texts else ()
         return orjson.loads(bytes(stored[RESULT][0])), texts
+
+    def spellings(self, word: str, *, limit: int) -> list[tuple[str, int]]:
+        """Return at most ``limit`` other words near ``word`` and how many documents have each."""
+        edits = dict(self.matcher.words.near(word, limit=edits_allowed(word)))
+        edits.pop(word, None)
+        counts = {found: self.total(self.matcher.term(TEXT, found)) for found in edits}
+        ordered = sorted(
+            filter(counts.__getitem__, edits),
+            key=lambda found: (edits[found], -counts[found], found),
+        )
+        return [(found, counts[found]) for found in ordered[:limit]]

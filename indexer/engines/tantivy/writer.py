@@ -1,10 +1,11 @@
 """Writing to a tantivy index: one commit for each batch, durable when it returns."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from indexer.engines.tantivy.index import OpenIndex, engine_errors
-from indexer.engines.tantivy.schema import ID, encode
+from indexer.engines.tantivy.schema import ID, Encoded
+from indexer.engines.tantivy.schema import encode as encode_document
 from indexer.engines.tantivy.words import NewWords
 from indexer.model import Document
 
@@ -16,8 +17,11 @@ class IndexFolderWriter:
     files behind for ever.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, *, encode: Callable[[Document], Encoded] = encode_document
+    ) -> None:
         self._folder = folder
+        self._encode = encode
         self._index = OpenIndex(folder)
         self._writer = self._index.writer()
         self._begin()
@@ -49,7 +53,7 @@ class IndexFolderWriter:
                 words = set[str]()
                 # One by one: tantivy is at work on one while the next is made.
                 for document in given.values():
-                    encoded = encode(document)
+                    encoded = self._encode(document)
                     self._writer.add_document(encoded.row)
                     words |= encoded.words
                 self._words.add(words)

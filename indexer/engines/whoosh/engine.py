@@ -1,9 +1,10 @@
-"""The embedded engine: Whoosh, pure Python, good to about 100,000 documents.
+"""The embedded engine: Whoosh, pure Python, good to about 30,000 documents.
 
 A generation is a folder with one Whoosh index for each type of document, so that searching the few
-repositories does not wade through the many images. Commits, columns, files and locks are Whoosh's;
-the lists of terms are our own, as its writer and its merges were too slow
-(:mod:`indexer.engines.whoosh.postings`).
+repositories does not wade through the many images. All that is written is Whoosh's: its schema,
+writer, codec, columns, commits and locks. Queries are answered from the postings as bitmaps that
+are kept for each segment, because Whoosh's own matchers take a call for each document. Exact
+totals and facets need all documents, and that took ten times as long.
 
 The folder must be writable by the service alone: Whoosh keeps part of an index as pickles.
 """
@@ -11,21 +12,24 @@ The folder must be writable by the service alone: Whoosh keeps part of an index 
 from collections.abc import Sequence
 from pathlib import Path
 
-from indexer.engines.local import GenerationFolders
+from indexer.engines.local import GenerationFolders, GenerationWriter
+from indexer.engines.ranking import RankedHit, make_plan, page_window
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.facets import facet_counts
 from indexer.engines.whoosh.index import OpenIndex, create_index, engine_errors
 from indexer.engines.whoosh.match import matching
-from indexer.engines.whoosh.order import Place, Wanted, in_order
-from indexer.engines.whoosh.rank import asked_text, best
+from indexer.engines.whoosh.order import Location, in_order
+from indexer.engines.whoosh.rank import best
 from indexer.engines.whoosh.schema import SCHEMA_VERSION
 from indexer.engines.whoosh.spellings import spellings
 from indexer.engines.whoosh.writer import IndexFolderWriter
 from indexer.errors import EngineError
-from indexer.model import Document, DocumentType, Hit, Position, Query, SearchPage, Sort
+from indexer.model import DocumentType, Hit, Position, Query, SearchPage, Sort
 
 _READER_CACHE_BYTES = 48 * 1024 * 1024
 _WRITER_CACHE_BYTES = 0
+MANY_DOCUMENTS = 30_000
+"""From so many documents on, tantivy serves better."""
 
 
 class WhooshReader:
@@ -62,17 +66,16 @@ class WhooshReader:
         with engine_errors(self._folder):
             views = self._indexes[document_type].views
             found = [(view.segment, matching(view.segment, query) & view.alive) for view in views]
-            text = asked_text(query) if sort is Sort.RELEVANCE else None
-            # One more than asked for tells whether there are more. Names begin with the least.
-            wanted = Wanted(limit + 1, after, is_descending=(sort is Sort.NAME) == is_reversed)
-            if text is not None and text.parts:
-                places = best(found, text, wanted)
+            window = page_window(limit, after, sort=sort, is_reversed=is_reversed)
+            plan = make_plan(query)
+            if sort is Sort.RELEVANCE and plan.parts:
+                ranked = best(found, plan, window)
             else:
-                places = in_order(found, sort, wanted)
-            hits = tuple(_hit(place, sort, with_texts=with_texts) for place in places[:limit])
+                ranked = in_order(found, sort, window)
+            hits = tuple(_hit(one, sort, with_texts=with_texts) for one in ranked[:limit])
             counts = {facet: facet_counts(found, facet) for facet in facets}
         total = sum(documents.bit_count() for _, documents in found)
-        return SearchPage(hits, total, has_more=len(places) > limit, facets=counts)
+        return SearchPage(hits, total, has_more=len(ranked) > limit, facets=counts)
 
     def spellings(
         self, word: str, *, document_type: DocumentType, limit: int
@@ -81,9 +84,13 @@ class WhooshReader:
         with engine_errors(self._folder):
             return spellings(self._indexes[document_type].views, word, limit=limit)
 
-    def count(self, document_type: DocumentType) -> int:
-        """Return how many documents of that type there were at the last refresh."""
-        return self._indexes[document_type].count()
+    def count(self, document_type: DocumentType, query: Query | None = None) -> int:
+        """Return how many documents matched at the last refresh; see the protocol."""
+        index = self._indexes[document_type]
+        if query is None:
+            return index.count()
+        with engine_errors(self._folder):
+            return sum((matching(v.segment, query) & v.alive).bit_count() for v in index.views)
 
     def close(self) -> None:
         """Let go of all files."""
@@ -91,82 +98,50 @@ class WhooshReader:
             index.close()
 
 
-def _hit(place: Place, sort: Sort, *, with_texts: bool) -> Hit:
-    result = place.segment.result(place.document)
-    score = place.key if sort is Sort.RELEVANCE else 0.0
-    texts = place.segment.texts(place.document) if with_texts else ()
-    return Hit(result, score, Position(place.key, place.id), texts)
+def _hit(ranked: RankedHit[Location], sort: Sort, *, with_texts: bool) -> Hit:
+    segment, document = ranked.address.segment, ranked.address.document
+    texts = segment.texts(document) if with_texts else ()
+    return ranked.shown(sort, segment.result(document), texts)
 
 
-class WhooshWriter:
+class WhooshWriter(GenerationWriter[IndexFolderWriter]):
     """Changes one generation; see :class:`indexer.engines.protocol.IndexWriter`."""
 
-    def __init__(self, folder: Path) -> None:
-        self._writers: dict[DocumentType, IndexFolderWriter] = {}
-        try:
-            for kind in DocumentType:
-                index = OpenIndex(folder / kind, SegmentCache(_WRITER_CACHE_BYTES))
-                self._writers[kind] = IndexFolderWriter(folder / kind, index)
-        except EngineError:
-            self.close()
-            raise
 
-    def apply(
-        self, document_type: DocumentType, documents: Sequence[Document], removed: Sequence[str]
-    ) -> None:
-        """Add or replace ``documents`` and drop the ids ``removed``, in one durable commit.
-
-        An id in both is added. :class:`indexer.errors.EngineError` when a document cannot be
-        stored (it is named) or the index cannot be written; nothing is changed then.
-        """
-        self._writers[document_type].apply(documents, removed)
-
-    def count(self, document_type: DocumentType) -> int:
-        """Return how many documents of that type there are."""
-        return self._writers[document_type].count()
-
-    def is_merging(self, document_type: DocumentType) -> bool:
-        """Tell whether segments are being merged, in the background."""
-        return self._writers[document_type].is_merging()
-
-    def close(self) -> None:
-        """Give up what is being merged, and let go of all files."""
-        for writer in self._writers.values():
-            writer.close()
+def _folder_writer(folder: Path) -> IndexFolderWriter:
+    return IndexFolderWriter(folder, OpenIndex(folder, SegmentCache(_WRITER_CACHE_BYTES)))
 
 
-class WhooshEngine:
+class WhooshEngine(GenerationFolders):
     """Keeps generations as folders in ``directory``; see :mod:`indexer.engines.protocol`."""
 
     name = "whoosh"
     schema_version = SCHEMA_VERSION
+    batch_documents = 500
 
     def __init__(self, directory: Path) -> None:
         about = {"engine": self.name, "schema_version": self.schema_version}
-        self._folders = GenerationFolders(directory, about)
+        super().__init__(directory, about)
 
     def create(self, generation: str) -> None:
         """Make an empty generation; one of that name is removed first."""
-        with self._folders.creating(generation) as folder, engine_errors(folder):
+        with self.creating(generation) as folder, engine_errors(folder):
             for kind in DocumentType:
                 create_index(folder / kind)
 
     def open_writer(self, generation: str) -> WhooshWriter:
         """Open for writing; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
-        return WhooshWriter(self._folders.checked(generation))
+        return WhooshWriter(self.checked(generation), _folder_writer)
 
     def open_reader(self, generation: str) -> WhooshReader:
         """Open for searching; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
-        return WhooshReader(self._folders.checked(generation))
+        return WhooshReader(self.checked(generation))
 
-    def generations(self) -> list[str]:
-        """Return the names of all generations that exist, whole or not, in order."""
-        return self._folders.names()
-
-    def drop(self, generation: str) -> None:
-        """Remove a generation; one that is not there is no error."""
-        self._folders.drop(generation)
-
-    def size_bytes(self, generation: str) -> int:
-        """Return how much room a generation takes; 0 for one that is not there."""
-        return self._folders.size_bytes(generation)
+    def advice(self, documents: int) -> str | None:
+        """Return what would serve so many documents better; None if nothing."""
+        if documents < MANY_DOCUMENTS:
+            return None
+        return (
+            f"{documents} documents are many for whoosh: with engine = 'tantivy'"
+            " (pip install 'regsearch[tantivy]') searches are faster"
+        )

@@ -4,7 +4,7 @@ import sys
 from array import array
 from dataclasses import dataclass
 
-from indexer.engines.ranking import Spelt, spelt, worth
+from indexer.engines.ranking import NormalizedName, WholeName, name_matches
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.segment import Segment
 
@@ -18,17 +18,17 @@ class Named:
     """None where no document has any."""
 
 
-def named_by(segment: Segment, texts: tuple[str, ...], *, parts: int) -> Named:
-    """Return what names are worth for the best of ``texts``, once for each of so many parts."""
+def named_by(segment: Segment, whole_names: tuple[WholeName, ...]) -> Named:
+    """Return what names are worth for the best of ``whole_names``."""
     return segment.cached(
-        ("named by", texts, parts),
-        lambda: _named_by(segment, texts, parts=parts),
+        ("named by", whole_names),
+        lambda: _named_by(segment, whole_names),
         size_bytes=lambda made: sys.getsizeof(made.documents) + sys.getsizeof(made.points),
     )
 
 
-def _named_by(segment: Segment, texts: tuple[str, ...], *, parts: int) -> Named:
-    found = _points_by_name(segment, texts, parts=parts)
+def _named_by(segment: Segment, whole_names: tuple[WholeName, ...]) -> Named:
+    found = _points_by_name(segment, whole_names)
     if not found:
         return Named(0, None)
     points = array("I", bytes(4 * segment.size))
@@ -40,15 +40,16 @@ def _named_by(segment: Segment, texts: tuple[str, ...], *, parts: int) -> Named:
     return Named(bitmaps.from_documents(documents, size=segment.size), points)
 
 
-def _points_by_name(segment: Segment, texts: tuple[str, ...], *, parts: int) -> dict[int, int]:
+def _points_by_name(segment: Segment, whole_names: tuple[WholeName, ...]) -> dict[int, int]:
     """Return the points of each name that has any, by its place."""
     names, plain_names = segment.names, segment.plain_names
     found: dict[int, int] = {}
-    for text in map(spelt, texts):
+    for text in dict.fromkeys(whole.text for whole in whole_names):
+        wholes = [whole for whole in whole_names if whole.text == text]
         for plain_place in plain_names.containing(text.plain):
             plain = plain_names.names[plain_place]
             for place in plain_names.documents[plain_place]:
-                name = Spelt(names.names[place], plain)
-                if points := parts * worth(name, text, is_alone=parts == 1):
-                    found[place] = max(points, found.get(place, 0))
-    return found
+                name = NormalizedName(names.names[place], plain)
+                points = [one.points for one in wholes if name_matches(name, one.match, text)]
+                found[place] = max([*points, found.get(place, 0)])
+    return {place: points for place, points in found.items() if points}

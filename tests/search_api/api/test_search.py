@@ -8,10 +8,10 @@ from urllib.parse import quote, urlencode, urljoin
 import httpx2
 import pytest
 
+from indexer.model.document import LIMIT_MAX
 from indexer.model.event import Action, Event, Rejected
 from indexer.model.names import RepositoryName
 from indexer.store import Journal, Priority, RebuildProgress, RefreshKind, RefreshTarget, Store
-from search_api.search.request import LIMIT_MAX
 from tests.fakes.clock import START, ManualClock
 from tests.search_api.filling import Pushed, fill, finish_crawl, hold_back, searching_client
 from tests.search_api.sample_content import CONTENT, NGINX, WEB

@@ -57,6 +57,7 @@ def check(index: Index, search: Search) -> None:
         sort=search.sort,
         is_reversed=search.is_reversed,
     )
+    assert index.reader.count(REPOSITORY, search.query) == len(expected), search
     walked: list[tuple[float | int | str, str]] = []
     after = None
     while True:

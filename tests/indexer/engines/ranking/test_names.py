@@ -1,48 +1,39 @@
-"""What a name is worth that is all of a query's text, or begins with it."""
+"""How names match the whole text of a query."""
 
 import pytest
 
-from indexer.engines.ranking.names import (
-    BEGINS_END,
-    ENDS_NAME,
-    IS_NAME,
-    SPELLS_END,
-    spelt,
-    whole_texts,
-    worth,
-)
+from indexer.engines.ranking.names import NameMatch, name_matches, normalize, whole_texts
 from indexer.model.query import And, Condition, Fuzzy, Not, Or, Path, Phrase, Prefix, Query, Word
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "points"),
+    ("name", "text", "best"),
     [
-        ("team/front-end", "team/front-end", IS_NAME),
-        ("team/front-end", "front-end", ENDS_NAME),
-        ("team/front-end", "frontend", SPELLS_END),
-        ("team/front_end", "front end", SPELLS_END),
-        ("team/front-end", "teamfront-end", 0),
-        ("team/front-end", "team/front", BEGINS_END),
-        ("team/front-end", "fron", BEGINS_END),
-        ("team/front-end", "team", 0),
-        ("team/front-end", "end", 0),
-        ("redis/redis", "redis", ENDS_NAME),
-        ("redis/redis-cluster", "redis", BEGINS_END),
-        ("redis", "redis/redis", 0),
-        ("k-6", "k6", SPELLS_END),
-        ("front-end", "-", 0),
-        ("front-end", "", 0),
+        ("team/front-end", "team/front-end", NameMatch.IS),
+        ("team/front-end", "front-end", NameMatch.ENDS),
+        ("team/front-end", "frontend", NameMatch.SPELLS_END),
+        ("team/front_end", "front end", NameMatch.SPELLS_END),
+        ("team/front-end", "teamfront-end", None),
+        ("team/front-end", "team/front", NameMatch.BEGINS_END),
+        ("team/front-end", "fron", NameMatch.BEGINS_END),
+        ("team/front-end", "team", None),
+        ("team/front-end", "end", None),
+        ("redis/redis", "redis", NameMatch.ENDS),
+        ("redis/redis-cluster", "redis", NameMatch.BEGINS_END),
+        ("redis", "redis/redis", None),
+        ("k-6", "k6", NameMatch.SPELLS_END),
     ],
 )
-def test_the_end_of_a_name_counts(name: str, text: str, points: int) -> None:
-    assert worth(spelt(name), spelt(text), is_alone=True) == points
+def test_the_end_of_a_name_matches(name: str, text: str, best: NameMatch | None) -> None:
+    found = [one for one in NameMatch if name_matches(normalize(name), one, normalize(text))]
+    assert next(iter(found), None) == best
 
 
-def test_a_beginning_counts_for_a_text_that_is_alone() -> None:
-    name, text = spelt("jenkins-agent-python"), spelt("jenkins agent")
-    assert worth(name, text, is_alone=True) == BEGINS_END
-    assert worth(name, text, is_alone=False) == 0
-    assert worth(spelt("jenkins-agent"), text, is_alone=False) == SPELLS_END
+@pytest.mark.parametrize(
+    ("text", "is_so"), [("-", True), ("", True), ("team/_", True), ("-/team", False)]
+)
+def test_a_text_may_end_without_a_word(text: str, is_so: bool) -> None:
+    assert normalize(text).has_no_words_at_end is is_so
 
 
 @pytest.mark.parametrize(

@@ -135,14 +135,3 @@ def test_an_index_is_opened_with_all_its_words_whatever_the_file_of_words_holds(
     assert spelled(reader, "postgers") == [("postgres", 1)]
     reader.close()
     writer.close()
-
-
-def test_a_pattern_for_very_many_words_is_left_to_tantivy(
-    writer: TantivyWriter, reader: TantivyReader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("indexer.engines.tantivy.match.EXPANDED_TERMS_MAX", 1)
-    words = {"b": "nginx", "c": "nginz", "d": "ngin"}
-    documents = [document(name, description=(word,)) for name, word in words.items()]
-    writer.apply(REPOSITORY, documents, [])
-    reader.refresh()
-    assert found(reader, Wildcard("*gin?")) == ["b", "c"]

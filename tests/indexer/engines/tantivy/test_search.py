@@ -1,12 +1,14 @@
 """Searching with tantivy where it takes more than one step, and what it is asked for by name."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path as FilePath
 from random import Random
 
 import pytest
 
 from indexer.engines.tantivy.engine import TantivyEngine
+from indexer.engines.tantivy.limits import LIMITS, Limits
 from indexer.errors import QueryError
 from indexer.model.document import DocumentType, Sort, TextField
 from indexer.model.query import Everything, Glob, Or, Phrase, Wildcard, Word
@@ -17,31 +19,32 @@ from tests.indexer.engines.conformance.index import Index
 
 @pytest.fixture
 def index(tmp_path: FilePath) -> Iterator[Index]:
-    engine = TantivyEngine(tmp_path)
+    with closing(made(tmp_path, LIMITS)) as index:
+        yield index
+
+
+def made(directory: FilePath, limits: Limits) -> Index:
+    engine = TantivyEngine(directory, limits=limits)
     engine.create("one")
-    index = Index(engine)
-    yield index
-    index.close()
+    return Index(engine)
 
 
-@pytest.fixture
-def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if there were many documents: hits are asked for few at a time, and few are read."""
-    monkeypatch.setattr("indexer.engines.tantivy.order._FEW", 1)
-    monkeypatch.setattr("indexer.engines.tantivy.facets._VALUES_MAX", 2)
-    monkeypatch.setattr("indexer.engines.tantivy.match._FEW_TERMS", 1)
-    monkeypatch.setattr("indexer.engines.tantivy.rank._FIRST_HITS", 1)
-    monkeypatch.setattr("indexer.engines.tantivy.rank._MORE_HITS", 2)
+SMALL_STEPS = Limits(
+    sorted_documents=1, first_hits=1, more_hits=2, facet_values=2, single_terms=1, kept_spellings=1
+)
+"""As if there were many documents: hits are asked for few at a time, and few are read."""
 
 
-@pytest.mark.usefixtures("small_steps")
 @pytest.mark.parametrize("seed", range(2))
-def test_answers_do_not_depend_on_how_much_is_asked_for_at_once(index: Index, seed: int) -> None:
+def test_answers_do_not_depend_on_how_much_is_asked_for_at_once(
+    tmp_path: FilePath, seed: int
+) -> None:
     random = Random(seed)
-    for _ in range(4):
-        index.apply([random_document(random) for _ in range(40)])
-        for _ in range(25):
-            check(index, random_search(random))
+    with closing(made(tmp_path, SMALL_STEPS)) as index:
+        for _ in range(4):
+            index.apply([random_document(random) for _ in range(40)])
+            for _ in range(25):
+                check(index, random_search(random))
 
 
 def test_many_equals_are_in_the_order_of_their_ids_on_all_pages(index: Index) -> None:
@@ -77,16 +80,23 @@ def test_pattern_characters_stand_for_themselves(index: Index) -> None:
 
 
 def test_patterns_that_are_too_complicated_for_tantivy_are_tried_one_by_one(
-    index: Index, monkeypatch: pytest.MonkeyPatch
+    tmp_path: FilePath,
 ) -> None:
     keywords = frozenset({("label", f"v={n}a12345678b{n}") for n in range(3)})
-    index.apply([document("x1a12345678b", keywords=keywords), document("two")])
-    assert index.found(Wildcard("*a????????b*")) == ["x1a12345678b"]
-    assert index.found(Glob("label", "v*a????????b?")) == ["x1a12345678b"]
-    assert index.found(Glob("label", "v*a????????c*")) == []
-    monkeypatch.setattr("indexer.engines.tantivy.match.EXPANDED_TERMS_MAX", 2)
-    with pytest.raises(QueryError, match="too much fits"):
-        index.found(Glob("label", "?*a????????b?"))
+    with closing(made(tmp_path, Limits(expanded_terms=2))) as index:
+        index.apply([document("x1a12345678b", keywords=keywords), document("two")])
+        assert index.found(Wildcard("*a????????b*")) == ["x1a12345678b"]
+        assert index.found(Glob("label", "v*1a????????b?")) == ["x1a12345678b"]
+        assert index.found(Glob("label", "v*a????????c*")) == []
+        with pytest.raises(QueryError, match="too much fits"):
+            index.found(Glob("label", "?*a????????b?"))
+
+
+def test_a_pattern_for_very_many_words_is_left_to_tantivy(tmp_path: FilePath) -> None:
+    words = {"b": "nginx", "c": "nginz", "d": "ngin"}
+    with closing(made(tmp_path, Limits(expanded_terms=1))) as index:
+        index.apply([document(name, description=(word,)) for name, word in words.items()])
+        assert index.found(Wildcard("*gin?")) == ["b", "c"]
 
 
 def test_more_words_than_scores_can_hold_exactly_are_ranked_the_same(index: Index) -> None:

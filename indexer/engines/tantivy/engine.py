@@ -19,7 +19,7 @@ from indexer.engines.tantivy.rank import best
 from indexer.engines.tantivy.schema import SCHEMA_VERSION, schema
 from indexer.engines.tantivy.view import View
 from indexer.engines.tantivy.writer import IndexFolderWriter
-from indexer.model import DocumentType, Hit, Page, Position, Query, Sort
+from indexer.model import DocumentType, Hit, Position, Query, SearchPage, Sort
 
 
 class TantivyReader:
@@ -45,7 +45,7 @@ class TantivyReader:
         is_reversed: bool = False,
         facets: Sequence[str] = (),
         with_texts: bool = False,
-    ) -> Page:
+    ) -> SearchPage:
         """Return the first ``limit`` hits behind ``after``; see the protocol."""
         view = self._indexes[document_type].view
         with engine_errors(self._folder):
@@ -59,7 +59,7 @@ class TantivyReader:
             total = view.total(matching) if total is None else total
             hits = tuple(_hit(view, one, sort, with_texts=with_texts) for one in ranked[:limit])
             counts = facet_counts(view, matching, facets)
-        return Page(hits, total, has_more=len(ranked) > limit, facets=counts)
+        return SearchPage(hits, total, has_more=len(ranked) > limit, facets=counts)
 
     def spellings(
         self, word: str, *, document_type: DocumentType, limit: int

@@ -1,9 +1,10 @@
 """The embedded engine: Whoosh, pure Python, good to about 30,000 documents.
 
 A generation is a folder with one Whoosh index for each type of document, so that searching the few
-repositories does not wade through the many images. Commits, columns, files and locks are Whoosh's;
-the lists of terms are our own, as its writer and its merges were too slow
-(:mod:`indexer.engines.whoosh.postings`).
+repositories does not wade through the many images. All that is written is Whoosh's: its schema,
+writer, codec, columns, commits and locks. Queries are answered from the postings as bitmaps that
+are kept for each segment, because Whoosh's own matchers take a call for each document. Exact
+totals and facets need all documents, and that took ten times as long.
 
 The folder must be writable by the service alone: Whoosh keeps part of an index as pickles.
 """
@@ -23,7 +24,7 @@ from indexer.engines.whoosh.schema import SCHEMA_VERSION
 from indexer.engines.whoosh.spellings import spellings
 from indexer.engines.whoosh.writer import IndexFolderWriter
 from indexer.errors import EngineError
-from indexer.model import DocumentType, Hit, Page, Position, Query, Sort
+from indexer.model import DocumentType, Hit, Position, Query, SearchPage, Sort
 
 _READER_CACHE_BYTES = 48 * 1024 * 1024
 _WRITER_CACHE_BYTES = 0
@@ -60,7 +61,7 @@ class WhooshReader:
         is_reversed: bool = False,
         facets: Sequence[str] = (),
         with_texts: bool = False,
-    ) -> Page:
+    ) -> SearchPage:
         """Return the first ``limit`` hits behind ``after``; see the protocol."""
         with engine_errors(self._folder):
             views = self._indexes[document_type].views
@@ -74,7 +75,7 @@ class WhooshReader:
             hits = tuple(_hit(one, sort, with_texts=with_texts) for one in ranked[:limit])
             counts = {facet: facet_counts(found, facet) for facet in facets}
         total = sum(documents.bit_count() for _, documents in found)
-        return Page(hits, total, has_more=len(ranked) > limit, facets=counts)
+        return SearchPage(hits, total, has_more=len(ranked) > limit, facets=counts)
 
     def spellings(
         self, word: str, *, document_type: DocumentType, limit: int
@@ -105,10 +106,6 @@ def _hit(ranked: RankedHit[Location], sort: Sort, *, with_texts: bool) -> Hit:
 
 class WhooshWriter(GenerationWriter[IndexFolderWriter]):
     """Changes one generation; see :class:`indexer.engines.protocol.IndexWriter`."""
-
-    def is_merging(self, document_type: DocumentType) -> bool:
-        """Tell whether segments are being merged, in the background."""
-        return self._writers[document_type].is_merging()
 
 
 def _folder_writer(folder: Path) -> IndexFolderWriter:

@@ -153,7 +153,7 @@ def _mean_impacts(segment: Segment, found: Sequence[str]) -> "array[int]":
     sums = array("I", bytes(4 * segment.size))
     for word in found:
         postings = segment.postings(word)
-        for n, impact in zip(postings.documents, postings.impacts, strict=True):
+        for n, impact in zip(postings.documents, postings.weights, strict=True):
             sums[n] += impact
     if len(found) > 1:
         return array("I", (total // len(found) for total in sums))

@@ -8,17 +8,18 @@ thousandths and whole, so that adding impacts is exact in any order.
 import json
 import struct
 import zlib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any
 
-from whoosh import columns
+from whoosh.columns import NumericColumn, VarBytesColumn
+from whoosh.fields import COLUMN, FieldType, Schema
+from whoosh.formats import Existence
 
 from indexer.engines.ranking import Line, impacts, scored_lines
-from indexer.engines.whoosh.numbers import encode_numbers
 from indexer.errors import EngineError
 from indexer.model import PROMINENCE_MAX, Document, Sort, fold, words
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 INDEX_NAME = "MAIN"
 
@@ -32,22 +33,18 @@ KEYWORD = "kw"
 """``field:value`` for every keyword, and ``field``; field names hold no colon."""
 FACET = "facet"
 """The values of facets, each behind what ``facet_prefix`` returns."""
-TERMS = (NAME, START, KEYWORD, FACET)
-"""The fields whose terms have no impact."""
 
 KEY = "key"
 """Column: the folded name, a line end, and the id."""
 LINES = "lines"
-"""Column: every searchable field as a line of words, for phrases; compressed. Making the words out
-of the texts takes ten times as long as reading them."""
+"""Column: every searchable field as a line of words, for phrases. Making the words out of the texts
+takes ten times as long as reading them."""
 TEXTS = "texts"
-"""Column: the searchable texts as JSON, for highlights; compressed."""
+"""Column: the searchable texts as JSON, for highlights."""
 RESULT = "result"
-"""Column: the stored result as JSON; compressed."""
-
+"""Column: the stored result as JSON."""
 NUMBERS = "numbers"
-"""Column: what ranges ask for."""
-
+"""Column: what ranges ask for, as JSON."""
 PROMINENCE = "prominence"
 """Column: from 0 to ``PROMINENCE_MAX``."""
 SCALARS = {
@@ -64,27 +61,27 @@ START_MAX = 12
 _INT64 = range(-(2**63), 2**63)
 _COMPRESSION = 1
 
-COLUMNS = {field: columns.VarBytesColumn() for field in (KEY, LINES, TEXTS, RESULT, NUMBERS)} | {
-    field: columns.NumericColumn("q") for field in (PROMINENCE, *SCALARS.values())
+
+class Terms(FieldType):  # type: ignore[misc]  # Whoosh carries no types
+    """Terms as they are given, with or without weights."""
+
+    def __init__(self) -> None:
+        super().__init__(Existence(), None)
+
+
+COLUMNS = {field: VarBytesColumn() for field in (KEY, LINES, TEXTS, RESULT, NUMBERS)} | {
+    field: NumericColumn("q") for field in (PROMINENCE, *SCALARS.values())
 }
-"""Results and texts are columns of bytes that we compress, not Whoosh's stored fields: those are
-pickled, and packed again in every merge, while a column is copied as it is and is read for the one
-document asked for."""
+"""Bytes are compressed by us: Whoosh would unpack and pack them again in every merge."""
+
+SCHEMA = Schema(
+    **{field: Terms() for field in (TEXT, NAME, START, KEYWORD, FACET)},
+    **{field: COLUMN(column) for field, column in COLUMNS.items()},
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A document as it is written."""
-
-    impacts: Mapping[str, int]
-    """The words of ``TEXT``."""
-    terms: Mapping[str, Collection[str]]
-    """The terms of each other field, each once."""
-    columns: Mapping[str, bytes | int]
-
-
-def encode(document: Document) -> Row:
-    """Return ``document`` as it is written.
+def encode(document: Document) -> dict[str, Any]:
+    """Return the fields of ``document``, as Whoosh's writer takes them.
 
     :class:`indexer.errors.EngineError` naming the id when something in it cannot be stored.
     """
@@ -95,37 +92,39 @@ def encode(document: Document) -> Row:
         raise EngineError(message) from error
 
 
-def _encode(document: Document) -> Row:
-    lines = list(scored_lines(document))
-    name_words = set(words(document.name))
-    starts = {word[:n] for word in name_words for n in range(1, min(len(word), START_MAX) + 1)}
-    keywords = set(map(":".join, document.keywords))
-    keywords |= {field for field, _ in document.keywords}
-    facets = {facet_prefix(facet) + value for facet, value in document.facets}
-    # What is no Unicode is found here, or by a column: terms are written when it is too late.
-    "".join((*keywords, *facets)).encode()
-    texts = [(text.field.value, text.text, text.key) for text in document.texts]
-    return Row(
-        impacts(lines),
-        {NAME: name_words, START: starts, KEYWORD: keywords, FACET: facets},
-        {
-            KEY: f"{fold(document.name)}\n{document.key.id}".encode(),
-            LINES: zlib.compress(_joined(lines), _COMPRESSION),
-            TEXTS: _json(texts),
-            RESULT: _json(dict(document.result)),
-            NUMBERS: encode_numbers(document.numbers),
-            PROMINENCE: _within(document.prominence, range(PROMINENCE_MAX + 1)),
-            SCALARS[Sort.CREATED]: _within(document.created, _INT64),
-            SCALARS[Sort.PUSHED]: _within(document.pushed, _INT64),
-            SCALARS[Sort.SIZE]: _within(document.size_bytes, _INT64),
-            SCALARS[Sort.PULLS]: _within(document.pulls, _INT64),
-        },
-    )
-
-
 def facet_prefix(facet: str) -> str:
     """Return what terms of a facet start with, and those of no other."""
     return f"{len(facet)}:{facet}"
+
+
+def _encode(document: Document) -> dict[str, Any]:
+    lines = list(scored_lines(document))
+    name_words = set(words(document.name))
+    keywords = set(map(":".join, document.keywords))
+    keywords |= {field for field, _ in document.keywords}
+    facets = {facet_prefix(facet) + value for facet, value in document.facets}
+    # What is no Unicode is found here, before anything is written.
+    "".join((*keywords, *facets)).encode()
+    texts = [(text.field.value, text.text, text.key) for text in document.texts]
+    return {
+        TEXT: impacts(lines),
+        NAME: name_words,
+        START: {word[:n] for word in name_words for n in range(1, min(len(word), START_MAX) + 1)},
+        KEYWORD: keywords,
+        FACET: facets,
+        KEY: f"{fold(document.name)}\n{document.key.id}".encode(),
+        LINES: zlib.compress(_joined(lines), _COMPRESSION),
+        TEXTS: _json(texts),
+        RESULT: _json(dict(document.result)),
+        NUMBERS: _json(
+            {name: [_within(n, _INT64) for n in found] for name, found in document.numbers.items()}
+        ),
+        PROMINENCE: _within(document.prominence, range(PROMINENCE_MAX + 1)),
+        SCALARS[Sort.CREATED]: _within(document.created, _INT64),
+        SCALARS[Sort.PUSHED]: _within(document.pushed, _INT64),
+        SCALARS[Sort.SIZE]: _within(document.size_bytes, _INT64),
+        SCALARS[Sort.PULLS]: _within(document.pulls, _INT64),
+    }
 
 
 def _json(value: object) -> bytes:

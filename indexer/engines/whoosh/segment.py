@@ -7,7 +7,7 @@ and a search masks what is deleted at the end.
 import sys
 import zlib
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,15 +15,13 @@ from itertools import chain
 from typing import Any, TypeVar
 
 import orjson
+from whoosh.reading import SegmentReader, TermNotFound
 
 from indexer.engines.ranking import Pattern, normalize
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
-from indexer.engines.whoosh.numbers import all_numbers
-from indexer.engines.whoosh.numbers import size_bytes as numbers_bytes
-from indexer.engines.whoosh.postings import Postings
-from indexer.engines.whoosh.schema import KEY, LINES, NUMBERS, RESULT, TEXT, TEXTS
-from indexer.engines.whoosh.segment_file import SegmentFile
+from indexer.engines.whoosh.codec import Postings, inlined
+from indexer.engines.whoosh.schema import KEY, LINES, NUMBERS, RESULT, SCHEMA, TEXT, TEXTS
 from indexer.engines.whoosh.vocabulary import Vocabulary, vocabulary
 from indexer.model import TextRow
 
@@ -70,22 +68,22 @@ class Segment:
 
     def __init__(self, storage: Any, entry: Any, cache: SegmentCache) -> None:
         self.id: str = entry.segment_id()
-        self.checksum: int = entry.checksum
         self.size: int = entry.doc_count_all()
         """How many documents there are, deleted ones included."""
-        self._file = SegmentFile(storage, entry)
+        self._reader = SegmentReader(storage, SCHEMA, entry)
+        self._columns: dict[str, Any] = {}
         self._cache = cache
 
     def close(self) -> None:
         """Close the file; nothing of this segment may be read any more."""
-        self._file.close()
+        self._reader.close()
 
     def bitmap(self, field: str, text: str) -> int:
         """Return the documents that have the term ``text`` in ``field``."""
 
         def make() -> int:
             # Words of the text are about to be scored, so both are read at once.
-            found = self.postings(text) if field == TEXT else self._file.terms(field).find(text)
+            found = self.postings(text) if field == TEXT else self._find(field, text)
             return bitmaps.from_documents(found.documents, size=self.size)
 
         return self.cached((field, text), make)
@@ -104,7 +102,7 @@ class Segment:
         """Return the postings of ``word`` in all searchable text."""
         return self.cached(
             ("postings", word),
-            lambda: self._file.terms(TEXT).find(word),
+            lambda: self._find(TEXT, word),
             size_bytes=_postings_bytes,
         )
 
@@ -112,7 +110,7 @@ class Segment:
         """Return the words of all searchable text."""
         return self.cached(
             "vocabulary",
-            lambda: vocabulary(self._file.terms(TEXT).terms()),
+            lambda: vocabulary(map(bytes.decode, self._reader.lexicon(TEXT))),
             size_bytes=lambda made: made.size_bytes,
         )
 
@@ -120,26 +118,28 @@ class Segment:
         """Return the documents with a number of that name from ``low`` to ``high``."""
 
         def make() -> int:
-            numbers = self.cached(
-                "numbers", lambda: all_numbers(self._file.column(NUMBERS)), size_bytes=numbers_bytes
-            )
-            return bitmaps.from_documents(numbers[name].within(low, high), size=self.size)
+            values, documents = self._numbers(name)
+            start = 0 if low is None else bisect_left(values, low)
+            end = len(values) if high is None else bisect_right(values, high)
+            return bitmaps.from_documents(documents[start:end], size=self.size)
 
         return self.cached(("within", name, low, high), make)
 
     def scalars(self, field: str) -> "array[int]":
         """Return the number that each document has in a column of ``SCALARS``, or prominence."""
-        return self.cached(("scalars", field), lambda: self._file.numbers(field))
+        return self.cached(("scalars", field), lambda: array("q", self._column(field)))
 
     def postings_from(self, field: str, prefix: str) -> Iterator[tuple[str, Iterable[int]]]:
         """Yield the terms of ``field`` that start with ``prefix``, each with its documents."""
-        for term, found in self._file.terms(field).items(prefix):
-            yield term, found.documents
+        start = prefix.encode()
+        for (found, term), entry in self._reader.iter_from(field, prefix):
+            if found != field or not term.startswith(start):
+                return
+            yield term.decode(), entry.inlined_postings()[0]
 
     def having_any(self, field: str, terms: Iterable[str]) -> int:
         """Return the documents that have at least one of ``terms`` in ``field``."""
-        find = self._file.terms(field).find
-        documents = chain.from_iterable(find(term).documents for term in terms)
+        documents = chain.from_iterable(self._find(field, term).documents for term in terms)
         return bitmaps.from_documents(documents, size=self.size)
 
     def named(self, part: str) -> int:
@@ -160,16 +160,16 @@ class Segment:
 
     def lines(self, document: int) -> str:
         """Return the searchable fields of a document, a line of words each."""
-        return zlib.decompress(self._file.column(LINES)[document]).decode()
+        return zlib.decompress(self._column(LINES)[document]).decode()
 
     def texts(self, document: int) -> list[TextRow]:
         """Return the searchable texts of a document as they were given."""
-        rows: list[TextRow] = orjson.loads(zlib.decompress(self._file.column(TEXTS)[document]))
+        rows: list[TextRow] = orjson.loads(zlib.decompress(self._column(TEXTS)[document]))
         return rows
 
     def result(self, document: int) -> dict[str, Any]:
         """Return the stored result of a document."""
-        result: dict[str, Any] = orjson.loads(zlib.decompress(self._file.column(RESULT)[document]))
+        result: dict[str, Any] = orjson.loads(zlib.decompress(self._column(RESULT)[document]))
         return result
 
     @cached_property
@@ -198,9 +198,37 @@ class Segment:
         return {document_id: n for n, (_, document_id) in enumerate(self._keys())}
 
     def _keys(self) -> Iterator[tuple[str, str]]:
-        for key in self._file.column(KEY):
+        for key in self._column(KEY):
             name, _, document_id = key.decode().partition("\n")
             yield name, document_id
+
+    def _find(self, field: str, term: str) -> Postings:
+        try:
+            found = inlined(self._reader.term_info(field, term))
+        except TermNotFound:
+            found = Postings((), ())
+        return Postings(array("I", found.documents), array("H", found.weights))
+
+    def _column(self, field: str) -> Any:
+        # Opening a column of bytes adds up the lengths of all its rows, so it is kept open.
+        if field not in self._columns:
+            self._columns[field] = self._reader.column_reader(field, translate=False)
+        return self._columns[field]
+
+    def _numbers(self, name: str) -> tuple["array[int]", "array[int]"]:
+        """Return the numbers of one name, ascending, and the document of each."""
+
+        def make() -> tuple["array[int]", "array[int]"]:
+            pairs = sorted(
+                (number, document)
+                for document, row in enumerate(self._column(NUMBERS))
+                for number in orjson.loads(zlib.decompress(row)).get(name, ())
+            )
+            return array("q", (number for number, _ in pairs)), array("I", (n for _, n in pairs))
+
+        return self.cached(
+            ("numbers", name), make, size_bytes=lambda made: sum(map(sys.getsizeof, made))
+        )
 
 
 def _names(names: list[str]) -> Names:
@@ -223,4 +251,4 @@ def _names(names: list[str]) -> Names:
 
 
 def _postings_bytes(postings: Postings) -> int:
-    return sys.getsizeof(postings.documents) + sys.getsizeof(postings.impacts)
+    return sys.getsizeof(postings.documents) + sys.getsizeof(postings.weights)

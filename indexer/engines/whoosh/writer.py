@@ -1,31 +1,33 @@
 """Writing to a Whoosh index: one commit for each batch, durable when it returns.
 
-Merges run in a thread beside that, so that no batch waits for one; each takes effect in a short
-commit of its own.
+A commit merges segments too, no more than it can in about a second, or than its batch makes worth
+while. So a push never waits for the merge of a large index, and a rebuild leaves few segments.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import accumulate, compress, takewhile
 from pathlib import Path
-from threading import Event, Lock
 from typing import Any
 
-from whoosh.index import TOC
+from whoosh.index import FileIndex
+from whoosh.reading import SegmentReader
+from whoosh.writing import SegmentWriter
 
-from indexer.engines.whoosh.index import OpenIndex, engine_errors
-from indexer.engines.whoosh.merge import Merge, StoppedError
-from indexer.engines.whoosh.policy import SegmentSize, segments_to_merge
-from indexer.engines.whoosh.schema import INDEX_NAME, Row, encode
-from indexer.engines.whoosh.segment_file import (
-    checksum,
-    columns_of,
-    segment_path,
-    terms_of,
-    write_segment,
-)
+from indexer.engines.local import sync
+from indexer.engines.whoosh.codec import Codec, PostingPool, Postings, inlined
+from indexer.engines.whoosh.index import OpenIndex, checksum, engine_errors, segment_file
+from indexer.engines.whoosh.schema import COLUMNS, INDEX_NAME, SCHEMA, encode
 from indexer.errors import EngineError
 from indexer.model import Document
+
+FAN = 8
+"""So many segments of a similar size become one."""
+MERGED_MIN, MERGED_SHARE = 600, 10
+"""A commit merges so many documents, or so many times those of its batch."""
+_WORN = 5
+"""A segment is written anew when one in so many of its documents is deleted."""
 
 
 class IndexFolderWriter:
@@ -34,12 +36,6 @@ class IndexFolderWriter:
     def __init__(self, folder: Path, index: OpenIndex) -> None:
         self._folder = folder
         self._index = index
-        self._commits = Lock()
-        """Held by the thread that looks at the newest commit to make the next one."""
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="merging")
-        self._merging: Future[None] | None = None
-        """What the thread does, or failed to do."""
-        self._stop = Event()
         index.refresh()
         try:
             with engine_errors(folder):
@@ -52,48 +48,37 @@ class IndexFolderWriter:
         """Add or replace ``documents`` and drop ``removed``; where both name an id, it is added.
 
         :class:`indexer.errors.EngineError` when a document cannot be stored or another writer is
-        at work, or a merge failed since the last call, and nothing is changed then; or when the
-        disk fails: after that, either nothing or all of it may be there.
+        at work, and nothing is changed then; or when the disk fails: after that, either nothing or
+        all of it may be there.
         """
         # Encoded first: an error later on is not to leave half of a batch.
         rows = {document.key.id: encode(document) for document in documents}
-        with self._commits, engine_errors(self._folder):
-            self._tell_failure()
-            with self._locked():
-                self._index.refresh()
-                gone = self._places({*rows, *removed})
-                if rows or gone:
-                    self._commit(gone, self._written(list(rows.values())))
-            self._begin_merging()
+        with engine_errors(self._folder), self._locked():
+            self._index.refresh()
+            gone = self._gone({*rows, *removed})
+            if rows or gone:
+                self._commit(gone, list(rows.values()))
 
     def count(self) -> int:
         """Return the number of documents."""
         return self._index.count()
 
-    def is_merging(self) -> bool:
-        """Tell whether a merge runs."""
-        merging = self._merging
-        return merging is not None and not merging.done()
-
     def close(self) -> None:
-        """Give up the merge that runs, and close all files."""
-        self._stop.set()
-        self._thread.shutdown()
+        """Close all files."""
         self._index.close()
 
     def _check(self) -> None:
         """Compare the segments with their checksums, and remove what a killed writer left."""
-        known = {self._folder / f"_{INDEX_NAME}_{self._index.contents().generation}.toc"}
-        for view in self._index.views:
-            path = segment_path(self._folder, view.segment.id)
-            if checksum(path) != view.segment.checksum:
+        for entry in self._index.entries():
+            path = self._folder / segment_file(entry.segment_id())
+            if checksum(path) != entry.checksum:
                 raise ValueError(f"{path.name} has wrong bytes")
-            known.add(path)
-        for pattern in (f"_{INDEX_NAME}_*.toc*", f"{INDEX_NAME}_*.seg"):
-            for leftover in set(self._folder.glob(pattern)) - known:
+        known = {*self._index.files(), self._folder / _LOCK}
+        for leftover in set(self._folder.iterdir()) - known:
+            if leftover.is_file():
                 leftover.unlink(missing_ok=True)
 
-    def _places(self, ids: set[str]) -> dict[str, list[int]]:
+    def _gone(self, ids: set[str]) -> dict[str, list[int]]:
         """Return, by segment, the documents that have one of ``ids``."""
         places = {}
         for view in self._index.views:
@@ -103,81 +88,132 @@ class IndexFolderWriter:
                 places[view.segment.id] = there
         return places
 
-    def _written(self, rows: Sequence[Row]) -> list[Any]:
-        if not rows:
-            return []
-        return [write_segment(self._folder, len(rows), columns_of(rows), terms_of(rows))]
-
-    def _commit(
-        self,
-        gone: Mapping[str, Iterable[int]],
-        added: Iterable[Any],
-        merged: Container[str] = (),
-    ) -> None:
-        """Delete documents, add segments, and let go of those that are merged or empty."""
-        contents = self._index.contents()
-        dropped, kept = [], []
-        for entry in [*contents.segments, *added]:
-            for document in gone.get(entry.segment_id(), ()):
-                entry.delete_document(document)
-            if entry.segment_id() in merged or not entry.doc_count():
-                dropped.append(entry.segment_id())
-            else:
-                kept.append(entry)
-        generation = contents.generation
-        TOC(contents.schema, kept, generation + 1).write(self._index.storage, INDEX_NAME)
-        (self._folder / f"_{INDEX_NAME}_{generation}.toc").unlink()
-        for segment_id in dropped:
-            segment_path(self._folder, segment_id).unlink()
+    def _commit(self, gone: dict[str, list[int]], rows: Sequence[dict[str, Any]]) -> None:
+        writer = _Writer(FileIndex(self._index.storage, SCHEMA, INDEX_NAME))
+        try:
+            for segment in writer.segments:
+                for document in gone.get(segment.segment_id(), ()):
+                    segment.delete_document(document)
+            for row in rows:
+                writer.add_document(**row)
+            writer.commit(mergetype=merge)
+        except BaseException:
+            with suppress(Exception):
+                writer.cancel()
+            raise
         self._index.refresh()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        lock = self._index.storage.lock(f"{INDEX_NAME}_WRITELOCK")
+        lock = self._index.storage.lock(_LOCK)
         if not lock.acquire():
             raise EngineError(f"another writer is at work in {self._folder}")
         try:
             yield
         finally:
+            self._index.storage.forget_parts()
             lock.release()
 
-    # Merging
 
-    def _tell_failure(self) -> None:
-        if self._merging is not None and self._merging.done():
-            failed, self._merging = self._merging, None
-            failed.result()
+_LOCK = f"{INDEX_NAME}_WRITELOCK"
 
-    def _begin_merging(self) -> None:
-        if self._merging is None and (chosen := self._chosen()):
-            self._merging = self._thread.submit(self._merge, chosen)
 
-    def _chosen(self) -> Merge | None:
-        """Return the merge that should be next, if any."""
-        views = self._index.views
-        sizes = [SegmentSize(view.segment.size, view.alive.bit_count()) for view in views]
-        places = sorted(segments_to_merge(sizes))
-        if not places:
-            return None
-        entries = self._index.contents().segments
-        return Merge(self._folder, [views[n] for n in places], [entries[n] for n in places])
+class _Writer(SegmentWriter):  # type: ignore[misc]  # Whoosh carries no types
+    """Whoosh's writer: writes durably, with a checksum, and merges term by term."""
 
-    def _merge(self, merge: Merge | None) -> None:
-        """Merge until there is nothing to merge, or all is closed; what the thread does."""
-        with suppress(StoppedError), engine_errors(self._folder):
-            while merge is not None:
-                merge = self._merged(merge)
+    def __init__(self, index: FileIndex) -> None:
+        super().__init__(index, codec=Codec(), _lk=False)
+        self.pool = PostingPool()
 
-    def _merged(self, merge: Merge) -> Merge | None:
-        """Write a segment and have it take the place of others; return the merge that is next."""
-        entry = merge.write(self._stop)
-        with self._commits, self._locked():
-            self._index.refresh()
-            alive = {view.segment.id: view.alive for view in self._index.views}
-            gone = {entry.segment_id(): list(merge.gone_since(alive))}
-            self._commit(gone, [entry], merge.segment_ids)
-            following = self._chosen()
-            if following is None:
-                # Still within the lock: the next batch is to begin what it makes necessary.
-                self._merging = None
-        return following
+    def add_document(self, **fields: Any) -> None:
+        """Add what ``encode`` made of a document."""
+        for field in fields.keys() - COLUMNS.keys():
+            self.pool.add(field, self.docnum, fields[field])
+        self._add_columns({field: fields[field] for field in COLUMNS})
+
+    def add_reader(self, reader: SegmentReader) -> None:
+        """Add the documents of a segment, without those deleted."""
+        numbers: list[int | None] = []
+        columns = [reader.column_reader(field, translate=False) for field in COLUMNS]
+        rows = zip(*columns, strict=True)
+        for document, row in enumerate(rows):
+            is_gone = reader.is_deleted(document)
+            numbers.append(None if is_gone else self.docnum)
+            if not is_gone:
+                self._add_columns(dict(zip(COLUMNS, row, strict=True)))
+        for (field, term), entry in reader:
+            if kept := _renumbered(inlined(entry), numbers):
+                self.pool.extend(field, term.decode(), kept)
+
+    def _add_columns(self, row: Mapping[str, bytes | int]) -> None:
+        self.perdocwriter.start_doc(self.docnum)
+        for field, value in row.items():
+            self.perdocwriter.add_column_value(field, COLUMNS[field], value)
+        self.perdocwriter.finish_doc()
+        self.docnum += 1
+        self._added = True
+
+    def _finalize_segment(self) -> Any:
+        segment = super()._finalize_segment()
+        path = Path(self.storage.folder, segment_file(segment.segment_id()))
+        sync(path)
+        segment.checksum = checksum(path)
+        return segment
+
+
+def merge(writer: _Writer, segments: Sequence[Any]) -> list[Any]:
+    """Add to ``writer`` the segments that are to be merged; return the others that have documents.
+
+    It is what Whoosh calls a merge policy.
+    """
+    kept = [segment for segment in segments if segment.doc_count()]
+    for segment in segments_to_merge(kept, added=writer.docnum):
+        reader = SegmentReader(writer.storage, SCHEMA, segment)
+        try:
+            writer.add_reader(reader)
+        finally:
+            reader.close()
+        kept.remove(segment)
+    return kept
+
+
+def segments_to_merge(segments: Sequence[Any], *, added: int) -> list[Any]:
+    """Return the segments to make one of, beside ``added`` new documents, smallest first.
+
+    All of the lowest tier that holds ``FAN`` or more, with the smaller ones, which cost next to
+    nothing beside them; or else a worn segment. Never more than a commit may merge.
+    """
+    ordered = sorted(segments, key=lambda segment: segment.doc_count())
+    tiers = Counter(_tier(segment) for segment in ordered)
+    full = min((tier for tier, count in tiers.items() if count >= FAN), default=None)
+    if full is None:
+        chosen = [segment for segment in ordered if _is_worn(segment)][:1]
+    else:
+        chosen = [segment for segment in ordered if _tier(segment) <= full]
+    limit = max(MERGED_MIN, MERGED_SHARE * added)
+    sizes = accumulate(segment.doc_count() for segment in chosen)
+    return chosen[: sum(1 for _ in takewhile(limit.__ge__, sizes))]
+
+
+def _tier(segment: Any) -> int:
+    """Return the power of ``FAN`` that a size is in; segments of one tier are of similar size."""
+    tier, rest = 0, segment.doc_count()
+    while rest >= FAN:
+        tier, rest = tier + 1, rest // FAN
+    return tier
+
+
+def _is_worn(segment: Any) -> bool:
+    """Tell whether so much is deleted that writing it anew pays."""
+    worn: bool = segment.deleted_count() * _WORN >= segment.doc_count_all()
+    return worn
+
+
+def _renumbered(postings: Postings, numbers: Sequence[int | None]) -> Postings | None:
+    """Return postings with new numbers; None when no document is left."""
+    found = [numbers[document] for document in postings.documents]
+    kept = [number for number in found if number is not None]
+    if len(kept) == len(found):
+        return Postings(kept, postings.weights)
+    alive = [number is not None for number in found]
+    return Postings(kept, list(compress(postings.weights, alive))) if kept else None

@@ -18,6 +18,7 @@ import structlog
 from indexer.clock import SystemClock
 from indexer.engines import Engine, IndexReader, IndexWriter
 from indexer.engines.whoosh.engine import WhooshWriter
+from indexer.engines.whoosh.writer import segments_to_merge
 from indexer.indexing.updates import Indexing
 from indexer.model.document import Document, DocumentType
 from indexer.store import RebuildProgress, Store, StoreThread
@@ -136,7 +137,8 @@ class TellingWriter:
         self, document_type: DocumentType, documents: Sequence[Document], removed: Sequence[str]
     ) -> None:
         is_rebuild = self._engine.rebuilding == self._generation
-        say(REBUILD if is_rebuild else COMMIT)
+        is_merge = self._merges_in_commit(document_type, len(documents))
+        say(MERGE if is_merge else REBUILD if is_rebuild else COMMIT)
         self._writer.apply(document_type, documents, removed)
         changing = self._engine.changing
         if self._engine.filling == self._generation and changing and changing.step_from_outside():
@@ -155,9 +157,15 @@ class TellingWriter:
     def close(self) -> None:
         self._writer.close()
 
+    def _merges_in_commit(self, document_type: DocumentType, added: int) -> bool:
+        """Tell whether the commit to come merges, as those of Whoosh may."""
+        if not isinstance(self._writer, WhooshWriter):
+            return False
+        entries = self._writer._writers[document_type]._index.entries()
+        return bool(segments_to_merge(entries, added=added))
+
     def _is_merging(self, document_type: DocumentType) -> bool:
-        if isinstance(self._writer, WhooshWriter):
-            return self._writer.is_merging(document_type)
+        """Tell whether a merge runs after a commit, as those of tantivy do."""
         meta = self._engine.directory / self._generation / document_type / "meta.json"
         return meta.exists() and len(json.loads(meta.read_bytes())["segments"]) >= TANTIVY_MERGES
 

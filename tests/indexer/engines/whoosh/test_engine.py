@@ -138,8 +138,8 @@ def test_a_writer_refuses_a_segment_with_a_wrong_byte_anywhere(
 def test_a_damaged_posting_list_is_an_engine_error(engine: WhooshEngine, folder: Path) -> None:
     """It is only seen when searching."""
     path = only(folder, "*.seg")
-    # How each list of terms begins.
-    path.write_bytes(path.read_bytes().replace(b'[["', b"[[["))
+    # How the postings of each term begin: a pickle of numbers.
+    path.write_bytes(path.read_bytes().replace(b"\x80\x02K", b"\x80\xffK"))
     reader = engine.open_reader("one")
     with pytest.raises(EngineError, match="one"):
         reader.search(Prefix("a"), document_type=REPOSITORY, limit=5)

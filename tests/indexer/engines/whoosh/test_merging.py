@@ -1,0 +1,179 @@
+"""Merging with Whoosh: inside commits, few segments in the end, and none too large for a push."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from indexer.engines.whoosh.engine import WhooshEngine
+from indexer.engines.whoosh.writer import FAN, MERGED_MIN, MERGED_SHARE, segments_to_merge
+from indexer.errors import EngineError
+from indexer.model.document import DocumentType
+from indexer.model.query import Everything, Word
+from tests.indexer.engines.conformance.generator import document, random_document
+
+REPOSITORY = DocumentType.REPOSITORY
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What the policy asks of a segment."""
+
+    written: int
+    alive: int
+
+    def doc_count_all(self) -> int:
+        return self.written
+
+    def doc_count(self) -> int:
+        return self.alive
+
+    def deleted_count(self) -> int:
+        return self.written - self.alive
+
+
+def whole(*sizes: int) -> list[Segment]:
+    return [Segment(size, size) for size in sizes]
+
+
+def test_segments_of_similar_size_are_merged_when_there_are_enough() -> None:
+    assert segments_to_merge(whole(*[1] * (FAN - 1)), added=1) == []
+    assert segments_to_merge(whole(*[1] * FAN), added=1) == whole(*[1] * FAN)
+    assert segments_to_merge(whole(2500, *[1] * FAN, 300), added=1) == whole(*[1] * FAN)
+
+
+def test_smaller_segments_are_merged_with_those_of_a_full_tier() -> None:
+    segments = whole(*[600] * FAN, 20, 3, 5000)
+    assert segments_to_merge(segments, added=500) == whole(3, 20, *[600] * FAN)
+
+
+def test_a_push_merges_no_more_than_it_can_at_once() -> None:
+    segments = whole(*[MERGED_MIN // 4] * FAN)
+    assert segments_to_merge(segments, added=1) == segments[:4]
+    assert segments_to_merge(whole(*[MERGED_MIN + 1] * FAN), added=1) == []
+
+
+def test_a_worn_segment_is_written_anew_when_nothing_else_is_merged() -> None:
+    worn = [Segment(100, 80), Segment(100, 81), Segment(90_000, 72_000)]
+    assert segments_to_merge(worn, added=1) == worn[:1]
+    assert segments_to_merge(worn[1:], added=1) == []
+    assert segments_to_merge(worn[2:], added=72_000 // MERGED_SHARE) == worn[2:]
+    assert segments_to_merge([*worn, *whole(*[1] * FAN)], added=1) == whole(*[1] * FAN)
+
+
+def test_segments_stay_few_and_no_document_is_merged_often() -> None:
+    random = Random(5)
+    segments: list[Segment] = []
+    rewritten = 0
+    for _ in range(3000):
+        new = random.choice([1, 1, 1, 10, 500])
+        merged = segments_to_merge(segments, added=new)
+        together = sum(segment.alive for segment in merged)
+        assert together <= max(MERGED_MIN, MERGED_SHARE * new)
+        rewritten += together
+        for segment in merged:
+            segments.remove(segment)
+        segments += whole(new + together)
+        assert sum(segment.alive < 4096 for segment in segments) < 6 * FAN
+    assert rewritten < 3 * sum(segment.alive for segment in segments)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> WhooshEngine:
+    engine = WhooshEngine(tmp_path / "search")
+    engine.create("one")
+    return engine
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "search" / "one" / "repository"
+
+
+def segments(folder: Path) -> int:
+    return len(list(folder.glob("*.seg")))
+
+
+def names(engine: WhooshEngine, word: str = "") -> list[str]:
+    """Return the documents that a new reader finds, each as often as it is there."""
+    reader = engine.open_reader("one")
+    try:
+        query = Word(word) if word else Everything()
+        page = reader.search(query, document_type=REPOSITORY, limit=100)
+        assert page.total == len(page.hits)
+        return sorted(hit.id.partition(" ")[0] for hit in page.hits)
+    finally:
+        reader.close()
+
+
+def test_the_commit_that_merges_adds_replaces_and_removes(
+    engine: WhooshEngine, folder: Path
+) -> None:
+    writer = engine.open_writer("one")
+    for name in "abcdefgh":
+        writer.apply(REPOSITORY, [document(name, description=("old",))], [])
+    assert segments(folder) == FAN
+    gone = ["b registry.example", "h registry.example"]
+    writer.apply(REPOSITORY, [document("c", description=("new",)), document("i")], gone)
+    # The segments without documents go first, so there are too few to be merged.
+    assert segments(folder) == FAN - 2
+    writer.apply(REPOSITORY, [document("j")], [])
+    writer.apply(REPOSITORY, [document("k"), document("l")], [])
+    assert names(engine) == list("acdefgijkl")
+    assert names(engine, "old") == list("adefg")
+    assert names(engine, "new") == ["c"]
+    writer.apply(REPOSITORY, [document("m")], ["a registry.example"])
+    writer.apply(REPOSITORY, [document("n")], [])
+    assert segments(folder) < FAN
+    assert names(engine) == list("cdefgijklmn")
+    assert writer.count(REPOSITORY) == 11
+    writer.close()
+
+
+def test_an_index_of_which_everything_is_removed_is_empty(
+    engine: WhooshEngine, folder: Path
+) -> None:
+    writer = engine.open_writer("one")
+    writer.apply(REPOSITORY, [document(name) for name in "abc"], [])
+    writer.apply(REPOSITORY, [], [f"{name} registry.example" for name in "abc"])
+    assert names(engine) == []
+    assert segments(folder) == 0
+    writer.close()
+
+
+def test_a_merge_that_fails_leaves_what_was_there(engine: WhooshEngine, folder: Path) -> None:
+    writer = engine.open_writer("one")
+    for name in "abcdefgh":
+        writer.apply(REPOSITORY, [document(name)], [])
+    before = sorted(path.name for path in folder.iterdir())
+    for path in folder.glob("*.seg"):
+        whole = path.read_bytes()
+        path.write_bytes(whole[:100] + bytes(len(whole) - 500) + whole[-400:])
+    for _ in range(2):
+        with pytest.raises(EngineError, match="one"):
+            writer.apply(REPOSITORY, [document("new")], [])
+        assert sorted(path.name for path in folder.iterdir()) == before
+    assert writer.count(REPOSITORY) == FAN
+    writer.close()
+
+
+def test_after_any_changes_few_segments_hold_what_should_be_there(
+    engine: WhooshEngine, folder: Path
+) -> None:
+    random = Random(8)
+    writer = engine.open_writer("one")
+    expected: set[str] = set()
+    for _ in range(150):
+        documents = [random_document(random) for _ in range(random.choice([1, 1, 2, 30]))]
+        removed = random.sample(sorted(expected), min(len(expected), random.randint(0, 3)))
+        writer.apply(REPOSITORY, documents, removed)
+        expected = (expected - set(removed)) | {each.key.id for each in documents}
+    assert segments(folder) < 3 * FAN
+    reader = engine.open_reader("one")
+    page = reader.search(Everything(), document_type=REPOSITORY, limit=10_000)
+    assert {hit.id for hit in page.hits} == expected
+    assert len(page.hits) == len(expected)
+    reader.close()
+    writer.close()
+    engine.open_writer("one").close()

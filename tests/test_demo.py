@@ -24,6 +24,7 @@ from tests.fakes.registry import FakeRegistry
 from tests.fakes.serving import free_port, serving
 from tests.programs import NeedsProgram
 from tests.push import push_many
+from tests.series import series
 
 TOP = Path(__file__).parents[1]
 
@@ -142,7 +143,7 @@ def test_a_taken_address_ends_the_demo_with_one_line(taken: str) -> None:
     assert done.stderr == f"demo: {taken} is taken: set REGSEARCH_LISTEN to another address\n"
 
 
-@pytest.mark.parametrize("how", ["by itself", signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", series((signal.SIGINT, "by itself", signal.SIGTERM), short=1))
 def test_the_demo_fills_prints_and_stops(how: str | signal.Signals, tmp_path: Path) -> None:
     """Everything it started and wrote is gone afterwards."""
     listen = f"127.0.0.1:{free_port()}"

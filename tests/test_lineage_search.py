@@ -170,7 +170,7 @@ async def test_a_condition_that_means_too_much_is_refused(family: Stepping) -> N
             return [str(number) for number in range(KEYS_MAX + 1)]
 
     with pytest.raises(QueryError, match="base:x means more than"):
-        resolve_lineage(parsed("a (base:x OR b)"), Many(family.store._database))
+        resolve_lineage(parsed("a (base:x OR b)"), Many(family.store._database, {}))
 
 
 # What is inherited

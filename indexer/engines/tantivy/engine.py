@@ -50,9 +50,9 @@ class TantivyReader:
         view = self._indexes[document_type].view
         with engine_errors(self._folder):
             window = page_window(limit, after, sort=sort, is_reversed=is_reversed)
-            plan, matching = make_plan(query), view.matcher.matching(query)
-            total: int | None = None
-            if sort is Sort.RELEVANCE and plan.parts:
+            plan = make_plan(query) if sort is Sort.RELEVANCE else None
+            matching, total = view.matcher.matching(query), None
+            if plan and plan.parts:
                 ranked, total = best(view, plan, window)
             else:
                 ranked = in_order(view, matching, sort, window)

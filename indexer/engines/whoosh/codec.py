@@ -4,14 +4,15 @@ Whoosh writes blocks, pickles and lengths for each term, and passes on each post
 image has hundreds of postings, and most terms are in one document, so that took two thirds of the
 time of indexing. Whoosh can also keep postings *inlined*, in the entry of the term: they are read
 with it, and written at once. Its own switch for that fails in 2.7.4, so the entries are made here.
-Any reader of Whoosh reads them.
+Any reader of Whoosh reads them; those that search and merge take the postings alone out of them.
 """
 
+import pickle
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from whoosh.codec.whoosh3 import W3Codec, W3FieldWriter, W3TermInfo
+from whoosh.codec.whoosh3 import W3Codec, W3FieldWriter, W3TermInfo, W3TermsReader
 from whoosh.fields import Schema
 from whoosh.system import pack_ushort
 
@@ -76,8 +77,25 @@ class FieldWriter(W3FieldWriter):  # type: ignore[misc]  # Whoosh carries no typ
             self.finish_field()
 
 
+class TermsReader(W3TermsReader):  # type: ignore[misc]
+    """Reads the terms of a segment with their postings."""
+
+    def find(self, field: str, term: str) -> Postings:
+        """Return the postings of a term, empty when no document has it."""
+        entry = self._tindex.get(self._keycoder(field, term.encode()))
+        return Postings((), ()) if entry is None else _postings(entry)
+
+    def starting(self, field: str, prefix: str = "") -> Iterator[tuple[str, Postings]]:
+        """Yield the terms of a field that start with ``prefix``, in order."""
+        start = self._keycoder(field, prefix.encode())
+        for key, entry in self._tindex.items_from(start):
+            if not key.startswith(start):
+                return
+            yield self._keydecoder(key)[1].decode(), _postings(entry)
+
+
 class Codec(W3Codec):  # type: ignore[misc]
-    """Whoosh's codec, but for the writing of terms."""
+    """Whoosh's codec, but for terms."""
 
     length_stats = False
 
@@ -85,15 +103,24 @@ class Codec(W3Codec):  # type: ignore[misc]
         """Return what writes the terms of a segment."""
         return FieldWriter(self, storage, segment)
 
+    def terms_reader(self, storage: Any, segment: Any) -> TermsReader:
+        """Return what reads the terms of a segment."""
+        name = segment.make_filename(self.TERMS_EXT)
+        posts = segment.open_file(storage, self.POSTS_EXT)
+        return TermsReader(self, storage.open_file(name), storage.file_length(name), posts)
 
-def inlined(entry: Any) -> Postings:
-    """Return the postings in the entry of a term."""
-    return Postings(*entry.inlined_postings()[:2])
+
+_HEAD = W3TermInfo._struct  # noqa: SLF001 - how entries are laid out
+_IS_INLINED = 1
 
 
 def _entry(documents: Sequence[int], weights: Sequence[int]) -> bytes:
+    """Return what ``W3TermInfo.to_bytes`` does, in a third of the time."""
     size = len(documents)
-    entry = W3TermInfo(weight=size, df=size, minid=documents[0], maxid=documents[-1])
-    entry.set_inlined(documents, weights, ())
-    packed: bytes = entry.to_bytes()
-    return packed
+    head: bytes = _HEAD.pack(_IS_INLINED, size, size, 0, 0, 1, documents[0], documents[-1])
+    return head + pickle.dumps((tuple(documents), tuple(weights), ()), 2)
+
+
+def _postings(entry: bytes) -> Postings:
+    documents, weights, _ = pickle.loads(entry[_HEAD.size :])  # noqa: S301 - as Whoosh does
+    return Postings(documents, weights)

@@ -67,8 +67,8 @@ class WhooshReader:
             views = self._indexes[document_type].views
             found = [(view.segment, matching(view.segment, query) & view.alive) for view in views]
             window = page_window(limit, after, sort=sort, is_reversed=is_reversed)
-            plan = make_plan(query)
-            if sort is Sort.RELEVANCE and plan.parts:
+            plan = make_plan(query) if sort is Sort.RELEVANCE else None
+            if plan and plan.parts:
                 ranked = best(found, plan, window)
             else:
                 ranked = in_order(found, sort, window)

@@ -15,12 +15,12 @@ from itertools import chain
 from typing import Any, TypeVar
 
 import orjson
-from whoosh.reading import SegmentReader, TermNotFound
+from whoosh.reading import SegmentReader
 
 from indexer.engines.ranking import Pattern, normalize
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
-from indexer.engines.whoosh.codec import Postings, inlined
+from indexer.engines.whoosh.codec import Codec, Postings
 from indexer.engines.whoosh.schema import KEY, LINES, NUMBERS, RESULT, SCHEMA, TEXT, TEXTS
 from indexer.engines.whoosh.vocabulary import Vocabulary, vocabulary
 from indexer.model import TextRow
@@ -71,6 +71,7 @@ class Segment:
         self.size: int = entry.doc_count_all()
         """How many documents there are, deleted ones included."""
         self._reader = SegmentReader(storage, SCHEMA, entry)
+        self._terms = Codec().terms_reader(self._reader.storage(), entry)
         self._columns: dict[str, Any] = {}
         self._cache = cache
 
@@ -131,15 +132,12 @@ class Segment:
 
     def postings_from(self, field: str, prefix: str) -> Iterator[tuple[str, Iterable[int]]]:
         """Yield the terms of ``field`` that start with ``prefix``, each with its documents."""
-        start = prefix.encode()
-        for (found, term), entry in self._reader.iter_from(field, prefix):
-            if found != field or not term.startswith(start):
-                return
-            yield term.decode(), entry.inlined_postings()[0]
+        for term, found in self._terms.starting(field, prefix):
+            yield term, found.documents
 
     def having_any(self, field: str, terms: Iterable[str]) -> int:
         """Return the documents that have at least one of ``terms`` in ``field``."""
-        documents = chain.from_iterable(self._find(field, term).documents for term in terms)
+        documents = chain.from_iterable(self._terms.find(field, term).documents for term in terms)
         return bitmaps.from_documents(documents, size=self.size)
 
     def named(self, part: str) -> int:
@@ -203,10 +201,7 @@ class Segment:
             yield name, document_id
 
     def _find(self, field: str, term: str) -> Postings:
-        try:
-            found = inlined(self._reader.term_info(field, term))
-        except TermNotFound:
-            found = Postings((), ())
+        found = self._terms.find(field, term)
         return Postings(array("I", found.documents), array("H", found.weights))
 
     def _column(self, field: str) -> Any:

@@ -7,7 +7,7 @@ while. So a push never waits for the merge of a large index, and a rebuild leave
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from itertools import accumulate, compress, takewhile
+from itertools import accumulate, compress, islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from whoosh.reading import SegmentReader
 from whoosh.writing import SegmentWriter
 
 from indexer.engines.local import sync
-from indexer.engines.whoosh.codec import Codec, PostingPool, Postings, inlined
+from indexer.engines.whoosh.codec import Codec, PostingPool, Postings
 from indexer.engines.whoosh.index import OpenIndex, checksum, engine_errors, segment_file
 from indexer.engines.whoosh.schema import COLUMNS, INDEX_NAME, SCHEMA, encode
 from indexer.errors import EngineError
@@ -24,7 +24,7 @@ from indexer.model import Document
 
 FAN = 8
 """So many segments of a similar size become one."""
-MERGED_MIN, MERGED_SHARE = 600, 10
+MERGED_MIN, MERGED_SHARE = 1000, 10
 """A commit merges so many documents, or so many times those of its batch."""
 _WORN = 5
 """A segment is written anew when one in so many of its documents is deleted."""
@@ -141,9 +141,11 @@ class _Writer(SegmentWriter):  # type: ignore[misc]  # Whoosh carries no types
             numbers.append(None if is_gone else self.docnum)
             if not is_gone:
                 self._add_columns(dict(zip(COLUMNS, row, strict=True)))
-        for (field, term), entry in reader:
-            if kept := _renumbered(inlined(entry), numbers):
-                self.pool.extend(field, term.decode(), kept)
+        terms = self.codec.terms_reader(reader.storage(), reader.segment())
+        for field in terms.indexed_field_names():
+            for term, postings in terms.starting(field):
+                if kept := _renumbered(postings, numbers):
+                    self.pool.extend(field, term, kept)
 
     def _add_columns(self, row: Mapping[str, bytes | int]) -> None:
         self.perdocwriter.start_doc(self.docnum)
@@ -180,19 +182,21 @@ def merge(writer: _Writer, segments: Sequence[Any]) -> list[Any]:
 def segments_to_merge(segments: Sequence[Any], *, added: int) -> list[Any]:
     """Return the segments to make one of, beside ``added`` new documents, smallest first.
 
-    All of the lowest tier that holds ``FAN`` or more, with the smaller ones, which cost next to
-    nothing beside them; or else a worn segment. Never more than a commit may merge.
+    Those of the lowest tier that holds ``FAN`` or more, with the smaller ones, which cost next to
+    nothing beside them; or else a worn segment. Never more than a commit may merge, and no tier of
+    which that is a small part: its documents would be merged again and again.
     """
-    ordered = sorted(segments, key=lambda segment: segment.doc_count())
-    tiers = Counter(_tier(segment) for segment in ordered)
-    full = min((tier for tier, count in tiers.items() if count >= FAN), default=None)
-    if full is None:
-        chosen = [segment for segment in ordered if _is_worn(segment)][:1]
-    else:
-        chosen = [segment for segment in ordered if _tier(segment) <= full]
     limit = max(MERGED_MIN, MERGED_SHARE * added)
-    sizes = accumulate(segment.doc_count() for segment in chosen)
-    return chosen[: sum(1 for _ in takewhile(limit.__ge__, sizes))]
+    ordered = sorted(segments, key=lambda segment: segment.doc_count())
+    sizes = accumulate(segment.doc_count() for segment in ordered)
+    fitting = ordered[: sum(1 for _ in takewhile(limit.__ge__, sizes))]
+    tiers = Counter(map(_tier, ordered))
+    for tier, count in sorted(tiers.items()):
+        chosen = [segment for segment in fitting if _tier(segment) <= tier]
+        if count >= FAN and sum(_tier(segment) == tier for segment in chosen) >= FAN // 2:
+            return chosen
+    worn = (segment for segment in ordered if _is_worn(segment) and segment.doc_count() <= limit)
+    return list(islice(worn, 1))
 
 
 def _tier(segment: Any) -> int:

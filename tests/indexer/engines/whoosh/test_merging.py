@@ -50,7 +50,9 @@ def test_smaller_segments_are_merged_with_those_of_a_full_tier() -> None:
 
 def test_a_push_merges_no_more_than_it_can_at_once() -> None:
     segments = whole(*[MERGED_MIN // 4] * FAN)
-    assert segments_to_merge(segments, added=1) == segments[:4]
+    assert segments_to_merge(segments, added=1) == segments[: FAN // 2]
+    # A few of them would be merged again with the next ones.
+    assert segments_to_merge(whole(*[MERGED_MIN // 3] * FAN), added=1) == []
     assert segments_to_merge(whole(*[MERGED_MIN + 1] * FAN), added=1) == []
 
 

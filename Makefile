@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=auto --no-loadscope-reorder
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test whoosh3 lint format types check bench relevance fuzz torture kills clean
+.PHONY: help install run demo programs test whoosh3 lint format types check bench relevance fuzz torture kills clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 17
@@ -27,6 +27,9 @@ run: install ## Serve REGSEARCH_REGISTRY or regsearch.toml; with neither, a demo
 
 demo: install ## Serve a demonstration: a registry with a dozen images, and regsearch beside it
 	@exec $(BIN)/python -m tests.demo
+
+programs: ## Build the programs that tests need and Debian does not have, once; needs Go
+	@.ci/programs
 
 test: install ## Run all tests; make test T=tests/webhooks runs a part
 	$(PYTEST) $(T)

@@ -20,7 +20,7 @@ TEXTS = [
     for pattern in ("*.md", "docs/*.md", "indexer/**/*.py", "webhooks/*.py", "search_api/**/*.*")
     for path in sorted(TOP.glob(pattern))
     if "__pycache__" not in path.parts
-] + [TOP / "Makefile", TOP / "pyproject.toml", TOP / ".ci" / "run"]
+] + [TOP / "Makefile", TOP / "pyproject.toml", *sorted((TOP / ".ci").iterdir())]
 
 
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))

@@ -98,8 +98,7 @@ def skopeo(needs_program: NeedsProgram, image_layout: Path) -> Skopeo:
 @pytest.fixture
 def oras(needs_program: NeedsProgram, tmp_path: Path) -> Oras:
     """Give oras."""
-    needs_program("oras")
-    return Oras(tmp_path)
+    return Oras(needs_program("oras"), tmp_path)
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 """Real programs for the end-to-end tests, and their logs where a test fails."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -117,17 +116,26 @@ def module_deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Depl
 
 
 @pytest.fixture(scope="session")
-def session_docker() -> Iterator[Docker]:
+def short_folder() -> Iterator[Path]:
+    """Give a folder whose path is short.
+
+    pytest's own are too long for the Unix sockets of the Docker Engine and for podman's run root.
+    """
+    with TemporaryDirectory(prefix="rs-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def session_docker(short_folder: Path) -> Iterator[Docker]:
     """Run a Docker Engine for the session."""
-    # pytest's own folders have paths too long for the Unix sockets that the Engine makes.
-    folder = Path(tempfile.mkdtemp(prefix="rs-"))
+    folder = short_folder / "docker"
+    folder.mkdir()
     engine = Docker(folder)
     try:
         engine.start()
         yield engine
     finally:
         engine.stop()
-        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
@@ -139,6 +147,6 @@ def image_layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def podman_storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def podman_storage(short_folder: Path) -> Path:
     """Give the folder of podman's storage: making one takes longer than a search."""
-    return tmp_path_factory.mktemp("podman")
+    return short_folder / "podman"

@@ -18,6 +18,7 @@ from indexer.model.media_types import ACCEPT_MANIFESTS
 from tests import demo, demo_content
 from tests.builders import image, index
 from tests.children import Children
+from tests.end_to_end.podman_client import storage
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.serving import free_port, serving
 from tests.programs import NeedsProgram
@@ -131,12 +132,15 @@ def test_oras_pushes_attaches_pulls_and_deletes(
 
 
 def test_podman_builds_pushes_and_searches(
-    registry: FakeRegistry, address: str, tmp_path: Path, needs_program: NeedsProgram
+    registry: FakeRegistry,
+    address: str,
+    tmp_path: Path,
+    short_folder: Path,
+    needs_program: NeedsProgram,
 ) -> None:
     program = needs_program("podman")
     (tmp_path / "Containerfile").write_text("FROM scratch\nCOPY Containerfile /\nLABEL a=b\n")
-    root, runroot = str(tmp_path / "root"), str(tmp_path / "run")
-    podman = (program, "--root", root, "--runroot", runroot, "--storage-driver", "vfs")
+    podman = (program, *storage(short_folder / "build"))
     run(*podman, "build", "--quiet", "--tag", "built", ".", folder=tmp_path)
     name = f"{address}/team/built:1"
     run(*podman, "push", "--quiet", "--tls-verify=false", "built", name, folder=tmp_path)

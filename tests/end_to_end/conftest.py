@@ -1,7 +1,9 @@
 """Real programs for the end-to-end tests, and their logs where a test fails."""
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +14,7 @@ from tests.end_to_end.docker_client import Docker
 from tests.end_to_end.layouts import write_layout
 from tests.end_to_end.oras_client import Oras
 from tests.end_to_end.podman_client import Podman
+from tests.end_to_end.real_registry import DISTRIBUTION_2
 from tests.end_to_end.sample_images import sample_images
 from tests.end_to_end.skopeo_client import Skopeo
 from tests.programs import NeedsProgram
@@ -39,10 +42,15 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture
-def deployment(needs_program: NeedsProgram, tmp_path: Path) -> Iterator[Deployment]:
+def registry_program(needs_program: NeedsProgram, request: pytest.FixtureRequest) -> str:
+    """Give the path of the registry: Debian's, unless the test names another (``versions.py``)."""
+    return needs_program(getattr(request, "param", DISTRIBUTION_2))
+
+
+@pytest.fixture
+def deployment(registry_program: str, tmp_path: Path) -> Iterator[Deployment]:
     """Give a registry and a service of the test's own, not started."""
-    needs_program("docker-registry")
-    with Deployment(tmp_path) as own:
+    with Deployment(tmp_path, program=registry_program) as own:
         yield own
 
 
@@ -54,10 +62,9 @@ def running(deployment: Deployment) -> Deployment:
 
 
 @pytest.fixture
-def password_deployment(needs_program: NeedsProgram, tmp_path: Path) -> Iterator[Deployment]:
+def password_deployment(registry_program: str, tmp_path: Path) -> Iterator[Deployment]:
     """Give a registry that asks for a password and a service that knows it, not started."""
-    needs_program("docker-registry")
-    with Deployment(tmp_path, password_needed=True) as own:
+    with Deployment(tmp_path, program=registry_program, password_needed=True) as own:
         yield own
 
 
@@ -66,10 +73,9 @@ def password_deployment(needs_program: NeedsProgram, tmp_path: Path) -> Iterator
 
 
 @pytest.fixture
-def shared(needs_program: NeedsProgram, request: pytest.FixtureRequest) -> Deployment:
+def shared(registry_program: str, request: pytest.FixtureRequest) -> Deployment:
     """Give the running registry and service of the module, to tests that disturb nobody."""
-    needs_program("docker-registry")
-    everybodys = request.getfixturevalue("module_deployment")
+    everybodys = request.getfixturevalue("module_deployments")(registry_program)
     assert isinstance(everybodys, Deployment)
     return everybodys
 
@@ -108,11 +114,23 @@ def podman(needs_program: NeedsProgram, podman_storage: Path) -> Podman:
 
 
 @pytest.fixture(scope="module")
-def module_deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """Run a registry and a service for a module."""
-    with Deployment(tmp_path_factory.mktemp("shared")) as everybodys:
-        everybodys.start()
-        yield everybodys
+def module_deployments(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[str], Deployment]]:
+    """Run a registry and a service for a module, one pair for each registry that is asked for."""
+    with ExitStack() as stack:
+
+        @cache
+        def running(program: str) -> Deployment:
+            folder = tmp_path_factory.mktemp("shared")
+            # What cannot be started is closed at once, and shows its log.
+            with ExitStack() as starting:
+                everybodys = starting.enter_context(Deployment(folder, program=program))
+                everybodys.start()
+                stack.push(starting.pop_all())
+            return everybodys
+
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,12 @@ from tests.end_to_end.deployment import Deployment
 from tests.end_to_end.sample_images import numbered_name
 from tests.end_to_end.service import Service
 from tests.end_to_end.skopeo_client import Skopeo
+from tests.end_to_end.versions import on_both
 
 REPOSITORIES = {f"disk/{numbered_name(number)}" for number in range(6)}
 
 
+@on_both
 def test_an_empty_disk_removes_nothing_until_it_is_accepted(
     running: Deployment, skopeo: Skopeo
 ) -> None:
@@ -30,6 +32,7 @@ def test_an_empty_disk_removes_nothing_until_it_is_accepted(
     service.backfill()
 
 
+@on_both
 def test_a_disk_that_is_back_leaves_everything_as_it_was(
     running: Deployment, skopeo: Skopeo
 ) -> None:

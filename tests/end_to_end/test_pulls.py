@@ -4,8 +4,10 @@ from pathlib import Path
 
 from tests.end_to_end.deployment import Deployment
 from tests.end_to_end.skopeo_client import Skopeo
+from tests.end_to_end.versions import on_both
 
 
+@on_both
 def test_downloads_are_counted_and_what_we_read_is_not(
     deployment: Deployment, skopeo: Skopeo, tmp_path: Path
 ) -> None:

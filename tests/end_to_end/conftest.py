@@ -9,8 +9,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.end_to_end.crane_client import Crane
 from tests.end_to_end.deployment import Deployment
 from tests.end_to_end.docker_client import Docker
+from tests.end_to_end.helm_client import Helm
 from tests.end_to_end.layouts import write_layout
 from tests.end_to_end.oras_client import Oras
 from tests.end_to_end.podman_client import Podman
@@ -104,6 +106,18 @@ def skopeo(needs_program: NeedsProgram, image_layout: Path) -> Skopeo:
 def oras(needs_program: NeedsProgram, tmp_path: Path) -> Oras:
     """Give oras."""
     return Oras(needs_program("oras"), tmp_path)
+
+
+@pytest.fixture
+def crane(needs_program: NeedsProgram, tmp_path: Path) -> Crane:
+    """Give crane."""
+    return Crane(needs_program("crane"), tmp_path)
+
+
+@pytest.fixture
+def helm(needs_program: NeedsProgram, tmp_path: Path) -> Helm:
+    """Give helm."""
+    return Helm(needs_program("helm"), tmp_path)
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ class _Writer(SegmentWriter):  # type: ignore[misc]  # Whoosh carries no types
 
     def __init__(self, index: FileIndex) -> None:
         super().__init__(index, codec=Codec(), _lk=False)
-        self.pool = PostingPool()
+        self.pool = PostingPool(SCHEMA)
 
     def add_document(self, **fields: Any) -> None:
         """Add what ``encode`` made of a document."""

@@ -18,7 +18,7 @@ from indexer.settings import Settings
 from search_api.api import Streams, make_api
 from search_api.endpoints import DockerSearch, Health, Metrics, OciExtension
 from search_api.http_errors import exception_handlers
-from search_api.search import make_searching
+from search_api.search import make_service
 from webhooks.auth import webhook_secrets
 from webhooks.journal import JournalWriter, LateJournal
 from webhooks.receiver import Receiver
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     """Return the web application: receiving and searching. The data directory must be there."""
     clock = clock or SystemClock()
-    searching = make_searching(settings, clock=clock, processes=settings.search_processes)
+    service = make_service(settings, clock=clock, processes=settings.search_processes)
     journal = JournalWriter(LateJournal(settings.data_dir), clock=clock)
     receiver = Receiver(
         journal,
@@ -38,14 +38,14 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     )
     hosts = frozenset(registry.registry_host for registry in settings.registry)
     streams = Streams()
-    api = make_api(searching, clock=clock, cors_origins=settings.cors_origins, streams=streams)
-    docker_search = DockerSearch(searching, registry_hosts=hosts, clock=clock)
+    api = make_api(service, cors_origins=settings.cors_origins, streams=streams)
+    docker_search = DockerSearch(service, registry_hosts=hosts)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        searching.start()
+        service.start()
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(searching.close)
+            stack.push_async_callback(service.close)
             stack.callback(journal.close)
             yield
 
@@ -54,9 +54,9 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         routes=[
             *receiver.routes(),
             Mount("/api/v1", api),
-            *Health(searching).routes(),
-            *Metrics(searching).routes(),
-            *OciExtension(searching, registry_hosts=hosts).routes(),
+            *Health(service).routes(),
+            *Metrics(service).routes(),
+            *OciExtension(service, registry_hosts=hosts).routes(),
             *docker_search.routes(),
         ],
         exception_handlers=exception_handlers(),

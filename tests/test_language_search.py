@@ -13,7 +13,7 @@ from indexer.model.document import DocumentType
 from indexer.model.event import Pull
 from indexer.model.names import Digest, RepositoryName
 from search_api.query import parse_query
-from search_api.search.rewrite import resolved, searched_type
+from search_api.search.rewrite import choose_type, resolve_lineage
 from tests.attachments import cosign_signature, list_tag
 from tests.builders import helm_chart, image, index
 from tests.indexer.stepping import Stepping, pushed
@@ -129,8 +129,10 @@ def found(
 ) -> set[str]:
     """Return what is found: repositories, or images by repository and first tag."""
     stepping, index_reader = reader
-    query = resolved(parse_query(text, now=stepping.clock.now()), stepping.store.lineage_keys)
-    document_type = searched_type(query, asked)
+    query = resolve_lineage(
+        parse_query(text, now=stepping.clock.now()), stepping.store.lineage_keys
+    )
+    document_type = choose_type(query, asked)
     hits = index_reader.search(query, document_type=document_type, limit=100).hits
     if asked is DocumentType.REPOSITORY:
         return {hit.result["repository"] for hit in hits}

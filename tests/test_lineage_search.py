@@ -1,4 +1,4 @@
-"""Searching by lineage, and what images inherit, through the whole indexer and any kill."""
+"""Searching by lineage, and inherited labels, through the whole indexer and any kill."""
 
 import random
 from collections.abc import AsyncIterator
@@ -10,9 +10,9 @@ import pytest
 from indexer.errors import QueryError
 from indexer.extract import DERIVED_VERSION
 from indexer.model.document import DocumentType
-from indexer.model.event import Action, Event
+from indexer.model.event import Command
 from indexer.store import KEYS_MAX
-from search_api.search.rewrite import resolved
+from search_api.search.rewrite import resolve_lineage
 from tests.builders import BuiltManifest, image, index
 from tests.indexer.stepping import KilledError, Stepping
 from tests.indexer.store.lineage.test_related import (
@@ -28,6 +28,7 @@ from tests.indexer.store.lineage.test_related import (
 )
 from tests.lineage_builders import diff_ids, layer_digests, relabelled
 from tests.search_api.query.asking import parsed
+from tests.series import series
 
 pytestmark = pytest.mark.anyio
 
@@ -70,7 +71,7 @@ def ask(stepping: Stepping, text: str, kind: DocumentType = DocumentType.IMAGE) 
     """Return the repositories of all hits."""
     live = stepping.store.search_index.live()
     assert live is not None
-    query = resolved(parsed(text), stepping.store.lineage_keys)
+    query = resolve_lineage(parsed(text), stepping.store.lineage_keys)
     reader = stepping.engine.open_reader(live.generation)
     try:
         page = reader.search(query, document_type=kind, limit=100)
@@ -165,11 +166,11 @@ async def test_a_hidden_base_is_no_base_by_name_and_is_by_digest(family: Steppin
 
 async def test_a_condition_that_means_too_much_is_refused(family: Stepping) -> None:
     class Many(type(family.store.lineage_keys)):  # type: ignore[misc]
-        def of_bases(self, *_: object, **__: object) -> list[str]:
+        def find_bases(self, *_: object, **__: object) -> list[str]:
             return [str(number) for number in range(KEYS_MAX + 1)]
 
     with pytest.raises(QueryError, match="base:x means more than"):
-        resolved(parsed("a (base:x OR b)"), Many(family.store._database))
+        resolve_lineage(parsed("a (base:x OR b)"), Many(family.store._database))
 
 
 # What is inherited
@@ -230,7 +231,7 @@ async def test_a_hundred_derived_images_follow_their_base_in_steps(tmp_path: Pat
         assert stepping.documents() == documents
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", series(range(6), short=2))
 async def test_in_whatever_order_a_family_comes_and_goes_live_is_as_rebuilt(
     tmp_path: Path, seed: int
 ) -> None:
@@ -262,7 +263,7 @@ async def test_extracting_again_reads_nothing_and_changes_nothing(family: Steppi
     documents = family.documents()
     requests = {name: len(one.requests) for name, one in family.registries.items()}
     before = family.store.search_index.live()
-    family.deliver(Event(Action.EXTRACT))
+    family.deliver(Command.EXTRACT)
     await family.enqueue_refreshes()
     assert family.store.derivation.progress() is not None
     await family.index()

@@ -12,8 +12,9 @@ from bench.relevance.judged import JudgedQuery, judged_queries
 from bench.relevance.measures import DEPTH, Figures, figures
 from indexer.engines import Engine
 from indexer.model.document import DocumentType
+from indexer.store import StoreSearchState
 from search_api.search.cursors import Order
-from search_api.search.request import Asked, ask
+from search_api.search.request import SearchRequest
 from search_api.search.searcher import Searcher
 from tests.builders import BuiltManifest
 from tests.fakes.clock import ManualClock
@@ -44,7 +45,7 @@ async def ask_engine(
 
 
 def _ask_all(directory: Path, engine: Engine, built: Mapping[str, BuiltManifest]) -> list[Answered]:
-    searcher = Searcher(directory=directory, engine=engine, clock=ManualClock(NOW))
+    searcher = Searcher(state=StoreSearchState(directory), engine=engine, clock=ManualClock(NOW))
     with closing(searcher):
         return [
             Answered(query, _ask(searcher, with_digests(query.text, built)))
@@ -53,9 +54,9 @@ def _ask_all(directory: Path, engine: Engine, built: Mapping[str, BuiltManifest]
 
 
 def _ask(searcher: Searcher, text: str) -> tuple[str, ...]:
-    asked = Asked(text, Order(DocumentType.REPOSITORY), DEPTH)
-    found = ask(searcher, asked, now=NOW)
-    return tuple(hit.result["repository"] for hit in found.answer.page.hits)
+    request = SearchRequest(Order(DocumentType.REPOSITORY), DEPTH, text)
+    found = searcher.search(request)
+    return tuple(hit.result["repository"] for hit in found.page.hits)
 
 
 def ask_baseline(name: str, *, entries: Mapping[str, Entry]) -> list[Answered]:

@@ -45,7 +45,7 @@ def fill_store(
 def _put(store: Store, entry: Entry, built: BuiltManifest, *, registry_id: int) -> None:
     name, digest = RepositoryName(entry.name), parse_digest(built.digest)
     content, at = store.content, entry.pushed
-    repository_id = content.repository_id(registry_id, name, seen_at=at)
+    repository_id = store.repositories.put(registry_id, name, seen_at=at)
     content.put_content(repository_id, _read_content(built), seen_at=at)
     tags = [TagName(tag) for tag in entry.tags]
     for tag in tags:

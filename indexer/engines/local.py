@@ -1,17 +1,19 @@
 """Generations as folders of files, the same for every engine that is embedded.
 
-A generation is a folder with a file that says what it is, beside what the engine keeps there. The
-file is written last, so a generation whose making was cut short is known.
+A generation is a folder with a file that says what it is, beside an index for each type of
+document. The file is written last, so a generation whose making was cut short is known.
 """
 
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 from indexer.errors import EngineError
+from indexer.model import Document, DocumentType
 
 _ABOUT = "generation.json"
 _UNREADABLE = (OSError, ValueError, TypeError, RecursionError)
@@ -19,7 +21,10 @@ _UNREADABLE = (OSError, ValueError, TypeError, RecursionError)
 
 
 class GenerationFolders:
-    """The generations in ``directory``; ``about`` says what made them and must be read by."""
+    """What an engine does with its generations in ``directory``, but for reading and writing them.
+
+    ``about`` says what made a generation; nothing else can read it.
+    """
 
     def __init__(self, directory: Path, about: Mapping[str, object]) -> None:
         self._directory = directory
@@ -50,7 +55,7 @@ class GenerationFolders:
             raise EngineError(f"search index {folder} is of another schema: {found}")
         return folder
 
-    def names(self) -> list[str]:
+    def generations(self) -> list[str]:
         """Return the names of all generations that exist, whole or not, in order.
 
         Those of other engines that keep folders here are among them. So whoever is used now can
@@ -85,6 +90,55 @@ class GenerationFolders:
         if not generation or generation.startswith(".") or os.sep in generation:
             raise EngineError(f"not the name of a generation: {generation!r}")
         return self._directory / generation
+
+
+class FolderWriter(Protocol):
+    """Changes the index of one type of document, in a folder."""
+
+    def apply(self, documents: Sequence[Document], removed: Sequence[str]) -> None:
+        """Add or replace ``documents`` and drop the ids ``removed``, in one durable commit."""
+
+    def count(self) -> int:
+        """Return how many documents there are."""
+
+    def close(self) -> None:
+        """Let go of all files and locks."""
+
+
+OneWriter = TypeVar("OneWriter", bound=FolderWriter)
+
+
+class GenerationWriter(Generic[OneWriter]):
+    """Changes a generation in a folder; see :class:`indexer.engines.protocol.IndexWriter`."""
+
+    def __init__(self, folder: Path, open_one: Callable[[Path], OneWriter]) -> None:
+        self._writers: dict[DocumentType, OneWriter] = {}
+        try:
+            for kind in DocumentType:
+                self._writers[kind] = open_one(folder / kind)
+        except EngineError:
+            self.close()
+            raise
+
+    def apply(
+        self, document_type: DocumentType, documents: Sequence[Document], removed: Sequence[str]
+    ) -> None:
+        """Add or replace ``documents`` and drop the ids ``removed``, in one durable commit.
+
+        An id in both is added. :class:`indexer.errors.EngineError` when a document cannot be
+        stored (it is named) or the index cannot be written.
+        """
+        self._writers[document_type].apply(documents, removed)
+
+    def count(self, document_type: DocumentType) -> int:
+        """Return how many documents of that type there are."""
+        return self._writers[document_type].count()
+
+    def close(self) -> None:
+        """Let go of all files and locks."""
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()
 
 
 def sync(path: Path) -> None:

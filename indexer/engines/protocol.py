@@ -10,7 +10,7 @@ files or processes.
 from collections.abc import Sequence
 from typing import Protocol
 
-from indexer.model import Document, DocumentType, Page, Position, Query, Sort
+from indexer.model import Document, DocumentType, Position, Query, SearchPage, Sort
 
 
 class IndexReader(Protocol):
@@ -33,7 +33,7 @@ class IndexReader(Protocol):
         is_reversed: bool = False,
         facets: Sequence[str] = (),
         with_texts: bool = False,
-    ) -> Page:
+    ) -> SearchPage:
         """Return the first ``limit`` hits behind ``after``, the position of a hit of this order.
 
         Hits are ordered by their position's key, greatest first (names: least first; reversed:

@@ -80,7 +80,7 @@ class DocumentMaker:
     def everything_of(self, repository_id: int) -> Iterator[Document]:
         """Yield all documents of a repository, of images without tags too."""
         yield from self.of_repository(repository_id)
-        untagged = self._store.untagged.of_repository(repository_id)
+        untagged = self._store.untagged.list_in(repository_id)
         yield from self._untagged(repository_id, untagged)
 
     def of_repository(
@@ -101,12 +101,12 @@ class DocumentMaker:
                 described.append(describe(image))
         if not described:
             return
-        repository = store.content.repository(repository_id)
+        repository = store.repositories.get(repository_id)
         yield repository_document(
             repository,
             described,
             tags=store.content.newest_tags(repository_id),
-            pulls=store.pulls.of_repository(repository_id),
+            pulls=store.pulls.get_repository(repository_id),
         )
         for one in described:
             key = DocumentKey(repository.registry, repository.name, one.digest)
@@ -121,9 +121,9 @@ class DocumentMaker:
             described = self._images.describe(untagged.image) if untagged else None
             # An attachment of what is gone is nothing to look for.
             if untagged and described and described.facts.role is not Role.ATTACHMENT:
-                repository = store.content.repository(repository_id)
+                repository = store.repositories.get(repository_id)
                 yield untagged_document(repository, described, untagged)
 
     def _stale_id(self, stale: StaleDocument) -> str:
-        repository = self._store.content.repository(stale.repository_id)
+        repository = self._store.repositories.get(stale.repository_id)
         return DocumentKey(repository.registry, repository.name, stale.digest).id

@@ -1,4 +1,4 @@
-"""Frozen values without input or output: names, manifests, events, documents, the query tree."""
+"""Values without input or output: names, manifests, events, documents, the query tree."""
 
 from indexer.model import media_types
 from indexer.model.document import (
@@ -6,6 +6,7 @@ from indexer.model.document import (
     FACET_VALUES,
     FACETS,
     LABEL_FACET,
+    LIMIT_MAX,
     NUMBERS,
     PROMINENCE_MAX,
     Document,
@@ -13,15 +14,15 @@ from indexer.model.document import (
     DocumentType,
     FacetCounts,
     Hit,
-    Page,
     Position,
+    SearchPage,
     Sort,
     Text,
     TextField,
     TextRow,
     ValueCount,
 )
-from indexer.model.event import Action, Event, Item, Pull, Rejected
+from indexer.model.event import Action, Command, Event, Item, Pull, Rejected
 from indexer.model.manifest import (
     CHILDREN_MAX,
     JSON_DEPTH_MAX,
@@ -45,6 +46,7 @@ from indexer.model.names import (
     can_verify,
     digest_of,
     is_system_tag,
+    is_whole_digest,
     parse_digest,
     parse_repository_name,
     parse_tag,
@@ -68,12 +70,11 @@ from indexer.model.query import (
     Word,
 )
 from indexer.model.references import (
-    REFERENCE,
-    SHOWN_MAX,
     Reference,
     digest_range,
-    is_digest,
-    is_reference,
+    is_host,
+    looks_like_host,
+    match_reference,
     parse_reference,
 )
 from indexer.model.spelling import edits, edits_allowed, near
@@ -104,15 +105,15 @@ __all__ = [
     "JSON_DEPTH_MAX",
     "LABEL_FACET",
     "LAYERS_MAX",
+    "LIMIT_MAX",
     "NUMBERS",
     "PAIRS_MAX",
     "PROMINENCE_MAX",
-    "REFERENCE",
-    "SHOWN_MAX",
     "WARNINGS_MAX",
     "WORD_MAX",
     "Action",
     "And",
+    "Command",
     "Condition",
     "Descriptor",
     "Digest",
@@ -130,7 +131,6 @@ __all__ = [
     "ManifestKind",
     "Not",
     "Or",
-    "Page",
     "Path",
     "Phrase",
     "PlacedWord",
@@ -145,6 +145,7 @@ __all__ = [
     "Rejected",
     "RepositoryName",
     "RepositoryRow",
+    "SearchPage",
     "Sort",
     "StoredAttachment",
     "StoredImage",
@@ -164,9 +165,11 @@ __all__ = [
     "edits",
     "edits_allowed",
     "fold",
-    "is_digest",
-    "is_reference",
+    "is_host",
     "is_system_tag",
+    "is_whole_digest",
+    "looks_like_host",
+    "match_reference",
     "media_types",
     "near",
     "normalised_platform",

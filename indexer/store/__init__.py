@@ -17,12 +17,13 @@ from indexer.store.lineage import (
     RelatedImage,
     RelatedImages,
 )
+from indexer.store.page import Page
 from indexer.store.pulls import PullCount
-from indexer.store.queue import Place, Priority, Queue, Refresh, RefreshKind, SetAside
+from indexer.store.queue import Priority, Queue, Refresh, RefreshKind, RefreshTarget, SetAside
 from indexer.store.registries import Crawl, RegistryFreshness, RegistryRow
 from indexer.store.schema import STORE_FILE
+from indexer.store.search_state import StoreFreshness, StoreSearchState, StoreStatus
 from indexer.store.shown import (
-    Page,
     ShownPlace,
     ShownRegistry,
     ShownRepository,
@@ -53,7 +54,6 @@ __all__ = [
     "LiveIndex",
     "OwnThread",
     "Page",
-    "Place",
     "Priority",
     "PullCount",
     "Queue",
@@ -62,6 +62,7 @@ __all__ = [
     "RebuildProgress",
     "Refresh",
     "RefreshKind",
+    "RefreshTarget",
     "RegistryFreshness",
     "RegistryRow",
     "RelatedImage",
@@ -74,6 +75,9 @@ __all__ = [
     "ShownTag",
     "StaleDocument",
     "Store",
+    "StoreFreshness",
+    "StoreSearchState",
+    "StoreStatus",
     "StoreThread",
     "TagMove",
     "translated_errors",

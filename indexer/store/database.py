@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from indexer.errors import StoreError, UnusableFileError
+from indexer.errors import OutdatedStoreError, StoreError, UnusableFileError
 
 BUSY_TIMEOUT_MS = 5_000
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -109,7 +109,7 @@ def _refuse_newer(database: Database, migrations: Migrations, path: Path) -> Non
 def _refuse_others(database: Database, migrations: Migrations, path: Path) -> None:
     _refuse_newer(database, migrations, path)
     if migrations.pending(database):
-        raise StoreError(f"{path} is not up to date yet: start the indexer once")
+        raise OutdatedStoreError(f"{path} is not up to date yet: start the indexer once")
 
 
 @contextmanager

@@ -31,9 +31,9 @@ class DerivationProgress:
 class Derivation:
     """The derived rows inside the store; its methods join the caller's transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, chains: ChainTables) -> None:
         self._database = database
-        self._chains = ChainTables(database)
+        self._chains = chains
 
     def begin(self) -> None:
         """Note the version in a store that holds nothing yet, so that nothing is to be derived."""

@@ -9,7 +9,6 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from indexer.clock import Clock
 from search_api.api.changes import Streams, changes_router
 from search_api.api.documentation import documentation_routes
 from search_api.api.models import Errors, Status
@@ -17,7 +16,7 @@ from search_api.api.operations import Operation
 from search_api.api.resources import resources_router
 from search_api.api.search import search_router
 from search_api.http_errors import inner_exception_handlers
-from search_api.search import Searching, status_json
+from search_api.search import SearchService, status_json
 
 VERSION = "1"
 COMPRESSED_FROM = 1_000
@@ -36,9 +35,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 def make_api(
-    searching: Searching,
+    service: SearchService,
     *,
-    clock: Clock,
     cors_origins: Sequence[str] = (),
     streams: Streams | None = None,
 ) -> FastAPI:
@@ -56,9 +54,9 @@ def make_api(
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     api.router.route_class = Operation
-    api.include_router(search_router(searching, clock=clock))
-    api.include_router(resources_router(searching))
-    api.include_router(changes_router(searching, streams or Streams()))
+    api.include_router(search_router(service))
+    api.include_router(resources_router(service))
+    api.include_router(changes_router(service, streams or Streams()))
     api.router.routes.extend(documentation_routes())
 
     @api.get(
@@ -66,7 +64,7 @@ def make_api(
     )
     async def status() -> JSONResponse:
         """Return registries, crawls, what waits, the search index, and what could not be used."""
-        return JSONResponse(status_json(await searching.status()))
+        return JSONResponse(status_json(await service.status()))
 
     return api
 

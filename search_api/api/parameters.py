@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import BeforeValidator
 
-from indexer.model import FACETS, LABEL_FACET
-from search_api.search import FACETS_MAX, LIMIT_MAX, parse_count
+from indexer.model import FACETS, LABEL_FACET, LIMIT_MAX
+from search_api.search import FACETS_MAX, parse_count
 
 LIMIT_DEFAULT = 25
 COMPLETIONS_DEFAULT = 8

@@ -5,11 +5,12 @@ Repository names hold slashes, so that what lists their tags is no address below
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
+from indexer.store import Page
 from search_api.api.caching import kept_answer
 from search_api.api.operations import KEPT, Operation
 from search_api.api.parameters import LIMIT_DEFAULT, CursorText, Limit
@@ -27,8 +28,8 @@ from search_api.api.resource_models import (
     Tags,
     TagWithHistory,
 )
-from search_api.resources import Listing, TagOrder
-from search_api.search import Searching, decode_place, encode_place
+from search_api.resources import TagOrder
+from search_api.search import SearchService, decode_place, encode_place
 
 RegistryName = Annotated[
     str, Path(description="The name of a registry.", examples=["main"], max_length=255)
@@ -70,21 +71,21 @@ TagSort = Annotated[
 ]
 
 
-def resources_router(searching: Searching) -> APIRouter:
+def resources_router(service: SearchService) -> APIRouter:
     """Return the operations that tell of one thing or list them."""
     router = APIRouter(route_class=Operation, responses=KEPT)
-    _add_places(router, searching)
-    _add_tags(router, searching)
-    _add_images(router, searching)
-    _add_related(router, searching)
+    _add_places(router, service)
+    _add_tags(router, service)
+    _add_images(router, service)
+    _add_related(router, service)
     return router
 
 
-def _add_places(router: APIRouter, searching: Searching) -> None:
+def _add_places(router: APIRouter, service: SearchService) -> None:
     @router.get("/registries", summary="All registries", tags=["places"], response_model=Registries)
     async def registries(request: Request) -> Response:
         """Return the registries that are searched, with how much is in each."""
-        found = await searching.read(lambda resources: resources.registries())
+        found = await service.read(lambda resources: resources.registries())
         return kept_answer(request, {"registries": found, "next": None})
 
     @router.get(
@@ -92,7 +93,7 @@ def _add_places(router: APIRouter, searching: Searching) -> None:
     )
     async def one_registry(request: Request, registry: RegistryName) -> Response:
         """Return one registry."""
-        found = await searching.read(lambda resources: resources.registry(registry))
+        found = await service.read(lambda resources: resources.registry(registry))
         return kept_answer(request, found)
 
     @router.get(
@@ -110,7 +111,7 @@ def _add_places(router: APIRouter, searching: Searching) -> None:
     ) -> Response:
         """Return the repositories of a registry by name, page by page."""
         after = decode_place(cursor, "repositories") if cursor else ""
-        page = await searching.read(
+        page = await service.read(
             lambda resources: resources.repositories(registry, after=after, limit=limit)
         )
         return _listing(request, "repositories", page, place="repositories")
@@ -125,11 +126,11 @@ def _add_places(router: APIRouter, searching: Searching) -> None:
         request: Request, registry: RegistryName, repository: RepositoryPath
     ) -> Response:
         """Return one repository."""
-        found = await searching.read(lambda resources: resources.repository(registry, repository))
+        found = await service.read(lambda resources: resources.repository(registry, repository))
         return kept_answer(request, found)
 
 
-def _add_tags(router: APIRouter, searching: Searching) -> None:
+def _add_tags(router: APIRouter, service: SearchService) -> None:
     @router.get(
         "/tags/{registry}/{repository:path}:{tag}",
         summary="A tag with its history",
@@ -140,7 +141,7 @@ def _add_tags(router: APIRouter, searching: Searching) -> None:
         request: Request, registry: RegistryName, repository: RepositoryPath, tag: TagPath
     ) -> Response:
         """Return what a tag points to and where it pointed before."""
-        found = await searching.read(lambda resources: resources.tag(registry, repository, tag))
+        found = await service.read(lambda resources: resources.tag(registry, repository, tag))
         return kept_answer(request, found)
 
     @router.get(
@@ -161,7 +162,7 @@ def _add_tags(router: APIRouter, searching: Searching) -> None:
         """Return the tags of a repository, page by page."""
         place = f"tags {sort}"
         after = decode_place(cursor, place) if cursor else ""
-        page = await searching.read(
+        page = await service.read(
             lambda resources: resources.tags(
                 registry, repository, order=TagOrder(sort), after=after, limit=limit
             )
@@ -169,11 +170,11 @@ def _add_tags(router: APIRouter, searching: Searching) -> None:
         return _listing(request, "tags", page, place=place)
 
 
-def _add_images(router: APIRouter, searching: Searching) -> None:
+def _add_images(router: APIRouter, service: SearchService) -> None:
     @router.get("/images/{digest}", summary="An image", tags=["images"], response_model=Image)
     async def image(request: Request, digest: DigestPath, within: WithinPlace) -> Response:
         """Return everything that is known of an image, as one repository has it."""
-        found = await searching.read(lambda resources: resources.image(digest, **within.named()))
+        found = await service.read(lambda resources: resources.image(digest, **within.named()))
         return kept_answer(request, found)
 
     @router.get(
@@ -184,7 +185,7 @@ def _add_images(router: APIRouter, searching: Searching) -> None:
     )
     async def attachments(request: Request, digest: DigestPath, within: WithinPlace) -> Response:
         """Return signatures, bills of materials and what else refers to it, and to that in turn."""
-        found = await searching.read(
+        found = await service.read(
             lambda resources: resources.attachments(digest, **within.named())
         )
         return kept_answer(request, {"attachments": found})
@@ -197,11 +198,11 @@ def _add_images(router: APIRouter, searching: Searching) -> None:
     )
     async def bases(request: Request, digest: DigestPath, within: WithinPlace) -> Response:
         """Return what each platform is built on, as the layers tell and as it declares."""
-        found = await searching.read(lambda resources: resources.bases(digest, **within.named()))
+        found = await service.read(lambda resources: resources.bases(digest, **within.named()))
         return kept_answer(request, {"bases": found})
 
 
-def _add_related(router: APIRouter, searching: Searching) -> None:
+def _add_related(router: APIRouter, service: SearchService) -> None:
     @router.get(
         "/images/{digest}/derived",
         summary="What is built on an image",
@@ -212,7 +213,7 @@ def _add_related(router: APIRouter, searching: Searching) -> None:
         request: Request, digest: DigestPath, *, limit: Limit = LIMIT_DEFAULT
     ) -> Response:
         """Return images that are built on it, those first that came to be known last."""
-        found = await searching.read(lambda resources: resources.derived(digest, limit=limit))
+        found = await service.read(lambda resources: resources.derived(digest, limit=limit))
         return kept_answer(request, found)
 
     @router.get(
@@ -230,7 +231,7 @@ def _add_related(router: APIRouter, searching: Searching) -> None:
     ) -> Response:
         """Return the repositories that have it, or an index with it, page by page."""
         after = decode_place(cursor, "places") if cursor else ""
-        page = await searching.read(
+        page = await service.read(
             lambda resources: resources.places(digest, after=after, limit=limit)
         )
         return _listing(request, "places", page, place="places")
@@ -240,11 +241,11 @@ def _add_related(router: APIRouter, searching: Searching) -> None:
         request: Request, digest: DigestPath, *, limit: Limit = LIMIT_DEFAULT
     ) -> Response:
         """Return a layer, by its compressed digest or its DiffID, and images that hold it."""
-        found = await searching.read(lambda resources: resources.layer(digest, limit=limit))
+        found = await service.read(lambda resources: resources.layer(digest, limit=limit))
         return kept_answer(request, found)
 
 
-def _listing(request: Request, name: str, page: Listing, *, place: str) -> Response:
+def _listing(request: Request, name: str, page: Page[dict[str, Any]], *, place: str) -> Response:
     following = encode_place(page.next, place) if page.next is not None else None
     body = {name: page.items, "next": following}
     return kept_answer(request, body, headers=next_link(request, following))

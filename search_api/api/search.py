@@ -3,7 +3,6 @@
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from indexer.clock import Clock
 from indexer.model import DocumentType
 from search_api.api.models import Completions, SearchAnswer
 from search_api.api.operations import Operation
@@ -21,9 +20,9 @@ from search_api.api.parameters import (
 )
 from search_api.api.resources import next_link
 from search_api.search import (
-    Asked,
     Order,
-    Searching,
+    SearchRequest,
+    SearchService,
     completion_json,
     completions,
     decode_cursor,
@@ -35,7 +34,7 @@ from search_api.search import (
 _NOT_KEPT = {"Cache-Control": "no-store"}
 
 
-def search_router(searching: Searching, *, clock: Clock) -> APIRouter:
+def search_router(service: SearchService) -> APIRouter:
     """Return the operations that search."""
     router = APIRouter(route_class=Operation, tags=["search"])
 
@@ -54,7 +53,7 @@ def search_router(searching: Searching, *, clock: Clock) -> APIRouter:
         """Return the repositories or images that match a query, page by page."""
         by, is_reversed = parse_order(sort)
         order = Order(DocumentType(type), by, is_reversed)
-        asked = Asked(
+        asked = SearchRequest(
             text=q,
             order=order,
             limit=limit,
@@ -63,7 +62,7 @@ def search_router(searching: Searching, *, clock: Clock) -> APIRouter:
             cursor=decode_cursor(cursor, order) if cursor else None,
             with_texts=True,
         )
-        body, following = await searching.call(search_bytes, asked, now=clock.now())
+        body, following = await service.call(search_bytes, asked)
         headers = _NOT_KEPT | next_link(request, following)
         return Response(body, media_type="application/json", headers=headers)
 
@@ -75,7 +74,7 @@ def search_router(searching: Searching, *, clock: Clock) -> APIRouter:
         limit: CompletionLimit = COMPLETIONS_DEFAULT,
     ) -> JSONResponse:
         """Return what the last word of a query may become: a name, a field, or a value of one."""
-        found = await searching.call(completions, q, document_type=DocumentType(type), limit=limit)
+        found = await service.call(completions, q, document_type=DocumentType(type), limit=limit)
         body = {"suggestions": [completion_json(one) for one in found]}
         return JSONResponse(body, headers=_NOT_KEPT)
 

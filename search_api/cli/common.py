@@ -1,10 +1,10 @@
-"""What all commands of the command line share: settings, a way to search, and how they end."""
+"""Code that all commands share: set-up, searching, and ending with a status."""
 
+import asyncio
 import json
 import sys
-from collections.abc import Callable
-from contextlib import closing
-from typing import Any, Concatenate, ParamSpec
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 import click
 
@@ -12,20 +12,18 @@ from indexer.errors import SettingsError
 from indexer.settings import Settings, load_settings
 from search_api.cli import tables
 from search_api.processes import configure_logging, prepare
-from search_api.search import Searcher, make_searcher
+from search_api.search import SearchService, make_service
 
-Parameters = ParamSpec("Parameters")
-
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+Result = TypeVar("Result")
 
 
 def print_json(body: dict[str, Any]) -> None:
     """Print an object."""
-    # ASCII alone: texts from images may hold what terminals take for commands.
+    # Only ASCII: texts from images may contain control sequences of terminals.
     click.echo(json.dumps(body, indent=2))
 
 
-def settings_of(*, process: str, quiet: bool = False) -> Settings:
+def prepare_settings(*, process: str, quiet: bool = False) -> Settings:
     """Return the settings, with logging and the data directory ready."""
     settings = load_settings()
     configure_logging("error" if quiet else settings.log_level, process=process)
@@ -38,19 +36,21 @@ def settings_of(*, process: str, quiet: bool = False) -> Settings:
     return settings
 
 
-def searched(
-    settings: Settings,
-    look: Callable[Concatenate[Searcher, Parameters], dict[str, Any]],
-    *arguments: Parameters.args,
-    **named: Parameters.kwargs,
-) -> dict[str, Any]:
-    """Return what ``look`` makes of the data directory of the settings."""
-    with closing(make_searcher(settings)) as searcher:
-        return searcher.run(look, *arguments, **named)
+def ask_service(settings: Settings, ask: Callable[[SearchService], Awaitable[Result]]) -> Result:
+    """Return what a service over the data directory of the settings answers."""
+
+    async def run() -> Result:
+        service = make_service(settings)
+        try:
+            return await ask(service)
+        finally:
+            await service.close()
+
+    return asyncio.run(run())
 
 
 def end(problems: list[str]) -> None:
-    """Print what went wrong and exit: 1 where something did, else 0."""
+    """Print the problems and exit: with 1 if there are any, else with 0."""
     for problem in problems:
         tables.print_error(f"regsearch: {problem}")
     sys.exit(1 if problems else 0)

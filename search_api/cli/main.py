@@ -1,148 +1,198 @@
-"""The command line: ``regsearch serve``, ``search``, ``backfill`` and what else is needed."""
+"""The command line: ``regsearch serve``, ``search``, ``backfill`` and all other commands.
 
-import asyncio
-import os
-import signal
+Here are the commands and their options. The code of a command is imported when it runs, because
+the help, the version and the completion of a shell must not wait for it.
+"""
+
 import sys
-from collections.abc import Coroutine, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import click
-import structlog
+from click.shell_completion import get_completion_class
 
 from indexer.errors import QueryError, RegsearchError, SettingsError, UnusableFileError
-from indexer.settings import Settings
-from search_api.cli import jobs, tables
-from search_api.cli.common import JSON, end, print_json, searched, settings_of
-from search_api.cli.notification_block import notification_block
-from search_api.cli.search import completion, conformance, search, show
-from search_api.processes import USAGE_ERROR, end_with_parent, own_command, supervise
-from search_api.search import Searcher, held_back_json, status_json
-from webhooks.auth import webhook_secrets
+from indexer.model import ASKED_FOR, LIMIT_MAX, DocumentType, Sort
 
-log = structlog.get_logger()
-
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _SUPERVISED = click.option("--supervised", type=int, metavar="PID", hidden=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="regsearch")
 def commands() -> None:
-    """Search what container registries hold."""
+    """Search in container registries."""
 
 
 @commands.command()
 def serve() -> None:
     """Run the whole service: web and indexer, watched and restarted."""
-    settings = settings_of(process="serve")
-    for registry, secret in webhook_secrets(settings).items():
-        click.echo(f"# For the configuration of registry {registry}, so that it notifies us:")
-        click.echo(notification_block(settings, registry, secret=secret))
-    sys.stdout.flush()
-    processes = {
-        name: own_command(name, f"--supervised={os.getpid()}") for name in ("web", "indexer")
-    }
-    sys.exit(asyncio.run(supervise(processes)))
+    from search_api.cli import service
+
+    service.serve()
 
 
 @commands.command()
 @_SUPERVISED
 def web(*, supervised: int | None) -> None:
     """Run only the web process: receive notifications and answer searches."""
-    settings = settings_of(process="web")
-    if supervised is not None:
-        end_with_parent(supervised)
-    # Here, as importing FastAPI takes long, and all other commands do without.
-    from search_api.web import serve_web  # noqa: PLC0415
+    from search_api.cli import service
 
-    serve_web(settings)
+    service.run_web(supervised)
 
 
 @commands.command()
 @_SUPERVISED
 def indexer(*, supervised: int | None) -> None:
     """Run only the indexer: read registries and keep the search index."""
-    settings = settings_of(process="indexer")
-    if supervised is not None:
-        end_with_parent(supervised)
-    from search_api.processes import serve_indexer  # noqa: PLC0415 - as above
+    from search_api.cli import service
 
-    _run_until_stopped(serve_indexer(settings))
+    service.run_indexer(supervised)
 
 
 @commands.command()
-@JSON
+@_JSON
 def status(*, as_json: bool) -> None:
     """Show how fresh and complete everything is."""
-    settings = settings_of(process="status", quiet=True)
+    from search_api.cli import operation
 
-    body = searched(settings, lambda searcher: status_json(searcher.status()))
-    if as_json:
-        print_json(body)
-    else:
-        tables.print_status(body)
+    operation.show_status(as_json=as_json)
 
 
 @commands.command()
 @click.argument("registry", nargs=-1)
 def backfill(registry: tuple[str, ...]) -> None:
-    """Read every repository of REGISTRY, or of all; returns when all of it is searchable.
+    """Crawl REGISTRY, or all registries; return when everything is searchable.
 
-    Interrupted, it goes on where it was with the next backfill or indexer.
+    After an interruption the next backfill or indexer continues.
     """
-    settings = settings_of(process="backfill", quiet=True)
-    names = _named(settings, registry)
-    with tables.progress("backfill") as report:
-        problems = asyncio.run(jobs.backfill(settings, names, report=report))
-    end(problems)
+    from search_api.cli import operation
+
+    operation.backfill(registry)
 
 
 @commands.command()
 @click.argument("registry", nargs=-1)
-@click.option("--accept", is_flag=True, help="Hide what is held back.")
-@JSON
+@click.option("--accept", is_flag=True, help="Hide everything that is held back.")
+@_JSON
 def reconcile(registry: tuple[str, ...], *, accept: bool, as_json: bool) -> None:
-    """List what is held back of REGISTRY, or of all: gone from it, but too much to be hidden."""
+    """List what is held back of REGISTRY, or of all: suspiciously much disappeared at once."""
     if accept and as_json:
         raise click.UsageError("--json is for the list, without --accept")
-    settings = settings_of(process="reconcile", quiet=True)
-    names = _named(settings, registry)
+    from search_api.cli import operation
+
     if accept:
-        with tables.progress("reconcile") as report:
-            problems = asyncio.run(jobs.accept(settings, names, report=report))
-        end(problems)
-
-    def ask(searcher: Searcher) -> dict[str, Any]:
-        held_back = searcher.held_back()
-        return held_back_json({name: held_back[name] for name in names if name in held_back})
-
-    body = searched(settings, ask)
-    if as_json:
-        print_json(body)
+        operation.accept(registry)
     else:
-        tables.print_held_back(body)
+        operation.show_quarantined(registry, as_json=as_json)
 
 
 @commands.command()
 @click.option(
-    "--extract", is_flag=True, help="First read all stored content again; no registry is asked."
+    "--extract", is_flag=True, help="First analyse all stored content again; no registry is read."
 )
 def rebuild(*, extract: bool) -> None:
-    """Make the search index again from the store; searches go on meanwhile."""
-    settings = settings_of(process="rebuild", quiet=True)
-    with tables.progress("rebuild") as report:
-        problems = asyncio.run(jobs.rebuild(settings, extract=extract, report=report))
-    end(problems)
+    """Build the search index again from the store; searches go on meanwhile."""
+    from search_api.cli import operation
+
+    operation.rebuild(extract=extract)
 
 
-for command in (search, show, conformance, completion):
-    commands.add_command(command)
+@commands.command()
+@click.argument("query", nargs=-1)
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice([kind.value for kind in ASKED_FOR]),
+    default=DocumentType.REPOSITORY.value,
+    help="What to list.",
+)
+@click.option("--registry", default="", help="The name or host of a registry to stay within.")
+@click.option(
+    "--sort",
+    type=click.Choice([f"{sign}{sort.value}" for sort in Sort for sign in ("", "-")]),
+    default=Sort.RELEVANCE.value,
+    metavar="ORDER",
+    help=f"{', '.join(sort.value for sort in Sort)}; a minus before it reverses.",
+)
+@click.option(
+    "--facets",
+    default="",
+    metavar="NAMES",
+    help="What to count among all that match: kind,platform,license,vendor,label:KEY…",
+)
+@click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=25, help="How many to list.")
+@click.option("--all", "everything", is_flag=True, help="List all, page after page.")
+@click.option("--json", "output", flag_value="json", help="Print the answer as JSON.")
+@click.option("--jsonl", "output", flag_value="jsonl", help="Print each result as a line of JSON.")
+@click.option("--names", "output", flag_value="names", help="Print just the references.")
+def search(
+    query: tuple[str, ...],
+    *,
+    kind: str,
+    registry: str,
+    sort: str,
+    facets: str,
+    limit: int,
+    everything: bool,
+    output: str | None,
+) -> None:
+    """List what matches QUERY, best first; without one, everything.
+
+    Put -- before a QUERY that begins with a minus sign.
+    """
+    from search_api.cli import search as searches
+
+    request = searches.parse_request(
+        query,
+        kind=kind,
+        registry=registry,
+        sort=sort,
+        facets=facets,
+        limit=LIMIT_MAX if everything else limit,
+        # Only these show which texts match.
+        with_texts=output in {"json", "jsonl"},
+    )
+    searches.search(request, everything=everything, output=output)
+
+
+@commands.command()
+@click.argument("reference")
+@_JSON
+def show(reference: str, *, as_json: bool) -> None:
+    """Show what is known of REFERENCE: an image, a repository, or an image or layer by digest."""
+    from search_api.cli import search as searches
+
+    searches.show(reference, as_json=as_json)
+
+
+@commands.command()
+@click.argument("url")
+@_JSON
+def conformance(url: str, *, as_json: bool) -> None:
+    """Check the server at URL against the specification of the search API.
+
+    Ends with 1 where a check fails; what the server holds nothing for is not checked.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise click.BadParameter(f"{url!r} is no http:// or https:// address")
+    from search_api.cli import operation
+
+    operation.check_conformance(url, as_json=as_json)
+
+
+@commands.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes SHELL complete commands and options: eval "$(regsearch completion bash)"."""
+    made = get_completion_class(shell)
+    assert made is not None  # noqa: S101 - one of the choices
+    click.echo(made(click.Group(), {}, "regsearch", "_REGSEARCH_COMPLETE").source())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; errors are one line each.
+    """Run the command line; each error is one line.
 
-    The status is 2 where the settings or a file are of no use and trying again would not help.
+    Status 2 means: do not retry, but fix the settings, the command or the damaged file first.
     """
     try:
         commands.main(args=arguments, standalone_mode=False)
@@ -154,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except RegsearchError as error:
         sys.exit(_report(error))
     except ExceptionGroup as group:
-        # The indexer runs its parts side by side; the one that failed ended the others.
+        # The indexer runs its parts side by side; one that fails ends the others.
         known, others = group.split(RegsearchError)
         if known is None or others is not None:
             raise
@@ -163,8 +213,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _report(error: BaseException) -> int:
     """Print an error as one line and return the exit status that goes with it."""
+    from search_api.cli.tables import print_error
+    from search_api.processes import USAGE_ERROR
+
     place = f"query, column {error.column}: " if isinstance(error, QueryError) else ""
-    tables.print_error(f"regsearch: {place}{error}")
+    print_error(f"regsearch: {place}{error}")
     return USAGE_ERROR if isinstance(error, SettingsError | UnusableFileError) else 1
 
 
@@ -174,31 +227,6 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
             yield from _leaves(error)
         else:
             yield error
-
-
-def _named(settings: Settings, registries: Sequence[str]) -> list[str]:
-    """Return these registries, or all where none is named; unknown: :class:`SettingsError`."""
-    known = [each.name for each in settings.registry]
-    for name in registries:
-        if name not in known:
-            raise SettingsError(f"no registry is named {name!r}; known are {', '.join(known)}")
-    return list(registries) or known
-
-
-def _run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
-    """Run ``work`` until it ends or SIGTERM or SIGINT cancels it."""
-
-    async def run() -> None:
-        task = asyncio.ensure_future(work)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, task.cancel)
-        await task
-
-    try:
-        asyncio.run(run())
-    except asyncio.CancelledError:
-        log.info("stopped")
 
 
 if __name__ == "__main__":

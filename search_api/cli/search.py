@@ -1,91 +1,58 @@
-"""The commands that ask: ``search``, ``show``, ``conformance`` and ``completion``."""
+"""The commands that ask: ``search`` and ``show``."""
 
 import json
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
-from click.shell_completion import get_completion_class
 
-from indexer.clock import SystemClock
-from indexer.model import ASKED_FOR, DocumentType, Sort, one_line
+from indexer.model import DocumentType, one_line
 from search_api.cli import details, tables
-from search_api.cli.common import JSON, end, print_json, searched, settings_of
-from search_api.conformance import State, run_checks
+from search_api.cli.common import ask_service, prepare_settings, print_json
 from search_api.resources import look_up
 from search_api.search import (
-    LIMIT_MAX,
-    Asked,
     Order,
-    Searcher,
-    ask,
+    SearchRequest,
+    SearchService,
     parse_facets,
     parse_order,
     search_json,
 )
 
 NAME_MAX = 1_000
-"""Characters of a reference on a line."""
+"""The most characters of a reference on a line."""
 
 
-@click.command()
-@click.argument("query", nargs=-1)
-@click.option(
-    "--type",
-    "kind",
-    type=click.Choice([kind.value for kind in ASKED_FOR]),
-    default=DocumentType.REPOSITORY.value,
-    help="What to list.",
-)
-@click.option("--registry", default="", help="The name or host of a registry to stay within.")
-@click.option(
-    "--sort",
-    type=click.Choice([f"{sign}{sort.value}" for sort in Sort for sign in ("", "-")]),
-    default=Sort.RELEVANCE.value,
-    metavar="ORDER",
-    help=f"{', '.join(sort.value for sort in Sort)}; a minus before it reverses.",
-)
-@click.option(
-    "--facets",
-    default="",
-    metavar="NAMES",
-    help="What to count among all that match: kind,platform,license,vendor,label:KEY…",
-)
-@click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=25, help="How many to list.")
-@click.option("--all", "everything", is_flag=True, help="List all, page after page.")
-@click.option("--json", "output", flag_value="json", help="Print the answer as JSON.")
-@click.option("--jsonl", "output", flag_value="jsonl", help="Print each result as a line of JSON.")
-@click.option("--names", "output", flag_value="names", help="Print just the references.")
-def search(
-    query: tuple[str, ...],
+def parse_request(
+    query: Sequence[str],
     *,
     kind: str,
     registry: str,
     sort: str,
     facets: str,
     limit: int,
-    everything: bool,
-    output: str | None,
-) -> None:
-    """List what matches QUERY, best first; without one, everything.
-
-    Put -- before a QUERY that begins with a minus sign.
-    """
-    settings = settings_of(process="search", quiet=True)
+    with_texts: bool,
+) -> SearchRequest:
+    """Return what arguments ask for; :class:`InvalidValueError` for a facet that is none."""
     # Arguments that are not text in this locale hold what no index could be asked for. Replacing
     # it by ``?`` would make it a wildcard.
     text = " ".join(query).encode(errors="surrogatepass").decode(errors="replace")
-    asked = Asked(
-        text=text,
+    return SearchRequest(
         order=Order(DocumentType(kind), *parse_order(sort)),
-        limit=LIMIT_MAX if everything else limit,
+        limit=limit,
+        text=text,
         registry=registry,
         facets=parse_facets(facets),
-        # Only these show which texts match.
-        with_texts=output in {"json", "jsonl"},
+        with_texts=with_texts,
     )
-    find = _all_pages if everything else _one_page
-    body = searched(settings, find, asked)
+
+
+def search(request: SearchRequest, *, everything: bool, output: str | None) -> None:
+    """Print what is found: as ``json``, ``jsonl``, ``names`` or, without ``output``, a table."""
+    settings = prepare_settings(process="search", quiet=True)
+    find = find_all if everything else _find_page
+    body = ask_service(settings, lambda service: find(service, request))
     if output == "json":
         print_json(body)
     elif output == "jsonl":
@@ -98,62 +65,28 @@ def search(
         tables.print_results(body)
 
 
-def _one_page(searcher: Searcher, asked: Asked) -> dict[str, Any]:
-    return search_json(ask(searcher, asked, now=SystemClock().now()))
+async def _find_page(service: SearchService, request: SearchRequest) -> dict[str, Any]:
+    return search_json(await service.search(request))
 
 
-def _all_pages(searcher: Searcher, asked: Asked) -> dict[str, Any]:
-    now = SystemClock().now()
-    found = ask(searcher, asked, now=now)
+async def find_all(service: SearchService, request: SearchRequest) -> dict[str, Any]:
+    """Return the JSON of all results, asked for page after page."""
+    found = await service.search(request)
     body = search_json(found)
     while found.next is not None:
-        found = ask(searcher, replace(asked, cursor=found.next), now=now)
+        found = await service.search(replace(request, cursor=found.next))
         body["results"] += search_json(found)["results"]
     return {**body, "next": None}
 
 
-@click.command()
-@click.argument("reference")
-@JSON
 def show(reference: str, *, as_json: bool) -> None:
-    """Show what is known of REFERENCE: an image, a repository, or an image or layer by digest."""
-    settings = settings_of(process="show", quiet=True)
-
-    def find(searcher: Searcher) -> dict[str, Any]:
-        return searcher.read(lambda resources: look_up(resources, reference))
-
-    body = searched(settings, find)
+    """Print what is known of what a reference names."""
+    settings = prepare_settings(process="show", quiet=True)
+    body = ask_service(
+        settings,
+        lambda service: service.read(lambda resources: look_up(resources, reference)),
+    )
     if as_json:
         print_json(body)
     else:
         details.print_shown(body)
-
-
-@click.command()
-@click.argument("url")
-@JSON
-def conformance(url: str, *, as_json: bool) -> None:
-    """Check the server at URL against the specification of the search API.
-
-    Ends with 1 where a check fails; what the server holds nothing for is not checked.
-    """
-    if not url.startswith(("http://", "https://")):
-        raise click.BadParameter(f"{url!r} is no http:// or https:// address")
-    outcomes = []
-    for outcome in run_checks(url):
-        outcomes.append(outcome)
-        if not as_json:
-            details.print_outcome(outcome)
-    if as_json:
-        print_json({"checks": [asdict(outcome) for outcome in outcomes]})
-    failed = sum(outcome.state is State.FAILED for outcome in outcomes)
-    end([f"{failed} of {len(outcomes)} checks failed"] if failed else [])
-
-
-@click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:
-    """Print what makes SHELL complete commands and options: eval "$(regsearch completion bash)"."""
-    made = get_completion_class(shell)
-    assert made is not None  # noqa: S101 - one of the choices
-    click.echo(made(click.Group(), {}, "regsearch", "_REGSEARCH_COMPLETE").source())

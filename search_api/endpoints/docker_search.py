@@ -6,8 +6,6 @@ right type, nothing redirects, and a query with a mistake is read as plain words
 """
 
 import unicodedata
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,26 +14,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from indexer.clock import Clock
-from indexer.errors import QueryError
-from indexer.model import (
-    And,
-    Condition,
-    DocumentType,
-    Everything,
-    Page,
-    Position,
-    Query,
-    Sort,
-    fold,
-    one_line,
-)
+from indexer.model import LIMIT_MAX, DocumentType, Position, Sort, fold, one_line
 from search_api.http_errors import error_answer
-from search_api.query import parse_query, plain_query
-from search_api.search import Answer, Searcher, Searching, corrected
+from search_api.search import Cursor, Order, Searcher, SearchRequest, SearchService
 
 LIMIT_DEFAULT = 25
-LIMIT_MAX = 1_000
 PAGE_MAX = 1_000_000
 DESCRIPTION_MAX = 250
 _API_VERSION = {"Docker-Distribution-API-Version": "registry/2.0"}
@@ -49,12 +32,9 @@ _PRIVATE = {
 class DockerSearch:
     """The endpoints that docker, podman, nerdctl and their kin ask."""
 
-    def __init__(
-        self, searching: Searching, *, registry_hosts: frozenset[str], clock: Clock
-    ) -> None:
+    def __init__(self, service: SearchService, *, registry_hosts: frozenset[str]) -> None:
         """Take the hosts of the registries; a search at one of them stays within it."""
-        self._searching = searching
-        self._clock = clock
+        self._service = service
         self._registry_hosts = frozenset(fold(host) for host in registry_hosts)
 
     def routes(self) -> list[Route]:
@@ -92,9 +72,15 @@ class DockerSearch:
         term = " ".join(request.query_params.getlist("q")).strip()
         limit = _number(request.query_params.get("n"), default=LIMIT_DEFAULT, maximum=LIMIT_MAX)
         number = _number(request.query_params.get("page"), default=1, maximum=PAGE_MAX)
-        host = asked_host(request, self._registry_hosts)
-        asked = _Asked(term, host, limit=limit, number=number)
-        rows, total, is_complete = await self._searching.call(_rows, asked, now=self._clock.now())
+        asked = SearchRequest(
+            order=Order(DocumentType.REPOSITORY),
+            limit=limit,
+            text=unicodedata.normalize("NFC", term),
+            host=asked_host(request, self._registry_hosts),
+            skip=(number - 1) * limit,
+            results_only=True,
+        )
+        rows, total, is_complete = await self._service.call(_rows, asked)
         body = {
             "query": term,
             "num_results": total,
@@ -112,17 +98,17 @@ class DockerSearch:
         """Answer the names of all repositories, by name, page by page."""
         limit = _number(request.query_params.get("n"), default=LIMIT_MAX, maximum=LIMIT_MAX)
         last = request.query_params.get("last", "")
-        answer = await self._searching.search(
-            within_host(Everything(), asked_host(request, self._registry_hosts)),
-            document_type=DocumentType.REPOSITORY,
+        asked = SearchRequest(
+            order=Order(DocumentType.REPOSITORY, Sort.NAME),
             limit=limit,
-            sort=Sort.NAME,
+            host=asked_host(request, self._registry_hosts),
             # Behind every document of that name, whatever its registry.
-            after=Position(fold(last), "\U0010ffff") if last else None,
+            cursor=Cursor(Position(fold(last), "\U0010ffff")) if last else None,
         )
-        names = [hit.result["repository"] for hit in answer.page.hits]
+        page = (await self._service.search(asked)).page
+        names = [hit.result["repository"] for hit in page.hits]
         headers = dict(_API_VERSION)
-        if answer.page.has_more:
+        if page.has_more:
             following = urlencode({"n": limit, "last": names[-1]})
             headers["Link"] = f'</v2/_catalog?{following}>; rel="next"'
         return JSONResponse({"repositories": list(dict.fromkeys(names))}, headers=headers)
@@ -134,63 +120,11 @@ def asked_host(request: Request, hosts: frozenset[str]) -> str:
     return host if host in hosts else ""
 
 
-def within_host(query: Query, host: str) -> Query:
-    """Return a query that stays within the registry of a host; "" is that of none."""
-    return And((query, Condition("host", host))) if host else query
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    term: str
-    host: str
-    limit: int
-    number: int
-    """Of the page, from 1."""
-
-
-def _rows(
-    searcher: Searcher, asked: _Asked, *, now: datetime
-) -> tuple[list[dict[str, Any]], int, bool]:
-    """Return the rows of a page, how many there are on all, and whether that is all there is.
-
-    The term is read in the query language, else for its words.
-    """
-    text = unicodedata.normalize("NFC", asked.term)
-    try:
-        # The engine may refuse a query too: one whose prefix stands for too much.
-        answer = _spelled(searcher, parse_query(text, now=now), asked)
-    except QueryError:
-        answer = _spelled(searcher, plain_query(text), asked)
-    rows = [_row(hit.result) for hit in answer.page.hits]
-    return rows, answer.page.total, answer.freshness.complete
-
-
-def _spelled(searcher: Searcher, query: Query, asked: _Asked) -> Answer:
-    """Return a page of a query, or of its other spelling when it matches nothing."""
-    query = within_host(query, asked.host)
-    answer = _page(searcher, query, asked)
-    if answer.page.total:
-        return answer
-    other = corrected(searcher, query, document_type=DocumentType.REPOSITORY, total=0)
-    return _page(searcher, other.query, asked) if other else answer
-
-
-def _page(searcher: Searcher, query: Query, asked: _Asked) -> Answer:
-    """Return a page by its number; the hits before it are walked over."""
-    to_skip = (asked.number - 1) * asked.limit
-    after: Position | None = None
-    while to_skip:
-        answer = _hits(searcher, query, limit=min(to_skip, LIMIT_MAX), after=after)
-        page = answer.page
-        if to_skip >= page.total or not page.has_more:
-            return Answer(Page((), page.total, has_more=False), answer.freshness)
-        after = page.hits[-1].position
-        to_skip -= len(page.hits)
-    return _hits(searcher, query, limit=asked.limit, after=after)
-
-
-def _hits(searcher: Searcher, query: Query, *, limit: int, after: Position | None) -> Answer:
-    return searcher.search(query, document_type=DocumentType.REPOSITORY, limit=limit, after=after)
+def _rows(searcher: Searcher, asked: SearchRequest) -> tuple[list[dict[str, Any]], int, bool]:
+    """Return the rows of a page, how many there are on all, and whether that is all there is."""
+    found = searcher.search(asked)
+    rows = [_row(hit.result) for hit in found.page.hits]
+    return rows, found.page.total, found.freshness.complete
 
 
 _ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]

@@ -5,7 +5,7 @@ ask for; what an answer looks like it leaves open. Lists go on as those of tags 
 ``last`` and a ``Link``, where ``last`` is ours to choose.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,26 +14,14 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from indexer.errors import InvalidValueError
-from indexer.model import (
-    And,
-    Condition,
-    DocumentType,
-    Everything,
-    Hit,
-    Path,
-    Position,
-    Query,
-    Sort,
-    fold,
-)
-from search_api.endpoints.docker_search import asked_host, within_host
+from indexer.model import LIMIT_MAX, Condition, DocumentType, Hit, Path, Position, Query, Sort, fold
+from search_api.endpoints.docker_search import asked_host
 from search_api.query import plain_query
 from search_api.search import (
-    LIMIT_MAX,
-    Answer,
     Cursor,
     Order,
-    Searching,
+    SearchRequest,
+    SearchService,
     decode_cursor,
     encode_cursor,
     parse_count,
@@ -76,9 +64,9 @@ _EXTENSIONS = {
 class OciExtension:
     """The endpoints of the extension."""
 
-    def __init__(self, searching: Searching, *, registry_hosts: frozenset[str]) -> None:
+    def __init__(self, service: SearchService, *, registry_hosts: frozenset[str]) -> None:
         """Take the hosts of the registries; a search at one of them stays within it."""
-        self._searching = searching
+        self._service = service
         self._registry_hosts = frozenset(fold(host) for host in registry_hosts)
 
     def routes(self) -> list[Route]:
@@ -96,14 +84,20 @@ class OciExtension:
         """Answer the names of repositories, images, or with ``global`` first those, then these."""
         parameters = _parameters(request)
         orders = _orders(parameters)
-        limit = _limit(parameters.get("n"))
         order, cursor = _place(parameters.get("last", ""), orders)
-        answer = await self._page(parameters, order, cursor, request=request, limit=limit)
+        asked = SearchRequest(
+            order=order,
+            limit=_limit(parameters.get("n")),
+            conditions=tuple(_conditions(parameters)),
+            host=asked_host(request, self._registry_hosts),
+            cursor=cursor,
+        )
+        page = (await self._service.search(asked)).page
         body: dict[str, Any] = {_name(one): [] for one in orders}
-        body[_name(order)] = [_shown(hit, order) for hit in answer.page.hits]
+        body[_name(order)] = [_shown(hit, order) for hit in page.hits]
         last = ""
-        if answer.page.has_more:
-            last = encode_cursor(Cursor(answer.page.hits[-1].position), order)
+        if page.has_more:
+            last = encode_cursor(Cursor(page.hits[-1].position), order)
         elif order != orders[-1]:
             last = encode_cursor(Cursor(_FIRST), orders[-1])
         headers = {"Cache-Control": "no-store"}
@@ -111,24 +105,6 @@ class OciExtension:
             following = urlencode({**parameters, "last": last})
             headers["Link"] = f'</v2/_oci/ext/search?{following}>; rel="next"'
         return JSONResponse(body, headers=headers)
-
-    async def _page(
-        self,
-        parameters: Mapping[str, str],
-        order: Order,
-        cursor: Cursor,
-        *,
-        request: Request,
-        limit: int,
-    ) -> Answer:
-        query = within_host(_query(parameters), asked_host(request, self._registry_hosts))
-        return await self._searching.search(
-            query,
-            document_type=order.document_type,
-            limit=limit,
-            after=cursor.position,
-            sort=order.sort,
-        )
 
 
 def _parameters(request: Request) -> dict[str, str]:
@@ -153,18 +129,18 @@ def _orders(parameters: Mapping[str, str]) -> list[Order]:
     return [_IMAGES] if of_images else [_REPOSITORIES]
 
 
-def _query(parameters: Mapping[str, str]) -> Query:
-    """Return what all parameters ask for together; one that is empty asks for nothing."""
-    parts: list[Query] = []
-    is_alone = len(_orders(parameters)) == 1 and _orders(parameters)[0] == _REPOSITORIES
+def _conditions(parameters: Mapping[str, str]) -> Iterator[Query]:
+    """Yield what all parameters ask for together; one that is empty asks for nothing."""
     if name := fold(parameters.get("repository", "").strip("/")):
         # Alone it searches for names; beside others it says which repository they are in.
-        parts.append(Path(name) if is_alone else Condition("repo", name))
+        is_alone = _orders(parameters) == [_REPOSITORIES]
+        yield Path(name) if is_alone else Condition("repo", name)
     for parameter, field in _FIELDS.items():
         if value := fold(parameters.get(parameter, "")):
-            parts.append(Condition(field, value))
-    parts += [plain_query(parameters[name]) for name in ("global", "key") if parameters.get(name)]
-    return And(tuple(parts)) if parts else Everything()
+            yield Condition(field, value)
+    for parameter in ("global", "key"):
+        if parameters.get(parameter):
+            yield plain_query(parameters[parameter])
 
 
 def _place(text: str, orders: list[Order]) -> tuple[Order, Cursor]:

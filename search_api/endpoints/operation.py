@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from indexer.clock import parse_rfc3339
 from indexer.store import JournalCounts, RegistryFreshness
-from search_api.search import Searching, Status
+from search_api.search import SearchService, ServiceStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -47,7 +47,7 @@ _OF_REGISTRY: tuple[
     (
         "regsearch_repositories_held_back",
         "Repositories still shown though the last crawl did not find them.",
-        lambda registry, _: registry.held_back,
+        lambda registry, _: registry.quarantined,
     ),
     (
         "regsearch_registry_failing",
@@ -75,8 +75,8 @@ _OF_REGISTRY: tuple[
 class Metrics:
     """The endpoint of the metrics."""
 
-    def __init__(self, searching: Searching) -> None:
-        self._searching = searching
+    def __init__(self, service: SearchService) -> None:
+        self._service = service
 
     def routes(self) -> list[Route]:
         """Return the routes to mount."""
@@ -84,11 +84,11 @@ class Metrics:
 
     async def metrics(self, _: Request) -> Response:
         """Answer every metric."""
-        text = metrics_text(await self._searching.status())
+        text = metrics_text(await self._service.status())
         return Response(text, headers={"Content-Type": CONTENT_TYPE})
 
 
-def metrics_text(status: Status) -> bytes:
+def metrics_text(status: ServiceStatus) -> bytes:
     """Return a status in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collected(status))
@@ -96,7 +96,7 @@ def metrics_text(status: Status) -> bytes:
 
 
 class _Collected(Collector):
-    def __init__(self, status: Status) -> None:
+    def __init__(self, status: ServiceStatus) -> None:
         self._status = status
 
     def collect(self) -> Iterator[Metric]:
@@ -109,7 +109,7 @@ class _Collected(Collector):
         yield _gauge(
             "regsearch_documents_waiting",
             "Documents that are to be made again.",
-            status.stale_documents,
+            status.store.stale_documents,
         )
         documents = GaugeMetricFamily(
             "regsearch_documents", "Documents of the search index.", labels=["type"]
@@ -147,8 +147,8 @@ def _seconds(moment: str | None) -> float | None:
 class Health:
     """The endpoints that whoever runs the service asks."""
 
-    def __init__(self, searching: Searching) -> None:
-        self._searching = searching
+    def __init__(self, service: SearchService) -> None:
+        self._service = service
 
     def routes(self) -> list[Route]:
         """Return the routes to mount."""
@@ -160,5 +160,5 @@ class Health:
 
     async def readiness(self, _: Request) -> JSONResponse:
         """Answer 200 once searches can be answered, before that 503."""
-        ready = await self._searching.is_ready()
+        ready = await self._service.is_ready()
         return JSONResponse({"ready": ready}, status_code=200 if ready else 503)

@@ -1,7 +1,6 @@
-"""One search: request, searcher, service, and what becomes of an answer."""
+"""One search: request, searcher, service, and the JSON of its result."""
 
 from search_api.search.completions import completion_json, completions
-from search_api.search.corrections import corrected
 from search_api.search.cursors import (
     Cursor,
     Order,
@@ -10,44 +9,40 @@ from search_api.search.cursors import (
     encode_cursor,
     encode_place,
 )
+from search_api.search.freshness import ServiceStatus
 from search_api.search.request import (
     FACETS_MAX,
-    LIMIT_MAX,
-    Asked,
-    ask,
+    SearchRequest,
     parse_count,
     parse_facets,
     parse_order,
 )
-from search_api.search.response import held_back_json, search_bytes, search_json, status_json
-from search_api.search.searcher import Answer, Searcher, Status
-from search_api.search.service import Searching
-from search_api.search.setup import make_searcher, make_searching
+from search_api.search.response import quarantined_json, search_bytes, search_json, status_json
+from search_api.search.result import SearchResult
+from search_api.search.searcher import Searcher
+from search_api.search.service import SearchService
+from search_api.search.setup import make_service
 
 __all__ = [
     "FACETS_MAX",
-    "LIMIT_MAX",
-    "Answer",
-    "Asked",
     "Cursor",
     "Order",
+    "SearchRequest",
+    "SearchResult",
+    "SearchService",
     "Searcher",
-    "Searching",
-    "Status",
-    "ask",
+    "ServiceStatus",
     "completion_json",
     "completions",
-    "corrected",
     "decode_cursor",
     "decode_place",
     "encode_cursor",
     "encode_place",
-    "held_back_json",
-    "make_searcher",
-    "make_searching",
+    "make_service",
     "parse_count",
     "parse_facets",
     "parse_order",
+    "quarantined_json",
     "search_bytes",
     "search_json",
     "status_json",

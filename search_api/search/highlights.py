@@ -51,7 +51,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Highlight:
+class TextHighlight:
     """A piece of a text that matches; ``ranges`` count characters of it, ends excluded."""
 
     field: str
@@ -82,10 +82,10 @@ class Highlighter:
         """Those of ``_compared`` that a pattern or a spelling stands for."""
         self._read = 0
 
-    def highlights(self, name: str, texts: Sequence[TextRow]) -> list[Highlight]:
+    def highlights(self, name: str, texts: Sequence[TextRow]) -> list[TextHighlight]:
         """Return the texts that match, the name first and then what weighs most."""
         # By what is seen: a description is mostly that of an annotation or label too.
-        found: dict[tuple[str, str], Highlight] = {}
+        found: dict[tuple[str, str], TextHighlight] = {}
         if marks := self._name_marks(name):
             found[("", name)] = _highlight(NAME, "", name, marks)
         for text in sorted(self._candidates(texts), key=lambda text: _RANKS[text.field]):
@@ -128,7 +128,7 @@ class Highlighter:
                 place = folded.find(needle, starts[number + 1])
         return found
 
-    def _of_text(self, text: Text) -> Highlight | None:
+    def _of_text(self, text: Text) -> TextHighlight | None:
         marks = self._marks(text.text)
         last = text.key_words
         start = len(text.key) - len(last)
@@ -226,7 +226,7 @@ def _merged(marks: Sequence[Span]) -> list[Span]:
 
 def _highlight(
     field: str, key: str, text: str, marks: Sequence[Span], key_marks: Sequence[Span] = ()
-) -> Highlight:
+) -> TextHighlight:
     start, end = _window(text, marks)
     before = _CUT if start > 0 else ""
     after = _CUT if end < len(text) else ""
@@ -237,7 +237,7 @@ def _highlight(
         if first < end and last > start
     )
     snippet = before + printable(text[start:end]) + after
-    return Highlight(field, key, snippet, ranges, tuple(key_marks))
+    return TextHighlight(field, key, snippet, ranges, tuple(key_marks))
 
 
 def _window(text: str, marks: Sequence[Span]) -> Span:

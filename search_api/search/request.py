@@ -1,109 +1,39 @@
-"""One search from its text to its page: what the API, docker search and the command line share."""
+"""What a search is asked for: the same for the API, docker search and the command line. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 
 from indexer.errors import InvalidValueError
-from indexer.model import FACETS, LABEL_FACET, And, Condition, Or, Query, Sort, fold
-from search_api.query import parse_query, text_with_words_replaced, with_words_replaced
-from search_api.search.corrections import corrected
+from indexer.model import FACETS, LABEL_FACET, Query, Sort
 from search_api.search.cursors import Cursor, Order
-from search_api.search.highlights import has_highlights
-from search_api.search.searcher import Answer, Searcher
 
-LIMIT_MAX = 1_000
-"""Results of a page."""
 FACETS_MAX = 20
 _LABEL_KEY_MAX = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a caller asks for."""
+class SearchRequest:
+    """One search; everything in order when nothing more is said."""
 
-    text: str
     order: Order
     limit: int
+    text: str = ""
+    """In the query language."""
+    conditions: tuple[Query, ...] = ()
+    """What must match besides the text."""
     registry: str = ""
-    """The name or host of the registry that is searched; all when empty."""
+    """The name or host of the registry to stay within; all when empty."""
+    host: str = ""
+    """The host of the registry to stay within, as a client addressed it; all when empty."""
     facets: tuple[str, ...] = ()
     cursor: Cursor | None = None
+    """Behind which hit the page begins, and the spelling that its query got."""
+    skip: int = 0
+    """Hits to leave out before the page, for clients that count pages."""
     with_texts: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """The query with other spellings: offered, or used because nothing matched as typed."""
-
-    text: str
-    is_used: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A page of hits, and the query that it answers."""
-
-    asked: Asked
-    query: Query
-    answer: Answer
-    suggestion: Suggestion | None = None
-
-    replaced: Mapping[str, str] = field(default_factory=dict)
-    """The words of what was typed that are others in the query."""
-
-    @property
-    def next(self) -> Cursor | None:
-        """Where the next page begins; None behind the last."""
-        page = self.answer.page
-        if not page.has_more or not page.hits:
-            return None
-        return Cursor(page.hits[-1].position, self.replaced)
-
-
-def ask(searcher: Searcher, asked: Asked, *, now: datetime) -> Found:
-    """Return what is found; :class:`indexer.errors.QueryError` where the text has a mistake."""
-    query = parse_query(asked.text, now=now)
-    if asked.registry:
-        name = fold(asked.registry)
-        query = And((query, Or((Condition("registry", name), Condition("host", name)))))
-    if asked.cursor is not None:
-        return _following(searcher, asked, query, asked.cursor.replaced)
-    answer = _search(searcher, query, asked)
-    total, document_type = answer.page.total, asked.order.document_type
-    other = corrected(searcher, query, document_type=document_type, total=total)
-    if other is None:
-        return Found(asked, query, answer)
-    if total == 0:
-        return _following(searcher, asked, other.query, other.replaced)
-    text = text_with_words_replaced(asked.text, other.replaced)
-    return Found(asked, query, answer, Suggestion(text, is_used=False))
-
-
-def _following(
-    searcher: Searcher, asked: Asked, query: Query, replaced: Mapping[str, str]
-) -> Found:
-    """Return a page of a query with the words replaced that were on its first page."""
-    if not replaced:
-        return Found(asked, query, _search(searcher, query, asked))
-    query = with_words_replaced(query, replaced)
-    text = text_with_words_replaced(asked.text, replaced)
-    answer = _search(searcher, query, asked)
-    return Found(asked, query, answer, Suggestion(text, is_used=True), replaced)
-
-
-def _search(searcher: Searcher, query: Query, asked: Asked) -> Answer:
-    order = asked.order
-    return searcher.search(
-        query,
-        document_type=order.document_type,
-        limit=asked.limit,
-        after=asked.cursor.position if asked.cursor else None,
-        sort=order.sort,
-        is_reversed=order.is_reversed,
-        facets=asked.facets,
-        with_texts=asked.with_texts and has_highlights(query),
-    )
+    """Whether the page is to show which texts match."""
+    results_only: bool = False
+    """Whether the client shows nothing but results: a text with a mistake is then read as plain
+    words, and no other spelling is offered."""
 
 
 def parse_order(name: str) -> tuple[Sort, bool]:

@@ -1,7 +1,6 @@
 """The JSON of answers: one shape for the API and the command line."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,36 +9,36 @@ import orjson
 from indexer.model import FacetCounts, Hit
 from indexer.store import AbsentTags
 from search_api.search.cursors import encode_cursor
-from search_api.search.highlights import Highlight, Highlighter
-from search_api.search.request import Asked, Found, ask
-from search_api.search.searcher import Freshness, Searcher, Status
+from search_api.search.freshness import SearchFreshness, ServiceStatus
+from search_api.search.highlights import Highlighter, TextHighlight
+from search_api.search.request import SearchRequest
+from search_api.search.result import SearchResult
+from search_api.search.searcher import Searcher
 
 API = "/api/v1"
-WHOOSH_DOCUMENTS_MAX = 100_000
-"""So many documents whoosh searches well."""
 
 
-def search_json(found: Found) -> dict[str, Any]:
+def search_json(result: SearchResult) -> dict[str, Any]:
     """Return the JSON of a page of hits."""
-    answer, order, suggestion = found.answer, found.asked.order, found.suggestion
-    highlighter = Highlighter(found.query)
+    page, order, suggestion = result.page, result.request.order, result.suggestion
+    highlighter = Highlighter(result.query)
     return {
         "type": order.document_type.value,
-        "total": answer.page.total,
-        "total_is_exact": answer.freshness.complete,
-        "results": [_result(hit, highlighter) for hit in answer.page.hits],
-        "facets": {name: _facet(counts) for name, counts in answer.page.facets.items()},
+        "total": page.total,
+        "total_is_exact": result.freshness.complete,
+        "results": [_result(hit, highlighter) for hit in page.hits],
+        "facets": {name: _facet(counts) for name, counts in page.facets.items()},
         "suggestion": (
             {"query": suggestion.text, "is_used": suggestion.is_used} if suggestion else None
         ),
-        "next": encode_cursor(found.next, order) if found.next else None,
-        "freshness": freshness_json(answer.freshness),
+        "next": encode_cursor(result.next, order) if result.next else None,
+        "freshness": freshness_json(result.freshness),
     }
 
 
-def search_bytes(searcher: Searcher, asked: Asked, *, now: datetime) -> tuple[bytes, str | None]:
+def search_bytes(searcher: Searcher, request: SearchRequest) -> tuple[bytes, str | None]:
     """Search; return the JSON of the page as it is sent, and the cursor of the next one."""
-    body = search_json(ask(searcher, asked, now=now))
+    body = search_json(searcher.search(request))
     return orjson.dumps(body), body["next"]
 
 
@@ -54,7 +53,7 @@ def image_link(registry: str, repository: str, digest: str) -> str:
     return f"{API}/images/{digest}?{within}"
 
 
-def freshness_json(freshness: Freshness) -> dict[str, Any]:
+def freshness_json(freshness: SearchFreshness) -> dict[str, Any]:
     """Return how true an answer is."""
     return {
         "complete": freshness.complete,
@@ -66,7 +65,7 @@ def freshness_json(freshness: Freshness) -> dict[str, Any]:
                 "last_complete_crawl_at": registry.last_complete_crawl_at,
                 "first_backfill_running": registry.first_backfill_running,
                 "set_aside": registry.set_aside,
-                "held_back": registry.held_back,
+                "held_back": registry.quarantined,
                 "error": registry.error,
             }
             for registry in freshness.registries
@@ -74,7 +73,7 @@ def freshness_json(freshness: Freshness) -> dict[str, Any]:
     }
 
 
-def status_json(status: Status) -> dict[str, Any]:
+def status_json(status: ServiceStatus) -> dict[str, Any]:
     """Return the JSON of everything an operator asks for."""
     freshness = freshness_json(status.freshness)
     registries = {}
@@ -87,7 +86,8 @@ def status_json(status: Status) -> dict[str, Any]:
             "requests": registry.requests,
             "crawl": _crawl_json(status, registry.name),
         }
-    live, rebuild, extraction = status.live, status.rebuild, status.extraction
+    live, store = status.live, status.store
+    rebuild, extraction = store.rebuild, store.extraction
     return {
         "search_index": {
             "complete": status.freshness.index_complete,
@@ -95,9 +95,9 @@ def status_json(status: Status) -> dict[str, Any]:
             "wanted_engine": status.wanted_engine,
             "generation": live.generation if live else None,
             "documents": {kind.value: count for kind, count in status.documents.items()},
-            "documents_waiting": status.stale_documents,
+            "documents_waiting": store.stale_documents,
             "size_bytes": status.index_size_bytes,
-            "advice": _advice(status),
+            "advice": status.advice,
             "rebuild": {"done": rebuild.done, "total": rebuild.total} if rebuild else None,
         },
         "extraction": {"done": extraction.done, "total": extraction.total} if extraction else None,
@@ -110,27 +110,16 @@ def status_json(status: Status) -> dict[str, Any]:
                 "reference": refresh.reference,
                 "reason": refresh.reason,
             }
-            for refresh in status.set_aside
+            for refresh in store.set_aside
         ],
         "rejected": [
             {"registry": registry, "received_at": received_at, "reason": reason}
-            for registry, received_at, reason in status.rejected
+            for registry, received_at, reason in store.rejected
         ],
     }
 
 
-def _advice(status: Status) -> str | None:
-    """Return what would serve better; None where nothing would."""
-    documents = sum(status.documents.values())
-    if status.wanted_engine != "whoosh" or documents <= WHOOSH_DOCUMENTS_MAX:
-        return None
-    return (
-        f"{documents} documents are many for whoosh: with engine = 'tantivy'"
-        " (pip install 'regsearch[tantivy]') searches are faster"
-    )
-
-
-def held_back_json(held_back: Mapping[str, Sequence[AbsentTags]]) -> dict[str, Any]:
+def quarantined_json(quarantined: Mapping[str, Sequence[AbsentTags]]) -> dict[str, Any]:
     """Return the JSON of what is held back, given by registry; ``lost`` are whole repositories."""
     return {
         "held_back": [
@@ -141,7 +130,7 @@ def held_back_json(held_back: Mapping[str, Sequence[AbsentTags]]) -> dict[str, A
                 "tags": absent.tags,
                 "since": absent.since,
             }
-            for registry, repositories in held_back.items()
+            for registry, repositories in quarantined.items()
             for absent in repositories
         ]
     }
@@ -161,7 +150,7 @@ def _result(hit: Hit, highlighter: Highlighter) -> dict[str, Any]:
     return {**result, "match": match, "links": {"self": link}}
 
 
-def _highlight(highlight: Highlight) -> dict[str, Any]:
+def _highlight(highlight: TextHighlight) -> dict[str, Any]:
     shown: dict[str, Any] = {"field": highlight.field}
     if highlight.key:
         shown |= {"key": highlight.key, "key_ranges": highlight.key_ranges}
@@ -173,13 +162,13 @@ def _facet(counts: FacetCounts) -> dict[str, Any]:
     return {"values": values, "others": counts.others}
 
 
-def _count(freshness: Freshness, registry: str, what: str) -> int:
+def _count(freshness: SearchFreshness, registry: str, what: str) -> int:
     counts = freshness.journal.get(registry)
     return getattr(counts, what) if counts else 0
 
 
-def _crawl_json(status: Status, registry: str) -> dict[str, Any] | None:
-    crawl = status.crawls.get(registry)
+def _crawl_json(status: ServiceStatus, registry: str) -> dict[str, Any] | None:
+    crawl = status.store.crawls.get(registry)
     if crawl is None:
         return None
     return {
@@ -191,7 +180,7 @@ def _crawl_json(status: Status, registry: str) -> dict[str, Any] | None:
         "refreshes_done": crawl.refreshes,
         "refreshes_waiting": crawl.waiting,
         "set_aside": crawl.set_aside,
-        "held_back": crawl.held_back,
+        "held_back": crawl.quarantined,
         "unlisted": crawl.unlisted,
         "catalog_error": crawl.catalog_error,
     }

@@ -67,7 +67,7 @@ class Where(StrEnum):
     NAME_WORDS = "name_words"
     """All its words are words of the name."""
     NAME_START = "name_start"
-    """All but the last one are, and the last one begins a word of the name."""
+    """All but the last one are, and the last one begins a word of the name, perhaps all of it."""
     NAME_LIKE = "name_like"
     """The pattern or spelling fits a word of the name; a pattern may fit the name too, or its
     last component."""

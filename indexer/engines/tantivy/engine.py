@@ -9,7 +9,7 @@ from pathlib import Path
 from tantivy import DocAddress, Index
 from tantivy.tantivy import __version__ as library_version
 
-from indexer.engines.local import GenerationFolders
+from indexer.engines.local import GenerationFolders, GenerationWriter
 from indexer.engines.ranking import RankedHit, make_plan, page_window
 from indexer.engines.tantivy.facets import facet_counts
 from indexer.engines.tantivy.index import OpenIndex, engine_errors
@@ -19,8 +19,7 @@ from indexer.engines.tantivy.rank import best
 from indexer.engines.tantivy.schema import SCHEMA_VERSION, schema
 from indexer.engines.tantivy.view import View
 from indexer.engines.tantivy.writer import IndexFolderWriter
-from indexer.errors import EngineError
-from indexer.model import Document, DocumentType, Hit, Page, Position, Query, Sort
+from indexer.model import DocumentType, Hit, Position, Query, SearchPage, Sort
 
 
 class TantivyReader:
@@ -46,21 +45,21 @@ class TantivyReader:
         is_reversed: bool = False,
         facets: Sequence[str] = (),
         with_texts: bool = False,
-    ) -> Page:
+    ) -> SearchPage:
         """Return the first ``limit`` hits behind ``after``; see the protocol."""
         view = self._indexes[document_type].view
         with engine_errors(self._folder):
             window = page_window(limit, after, sort=sort, is_reversed=is_reversed)
-            plan, matching = make_plan(query), view.matcher.matching(query)
-            total: int | None = None
-            if sort is Sort.RELEVANCE and plan.parts:
+            plan = make_plan(query) if sort is Sort.RELEVANCE else None
+            matching, total = view.matcher.matching(query), None
+            if plan and plan.parts:
                 ranked, total = best(view, plan, window)
             else:
                 ranked = in_order(view, matching, sort, window)
             total = view.total(matching) if total is None else total
             hits = tuple(_hit(view, one, sort, with_texts=with_texts) for one in ranked[:limit])
             counts = facet_counts(view, matching, facets)
-        return Page(hits, total, has_more=len(ranked) > limit, facets=counts)
+        return SearchPage(hits, total, has_more=len(ranked) > limit, facets=counts)
 
     def spellings(
         self, word: str, *, document_type: DocumentType, limit: int
@@ -87,40 +86,10 @@ def _hit(view: View, ranked: RankedHit[DocAddress], sort: Sort, *, with_texts: b
     return ranked.shown(sort, *view.shown(ranked.address, with_texts=with_texts))
 
 
-class TantivyWriter:
-    """Changes one generation; see :class:`indexer.engines.protocol.IndexWriter`."""
-
-    def __init__(self, folder: Path) -> None:
-        self._writers: dict[DocumentType, IndexFolderWriter] = {}
-        try:
-            for kind in DocumentType:
-                self._writers[kind] = IndexFolderWriter(folder / kind)
-        except EngineError:
-            self.close()
-            raise
-
-    def apply(
-        self, document_type: DocumentType, documents: Sequence[Document], removed: Sequence[str]
-    ) -> None:
-        """Add or replace ``documents`` and drop the ids ``removed``, in one durable commit.
-
-        An id in both is added. :class:`indexer.errors.EngineError` when a document cannot be
-        stored (it is named) or the index cannot be written.
-        """
-        self._writers[document_type].apply(documents, removed)
-
-    def count(self, document_type: DocumentType) -> int:
-        """Return how many documents of that type there are."""
-        return self._writers[document_type].count()
-
-    def close(self) -> None:
-        """Wait for merges and let go of all files and locks."""
-        for writer in self._writers.values():
-            writer.close()
-        self._writers.clear()
+TantivyWriter = GenerationWriter[IndexFolderWriter]
 
 
-class TantivyEngine:
+class TantivyEngine(GenerationFolders):
     """Keeps generations as folders in ``directory``; see :mod:`indexer.engines.protocol`."""
 
     name = "tantivy"
@@ -129,39 +98,23 @@ class TantivyEngine:
 
     def __init__(self, directory: Path, *, limits: Limits = LIMITS) -> None:
         self._limits = limits
-        about = {
-            "engine": self.name,
-            "schema_version": self.schema_version,
-            "library": library_version,
-        }
-        self._folders = GenerationFolders(directory, about)
+        about = {"engine": self.name, "schema_version": self.schema_version}
+        super().__init__(directory, {**about, "library": library_version})
 
     def create(self, generation: str) -> None:
         """Make an empty generation; one of that name is removed first."""
-        with self._folders.creating(generation) as folder, engine_errors(folder):
+        with self.creating(generation) as folder, engine_errors(folder):
             for kind in DocumentType:
                 (folder / kind).mkdir()
                 Index(schema(), path=str(folder / kind), reuse=False)
 
     def open_writer(self, generation: str) -> TantivyWriter:
         """Open for writing; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
-        return TantivyWriter(self._folders.checked(generation))
+        return TantivyWriter(self.checked(generation), IndexFolderWriter)
 
     def open_reader(self, generation: str) -> TantivyReader:
         """Open for searching; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
-        return TantivyReader(self._folders.checked(generation), self._limits)
-
-    def generations(self) -> list[str]:
-        """Return the names of all generations that exist, whole or not, in order."""
-        return self._folders.names()
-
-    def drop(self, generation: str) -> None:
-        """Remove a generation; one that is not there is no error."""
-        self._folders.drop(generation)
-
-    def size_bytes(self, generation: str) -> int:
-        """Return how much room a generation takes; 0 for one that is not there."""
-        return self._folders.size_bytes(generation)
+        return TantivyReader(self.checked(generation), self._limits)
 
     def advice(self, documents: int) -> str | None:
         """Return None: it serves any number of documents that one machine has."""

@@ -5,8 +5,8 @@ one for each digit of an impact.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
+from itertools import compress, groupby
 from operator import itemgetter
 
 from tantivy import DocAddress, Occur
@@ -43,24 +43,37 @@ Scored = list[tuple[int, DocAddress]]
 """Points and documents, most points first."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A text part with what it and its tiers match."""
+
+    ranked: RankedPart
+    matched: Matching
+    tiers: Sequence[Matching]
+    """In each are the documents of the tiers before it, perhaps."""
+
+
 def best(view: View, plan: RankingPlan, window: PageWindow) -> tuple[Hits, int | None]:
     """Return the hits in the window by what ``plan`` says, and the total if that is known."""
-    filters = [view.matcher.matching(query) for query in plan.filters]
-    before = window.points_before
+    matcher, before = view.matcher, window.points_before
+    parts = [_part(matcher, part) for part in plan.parts]
+    wholes = [(_whole_name(matcher, whole), whole.points) for whole in plan.whole_names]
+    filters = [matcher.matching(query) for query in plan.filters]
+    ranking = _Ranking(view, plan, parts, wholes, filters)
     may_be_named = plan.named_points is not None and (before is None or before >= plan.named_points)
     if may_be_named and window.is_descending:
-        named = [_named(view.matcher, plan), *filters]
-        if view.total(all_of(named)) >= window.count:
-            hits, _ = _by_score(_Ranking(view, plan, named), window)
+        named = all_of(part.tiers[0] for part in parts)
+        named = any_of([named, *(whole for whole, _ in wholes)]) if wholes else named
+        if view.total(all_of([named, *filters])) >= window.count:
+            hits, _ = _by_score(replace(ranking, filters=[named, *filters]), window)
             if len(hits) >= window.count:
                 return hits, None
-    return _by_score(_Ranking(view, plan, filters), window)
+    return _by_score(ranking, window)
 
 
-def _named(matcher: Matcher, plan: RankingPlan) -> Matching:
-    first = all_of(_tier(matcher, part, part.first) for part in plan.parts)
-    wholes = [_whole_name(matcher, whole) for whole in plan.whole_names]
-    return any_of([first, *wholes]) if wholes else first
+def _part(matcher: Matcher, part: RankedPart) -> _Part:
+    matched = matcher.part_matching(part.part)
+    return _Part(part, matched, [_tier(matcher, part, tier, matched) for tier in part.tiers])
 
 
 def _by_score(ranking: "_Ranking", window: PageWindow) -> tuple[Hits, int]:
@@ -102,6 +115,8 @@ class _Ranking:
 
     view: View
     plan: RankingPlan
+    parts: Sequence[_Part]
+    wholes: Sequence[tuple[Matching, int]]
     filters: Sequence[Matching]
 
     @property
@@ -122,10 +137,10 @@ class _Ranking:
         """Return the first hits by points and how many there are; only if it is exact."""
         scale = self._scale
         clauses = [(Occur.Must, constant(query, 0)) for query in self.filters]
-        for part in self.plan.parts:
-            occur = Occur.Must if part.is_required else Occur.Should
+        for part in self.parts:
+            occur = Occur.Must if part.ranked.is_required else Occur.Should
             clauses.append((occur, self._tiers(part, scale)))
-            impacts = self._impacts(part, scale // max(1, len(part.words)))
+            impacts = self._impacts(part, scale // max(1, len(part.ranked.words)))
             clauses += [(Occur.Should, impact) for impact in impacts]
         others = [*self._whole_names(scale), *self._prominence(scale)]
         clauses += [(Occur.Should, other) for other in others]
@@ -134,8 +149,8 @@ class _Ranking:
 
     def all(self) -> Scored:
         """Return all hits in no order; points are added up here, one kind after the other."""
-        matcher, size = self.view.matcher, self.view.size
-        required = [matcher.part_matching(one.part) for one in self.plan.parts if one.is_required]
+        size = self.view.size
+        required = [part.matched for part in self.parts if part.ranked.is_required]
         query = all_of([*required, *self.filters])
         addresses = self.view.found(query, size)
         points = {(address.segment_ord, address.doc): 0 for address in addresses}
@@ -149,33 +164,32 @@ class _Ranking:
         """Yield what gives a kind of points, and what those are divided by."""
         yield self._whole_names(1), 1
         yield self._prominence(1), 1
-        for part in self.plan.parts:
+        for part in self.parts:
             yield [self._tiers(part, 1)], 1
-            yield self._impacts(part, 1), max(1, len(part.words))
+            yield self._impacts(part, 1), max(1, len(part.ranked.words))
 
     def _whole_names(self, scale: int) -> list[Matching]:
-        matcher, wholes = self.view.matcher, self.plan.whole_names
-        worths = [(_whole_name(matcher, whole), whole.points) for whole in wholes]
-        return [_most(worths, scale)] if worths else []
+        return [_most(self.wholes, scale)] if self.wholes else []
 
     def _prominence(self, scale: int) -> list[Matching]:
         return self._digits("", self.plan.prominence_points * scale)
 
-    def _tiers(self, part: RankedPart, scale: int) -> Matching:
+    def _tiers(self, part: _Part, scale: int) -> Matching:
         """Return what gives each document that ``part`` matches the points of its first tier."""
-        matcher = self.view.matcher
-        return _most(((_tier(matcher, part, tier), tier.points) for tier in part.tiers), scale)
+        points = (tier.points for tier in part.ranked.tiers)
+        return _most(zip(part.tiers, points, strict=True), scale)
 
-    def _impacts(self, part: RankedPart, scale: int) -> list[Matching]:
+    def _impacts(self, part: _Part, scale: int) -> list[Matching]:
         """Return what gives each document the impacts of the words of ``part``."""
+        words = part.ranked.words
         digits = [
             digit
-            for word in dict.fromkeys(part.words)
-            for digit in self._digits(word, scale * part.words.count(word))
+            for word in dict.fromkeys(words)
+            for digit in self._digits(word, scale * words.count(word))
         ]
-        if not digits or part.impact_is_unconditional:
+        if not digits or part.ranked.impact_is_unconditional:
             return digits
-        reached = (Occur.Must, constant(_adding_impact(self.view.matcher, part), 0))
+        reached = (Occur.Must, constant(_adding_impact(part), 0))
         return [Matching.boolean_query([reached, *((Occur.Should, digit) for digit in digits)])]
 
     def _digits(self, word: str, scale: int) -> list[Matching]:
@@ -206,21 +220,22 @@ def _whole_name(matcher: Matcher, whole: WholeName) -> Matching:
             return matcher.starting(SPELT_END, spelt_end(whole.text.plain))
 
 
-def _tier(matcher: Matcher, part: RankedPart, tier: Tier) -> Matching:
-    """Return the documents that match ``part`` and are in ``tier``, or in one before it."""
-    there = _there(matcher, part, tier.where)
-    return there if tier.implies_match else all_of([there, matcher.part_matching(part.part)])
-
-
-def _adding_impact(matcher: Matcher, part: RankedPart) -> Matching:
+def _adding_impact(part: _Part) -> Matching:
     """Return what is in a tier of ``part`` that adds impacts."""
-    tiers = [tier for tier in part.tiers if tier.adds_impact]
-    if len(tiers) == len(part.tiers):
-        return matcher.part_matching(part.part)
-    return any_of(_tier(matcher, part, tier) for tier in tiers)
+    adding = [tier.adds_impact for tier in part.ranked.tiers]
+    if all(adding):
+        return part.matched
+    # What is in the first tier is in the second one too.
+    return any_of(compress(part.tiers[1:], adding[1:]))
 
 
-def _there(matcher: Matcher, part: RankedPart, where: Where) -> Matching:
+def _tier(matcher: Matcher, part: RankedPart, tier: Tier, matched: Matching) -> Matching:
+    """Return the documents that match ``part`` and are in ``tier``, or in one before it."""
+    there = _there(matcher, part, tier.where, matched)
+    return there if tier.implies_match else all_of([there, matched])
+
+
+def _there(matcher: Matcher, part: RankedPart, where: Where, matched: Matching) -> Matching:
     match where:
         case Where.NAME_WORDS:
             return matcher.having(NAME_WORD, part.words)
@@ -234,4 +249,4 @@ def _there(matcher: Matcher, part: RankedPart, where: Where) -> Matching:
         case Where.INSIDE_NAME:
             return matcher.inside_name(part.text)
         case Where.ANYWHERE:
-            return matcher.part_matching(part.part)
+            return matched

@@ -12,7 +12,7 @@ The folder must be writable by the service alone: Whoosh keeps part of an index 
 from collections.abc import Sequence
 from pathlib import Path
 
-from indexer.engines.local import GenerationFolders
+from indexer.engines.local import GenerationFolders, GenerationWriter
 from indexer.engines.ranking import RankedHit, make_plan, page_window
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.facets import facet_counts
@@ -24,7 +24,7 @@ from indexer.engines.whoosh.schema import SCHEMA_VERSION
 from indexer.engines.whoosh.spellings import spellings
 from indexer.engines.whoosh.writer import IndexFolderWriter
 from indexer.errors import EngineError
-from indexer.model import Document, DocumentType, Hit, Page, Position, Query, Sort
+from indexer.model import DocumentType, Hit, Position, Query, SearchPage, Sort
 
 _READER_CACHE_BYTES = 48 * 1024 * 1024
 _WRITER_CACHE_BYTES = 0
@@ -61,21 +61,21 @@ class WhooshReader:
         is_reversed: bool = False,
         facets: Sequence[str] = (),
         with_texts: bool = False,
-    ) -> Page:
+    ) -> SearchPage:
         """Return the first ``limit`` hits behind ``after``; see the protocol."""
         with engine_errors(self._folder):
             views = self._indexes[document_type].views
             found = [(view.segment, matching(view.segment, query) & view.alive) for view in views]
             window = page_window(limit, after, sort=sort, is_reversed=is_reversed)
-            plan = make_plan(query)
-            if sort is Sort.RELEVANCE and plan.parts:
+            plan = make_plan(query) if sort is Sort.RELEVANCE else None
+            if plan and plan.parts:
                 ranked = best(found, plan, window)
             else:
                 ranked = in_order(found, sort, window)
             hits = tuple(_hit(one, sort, with_texts=with_texts) for one in ranked[:limit])
             counts = {facet: facet_counts(found, facet) for facet in facets}
         total = sum(documents.bit_count() for _, documents in found)
-        return Page(hits, total, has_more=len(ranked) > limit, facets=counts)
+        return SearchPage(hits, total, has_more=len(ranked) > limit, facets=counts)
 
     def spellings(
         self, word: str, *, document_type: DocumentType, limit: int
@@ -104,40 +104,14 @@ def _hit(ranked: RankedHit[Location], sort: Sort, *, with_texts: bool) -> Hit:
     return ranked.shown(sort, segment.result(document), texts)
 
 
-class WhooshWriter:
-    """Changes one generation; see :class:`indexer.engines.protocol.IndexWriter`."""
-
-    def __init__(self, folder: Path) -> None:
-        self._writers: dict[DocumentType, IndexFolderWriter] = {}
-        try:
-            for kind in DocumentType:
-                index = OpenIndex(folder / kind, SegmentCache(_WRITER_CACHE_BYTES))
-                self._writers[kind] = IndexFolderWriter(folder / kind, index)
-        except EngineError:
-            self.close()
-            raise
-
-    def apply(
-        self, document_type: DocumentType, documents: Sequence[Document], removed: Sequence[str]
-    ) -> None:
-        """Add or replace ``documents`` and drop the ids ``removed``, in one durable commit.
-
-        An id in both is added. :class:`indexer.errors.EngineError` when a document cannot be
-        stored (it is named) or the index cannot be written; nothing is changed then.
-        """
-        self._writers[document_type].apply(documents, removed)
-
-    def count(self, document_type: DocumentType) -> int:
-        """Return how many documents of that type there are."""
-        return self._writers[document_type].count()
-
-    def close(self) -> None:
-        """Let go of all files."""
-        for writer in self._writers.values():
-            writer.close()
+WhooshWriter = GenerationWriter[IndexFolderWriter]
 
 
-class WhooshEngine:
+def _folder_writer(folder: Path) -> IndexFolderWriter:
+    return IndexFolderWriter(folder, OpenIndex(folder, SegmentCache(_WRITER_CACHE_BYTES)))
+
+
+class WhooshEngine(GenerationFolders):
     """Keeps generations as folders in ``directory``; see :mod:`indexer.engines.protocol`."""
 
     name = "whoosh"
@@ -146,33 +120,21 @@ class WhooshEngine:
 
     def __init__(self, directory: Path) -> None:
         about = {"engine": self.name, "schema_version": self.schema_version}
-        self._folders = GenerationFolders(directory, about)
+        super().__init__(directory, about)
 
     def create(self, generation: str) -> None:
         """Make an empty generation; one of that name is removed first."""
-        with self._folders.creating(generation) as folder, engine_errors(folder):
+        with self.creating(generation) as folder, engine_errors(folder):
             for kind in DocumentType:
                 create_index(folder / kind)
 
     def open_writer(self, generation: str) -> WhooshWriter:
         """Open for writing; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
-        return WhooshWriter(self._folders.checked(generation))
+        return WhooshWriter(self.checked(generation), _folder_writer)
 
     def open_reader(self, generation: str) -> WhooshReader:
         """Open for searching; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
-        return WhooshReader(self._folders.checked(generation))
-
-    def generations(self) -> list[str]:
-        """Return the names of all generations that exist, whole or not, in order."""
-        return self._folders.names()
-
-    def drop(self, generation: str) -> None:
-        """Remove a generation; one that is not there is no error."""
-        self._folders.drop(generation)
-
-    def size_bytes(self, generation: str) -> int:
-        """Return how much room a generation takes; 0 for one that is not there."""
-        return self._folders.size_bytes(generation)
+        return WhooshReader(self.checked(generation))
 
     def advice(self, documents: int) -> str | None:
         """Return what would serve so many documents better; None if nothing."""

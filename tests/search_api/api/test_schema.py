@@ -9,9 +9,8 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
 
-from indexer.clock import SystemClock
 from search_api.api import make_api
-from search_api.search.setup import make_searching
+from search_api.search.setup import make_service
 from search_api.web import make_web
 from tests.fakes.serving import serving
 from tests.search_api.filling import settings_for
@@ -22,8 +21,8 @@ CONFIG = SchemathesisConfig.from_path(Path(__file__).with_name("schemathesis.tom
 
 
 def document() -> schemathesis.BaseSchema:
-    searching = make_searching(settings_for(Path("nowhere")))
-    described = make_api(searching, clock=SystemClock()).openapi()
+    service = make_service(settings_for(Path("nowhere")))
+    described = make_api(service).openapi()
     described["servers"] = [{"url": "/api/v1"}]
     for path in described["paths"].values():
         for parameter in path["get"].get("parameters", []):

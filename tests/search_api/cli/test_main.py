@@ -1,6 +1,6 @@
-"""The command line: what each command prints, on which stream, and the status it ends with.
+"""The command line: the output of each command, its stream, and its exit status.
 
-Long, because all that belongs to one module is tested in one place.
+Long, because it has all tests of one module.
 """
 
 import asyncio
@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -38,7 +39,11 @@ COMMANDS = (
 ARGUMENTS = {"show": ["team/web"]}
 WITH_SETTINGS = [name for name in COMMANDS if name not in {"completion", "conformance"}]
 PROGRAM = [sys.executable, "-m", "search_api"]
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
+LONG_IMPORTS = {
+    *("fastapi", "httpx2", "pydantic", "pydantic_settings", "rich", "sqlite3", "sqlite_utils"),
+    *("starlette", "structlog", "tantivy", "uvicorn", "whoosh", "asyncio", "multiprocessing"),
+}
 WAIT_SECONDS = 20.0
 CONFIG = """
 [[registry]]
@@ -135,6 +140,19 @@ def test_the_version_is_told(run: Run) -> None:
     ended = run("--version")
     assert ended.status == 0
     assert ended.out.strip().endswith("0.1.0")
+
+
+@pytest.mark.parametrize("arguments", ["--version", "--help", "search --help", "completion bash"])
+def test_what_needs_no_settings_imports_nothing_that_takes_long(arguments: str) -> None:
+    program = (
+        "import sys; from search_api.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "finally: print(*(name.partition('.')[0] for name in sys.modules), file=sys.stderr)"
+    )
+    command = [sys.executable, "-P", "-c", program, *arguments.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout
+    assert set(done.stderr.split()) & LONG_IMPORTS == set()
 
 
 @pytest.mark.parametrize(
@@ -402,7 +420,7 @@ def test_what_disappears_all_at_once_is_listed_until_it_is_accepted(
     ended = run("backfill")
     assert (ended.status, ended.out) == (1, "")
     assert ended.err == (
-        "regsearch: registry default: 5 repositories are gone all at once and were not hidden;"
+        "regsearch: registry default: 5 repositories disappeared at once and are held back;"
         " `regsearch reconcile` lists them\n"
     )
     everything = [f"team/web{number}" for number in range(5)]
@@ -451,6 +469,35 @@ def indexer_pid(tmp_path: Path) -> int:
     file = tmp_path / "data" / "indexer.pid"
     text = file.read_text().strip() if file.exists() else ""
     return int(text) if text else 0
+
+
+@pytest.mark.parametrize(("command", "total"), [("serve", 3), ("web", 0)])
+def test_no_folder_of_the_working_directory_is_run(
+    registry: FakeRegistry,
+    children: Children,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    total: int,
+) -> None:
+    """Not in the place of ours, nor of a library's, in no process that is started."""
+    for name in ("indexer", "search_api", "webhooks", "multiprocessing", "fastapi", "json"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(f"raise SystemExit('{name} is not ours')")
+    monkeypatch.setenv("REGSEARCH_LISTEN", f"127.0.0.1:{(port := free_port())}")
+    child = children.start(command, [str(Path(sys.executable).with_name("regsearch")), command])
+
+    def is_answered() -> bool:
+        try:
+            answer = httpx2.get(f"http://127.0.0.1:{port}/api/v1/search", trust_env=False)
+        except httpx2.TransportError:
+            return False
+        return bool(answer.status_code == 200 and answer.json()["total"] == total)
+
+    children.wait_for(command, is_answered, seconds=WAIT_SECONDS)
+    text = child.log.read_text()
+    assert "process_died" not in text
+    assert "is not ours" not in text
 
 
 def test_a_running_indexer_is_asked_and_goes_on(

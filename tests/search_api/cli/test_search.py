@@ -1,4 +1,4 @@
-"""The commands that ask: what they print in each form, and the status they end with."""
+"""The commands of searching: their output in each form, and their exit status."""
 
 import json
 import os
@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from indexer.model.document import DocumentType, Sort
+from search_api.cli.common import ask_service
 from search_api.cli.main import main
+from search_api.cli.search import find_all
+from search_api.search import Order, SearchRequest
 from search_api.web import make_web
 from tests.fakes.clock import ManualClock
 from tests.fakes.serving import free_port, serving
@@ -83,12 +87,14 @@ class TestSearch:
         assert "registry: main 8, second 2\n" in out
         assert "license: none\n" in out
 
-    def test_all_pages_are_one_list(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("search_api.cli.search.LIMIT_MAX", 3)
-        _, out, _ = run("search", "--all", "--json", "--registry", "main", "--sort", "name")
-        body = json.loads(out)
+    def test_all_pages_are_one_list(self, run: Run, filled: Path) -> None:
+        by_name = Order(DocumentType.REPOSITORY, Sort.NAME)
+        request = SearchRequest(by_name, limit=3, registry="main")
+        body = ask_service(settings_for(filled), lambda service: find_all(service, request))
         assert [one["repository"] for one in body["results"]] == MAIN_NAMES
         assert body["next"] is None
+        everything = json.loads(run("search", "--all", "--json", "--registry", "main")[1])
+        assert sorted(one["repository"] for one in everything["results"]) == MAIN_NAMES
 
     def test_an_unknown_facet_is_named(self, run: Run) -> None:
         status, _, err = run("search", "--facets", "colour")

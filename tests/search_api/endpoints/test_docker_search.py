@@ -16,9 +16,9 @@ import pytest
 
 from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.engines.whoosh.match import EXPANDED_KEYWORDS_MAX
-from indexer.model.document import ASKED_FOR, DocumentType
+from indexer.model.document import ASKED_FOR, LIMIT_MAX, DocumentType
 from indexer.store import Store
-from search_api.endpoints.docker_search import DESCRIPTION_MAX, LIMIT_MAX
+from search_api.endpoints.docker_search import DESCRIPTION_MAX
 from search_api.processes.data_dir import INDEX_DIRECTORY
 from search_api.web import make_web
 from tests.builders import image

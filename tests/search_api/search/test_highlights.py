@@ -20,18 +20,18 @@ from indexer.model.query import (
     Word,
 )
 from indexer.model.text import words
-from search_api.search.highlights import HIGHLIGHTS_MAX, SNIPPET_MAX, Highlight, Highlighter
+from search_api.search.highlights import HIGHLIGHTS_MAX, SNIPPET_MAX, Highlighter, TextHighlight
 
 
 def description(text: str) -> Text:
     return Text(TextField.DESCRIPTION, text)
 
 
-def found(query: Query, *texts: Text, name: str = "x/y") -> list[Highlight]:
+def found(query: Query, *texts: Text, name: str = "x/y") -> list[TextHighlight]:
     return Highlighter(query).highlights(name, texts)
 
 
-def marked(highlight: Highlight) -> list[str]:
+def marked(highlight: TextHighlight) -> list[str]:
     return [highlight.snippet[start:end] for start, end in highlight.ranges]
 
 

@@ -14,10 +14,11 @@ from indexer import errors
 from indexer.errors import EngineError, NotFoundError, QueryError, RegsearchError, StoreError
 from indexer.model.document import DocumentType
 from indexer.model.names import RepositoryName
-from indexer.model.query import Everything
+from search_api.search.cursors import Order
+from search_api.search.request import SearchRequest
 from search_api.search.searcher import Searcher
-from search_api.search.service import Searching
-from search_api.search.setup import make_searching
+from search_api.search.service import SearchService
+from search_api.search.setup import make_service
 from tests.search_api.filling import settings_for
 
 pytestmark = pytest.mark.anyio
@@ -55,76 +56,76 @@ def refuse(_: Searcher) -> None:
 
 
 @pytest.fixture
-async def searching(filled: Path) -> AsyncIterator[Searching]:
-    made = make_searching(settings_for(filled), processes=2)
+async def service(filled: Path) -> AsyncIterator[SearchService]:
+    made = make_service(settings_for(filled), processes=2)
     yield made
     await made.close()
 
 
-async def found(searching: Searching) -> int:
-    answer = await searching.search(Everything(), document_type=DocumentType.IMAGE, limit=5)
+async def found(service: SearchService) -> int:
+    answer = await service.search(SearchRequest(Order(DocumentType.IMAGE), limit=5))
     return answer.page.total
 
 
-async def test_searches_and_status_come_from_other_processes(searching: Searching) -> None:
-    total = await found(searching)
-    status = await searching.status()
+async def test_searches_and_status_come_from_other_processes(service: SearchService) -> None:
+    total = await found(service)
+    status = await service.status()
     assert total == status.documents[DocumentType.IMAGE] > 0
-    assert await searching.is_ready()
-    assert await searching.call(own_pid) != os.getpid()
+    assert await service.is_ready()
+    assert await service.call(own_pid) != os.getpid()
     # What only the store is read for does not wait behind searches.
     with pytest.raises(NotFoundError):
-        await searching.read(lambda each: each.repository("main", RepositoryName("none")))
+        await service.read(lambda each: each.repository("main", RepositoryName("none")))
 
 
 async def test_a_search_that_takes_long_holds_up_no_other(
-    searching: Searching, tmp_path: Path
+    service: SearchService, tmp_path: Path
 ) -> None:
-    long = asyncio.create_task(searching.call(wait_for, tmp_path / "go on"))
-    assert await found(searching) > 0
+    long = asyncio.create_task(service.call(wait_for, tmp_path / "go on"))
+    assert await found(service) > 0
     assert not long.done()
     (tmp_path / "go on").touch()
     await long
 
 
 async def test_a_search_whose_process_dies_is_answered_by_another(
-    searching: Searching, tmp_path: Path
+    service: SearchService, tmp_path: Path
 ) -> None:
-    others = [asyncio.create_task(found(searching)) for _ in range(5)]
-    assert await searching.call(kill_once, tmp_path / "killed") != os.getpid()
+    others = [asyncio.create_task(found(service)) for _ in range(5)]
+    assert await service.call(kill_once, tmp_path / "killed") != os.getpid()
     assert (tmp_path / "killed").exists()
     assert len(set(await asyncio.gather(*others))) == 1
-    assert await found(searching) > 0
+    assert await found(service) > 0
 
 
-async def test_a_search_that_kills_every_process_is_refused(searching: Searching) -> None:
+async def test_a_search_that_kills_every_process_is_refused(service: SearchService) -> None:
     with pytest.raises(EngineError, match="died, and so did the next"):
-        await searching.call(kill)
-    assert await found(searching) > 0, "the next search has a new one"
+        await service.call(kill)
+    assert await found(service) > 0, "the next search has a new one"
 
 
-async def test_errors_come_back_as_they_are(searching: Searching) -> None:
+async def test_errors_come_back_as_they_are(service: SearchService) -> None:
     with pytest.raises(QueryError, match="too much fits") as caught:
-        await searching.call(refuse)
+        await service.call(refuse)
     assert caught.value.column == 7
 
 
 async def test_the_processes_end_with_what_started_them(filled: Path) -> None:
-    searching = make_searching(settings_for(filled), processes=1)
-    pid = await searching.call(own_pid)
-    await searching.close()
+    service = make_service(settings_for(filled), processes=1)
+    pid = await service.call(own_pid)
+    await service.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
 
 async def test_a_data_directory_that_is_damaged_is_named(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"this is no database" * 100)
-    searching = make_searching(settings_for(tmp_path), processes=1)
+    service = make_service(settings_for(tmp_path), processes=1)
     try:
         with pytest.raises(StoreError, match=r"store\.db"):
-            await found(searching)
+            await found(service)
     finally:
-        await searching.close()
+        await service.close()
 
 
 def _kinds(kind: type[RegsearchError]) -> Iterator[type[RegsearchError]]:

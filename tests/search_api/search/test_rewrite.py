@@ -7,7 +7,7 @@ import pytest
 from indexer.errors import QueryError
 from indexer.model.document import DocumentType
 from indexer.model.query import And, Condition
-from search_api.search.rewrite import resolved, searched_type
+from search_api.search.rewrite import choose_type, resolve_lineage
 from tests.search_api.query.asking import parsed
 
 
@@ -24,7 +24,7 @@ class Unasked:
 )
 def test_what_is_no_lineage_is_left_as_it_is(text: str) -> None:
     query = parsed(text)
-    assert resolved(query, Unasked()) == query  # type: ignore[arg-type]
+    assert resolve_lineage(query, Unasked()) == query  # type: ignore[arg-type]
 
 
 IMAGE, REPOSITORY, UNTAGGED = DocumentType.IMAGE, DocumentType.REPOSITORY, DocumentType.UNTAGGED
@@ -47,18 +47,18 @@ IMAGE, REPOSITORY, UNTAGGED = DocumentType.IMAGE, DocumentType.REPOSITORY, Docum
     ],
 )
 def test_what_is_searched(text: str, expected: DocumentType) -> None:
-    assert searched_type(parsed(text), IMAGE) is expected
+    assert choose_type(parsed(text), IMAGE) is expected
 
 
 def test_within_one_registry_as_well() -> None:
     query = And((parsed("web is:untagged"), Condition("registry", "main")))
-    assert searched_type(query, IMAGE) is UNTAGGED
+    assert choose_type(query, IMAGE) is UNTAGGED
 
 
 def test_repositories_are_not_untagged() -> None:
     with pytest.raises(QueryError, match="type=image"):
-        searched_type(parsed("is:untagged"), REPOSITORY)
-    assert searched_type(parsed("is:signed"), REPOSITORY) is REPOSITORY
+        choose_type(parsed("is:untagged"), REPOSITORY)
+    assert choose_type(parsed("is:signed"), REPOSITORY) is REPOSITORY
 
 
 @pytest.mark.parametrize(
@@ -66,4 +66,4 @@ def test_repositories_are_not_untagged() -> None:
 )
 def test_a_part_of_a_query_cannot_ask_for_it(text: str) -> None:
     with pytest.raises(QueryError, match="whole query"):
-        searched_type(parsed(text), IMAGE)
+        choose_type(parsed(text), IMAGE)

@@ -16,96 +16,70 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from indexer.engines import Engine, IndexReader, IndexWriter
+from indexer.engines import Engine
 from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.errors import NotFoundError, StoreError
 from indexer.model.document import DocumentType
 from indexer.model.event import Action, Event, Rejected
 from indexer.model.names import RepositoryName
-from indexer.model.query import Everything, Query, Word
 from indexer.store import (
     Journal,
     LiveIndex,
-    Place,
     Priority,
     RebuildProgress,
     RefreshKind,
+    RefreshTarget,
     Store,
+    StoreSearchState,
+    StoreStatus,
 )
 from search_api.processes.data_dir import INDEX_DIRECTORY
 from search_api.resources import Resources
-from search_api.search.searcher import FRESHNESS_AGE, Answer, Searcher
-from search_api.search.service import Searching
+from search_api.search.cursors import Order
+from search_api.search.request import SearchRequest
+from search_api.search.response import status_json
+from search_api.search.result import SearchResult
+from search_api.search.searcher import FRESHNESS_AGE, Searcher
+from search_api.search.service import SearchService
 from tests.builders import image
 from tests.fakes.clock import ManualClock
+from tests.fakes.engine import WatchedEngine
 from tests.search_api.filling import Pushed, bring_up_to_date, fill, finish_crawl, put
 from tests.search_api.sample_content import NGINX, WEB
 
 pytestmark = pytest.mark.anyio
 
+ALL = Order(DocumentType.REPOSITORY)
 CONTENT = [Pushed("nginx", NGINX), Pushed("team/web", WEB)]
 
 
-class Interrupting:
-    """The real engine; ``then`` is run once, before a reader looks for what is new."""
-
-    name = WhooshEngine.name
-    schema_version = WhooshEngine.schema_version
-    batch_documents = WhooshEngine.batch_documents
+class Interrupting(WatchedEngine):
+    """``then`` is run once, before a reader looks for what is new."""
 
     def __init__(self, directory: Path) -> None:
-        self._engine = WhooshEngine(directory)
+        super().__init__(WhooshEngine(directory), self._watched)
         self.then: Callable[[], None] | None = None
         self.opened = 0
 
-    def open_reader(self, generation: str) -> IndexReader:
-        self.opened += 1
-        reader = self._engine.open_reader(generation)
-        refresh = reader.refresh
-
-        def interrupted() -> None:
+    def _watched(self, call: str) -> None:
+        self.opened += call == "open_reader"
+        if call == "refresh" and self.then is not None:
             then, self.then = self.then, None
-            if then:
-                then()
-            refresh()
-
-        reader.refresh = interrupted  # type: ignore[method-assign]
-        return reader
-
-    def create(self, generation: str) -> None:
-        self._engine.create(generation)
-
-    def open_writer(self, generation: str) -> IndexWriter:
-        return self._engine.open_writer(generation)
-
-    def advice(self, documents: int) -> str | None:
-        return self._engine.advice(documents)
-
-    def generations(self) -> list[str]:
-        return self._engine.generations()
-
-    def drop(self, generation: str) -> None:
-        self._engine.drop(generation)
-
-    def size_bytes(self, generation: str) -> int:
-        return self._engine.size_bytes(generation)
+            then()
 
 
 @asynccontextmanager
 async def opened(
     directory: Path, clock: ManualClock, *, engine: Engine | None = None
-) -> AsyncIterator[Searching]:
-    searching = Searching(
-        Searcher(
-            directory=directory,
-            engine=engine or WhooshEngine(directory / INDEX_DIRECTORY),
-            clock=clock,
-        )
-    )
+) -> AsyncIterator[SearchService]:
+    state = StoreSearchState(directory)
+    engine = engine or WhooshEngine(directory / INDEX_DIRECTORY)
+    searcher = Searcher(state=state, engine=engine, clock=clock)
+    service = SearchService(searcher, state, clock=clock)
     try:
-        yield searching
+        yield service
     finally:
-        await searching.close()
+        await service.close()
 
 
 @pytest.fixture
@@ -126,13 +100,11 @@ def store(directory: Path) -> Iterator[Store]:
     opened_store.close()
 
 
-async def everything(searching: Searching, query: Query | None = None) -> Answer:
-    return await searching.search(
-        query or Everything(), document_type=DocumentType.REPOSITORY, limit=100
-    )
+async def everything(service: SearchService, text: str = "") -> SearchResult:
+    return await service.search(SearchRequest(ALL, limit=100, text=text))
 
 
-def names(answer: Answer) -> list[str]:
+def names(answer: SearchResult) -> list[str]:
     return [hit.result["repository"] for hit in answer.page.hits]
 
 
@@ -154,46 +126,45 @@ def live_folder(directory: Path) -> Path:
 async def test_before_the_first_start_there_is_nothing_and_it_says_so(
     tmp_path: Path, clock: ManualClock
 ) -> None:
-    async with opened(tmp_path, clock) as searching:
-        answer = await everything(searching)
-        status = await searching.status()
-        assert not await searching.is_ready()
+    async with opened(tmp_path, clock) as service:
+        answer = await everything(service)
+        status = await service.status()
+        assert not await service.is_ready()
     assert (answer.page.hits, answer.page.total) == ((), 0)
     assert not answer.freshness.complete
     assert answer.freshness.registries == ()
-    assert (status.live, status.documents, status.crawls, status.rejected) == (None, {}, {}, [])
-    assert (status.stale_documents, status.rebuild, status.set_aside) == (0, None, [])
+    assert (status.live, status.documents, status.store) == (None, {}, StoreStatus())
     assert list(tmp_path.iterdir()) == [], "looking makes no files"
 
 
 async def test_a_store_that_appears_is_found_without_a_restart(
     tmp_path: Path, clock: ManualClock
 ) -> None:
-    async with opened(tmp_path, clock) as searching:
-        assert names(await everything(searching)) == []
+    async with opened(tmp_path, clock) as service:
+        assert names(await everything(service)) == []
         Store(tmp_path).close()
-        assert names(await everything(searching)) == []
-        assert not await searching.is_ready()
+        assert names(await everything(service)) == []
+        assert not await service.is_ready()
         await fill(tmp_path, CONTENT, clock=clock)
-        assert names(await everything(searching)) == ["nginx", "team/web"]
-        assert await searching.is_ready()
+        assert names(await everything(service)) == ["nginx", "team/web"]
+        assert await service.is_ready()
         clock.advance(1)
-        assert (await everything(searching)).freshness.complete
+        assert (await everything(service)).freshness.complete
 
 
 async def test_resources_are_read_as_soon_as_there_is_a_store(
     tmp_path: Path, clock: ManualClock
 ) -> None:
-    async with opened(tmp_path, clock) as searching:
+    async with opened(tmp_path, clock) as service:
         with pytest.raises(StoreError, match="no indexer has made a store yet"):
-            await searching.read(Resources.registries)
+            await service.read(Resources.registries)
         assert list(tmp_path.iterdir()) == []
         with closing(Store(tmp_path)) as store:
             put(store, CONTENT, clock=clock)
-        [main] = await searching.read(Resources.registries)
+        [main] = await service.read(Resources.registries)
         assert main["repository_count"] == len(CONTENT)
         with pytest.raises(NotFoundError, match="no registry 'none'"):
-            await searching.read(lambda resources: resources.registry("none"))
+            await service.read(lambda resources: resources.registry("none"))
 
 
 async def test_a_store_that_cannot_be_read_is_not_taken_for_none(
@@ -201,12 +172,12 @@ async def test_a_store_that_cannot_be_read_is_not_taken_for_none(
 ) -> None:
     """No answer may look as if nothing was there when nothing could be read."""
     (tmp_path / "store.db").write_bytes(b"this is no database" * 100)
-    async with opened(tmp_path, clock) as searching:
-        for ask in (everything(searching), searching.status(), searching.is_ready()):
+    async with opened(tmp_path, clock) as service:
+        for ask in (everything(service), service.status(), service.is_ready()):
             with pytest.raises(StoreError, match=r"store\.db"):
                 await ask
         (tmp_path / "store.db").unlink()
-        assert names(await everything(searching)) == []
+        assert names(await everything(service)) == []
 
 
 async def test_a_store_of_a_newer_version_is_named(directory: Path, clock: ManualClock) -> None:
@@ -216,20 +187,20 @@ async def test_a_store_of_a_newer_version_is_named(directory: Path, clock: Manua
             " VALUES ('store', 'm999_later', 'now')"
         )
         connection.commit()
-    async with opened(directory, clock) as searching:
+    async with opened(directory, clock) as service:
         with pytest.raises(StoreError, match="newer version"):
-            await everything(searching)
+            await everything(service)
 
 
 async def test_what_is_indexed_meanwhile_is_found_by_the_next_search(
     directory: Path, clock: ManualClock, store: Store
 ) -> None:
-    async with opened(directory, clock) as searching:
-        assert names(await everything(searching)) == ["nginx", "team/web"]
+    async with opened(directory, clock) as service:
+        assert names(await everything(service)) == ["nginx", "team/web"]
         put(store, [Pushed("new/one", image(seed="new"))], clock=clock)
-        assert names(await everything(searching)) == ["nginx", "team/web"]
+        assert names(await everything(service)) == ["nginx", "team/web"]
         await bring_up_to_date(directory, clock=clock)
-        assert names(await everything(searching)) == ["new/one", "nginx", "team/web"]
+        assert names(await everything(service)) == ["new/one", "nginx", "team/web"]
 
 
 # The search index
@@ -245,15 +216,15 @@ async def test_a_generation_is_swapped_while_searches_go_on(
     directory: Path, clock: ManualClock, store: Store
 ) -> None:
     """No search fails or finds less while the search index is made again."""
-    async with opened(directory, clock) as searching:
+    async with opened(directory, clock) as service:
         before = live_folder(directory)
         running = asyncio.create_task(rebuild(directory, store, clock))
         searches = 0
         while not running.done():
-            assert names(await everything(searching)) == ["nginx", "team/web"]
+            assert names(await everything(service)) == ["nginx", "team/web"]
             searches += 1
         await running
-        assert names(await everything(searching)) == ["nginx", "team/web"]
+        assert names(await everything(service)) == ["nginx", "team/web"]
         assert searches > 3
     assert live_folder(directory) != before
 
@@ -271,14 +242,14 @@ async def test_a_generation_that_is_swapped_away_in_the_middle_of_a_search(
         with store.transaction():
             store.search_index.set_live(following)
 
-    async with opened(directory, clock, engine=engine) as searching:
-        await everything(searching)
+    async with opened(directory, clock, engine=engine) as service:
+        await everything(service)
         engine.then = swap
-        assert names(await everything(searching)) == ["nginx", "team/web"]
+        assert names(await everything(service)) == ["nginx", "team/web"]
         engine.then = swap
-        assert (await searching.status()).documents[DocumentType.REPOSITORY] == 2
+        assert (await service.status()).documents[DocumentType.REPOSITORY] == 2
         engine.then = swap
-        assert await searching.is_ready()
+        assert await service.is_ready()
         assert engine.then is None
     assert engine.opened == 4
 
@@ -286,16 +257,16 @@ async def test_a_generation_that_is_swapped_away_in_the_middle_of_a_search(
 async def test_a_search_index_that_does_not_open_is_empty_and_every_answer_says_so(
     directory: Path, clock: ManualClock
 ) -> None:
-    async with opened(directory, clock) as searching:
-        assert await searching.is_ready()
+    async with opened(directory, clock) as service:
+        assert await service.is_ready()
         shutil.rmtree(live_folder(directory))
         for _ in range(2):
             with capture_logs() as logs:
-                answer = await everything(searching)
+                answer = await everything(service)
             assert (names(answer), answer.freshness.complete) == ([], False)
             assert "search_index_unusable" in [line["event"] for line in logs]
-        assert not await searching.is_ready()
-        status = await searching.status()
+        assert not await service.is_ready()
+        status = await service.status()
     # Whoever looks for what is wrong is shown what can be shown.
     assert (status.live, status.documents) == (None, {})
     assert not status.freshness.index_complete
@@ -305,12 +276,12 @@ async def test_a_search_index_that_does_not_open_is_empty_and_every_answer_says_
 async def test_a_healed_search_index_is_found_without_a_restart(
     directory: Path, clock: ManualClock
 ) -> None:
-    async with opened(directory, clock) as searching:
-        await everything(searching)
+    async with opened(directory, clock) as service:
+        await everything(service)
         shutil.rmtree(live_folder(directory))
-        assert names(await everything(searching)) == []
+        assert names(await everything(service)) == []
         await bring_up_to_date(directory, clock=clock)
-        assert names(await everything(searching)) == ["nginx", "team/web"]
+        assert names(await everything(service)) == ["nginx", "team/web"]
 
 
 @pytest.mark.parametrize("other", [{"schema_version": 0}, {"engine": "other"}])
@@ -319,42 +290,36 @@ async def test_a_generation_of_another_schema_or_engine_is_not_read(
 ) -> None:
     with store.transaction():
         store.search_index.set_live(replace(live_index(store), **other))
-    async with opened(directory, clock) as searching:
-        answer = await everything(searching)
-        assert not await searching.is_ready()
-        assert (await searching.status()).live is None
+    async with opened(directory, clock) as service:
+        answer = await everything(service)
+        assert not await service.is_ready()
+        assert (await service.status()).live is None
     assert answer.page.total == 0
     assert not answer.freshness.complete
 
 
 async def test_a_reader_is_opened_once_and_kept(directory: Path, clock: ManualClock) -> None:
     engine = Interrupting(directory / INDEX_DIRECTORY)
-    async with opened(directory, clock, engine=engine) as searching:
+    async with opened(directory, clock, engine=engine) as service:
         for _ in range(3):
-            await everything(searching)
-            await searching.status()
+            await everything(service)
+            await service.status()
     assert engine.opened == 1
 
 
 async def test_pages_follow_each_other(directory: Path, clock: ManualClock) -> None:
-    async with opened(directory, clock) as searching:
-        first = await searching.search(Everything(), document_type=DocumentType.REPOSITORY, limit=1)
-        (hit,) = first.page.hits
-        second = await searching.search(
-            Everything(),
-            document_type=DocumentType.REPOSITORY,
-            limit=1,
-            after=hit.position,
-        )
+    async with opened(directory, clock) as service:
+        first = await service.search(SearchRequest(ALL, limit=1))
+        second = await service.search(SearchRequest(ALL, limit=1, cursor=first.next))
     assert first.page.has_more
     assert not second.page.has_more
     assert names(first) + names(second) == ["nginx", "team/web"]
 
 
 async def test_many_searches_at_once_are_all_answered(directory: Path, clock: ManualClock) -> None:
-    async with opened(directory, clock) as searching:
+    async with opened(directory, clock) as service:
         answers = await asyncio.gather(
-            *(everything(searching, Word("web" if n % 2 else "nginx")) for n in range(100))
+            *(everything(service, "web" if n % 2 else "nginx") for n in range(100))
         )
     assert [names(answer) for answer in answers] == [["nginx"], ["team/web"]] * 50
 
@@ -367,11 +332,11 @@ async def test_an_answer_is_complete_only_when_every_registry_was_read_whole(
 ) -> None:
     await fill(tmp_path, [], clock=clock)
     with closing(Store(tmp_path)) as store:
-        async with opened(tmp_path, clock) as searching:
+        async with opened(tmp_path, clock) as service:
 
             async def complete() -> bool:
                 clock.advance(1)
-                return (await everything(searching)).freshness.complete
+                return (await everything(service)).freshness.complete
 
             assert await complete()
             with store.transaction():
@@ -382,7 +347,7 @@ async def test_an_answer_is_complete_only_when_every_registry_was_read_whole(
             clock.advance(1)
             (third,) = [
                 each
-                for each in (await everything(searching)).freshness.registries
+                for each in (await everything(service)).freshness.registries
                 if each.name == "third"
             ]
             assert third.first_backfill_running
@@ -406,23 +371,23 @@ async def test_an_answer_is_complete_only_when_every_registry_was_read_whole(
 async def test_freshness_is_counted_again_only_after_a_while(
     directory: Path, clock: ManualClock, store: Store
 ) -> None:
-    async with opened(directory, clock) as searching:
-        await everything(searching)
+    async with opened(directory, clock) as service:
+        await everything(service)
         number = store.registries.registry_id("main")
         assert number is not None
         with store.transaction():
-            place = Place(RefreshKind.REPOSITORY, RepositoryName("x"))
-            store.queue.add(number, [place], priority=Priority.EVENT, due_at=clock.now())
+            target = RefreshTarget(RefreshKind.REPOSITORY, RepositoryName("x"))
+            store.queue.add(number, [target], priority=Priority.EVENT, due_at=clock.now())
 
         async def waiting() -> int:
-            return (await everything(searching)).freshness.registries[0].refreshes_waiting
+            return (await everything(service)).freshness.registries[0].refreshes_waiting
 
         assert await waiting() == 0
         clock.advance(FRESHNESS_AGE / timedelta(seconds=1))
         assert await waiting() == 0
         clock.advance(0.001)
         assert await waiting() == 1
-        assert (await searching.status()).freshness.registries[0].refreshes_waiting == 1
+        assert (await service.status()).freshness.registries[0].refreshes_waiting == 1
 
 
 async def test_an_answer_never_tells_of_an_event_that_came_after_its_search(
@@ -430,8 +395,8 @@ async def test_an_answer_never_tells_of_an_event_that_came_after_its_search(
 ) -> None:
     """An event that is applied and indexed between search and count is not in that answer."""
     engine = Interrupting(directory / INDEX_DIRECTORY)
-    async with opened(directory, clock, engine=engine) as searching:
-        await everything(searching)
+    async with opened(directory, clock, engine=engine) as service:
+        await everything(service)
         clock.advance(1)
         number = store.registries.registry_id("main")
         assert number is not None
@@ -441,10 +406,10 @@ async def test_an_answer_never_tells_of_an_event_that_came_after_its_search(
                 store.registries.set_event_applied(number, clock.now())
 
         engine.then = apply_an_event
-        answer = await everything(searching)
+        answer = await everything(service)
         assert answer.freshness.registries[0].newest_event_applied_at is None
         clock.advance(1)
-        answer = await everything(searching)
+        answer = await everything(service)
         assert answer.freshness.registries[0].newest_event_applied_at is not None
 
 
@@ -457,16 +422,16 @@ async def test_what_waits_in_the_journal_is_counted(
         [("main", event), ("main", event), ("second", Rejected("odd", b"x"))],
         received_at=clock.now(),
     )
-    async with opened(directory, clock) as searching:
-        counts = (await everything(searching)).freshness.journal
+    async with opened(directory, clock) as service:
+        counts = (await everything(service)).freshness.journal
         assert (counts["main"].waiting, counts["main"].rejected) == (2, 0)
         assert (counts["second"].waiting, counts["second"].rejected) == (0, 1)
         with store.transaction():
             store.set_journal_position(journal.newest())
-        status = await searching.status()
+        status = await service.status()
         assert status.freshness.journal["second"].rejected == 1
         assert "main" not in status.freshness.journal
-        assert [(row[0], row[2]) for row in status.rejected] == [("second", "odd")]
+        assert [(row[0], row[2]) for row in status.store.rejected] == [("second", "odd")]
     journal.close()
 
 
@@ -475,24 +440,38 @@ async def test_status_shows_crawls_rebuilds_and_what_was_set_aside(
 ) -> None:
     number = store.registries.registry_id("main")
     assert number is not None
-    place = Place(RefreshKind.TAG, RepositoryName("team/web"), "1.4")
+    target = RefreshTarget(RefreshKind.TAG, RepositoryName("team/web"), "1.4")
     with store.transaction():
-        store.queue.add(number, [place], priority=Priority.EVENT, due_at=clock.now())
+        store.queue.add(number, [target], priority=Priority.EVENT, due_at=clock.now())
         (refresh,) = store.queue.due(number, clock.now(), limit=5)
         store.queue.set_aside(refresh, reason="it is too large")
         store.search_index.set_rebuild(RebuildProgress(1, 2))
     finish_crawl(store, "second", clock=clock, complete=False)
-    async with opened(directory, clock) as searching:
-        status = await searching.status()
-    (aside,) = status.set_aside
+    async with opened(directory, clock) as service:
+        status = await service.status()
+    (aside,) = status.store.set_aside
     assert (aside.registry, aside.repository, aside.reference) == ("main", "team/web", "1.4")
-    assert status.rebuild == RebuildProgress(1, 2)
+    assert status.store.rebuild == RebuildProgress(1, 2)
     assert status.documents == {
         DocumentType.IMAGE: 2,
         DocumentType.REPOSITORY: 2,
         DocumentType.UNTAGGED: 0,
     }
-    main, second = status.crawls["main"], status.crawls["second"]
+    main, second = status.store.crawls["main"], status.store.crawls["second"]
     assert main is not None
     assert second is not None
     assert (main.complete, second.complete) == (True, False)
+
+
+async def test_the_status_has_the_advice_of_the_engine_that_the_settings_name(
+    directory: Path, clock: ManualClock
+) -> None:
+    class Advising(WatchedEngine):
+        def advice(self, documents: int) -> str | None:
+            return f"{documents} are many"
+
+    engine = Advising(WhooshEngine(directory / INDEX_DIRECTORY), lambda _: None)
+    async with opened(directory, clock, engine=engine) as service:
+        status = await service.status()
+    assert status.advice == "4 are many"
+    assert status_json(status)["search_index"]["advice"] == "4 are many"

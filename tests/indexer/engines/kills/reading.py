@@ -13,9 +13,11 @@ from pathlib import Path
 from indexer.clock import SystemClock
 from indexer.errors import EngineError
 from indexer.model.document import DocumentType, Sort
-from indexer.model.query import Everything
+from indexer.store import StoreSearchState
+from search_api.search.cursors import Order
+from search_api.search.request import SearchRequest
 from search_api.search.searcher import Searcher
-from search_api.search.service import Searching
+from search_api.search.service import SearchService
 from tests.indexer.engines.conformance.engines import ENGINES
 from tests.indexer.engines.kills.answers import ALL, SOME, TYPES, mixed, steps_of
 from tests.indexer.engines.kills.content import FACE
@@ -28,8 +30,8 @@ WRONG_MAX = 20
 class Reading:
     """Asks again and again, and keeps what is wrong."""
 
-    def __init__(self, searching: Searching) -> None:
-        self._searching = searching
+    def __init__(self, service: SearchService) -> None:
+        self._service = service
         self._newest = dict.fromkeys(TYPES, 0)
         self.answers = 0
         self.refused: list[str] = []
@@ -38,8 +40,8 @@ class Reading:
     async def ask(self, document_type: DocumentType, limit: int, sort: Sort) -> None:
         """Look at one answer."""
         try:
-            answer = await self._searching.search(
-                Everything(), document_type=document_type, limit=limit, sort=sort, facets=(FACE,)
+            answer = await self._service.search(
+                SearchRequest(Order(document_type, sort), limit=limit, facets=(FACE,))
             )
         except EngineError as error:
             self.refused.append(str(error))
@@ -59,8 +61,9 @@ class Reading:
 async def read(directory: Path, engine_name: str) -> Reading:
     """Search until there is nobody any more who wants to know."""
     engine = ENGINES[engine_name](directory / INDEX_DIRECTORY)
-    searching = Searching(Searcher(directory=directory, engine=engine, clock=SystemClock()))
-    reading = Reading(searching)
+    state, clock = StoreSearchState(directory), SystemClock()
+    service = SearchService(Searcher(state=state, engine=engine, clock=clock), state, clock=clock)
+    reading = Reading(service)
     ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     for document_type, (limit, sort) in cycle(
         (kind, page) for kind in TYPES for page in ((ALL, Sort.RELEVANCE), (SOME, Sort.NAME))
@@ -69,7 +72,7 @@ async def read(directory: Path, engine_name: str) -> Reading:
         if ended.done():
             break
         await asyncio.sleep(PAUSE_SECONDS)
-    await searching.close()
+    await service.close()
     return reading
 
 

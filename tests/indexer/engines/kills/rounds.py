@@ -24,11 +24,14 @@ from indexer.clock import SystemClock
 from indexer.engines import Engine
 from indexer.errors import EngineError
 from indexer.indexing.updates import Indexing
-from indexer.model.document import DocumentType, Page, Sort
+from indexer.model.document import DocumentType, SearchPage, Sort
 from indexer.model.query import Everything, Query
-from indexer.store import LiveIndex, Store, StoreThread
-from search_api.search.searcher import Answer, Searcher
-from search_api.search.service import Searching
+from indexer.store import LiveIndex, Store, StoreSearchState, StoreThread
+from search_api.search.cursors import Order
+from search_api.search.request import SearchRequest
+from search_api.search.result import SearchResult
+from search_api.search.searcher import Searcher
+from search_api.search.service import SearchService
 from tests.indexer.engines.conformance.engines import ENGINES
 from tests.indexer.engines.kills import victim
 from tests.indexer.engines.kills.answers import ALL, TYPES, look
@@ -220,24 +223,27 @@ class Scene:
         return True
 
     async def _look_through_searching(self) -> dict[DocumentType, tuple[int, list[str]]]:
-        searching = Searching(
-            Searcher(directory=self._directory, engine=self._engine, clock=SystemClock())
-        )
+        state, clock = StoreSearchState(self._directory), SystemClock()
+        searcher = Searcher(state=state, engine=self._engine, clock=clock)
+        service = SearchService(searcher, state, clock=clock)
         try:
             loop = asyncio.get_running_loop()
 
-            def ask(query: Query, *, document_type: DocumentType, limit: int, sort: Sort) -> Page:
-                search = searching.search(
-                    query, document_type=document_type, limit=limit, sort=sort, facets=(FACE,)
+            def ask(
+                query: Query, *, document_type: DocumentType, limit: int, sort: Sort
+            ) -> SearchPage:
+                request = SearchRequest(
+                    Order(document_type, sort), limit=limit, conditions=(query,), facets=(FACE,)
                 )
-                answer: Answer = asyncio.run_coroutine_threadsafe(search, loop).result()
+                search = service.search(request)
+                answer: SearchResult = asyncio.run_coroutine_threadsafe(search, loop).result()
                 if not answer.freshness.index_complete:
                     raise EngineError("the search index does not open")
                 return answer.page
 
             return {kind: await loop.run_in_executor(None, look, ask, kind) for kind in TYPES}
         finally:
-            await searching.close()
+            await service.close()
 
     def _settle(self) -> None:
         """Have Indexing do what is left to do, and compare everything with the store."""

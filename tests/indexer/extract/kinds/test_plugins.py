@@ -18,7 +18,7 @@ from indexer.model import media_types
 from indexer.model.names import digest_of
 from tests.indexer.extract.samples import NOW, image
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "kinds.md"
+DOCUMENT = Path(__file__).parents[4] / "docs" / "kinds.md"
 BUILT_IN_NAMES = set(BUILT_IN.by_name)
 
 GOOD = """

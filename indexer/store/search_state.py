@@ -1,0 +1,188 @@
+"""What a search reads besides the search index: the store and the journal of a data directory.
+
+Both files are opened once they are there, because the indexer may not have made them yet. An older
+store is not read before the indexer migrated it, except for the name of its search index.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+from sqlite_utils import Database
+
+from indexer.errors import OutdatedStoreError, StoreError
+from indexer.store.absences import AbsentTags
+from indexer.store.database import translated_errors
+from indexer.store.derivation import DerivationProgress
+from indexer.store.index_state import LiveIndex, RebuildProgress, read_live_index
+from indexer.store.journal import JOURNAL_FILE, Journal, JournalCounts
+from indexer.store.lineage import LineageKeys
+from indexer.store.queue import SetAside
+from indexer.store.registries import Crawl, RegistryFreshness
+from indexer.store.schema import STORE_FILE
+from indexer.store.store import Store
+
+Result = TypeVar("Result")
+
+SHOWN_MAX = 100
+"""Refreshes set aside, and rejected events, that a status lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFreshness:
+    """How fresh the store is: each registry, and by registry what waits in the journal."""
+
+    registries: Sequence[RegistryFreshness] = ()
+    journal: Mapping[str, JournalCounts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """What the store and the journal tell an operator."""
+
+    stale_documents: int = 0
+    rebuild: RebuildProgress | None = None
+    extraction: DerivationProgress | None = None
+    crawls: Mapping[str, Crawl | None] = field(default_factory=dict)
+    set_aside: Sequence[SetAside] = ()
+    rejected: Sequence[tuple[str, str, str]] = ()
+
+
+class StoreSearchState:
+    """Reads one data directory. Belongs to one thread, inside :meth:`reading`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._store: Store | None = None
+        self._journal: Journal | None = None
+        self._closes_at_once = False
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Enclose one request; SQLite's errors become :class:`StoreError` with the directory."""
+        try:
+            with translated_errors(self.directory):
+                yield
+        finally:
+            if self._closes_at_once:
+                self.close()
+
+    def live(self) -> LiveIndex | None:
+        """Return the generation that answers searches; None before the first."""
+        try:
+            store = self._open_store()
+        except OutdatedStoreError:
+            return self._live_of_older_store()
+        return store.search_index.live() if store else None
+
+    def freshness(self) -> StoreFreshness:
+        """Return how fresh the store is; nothing before it is there and migrated."""
+        store, journal = self._current_store(), self._open_journal()
+        if store is None:
+            return StoreFreshness()
+        position = store.journal_position()
+        return StoreFreshness(
+            registries=store.registries.freshness(),
+            journal=journal.counts(position) if journal else {},
+        )
+
+    def lineage_keys(self) -> LineageKeys | None:
+        """Return the meaning of ``base:``, ``baseof:`` and ``layer:``; None without a store."""
+        store = self._current_store()
+        return store.lineage_keys if store else None
+
+    def status(self) -> StoreStatus:
+        """Return what an operator asks for; nothing before the store is there and migrated."""
+        store, journal = self._current_store(), self._open_journal()
+        rejected = journal.rejected(limit=SHOWN_MAX) if journal else ()
+        if store is None:
+            return StoreStatus(rejected=rejected)
+        return StoreStatus(
+            stale_documents=store.search_index.stale_count(),
+            rebuild=store.search_index.rebuild(),
+            extraction=store.derivation.progress(),
+            crawls=_latest_crawls(store),
+            set_aside=store.queue.list_set_aside(limit=SHOWN_MAX),
+            rejected=rejected,
+        )
+
+    def read(self, function: Callable[[Store], Result]) -> Result:
+        """Return what ``function`` reads; :class:`StoreError` before an indexer made the store."""
+        store = self._open_store()
+        if store is None:
+            raise StoreError(f"{self.directory}: no indexer has made a store yet")
+        return function(store)
+
+    def quarantined(self) -> dict[str, list[AbsentTags]]:
+        """Return, by registry, what the last crawl did not find and is still shown."""
+        store = self._open_store()
+        if store is None:
+            return {}
+        return {
+            name: store.absences.list_in(number, quarantined=True)
+            for name, number in _registries(store).items()
+        }
+
+    def close(self) -> None:
+        """Close all files."""
+        if self._store is not None:
+            self._store.close()
+        if self._journal is not None:
+            self._journal.close()
+        self._store, self._journal, self._closes_at_once = None, None, False
+
+    def _current_store(self) -> Store | None:
+        """Return the store; None before it is there and migrated."""
+        with suppress(OutdatedStoreError):
+            return self._open_store()
+        return None
+
+    def _open_store(self) -> Store | None:
+        """Return the store; None before the first start of an indexer.
+
+        :class:`StoreError` when it is there and cannot be read: that is not the same.
+        """
+        if self._store is None and (self.directory / STORE_FILE).exists():
+            self._look_at_disk()
+            self._store = Store(self.directory, read_only=True)
+        return self._store
+
+    def _open_journal(self) -> Journal | None:
+        """Return the journal; None before it is there and migrated."""
+        if self._journal is None and (self.directory / JOURNAL_FILE).exists():
+            self._look_at_disk()
+            with suppress(OutdatedStoreError):
+                self._journal = Journal(self.directory, read_only=True)
+        return self._journal
+
+    def _live_of_older_store(self) -> LiveIndex | None:
+        """Return the generation of before a migration; nobody knows what it lacks."""
+        uri = f"{(self.directory / STORE_FILE).resolve().as_uri()}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True)
+        # A much older version kept less about it.
+        with closing(connection), suppress(sqlite3.OperationalError):
+            live = read_live_index(Database(connection, execute_plugins=False))
+            return replace(live, complete=False) if live else None
+        return None
+
+    def _look_at_disk(self) -> None:
+        """Note to close again what is opened on a disk that is read-only.
+
+        SQLite shares what it opened so with every later connection of this process, which then
+        could not write, as receiving must once the disk is well again.
+        """
+        self._closes_at_once = self._closes_at_once or not os.access(self.directory, os.W_OK)
+
+
+def _latest_crawls(store: Store) -> dict[str, Crawl | None]:
+    numbers = _registries(store)
+    return {name: store.registries.latest_crawl(number) for name, number in numbers.items()}
+
+
+def _registries(store: Store) -> dict[str, int]:
+    tables = store.registries
+    return {row.name: tables.registry_id(row.name) or 0 for row in tables.freshness()}

@@ -1,0 +1,82 @@
+"""The commands of an operator: ``status``, ``backfill``, ``reconcile``, ``rebuild``, checks."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from indexer.errors import SettingsError
+from indexer.settings import Settings
+from search_api.cli import details, jobs, tables
+from search_api.cli.common import ask_service, end, prepare_settings, print_json
+from search_api.conformance import State, run_checks
+from search_api.search import SearchService, quarantined_json, status_json
+
+
+def show_status(*, as_json: bool) -> None:
+    """Print how fresh and complete everything is."""
+    settings = prepare_settings(process="status", quiet=True)
+    body = status_json(ask_service(settings, SearchService.status))
+    if as_json:
+        print_json(body)
+    else:
+        tables.print_status(body)
+
+
+def backfill(registries: Sequence[str]) -> None:
+    """Have registries read whole, and end when everything is searchable."""
+    settings = prepare_settings(process="backfill", quiet=True)
+    names = _named(settings, registries)
+    with tables.progress("backfill") as report:
+        problems = asyncio.run(jobs.backfill(settings, names, report=report))
+    end(problems)
+
+
+def accept(registries: Sequence[str]) -> None:
+    """Have hidden what is held back of registries."""
+    settings = prepare_settings(process="reconcile", quiet=True)
+    names = _named(settings, registries)
+    with tables.progress("reconcile") as report:
+        problems = asyncio.run(jobs.accept(settings, names, report=report))
+    end(problems)
+
+
+def show_quarantined(registries: Sequence[str], *, as_json: bool) -> None:
+    """Print what is held back of registries."""
+    settings = prepare_settings(process="reconcile", quiet=True)
+    names = _named(settings, registries)
+    quarantined = ask_service(settings, SearchService.quarantined)
+    body = quarantined_json({name: quarantined[name] for name in names if name in quarantined})
+    if as_json:
+        print_json(body)
+    else:
+        tables.print_quarantined(body)
+
+
+def rebuild(*, extract: bool) -> None:
+    """Have the search index made again, and end when that is done."""
+    settings = prepare_settings(process="rebuild", quiet=True)
+    with tables.progress("rebuild") as report:
+        problems = asyncio.run(jobs.rebuild(settings, extract=extract, report=report))
+    end(problems)
+
+
+def check_conformance(url: str, *, as_json: bool) -> None:
+    """Print how each check of a server ends, and end with 1 if any failed."""
+    outcomes = []
+    for outcome in run_checks(url):
+        outcomes.append(outcome)
+        if not as_json:
+            details.print_outcome(outcome)
+    if as_json:
+        print_json({"checks": [asdict(outcome) for outcome in outcomes]})
+    failed = sum(outcome.state is State.FAILED for outcome in outcomes)
+    end([f"{failed} of {len(outcomes)} checks failed"] if failed else [])
+
+
+def _named(settings: Settings, registries: Sequence[str]) -> list[str]:
+    """Return these registries, or all where none is named; unknown: :class:`SettingsError`."""
+    known = [each.name for each in settings.registry]
+    for name in registries:
+        if name not in known:
+            raise SettingsError(f"no registry is named {name!r}; known are {', '.join(known)}")
+    return list(registries) or known

@@ -1,0 +1,69 @@
+"""The commands that run processes: ``serve``, ``web`` and ``indexer``."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+import click
+import structlog
+
+from search_api.cli.common import prepare_settings
+from search_api.cli.notification_block import notification_block
+from search_api.processes import end_with_parent, own_command, serve_indexer, supervise
+from webhooks.auth import webhook_secrets
+
+log = structlog.get_logger()
+
+
+def serve() -> None:
+    """Run web and indexer, watched and restarted, and print what the registries need to know."""
+    settings = prepare_settings(process="serve")
+    for registry, secret in webhook_secrets(settings).items():
+        click.echo(f"# For the configuration of registry {registry}, so that it notifies us:")
+        click.echo(notification_block(settings, registry, secret=secret))
+    sys.stdout.flush()
+    processes = {
+        name: own_command(name, f"--supervised={os.getpid()}") for name in ("web", "indexer")
+    }
+    sys.exit(asyncio.run(supervise(processes)))
+
+
+def run_web(supervisor: int | None) -> None:
+    """Run the web process; it ends with its supervisor, if it has one."""
+    # The processes that search are started by ``python -c``, which looks for modules in the working
+    # directory first; -P is passed on, but a program such as ``regsearch`` does not have it.
+    os.environ["PYTHONSAFEPATH"] = "1"
+    settings = prepare_settings(process="web")
+    if supervisor is not None:
+        end_with_parent(supervisor)
+    # The indexer does without FastAPI, which takes long to import.
+    from search_api.web import serve_web  # noqa: PLC0415
+
+    serve_web(settings)
+
+
+def run_indexer(supervisor: int | None) -> None:
+    """Run the indexer; it ends with its supervisor, if it has one."""
+    settings = prepare_settings(process="indexer")
+    if supervisor is not None:
+        end_with_parent(supervisor)
+    _run_until_stopped(serve_indexer(settings))
+
+
+def _run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    """Run ``work`` until it ends or SIGTERM or SIGINT cancels it."""
+
+    async def run() -> None:
+        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, task.cancel)
+        await task
+
+    try:
+        asyncio.run(run())
+    except asyncio.CancelledError:
+        log.info("stopped")

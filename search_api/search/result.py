@@ -1,0 +1,88 @@
+"""From one request to one result, over one snapshot of the search index."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from indexer.errors import QueryError
+from indexer.model import Query, SearchPage
+from search_api.query import parse_query, plain_query, text_with_words_replaced
+from search_api.search.corrections import FEW, correct
+from search_api.search.cursors import Cursor
+from search_api.search.freshness import SearchFreshness
+from search_api.search.request import SearchRequest
+from search_api.search.rewrite import respell, rewrite
+from search_api.search.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class SpellingSuggestion:
+    """The text of a query with other spellings: offered, or used because nothing matched."""
+
+    text: str
+    is_used: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """A page of hits, the query that it answers, and how true it is."""
+
+    request: SearchRequest
+    query: Query
+    page: SearchPage
+    freshness: SearchFreshness
+    replaced: Mapping[str, str] = field(default_factory=dict)
+    """The words of the text that are others in the query."""
+    offered: Mapping[str, str] = field(default_factory=dict)
+    """The words of the text that may be meant otherwise: little matches, and more would then."""
+
+    @property
+    def suggestion(self) -> SpellingSuggestion | None:
+        """The other spelling, if there is one."""
+        words = self.replaced or self.offered
+        if not words:
+            return None
+        text = text_with_words_replaced(self.request.text, words)
+        return SpellingSuggestion(text, is_used=bool(self.replaced))
+
+    @property
+    def next(self) -> Cursor | None:
+        """Where the next page begins; None behind the last."""
+        if not self.page.has_more or not self.page.hits:
+            return None
+        return Cursor(self.page.hits[-1].position, self.replaced)
+
+
+def search(snapshot: Snapshot, request: SearchRequest, *, now: datetime) -> SearchResult:
+    """Return the page that a request asks for; :class:`QueryError` for a text with a mistake."""
+    try:
+        return _search(snapshot, parse_query(request.text, now=now), request)
+    except QueryError:
+        # The engine may refuse a query too: one whose prefix stands for too much.
+        if not request.results_only:
+            raise
+    return _search(snapshot, plain_query(request.text), request)
+
+
+def _search(snapshot: Snapshot, parsed: Query, request: SearchRequest) -> SearchResult:
+    asked = rewrite(parsed, request, keys=snapshot.lineage_keys)
+
+    def result(replaced: Mapping[str, str]) -> SearchResult:
+        query = respell(asked, replaced)
+        page = snapshot.page(query, request)
+        return SearchResult(request, query.query, page, snapshot.freshness, replaced=replaced)
+
+    if request.cursor is not None:
+        return result(request.cursor.replaced)
+    found = result({})
+    total = found.page.total
+    if total >= FEW or (total and request.results_only):
+        return found
+    words = correct(snapshot, asked, document_type=request.order.document_type, total=total)
+    if not words:
+        return found
+    if total == 0:
+        corrected = result(words)
+        return corrected if corrected.page.total else found
+    more = snapshot.count(respell(asked, words))
+    return replace(found, offered=words) if more > total else found

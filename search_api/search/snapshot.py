@@ -1,0 +1,76 @@
+"""What one request sees of the search index, from its first search to its last."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from indexer.engines import IndexReader
+from indexer.model import LIMIT_MAX, DocumentType, SearchPage
+from indexer.store import LineageKeys
+from search_api.search.freshness import SearchFreshness
+from search_api.search.highlights import has_highlights
+from search_api.search.request import SearchRequest
+from search_api.search.rewrite import EngineQuery
+
+_EMPTY = SearchPage((), 0, has_more=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One commit of the live generation, and how fresh it is.
+
+    The reader is refreshed once, before. None stands for a generation that does not open: it holds
+    nothing.
+    """
+
+    reader: IndexReader | None
+    freshness: SearchFreshness
+    lineage_keys: LineageKeys | None
+
+    def page(self, query: EngineQuery, request: SearchRequest) -> SearchPage:
+        """Return the page that a request asks for; the hits it skips are walked over."""
+        if self.reader is None:
+            return _EMPTY
+        order, to_skip = request.order, request.skip
+        after = request.cursor.position if request.cursor else None
+        while to_skip:
+            passed = self.reader.search(
+                query.query,
+                document_type=query.document_type,
+                limit=min(to_skip, LIMIT_MAX),
+                after=after,
+                sort=order.sort,
+                is_reversed=order.is_reversed,
+            )
+            if to_skip >= passed.total or not passed.has_more:
+                return SearchPage((), passed.total, has_more=False)
+            after = passed.hits[-1].position
+            to_skip -= len(passed.hits)
+        return self.reader.search(
+            query.query,
+            document_type=query.document_type,
+            limit=request.limit,
+            after=after,
+            sort=order.sort,
+            is_reversed=order.is_reversed,
+            facets=request.facets,
+            with_texts=request.with_texts and has_highlights(query.query),
+        )
+
+    def first(self, query: EngineQuery, *, limit: int, facets: Sequence[str] = ()) -> SearchPage:
+        """Return the first hits, best first."""
+        if self.reader is None:
+            return _EMPTY
+        return self.reader.search(
+            query.query, document_type=query.document_type, limit=limit, facets=facets
+        )
+
+    def count(self, query: EngineQuery) -> int:
+        """Return how many documents match."""
+        return self.reader.count(query.document_type, query.query) if self.reader else 0
+
+    def nearest_spelling(self, word: str, document_type: DocumentType) -> str | None:
+        """Return the known word that is spelled most like another; None if none is close."""
+        if self.reader is None:
+            return None
+        found = self.reader.spellings(word, document_type=document_type, limit=1)
+        return found[0][0] if found else None

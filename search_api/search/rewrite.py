@@ -68,7 +68,9 @@ def resolve_lineage(query: Query, keys: LineageKeys) -> Query:
             return Not(resolve_lineage(part, keys))
         case Condition("base", value, is_prefix):
             # The image may declare its base. That base may be in no registry that we know.
-            return _match_any(query, ("below",), keys.find_bases(value, is_prefix=is_prefix), [query])
+            return _match_any(
+                query, ("below",), keys.find_bases(value, is_prefix=is_prefix), [query]
+            )
         case Condition("baseof", value):
             return _match_any(query, ("chain",), keys.find_derived(value))
         case Condition("layer", value):

@@ -69,7 +69,7 @@ class SearchService:
         return await self.call(Searcher.status)
 
     async def quarantined(self) -> dict[str, list[AbsentTags]]:
-        """Return the quarantined tags by registry: still shown, though the last crawl missed them."""
+        """Return the quarantined tags by registry: still shown, but not found any more."""
         return await self._on_thread(lambda _: self._store.quarantined())
 
     async def is_ready(self) -> bool:

@@ -116,7 +116,7 @@ class Highlighter:
         folded = folded.lower()
         needles = self._needles
         if self._patterns or self._fuzzy:
-            needles = needles | self._like_in(set(words(folded)))
+            needles = needles | self._select_like(set(words(folded)))
         starts: list[int] = []
         for needle in needles:
             place = folded.find(needle)

@@ -1,7 +1,7 @@
-"""Generations as folders of files, the same for every engine that is embedded.
+"""Generations as folders of files, the same for every embedded engine.
 
-A generation is a folder with a file that says what it is, beside an index for each type of
-document. The file is written last, so a generation whose making was cut short is known.
+A generation is a folder with a file about it, beside an index for each type of document. That file
+is written last, so an unfinished generation is recognized.
 """
 
 import json
@@ -17,13 +17,13 @@ from indexer.model import Document, DocumentType
 
 _ABOUT = "generation.json"
 _UNREADABLE = (OSError, ValueError, TypeError, RecursionError)
-"""What a missing, torn or foreign file looks like."""
+"""The errors of a missing, torn or foreign file."""
 
 
 class GenerationFolders:
-    """What an engine does with its generations in ``directory``, but for reading and writing them.
+    """The generations of an engine in ``directory``, without their readers and writers.
 
-    ``about`` says what made a generation; nothing else can read it.
+    ``about`` identifies the engine and the schema of a generation. No other engine can read it.
     """
 
     def __init__(self, directory: Path, about: Mapping[str, object]) -> None:
@@ -32,7 +32,7 @@ class GenerationFolders:
 
     @contextmanager
     def creating(self, generation: str) -> Iterator[Path]:
-        """Make a generation: yield its new folder, and say that it is whole when all went well."""
+        """Make a generation: yield its new folder, and mark it as whole after success."""
         self.drop(generation)
         folder = self._folder(generation)
         with _engine_errors(folder):
@@ -58,9 +58,9 @@ class GenerationFolders:
     def generations(self) -> list[str]:
         """Return the names of all generations that exist, whole or not, in order.
 
-        Those of other engines that keep folders here are among them. So whoever is used now can
-        remove what an engine made that is not installed any more. A hidden folder is none, and is
-        left to whoever made it, such as a file system.
+        They include those of other engines with folders here. So the present engine can remove the
+        generations of one that is no longer installed. A hidden folder is no generation: it
+        belongs to another program, such as a file system.
         """
         if not self._directory.is_dir():
             return []
@@ -68,20 +68,20 @@ class GenerationFolders:
         return sorted(name for name in folders if not name.startswith("."))
 
     def drop(self, generation: str) -> None:
-        """Remove a generation; one that is not there is no error."""
+        """Remove a generation; a missing one is no error."""
         folder = self._folder(generation)
         with _engine_errors(folder):
             if folder.is_dir():
-                # Without this file, what a kill leaves behind is not taken for a whole generation.
+                # This file goes first: after a kill, the rest does not look like a generation.
                 (folder / _ABOUT).unlink(missing_ok=True)
                 shutil.rmtree(folder)
 
     def size_bytes(self, generation: str) -> int:
-        """Return how much room a generation takes; 0 for one that is not there."""
+        """Return the size of a generation in bytes; 0 for a missing one."""
         size = 0
         for folder, _, files in os.walk(self._folder(generation)):
             for name in files:
-                # A writer removes what it merged.
+                # A writer may remove merged files meanwhile.
                 with suppress(FileNotFoundError):
                     size += Path(folder, name).stat().st_size
         return size
@@ -99,7 +99,7 @@ class FolderWriter(Protocol):
         """Add or replace ``documents`` and drop the ids ``removed``, in one durable commit."""
 
     def count(self) -> int:
-        """Return how many documents there are."""
+        """Return the number of documents."""
 
     def close(self) -> None:
         """Let go of all files and locks."""
@@ -131,7 +131,7 @@ class GenerationWriter(Generic[OneWriter]):
         self._writers[document_type].apply(documents, removed)
 
     def count(self, document_type: DocumentType) -> int:
-        """Return how many documents of that type there are."""
+        """Return the number of documents of a type."""
         return self._writers[document_type].count()
 
     def close(self) -> None:
@@ -142,7 +142,7 @@ class GenerationWriter(Generic[OneWriter]):
 
 
 def sync(path: Path) -> None:
-    """Have a file, or the entries of a folder, written to the disk before going on."""
+    """Wait until a file, or the entries of a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

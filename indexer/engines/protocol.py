@@ -1,10 +1,10 @@
-"""What others need of a search engine: a few methods, with their guarantees.
+"""The protocol of a search engine: a few methods, with their guarantees.
 
-An engine keeps *generations*, each one a whole search index under a name. Which generation is
-live, and whether it is complete, is written in the store; the engine does not know.
+An engine keeps *generations*. Each is a whole search index with a name. The store, not the engine,
+knows the live generation and whether it is complete.
 
-An engine may be a library that keeps files, or a client of a server. So nothing here speaks of
-files or processes.
+An engine may be a library that keeps files, or a client of a server. So this module does not
+mention files or processes.
 """
 
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from indexer.model import Document, DocumentType, Position, Query, SearchPage, S
 
 
 class IndexReader(Protocol):
-    """Searches one generation. Belongs to one thread."""
+    """Searches one generation. It belongs to one thread."""
 
     def refresh(self) -> None:
         """Make later searches see everything committed before this call.
 
-        It is called before each search, so it costs next to nothing when nothing was committed.
+        It is called before each search, so it must be almost free if nothing was committed.
         """
 
     def search(
@@ -36,63 +36,62 @@ class IndexReader(Protocol):
     ) -> SearchPage:
         """Return the first ``limit`` hits behind ``after``, the position of a hit of this order.
 
-        Hits are ordered by their position's key, greatest first (names: least first; reversed:
-        the other way round), then by id, least first. The key of a document depends on that
-        document and the query alone, so positions stay good while other documents change.
+        Hits are in the order of their position's key, greatest first, then of their id, least
+        first. Names have the least first, and a reversed order the opposite. The key of a document
+        depends on that document and the query alone, so changes of others keep positions valid.
 
         ``facets`` are names from :data:`indexer.model.document.FACETS` or ``label:KEY``; all
-        documents that match are counted.
+        matching documents are counted.
 
-        What stands for many words is bounded: a prefix may mean the first thousand words only,
-        names aside, and a pattern or the beginning of a value for more than ten thousand is
-        refused.
+        The words of one part are bounded. A prefix may mean its first thousand words only, names
+        aside. A pattern or the beginning of a value is refused if it means more than ten thousand.
 
-        :class:`indexer.errors.EngineError` when the generation cannot be read,
-        :class:`indexer.errors.QueryError` when a pattern stands for too much.
+        :class:`indexer.errors.EngineError` if the generation cannot be read,
+        :class:`indexer.errors.QueryError` if a pattern means too many words.
         """
 
     def spellings(
         self, word: str, *, document_type: DocumentType, limit: int
     ) -> list[tuple[str, int]]:
-        """Return searchable words spelled like ``word`` and how many documents have each.
+        """Return searchable words spelled like ``word``, each with its number of documents.
 
-        Nearest first, then those in most documents, then by word; ``word`` itself is not among
-        them. Words of names, of texts and of labels' values are known.
+        The nearest are first, then those in most documents, then by word; ``word`` itself is left
+        out. Words of names, of texts and of labels' values are searchable.
         """
 
     def count(self, document_type: DocumentType, query: Query | None = None) -> int:
-        """Return how many documents of that type match; all of them without a query.
+        """Return the number of matching documents of a type; of all documents without a query.
 
-        The total of a search, without its ranking and its hits. Refused as a search is.
+        It is the total of a search, without ranking and hits, and it raises the same errors.
         """
 
     def close(self) -> None:
-        """Let go of everything; there is no search after this."""
+        """Release all resources; no search may follow."""
 
 
 class IndexWriter(Protocol):
-    """Changes one generation. There is one at a time, and it belongs to one thread at a time."""
+    """Changes one generation. Only one exists at a time, used by one thread at a time."""
 
     def apply(
         self, document_type: DocumentType, documents: Sequence[Document], removed: Sequence[str]
     ) -> None:
         """Add or replace ``documents`` and drop the ids ``removed``; all is durable on return.
 
-        Ids that are not there are no error; an id in both is added; a document given twice is kept
-        once, the last one. :class:`indexer.errors.EngineError` when that cannot be done.
+        Missing ids are no error. An id in both is added. Of a document given twice, the last one is
+        kept. :class:`indexer.errors.EngineError` if the change fails.
 
         After an error or a kill, the caller repeats the change, or makes a newer one of the same
-        documents, until one succeeds. An engine whose commits are atomic shows readers all of a
-        change or none of it. Another one may show a part until then. A repeated change never does
-        harm, as a document replaces the one of its id. A server may carry out changes in another
-        order: then the engine numbers them, and an older one never replaces a newer one.
+        documents, until one succeeds. An engine with atomic commits shows readers all of a change
+        or none of it. Another engine may show a part until then. A repeated change does no harm,
+        because a document replaces the one with its id. A server may apply changes in another
+        order. Its engine must number them, so that an older one never replaces a newer one.
         """
 
     def count(self, document_type: DocumentType) -> int:
-        """Return how many documents of that type there are."""
+        """Return the number of documents of a type."""
 
     def close(self) -> None:
-        """Let go of everything, so that another writer can be opened."""
+        """Release all resources, so that another writer can be opened."""
 
 
 class Engine(Protocol):
@@ -100,9 +99,9 @@ class Engine(Protocol):
 
     name: str
     schema_version: int
-    """Changes whenever older generations must not be read any more."""
+    """A new value makes older generations unreadable, so they are rebuilt."""
     batch_documents: int
-    """About how many documents are best written at once while a generation is filled."""
+    """The best number of documents in one change while a generation is filled, roughly."""
 
     def create(self, generation: str) -> None:
         """Make an empty generation; an unfinished one of that name is removed first."""
@@ -114,13 +113,13 @@ class Engine(Protocol):
         """Open for searching; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
 
     def generations(self) -> list[str]:
-        """Return the names of all generations that it can drop, whole or not."""
+        """Return the names of all generations that the engine can drop, whole or not."""
 
     def drop(self, generation: str) -> None:
-        """Remove a generation that it made; one that is not there is no error."""
+        """Remove a generation of this engine; a missing one is no error."""
 
     def size_bytes(self, generation: str) -> int:
-        """Return how much room a generation takes; 0 for one that is not there."""
+        """Return the size of a generation in bytes; 0 for a missing one."""
 
     def advice(self, documents: int) -> str | None:
-        """Return what would serve so many documents better, for an operator; None if nothing."""
+        """Return advice for an operator with this number of documents; None if there is none."""

@@ -1,4 +1,4 @@
-"""The HTTP API under ``/api/v1``; its OpenAPI document is made of what checks the requests."""
+"""The HTTP API under ``/api/v1``; one definition checks requests and makes the OpenAPI document."""
 
 from search_api.api.application import make_api
 from search_api.api.changes import Streams

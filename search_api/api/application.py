@@ -1,4 +1,4 @@
-"""The application of the API, mounted by the wiring."""
+"""The application of the API, as the web process mounts it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,17 +20,20 @@ from search_api.search import SearchService, status_json
 
 VERSION = "1"
 COMPRESSED_FROM = 1_000
-"""Bytes of an answer that are worth to compress."""
+"""Answers are compressed from this size in bytes on."""
 COMPRESS_LEVEL = 5
 _EVENTS = "text/event-stream"
 _DESCRIPTION = """
-Search what container registries hold. Answers are JSON objects; every one that is not a success is
-a list of errors. A parameter that is unknown or given twice is an error. Times are RFC 3339 in UTC,
-sizes are bytes. HEAD is answered like GET.
+Search the content of container registries. Answers are JSON objects; each failure is a list of
+errors. A parameter that is unknown or given twice is an error. Times are RFC 3339 in UTC, sizes are
+bytes. HEAD is answered like GET.
 """
 _ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": Errors, "description": "A parameter or the query has a mistake."},
-    503: {"model": Errors, "description": "Not now; `Retry-After` says when."},
+    503: {
+        "model": Errors,
+        "description": "Not available now; `Retry-After` says when to try again.",
+    },
 }
 
 
@@ -40,7 +43,7 @@ def make_api(
     cors_origins: Sequence[str] = (),
     streams: Streams | None = None,
 ) -> FastAPI:
-    """Return the API over what answers searches; pages of ``cors_origins`` may read it."""
+    """Return the API over ``service``; pages of ``cors_origins`` may read it."""
     api = _Api(
         title="regsearch",
         version=VERSION,
@@ -60,10 +63,10 @@ def make_api(
     api.router.routes.extend(documentation_routes())
 
     @api.get(
-        "/status", summary="The state of everything", tags=["operation"], response_model=Status
+        "/status", summary="The status of the service", tags=["operation"], response_model=Status
     )
     async def status() -> JSONResponse:
-        """Return registries, crawls, what waits, the search index, and what could not be used."""
+        """Return registries, crawls, waiting work, the search index, and unusable input."""
         return JSONResponse(status_json(await service.status()))
 
     return api
@@ -87,7 +90,7 @@ def _middleware(cors_origins: Sequence[str]) -> list[Middleware]:
 
 class _Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document; a wrong parameter is answered 400, not as FastAPI does."""
+        """Return the OpenAPI document; a wrong parameter is answered with 400, not 422."""
         if self.openapi_schema is None:
             document = super().openapi()
             for path in document["paths"].values():
@@ -100,7 +103,7 @@ class _Api(FastAPI):
 
 
 def _correct(responses: dict[str, Any]) -> None:
-    """Drop the answer that is never given; errors are JSON even where the answer is a stream."""
+    """Drop the 422 that is never answered; errors are JSON even for a stream."""
     responses.pop("422", None)
     for status, response in responses.items():
         content = response.get("content", {})

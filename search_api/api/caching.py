@@ -1,4 +1,4 @@
-"""Answers that a client may keep: it asks again whether they are still so, and mostly they are."""
+"""Answers that a client may keep. It asks whether they changed; mostly they did not."""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ _ASK_AGAIN = {"Cache-Control": "no-cache"}
 def kept_answer(
     request: Request, body: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return an answer with its ETag, or 304 where the client has it already."""
+    """Return an answer with its ETag, or 304 if the client has it already."""
     answer = JSONResponse(body, headers={**_ASK_AGAIN, **(headers or {})})
     digest = hashlib.sha256(answer.body).hexdigest()[:32]
-    # Weak, for the bytes differ once they are compressed.
+    # Weak, because compression changes the bytes.
     etag = f'W/"{digest}"'
     if _knows(request.headers.get("if-none-match", ""), digest):
         return Response(status_code=304, headers={**_ASK_AGAIN, "ETag": etag})

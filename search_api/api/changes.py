@@ -1,4 +1,4 @@
-"""``changes``: what users saw change since a cursor, page by page or as server-sent events."""
+"""``changes``: the visible changes since a cursor, page by page or as server-sent events."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,40 +20,43 @@ from search_api.search import SearchService
 LIMIT_DEFAULT = 100
 NOW = "now"
 POLL_SECONDS = 1.0
-"""How often a stream looks for changes."""
+"""The interval at which a stream looks for changes."""
 STREAMS_MAX = 100
-"""How many streams are open at the same time."""
+"""The limit of streams that are open at the same time."""
 _NOT_KEPT = {"Cache-Control": "no-store"}
 _CURSOR = (
-    "Behind which change to go on: the `next` of an answer, or the `cursor` of a change;"
-    f" everything that is kept when empty, and `{NOW}` is behind all of it."
+    "Where to go on: the `next` of an answer, or the `cursor` of a change."
+    f" If empty, all kept changes follow; `{NOW}` skips all of them."
 )
 ChangeCursorText = Annotated[str, Query(description=_CURSOR)]
 LastEventId = Annotated[
-    str, Header(description="What a browser sends to go on behind the last event; wins.")
+    str, Header(description="Sent by a browser to go on after the last event; overrides `cursor`.")
 ]
 _EXPIRED: dict[int | str, dict[str, Any]] = {
-    410: {"model": Errors, "description": "What is behind the cursor is not kept any more."}
+    410: {
+        "model": Errors,
+        "description": "The cursor is too old: the changes after it were pruned.",
+    }
 }
 
 
 @dataclass(slots=True)
 class Streams:
-    """How many streams are open, and whether they are to end: a server waits for them to stop."""
+    """The number of open streams, and whether they must end: a stopping server waits for them."""
 
     count: int = 0
     is_stopping: bool = False
 
 
 def changes_router(service: SearchService, streams: Streams) -> APIRouter:
-    """Return the operations that tell what changed."""
+    """Return the operations on changes."""
     router = APIRouter(route_class=Operation, tags=["changes"], responses=_EXPIRED)
 
-    @router.get("/changes", summary="What changed", response_model=Changes)
+    @router.get("/changes", summary="Changes", response_model=Changes)
     async def changes(
         *, cursor: ChangeCursorText = "", limit: Limit = LIMIT_DEFAULT
     ) -> JSONResponse:
-        """Return changes, oldest first. Take a cursor, then a listing, then what is behind it."""
+        """Return changes, oldest first. Get a cursor, then a listing, then the changes after it."""
         page = await _page(await _start(cursor), limit=limit)
         body = {"changes": page.items, "next": page.next}
         return JSONResponse(body, headers=_NOT_KEPT)
@@ -69,7 +72,7 @@ def changes_router(service: SearchService, streams: Streams) -> APIRouter:
     async def start_of_stream(
         *, cursor: ChangeCursorText = "", last_event_id: LastEventId = ""
     ) -> str | None:
-        # A mistake is found here, for once a stream runs its status is sent.
+        # Check for mistakes here, because a running stream has sent its status already.
         if streams.count >= STREAMS_MAX:
             raise StoreError(f"{STREAMS_MAX} streams of changes are open: no more at a time")
         behind = await _start(last_event_id or cursor)
@@ -77,14 +80,14 @@ def changes_router(service: SearchService, streams: Streams) -> APIRouter:
         return behind
 
     @router.get(
-        "/changes/stream", summary="What changes, as it does", response_class=EventSourceResponse
+        "/changes/stream", summary="A stream of changes", response_class=EventSourceResponse
     )
     async def stream(
         request: Request, start: Annotated[str | None, Depends(start_of_stream)]
     ) -> AsyncIterator[ServerSentEvent]:
-        """Send each change as an event named for its kind, with its cursor as the id.
+        """Send each change as an event with the name of its kind and its cursor as the id.
 
-        An event `expired` says that a cursor is not kept any more, and ends the stream.
+        An event `expired` says that the cursor is too old, and ends the stream.
         """
         behind = start
         streams.count += 1

@@ -1,6 +1,6 @@
-"""``docs``: a page that shows the OpenAPI document, from this server alone.
+"""``docs``: a page that shows the OpenAPI document. All its files come from this server.
 
-Its files lie beside this module; nothing in them is made of what others sent.
+The files are beside this module. They contain no input of others.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ _HEADERS = {
 
 
 def documentation_routes() -> list[Route]:
-    """Return the routes of the page and its files, which are read once."""
+    """Return the routes of the page and its files. Each file is read once."""
     return [
         _route(path, (_PAGES / name).read_bytes(), media_type)
         for path, (name, media_type) in _FILES.items()

@@ -1,4 +1,4 @@
-"""The shapes of answers, for the OpenAPI document; an answer may hold more keys than these."""
+"""The shapes of answers, for the OpenAPI document; an answer may have more keys."""
 
 from typing import Any, Literal
 
@@ -6,46 +6,46 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Shape(BaseModel):
-    """What all shapes have in common."""
+    """The common base of all shapes."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class Error(Shape):
-    """What went wrong."""
+    """An error."""
 
     code: str
     """A name for programs, such as `PARAMETER_INVALID`."""
     message: str
     """A sentence for people, with the name and the value."""
     detail: dict[str, Any]
-    """More for programs, such as the `column` of a mistake in a query, from 1."""
+    """Details for programs, such as the `column` of a mistake in a query, from 1."""
 
 
 class Errors(Shape):
-    """Every answer that is no success, as the OCI distribution specification shapes it."""
+    """Every failure, in the form of the OCI distribution specification."""
 
     errors: list[Error]
 
 
 class RegistryFreshness(Shape):
-    """How fresh what is known of a registry is; times are RFC 3339, null is never."""
+    """The freshness of a registry; times are RFC 3339, null is never."""
 
     newest_event_applied_at: str | None
-    """When the newest event happened whose effect is searchable."""
+    """The time of the newest event with a searchable effect."""
     entries_waiting: int
     refreshes_waiting: int
     last_complete_crawl_at: str | None
     first_backfill_running: bool
     set_aside: int
-    """Places that could not be read and wait for the next crawl."""
+    """Places that could not be read, set aside until the next crawl."""
     held_back: int
-    """Repositories still shown though the last crawl did not find them."""
+    """Repositories that are still shown, although the last crawl did not find them."""
     error: str | None
 
 
 class Freshness(Shape):
-    """How true an answer is."""
+    """The freshness of an answer."""
 
     complete: bool
     """Whether every registry was read whole, can be read now, and is searchable."""
@@ -53,30 +53,30 @@ class Freshness(Shape):
 
 
 class Highlight(Shape):
-    """A text that matches; ranges are pairs of places, counted in Unicode code points."""
+    """A matching text; a range is a pair of positions in Unicode code points."""
 
     field: Literal["name", "title", "description", "metadata", "label", "annotation", "tag"]
     key: str = ""
-    """Of a label, an annotation or other metadata; missing for other texts."""
+    """The key of a label, an annotation or other metadata; missing for other texts."""
     key_ranges: list[tuple[int, int]] = []
-    """Where the key matches; missing without a key."""
+    """The matches in the key; missing without a key."""
     snippet: str
-    """At most 200 characters of the text, with … where it is cut; plain text, not markup."""
+    """At most 200 characters of the text, with … at each cut; plain text, not markup."""
     ranges: list[tuple[int, int]]
-    """Where the snippet matches: each from a place up to and without another."""
+    """The matches in the snippet; the end of a range is excluded."""
 
 
 class Match(Shape):
-    """Why and how well a result matches."""
+    """The reasons of a match, and its score."""
 
     score: float
-    """0 where results are not ordered by relevance."""
+    """0 if results are not ordered by relevance."""
     highlights: list[Highlight]
-    """At most 5: the name first, then what weighs most."""
+    """At most 5: the name first, then the most important texts."""
 
 
 class Links(Shape):
-    """Where more is told."""
+    """Addresses of more details."""
 
     self: str
 
@@ -89,41 +89,41 @@ class Result(Shape):
     registry: str
     repository: str
     reference: str
-    """What to type behind `docker pull`."""
+    """The argument of `docker pull`."""
     kind: str
     title: str
     description: str
     platforms: list[str]
     created_at: str | None
-    """When the builder says that it was made."""
+    """The build time, as the builder says."""
     pushed_at: str | None
-    """When an event said that it was pushed."""
+    """The time of the push, as an event said."""
     size_bytes: int
     match: Match
     links: Links
 
 
 class FacetValue(Shape):
-    """How many of all that match have a value."""
+    """A value, and the number of matches with it."""
 
     value: str
     count: int
 
 
 class Facet(Shape):
-    """The values of a facet, most first."""
+    """The values of a facet, the most frequent first."""
 
     values: list[FacetValue]
     others: int
-    """How many values more there are."""
+    """The number of other values."""
 
 
 class Suggestion(Shape):
-    """The query with other spellings."""
+    """The query with corrected spelling."""
 
     query: str
     is_used: bool
-    """Whether the results are those of this query, for the one that was asked matches nothing."""
+    """Whether the results are those of this query, because the original matches nothing."""
 
 
 class SearchAnswer(Shape):
@@ -131,9 +131,9 @@ class SearchAnswer(Shape):
 
     type: Literal["repository", "image"]
     total: int
-    """How many match in all."""
+    """The number of all matches."""
     total_is_exact: bool
-    """Whether everything that the registries hold was counted."""
+    """Whether the index has the complete content of the registries."""
     results: list[Result]
     facets: dict[str, Facet]
     suggestion: Suggestion | None
@@ -143,18 +143,18 @@ class SearchAnswer(Shape):
 
 
 class Completion(Shape):
-    """What a query may become."""
+    """A completion of a query."""
 
     text: str
     """The whole query, with its last word completed."""
     kind: Literal["repository", "field", "value"]
-    """What the last word is then."""
+    """The kind of the completed word."""
     reference: str = ""
-    """Of a repository, what to type behind `docker pull`; missing for others."""
+    """For a repository: the argument of `docker pull`; missing for others."""
 
 
 class Completions(Shape):
-    """What a query may become, the likeliest first."""
+    """Completions of a query, the likeliest first."""
 
     suggestions: list[Completion]
 
@@ -166,19 +166,19 @@ class RegistryStatus(RegistryFreshness):
     registry_restarted_at: str | None
     entries_rejected: int
     requests: int
-    """How many were sent to it."""
+    """The number of requests to it."""
     crawl: dict[str, Any] | None
 
 
 class Status(Shape):
-    """The state of everything."""
+    """The status of the service."""
 
     search_index: dict[str, Any]
-    """Which it is, whether it is complete, and how many documents it holds or waits for."""
+    """The live generation, whether it is complete, and its numbers of present and due documents."""
     extraction: dict[str, Any] | None
-    """How far the content is read again; null when it is not."""
+    """The progress of reading the content again; null if that is not running."""
     registries: dict[str, RegistryStatus]
     set_aside: list[dict[str, Any]]
-    """Places that could not be read, with the reason."""
+    """Places that could not be read, with reasons."""
     rejected: list[dict[str, Any]]
-    """Events that could not be used, with the reason."""
+    """Events that could not be used, with reasons."""

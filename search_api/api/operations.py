@@ -1,7 +1,7 @@
-"""What every operation has in common: strict parameters, HEAD beside GET, and our errors.
+"""The common base of all operations: strict parameters, HEAD beside GET, and our errors.
 
-An unknown or repeated parameter is an error that names it, and so is a value that does not fit;
-FastAPI's own errors become those of :mod:`search_api.http_errors`.
+An unknown or repeated parameter is an error that names it, and so is a wrong value. The errors of
+FastAPI become those of :mod:`search_api.http_errors`.
 """
 
 from collections.abc import Callable, Coroutine
@@ -18,23 +18,23 @@ from indexer.errors import InvalidValueError
 from search_api.api.models import Errors
 
 VALUE_SHOWN = 100
-"""Characters of a wrong value that an error repeats."""
+"""Characters of a wrong value in an error."""
 IS_HEAD = "regsearch_is_head"
 KEPT: dict[int | str, dict[str, Any]] = {
-    304: {"description": "What the client has, by its `If-None-Match`, is still so."},
-    404: {"model": Errors, "description": "There is no such thing, or it is not shown."},
+    304: {"description": "The client's copy, named by `If-None-Match`, is current."},
+    404: {"model": Errors, "description": "It does not exist, or it is not shown."},
 }
-"""For operations about something that is named, whose answers have an `ETag`."""
+"""For operations on a named resource; their answers have an `ETag`."""
 _METHODS = {"Allow": "GET, HEAD"}
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class Operation(APIRoute):
-    """A route that answers GET and HEAD, and no parameter that it does not know."""
+    """A route for GET and HEAD that refuses unknown parameters."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Tell whether a request is for this operation; HEAD is as GET."""
+        """Tell whether a request is for this operation; HEAD counts as GET."""
         return super().matches(_as_get(scope))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,7 +45,7 @@ class Operation(APIRoute):
         await super().handle(scope, receive, send)
 
     def get_route_handler(self) -> Endpoint:
-        """Return what answers: with errors of ours, and with all parameters looked at."""
+        """Return the endpoint, with our errors and with a check of all parameters."""
         answer = super().get_route_handler()
         known = {
             str(field.alias)
@@ -80,7 +80,7 @@ def _check_names(request: Request, known: set[str]) -> None:
 
 
 def _explained(error: RequestValidationError) -> str:
-    """Return one line for the first thing that is wrong."""
+    """Return one line about the first mistake."""
     first = error.errors()[0]
     name = first["loc"][-1]
     if first["type"] == "missing":

@@ -1,4 +1,4 @@
-"""The parameters of operations: what each may be, for the checks and the OpenAPI document alike."""
+"""The parameters of operations, with their limits, for the checks and the OpenAPI document."""
 
 from typing import Annotated, Literal
 
@@ -14,7 +14,7 @@ COMPLETIONS_MAX = 20
 
 
 def _number(maximum: int) -> BeforeValidator:
-    """Return a check that takes digits alone, where pydantic takes signs and spaces too."""
+    """Return a check that takes digits only. Pydantic alone takes signs and spaces too."""
 
     return BeforeValidator(lambda value: parse_count(str(value), maximum=maximum))
 
@@ -38,19 +38,19 @@ SortName = Literal[
 QueryText = Annotated[
     str,
     Query(
-        description="What to search for, in the query language; everything when empty.",
+        description="The query, in the query language; everything if empty.",
         examples=["nginx", "arch:arm64 label:team=payments", '"reverse proxy" size:<100MB'],
     ),
 ]
-Type = Annotated[DocumentTypeName, Query(description="What to list.")]
+Type = Annotated[DocumentTypeName, Query(description="The type of the results.")]
 InRegistry = Annotated[
-    str, Query(description="The name or host of the registry to stay within; all when empty.")
+    str, Query(description="The name or host of the only registry to search; all if empty.")
 ]
 Facets = Annotated[
     str,
     Query(
-        description=f"What to count among all that match, by commas: {', '.join(FACETS)} or"
-        f" {LABEL_FACET}KEY; at most {FACETS_MAX}.",
+        description="The facets to count over all matches, separated by commas:"
+        f" {', '.join(FACETS)} or {LABEL_FACET}KEY; at most {FACETS_MAX}.",
         examples=["kind,platform,label:team"],
     ),
 ]
@@ -61,13 +61,13 @@ SortBy = Annotated[
 Limit = Annotated[
     int,
     _number(LIMIT_MAX),
-    Query(ge=1, le=LIMIT_MAX, description="How many to answer at most."),
+    Query(ge=1, le=LIMIT_MAX, description="The maximum number of results."),
 ]
 CompletionLimit = Annotated[
     int,
     _number(COMPLETIONS_MAX),
-    Query(ge=1, le=COMPLETIONS_MAX, description="How many to answer at most."),
+    Query(ge=1, le=COMPLETIONS_MAX, description="The maximum number of suggestions."),
 ]
 CursorText = Annotated[
-    str, Query(description="The `next` of the page before; the first page when empty.")
+    str, Query(description="The `next` of the previous page; the first page if empty.")
 ]

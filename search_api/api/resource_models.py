@@ -1,4 +1,4 @@
-"""The shapes of resources, for the OpenAPI document; an answer may hold more keys than these."""
+"""The shapes of resources, for the OpenAPI document; an answer may have more keys."""
 
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ from search_api.api.models import Shape
 
 
 class Resource(Shape):
-    """What all resources have in common."""
+    """The common base of all resources."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -17,9 +17,9 @@ class Registry(Resource):
     """A registry."""
 
     registry: str
-    """How answers name it."""
+    """Its name in answers."""
     registry_host: str
-    """The host and port that clients type."""
+    """The host and port in the references that users type."""
     repository_count: int
     tag_count: int
 
@@ -32,7 +32,7 @@ class Registries(Shape):
 
 
 class Place(Resource):
-    """What names a repository."""
+    """The name of a repository and its registry."""
 
     registry: str
     registry_host: str
@@ -47,7 +47,7 @@ class Repository(Place):
     pulls: int
     last_pulled_at: str | None
     pushed_at: str | None
-    """When an event said that something was pushed to it."""
+    """The time of the last push, as an event said."""
 
 
 class Repositories(Shape):
@@ -59,31 +59,31 @@ class Repositories(Shape):
 
 
 class Tag(Place):
-    """A tag and what it points to."""
+    """A tag and its target."""
 
     tag: str
     reference: str
-    """What to type behind `docker pull`."""
+    """The argument of `docker pull`."""
     digest: str
     tagged_at: str
-    """When it came to point there."""
+    """Since when it points there."""
     pushed_at: str | None
-    """When an event said that it was pushed; null where only a crawl told of it."""
+    """The time of the push, as an event said; null if only a crawl found it."""
     first_seen_at: str
 
 
 class TagMove(Resource):
-    """That a tag came to point somewhere."""
+    """A move of a tag to a target."""
 
     digest: str
     tagged_at: str
     actor: str | None
-    """Who did it, as the registry names them."""
+    """The user who moved it, by the registry's name."""
     from_event: bool
 
 
 class TagWithHistory(Tag):
-    """A tag, what it points to, and where it pointed."""
+    """A tag, its target, and its earlier targets."""
 
     history: list[TagMove]
     """Newest first."""
@@ -99,7 +99,7 @@ class Tags(Shape):
 
 
 class Related(Place):
-    """An image that is related to another."""
+    """An image related to another one."""
 
     digest: str
     reference: str
@@ -107,11 +107,11 @@ class Related(Place):
 
 
 class Image(Place):
-    """An image or another artifact, with everything that is known of it."""
+    """An image or another artifact, with all known facts."""
 
     digest: str
     reference: str
-    """What to type behind `docker pull`."""
+    """The argument of `docker pull`."""
     tags: list[str]
     kind: str
     title: str
@@ -120,35 +120,35 @@ class Image(Place):
     size_bytes: int
     is_index: bool
     platforms: list[dict[str, Any]]
-    """Each with its digest, and how large and deep it is."""
+    """Each with its digest, its size and its number of layers."""
     shown_digest: str
-    """The platform that config and layers are of."""
+    """The digest of the platform with this config and these layers."""
     config: dict[str, Any]
-    """What it runs; secrets are masked."""
+    """The command and settings of its containers; secrets are masked."""
     layers: list[dict[str, Any]]
-    """Each with what made it, and steps that made none, first to last."""
+    """The steps of the build in order, each with its command; some made no layer."""
     labels: list[dict[str, Any]]
     annotations: list[dict[str, Any]]
     attachments: list[dict[str, Any]]
-    """Signatures, bills of materials and what else refers to it."""
+    """Signatures, bills of materials and other artifacts that refer to it."""
     bases: list[dict[str, Any]]
-    """What each platform is built on, as the layers tell and as it declares."""
+    """The bases of each platform: those that its layers show, and those it declares."""
     derived: dict[str, Any]
-    """How many images are built on it, and some of them."""
+    """The number of images built on it, and some of them."""
     places: list[Related]
-    """Where else it is."""
+    """The other places with this image."""
     warnings: list[str]
 
 
 class Images(Shape):
-    """Images that are related to one."""
+    """Images related to one image."""
 
     images: list[Related]
     has_more: bool
 
 
 class Layer(Images):
-    """A layer, and images that hold it."""
+    """A layer, and the images with it."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -157,11 +157,11 @@ class Layer(Images):
     size_bytes: int
     media_type: str | None
     command: str | None
-    """What made it."""
+    """The command that made it."""
 
 
 class Places(Shape):
-    """Where a manifest is."""
+    """The places of a manifest."""
 
     places: list[Related]
     next: str | None
@@ -169,29 +169,29 @@ class Places(Shape):
 
 
 class Bases(Shape):
-    """What each platform is built on, the immediate base first."""
+    """The bases of each platform, the immediate base first."""
 
     bases: list[dict[str, Any]]
 
 
 class Attachments(Shape):
-    """What is attached to an image and to its platforms."""
+    """The attachments of an image and of its platforms."""
 
     attachments: list[dict[str, Any]]
 
 
 class Change(Resource):
-    """That users saw something change."""
+    """A change that users could see."""
 
     cursor: str
-    """Behind this change."""
+    """The cursor after this change."""
     at: str
     kind: Literal["tag.pushed", "tag.removed", "repository.removed"]
     registry: str
     repository: str
     tag: str | None
     digest: str | None
-    """What the tag points to now; null where it is gone."""
+    """The new target of the tag; null if the tag is gone."""
     previous_digest: str | None
 
 
@@ -200,4 +200,4 @@ class Changes(Shape):
 
     changes: list[Change]
     next: str
-    """The cursor behind them, also where there are none: ask with it again later."""
+    """The cursor after these changes, even if there are none: use it in the next request."""

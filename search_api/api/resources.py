@@ -1,7 +1,7 @@
-"""Registries, repositories, tags, images and layers: what is known of each.
+"""Operations on registries, repositories, tags, images and layers.
 
-Repository names hold slashes, so that what lists their tags is no address below theirs:
-``/tags/REGISTRY/REPOSITORY`` lists and ``/tags/REGISTRY/REPOSITORY:TAG`` is one of them.
+Repository names have slashes, so the list of tags has no address below its repository:
+``/tags/REGISTRY/REPOSITORY`` lists tags, and ``/tags/REGISTRY/REPOSITORY:TAG`` is one tag.
 """
 
 from dataclasses import dataclass
@@ -35,44 +35,44 @@ RegistryName = Annotated[
     str, Path(description="The name of a registry.", examples=["main"], max_length=255)
 ]
 RepositoryPath = Annotated[
-    str, Path(description="The name of a repository; it may hold slashes.", examples=["team/web"])
+    str, Path(description="The name of a repository; it may have slashes.", examples=["team/web"])
 ]
 TagPath = Annotated[str, Path(description="A tag of that repository.", examples=["1.4"])]
 DigestPath = Annotated[
     str,
     Path(
-        description="A digest in full.",
+        description="A full digest.",
         examples=["sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
     ),
 ]
 WithinRegistry = Annotated[
-    str, Query(description="The name of the registry whose image is meant; any when empty.")
+    str, Query(description="The name of the registry of the image; any registry if empty.")
 ]
 WithinRepository = Annotated[
-    str, Query(description="The repository whose image is meant; any when empty.")
+    str, Query(description="The repository of the image; any repository if empty.")
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """The place whose image is meant, where a digest is in several."""
+    """The place of an image, if its digest is in several."""
 
     registry: WithinRegistry = ""
     repository: WithinRepository = ""
 
     def named(self) -> dict[str, str | None]:
-        """Return what was named, for the reading of resources."""
+        """Return the place as arguments for reading resources."""
         return {"registry": self.registry or None, "repository": self.repository or None}
 
 
 WithinPlace = Annotated[Within, Depends()]
 TagSort = Annotated[
-    Literal["name", "newest"], Query(description="By name, or first those that moved last.")
+    Literal["name", "newest"], Query(description="By name, or the most recently moved tags first.")
 ]
 
 
 def resources_router(service: SearchService) -> APIRouter:
-    """Return the operations that tell of one thing or list them."""
+    """Return the operations on single resources and lists of them."""
     router = APIRouter(route_class=Operation, responses=KEPT)
     _add_places(router, service)
     _add_tags(router, service)
@@ -84,7 +84,7 @@ def resources_router(service: SearchService) -> APIRouter:
 def _add_places(router: APIRouter, service: SearchService) -> None:
     @router.get("/registries", summary="All registries", tags=["places"], response_model=Registries)
     async def registries(request: Request) -> Response:
-        """Return the registries that are searched, with how much is in each."""
+        """Return the searched registries, each with its numbers of repositories and tags."""
         found = await service.read(lambda resources: resources.registries())
         return kept_answer(request, {"registries": found, "next": None})
 
@@ -114,7 +114,7 @@ def _add_places(router: APIRouter, service: SearchService) -> None:
         page = await service.read(
             lambda resources: resources.repositories(registry, after=after, limit=limit)
         )
-        return _listing(request, "repositories", page, place="repositories")
+        return _respond_page(request, "repositories", page, place="repositories")
 
     @router.get(
         "/repositories/{registry}/{repository:path}",
@@ -133,14 +133,14 @@ def _add_places(router: APIRouter, service: SearchService) -> None:
 def _add_tags(router: APIRouter, service: SearchService) -> None:
     @router.get(
         "/tags/{registry}/{repository:path}:{tag}",
-        summary="A tag with its history",
+        summary="A tag and its history",
         tags=["tags"],
         response_model=TagWithHistory,
     )
     async def one_tag(
         request: Request, registry: RegistryName, repository: RepositoryPath, tag: TagPath
     ) -> Response:
-        """Return what a tag points to and where it pointed before."""
+        """Return the image of a tag, and the images it pointed to before."""
         found = await service.read(lambda resources: resources.tag(registry, repository, tag))
         return kept_answer(request, found)
 
@@ -167,24 +167,24 @@ def _add_tags(router: APIRouter, service: SearchService) -> None:
                 registry, repository, order=TagOrder(sort), after=after, limit=limit
             )
         )
-        return _listing(request, "tags", page, place=place)
+        return _respond_page(request, "tags", page, place=place)
 
 
 def _add_images(router: APIRouter, service: SearchService) -> None:
     @router.get("/images/{digest}", summary="An image", tags=["images"], response_model=Image)
     async def image(request: Request, digest: DigestPath, within: WithinPlace) -> Response:
-        """Return everything that is known of an image, as one repository has it."""
+        """Return all facts about an image in one repository."""
         found = await service.read(lambda resources: resources.image(digest, **within.named()))
         return kept_answer(request, found)
 
     @router.get(
         "/images/{digest}/attachments",
-        summary="What is attached to an image",
+        summary="The attachments of an image",
         tags=["images"],
         response_model=Attachments,
     )
     async def attachments(request: Request, digest: DigestPath, within: WithinPlace) -> Response:
-        """Return signatures, bills of materials and what else refers to it, and to that in turn."""
+        """Return signatures, bills of materials and other artifacts of an image, and theirs."""
         found = await service.read(
             lambda resources: resources.attachments(digest, **within.named())
         )
@@ -192,12 +192,12 @@ def _add_images(router: APIRouter, service: SearchService) -> None:
 
     @router.get(
         "/images/{digest}/bases",
-        summary="What an image is built on",
+        summary="The base images of an image",
         tags=["images"],
         response_model=Bases,
     )
     async def bases(request: Request, digest: DigestPath, within: WithinPlace) -> Response:
-        """Return what each platform is built on, as the layers tell and as it declares."""
+        """Return the bases of each platform: those that its layers show, and those it declares."""
         found = await service.read(lambda resources: resources.bases(digest, **within.named()))
         return kept_answer(request, {"bases": found})
 
@@ -205,20 +205,20 @@ def _add_images(router: APIRouter, service: SearchService) -> None:
 def _add_related(router: APIRouter, service: SearchService) -> None:
     @router.get(
         "/images/{digest}/derived",
-        summary="What is built on an image",
+        summary="The images built on an image",
         tags=["images"],
         response_model=Images,
     )
     async def derived(
         request: Request, digest: DigestPath, *, limit: Limit = LIMIT_DEFAULT
     ) -> Response:
-        """Return images that are built on it, those first that came to be known last."""
+        """Return the images built on an image, the most recently found first."""
         found = await service.read(lambda resources: resources.derived(digest, limit=limit))
         return kept_answer(request, found)
 
     @router.get(
         "/images/{digest}/places",
-        summary="Where an image is",
+        summary="The places of an image",
         tags=["images"],
         response_model=Places,
     )
@@ -229,30 +229,32 @@ def _add_related(router: APIRouter, service: SearchService) -> None:
         limit: Limit = LIMIT_DEFAULT,
         cursor: CursorText = "",
     ) -> Response:
-        """Return the repositories that have it, or an index with it, page by page."""
+        """Return the repositories with an image, or with an index that lists it, page by page."""
         after = decode_place(cursor, "places") if cursor else ""
         page = await service.read(
             lambda resources: resources.places(digest, after=after, limit=limit)
         )
-        return _listing(request, "places", page, place="places")
+        return _respond_page(request, "places", page, place="places")
 
     @router.get("/layers/{digest}", summary="A layer", tags=["images"], response_model=Layer)
     async def layer(
         request: Request, digest: DigestPath, *, limit: Limit = LIMIT_DEFAULT
     ) -> Response:
-        """Return a layer, by its compressed digest or its DiffID, and images that hold it."""
+        """Return a layer by its compressed digest or its DiffID, and the images with it."""
         found = await service.read(lambda resources: resources.layer(digest, limit=limit))
         return kept_answer(request, found)
 
 
-def _listing(request: Request, name: str, page: Page[dict[str, Any]], *, place: str) -> Response:
+def _respond_page(
+    request: Request, name: str, page: Page[dict[str, Any]], *, place: str
+) -> Response:
     following = encode_place(page.next, place) if page.next is not None else None
     body = {name: page.items, "next": following}
     return kept_answer(request, body, headers=next_link(request, following))
 
 
 def next_link(request: Request, cursor: str | None) -> dict[str, str]:
-    """Return the header with the address of the next page, the same but for its cursor."""
+    """Return the header with the address of the next page: this address with the next cursor."""
     if cursor is None:
         return {}
     following = urlencode({**request.query_params, "cursor": cursor})

@@ -66,14 +66,14 @@ def search_router(service: SearchService) -> APIRouter:
         headers = _NOT_KEPT | next_link(request, following)
         return Response(body, media_type="application/json", headers=headers)
 
-    @router.get("/suggest", summary="Suggestions as one types", response_model=Completions)
+    @router.get("/suggest", summary="Suggestions while typing", response_model=Completions)
     async def suggest(
         *,
         q: QueryText = "",
         type: Type = "repository",  # noqa: A002 - the parameter's name
         limit: CompletionLimit = COMPLETIONS_DEFAULT,
     ) -> JSONResponse:
-        """Return what the last word of a query may become: a name, a field, or a value of one."""
+        """Return completions of the last word of a query: names, fields, or values of a field."""
         found = await service.call(completions, q, document_type=DocumentType(type), limit=limit)
         body = {"suggestions": [completion_json(one) for one in found]}
         return JSONResponse(body, headers=_NOT_KEPT)

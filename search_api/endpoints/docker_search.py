@@ -1,8 +1,8 @@
 """``docker search`` and ``podman search``: a thin adapter over our own search.
 
-The clients define the protocol: the answer is always exactly 200 with integers and booleans of the
-right type, nothing redirects, and a query with a mistake is read as plain words. Podman asks
-``/v2/`` first and, for an empty term, ``/v2/_catalog``.
+The clients define the protocol. The status is always 200, integers and booleans have the right
+type, and nothing redirects. A query with a mistake is read as plain words. Podman asks ``/v2/``
+first, and for an empty term ``/v2/_catalog``.
 """
 
 import unicodedata
@@ -30,7 +30,7 @@ _PRIVATE = {
 
 
 class DockerSearch:
-    """The endpoints that docker, podman, nerdctl and their kin ask."""
+    """The endpoints for docker, podman, nerdctl and similar clients."""
 
     def __init__(self, service: SearchService, *, registry_hosts: frozenset[str]) -> None:
         """Take the hosts of the registries; a search at one of them stays within it."""
@@ -53,15 +53,15 @@ class DockerSearch:
         ]
 
     async def ping(self, _: Request) -> Response:
-        """Say that this is no standalone registry, so that docker sends no empty credentials."""
+        """Deny being a standalone registry, so that docker sends no empty credentials."""
         return JSONResponse({}, headers={"X-Docker-Registry-Standalone": "false"})
 
     async def support(self, _: Request) -> Response:
-        """Say that the registry protocol is spoken; podman refuses to search otherwise."""
+        """Claim support of the registry protocol; otherwise podman refuses to search."""
         return JSONResponse({}, headers=_API_VERSION)
 
     async def unknown(self, request: Request) -> Response:
-        """Answer everything else of the registry's protocol: this is not a registry."""
+        """Answer all other requests of the registry protocol: this is not a registry."""
         if request.url.path.removesuffix("/") in _PATHS:
             raise HTTPException(405, headers={"Allow": "GET, HEAD"})
         message = f"{request.url.path[:200]}: this is a search service, not a registry"
@@ -95,14 +95,14 @@ class DockerSearch:
         return JSONResponse(body, headers=headers)
 
     async def catalog(self, request: Request) -> Response:
-        """Answer the names of all repositories, by name, page by page."""
+        """Answer with the names of all repositories, in order, page by page."""
         limit = _number(request.query_params.get("n"), default=LIMIT_MAX, maximum=LIMIT_MAX)
         last = request.query_params.get("last", "")
         asked = SearchRequest(
             order=Order(DocumentType.REPOSITORY, Sort.NAME),
             limit=limit,
             host=asked_host(request, self._registry_hosts),
-            # Behind every document of that name, whatever its registry.
+            # After every document of that name, in any registry.
             cursor=Cursor(Position(fold(last), "\U0010ffff")) if last else None,
         )
         page = (await self._service.search(asked)).page
@@ -115,13 +115,13 @@ class DockerSearch:
 
 
 def asked_host(request: Request, hosts: frozenset[str]) -> str:
-    """Return the host of ``hosts`` that a request was sent to; "" for any other."""
+    """Return the host of a request if it is in ``hosts``, else ""."""
     host = fold(request.headers.get("host", ""))
     return host if host in hosts else ""
 
 
 def _rows(searcher: Searcher, asked: SearchRequest) -> tuple[list[dict[str, Any]], int, bool]:
-    """Return the rows of a page, how many there are on all, and whether that is all there is."""
+    """Return the rows of a page, the number of all rows, and whether the index is complete."""
     found = searcher.search(asked)
     rows = [_row(hit.result) for hit in found.page.hits]
     return rows, found.page.total, found.freshness.complete
@@ -132,7 +132,7 @@ _PATHS = {"/v1/_ping", "/v1/search", "/v2", "/v2/_catalog"}
 
 
 def _number(text: str | None, *, default: int, maximum: int) -> int:
-    """Return a number from 1 to ``maximum``; whatever is wrong with it is never an error."""
+    """Return a number from 1 to ``maximum``; a wrong value is never an error."""
     try:
         return min(maximum, max(1, int((text or "")[:20])))
     except ValueError:

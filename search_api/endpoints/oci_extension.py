@@ -1,8 +1,8 @@
-"""``/v2/_oci/ext/…``: what extensions there are, and the search that is proposed as one of them.
+"""``/v2/_oci/ext/…``: the list of extensions, and the proposed search extension.
 
-The proposal (opencontainers/distribution-spec, pull request 504) names the parameters and what they
-ask for; what an answer looks like it leaves open. Lists go on as those of tags do: with ``n``,
-``last`` and a ``Link``, where ``last`` is ours to choose.
+The proposal (opencontainers/distribution-spec, pull request 504) defines the parameters and their
+meaning, but not the form of an answer. Lists have pages as those of tags do: with ``n``, ``last``
+and a ``Link``. The content of ``last`` is our choice.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ VALUE_MAX = 1_000
 _REPOSITORIES = Order(DocumentType.REPOSITORY, Sort.NAME)
 _IMAGES = Order(DocumentType.IMAGE, Sort.NAME)
 _FIRST = Position("", "")
-"""Before every document by name."""
+"""A position before every document, in the order of names."""
 _FIELDS = {
     "image": "tag",
     "mediaType": "media",
@@ -41,7 +41,7 @@ _FIELDS = {
     "annotation": "annotation",
     "digest": "digest",
 }
-"""The parameters that ask for images, and the conditions that they are."""
+"""The parameters of images, with their conditions."""
 _PARAMETERS = {*_FIELDS, "repository", "global", "key", "n", "last"}
 _EXTENSIONS = {
     "extensions": [
@@ -77,11 +77,11 @@ class OciExtension:
         ]
 
     async def discover(self, _: Request) -> JSONResponse:
-        """Answer what extensions there are."""
+        """Answer with the list of extensions."""
         return JSONResponse(_EXTENSIONS)
 
     async def search(self, request: Request) -> JSONResponse:
-        """Answer the names of repositories, images, or with ``global`` first those, then these."""
+        """Answer with repository names or images; with ``global``, names come before images."""
         parameters = _parameters(request)
         orders = _orders(parameters)
         order, cursor = _place(parameters.get("last", ""), orders)
@@ -122,7 +122,7 @@ def _parameters(request: Request) -> dict[str, str]:
 
 
 def _orders(parameters: Mapping[str, str]) -> list[Order]:
-    """Return what is listed, one after the other."""
+    """Return the lists of an answer, in order."""
     if "global" in parameters:
         return [_REPOSITORIES, _IMAGES]
     of_images = parameters.keys() & {*_FIELDS, "key"}
@@ -130,9 +130,9 @@ def _orders(parameters: Mapping[str, str]) -> list[Order]:
 
 
 def _conditions(parameters: Mapping[str, str]) -> Iterator[Query]:
-    """Yield what all parameters ask for together; one that is empty asks for nothing."""
+    """Yield the conditions of all parameters; an empty parameter has none."""
     if name := fold(parameters.get("repository", "").strip("/")):
-        # Alone it searches for names; beside others it says which repository they are in.
+        # Alone it searches for names. Beside others it limits them to a repository.
         is_alone = _orders(parameters) == [_REPOSITORIES]
         yield Path(name) if is_alone else Condition("repo", name)
     for parameter, field in _FIELDS.items():
@@ -144,7 +144,7 @@ def _conditions(parameters: Mapping[str, str]) -> Iterator[Query]:
 
 
 def _place(text: str, orders: list[Order]) -> tuple[Order, Cursor]:
-    """Return what goes on, and where: ``last`` is of one of the orders."""
+    """Return the list to continue and its position: ``last`` belongs to one of the orders."""
     if not text:
         return orders[0], Cursor(_FIRST)
     for order in orders[:-1]:

@@ -1,6 +1,6 @@
 """``GET /metrics``: the status as numbers, in Prometheus' text format.
 
-Every number is read from the store when asked for, so that all processes tell the same.
+Each request reads every number from the store, so all processes report the same.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _NO_COUNTS = JournalCounts(waiting=0, rejected=0)
 
-# Name, help, and the number of one registry; a number that is not known is left out.
+# Name, help, and the value for one registry; an unknown value is left out.
 _OF_REGISTRY: tuple[
     tuple[str, str, Callable[[RegistryFreshness, JournalCounts], float | None]], ...
 ] = (
@@ -31,12 +31,12 @@ _OF_REGISTRY: tuple[
     ),
     (
         "regsearch_entries_rejected",
-        "Received events that could not be used and are kept.",
+        "Received events that could not be used; they are kept.",
         lambda _, counts: counts.rejected,
     ),
     (
         "regsearch_refreshes_waiting",
-        "Places of the registry that are to be read again.",
+        "Places of the registry that wait to be read again.",
         lambda registry, _: registry.refreshes_waiting,
     ),
     (
@@ -46,27 +46,27 @@ _OF_REGISTRY: tuple[
     ),
     (
         "regsearch_repositories_held_back",
-        "Repositories still shown though the last crawl did not find them.",
+        "Repositories that are still shown, although the last crawl did not find them.",
         lambda registry, _: registry.quarantined,
     ),
     (
         "regsearch_registry_failing",
-        "1 while the registry does not answer as it should.",
+        "1 while requests to the registry fail.",
         lambda registry, _: float(registry.error is not None),
     ),
     (
         "regsearch_first_backfill_running",
-        "1 while the registry is read whole for the first time.",
+        "1 while the first complete crawl of the registry runs.",
         lambda registry, _: float(registry.first_backfill_running),
     ),
     (
         "regsearch_newest_event_applied_timestamp_seconds",
-        "When the newest event happened whose effect is searchable.",
+        "The time of the newest event with a searchable effect.",
         lambda registry, _: _seconds(registry.newest_event_applied_at),
     ),
     (
         "regsearch_last_complete_crawl_timestamp_seconds",
-        "When the registry was last read whole.",
+        "The time of the last complete crawl of the registry.",
         lambda registry, _: _seconds(registry.last_complete_crawl_at),
     ),
 )
@@ -83,7 +83,7 @@ class Metrics:
         return [Route("/metrics", self.metrics)]
 
     async def metrics(self, _: Request) -> Response:
-        """Answer every metric."""
+        """Answer with all metrics."""
         text = metrics_text(await self._service.status())
         return Response(text, headers={"Content-Type": CONTENT_TYPE})
 
@@ -103,12 +103,12 @@ class _Collected(Collector):
         status = self._status
         yield _gauge(
             "regsearch_search_index_complete",
-            "1 when the search index holds everything that the store knows.",
+            "1 if the search index has everything that the store has.",
             float(status.freshness.index_complete),
         )
         yield _gauge(
             "regsearch_documents_waiting",
-            "Documents that are to be made again.",
+            "Documents that wait to be made again.",
             status.store.stale_documents,
         )
         documents = GaugeMetricFamily(
@@ -123,9 +123,9 @@ class _Collected(Collector):
         for row in status.freshness.registries:
             requests.add_metric([row.name], row.requests)
         yield requests
-        yield from self._of_registries()
+        yield from self._collect_registries()
 
-    def _of_registries(self) -> Iterator[Metric]:
+    def _collect_registries(self) -> Iterator[Metric]:
         freshness = self._status.freshness
         for name, text, number_of in _OF_REGISTRY:
             family = GaugeMetricFamily(name, text, labels=["registry"])
@@ -145,7 +145,7 @@ def _seconds(moment: str | None) -> float | None:
 
 
 class Health:
-    """The endpoints that whoever runs the service asks."""
+    """The endpoints for probes of the service."""
 
     def __init__(self, service: SearchService) -> None:
         self._service = service
@@ -159,6 +159,6 @@ class Health:
         return JSONResponse({"status": "ok"})
 
     async def readiness(self, _: Request) -> JSONResponse:
-        """Answer 200 once searches can be answered, before that 503."""
+        """Answer 200 when the service can search, before that 503."""
         ready = await self._service.is_ready()
         return JSONResponse({"ready": ready}, status_code=200 if ready else 503)

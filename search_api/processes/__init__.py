@@ -1,4 +1,4 @@
-"""Processes: how they start, are watched, log, and open the data directory."""
+"""Processes: their start, supervision, logs and data directory."""
 
 from search_api.processes.data_dir import Engines, make_engines, prepare
 from search_api.processes.indexer import serve_indexer

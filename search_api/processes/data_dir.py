@@ -1,4 +1,4 @@
-"""The data directory of the settings: made and checked before a process uses it."""
+"""Make and check the data directory of the settings, before a process uses it."""
 
 import os
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ INDEX_DIRECTORY = "search-index"
 
 
 def prepare(settings: Settings) -> None:
-    """Make the data directory; :class:`SettingsError` where it cannot be used.
+    """Make the data directory; :class:`SettingsError` if it cannot be used.
 
-    One with a store in it on a disk that is read-only, as a failing disk becomes, can be searched.
+    A failing disk may become read-only. A data directory with a store can still be searched then.
     """
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ def prepare(settings: Settings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """The engine that the settings name, and the others that may have made the search index."""
+    """The engine of the settings, and the others that may have made the search index."""
 
     chosen: Engine
     others: tuple[Engine, ...]
@@ -44,12 +44,12 @@ class Engines:
 def make_engines(settings: Settings) -> Engines:
     """Return the engines that are installed.
 
-    :class:`SettingsError` when the library of the one that the settings name is not.
+    :class:`SettingsError` if the library of the chosen engine is not installed.
     """
     directory = settings.data_dir / INDEX_DIRECTORY
     engines: list[Engine] = [WhooshEngine(directory)]
     try:
-        # An optional dependency, so it is imported where it is wanted.
+        # An optional dependency, so it is imported only here.
         from indexer.engines.tantivy import TantivyEngine  # noqa: PLC0415
     except ImportError as error:
         if settings.engine == "tantivy":

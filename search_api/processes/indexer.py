@@ -1,4 +1,4 @@
-"""The indexer process: reads registries and keeps the search index until it is told to stop."""
+"""The indexer process: it reads registries and updates the search index until it is stopped."""
 
 from indexer.clock import SystemClock
 from indexer.extract.kinds import load_kinds
@@ -7,8 +7,8 @@ from search_api.processes.data_dir import make_engines
 
 
 async def serve_indexer(settings: Settings) -> None:
-    """Index until cancelled; :class:`IndexerRunningError` when another indexer does."""
-    # Every process imports this folder, but only this one needs what reads registries.
+    """Index until cancelled; :class:`IndexerRunningError` if another indexer runs."""
+    # Every process imports this folder, but only this one needs the registry client.
     from indexer.run import indexer_lock, run_indexer  # noqa: PLC0415
 
     with indexer_lock(settings.data_dir):

@@ -26,7 +26,7 @@ def configure_logging(level: str, *, process: str) -> None:
         logger_factory=lambda *_: _ErrorOutput(sys.stderr),
     )
     for name in ("httpx2", "httpcore2"):
-        # They log the address of every request with its query.
+        # These libraries log the address of every request with its query.
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

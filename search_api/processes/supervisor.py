@@ -120,7 +120,7 @@ async def _pause(seconds: float, *, stop: asyncio.Event) -> None:
 
 def own_command(*arguments: str) -> list[str]:
     """Return the command line that runs this program with other arguments."""
-    # -P: a folder of the working directory that is named like ours must not be run in its place.
+    # -P: do not run a folder of the working directory that has the name of our package.
     return [sys.executable, "-P", "-m", "search_api", *arguments]
 
 

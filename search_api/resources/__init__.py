@@ -1,4 +1,4 @@
-"""The resources of the API: what the store knows of each thing, as JSON objects."""
+"""The resources of the API: the facts in the store about each, as JSON objects."""
 
 from search_api.resources.resources import Resources, TagOrder
 from search_api.resources.show import look_up

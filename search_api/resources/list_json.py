@@ -1,4 +1,4 @@
-"""The JSON of what is listed: registries, repositories, tags, places of an image, changes. Pure."""
+"""The JSON of list items: registries, repositories, tags, places of an image, changes. Pure."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,11 +18,11 @@ from indexer.store import (
 )
 
 TAGS_SHOWN = 20
-"""Tags of another image that are told, the newest."""
+"""The limit of tags of a related image; the newest are shown."""
 
 
 def registry_json(registry: ShownRegistry) -> dict[str, Any]:
-    """Return a registry."""
+    """Return the JSON of a registry."""
     return {
         "registry": registry.name,
         "registry_host": registry.registry_host,
@@ -32,7 +32,7 @@ def registry_json(registry: ShownRegistry) -> dict[str, Any]:
 
 
 def repository_json(repository: ShownRepository) -> dict[str, Any]:
-    """Return a repository."""
+    """Return the JSON of a repository."""
     return {
         **place_json(repository.row),
         "first_seen_at": repository.first_seen_at,
@@ -44,7 +44,7 @@ def repository_json(repository: ShownRepository) -> dict[str, Any]:
 
 
 def tag_json(repository: RepositoryRow, tag: ShownTag) -> dict[str, Any]:
-    """Return a tag; ``pushed_at`` is None where only a crawl told of it."""
+    """Return the JSON of a tag; ``pushed_at`` is None if only a crawl found it."""
     return {
         **place_json(repository),
         "tag": tag.name,
@@ -57,7 +57,7 @@ def tag_json(repository: RepositoryRow, tag: ShownTag) -> dict[str, Any]:
 
 
 def history_json(moves: Page[TagMove]) -> dict[str, Any]:
-    """Return where a tag pointed, newest first."""
+    """Return the JSON of a tag's targets, newest first."""
     return {
         "history": [
             {
@@ -73,7 +73,7 @@ def history_json(moves: Page[TagMove]) -> dict[str, Any]:
 
 
 def change_json(change: Change) -> dict[str, Any]:
-    """Return a change; ``cursor`` stands behind it."""
+    """Return the JSON of a change; its ``cursor`` is the position after it."""
     return {
         "cursor": str(change.cursor),
         "at": change.at,
@@ -87,7 +87,7 @@ def change_json(change: Change) -> dict[str, Any]:
 
 
 def shown_place_json(place: ShownPlace) -> dict[str, Any]:
-    """Return where a manifest is, by its own digest or that of an index with it."""
+    """Return the JSON of a manifest's place, with its own digest or that of an index with it."""
     return {
         **place_json(place.repository),
         "digest": place.digest,
@@ -97,7 +97,7 @@ def shown_place_json(place: ShownPlace) -> dict[str, Any]:
 
 
 def related_json(related: RelatedImages, *, limit: int) -> dict[str, Any]:
-    """Return images that are related to one: some of them, and how many were counted."""
+    """Return the JSON of some related images, with the number of all."""
     return {
         "count": len(related.images),
         "count_is_exact": not related.has_more,
@@ -106,7 +106,7 @@ def related_json(related: RelatedImages, *, limit: int) -> dict[str, Any]:
 
 
 def images_json(images: Iterable[RelatedImage]) -> list[dict[str, Any]]:
-    """Return images with their newest tags; ``manifests`` are what is related of an index."""
+    """Return the JSON of images with their newest tags; ``manifests`` are those of an index."""
     return [
         {
             **place_json(image.repository),
@@ -121,7 +121,7 @@ def images_json(images: Iterable[RelatedImage]) -> list[dict[str, Any]]:
 
 
 def place_json(repository: RepositoryRow) -> dict[str, Any]:
-    """Return what names a repository."""
+    """Return the JSON with the names of a repository and its registry."""
     return {
         "registry": repository.registry,
         "registry_host": repository.registry_host,
@@ -130,12 +130,12 @@ def place_json(repository: RepositoryRow) -> dict[str, Any]:
 
 
 def reference_of(repository: RepositoryRow, digest: Digest, tags: Iterable[str]) -> str:
-    """Return what to type after ``docker pull``."""
+    """Return the argument of ``docker pull``."""
     tag = next(iter(tags), None)
     path = path_of(repository)
     return f"{path}:{tag}" if tag else f"{path}@{digest}"
 
 
 def path_of(repository: RepositoryRow) -> str:
-    """Return a repository as clients write it."""
+    """Return the path of a repository in references."""
     return f"{repository.registry_host}/{repository.name}"

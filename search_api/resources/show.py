@@ -1,4 +1,4 @@
-"""``regsearch show``: everything that is known of what a reference names, exactly."""
+"""``regsearch show``: all known facts about an exact reference."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ _TEXT_SHOWN = 300
 
 
 def look_up(resources: Resources, text: str) -> dict[str, Any]:
-    """Return the JSON of what a reference names: ``image``, ``layer``, or ``repository`` and tags.
+    """Return the JSON of a reference's target: ``image``, ``layer``, or ``repository`` and tags.
 
-    A name without a tag is a repository. :class:`NotFoundError` when nothing has that name,
-    :class:`InvalidValueError` when several registries have it.
+    A name without a tag is a repository. :class:`NotFoundError` if nothing has that name,
+    :class:`InvalidValueError` if several registries have it.
     """
     reference = parse_reference(text)
     if not reference.path:
@@ -39,7 +39,7 @@ def _by_digest(resources: Resources, digest: str) -> dict[str, Any]:
 
 
 def _place(resources: Resources, reference: Reference, text: str) -> tuple[str, str]:
-    """Return the registry and the repository that a path names."""
+    """Return the registry and the repository of a path."""
     first, _, rest = reference.name.partition("/")
     registries = resources.registries()
     hosts = [one["registry"] for one in registries if rest and one["registry_host"] == first]
@@ -47,7 +47,7 @@ def _place(resources: Resources, reference: Reference, text: str) -> tuple[str, 
     wanted = [(name, rest) for name in (*hosts, *names)]
     wanted += [(one["registry"], reference.name) for one in registries]
     found = [place for place in dict.fromkeys(wanted) if _is_there(resources, *place)]
-    # A host says which registry is meant, though another one may have a repository named like it.
+    # A host chooses the registry, even if another one has a repository with that name.
     if found and (len(found) == 1 or found[0][1] == rest):
         return found[0]
     if not found:

@@ -1,6 +1,6 @@
-"""Suggestions as one types: what the last word of a query may become.
+"""Suggestions while a user types: completions of the last word of a query.
 
-A word becomes the name of a repository or of a field; behind ``field:`` come its values.
+A word becomes the name of a repository or a field. After ``field:`` its values follow.
 """
 
 import re
@@ -17,7 +17,7 @@ from search_api.search.snapshot import Snapshot
 
 TEXT_MAX = 2_000
 _SEEN = 20
-"""Documents whose labels and tags are looked at."""
+"""Documents with the labels and tags that are suggested."""
 _LAST_WORD = re.compile(r"(?P<before>(?:.*[\s(])?-?)(?P<last>[^\s(]*)", re.DOTALL)
 _FACETS = {
     "arch": "platform",
@@ -28,26 +28,28 @@ _FACETS = {
     "registry": "registry",
     "vendor": "vendor",
 }
-"""The facets that have the values of fields."""
+"""The facets with the values of fields."""
 _PLAIN = re.compile(r"[^\s()\"]+")
 
 
 @dataclass(frozen=True, slots=True)
 class QueryCompletion:
-    """What a query may become; ``kind`` is what its last word is then."""
+    """A completed query; ``kind`` is the kind of its last word."""
 
     text: str
     kind: str
     """``repository``, ``field`` or ``value``."""
     reference: str = ""
-    """Of a repository, what to type behind ``docker pull``."""
+    """For a repository: the argument of ``docker pull``."""
 
 
 def completions(
     searcher: Searcher, text: str, *, document_type: DocumentType, limit: int
 ) -> list[QueryCompletion]:
-    """Return what the last word of a query may become, the likeliest first; nothing where the
-    beginning of a word stands for too much."""
+    """Return completions of the last word of a query, the likeliest first.
+
+    There are none if the beginning of a word matches too many words.
+    """
     try:
         return searcher.with_snapshot(
             lambda snapshot: _completions(snapshot, text, document_type=document_type, limit=limit)
@@ -74,7 +76,7 @@ def _completions(
         for hit in hits
     ]
     fields = [one for one in FIELDS if one.startswith(last.lower())]
-    # A field must not be crowded out by names, of which there may be many.
+    # Many names must not crowd out a field.
     found = found[: max(1, limit - len(fields))]
     return [*found, *(QueryCompletion(f"{before}{one}:", "field") for one in fields)][:limit]
 

@@ -1,7 +1,7 @@
 """Other spellings for a query that matches nothing, or little.
 
 Words without a match get their nearest spelling. If nothing matches as typed, the hits are those
-of the other spelling, and the result says so; if little matches, it is only offered.
+of the other spelling, and the result says so. If little matches, the result only offers it.
 """
 
 from indexer.model import DocumentType, Word
@@ -10,17 +10,17 @@ from search_api.search.rewrite import EngineQuery
 from search_api.search.snapshot import Snapshot
 
 WORDS_MAX = 5
-"""How many words of a query are corrected at most: each is counted."""
+"""Corrected words of a query. The limit exists because each correction is counted."""
 FEW = 3
-"""Of a word or query with fewer matches another spelling may be meant."""
+"""With fewer matches than this, a word or query may have a spelling mistake."""
 
 
 def correct(
     snapshot: Snapshot, query: EngineQuery, *, document_type: DocumentType, total: int
 ) -> dict[str, str]:
-    """Return the words of a query that may be meant otherwise, and how.
+    """Return the words of a query with a likely mistake, and their corrections.
 
-    ``total`` is how many documents match the query, fewer than ``FEW``.
+    ``total`` is the number of matches of the query, fewer than ``FEW``.
     """
     enough = FEW if total else 1
     return {

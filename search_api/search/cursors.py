@@ -1,7 +1,7 @@
-"""Cursors: where a page of results ended, as an opaque text.
+"""Cursors: the end of a page of results, as an opaque text.
 
-A cursor belongs to a type of document and an order, for positions of others mean nothing there. It
-also keeps how the query was corrected, so that the following pages are of the same query.
+A cursor belongs to one type of document and one order, because its position has no meaning in
+others. It also keeps the corrections of the query, so the next pages show the same query.
 """
 
 import base64
@@ -14,7 +14,7 @@ from indexer.errors import InvalidValueError
 from indexer.model import DocumentType, Position, Sort
 
 SCORE_MAX = 1e12
-"""No hit scores that much; engines need not cope with more in a cursor."""
+"""No hit has this score, so a cursor with more is refused before it reaches an engine."""
 _NUMBER_MAX = 2**63
 _CURSOR_MAX = 8_000
 _WORD_MAX = 256
@@ -23,7 +23,7 @@ _WORDS_MAX = 5
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is listed and in which order: where positions are good."""
+    """The listed type and its order. Positions are valid within one order only."""
 
     document_type: DocumentType
     sort: Sort = Sort.RELEVANCE
@@ -37,7 +37,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in an order, and the words of the query that are replaced by others."""
+    """A position in an order, and the replaced words of the query."""
 
     position: Position
     replaced: Mapping[str, str] = field(default_factory=dict)
@@ -51,7 +51,7 @@ def encode_cursor(cursor: Cursor, order: Order) -> str:
 
 
 def decode_cursor(text: str, order: Order) -> Cursor:
-    """Return the cursor in a text; :class:`InvalidValueError` where it is none of that order."""
+    """Return the cursor in a text; :class:`InvalidValueError` if it is not of that order."""
     match _decoded(text):
         case [str() as kind, str() as name, key, str() as hit_id, dict() as replaced]:
             asked = (order.document_type.value, order.name)
@@ -66,12 +66,12 @@ def decode_cursor(text: str, order: Order) -> Cursor:
 
 
 def encode_place(text: str, of: str) -> str:
-    """Return a place in a list of the store as an opaque text; ``of`` is that list's name."""
+    """Return a position in a list of the store as an opaque text; ``of`` names the list."""
     return base64.urlsafe_b64encode(json.dumps([of, text]).encode()).decode()
 
 
 def decode_place(text: str, of: str) -> str:
-    """Return the place in a text; :class:`InvalidValueError` where it is none of that list."""
+    """Return the position in a text; :class:`InvalidValueError` if it is not of that list."""
     match _decoded(text):
         case [str() as name, str() as place] if name == of:
             return place
@@ -83,7 +83,7 @@ def decode_place(text: str, of: str) -> str:
 def _decoded(text: str) -> Any:
     try:
         found = json.loads(base64.b64decode(text[:_CURSOR_MAX], altchars=b"-_", validate=True))
-        # Half a surrogate pair is no text that a database could be asked for.
+        # A database refuses text with half a surrogate pair.
         json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
@@ -93,7 +93,7 @@ def _decoded(text: str) -> Any:
 def _is_key(key: object, sort: Sort) -> bool:
     if sort is Sort.NAME:
         return isinstance(key, str)
-    # A number that is none, or without end, fails both comparisons.
+    # NaN and infinity fail one of the comparisons.
     if sort is Sort.RELEVANCE:
         return isinstance(key, int | float) and -SCORE_MAX < key < SCORE_MAX
     return type(key) is int and -_NUMBER_MAX <= key < _NUMBER_MAX

@@ -1,4 +1,4 @@
-"""How true answers are, and the status of the whole service."""
+"""The freshness of results, and the status of the whole service."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from indexer.store import JournalCounts, LiveIndex, RegistryFreshness, StoreStat
 
 @dataclass(frozen=True, slots=True)
 class SearchFreshness:
-    """How true an answer is: of the search index as a whole, and of each registry."""
+    """The freshness of the search index and of each registry."""
 
     index_complete: bool
     registries: Sequence[RegistryFreshness]
@@ -24,14 +24,14 @@ class SearchFreshness:
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """Everything an operator asks for."""
+    """The status that operators see."""
 
     freshness: SearchFreshness
     live: LiveIndex | None
     wanted_engine: str
-    """The one that the settings name; the live index is another's until a rebuild is done."""
+    """The engine of the settings. Until a rebuild ends, another engine may have the live index."""
     advice: str | None
-    """What would serve better than the wanted engine, in that engine's words."""
+    """The advice of the wanted engine to use another one, if it has any."""
     documents: Mapping[DocumentType, int]
     index_size_bytes: int
     store: StoreStatus

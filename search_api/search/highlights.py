@@ -1,8 +1,8 @@
-"""Where a hit matches: pieces of its texts with the places of what was searched, as data.
+"""The matches in a hit: pieces of its texts, with the ranges of the matching words, as data.
 
-Only what a query asks for in words is shown, not its conditions and not what must not be there.
-Words are those of :mod:`indexer.model.text`; places are those of the text as it is, whatever
-folding made of it.
+Only words and patterns of a query are marked, not its conditions or negated parts. Words are
+those of :mod:`indexer.model.text`. Ranges count characters of the original text, because folding
+may change its length.
 """
 
 from bisect import bisect_right
@@ -35,15 +35,15 @@ from indexer.model import (
 SNIPPET_MAX = 200
 """Characters of a snippet."""
 HIGHLIGHTS_MAX = 5
-"""How many texts of a hit are shown."""
+"""Texts shown for a hit."""
 NAME = "name"
 _LEAD = 40
-"""Characters shown before the first match, where the text is cut."""
+"""Characters shown before the first match, if the text is cut."""
 _MARKS_MAX = 50
 _COMPARED_MAX = 20_000
-"""How many words are compared with patterns and for their spelling, for all hits of a page."""
+"""Words of all hits of a page that are compared with patterns and close spellings."""
 _READ_MAX = 4_000_000
-"""How many characters are looked at closely for all hits of a page; the last show less then."""
+"""Characters read for all hits of a page. Beyond this limit, hits have no marks."""
 _CUT = "…"
 _RANKS = {field: rank for rank, field in enumerate(TextField)}
 
@@ -57,14 +57,14 @@ class TextHighlight:
     field: str
     """``name`` for the repository name, else a :class:`TextField`."""
     key: str
-    """Of a label or annotation; "" for other texts."""
+    """The key of a label or annotation; "" for other texts."""
     snippet: str
     ranges: tuple[Span, ...]
     key_ranges: tuple[Span, ...] = ()
 
 
 class Highlighter:
-    """Finds what a query asks for; made for one query and its page of hits."""
+    """Finds the matches of one query in one page of hits."""
 
     def __init__(self, query: Query) -> None:
         parts = list(_positive(query))
@@ -75,40 +75,40 @@ class Highlighter:
         self._fuzzy = [part.text for part in parts if isinstance(part, Fuzzy)]
         self._phrases = [list(part.words) for part in parts if isinstance(part, Phrase)]
         self._name_parts = {part.text for part in parts if isinstance(part, Word | Path)}
-        # What is in every text that matches, but for words that are like those asked for.
+        # Every matching text contains one of these, unless only a pattern or spelling matches.
         self._needles = {*self._exact, *self._prefixes, *(phrase[0] for phrase in self._phrases)}
         self._compared = set[str]()
         self._like = set[str]()
-        """Those of ``_compared`` that a pattern or a spelling stands for."""
+        """The words of ``_compared`` that match a pattern or a close spelling."""
         self._read = 0
 
     def highlights(self, name: str, texts: Sequence[TextRow]) -> list[TextHighlight]:
-        """Return the texts that match, the name first and then what weighs most."""
-        # By what is seen: a description is mostly that of an annotation or label too.
+        """Return the matching texts: the name first, then the most important ones."""
+        # Equal texts are shown once: most descriptions are annotations or labels too.
         found: dict[tuple[str, str], TextHighlight] = {}
         if marks := self._name_marks(name):
             found[("", name)] = _highlight(NAME, "", name, marks)
         for text in sorted(self._candidates(texts), key=lambda text: _RANKS[text.field]):
             if len(found) == HIGHLIGHTS_MAX:
                 break
-            one = self._of_text(text)
+            one = self._highlight_text(text)
             if one is not None:
                 found.setdefault((one.key if one.key_ranges else "", one.snippet), one)
         return list(found.values())
 
     def _candidates(self, rows: Sequence[TextRow]) -> Iterator[Text]:
-        """Yield those that may match: most do not, which one search of them all together tells."""
+        """Yield the texts that may match. One search of all texts together excludes most."""
         lines = [f"{text}\n{key}\n" for _, text, key in rows]
         for number in sorted(self._found(lines)):
             field, text, key = rows[number]
             yield Text(TextField(field), text, key)
 
     def _found(self, lines: Sequence[str]) -> set[int]:
-        """Return which of ``lines`` may hold what is asked for."""
+        """Return the numbers of the ``lines`` that may match."""
         found = set()
         folded = "".join(lines)
         if not folded.isascii():
-            # Folding changes the lengths of other texts than ASCII, so those are looked at closely.
+            # Folding may change the length of a text that is not ASCII: always a candidate.
             found = {number for number, line in enumerate(lines) if not line.isascii()}
             folded = "".join(
                 "\n" * len(line) if number in found else line for number, line in enumerate(lines)
@@ -116,19 +116,19 @@ class Highlighter:
         folded = folded.lower()
         needles = self._needles
         if self._patterns or self._fuzzy:
-            needles = needles | self._like_in(set(words(folded)))
+            needles = needles | self._select_like(set(words(folded)))
         starts: list[int] = []
         for needle in needles:
             place = folded.find(needle)
             while place >= 0:
-                # Most texts of a page hold nothing, and then nobody asks where they begin.
+                # Most pages have no match here, so the starts are computed at the first one.
                 starts = starts or [0, *accumulate(map(len, lines))]
                 number = bisect_right(starts, place) - 1
                 found.add(number)
                 place = folded.find(needle, starts[number + 1])
         return found
 
-    def _of_text(self, text: Text) -> TextHighlight | None:
+    def _highlight_text(self, text: Text) -> TextHighlight | None:
         marks = self._marks(text.text)
         last = text.key_words
         start = len(text.key) - len(last)
@@ -150,12 +150,12 @@ class Highlighter:
         return _merged(marks)
 
     def _marks(self, text: str) -> list[Span]:
-        """Return the places of what is asked for, in order."""
+        """Return the ranges of all matches, in order."""
         if self._read > _READ_MAX:
             return []
         self._read += len(text)
         found = set(words(text))
-        fitting = self._fitting(found)
+        fitting = self._select_matches(found)
         phrases = [phrase for phrase in self._phrases if found.issuperset(phrase)]
         if not fitting and not phrases:
             return []
@@ -165,17 +165,17 @@ class Highlighter:
             marks += _phrase_marks(placed, phrase)
         return _merged(marks)
 
-    def _fitting(self, found: set[str]) -> set[str]:
-        """Return those of the words of a text that are asked for."""
+    def _select_matches(self, found: set[str]) -> set[str]:
+        """Return the words of a text that match the query."""
         fitting = found & self._exact
         if self._prefixes:
             fitting.update(word for word in found if word.startswith(self._prefixes))
         if self._patterns or self._fuzzy:
-            fitting |= self._like_in(found)
+            fitting |= self._select_like(found)
         return fitting
 
-    def _like_in(self, found: set[str]) -> set[str]:
-        """Return those of some words that a pattern or a spelling stands for."""
+    def _select_like(self, found: set[str]) -> set[str]:
+        """Return the words that match a pattern or a close spelling."""
         new = list(found - self._compared)[: _COMPARED_MAX - len(self._compared)]
         self._compared.update(new)
         self._like.update(word for word in new if self._is_like(word))
@@ -192,12 +192,12 @@ class Highlighter:
 
 
 def has_highlights(query: Query) -> bool:
-    """Tell whether a query asks for anything that can be shown."""
+    """Tell whether a query has any part with highlights."""
     return next(_positive(query), None) is not None
 
 
 def _positive(query: Query) -> Iterator[Query]:
-    """Yield the parts that need not be absent."""
+    """Yield the parts that are not negated."""
     match query:
         case And(parts) | Or(parts):
             for part in parts:
@@ -214,7 +214,7 @@ def _phrase_marks(placed: Sequence[PlacedWord], phrase: Sequence[str]) -> Iterat
 
 
 def _merged(marks: Sequence[Span]) -> list[Span]:
-    """Return marks in order, those that overlap as one."""
+    """Return the marks in order; overlapping ones become one."""
     merged: list[Span] = []
     for start, end in sorted(marks)[:_MARKS_MAX]:
         if merged and start < merged[-1][1]:
@@ -241,7 +241,7 @@ def _highlight(
 
 
 def _window(text: str, marks: Sequence[Span]) -> Span:
-    """Return the piece of a text with most of the marks, cut between words where that is near."""
+    """Return the piece of a text with most marks, cut between words if a border is near."""
     if len(text) <= SNIPPET_MAX:
         return 0, len(text)
     room = SNIPPET_MAX - 2 * len(_CUT)

@@ -1,7 +1,7 @@
-"""Processes that search, so that a search holds up neither others nor what the web process does.
+"""Search processes, so that a search delays neither other searches nor the web process.
 
-A search is mostly Python, of which a process runs one thread at a time. The pool is that of the
-standard library; a process that dies breaks it, and then there is a new one.
+A search is mostly Python code, and a process runs one thread of it at a time. The pool is that of
+the standard library. A process that dies breaks the pool, and a new pool replaces it.
 """
 
 import asyncio
@@ -27,20 +27,20 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 _ATTEMPTS = 2
-"""A search that was under way when a process died is tried once more: another one may be why."""
+"""A running search is tried again after a process died: another search may be the cause."""
 
 
 class SearchProcesses:
     """A number of processes, each with a searcher of its own."""
 
     def __init__(self, make: Callable[[], Searcher], *, count: int) -> None:
-        """Take what makes the searcher of a process, once, in that process."""
+        """Take ``make``, which each process calls once for its own searcher."""
         self._make = make
         self._count = count
         self._pool = self._new_pool()
 
     def start(self) -> None:
-        """Start the processes, which the first search would do otherwise."""
+        """Start the processes now; otherwise the first search starts them."""
         self._pool.submit(_run, _nothing)
 
     async def call(
@@ -49,9 +49,9 @@ class SearchProcesses:
         *arguments: Parameters.args,
         **named: Parameters.kwargs,
     ) -> Result:
-        """Return what ``function`` makes, in one of the processes, of a searcher and the arguments.
+        """Call ``function`` with a searcher and the arguments in a process; return its result.
 
-        :class:`indexer.errors.EngineError` when that process dies, and another one too.
+        :class:`indexer.errors.EngineError` if that process dies, and the next one too.
         """
         loop = asyncio.get_running_loop()
         for _ in range(_ATTEMPTS):
@@ -61,7 +61,7 @@ class SearchProcesses:
                     pool, partial(_run, function, *arguments, **named)
                 )
             except BrokenProcessPool:
-                # All that was under way ends here, and the first of it makes the new pool.
+                # All running searches fail here, and the first of them makes the new pool.
                 if pool is self._pool:
                     log.warning("search_processes_died")
                     pool.shutdown(wait=False)
@@ -69,13 +69,13 @@ class SearchProcesses:
         raise EngineError("the process that searched died, and so did the next one")
 
     async def close(self) -> None:
-        """Wait for what runs and end the processes."""
+        """Wait for running searches, then end the processes."""
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
 
     def _new_pool(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
             self._count,
-            # Forking would copy threads' locks as they happen to be.
+            # Forking would copy locks that other threads hold.
             mp_context=get_context("spawn"),
             initializer=_begin,
             initargs=(self._make, os.getpid()),
@@ -83,7 +83,7 @@ class SearchProcesses:
 
 
 _searchers: list[Searcher] = []
-"""The searcher of this process, if it is one that searches."""
+"""The searcher of this process, if it is a search process."""
 
 
 def _begin(make: Callable[[], Searcher], parent: int) -> None:
@@ -91,7 +91,7 @@ def _begin(make: Callable[[], Searcher], parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent(parent)
     _searchers.append(make())
-    # What is there now stays: looking through it again for garbage would hold up answers.
+    # Present objects stay, so the garbage collector need not visit them and delay searches.
     gc.collect()
     gc.freeze()
 

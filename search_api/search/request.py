@@ -1,4 +1,4 @@
-"""What a search is asked for: the same for the API, docker search and the command line. Pure."""
+"""The request of a search, from the API, docker search or the command line. Pure."""
 
 from dataclasses import dataclass
 
@@ -12,37 +12,37 @@ _LABEL_KEY_MAX = 256
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """One search; everything in order when nothing more is said."""
+    """One search; by default it lists everything."""
 
     order: Order
     limit: int
     text: str = ""
-    """In the query language."""
+    """The query, in the query language."""
     conditions: tuple[Query, ...] = ()
-    """What must match besides the text."""
+    """A condition besides the text."""
     registry: str = ""
-    """The name or host of the registry to stay within; all when empty."""
+    """The name or host of the only registry to search; all if empty."""
     host: str = ""
-    """The host of the registry to stay within, as a client addressed it; all when empty."""
+    """The host of the only registry to search, as a client addressed it; all if empty."""
     facets: tuple[str, ...] = ()
     cursor: Cursor | None = None
-    """Behind which hit the page begins, and the spelling that its query got."""
+    """The page begins after this cursor, which also has the spelling of the query."""
     skip: int = 0
-    """Hits to leave out before the page, for clients that count pages."""
+    """Hits to skip before the page, for clients that count pages."""
     with_texts: bool = False
-    """Whether the page is to show which texts match."""
+    """Whether the page shows the matching texts."""
     results_only: bool = False
-    """Whether the client shows nothing but results: a text with a mistake is then read as plain
-    words, and no other spelling is offered."""
+    """Whether the client shows results only. A text with a mistake is then read as plain words,
+    and no other spelling is offered."""
 
 
 def parse_order(name: str) -> tuple[Sort, bool]:
-    """Return the order that a parameter names, and whether it is reversed."""
+    """Return the order in a parameter, and whether it is reversed."""
     return Sort(name.removeprefix("-")), name.startswith("-")
 
 
 def parse_facets(text: str) -> tuple[str, ...]:
-    """Return the facets in a parameter; :class:`InvalidValueError` names what is none."""
+    """Return the facets in a parameter; :class:`InvalidValueError` names an unknown one."""
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     for name in names:
         is_label = name.startswith(LABEL_FACET) and name != LABEL_FACET
@@ -55,8 +55,8 @@ def parse_facets(text: str) -> tuple[str, ...]:
 
 
 def parse_count(text: str, *, maximum: int) -> int:
-    """Return a number from 1 to ``maximum``, which nothing but digits are; else ValueError."""
-    # The length counts too: int() is not for digits without end.
+    """Return a number from 1 to ``maximum``, written in digits only; else ValueError."""
+    # The length is limited too, because int() refuses very long numbers.
     is_number = text.isascii() and text.isdigit() and len(text) <= len(str(maximum))
     if not is_number or not 1 <= int(text) <= maximum:
         raise ValueError(f"must be a number from 1 to {maximum}")

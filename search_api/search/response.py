@@ -1,4 +1,4 @@
-"""The JSON of answers: one shape for the API and the command line."""
+"""The JSON of search results and status: one shape for the API and the command line."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,24 +37,24 @@ def search_json(result: SearchResult) -> dict[str, Any]:
 
 
 def search_bytes(searcher: Searcher, request: SearchRequest) -> tuple[bytes, str | None]:
-    """Search; return the JSON of the page as it is sent, and the cursor of the next one."""
+    """Search; return the JSON of the page in bytes, and the cursor of the next page."""
     body = search_json(searcher.search(request))
     return orjson.dumps(body), body["next"]
 
 
 def repository_link(registry: str, repository: str) -> str:
-    """Return where the API tells more of a repository."""
+    """Return the address of a repository in the API."""
     return f"{API}/repositories/{registry}/{repository}"
 
 
 def image_link(registry: str, repository: str, digest: str) -> str:
-    """Return where the API tells more of an image."""
+    """Return the address of an image in the API."""
     within = urlencode({"registry": registry, "repository": repository}, safe="/")
     return f"{API}/images/{digest}?{within}"
 
 
 def freshness_json(freshness: SearchFreshness) -> dict[str, Any]:
-    """Return how true an answer is."""
+    """Return the JSON of the freshness."""
     return {
         "complete": freshness.complete,
         "registries": {
@@ -74,7 +74,7 @@ def freshness_json(freshness: SearchFreshness) -> dict[str, Any]:
 
 
 def status_json(status: ServiceStatus) -> dict[str, Any]:
-    """Return the JSON of everything an operator asks for."""
+    """Return the JSON of the status."""
     freshness = freshness_json(status.freshness)
     registries = {}
     for registry in status.freshness.registries:
@@ -120,7 +120,7 @@ def status_json(status: ServiceStatus) -> dict[str, Any]:
 
 
 def quarantined_json(quarantined: Mapping[str, Sequence[AbsentTags]]) -> dict[str, Any]:
-    """Return the JSON of what is held back, given by registry; ``lost`` are whole repositories."""
+    """Return the JSON of quarantined tags by registry; ``lost`` are whole repositories."""
     return {
         "held_back": [
             {

@@ -25,16 +25,16 @@ class SpellingSuggestion:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """A page of hits, the query that it answers, and how true it is."""
+    """A page of hits, with its query and its freshness."""
 
     request: SearchRequest
     query: Query
     page: SearchPage
     freshness: SearchFreshness
     replaced: Mapping[str, str] = field(default_factory=dict)
-    """The words of the text that are others in the query."""
+    """The corrected words of the text, with the words used instead."""
     offered: Mapping[str, str] = field(default_factory=dict)
-    """The words of the text that may be meant otherwise: little matches, and more would then."""
+    """Words with another spelling that has more matches, because the query has few."""
 
     @property
     def suggestion(self) -> SpellingSuggestion | None:
@@ -47,18 +47,18 @@ class SearchResult:
 
     @property
     def next(self) -> Cursor | None:
-        """Where the next page begins; None behind the last."""
+        """The cursor of the next page; None on the last page."""
         if not self.page.has_more or not self.page.hits:
             return None
         return Cursor(self.page.hits[-1].position, self.replaced)
 
 
 def search(snapshot: Snapshot, request: SearchRequest, *, now: datetime) -> SearchResult:
-    """Return the page that a request asks for; :class:`QueryError` for a text with a mistake."""
+    """Return the requested page; :class:`QueryError` for a text with a mistake."""
     try:
         return _search(snapshot, parse_query(request.text, now=now), request)
     except QueryError:
-        # The engine may refuse a query too: one whose prefix stands for too much.
+        # The engine may refuse a query too, if a prefix matches too many words.
         if not request.results_only:
             raise
     return _search(snapshot, plain_query(request.text), request)

@@ -1,8 +1,8 @@
-"""All rewriting of a query: from the tree that was parsed to the one that an engine gets.
+"""Rewrite a query: from the parsed tree to the tree for the engine.
 
-Added is what the request stays within. Conditions about lineage become chains of layers: documents
-carry those of their images, and the store tells now which ones a name means. ``below`` is what an
-image is built on, ``chain`` what it is. Later, words may get another spelling.
+The filters of the request are added. Conditions about lineage become chains of layers: documents
+have the chains of their images, and the store knows the chains of a name. The field ``below`` has
+the chains of an image's bases, and ``chain`` its own. Later, words may get another spelling.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,16 +19,16 @@ UNTAGGED = Condition("is", "untagged")
 
 @dataclass(frozen=True, slots=True)
 class EngineQuery:
-    """What an engine gets: a query, and the type of the documents that it is about."""
+    """The input of an engine: a query, and the type of its documents."""
 
     query: Query
     document_type: DocumentType
 
 
 def rewrite(query: Query, request: SearchRequest, *, keys: LineageKeys | None) -> EngineQuery:
-    """Return what the engine gets for the parsed text of a request.
+    """Return the engine's query for the parsed text of a request.
 
-    :class:`QueryError` for a condition that stands for too much, or that is in a wrong place.
+    :class:`QueryError` for a condition that means too many images or is in a wrong place.
     """
     parts = [query, *request.conditions, *_within(request)]
     query = And(tuple(parts)) if len(parts) > 1 else query
@@ -39,14 +39,14 @@ def rewrite(query: Query, request: SearchRequest, *, keys: LineageKeys | None) -
 
 
 def respell(query: EngineQuery, replaced: Mapping[str, str]) -> EngineQuery:
-    """Return a query with other words in the place of some."""
+    """Return a query with the ``replaced`` words."""
     if not replaced:
         return query
     return replace(query, query=with_words_replaced(query.query, replaced))
 
 
 def _within(request: SearchRequest) -> Iterator[Query]:
-    """Yield the conditions that keep a request within a registry."""
+    """Yield the conditions that limit a request to a registry."""
     if request.registry:
         name = fold(request.registry)
         yield Or((Condition("registry", name), Condition("host", name)))
@@ -55,9 +55,9 @@ def _within(request: SearchRequest) -> Iterator[Query]:
 
 
 def resolve_lineage(query: Query, keys: LineageKeys) -> Query:
-    """Return a query with chains of layers in the place of conditions about lineage.
+    """Return a query with chains of layers in place of conditions about lineage.
 
-    :class:`QueryError` if one stands for too many chains.
+    :class:`QueryError` if a condition means too many chains.
     """
     match query:
         case And(parts):
@@ -67,17 +67,19 @@ def resolve_lineage(query: Query, keys: LineageKeys) -> Query:
         case Not(part):
             return Not(resolve_lineage(part, keys))
         case Condition("base", value, is_prefix):
-            # Also what an image says itself, because its base may be in no registry that we know.
-            return _any_of(query, ("below",), keys.find_bases(value, is_prefix=is_prefix), [query])
+            # The image may declare its base. That base may be in no registry that we know.
+            return _match_any(
+                query, ("below",), keys.find_bases(value, is_prefix=is_prefix), [query]
+            )
         case Condition("baseof", value):
-            return _any_of(query, ("chain",), keys.find_derived(value))
+            return _match_any(query, ("chain",), keys.find_derived(value))
         case Condition("layer", value):
-            return _any_of(query, ("below", "chain"), keys.find_layer(value))
+            return _match_any(query, ("below", "chain"), keys.find_layer(value))
         case _:
             return query
 
 
-def _any_of(
+def _match_any(
     asked: Condition, fields: Sequence[str], keys: Sequence[str], others: Sequence[Query] = ()
 ) -> Query:
     if len(keys) > KEYS_MAX:
@@ -88,9 +90,9 @@ def _any_of(
 
 
 def choose_type(query: Query, asked: DocumentType) -> DocumentType:
-    """Return the type of documents that a query is about, given the type that was asked for.
+    """Return the type of documents to search: the type ``asked``, or untagged images.
 
-    :class:`QueryError` if only a part of it is about untagged images.
+    :class:`QueryError` if only a part of the query is about untagged images.
     """
     parts = list(_required(query))
     if UNTAGGED in parts:
@@ -114,7 +116,7 @@ def _required(query: Query) -> Iterator[Query]:
 
 
 def _is_in(query: Query) -> bool:
-    """Tell whether a part asks for untagged images; that it does not want them asks for nothing."""
+    """Tell whether a part asks for untagged images. Excluding them does not."""
     match query:
         case And(parts) | Or(parts):
             return any(_is_in(part) for part in parts)

@@ -1,4 +1,4 @@
-"""Answering searches from the search index and the state beside it, both of which are only read."""
+"""The searcher: it reads the search index and the state beside it, and changes neither."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -22,19 +22,19 @@ log = structlog.get_logger()
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 FRESHNESS_AGE = timedelta(milliseconds=250)
-"""How old a freshness may be that is shown again; counting costs more than a search."""
+"""Freshness is counted again after this time, because counting costs more than a search."""
 
 
 class Searcher:
-    """Searches the live generation, whichever it is when a request comes.
+    """Searches the generation that is live at the time of each request.
 
-    Belongs to one thread, as an engine's reader does. Its methods are called through ``run``.
+    It belongs to one thread, as the reader of an engine does. Call its methods through ``run``.
     """
 
     def __init__(
         self, *, state: SearchState, engine: Engine, clock: Clock, others: Sequence[Engine] = ()
     ) -> None:
-        """Take the engine that the settings name, and ``others`` that may have made the index."""
+        """Take the engine of the settings, and ``others`` that may have made the index."""
         self._state = state
         self._engine = engine
         self._engines = {one.name: one for one in (*others, engine)}
@@ -49,21 +49,21 @@ class Searcher:
         *arguments: Parameters.args,
         **named: Parameters.kwargs,
     ) -> Result:
-        """Return what ``function`` makes of this and the other arguments, as one request."""
+        """Call ``function`` with this searcher and the arguments, as one request."""
         with self._state.reading():
             return function(self, *arguments, **named)
 
     def search(self, request: SearchRequest) -> SearchResult:
-        """Return the page that a request asks for, and how true it is."""
+        """Return the requested page and its freshness."""
         now = self._clock.now()
         return self.with_snapshot(lambda snapshot: search(snapshot, request, now=now))
 
     def with_snapshot(self, use: Callable[[Snapshot], Result]) -> Result:
-        """Return what ``use`` makes of the search index as it is now.
+        """Call ``use`` with a snapshot of the search index; return its result.
 
-        :class:`EngineError` when a generation that opened cannot be searched.
+        :class:`EngineError` if a generation opens but cannot be searched.
         """
-        # Freshness first, because it must not tell of an event that came after the search.
+        # Freshness comes first: it must not include an event that came after the search.
         freshness, keys = self._known_freshness(), self._state.lineage_keys()
 
         def with_reader(reader: IndexReader | None) -> Result:
@@ -72,11 +72,11 @@ class Searcher:
         return self._with_reader(with_reader)
 
     def is_ready(self) -> bool:
-        """Tell whether searches can be answered with what the search index holds."""
+        """Tell whether the search index can answer searches."""
         return self._with_reader(lambda reader: reader is not None)
 
     def status(self) -> ServiceStatus:
-        """Return the state of everything."""
+        """Return the status of the service."""
         documents = self._count_documents()
         return ServiceStatus(
             freshness=self._search_freshness(self._state.freshness()),
@@ -94,23 +94,23 @@ class Searcher:
         self._state.close()
 
     def _with_reader(self, use: Callable[[IndexReader | None], Result]) -> Result:
-        """Return what ``use`` makes of the live generation; None stands for none that opens."""
+        """Call ``use`` with a reader of the live generation; None if none can be opened."""
         try:
             return use(self._open_reader())
         except EngineError as error:
-            # A generation that was swapped away while it was read: the next one is there already.
+            # The generation was replaced during the request: the next one is there already.
             log.warning("search_index_reopened", reason=str(error))
             self._close_reader()
         try:
             reader = self._open_reader()
         except EngineError as error:
-            # The indexer makes it anew; until then answers say that they are not complete.
+            # The indexer rebuilds it. Until then, results are marked incomplete.
             log.warning("search_index_unusable", reason=str(error))
             reader = None
         return use(reader)
 
     def _open_reader(self) -> IndexReader | None:
-        """Return a reader of the live generation as it is now; None while there is none."""
+        """Return a refreshed reader of the live generation; None if there is none."""
         live = self._state.live()
         is_same = live and self._live and live.generation == self._live.generation
         if self._reader is not None and is_same:
@@ -120,7 +120,7 @@ class Searcher:
         self._close_reader()
         engine = self._engines.get(live.engine) if live else None
         if live is None or engine is None or live.schema_version != engine.schema_version:
-            # The indexer makes one that can be read as soon as it is started.
+            # The indexer makes a readable generation when it starts.
             return None
         self._reader = engine.open_reader(live.generation)
         self._live = live
@@ -142,7 +142,7 @@ class Searcher:
         return SearchFreshness(is_complete, of_store.registries, of_store.journal)
 
     def _count_documents(self) -> dict[DocumentType, int]:
-        """Return how many documents there are; none of a search index that does not open."""
+        """Return the number of documents; an index that does not open counts as empty."""
         return self._with_reader(
             lambda reader: {kind: reader.count(kind) for kind in DocumentType} if reader else {}
         )

@@ -1,4 +1,4 @@
-"""Searches for asynchronous code: in this process on a thread, or in processes of their own."""
+"""Searches for asynchronous code: on a thread of this process, or in search processes."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,8 +20,8 @@ Result = TypeVar("Result")
 class SearchService:
     """The one way to search, for the API, docker search, the OCI extension and the command line.
 
-    With search processes, every search runs in one of those, and what is read from the store alone
-    on a thread of this process; without, everything runs on that thread.
+    With search processes, each search runs in one of them. Requests that only read the store run
+    on a thread of this process. Without search processes, that thread runs everything.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class SearchService:
         clock: Clock,
         processes: SearchProcesses | None = None,
     ) -> None:
-        """Take a searcher over ``store``, from which resources are read as well."""
+        """Take a searcher over ``store``. Resources are read from the same store."""
         self._searcher = searcher
         self._store = store
         self._clock = clock
@@ -40,7 +40,7 @@ class SearchService:
         self._thread = OwnThread("search", path=store.directory)
 
     async def search(self, request: SearchRequest) -> SearchResult:
-        """Return the page that a request asks for, and how true it is."""
+        """Return the requested page and its freshness."""
         return await self.call(Searcher.search, request)
 
     async def call(
@@ -49,31 +49,31 @@ class SearchService:
         *arguments: Parameters.args,
         **named: Parameters.kwargs,
     ) -> Result:
-        """Return what ``function``, of a module or class, makes of a searcher and the arguments.
+        """Call ``function``, of a module or class, with a searcher and the arguments.
 
-        Those and what it returns may go from process to process, so they are plain data.
+        Arguments and result may pass between processes, so they are plain data.
         """
         if self._processes is not None:
             return await self._processes.call(function, *arguments, **named)
         return await self._on_thread(function, *arguments, **named)
 
     async def read(self, function: Callable[[Resources], Result]) -> Result:
-        """Return what ``function`` reads; :class:`StoreError` before an indexer made the store."""
+        """Return ``function``'s result; :class:`StoreError` before an indexer made the store."""
         now = self._clock.now()
         return await self._on_thread(
             lambda _: self._store.read(lambda store: function(Resources(store, now=now)))
         )
 
     async def status(self) -> ServiceStatus:
-        """Return the state of everything."""
+        """Return the status of the service."""
         return await self.call(Searcher.status)
 
     async def quarantined(self) -> dict[str, list[AbsentTags]]:
-        """Return, by registry, what the last crawl did not find and is still shown."""
+        """Return the quarantined tags by registry: still shown, but not found any more."""
         return await self._on_thread(lambda _: self._store.quarantined())
 
     async def is_ready(self) -> bool:
-        """Tell whether searches can be answered with what the search index holds."""
+        """Tell whether the search index can answer searches."""
         return await self.call(Searcher.is_ready)
 
     def start(self) -> None:
@@ -82,7 +82,7 @@ class SearchService:
             self._processes.start()
 
     async def close(self) -> None:
-        """Wait for what runs, then close all files."""
+        """Wait for running searches, then close all files."""
         if self._processes is not None:
             await self._processes.close()
         await self._on_thread(Searcher.close)

@@ -1,4 +1,4 @@
-"""Opening the data directory of the settings, with the engine that they choose."""
+"""Make the search service of a data directory, with the engine of the settings."""
 
 from functools import partial
 
@@ -14,26 +14,26 @@ from search_api.search.service import SearchService
 def make_service(
     settings: Settings, *, clock: Clock | None = None, processes: int = 0
 ) -> SearchService:
-    """Return what searches the data directory, with so many processes for it."""
+    """Return the search service of the data directory, with ``processes`` search processes."""
     clock = clock or SystemClock()
     state = StoreSearchState(settings.data_dir)
     return SearchService(
-        _searcher(settings, state, clock),
+        _make_searcher(settings, state, clock),
         state,
         clock=clock,
         processes=(
-            SearchProcesses(partial(_searcher_of_process, settings), count=processes)
+            SearchProcesses(partial(_make_process_searcher, settings), count=processes)
             if processes
             else None
         ),
     )
 
 
-def _searcher(settings: Settings, state: StoreSearchState, clock: Clock) -> Searcher:
+def _make_searcher(settings: Settings, state: StoreSearchState, clock: Clock) -> Searcher:
     engines = make_engines(settings)
     return Searcher(state=state, engine=engines.chosen, others=engines.others, clock=clock)
 
 
-def _searcher_of_process(settings: Settings) -> Searcher:
+def _make_process_searcher(settings: Settings) -> Searcher:
     configure_logging(settings.log_level, process="search")
-    return _searcher(settings, StoreSearchState(settings.data_dir), SystemClock())
+    return _make_searcher(settings, StoreSearchState(settings.data_dir), SystemClock())

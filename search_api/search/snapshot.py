@@ -1,4 +1,4 @@
-"""What one request sees of the search index, from its first search to its last."""
+"""One request's view of the search index, from its first search to its last."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ _EMPTY = SearchPage((), 0, has_more=False)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One commit of the live generation, and how fresh it is.
+    """One commit of the live generation, and its freshness.
 
-    The reader is refreshed once, before. None stands for a generation that does not open: it holds
-    nothing.
+    The reader was refreshed once, before. Without a reader, the generation could not be opened,
+    and nothing matches.
     """
 
     reader: IndexReader | None
@@ -27,7 +27,7 @@ class Snapshot:
     lineage_keys: LineageKeys | None
 
     def page(self, query: EngineQuery, request: SearchRequest) -> SearchPage:
-        """Return the page that a request asks for; the hits it skips are walked over."""
+        """Return the requested page; the search passes over skipped hits."""
         if self.reader is None:
             return _EMPTY
         order, to_skip = request.order, request.skip
@@ -65,11 +65,11 @@ class Snapshot:
         )
 
     def count(self, query: EngineQuery) -> int:
-        """Return how many documents match."""
+        """Return the number of matching documents."""
         return self.reader.count(query.document_type, query.query) if self.reader else 0
 
     def nearest_spelling(self, word: str, document_type: DocumentType) -> str | None:
-        """Return the known word that is spelled most like another; None if none is close."""
+        """Return the indexed word with the nearest spelling; None if none is close."""
         if self.reader is None:
             return None
         found = self.reader.spellings(word, document_type=document_type, limit=1)

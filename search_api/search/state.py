@@ -1,4 +1,4 @@
-"""What a search needs besides an engine, whoever keeps it."""
+"""The state that a search needs besides an engine."""
 
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -7,10 +7,10 @@ from indexer.store import LineageKeys, LiveIndex, StoreFreshness, StoreStatus
 
 
 class SearchState(Protocol):
-    """Read only. Belongs to one thread; each request is inside :meth:`reading`."""
+    """Read only. It belongs to one thread; each request is inside :meth:`reading`."""
 
     def reading(self) -> AbstractContextManager[None]:
-        """Enclose one request; what goes wrong in it is a :class:`indexer.errors.StoreError`."""
+        """Enclose one request; a failure in it is a :class:`indexer.errors.StoreError`."""
 
     def live(self) -> LiveIndex | None:
         """Return the generation that answers searches; None before the first."""
@@ -19,10 +19,10 @@ class SearchState(Protocol):
         """Return how fresh the store is."""
 
     def lineage_keys(self) -> LineageKeys | None:
-        """Return the meaning of ``base:``, ``baseof:`` and ``layer:``; None if nothing tells it."""
+        """Return the keys of ``base:``, ``baseof:`` and ``layer:``; None if there are none."""
 
     def status(self) -> StoreStatus:
-        """Return what an operator asks for besides freshness."""
+        """Return the status for operators, without the freshness."""
 
     def close(self) -> None:
-        """Let go of all files and connections."""
+        """Close all files and connections."""

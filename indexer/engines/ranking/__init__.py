@@ -1,4 +1,4 @@
-"""What a query is worth, the same for every engine: the plan, impacts, names, patterns, order."""
+"""Ranking, the same for every engine: the plan, impacts, names, patterns and order."""
 
 from indexer.engines.ranking.names import NameMatch, NormalizedName, name_matches, normalize
 from indexer.engines.ranking.order import (

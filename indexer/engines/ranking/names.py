@@ -1,7 +1,7 @@
-"""When a repository name is all that a query says, or begins with it; the same for every engine.
+"""Match a repository name with the whole text of a query, the same for every engine.
 
-Where names and texts are compared without punctuation, slashes stay: ``front-end``, ``front_end``
-and ``frontend`` are then the same, as are ``redis exporter`` and ``redis_exporter``.
+Comparisons without punctuation keep slashes: ``front-end``, ``front_end`` and ``frontend`` are then
+equal, and so are ``redis exporter`` and ``redis_exporter``.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from indexer.model import And, Fuzzy, Or, Path, Phrase, Prefix, Query, Wildcard,
 
 @dataclass(frozen=True, slots=True)
 class NormalizedName:
-    """A name or a text: folded, and the same without punctuation."""
+    """A folded name or text, with its form without punctuation."""
 
     folded: str
     plain: str
@@ -26,7 +26,7 @@ class NormalizedName:
 
 
 class NameMatch(StrEnum):
-    """How the name of a document matches a whole text."""
+    """The kinds of match between the name of a document and a whole text."""
 
     IS = "is"
     """The folded name is the folded text."""
@@ -39,7 +39,7 @@ class NameMatch(StrEnum):
 
 
 def normalize(folded: str) -> NormalizedName:
-    """Return a folded name or text, and the same without punctuation."""
+    """Return a folded name or text with its form without punctuation."""
     plain = "".join(f"/{''.join(words(component))}" for component in folded.split("/"))
     return NormalizedName(folded, plain)
 
@@ -59,10 +59,10 @@ def name_matches(name: NormalizedName, match: NameMatch, text: NormalizedName) -
 
 
 def whole_texts(query: Query) -> tuple[str, ...]:
-    """Return the texts that are all that ``query`` says, one for each way to fulfil it.
+    """Return the whole text of ``query``, once for each way to fulfil it.
 
-    Conditions say nothing. There is none if a pattern or a close spelling must match, or if more
-    than one part can be fulfilled in several ways.
+    Conditions add no text. There is no whole text if a pattern or a close spelling must match, or
+    if more than one part can be fulfilled in several ways.
     """
     return tuple(dict.fromkeys(filter(None, _texts(query))))
 

@@ -1,7 +1,7 @@
-"""Wildcard patterns: ``*`` stands for any characters and ``?`` for one, everything else for itself.
+"""Wildcard patterns: ``*`` matches any characters, ``?`` one, and all others match themselves.
 
-A pattern is sought in time linear in the text, times its length, whatever the pattern is: each
-piece between two ``*`` is taken where it comes first, and that is never taken back.
+Searching takes time proportional to the lengths of the text and the pattern, for every pattern.
+Each piece between two ``*`` matches at its first place, without backtracking.
 """
 
 import re
@@ -10,7 +10,7 @@ from functools import lru_cache
 _KEPT = 64
 _IN_LINE = r"[^\n]"
 _PIECE_MIN = 3
-"""What is so long is in few lines, and those are found faster than all lines are compared."""
+"""Few lines contain so long a piece. Finding them is faster than comparing all lines."""
 
 
 class Pattern:
@@ -18,9 +18,9 @@ class Pattern:
 
     def __init__(self, text: str) -> None:
         self.prefix = re.split(r"[*?]", text, maxsplit=1)[0]
-        """What everything that fits starts with."""
+        """The beginning of every text that fits."""
         self.length_min = len(text) - text.count("*")
-        """How long everything that fits is at least, in characters."""
+        """The least length of a text that fits, in characters."""
         self._whole = re.compile(_expression(text, "."), re.DOTALL)
         in_line = _expression(text, _IN_LINE)
         self._line = re.compile(rf"\n({in_line})(?=\n)")
@@ -32,7 +32,7 @@ class Pattern:
         return self._whole.fullmatch(text) is not None
 
     def lines(self, text: str) -> list[str]:
-        """Return the lines of ``text`` that fit; a line end is before and after each of them."""
+        """Return the lines of ``text`` that fit; each has a line end before and after it."""
         if len(self._piece) < _PIECE_MIN:
             return self._line.findall(text)
         found = []
@@ -47,7 +47,7 @@ class Pattern:
 
 @lru_cache(_KEPT)
 def pattern(text: str) -> Pattern:
-    """Return ``text`` compiled."""
+    """Return the compiled pattern of ``text``."""
     return Pattern(text)
 
 

@@ -1,9 +1,9 @@
-"""What a query is worth, decided once and said as data; each engine only evaluates it.
+"""The ranking plan of a query: made once, as data; each engine only evaluates it.
 
-The score of a document is a sum of whole *points*, 1000 of them make a score of 1:
+The score of a document is a sum of whole *points*. 1000 points make a score of 1:
 
 - Its prominence: at most 1.
-- For each text part of the query that matches it, the points of the best *tier* that it is in:
+- For each matching text part of the query, the points of the document's best *tier*:
 
   ==== ==========================================================================================
   100  All words of the part are words of the name.
@@ -12,10 +12,10 @@ The score of a document is a sum of whole *points*, 1000 of them make a score of
   0.1  The part is only found inside the name.
   ==== ==========================================================================================
 
-  A pattern or a close spelling has two tiers: 50 where it fits a word of the name or the name, and
-  2 elsewhere. A prefix and a phrase are in the third tier wherever they match.
-- With each tier but the last of the four, the mean impact of the part's words: at most 2.2. A
-  pattern or a close spelling has none.
+  A pattern or a close spelling has two tiers: 50 if it fits the name or a word of the name, else
+  2. A prefix and a phrase are in the third tier for any other match.
+- For each tier but the last of the four, the mean impact of the part's words: at most 2.2.
+  Patterns and close spellings have none.
 - For its name, the best of these, once for each text part:
 
   ==== ==========================================================================================
@@ -25,8 +25,8 @@ The score of a document is a sum of whole *points*, 1000 of them make a score of
   200  They begin with it, punctuation aside, and the query has one part only.
   ==== ==========================================================================================
 
-The steps are far apart, so prominence never bridges one, and the impacts of several parts never
-bridge one of the name. Nothing depends on other documents.
+The steps are far apart. Prominence never outweighs one, and the impacts of several parts never
+outweigh a step of the name. No score depends on other documents.
 """
 
 from collections.abc import Iterable, Iterator
@@ -58,61 +58,61 @@ ENDS_NAME = 500 * POINTS
 SPELLS_END = 300 * POINTS
 BEGINS_END = 200 * POINTS
 PROMINENCE_POINTS = 10
-"""What each step of prominence adds to a score."""
+"""The points of each step of prominence."""
 
 
 class Where(StrEnum):
-    """Where a text part is found in a document."""
+    """The place of a text part in a document."""
 
     NAME_WORDS = "name_words"
     """All its words are words of the name."""
     NAME_START = "name_start"
-    """All but the last one are, and the last one begins a word of the name, perhaps all of it."""
+    """All but the last one are. The last one begins a word of the name, or is the whole word."""
     NAME_LIKE = "name_like"
-    """The pattern or spelling fits a word of the name; a pattern may fit the name too, or its
+    """The pattern or spelling fits a word of the name. A pattern may also fit the name or its
     last component."""
     TEXT_WORDS = "text_words"
-    """All its words are searchable words of the document, those of the name among them."""
+    """All its words are searchable words of the document, including those of the name."""
     INSIDE_NAME = "inside_name"
     """Its text is anywhere inside the name."""
     ANYWHERE = "anywhere"
-    """Wherever the part matches."""
+    """The part matches anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """The points of the documents that match a part and have it ``where``.
+    """The points of documents that match a part and have it at ``where``.
 
-    A document gets the points of the first of its tiers only.
+    A document gets the points of its first tier only.
     """
 
     where: Where
     points: int
     adds_impact: bool = False
-    """Whether the mean impact of the part's words comes to the points."""
+    """Whether the mean impact of the part's words is added to the points."""
     implies_match: bool = True
-    """Whether each document that has the part ``where`` matches it anyway."""
+    """Whether each document with the part at ``where`` matches it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RankedPart:
-    """A text part of a query, and what it is worth in the documents that match it."""
+    """A text part of a query, with the points of the documents that match it."""
 
     part: TextPart
     text: str
-    """What it asks for; a pattern as it is written."""
+    """Its text; a pattern as it is written."""
     words: tuple[str, ...]
-    """The words of that in order, some perhaps twice; none for a pattern or a close spelling."""
+    """The words of its text in order, perhaps repeated; none for a pattern or close spelling."""
     is_required: bool
     """Whether each hit matches it. If not, it only adds points."""
     tiers: tuple[Tier, ...]
-    """Most points first; each document that matches the part is in one."""
+    """Most points first; each document that matches the part is in one of them."""
     impact_is_unconditional: bool
-    """Whether each document that has a word of the part is in a tier that adds its impact."""
+    """Whether each document with a word of the part is in a tier that adds its impact."""
 
     @property
     def first(self) -> Tier:
-        """The tier that is worth most."""
+        """The tier with most points."""
         return self.tiers[0]
 
 
@@ -127,28 +127,28 @@ class WholeName:
 
 @dataclass(frozen=True, slots=True)
 class RankingPlan:
-    """What hits must match, and what adds up to the points of each."""
+    """The conditions of a hit, and the sources of its points."""
 
     filters: tuple[Query, ...]
-    """What each hit must match, besides the parts that are required. Worth nothing."""
+    """The conditions of each hit besides the required parts. They have no points."""
     parts: tuple[RankedPart, ...]
-    """The different text parts; none when hits are ordered by prominence alone."""
+    """The different text parts; none if only prominence orders the hits."""
     whole_names: tuple[WholeName, ...]
-    """A document gets the most points of those that its name matches, once."""
+    """A document gets the points of the best one that its name matches, once."""
     prominence_points: int
     """The points of each step of prominence."""
     points_max: int
-    """No document has more."""
+    """The upper bound of the points of a document."""
     named_points: int | None
-    """What a *named* document has at least, while each other one has less.
+    """The least points of a *named* document, if every other document has less; else None.
 
-    A document is named that is in the first tier of every part, or matches a whole name. If there
-    are enough of them, it is exact to look at no other. None when that is not so.
+    A named document is in the first tier of every part, or matches a whole name. If there are
+    enough of them, a search need not look at others, and stays exact.
     """
 
 
 def make_plan(query: Query) -> RankingPlan:
-    """Return what the hits of ``query`` must match and what they are worth."""
+    """Return the ranking plan of ``query``."""
     required = tuple(_required(query))
     parts = tuple(_ranked_part(part, is_required=part in required) for part in text_parts(query))
     whole_names = tuple(_whole_names(whole_texts(query), parts=len(parts)))
@@ -165,7 +165,7 @@ def make_plan(query: Query) -> RankingPlan:
 
 
 def _required(query: Query) -> Iterator[Query]:
-    """Yield what must all match for ``query`` to match."""
+    """Yield the parts that every hit of ``query`` matches."""
     if isinstance(query, And):
         for part in query.parts:
             yield from _required(part)
@@ -181,7 +181,7 @@ def _ranked_part(part: TextPart, *, is_required: bool) -> RankedPart:
         words=words,
         is_required=is_required,
         tiers=_tiers(part, words),
-        # One word of several does not make the part match, nor does a text make a path match.
+        # One of several words does not make the part match. A text does not make a path match.
         impact_is_unconditional=len(words) == 1 and not isinstance(part, Path),
     )
 
@@ -192,7 +192,7 @@ def _tiers(part: TextPart, words: tuple[str, ...]) -> tuple[Tier, ...]:
     if not words:
         return (Tier(Where.ANYWHERE, INSIDE_NAME),)
     is_word, is_prefix = isinstance(part, Word), isinstance(part, Prefix)
-    # A word that begins one of the name is inside the name.
+    # A word at the beginning of a word of the name is inside the name.
     starts = is_prefix or (is_word and words == (part_text(part),))
     name_words = Tier(
         Where.NAME_WORDS, NAME_WORDS, adds_impact=True, implies_match=is_word or is_prefix
@@ -216,9 +216,9 @@ def _whole_names(texts: Iterable[str], *, parts: int) -> Iterator[WholeName]:
 
 
 def _step(parts: tuple[RankedPart, ...]) -> int:
-    """Return how much a document lacks at least that is in the first tier of not all parts.
+    """Return the least loss of points outside the first tier of one part.
 
-    Impacts and prominence may make up for it. Whole names have more points than all first tiers.
+    Impacts and prominence may outweigh it. Whole names have more points than all first tiers.
     """
     if any(len(part.tiers) == 1 for part in parts):
         return 0

@@ -1,7 +1,7 @@
 """The impact of a word in a document, the same for every engine.
 
-The impact of a word on the score is BM25 without idf, as idf would make a score depend on other
-documents, in whole thousandths, so that adding impacts is exact in any order.
+The impact of a word on the score is BM25 without idf, because idf makes a score depend on other
+documents. It is a whole number of points, so a sum of impacts is exact in any order.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from functools import lru_cache
 from indexer.model import WORD_MAX, Document, Text, TextField, words
 
 POINTS = 1000
-"""How many points make a score of 1."""
+"""The points of a score of 1."""
 TEXT_BOOSTS = {
     TextField.TITLE: 2.0,
     TextField.DESCRIPTION: 2.0,
@@ -19,7 +19,7 @@ TEXT_BOOSTS = {
     TextField.ANNOTATION: 1.0,
     TextField.TAG: 0.5,
 }
-"""What one occurrence of a word weighs in each kind of text."""
+"""The weight of one occurrence of a word, for each kind of text."""
 
 _NAME_BOOST = 8.0
 _LAST_COMPONENT_BOOST = 4.0
@@ -28,16 +28,16 @@ _B = 0.3
 _AVERAGE_LENGTH = 90.0
 _CACHED = 4096
 _CACHED_LENGTH = 200
-"""Most texts are short, and those of labels are in many images of a repository."""
+"""Most texts are short, and many images of a repository have the same labels."""
 IMPACT_MAX = round((_K1 + 1) * POINTS)
 """Upper bound of the impact of one word, in points."""
 
 Line = tuple[Sequence[str], float]
-"""The words of one searchable text, and what one occurrence weighs."""
+"""The words of one searchable text, and the weight of one occurrence."""
 
 
 def searchable(text: Text) -> str:
-    """Return what of a text is searchable; see :class:`indexer.model.document.Text`."""
+    """Return the searchable part of a text; see :class:`indexer.model.document.Text`."""
     return f"{text.key_words} {text.text}" if text.key_words else text.text
 
 

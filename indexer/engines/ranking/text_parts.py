@@ -1,4 +1,4 @@
-"""The parts of a query that ask for text, and so decide the order of hits, for every engine."""
+"""The text parts of a query, which decide the order of hits, for every engine."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ def text_parts(query: Query) -> tuple[TextPart, ...]:
 
 
 def part_text(part: TextPart) -> str:
-    """Return the text that ``part`` asks for."""
+    """Return the text of ``part``."""
     match part:
         case Phrase(found):
             return " ".join(found)
@@ -24,7 +24,7 @@ def part_text(part: TextPart) -> str:
 
 
 def asked_words(part: TextPart) -> list[str]:
-    """Return the words that ``part`` asks for as they are."""
+    """Return the exact words of ``part``."""
     return [] if isinstance(part, Wildcard | Fuzzy) else words(part_text(part))
 
 

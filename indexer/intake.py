@@ -42,7 +42,7 @@ def enqueue_refreshes(
         if entry.event.action is Action.REBUILD:
             store.search_index.set_rebuild(RebuildProgress(0, 0))
         elif entry.event.action is Action.EXTRACT:
-            store.derivation.ask()
+            store.extraction.ask()
         elif registry is None:
             log.warning("entry_of_unknown_registry", registry=entry.registry, entry=entry.id)
         else:

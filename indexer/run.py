@@ -13,7 +13,7 @@ import structlog
 from indexer.clock import Clock
 from indexer.engines import Engine
 from indexer.errors import IndexerRunningError, StoreError
-from indexer.extract import BUILT_IN, KindTable
+from indexer.extract import KindTable
 from indexer.indexing import Indexing
 from indexer.intake import count_pulls, enqueue_entries
 from indexer.model import RepositoryRow
@@ -75,8 +75,8 @@ async def run_indexer(
     *,
     engine: Engine,
     clock: Clock,
+    kinds: KindTable,
     others: Sequence[Engine] = (),
-    kinds: KindTable = BUILT_IN,
 ) -> None:
     """Index the registries of the settings until cancelled; ``kinds`` are those recognised.
 
@@ -108,8 +108,8 @@ async def run_indexer(
                 plan=RegistryPlan(
                     registry.crawl_interval,
                     registry.max_in_flight,
-                    includes=registry.includes,
                     kinds=kinds,
+                    includes=registry.includes,
                 ),
                 client=client,
                 store=store,

@@ -11,6 +11,7 @@ from bench.relevance.filling import INDEX_DIRECTORY, NOW, fill_index, fill_store
 from bench.relevance.judged import JudgedQuery, judged_queries
 from bench.relevance.measures import DEPTH, Figures, figures
 from indexer.engines import Engine
+from indexer.extract import BUILT_IN
 from indexer.model.document import DocumentType
 from search_api.search.cursors import Order
 from search_api.search.request import Asked, ask
@@ -44,7 +45,7 @@ async def ask_engine(
 
 
 def _ask_all(directory: Path, engine: Engine, built: Mapping[str, BuiltManifest]) -> list[Answered]:
-    searcher = Searcher(directory=directory, engine=engine, clock=ManualClock(NOW))
+    searcher = Searcher(directory=directory, engine=engine, clock=ManualClock(NOW), kinds=BUILT_IN)
     with closing(searcher):
         return [
             Answered(query, _ask(searcher, with_digests(query.text, built)))

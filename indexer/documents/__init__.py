@@ -1,13 +1,12 @@
 """Store to search documents: the functions that live updates and rebuilds share. Pure."""
 
-from indexer.documents.attachments import Attached, attached_to, attachment_results
+from indexer.documents.attachments import Attached, attachment_results, list_attached
 from indexer.documents.builders import image_document, repository_document, untagged_document
 from indexer.documents.described import (
     DescribedImage,
-    base_labels_of,
-    content_of,
     describe,
-    inherited_of,
+    find_inherited,
+    merge_base_labels,
 )
 from indexer.documents.facets import FACET_VALUE_MAX, LABEL_FACETS_MAX, PAIRS_MAX, VALUES_MAX
 from indexer.documents.keywords import KEYWORDS_MAX, REPOSITORY_KEYWORDS_MAX, VALUE_MAX
@@ -30,13 +29,12 @@ __all__ = [
     "VALUE_MAX",
     "Attached",
     "DescribedImage",
-    "attached_to",
     "attachment_results",
-    "base_labels_of",
-    "content_of",
     "describe",
+    "find_inherited",
     "image_document",
-    "inherited_of",
+    "list_attached",
+    "merge_base_labels",
     "repository_document",
     "untagged_document",
 ]

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from indexer.clock import rfc3339
-from indexer.extract import BUILT_IN, Claim, ClaimType, KindTable, attachment_of, created_at
-from indexer.model import Digest, StoredAttachment, StoredImage, fold, parse_manifest
+from indexer.extract import Claim, ClaimType, KindTable, created_at, read_attachment
+from indexer.model import Digest, StoredAttachment, StoredImage, fold
 
 SHOWN_MAX = 50
 """Attachments that an answer lists."""
@@ -25,9 +25,7 @@ class Attached:
     created_at: datetime | None
 
 
-def attached_to(
-    image: StoredImage, *, now: datetime, kinds: KindTable = BUILT_IN
-) -> tuple[Attached, ...]:
+def list_attached(image: StoredImage, *, now: datetime, kinds: KindTable) -> tuple[Attached, ...]:
     """Return what is claimed of an image and those below it, and of that in turn.
 
     ``now`` is the time: one that something claims to be made after it is not believed.
@@ -70,12 +68,12 @@ def attachment_results(
 
 
 def _attached(stored: StoredAttachment, *, now: datetime, kinds: KindTable) -> list[Attached]:
-    manifest = parse_manifest(stored.body, content_type=stored.content_type)
-    found = attachment_of(manifest, stored.tag or None, kinds=kinds)
+    manifest = stored.content.manifest
+    found = read_attachment(manifest, stored.tag or None, kinds=kinds)
     claims = found.claims if found else (Claim(ClaimType.OTHER),)
     made_at = created_at(manifest, now=now)
     return [
-        Attached(stored.digest, stored.subject, claim, manifest.artifact_type, made_at)
+        Attached(stored.content.digest, stored.subject, claim, manifest.artifact_type, made_at)
         for claim in claims
     ]
 

@@ -4,26 +4,23 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from indexer.clock import parse_rfc3339
-from indexer.documents.attachments import Attached, attached_to
+from indexer.documents.attachments import Attached, list_attached
 from indexer.extract import (
-    BUILT_IN,
-    Content,
     Facts,
     KindTable,
     chain_keywords,
+    config_labels,
     declared_keywords,
     extract,
     inherited_labels,
-    labels_of,
 )
 from indexer.model import (
+    Content,
     Digest,
     Platform,
     Pulls,
     StoredImage,
-    StoredManifest,
     TagName,
-    parse_manifest,
 )
 
 _USUAL = (Platform("linux", "amd64"),)
@@ -68,63 +65,46 @@ def seconds_of(moment: str | None) -> int:
     return seconds(parse_rfc3339(moment)) if moment else 0
 
 
-def describe(image: StoredImage, *, now: datetime, kinds: KindTable = BUILT_IN) -> DescribedImage:
+def describe(image: StoredImage, *, now: datetime, kinds: KindTable) -> DescribedImage:
     """Return an image with the facts out of its stored bytes."""
-    content = content_of(image.manifest)
-    base_labels = base_labels_of(image.manifest)
+    content = image.content
+    base_labels = merge_base_labels(content)
     facts = extract(content, now=now, tags=image.tags, base_labels=base_labels, kinds=kinds)
     declared = declared_keywords(facts.base_name, facts.base_digest)
     lineage = frozenset(chain_keywords(content) | declared)
     return DescribedImage(
-        digest=image.manifest.digest,
+        digest=content.digest,
         tags=image.tags,
         pushed_at=image.pushed_at,
         pulls=image.pulls,
         facts=facts,
         lineage=lineage,
-        attached=attached_to(image, now=now, kinds=kinds),
+        attached=list_attached(image, now=now, kinds=kinds),
     )
 
 
-def content_of(manifest: StoredManifest) -> Content:
-    """Return a stored manifest with all below it as the extraction takes it."""
-    return _content(manifest, {})
-
-
-def inherited_of(manifest: StoredManifest) -> dict[Digest, dict[str, str]]:
+def find_inherited(content: Content) -> dict[Digest, dict[str, str]]:
     """Return the labels that each manifest, of an index those below it, has from its base."""
     found: dict[Digest, dict[str, str]] = {}
-    waiting, seen = [manifest], {manifest.digest}
+    waiting, seen = [content], {content.digest}
     while waiting:
         one = waiting.pop()
-        if one.base_labels and one.config is not None:
-            found[one.digest] = inherited_labels(labels_of(one.config), one.base_labels)
+        if one.base_labels and one.parsed_config is not None:
+            labels = config_labels(one.parsed_config.object)
+            found[one.digest] = inherited_labels(labels, one.base_labels)
         waiting += [child for child in one.children if child.digest not in seen]
         seen.update(child.digest for child in one.children)
     return found
 
 
-def base_labels_of(manifest: StoredManifest) -> dict[str, str]:
+def merge_base_labels(content: Content) -> dict[str, str]:
     """Return the inherited labels; where platforms differ, those of the one that is shown."""
-    inherited = inherited_of(manifest)
+    inherited = find_inherited(content)
     shown: set[Digest] = set()
     if len(inherited) > 1:
-        children = parse_manifest(manifest.body, content_type=manifest.content_type).children
+        children = content.manifest.children
         shown = {child.digest for child in children if child.platform in _USUAL}
     merged: dict[str, str] = {}
     for digest in sorted(inherited, key=lambda digest: digest not in shown):
         merged = inherited[digest] | merged
     return merged
-
-
-def _content(manifest: StoredManifest, known: dict[int, Content]) -> Content:
-    """Convert each manifest once: indexes of indexes can share their children many times."""
-    if id(manifest) not in known:
-        known[id(manifest)] = Content(
-            digest=manifest.digest,
-            content_type=manifest.content_type,
-            body=manifest.body,
-            config=manifest.config,
-            children=tuple(_content(child, known) for child in manifest.children),
-        )
-    return known[id(manifest)]

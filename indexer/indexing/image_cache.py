@@ -34,7 +34,7 @@ class DescribedImages:
 
     def recall(self, repository_id: int, image: StoredImage) -> DescribedImage:
         """Return the same, as found before if nothing that is stored of it is another now."""
-        key = (repository_id, image.manifest.digest)
+        key = (repository_id, image.content.digest)
         state = blake2b(pickle.dumps(image)).digest()
         known, packed = self._kept.pop(key, (b"", b""))
         if known != state:

@@ -18,7 +18,7 @@ import structlog
 from indexer.clock import Clock
 from indexer.engines import Engine, IndexWriter
 from indexer.errors import EngineError
-from indexer.extract import BUILT_IN, EXTRACTOR_VERSION, KindTable
+from indexer.extract import EXTRACT_VERSION, KindTable
 from indexer.indexing.batches import Batch, DocumentMaker
 from indexer.model import DocumentType
 from indexer.store import (
@@ -70,9 +70,9 @@ class Indexing:
         engine: Engine,
         store: StoreThread,
         clock: Clock,
+        kinds: KindTable,
         others: Sequence[Engine] = (),
         batch: int = BATCH,
-        kinds: KindTable = BUILT_IN,
     ) -> None:
         self._directory = directory
         self._engine = engine
@@ -132,8 +132,8 @@ class Indexing:
             log.warning("search_index_unusable", generation=generation, reason=reason)
         if self._writer is None:
             await self._start_over()
-        if not await self._store.read(lambda store: store.derivation.is_current()):
-            await self._store.write(lambda store: store.derivation.ask())
+        if not await self._store.read(lambda store: store.extraction.is_current()):
+            await self._store.write(lambda store: store.extraction.ask())
         live = self._known_live()
         await self._thread.run(partial(self._drop_others, live.generation))
         if not live.complete:
@@ -141,8 +141,8 @@ class Indexing:
         elif live.engine != self._engine.name:
             log.info("engine_changed", before=live.engine, now=self._engine.name)
             await self._ask_for_rebuild()
-        elif live.extractor_version != EXTRACTOR_VERSION:
-            log.info("extractor_changed", before=live.extractor_version, now=EXTRACTOR_VERSION)
+        elif live.extractor_version != EXTRACT_VERSION:
+            log.info("extractor_changed", before=live.extractor_version, now=EXTRACT_VERSION)
             await self._ask_for_rebuild()
 
     def _open_live(self) -> str | None:
@@ -221,9 +221,9 @@ class Indexing:
 
     async def _go_on_rebuilding(self) -> bool:
         """Do one step of the rebuild that is wanted; True when there was one."""
-        if await self._store.read(lambda store: store.derivation.progress()):
+        if await self._store.read(lambda store: store.extraction.progress()):
             # The documents come after what they are made from.
-            await self._store.write(lambda store: store.derivation.go_on())
+            await self._store.write(lambda store: store.extraction.go_on(kinds=self._kinds))
             return True
         wanted = await self._store.read(lambda store: store.search_index.rebuild())
         if wanted is None:
@@ -278,7 +278,7 @@ class Indexing:
             generation=generation,
             engine=self._engine.name,
             schema_version=self._engine.schema_version,
-            extractor_version=EXTRACTOR_VERSION,
+            extractor_version=EXTRACT_VERSION,
             complete=complete,
         )
 

@@ -1,6 +1,7 @@
 """Frozen values without input or output: names, manifests, events, documents, the query tree."""
 
 from indexer.model import media_types
+from indexer.model.content import CONFIG_MAX, Content, ParsedConfig, parse_config
 from indexer.model.document import (
     ASKED_FOR,
     FACET_VALUES,
@@ -33,9 +34,11 @@ from indexer.model.manifest import (
     ManifestKind,
     Platform,
     normalised_platform,
+    parse_body,
     parse_json_object,
     parse_manifest,
     read_platform,
+    recent_bodies,
     string_map,
 )
 from indexer.model.names import (
@@ -82,7 +85,6 @@ from indexer.model.stored import (
     RepositoryRow,
     StoredAttachment,
     StoredImage,
-    StoredManifest,
     UntaggedImage,
 )
 from indexer.model.text import (
@@ -99,6 +101,7 @@ from indexer.model.text import (
 __all__ = [
     "ASKED_FOR",
     "CHILDREN_MAX",
+    "CONFIG_MAX",
     "FACETS",
     "FACET_VALUES",
     "JSON_DEPTH_MAX",
@@ -114,6 +117,7 @@ __all__ = [
     "Action",
     "And",
     "Condition",
+    "Content",
     "Descriptor",
     "Digest",
     "Document",
@@ -131,6 +135,7 @@ __all__ = [
     "Not",
     "Or",
     "Page",
+    "ParsedConfig",
     "Path",
     "Phrase",
     "PlacedWord",
@@ -148,7 +153,6 @@ __all__ = [
     "Sort",
     "StoredAttachment",
     "StoredImage",
-    "StoredManifest",
     "TagName",
     "Text",
     "TextField",
@@ -171,6 +175,8 @@ __all__ = [
     "near",
     "normalised_platform",
     "one_line",
+    "parse_body",
+    "parse_config",
     "parse_digest",
     "parse_json_object",
     "parse_manifest",
@@ -180,6 +186,7 @@ __all__ = [
     "placed_words",
     "printable",
     "read_platform",
+    "recent_bodies",
     "referrers_tag",
     "string_map",
     "subject_of_tag",

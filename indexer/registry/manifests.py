@@ -4,10 +4,9 @@ A digest is over the exact bytes of the body, so content that does not match is 
 it is thrown away and asked for once more.
 """
 
-from dataclasses import dataclass, field
-
 from indexer.errors import InvalidValueError, TooLargeError, UnusableAnswerError
 from indexer.model import (
+    Content,
     Descriptor,
     Digest,
     ManifestKind,
@@ -35,19 +34,13 @@ _MANIFEST_HEADERS: tuple[Header, ...] = ((b"Accept", media_types.ACCEPT_MANIFEST
 _BLOB_HEADERS = ((b"Accept", b"*/*"),)
 
 
-@dataclass(frozen=True, slots=True)
-class FetchedManifest:
-    """A manifest as the registry sent it, checked against its digest."""
-
-    digest: Digest
-    content_type: str
-    body: bytes = field(repr=False)
-
-
 async def read_manifest(
     exchange: Exchange, repository: RepositoryName, reference: str, *, known: Digest | None
-) -> FetchedManifest | None:
-    """Return what a tag or digest names, or None where that is still ``known``."""
+) -> Content | None:
+    """Return what a tag or digest names, or None where that is still ``known``.
+
+    It is as the registry sent it, checked against its digest.
+    """
     expected = _digest_or_tag(reference)
     headers = _MANIFEST_HEADERS
     if known is not None and expected is None:
@@ -149,6 +142,6 @@ def _matches(body: bytes, digest: Digest) -> bool:
     return digest_of(body, algorithm=digest.partition(":")[0]) == digest
 
 
-def _fetched(answer: Answer, digest: Digest) -> FetchedManifest:
+def _fetched(answer: Answer, digest: Digest) -> Content:
     content_type = one_line(answer.headers.get("content-type", ""), limit=CONTENT_TYPE_MAX)
-    return FetchedManifest(digest=digest, content_type=content_type, body=answer.body)
+    return Content(digest=digest, content_type=content_type, body=answer.body)

@@ -2,9 +2,9 @@
 
 from indexer.store.absences import Absence, AbsentTags
 from indexer.store.changes import Change, ChangeCursor, ChangeKind, Changes
-from indexer.store.content import ReadContent, ReadManifest
+from indexer.store.content import ReadContent
 from indexer.store.database import translated_errors
-from indexer.store.derivation import DerivationProgress
+from indexer.store.extraction import ExtractionProgress
 from indexer.store.history import TagMove
 from indexer.store.index_state import LiveIndex, RebuildProgress, StaleDocument
 from indexer.store.journal import Entry, Journal, JournalCounts
@@ -45,8 +45,8 @@ __all__ = [
     "Changes",
     "Crawl",
     "Declared",
-    "DerivationProgress",
     "Entry",
+    "ExtractionProgress",
     "Journal",
     "JournalCounts",
     "LineageKeys",
@@ -58,7 +58,6 @@ __all__ = [
     "PullCount",
     "Queue",
     "ReadContent",
-    "ReadManifest",
     "RebuildProgress",
     "Refresh",
     "RefreshKind",

@@ -19,10 +19,10 @@ from sqlite_utils import Database
 
 from indexer.errors import InvalidValueError
 from indexer.model import (
+    Content,
     Digest,
     Manifest,
     StoredAttachment,
-    StoredManifest,
     TagName,
     is_system_tag,
     media_types,
@@ -129,15 +129,15 @@ class AttachmentTables:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of(self, repository_id: int, manifest: StoredManifest) -> tuple[StoredAttachment, ...]:
+    def of(self, repository_id: int, content: Content) -> tuple[StoredAttachment, ...]:
         """Return what is attached to a manifest and those below it, and to that in turn."""
         found: dict[tuple[Digest, Digest, str], StoredAttachment] = {}
-        asked, known = list(_with_children(manifest)), set[Digest]()
+        asked, known = list(_with_children(content)), set[Digest]()
         for _ in range(DEPTH_MAX):
             known.update(asked)
             attached = self._attached(repository_id, asked, limit=ATTACHMENTS_MAX - len(found))
-            found.update(((one.subject, one.digest, one.tag), one) for one in attached)
-            asked = [one.digest for one in attached if one.digest not in known]
+            found.update(((one.subject, one.content.digest, one.tag), one) for one in attached)
+            asked = [one.content.digest for one in attached if one.content.digest not in known]
             if not asked:
                 break
         return tuple(found.values())
@@ -153,10 +153,8 @@ class AttachmentTables:
         rows = self._database.execute(_ATTACHED, names)
         return [
             StoredAttachment(
-                digest=Digest(row[1]),
+                Content(Digest(row[1]), row[3], zlib.decompress(row[4])),
                 subject=Digest(row[0]),
-                content_type=row[3],
-                body=zlib.decompress(row[4]),
                 tag=row[2],
             )
             for row in rows
@@ -223,10 +221,10 @@ class AttachmentTables:
         return [Digest(row[0]) for row in self._database.execute(_SHOWN, names)]
 
 
-def _with_children(manifest: StoredManifest) -> dict[Digest, StoredManifest]:
+def _with_children(content: Content) -> dict[Digest, Content]:
     """Return a manifest and all below it, each once: indexes can share their children."""
-    found = {manifest.digest: manifest}
-    waiting = [manifest]
+    found = {content.digest: content}
+    waiting = [content]
     while waiting:
         new = {child.digest: child for child in waiting.pop().children}
         waiting += [child for digest, child in new.items() if digest not in found]

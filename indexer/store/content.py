@@ -8,20 +8,20 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from indexer.clock import rfc3339
+from indexer.extract import KindTable, config_descriptor
 from indexer.model import (
+    Content,
     Digest,
-    Manifest,
     RepositoryName,
     RepositoryRow,
     StoredImage,
-    StoredManifest,
     TagName,
     UntaggedImage,
     is_system_tag,
 )
 from indexer.store.attachments import AttachmentTables
 from indexer.store.changes import Changes
-from indexer.store.derivation import Derivation
+from indexer.store.extraction import ExtractionTables
 from indexer.store.history import Since, TagHistory, TagMove
 from indexer.store.index_state import mark_stale
 from indexer.store.lineage import ChainTables
@@ -32,22 +32,10 @@ from indexer.store.untagged import UntaggedTables
 
 
 @dataclass(frozen=True, slots=True)
-class ReadManifest:
-    """A manifest as a registry answered it, with what it was parsed to."""
-
-    digest: Digest
-    content_type: str
-    body: bytes
-    manifest: Manifest
-    config_digest: Digest | None
-    """The config worth keeping, None where there is none."""
-
-
-@dataclass(frozen=True, slots=True)
 class ReadContent:
     """Content that one refresh read and that the store did not have."""
 
-    manifests: tuple[ReadManifest, ...] = ()
+    manifests: tuple[Content, ...] = ()
     configs: tuple[tuple[Digest, bytes], ...] = ()
 
 
@@ -60,7 +48,7 @@ class ContentTables:
         self._history = TagHistory(database)
         self._pulls = PullTables(database)
         self._chains = ChainTables(database)
-        self._derivation = Derivation(database)
+        self._extraction = ExtractionTables(database)
         self._attachments = AttachmentTables(database)
         self._presence = PresenceTables(database)
         self._untagged = UntaggedTables(database)
@@ -237,9 +225,14 @@ class ContentTables:
         ).fetchone()
         return bool(row[0])
 
-    def put_content(self, repository_id: int, content: ReadContent, *, seen_at: datetime) -> None:
-        """Keep what was read; content that is there already stays as it is."""
-        changed: dict[Digest, Manifest | None] = {}
+    def put_content(
+        self, repository_id: int, content: ReadContent, *, kinds: KindTable, seen_at: datetime
+    ) -> None:
+        """Keep what was read; content that is there already stays as it is.
+
+        ``kinds`` tell which config belongs to a manifest.
+        """
+        changed: dict[Digest, Content | None] = {}
         for digest, body in content.configs:
             added = self._database.execute(
                 "INSERT INTO configs (digest, body) VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -248,11 +241,11 @@ class ContentTables:
             if added.rowcount:
                 changed.update(dict.fromkeys(self._mark_users_stale(digest)))
         for read in content.manifests:
-            if self._put_manifest(read, rfc3339(seen_at)):
-                changed[read.digest] = read.manifest
+            if self._put_manifest(read, kinds, rfc3339(seen_at)):
+                changed[read.digest] = read
             self.link_manifest(repository_id, read.digest, seen_at=seen_at)
-        for digest, manifest in changed.items():
-            self._derivation.put_chains(digest, manifest)
+        for digest, changed_content in changed.items():
+            self._extraction.put_chains(digest, changed_content)
 
     def link_manifest(self, repository_id: int, digest: Digest, *, seen_at: datetime) -> None:
         """Write that a repository served a manifest; an index it belongs to changes with it.
@@ -293,9 +286,7 @@ class ContentTables:
         ).fetchone()
         return row is not None
 
-    def manifest(
-        self, repository_id: int, digest: Digest, *, depth: int = 4
-    ) -> StoredManifest | None:
+    def manifest(self, repository_id: int, digest: Digest, *, depth: int = 4) -> Content | None:
         """Return a manifest that a repository has, with its config and children to ``depth``."""
         return self._manifest(repository_id, digest, depth, {})
 
@@ -304,8 +295,8 @@ class ContentTables:
         repository_id: int,
         digest: Digest,
         depth: int,
-        known: dict[tuple[Digest, int], StoredManifest | None],
-    ) -> StoredManifest | None:
+        known: dict[tuple[Digest, int], Content | None],
+    ) -> Content | None:
         """Read each manifest once a level: indexes of indexes can have more paths than bytes."""
         if (digest, depth) in known:
             return known[digest, depth]
@@ -320,7 +311,7 @@ class ContentTables:
             self._manifest(repository_id, child, depth - 1, known)
             for child in (self._children(digest) if row and depth > 0 else ())
         )
-        known[digest, depth] = row and StoredManifest(
+        known[digest, depth] = row and Content(
             digest=digest,
             content_type=row[0],
             body=zlib.decompress(row[1]),
@@ -330,15 +321,22 @@ class ContentTables:
         )
         return known[digest, depth]
 
-    def _put_manifest(self, read: ReadManifest, seen_at: str) -> bool:
+    def _put_manifest(self, read: Content, kinds: KindTable, seen_at: str) -> bool:
         """Keep a manifest; True when the store did not have it."""
+        config = config_descriptor(read.manifest, kinds=kinds)
         added = self._database.execute(
             "INSERT INTO manifests (digest, content_type, body, config_digest, first_seen_at)"
             " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            [read.digest, read.content_type, zlib.compress(read.body), read.config_digest, seen_at],
+            [
+                read.digest,
+                read.content_type,
+                zlib.compress(read.body),
+                config.digest if config else None,
+                seen_at,
+            ],
         )
         if added.rowcount:
-            self._derivation.put_children(read.digest, read.manifest)
+            self._extraction.put_children(read.digest, read.manifest)
         return bool(added.rowcount)
 
     def _children(self, digest: Digest) -> list[Digest]:
@@ -388,16 +386,16 @@ class ContentTables:
         self, repository_id: int, digest: Digest, tags: Sequence[TagName]
     ) -> StoredImage | None:
         """Return a manifest with these of the tags that point at it; None where it is not there."""
-        manifest = self.manifest(repository_id, digest)
-        if manifest is None:
+        content = self.manifest(repository_id, digest)
+        if content is None:
             return None
         since = {tag: self._since(repository_id, tag, digest) for tag in tags}
         return StoredImage(
-            manifest=manifest,
+            content=content,
             tags=tuple(sorted(tags, key=lambda tag: since[tag].moved_at, reverse=True)),
             pushed_at=max((one.pushed_at for one in since.values() if one.pushed_at), default=None),
             pulls=self._pulls.of_image(repository_id, digest),
-            attachments=self._attachments.of(repository_id, manifest),
+            attachments=self._attachments.of(repository_id, content),
         )
 
     def mark_stale(self, repository_id: int, digests: Iterable[Digest]) -> None:

@@ -9,7 +9,7 @@ from indexer.store.attachments import AttachmentTables
 from indexer.store.changes import Changes
 from indexer.store.content import ContentTables
 from indexer.store.database import open_database, translated_errors
-from indexer.store.derivation import Derivation
+from indexer.store.extraction import ExtractionTables
 from indexer.store.index_state import SearchIndexTables
 from indexer.store.lineage import ChainTables, LineageKeys, LineageTables
 from indexer.store.presence import PresenceTables
@@ -44,7 +44,7 @@ class Store:
         self.content = ContentTables(self._database)
         self.presence = PresenceTables(self._database)
         self.chains = ChainTables(self._database)
-        self.derivation = Derivation(self._database)
+        self.extraction = ExtractionTables(self._database)
         self.lineage = LineageTables(self._database, self.content)
         self.lineage_keys = LineageKeys(self._database)
         self.pulls = PullTables(self._database)
@@ -55,9 +55,9 @@ class Store:
         self.search_index = SearchIndexTables(self._database)
         self.shown = ShownTables(self._database)
         self.untagged = UntaggedTables(self._database)
-        if not read_only and not self.derivation.is_current():
+        if not read_only and not self.extraction.is_current():
             with translated_errors(self.path), self._database.atomic():
-                self.derivation.begin()
+                self.extraction.begin()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """The indexer process: reads registries and keeps the search index until it is told to stop."""
 
 from indexer.clock import SystemClock
-from indexer.extract.kinds import load_kinds
+from indexer.extract import load_kinds
 from indexer.settings import Settings
 from search_api.processes.data_dir import make_engines
 

@@ -12,11 +12,12 @@ import structlog
 from indexer.clock import Clock
 from indexer.engines import Engine, IndexReader
 from indexer.errors import EngineError, StoreError
+from indexer.extract import KindTable
 from indexer.model import DocumentType, Page, Position, Query, Sort
 from indexer.store import (
     AbsentTags,
     Crawl,
-    DerivationProgress,
+    ExtractionProgress,
     Journal,
     JournalCounts,
     LiveIndex,
@@ -84,7 +85,7 @@ class Status:
     index_size_bytes: int
     stale_documents: int
     rebuild: RebuildProgress | None
-    extraction: DerivationProgress | None
+    extraction: ExtractionProgress | None
     crawls: dict[str, Crawl | None]
     set_aside: list[SetAside]
     rejected: list[tuple[str, str, str]]
@@ -97,13 +98,20 @@ class Searcher:
     """
 
     def __init__(
-        self, *, directory: Path, engine: Engine, clock: Clock, others: Sequence[Engine] = ()
+        self,
+        *,
+        directory: Path,
+        engine: Engine,
+        clock: Clock,
+        kinds: KindTable,
+        others: Sequence[Engine] = (),
     ) -> None:
         """Take the engine that the settings name, and ``others`` that may have made the index."""
         self.directory = directory
         self._engine = engine
         self._engines = {one.name: one for one in (*others, engine)}
         self._clock = clock
+        self._kinds = kinds
         self._store: Store | None = None
         self._journal: Journal | None = None
         self._is_for_now = False
@@ -161,7 +169,7 @@ class Searcher:
         store = self._open_store()
         if store is None:
             raise StoreError(f"{self.directory}: no indexer has made a store yet")
-        return function(Resources(store, now=self._clock.now()))
+        return function(Resources(store, now=self._clock.now(), kinds=self._kinds))
 
     def is_ready(self) -> bool:
         """Tell whether searches can be answered with what the search index holds."""
@@ -265,7 +273,7 @@ class Searcher:
             index_size_bytes=self._index_size_bytes(),
             stale_documents=store.search_index.stale_count() if store else 0,
             rebuild=store.search_index.rebuild() if store else None,
-            extraction=store.derivation.progress() if store else None,
+            extraction=store.extraction.progress() if store else None,
             crawls=_latest_crawls(store) if store else {},
             set_aside=store.queue.list_set_aside(limit=SET_ASIDE_SHOWN) if store else [],
             rejected=journal.rejected(limit=SET_ASIDE_SHOWN) if journal else [],

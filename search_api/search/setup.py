@@ -5,6 +5,7 @@ from functools import partial
 import structlog
 
 from indexer.clock import Clock, SystemClock
+from indexer.extract import load_kinds
 from indexer.settings import Settings
 from search_api.processes import configure_logging, make_engines
 from search_api.search.pool import SearchProcesses
@@ -22,6 +23,7 @@ def make_searcher(settings: Settings, *, clock: Clock | None = None) -> Searcher
         engine=engines.chosen,
         others=engines.others,
         clock=clock or SystemClock(),
+        kinds=load_kinds(),
     )
 
 

@@ -20,6 +20,7 @@ from indexer.clock import parse_rfc3339
 from indexer.engines import Engine
 from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.errors import StoreError
+from indexer.extract import BUILT_IN
 from indexer.indexing.updates import BATCH, Indexing
 from indexer.intake import move_entries, move_pulls
 from indexer.model.document import DocumentType, Hit
@@ -173,6 +174,7 @@ class Stepping:
             store=self.thread,
             clock=self.clock,
             batch=self.batch,
+            kinds=BUILT_IN,
         )
         self._is_healed = False
 
@@ -188,7 +190,10 @@ class Stepping:
         return RegistryWorker(
             registry=self.rows[name],
             plan=RegistryPlan(
-                self.interval, self.max_in_flight, includes=lambda name: name not in self.excluded
+                self.interval,
+                self.max_in_flight,
+                includes=lambda name: name not in self.excluded,
+                kinds=BUILT_IN,
             ),
             client=client,
             store=self.thread,

@@ -17,6 +17,7 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
+from indexer.extract import BUILT_IN
 from indexer.indexing.updates import Indexing
 from indexer.settings import Settings
 from indexer.store import Store, StoreThread
@@ -69,6 +70,7 @@ async def started(directory: Path, engine: str) -> AsyncIterator[Service]:
         store=store,
         clock=clock,
         batch=BATCH,
+        kinds=BUILT_IN,
     )
     async with client_of(make_web(chosen, clock=clock)) as client:
         yield Service(client, indexing)

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 from sqlite_utils import Database
 
-from indexer.extract import ChainKind, Layers, labels_of
-from indexer.model import Digest
+from indexer.extract import ChainKind, Layers, config_labels
+from indexer.model import Digest, parse_config
 from indexer.store.lineage.chains import ManifestRow, Trie, manifest_row
 
 MARKED_AT_ONCE = 200
@@ -50,19 +50,22 @@ class ChainTables:
         self._tries = {kind: Trie(database, kind) for kind in ChainKind}
         self._labels: dict[str, Mapping[str, str]] = {}
 
-    def put(self, digest: Digest, layers: Layers | None, config: bytes | None) -> None:
-        """Write which layers a manifest has, as far as its body and its config tell."""
+    def put(self, digest: Digest, layers: Layers | None, labels: Mapping[str, str]) -> None:
+        """Write which layers a manifest has, as far as its body and its config tell.
+
+        ``labels`` are those of the config.
+        """
         before = manifest_row(self._database, digest)
         if layers is None:
             self.forget(digest)
             return
-        row = self._put_chains(layers, config)
+        row = self._put_chains(layers, labels)
         if before == row:
             return
         if before is not None:
             self.forget(digest)
             # That may have dropped what this was about to share.
-            row = self._put_chains(layers, config)
+            row = self._put_chains(layers, labels)
         was_base = self._is_base(row)
         new_ends = [(kind, end) for kind, end in row.ends if not self._tries[kind].is_end(end)]
         self._database.execute(
@@ -123,11 +126,11 @@ class ChainTables:
         """Tell whether :meth:`mark_some` has something to do."""
         return self._database.execute("SELECT 1 FROM changed_bases").fetchone() is not None
 
-    def _put_chains(self, layers: Layers, config: bytes | None) -> ManifestRow:
+    def _put_chains(self, layers: Layers, labels: Mapping[str, str]) -> ManifestRow:
         diff, blob = self._tries[ChainKind.DIFF], self._tries[ChainKind.BLOB]
         return ManifestRow(
             is_image=layers.is_image,
-            has_labels=layers.is_image and config is not None and bool(labels_of(config)),
+            has_labels=layers.is_image and bool(labels),
             diff_chain=diff.put(layers.diff_ids) if layers.diff_ids else None,
             blob_chain=blob.put(layers.blobs),
         )
@@ -166,7 +169,7 @@ class ChainTables:
             "SELECT body FROM configs WHERE digest = ?", [config]
         ).fetchone()
         body = zlib.decompress(row[0]) if row else b""
-        labels = labels_of(body)
+        labels = config_labels(parse_config(body).object)
         if row and len(body) <= _LABELS_KEPT_BYTES:
             if len(self._labels) >= _LABELS_KEPT:
                 self._labels.pop(next(iter(self._labels)))

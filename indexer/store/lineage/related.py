@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
-from indexer.documents import content_of, inherited_of
+from indexer.documents import find_inherited
 from indexer.extract import ChainKind, DeclaredBase, declared_bases
 from indexer.model import Digest, RepositoryRow, TagName, is_system_tag
 from indexer.store.history import TagHistory
@@ -164,7 +164,7 @@ class LineageTables:
     def declared(self, repository_id: int, digest: Digest) -> dict[Digest, Declared]:
         """Return what an image, or each in an index, declares as its base, and if that is so."""
         stored = self._content.manifest(repository_id, digest)
-        found = declared_bases(content_of(stored), inherited_of(stored)) if stored else {}
+        found = declared_bases(stored, find_inherited(stored)) if stored else {}
         return {part: Declared(base, self._differs(part, base)) for part, base in found.items()}
 
     def parts(self, digest: Digest) -> list[tuple[Digest, ManifestRow]]:

@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 from indexer.engines import Engine, IndexReader, IndexWriter
 from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.errors import NotFoundError, StoreError
+from indexer.extract import BUILT_IN
 from indexer.model.document import DocumentType
 from indexer.model.event import Action, Event, Rejected
 from indexer.model.names import RepositoryName
@@ -96,6 +97,7 @@ async def opened(
             directory=directory,
             engine=engine or WhooshEngine(directory / INDEX_DIRECTORY),
             clock=clock,
+            kinds=BUILT_IN,
         )
     )
     try:

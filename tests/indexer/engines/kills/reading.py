@@ -12,6 +12,7 @@ from pathlib import Path
 
 from indexer.clock import SystemClock
 from indexer.errors import EngineError
+from indexer.extract import BUILT_IN
 from indexer.model.document import DocumentType, Sort
 from indexer.model.query import Everything
 from search_api.search.searcher import Searcher
@@ -59,7 +60,9 @@ class Reading:
 async def read(directory: Path, engine_name: str) -> Reading:
     """Search until there is nobody any more who wants to know."""
     engine = ENGINES[engine_name](directory / INDEX_DIRECTORY)
-    searching = Searching(Searcher(directory=directory, engine=engine, clock=SystemClock()))
+    searching = Searching(
+        Searcher(directory=directory, engine=engine, clock=SystemClock(), kinds=BUILT_IN)
+    )
     reading = Reading(searching)
     ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     for document_type, (limit, sort) in cycle(

@@ -23,6 +23,7 @@ import structlog
 from indexer.clock import SystemClock
 from indexer.engines import Engine
 from indexer.errors import EngineError
+from indexer.extract import BUILT_IN
 from indexer.indexing.updates import Indexing
 from indexer.model.document import DocumentType, Page, Sort
 from indexer.model.query import Everything, Query
@@ -221,7 +222,9 @@ class Scene:
 
     async def _look_through_searching(self) -> dict[DocumentType, tuple[int, list[str]]]:
         searching = Searching(
-            Searcher(directory=self._directory, engine=self._engine, clock=SystemClock())
+            Searcher(
+                directory=self._directory, engine=self._engine, clock=SystemClock(), kinds=BUILT_IN
+            )
         )
         try:
             loop = asyncio.get_running_loop()
@@ -288,7 +291,12 @@ async def _index_all(directory: Path, engine: Engine) -> list[str]:
     """Run Indexing until there is nothing to do; return how the index differs from the store."""
     store = StoreThread(Store(directory))
     indexing = Indexing(
-        directory=directory, engine=engine, store=store, clock=SystemClock(), batch=BATCH
+        directory=directory,
+        engine=engine,
+        store=store,
+        clock=SystemClock(),
+        batch=BATCH,
+        kinds=BUILT_IN,
     )
     running = asyncio.create_task(indexing.run())
     try:

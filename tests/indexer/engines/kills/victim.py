@@ -18,6 +18,7 @@ import structlog
 from indexer.clock import SystemClock
 from indexer.engines import Engine, IndexReader, IndexWriter
 from indexer.engines.whoosh.engine import WhooshWriter
+from indexer.extract import BUILT_IN
 from indexer.indexing.updates import Indexing
 from indexer.model.document import Document, DocumentType
 from indexer.store import RebuildProgress, Store, StoreThread
@@ -172,7 +173,12 @@ async def run(directory: Path, engine_name: str, *, rebuild_every: int) -> None:
     store = StoreThread(Store(directory))
     engine.changing = changing = Changing(store)
     indexing = Indexing(
-        directory=directory, engine=engine, store=store, clock=SystemClock(), batch=BATCH
+        directory=directory,
+        engine=engine,
+        store=store,
+        clock=SystemClock(),
+        batch=BATCH,
+        kinds=BUILT_IN,
     )
     running = asyncio.create_task(indexing.run())
     steps = 0

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from indexer.extract import BUILT_IN, Content, Facts, Kind, KindTable, Material, extract
+from indexer.extract import BUILT_IN, Facts, Kind, KindTable, Material, extract
 from indexer.extract.kinds.plugins import GROUP, load_kinds
-from indexer.model import media_types
+from indexer.model import Content, media_types
 from indexer.model.names import digest_of
 from tests.indexer.extract.samples import NOW, image
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "kinds.md"
+DOCUMENT = Path(__file__).parents[4] / "docs" / "kinds.md"
 BUILT_IN_NAMES = set(BUILT_IN.by_name)
 
 GOOD = """

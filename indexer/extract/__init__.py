@@ -13,10 +13,11 @@ from indexer.extract.attachments import (
     Attachment,
     Claim,
     ClaimType,
-    created_at,
+    attachment_moments,
     read_attachment,
     read_listed_attachment,
 )
+from indexer.extract.created import pick_created
 from indexer.extract.declared_base import (
     DeclaredBase,
     declared_bases,
@@ -31,6 +32,7 @@ from indexer.extract.facts import (
     read_facts,
     sum_sizes,
 )
+from indexer.extract.fields import version_of_tags
 from indexer.extract.history import HistoryEntry
 from indexer.extract.image_config import RunSettings, Variable, run_settings
 from indexer.extract.kinds import (
@@ -85,13 +87,13 @@ __all__ = [
     "Variable",
     "Where",
     "annotation",
+    "attachment_moments",
     "chain_ids",
     "chain_key",
     "chain_keywords",
     "config",
     "config_descriptor",
     "config_labels",
-    "created_at",
     "declared_bases",
     "declared_keywords",
     "declares_base",
@@ -102,6 +104,7 @@ __all__ = [
     "layer",
     "list_annotations",
     "load_kinds",
+    "pick_created",
     "read_attachment",
     "read_build",
     "read_facts",
@@ -110,4 +113,5 @@ __all__ = [
     "run_settings",
     "sum_sizes",
     "take_apart",
+    "version_of_tags",
 ]

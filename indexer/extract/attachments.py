@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from indexer.errors import InvalidValueError
-from indexer.extract.created import created
+from indexer.extract.created import read_moments
 from indexer.extract.kinds import (
     ATTESTATION,
     Kind,
@@ -138,9 +138,9 @@ def read_listed_attachment(descriptor: Descriptor, *, kinds: KindTable) -> Attac
     return Attachment(kind.name, claims, _digest(annotations.get(_REFERENCE_DIGEST, "")))
 
 
-def created_at(manifest: Manifest, *, now: datetime) -> datetime | None:
-    """Return when an attachment says it was made; None where it says nothing to be believed."""
-    return created((manifest.annotations.get(_CREATED, ""),), now=now)
+def attachment_moments(manifest: Manifest, *, now: datetime) -> tuple[datetime, ...]:
+    """Return when an attachment says it was made; nothing where it says nothing of use."""
+    return read_moments((manifest.annotations.get(_CREATED, ""),), now=now)
 
 
 def find_role(kind: Kind, manifest: Manifest) -> Role:

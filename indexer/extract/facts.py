@@ -7,7 +7,7 @@ from typing import TypedDict, TypeVar
 
 from indexer.extract.anatomy import Anatomy, take_apart
 from indexer.extract.attachments import find_role
-from indexer.extract.created import created, parse_moment
+from indexer.extract.created import parse_moment, pick_created, read_moments
 from indexer.extract.fields import described, split_labels
 from indexer.extract.kind_fields import KindFields, read_kind_fields
 from indexer.extract.kinds import Kind, KindTable, Role
@@ -61,7 +61,8 @@ class Facts:
     all the direct children of an index. ``size_bytes`` is compressed and counts distinct layers
     and configs over the whole index, attestations left out. ``labels`` and ``annotations`` hold
     every pair, secrets masked; ``inherited_labels`` are those that came with the base image, and
-    ``inherited_fields`` what nothing but them fills.
+    ``inherited_fields`` what nothing but them fills. ``moments`` are all times that it may have
+    been made at, the most trusted first, and ``created_at`` the first that can be believed now.
     """
 
     kind: str
@@ -95,6 +96,7 @@ class Facts:
     properties: Mapping[str, tuple[str, ...]]
     contents: tuple[str, ...]
     created_at: datetime | None
+    moments: tuple[datetime, ...]
     platforms: tuple[Platform, ...]
     ports: tuple[str, ...]
     volumes: tuple[str, ...]
@@ -140,6 +142,7 @@ def read_facts(
     read = [part.manifest for part in parts if part.manifest is not None]
     in_order = [shown, *(part for part in parts if part is not shown)]
     labels = _merged(part.config.labels for part in in_order)
+    moments = read_moments(_moments(shown, own, kind, base_labels or {}), now=now)
     return Facts(
         kind=kind.name,
         kind_names=found.names,
@@ -159,7 +162,8 @@ def read_facts(
         ),
         properties=own.properties,
         contents=own.contents,
-        created_at=created(_moments(shown, own, kind, base_labels or {}), now=now),
+        created_at=pick_created(moments, now=now),
+        moments=moments,
         platforms=_platforms(parts, shown, kind),
         **_running(shown),
         labels=masked_pairs(labels),

@@ -22,6 +22,7 @@ from indexer.extract import EXTRACT_VERSION, KindTable
 from indexer.indexing.batches import Batch, DocumentMaker
 from indexer.model import DocumentType
 from indexer.store import (
+    ExtractedRow,
     LiveIndex,
     OwnThread,
     RebuildProgress,
@@ -93,7 +94,7 @@ class Indexing:
 
     async def run(self) -> None:
         """Work until cancelled; a broken search index is healed at start."""
-        await self._heal()
+        await self.open_or_rebuild()
         while True:
             self.changed.clear()
             started = self._clock.now()
@@ -122,7 +123,7 @@ class Indexing:
 
     # The live generation
 
-    async def _heal(self) -> None:
+    async def open_or_rebuild(self) -> None:
         """Open the live generation; where that cannot be, fill a new one from the store."""
         self._live = await self._store.read(lambda store: store.search_index.live())
         await self._thread.run(self._open_reading)
@@ -174,16 +175,21 @@ class Indexing:
             lambda store: store.search_index.stale(limit=self._batch_size)
         )
         if not stale:
-            if await self._mark_derived():
+            if await self._mark_some():
                 return True
             await self._verify()
             return False
-        await self._thread.run(partial(self._apply, stale))
-        await self._store.write(lambda store: store.search_index.indexed(stale))
+        extracted = await self._thread.run(partial(self._apply, stale))
+
+        def save(store: Store) -> None:
+            store.extraction.keep(extracted)
+            store.search_index.indexed(stale)
+
+        await self._store.write(save)
         log.debug("documents_indexed", documents=len(stale))
         return True
 
-    async def _mark_derived(self) -> bool:
+    async def _mark_some(self) -> bool:
         """Mark more documents of images whose base changed; True when there were any."""
         if not await self._store.read(lambda store: store.chains.has_changed_bases()):
             return False
@@ -208,11 +214,13 @@ class Indexing:
         writer = self._known_writer()
         return writer.count(DocumentType.REPOSITORY), writer.count(DocumentType.IMAGE)
 
-    def _apply(self, stale: Sequence[StaleDocument]) -> None:
-        batch = self._known_maker().batch_of(stale)
+    def _apply(self, stale: Sequence[StaleDocument]) -> list[ExtractedRow]:
+        """Write what is stale; return what had to be extracted for it."""
+        batch = self._known_maker().make_batch(stale)
         batch.apply(self._known_writer())
         if self._rebuild is not None and self._rebuild.writer is not self._writer:
             batch.apply(self._rebuild.writer)
+        return self._known_maker().take_extracted()
 
     # Rebuilding
 
@@ -232,9 +240,14 @@ class Indexing:
             await self._start_rebuild()
         rebuild = self._rebuild
         assert rebuild is not None  # noqa: S101 - just started
-        await self._thread.run(partial(self._rebuild_step, rebuild))
+        extracted = await self._thread.run(partial(self._rebuild_step, rebuild))
         progress = RebuildProgress(rebuild.total - len(rebuild.waiting), rebuild.total)
-        await self._store.write(lambda store: store.search_index.set_rebuild(progress))
+
+        def save(store: Store) -> None:
+            store.extraction.keep(extracted)
+            store.search_index.set_rebuild(progress)
+
+        await self._store.write(save)
         if not rebuild.waiting:
             await self._finish_rebuild(rebuild)
         return True
@@ -251,17 +264,21 @@ class Indexing:
         self._rebuild = _Rebuild(generation, writer, waiting=ids[::-1], total=len(ids))
         log.info("rebuild_started", generation=generation, repositories=len(ids))
 
-    def _rebuild_step(self, rebuild: _Rebuild) -> None:
-        """Write the documents of the next repositories, about a batch of them."""
+    def _rebuild_step(self, rebuild: _Rebuild) -> list[ExtractedRow]:
+        """Write the documents of the next repositories, about a batch of them.
+
+        Return what had to be extracted for them.
+        """
         written, batch = 0, Batch()
         while rebuild.waiting and written + batch.images < self._batch_size:
             # All of one repository in one step, as updates of it come between steps.
-            for document in self._known_maker().everything_of(rebuild.waiting.pop()):
+            for document in self._known_maker().all_documents(rebuild.waiting.pop()):
                 batch.add(document)
                 if batch.images == _REPOSITORY_BATCHES * self._batch_size:
                     batch.apply(rebuild.writer)
                     written, batch = written + batch.images, Batch()
         batch.apply(rebuild.writer)
+        return self._known_maker().take_extracted()
 
     async def _finish_rebuild(self, rebuild: _Rebuild) -> None:
         before, old_writer = self._known_live(), self._known_writer()
@@ -314,13 +331,13 @@ class Indexing:
             self._reading.close()
 
     def _known_live(self) -> LiveIndex:
-        assert self._live is not None  # noqa: S101 - set by _heal before anything else
+        assert self._live is not None  # noqa: S101 - set by open_or_rebuild before anything else
         return self._live
 
     def _known_writer(self) -> IndexWriter:
-        assert self._writer is not None  # noqa: S101 - set by _heal before anything else
+        assert self._writer is not None  # noqa: S101 - set by open_or_rebuild before anything else
         return self._writer
 
     def _known_maker(self) -> DocumentMaker:
-        assert self._maker is not None  # noqa: S101 - set by _heal before anything else
+        assert self._maker is not None  # noqa: S101 - set by open_or_rebuild before anything else
         return self._maker

@@ -85,6 +85,7 @@ from indexer.model.stored import (
     RepositoryRow,
     StoredAttachment,
     StoredImage,
+    TaggedImage,
     UntaggedImage,
 )
 from indexer.model.text import (
@@ -154,6 +155,7 @@ __all__ = [
     "StoredAttachment",
     "StoredImage",
     "TagName",
+    "TaggedImage",
     "Text",
     "TextField",
     "TextRow",

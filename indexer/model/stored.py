@@ -24,6 +24,19 @@ class StoredAttachment:
     content: Content
     subject: Digest
     tag: str = ""
+    kept: bytes | None = None
+    """What is kept of it as an attachment; then its bytes were not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedImage:
+    """What a repository says of a manifest or index: its tags, newest first, pushes and pulls."""
+
+    digest: Digest
+    tags: tuple[TagName, ...] = ()
+    pushed_at: str | None = None
+    """RFC 3339, as an event said; None when no event did."""
+    pulls: Pulls = Pulls()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +59,6 @@ class UntaggedImage:
     ``since`` is when we saw that, RFC 3339.
     """
 
-    image: StoredImage
     last_tags: tuple[TagName, ...]
     since: str
 

@@ -4,7 +4,7 @@ from indexer.store.absences import Absence, AbsentTags
 from indexer.store.changes import Change, ChangeCursor, ChangeKind, Changes
 from indexer.store.content import ReadContent
 from indexer.store.database import translated_errors
-from indexer.store.extraction import ExtractionProgress
+from indexer.store.extraction import IMAGE, ExtractedRow, ExtractionProgress, attachment_form
 from indexer.store.history import TagMove
 from indexer.store.index_state import LiveIndex, RebuildProgress, StaleDocument
 from indexer.store.journal import Entry, Journal, JournalCounts
@@ -33,6 +33,7 @@ from indexer.store.store import Store
 from indexer.store.threaded import OwnThread, StoreThread
 
 __all__ = [
+    "IMAGE",
     "KEYS_MAX",
     "STORE_FILE",
     "Absence",
@@ -46,6 +47,7 @@ __all__ = [
     "Crawl",
     "Declared",
     "Entry",
+    "ExtractedRow",
     "ExtractionProgress",
     "Journal",
     "JournalCounts",
@@ -75,5 +77,6 @@ __all__ = [
     "Store",
     "StoreThread",
     "TagMove",
+    "attachment_form",
     "translated_errors",
 ]

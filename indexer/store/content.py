@@ -12,9 +12,11 @@ from indexer.extract import KindTable, config_descriptor
 from indexer.model import (
     Content,
     Digest,
+    Pulls,
     RepositoryName,
     RepositoryRow,
     StoredImage,
+    TaggedImage,
     TagName,
     UntaggedImage,
     is_system_tag,
@@ -379,8 +381,25 @@ class ContentTables:
     def untagged_image(self, repository_id: int, digest: Digest) -> UntaggedImage | None:
         """Return a manifest that no tag leads to any more; None when it is not such a one."""
         untagged = self._untagged.find(repository_id, digest)
-        image = self.image_with(repository_id, digest, ()) if untagged else None
-        return UntaggedImage(image, *untagged) if image and untagged else None
+        return UntaggedImage(*untagged) if untagged else None
+
+    def tagged_images(self, repository_id: int) -> list[TaggedImage]:
+        """Return what a visible tag of a repository points at, system tags aside, by digest."""
+        tags = self.tags(repository_id)
+        since, pulls = self._history.since_all(repository_id), self._pulls.of_images(repository_id)
+        found: dict[Digest, list[tuple[TagName, Since]]] = {}
+        for tag in sorted(filter(_is_shown, tags)):
+            # Who reads beside the writer may see a tag move between the two.
+            found.setdefault(tags[tag], []).append((tag, since.get((tag, tags[tag]), Since())))
+        return [
+            TaggedImage(
+                digest=digest,
+                tags=tuple(tag for tag, _ in _newest_first(found[digest])),
+                pushed_at=_newest_push(found[digest]),
+                pulls=pulls.get(digest, Pulls()),
+            )
+            for digest in sorted(found)
+        ]
 
     def image_with(
         self, repository_id: int, digest: Digest, tags: Sequence[TagName]
@@ -389,13 +408,13 @@ class ContentTables:
         content = self.manifest(repository_id, digest)
         if content is None:
             return None
-        since = {tag: self._since(repository_id, tag, digest) for tag in tags}
+        since = [(tag, self._since(repository_id, tag, digest)) for tag in tags]
         return StoredImage(
             content=content,
-            tags=tuple(sorted(tags, key=lambda tag: since[tag].moved_at, reverse=True)),
-            pushed_at=max((one.pushed_at for one in since.values() if one.pushed_at), default=None),
+            tags=tuple(tag for tag, _ in _newest_first(since)),
+            pushed_at=_newest_push(since),
             pulls=self._pulls.of_image(repository_id, digest),
-            attachments=self._attachments.of(repository_id, content),
+            attachments=self._attachments.of_images(repository_id, [digest]).get(digest, ()),
         )
 
     def mark_stale(self, repository_id: int, digests: Iterable[Digest]) -> None:
@@ -414,3 +433,15 @@ class ContentTables:
             for (repository_id,) in rows:
                 self.mark_stale(repository_id, [user, *self._parents(user)])
         return [Digest(user) for (user,) in users]
+
+
+def _is_shown(tag: TagName) -> bool:
+    return not is_system_tag(tag)
+
+
+def _newest_first(tags: Sequence[tuple[TagName, Since]]) -> list[tuple[TagName, Since]]:
+    return sorted(tags, key=lambda one: one[1].moved_at, reverse=True)
+
+
+def _newest_push(tags: Sequence[tuple[TagName, Since]]) -> str | None:
+    return max((since.pushed_at for _, since in tags if since.pushed_at), default=None)

@@ -1,12 +1,19 @@
-"""What the store knows only because it parsed a stored body, and making all of it again.
+"""What was extracted from stored bodies, and extracting all of it again.
 
-That are the children of indexes, which config belongs to a manifest, and the chains of its layers.
-The store keeps the version of the code that derived them; with another one, or when somebody asks,
-every body is read again, some in a transaction, in place: each manifest's rows are those
-of before or those of now. Then the search index is rebuilt. Nothing is read from any registry.
+Some of it is in tables of its own: the children of indexes, which config belongs to a manifest,
+the chains of its layers. The rest is kept packed, as documents take it; what may be kept, and why,
+is said in :mod:`indexer.documents.extracted`. So a document is made without reading any body.
+
+The store keeps the version of the code that extracted. With another one, or when somebody asks,
+every body is read again, some in a transaction, in place: each manifest's rows are those of before
+or those of now. What is kept packed is dropped with them, and extracted when its document is made
+next: in the rebuild of the search index that follows. A kill loses one transaction. Nothing is
+read from any registry.
 """
 
+import json
 import zlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
@@ -22,6 +29,28 @@ from indexer.model import Content, Digest, Manifest, parse_config
 from indexer.store.attachments import forget_subjects, put_subjects
 from indexer.store.lineage import ChainTables
 
+IMAGE = "image"
+"""The form in which an image is kept."""
+
+# One that lacks something in this repository is another thing there.
+_KEPT_IMAGES = """
+SELECT kept.digest, found FROM json_each(:digests) CROSS JOIN extracted AS kept
+    ON kept.digest = value AND form = :form AND version = :version
+CROSS JOIN repository_manifests AS own ON repository_id = :repository AND own.digest = kept.digest
+WHERE NOT EXISTS (
+    WITH RECURSIVE below (digest) AS (
+        SELECT child_digest FROM index_children WHERE index_children.digest = kept.digest
+        UNION SELECT child_digest FROM below JOIN index_children USING (digest)
+    )
+    SELECT 1 FROM below WHERE NOT EXISTS (
+        SELECT 1 FROM repository_manifests AS linked
+        WHERE linked.repository_id = :repository AND linked.digest = below.digest))"""
+
+# It may be forgotten while it is extracted.
+_KEEP = """
+INSERT OR REPLACE INTO extracted (digest, form, version, found)
+SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM manifests WHERE digest = ?1)"""
+
 EXTRACTED_AT_ONCE = 200
 """Manifests of one transaction."""
 
@@ -34,8 +63,17 @@ class ExtractionProgress:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class ExtractedRow:
+    """What is kept of a manifest in one form: as an image, or as an attachment read by a tag."""
+
+    digest: Digest
+    form: str
+    found: bytes
+
+
 class ExtractionTables:
-    """The derived rows inside the store; its methods join the caller's transaction."""
+    """What was extracted, inside the store; its methods join the caller's transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -91,6 +129,23 @@ class ExtractionTables:
         )
         self._database.execute("INSERT OR REPLACE INTO rebuild VALUES (1, 0, 0)")
 
+    def kept_images(self, repository_id: int, digests: Iterable[Digest]) -> dict[Digest, bytes]:
+        """Return what is kept of those of these images that are whole in a repository."""
+        names = {
+            "repository": repository_id,
+            "digests": json.dumps(list(digests)),
+            "form": IMAGE,
+            "version": EXTRACT_VERSION,
+        }
+        rows = self._database.execute(_KEPT_IMAGES, names)
+        return {Digest(row[0]): row[1] for row in rows}
+
+    def keep(self, rows: Sequence[ExtractedRow]) -> None:
+        """Keep what was extracted."""
+        self._database.conn.executemany(
+            _KEEP, [(row.digest, row.form, EXTRACT_VERSION, row.found) for row in rows]
+        )
+
     def put_children(self, digest: Digest, manifest: Manifest) -> None:
         """Write the children of an index that has none yet, and what is attached to what."""
         self._database.conn.executemany(
@@ -120,7 +175,13 @@ class ExtractionTables:
             "UPDATE manifests SET config_digest = ?1 WHERE digest = ?2 AND config_digest IS NOT ?1",
             [config.digest if config else None, digest],
         )
+        self._database.execute("DELETE FROM extracted WHERE digest = ?", [digest])
         self._database.execute("DELETE FROM index_children WHERE digest = ?", [digest])
         forget_subjects(self._database, digest)
         self.put_children(digest, content.manifest)
         self.put_chains(digest, content)
+
+
+def attachment_form(tag: str) -> str:
+    """Return the form in which an attachment is kept: the ending of the tag may tell its kind."""
+    return f"attachment{tag[tag.find('.') :]}" if "." in tag else "attachment"

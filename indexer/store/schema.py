@@ -270,10 +270,10 @@ _EXTRACTED = """
 ALTER TABLE derivation RENAME TO extraction;
 CREATE TABLE extracted (
     digest TEXT NOT NULL,
-    tool_tag TEXT NOT NULL,
+    form TEXT NOT NULL,
     version INTEGER NOT NULL,
     found BLOB NOT NULL,
-    PRIMARY KEY (digest, tool_tag)
+    PRIMARY KEY (digest, form)
 ) WITHOUT ROWID
 """
 

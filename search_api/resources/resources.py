@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from indexer.documents import attachment_results, list_attached, merge_base_labels
+from indexer.documents import attach, attachment_results, merge_base_labels
 from indexer.errors import NotFoundError
 from indexer.extract import (
     Anatomy,
@@ -142,7 +142,7 @@ class Resources:
             image=image,
             anatomy=anatomy,
             facts=read_facts(anatomy, now=self._now, base_labels=inherited),
-            attached=list_attached(image, now=self._now, kinds=self._kinds),
+            attached=attach(image, now=self._now, kinds=self._kinds),
             untagged=None if image.tags else self._store.shown.untagged(place.id, wanted),
         )
         return image_json(
@@ -177,7 +177,7 @@ class Resources:
     ) -> list[dict[str, Any]]:
         """Return what is attached to an image and to its platforms, and to that in turn."""
         place, image = self._image(digest, registry=registry, repository=repository)
-        attached = list_attached(image, now=self._now, kinds=self._kinds)
+        attached = attach(image, now=self._now, kinds=self._kinds)
         return attachment_results(attached, repository=path_of(place), limit=ATTACHMENTS_SHOWN)
 
     def derived(self, digest: str, *, limit: int) -> dict[str, Any]:

@@ -303,7 +303,7 @@ class Stepping:
     async def index(self) -> None:
         """Bring the search index up to date, and do a rebuild that is wanted."""
         if not self._is_healed:
-            await self.indexing._heal()
+            await self.indexing.open_or_rebuild()
             self._is_healed = True
         worked = True
         while worked:

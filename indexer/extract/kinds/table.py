@@ -53,6 +53,10 @@ class KindTable:
         """
         return next(self._found(material), None)
 
+    def is_named_by(self, tags: Sequence[str]) -> bool:
+        """Tell whether the tags of something alone may tell its kind."""
+        return bool(tags) and any(all(map(one.fullmatch, tags)) for one, _ in self._tags)
+
     def _found(self, material: Material) -> Iterator[Kind]:
         for ranked in (
             self._types.of_values([material.artifact_type]),

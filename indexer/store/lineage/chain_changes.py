@@ -36,6 +36,15 @@ SELECT repository_id, digest FROM shown WHERE EXISTS
     (SELECT 1 FROM tags INDEXED BY tags_digest WHERE tags.repository_id = shown.repository_id
     AND tags.digest = shown.digest AND hidden_at IS NULL)"""
 
+# Whoever has these layers was extracted with the labels of another base, shown now or not.
+_FORGET_EXTRACTED = """
+DELETE FROM extracted WHERE form = 'image' AND digest IN (
+    WITH RECURSIVE around (digest) AS (
+        SELECT digest FROM manifest_chains WHERE diff_chain = ?
+        UNION SELECT index_children.digest FROM around
+        CROSS JOIN index_children ON child_digest = around.digest)
+    SELECT digest FROM around)"""
+
 _LABELLED = """
 SELECT DISTINCT config_digest FROM (
     SELECT digest FROM manifest_chains WHERE diff_chain = ? AND is_image AND has_labels
@@ -155,6 +164,7 @@ class ChainTables:
             )
 
     def _mark(self, chain: int) -> None:
+        self._database.execute(_FORGET_EXTRACTED, [chain])
         rows = self._database.execute(_SHOWN, [chain]).fetchall()
         self._database.conn.executemany(
             "INSERT OR REPLACE INTO stale_documents (repository_id, digest) VALUES (?, ?)",

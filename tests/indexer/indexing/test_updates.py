@@ -152,7 +152,7 @@ async def test_a_search_index_that_cannot_be_used_is_filled_anew(
     documents, before = stepping.documents(), live(stepping)
     damage(stepping)
     await stepping.reopen()
-    await stepping.indexing._heal()
+    await stepping.indexing.open_or_rebuild()
     stepping._is_healed = True
     healed = live(stepping)
     assert healed.generation != before.generation
@@ -355,7 +355,7 @@ async def test_a_rebuild_that_is_killed_begins_again(filled: Stepping) -> None:
     await filled.indexing._go_on_rebuilding()
     assert len(filled.engine.generations()) == 2
     await filled.reopen()
-    await filled.indexing._heal()
+    await filled.indexing.open_or_rebuild()
     filled._is_healed = True
     assert filled.engine.generations() == [before.generation]
     assert filled.documents() == documents
@@ -365,7 +365,7 @@ async def test_a_rebuild_that_is_killed_begins_again(filled: Stepping) -> None:
 
 
 async def test_filling_a_first_generation_goes_on_after_a_kill(filled: Stepping) -> None:
-    await filled.indexing._heal()
+    await filled.indexing.open_or_rebuild()
     await filled.indexing._go_on_rebuilding()
     assert 0 < count(filled) < MANY
     generation = live(filled).generation
@@ -405,7 +405,7 @@ async def test_another_extractor_makes_all_documents_again(stepping: Stepping) -
     set_live(stepping, replace(live(stepping), extractor_version=EXTRACT_VERSION - 1))
     before = live(stepping)
     await stepping.reopen()
-    await stepping.indexing._heal()
+    await stepping.indexing.open_or_rebuild()
     stepping._is_healed = True
     assert live(stepping) == before, "the old documents are served meanwhile"
     await stepping.index()
@@ -434,7 +434,7 @@ async def test_documents_that_are_to_be_made_are_not_missed(stepping: Stepping) 
     stepping.registry.put(WEB, C, tag="3")
     before = live(stepping)
     await stepping.reopen()
-    await stepping.indexing._heal()
+    await stepping.indexing.open_or_rebuild()
     stepping._is_healed = True
     await stepping.crawl()
     stepping.indexing._verified = False

@@ -332,7 +332,7 @@ def _differences(indexing: Indexing, engine: Engine) -> list[str]:
     made = [
         document
         for repository_id in store.search_index.repository_ids()
-        for document in indexing._known_maker().everything_of(repository_id)
+        for document in indexing._known_maker().all_documents(repository_id)
     ]
     wanted = {(one.key.type, one.key.id): json.dumps(dict(one.result)) for one in made}
     found = _found(engine, live)

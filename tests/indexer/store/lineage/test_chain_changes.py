@@ -61,7 +61,9 @@ def labels(store: Store, built: BuiltManifest) -> list[dict[str, str]]:
 def version(store: Store, repository_id: int, built: BuiltManifest) -> str:
     found = store.content.image(repository_id, Digest(built.digest))
     assert found is not None
-    return describe(found, now=NOW + timedelta(days=365), kinds=BUILT_IN).facts.version
+    return str(
+        describe(found, now=NOW + timedelta(days=365), kinds=BUILT_IN).extracted.result["version"]
+    )
 
 
 def test_labels_are_those_of_the_base_directly_below(store: Store, web: int, other: int) -> None:
@@ -184,8 +186,8 @@ def test_several_images_of_the_same_layers_may_be_the_one(
     push(store, web, "1", leaf, when=3)
     found = store.content.image(web, Digest(leaf.digest))
     assert found is not None
-    facts = describe(found, now=NOW, kinds=BUILT_IN).facts
-    assert set(facts.inherited_labels) == {"version", "x"}
+    result = describe(found, now=NOW, kinds=BUILT_IN).extracted.result
+    assert set(result["inherited_labels"]) == {"version", "x"}
 
 
 def test_only_so_many_of_them_are_looked_at_the_newest(store: Store, web: int, other: int) -> None:
@@ -228,6 +230,6 @@ def test_each_platform_has_the_labels_of_its_own_base(store: Store, web: int, ot
     push(store, web, "1", index(leaves), when=2)
     found = store.content.image(web, Digest(index(leaves).digest))
     assert found is not None
-    facts = describe(found, now=NOW, kinds=BUILT_IN).facts
-    assert facts.labels["arch"] == "amd64"
-    assert set(facts.inherited_labels) == {"arch", "version"}
+    result = describe(found, now=NOW, kinds=BUILT_IN).extracted.result
+    assert result["labels"]["arch"] == "amd64"
+    assert set(result["inherited_labels"]) == {"arch", "version"}

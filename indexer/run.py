@@ -77,8 +77,11 @@ async def run_indexer(
     clock: Clock,
     kinds: KindTable,
     others: Sequence[Engine] = (),
+    extract_processes: int = 0,
 ) -> None:
     """Index the registries of the settings until cancelled; ``kinds`` are those recognised.
+
+    All of a store is extracted in ``extract_processes`` of their own; without any, in this one.
 
     ``others`` are engines that may have made what is searched now. The caller holds
     :func:`indexer_lock`.
@@ -97,6 +100,7 @@ async def run_indexer(
             store=store,
             clock=clock,
             kinds=kinds,
+            processes=extract_processes,
         )
         stack.push_async_callback(indexing.close)
         workers: dict[str, RegistryWorker] = {}

@@ -79,6 +79,13 @@ class DocumentMaker:
         """Return what was extracted since the last time, for the store to keep."""
         return self._images.take_extracted()
 
+    def list_lacking(self, repository_id: int) -> list[tuple[int, Digest]]:
+        """Return the images of a repository of which the store keeps nothing."""
+        store = self._store
+        digests = [image.digest for image in store.content.tagged_images(repository_id)]
+        digests += store.untagged.of_repository(repository_id)
+        return [(repository_id, digest) for digest in store.extraction.lacking_images(digests)]
+
     def all_documents(self, repository_id: int) -> Iterator[Document]:
         """Yield all documents of a repository, of images without tags too."""
         yield from self.repository_documents(repository_id)

@@ -7,7 +7,7 @@ the new generation too, and the swap is one row in the store.
 import asyncio
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -20,8 +20,10 @@ from indexer.engines import Engine, IndexWriter
 from indexer.errors import EngineError
 from indexer.extract import EXTRACT_VERSION, KindTable
 from indexer.indexing.batches import Batch, DocumentMaker
-from indexer.model import DocumentType
+from indexer.indexing.processes import ExtractionProcesses
+from indexer.model import Digest, DocumentType
 from indexer.store import (
+    EXTRACTED_AT_ONCE,
     ExtractedRow,
     LiveIndex,
     OwnThread,
@@ -39,6 +41,8 @@ BATCH = 500
 """Documents in one commit, about: more are faster to write, and longer to wait for."""
 _REPOSITORY_BATCHES = 2
 """A repository of more than so many batches is written bit by bit, or it takes too much memory."""
+_READ_AHEAD = 100
+"""Repositories that are looked through in one step for what they lack."""
 IDLE_SECONDS = 0.5
 """How long to wait for a change before looking for one."""
 PAUSE_SHARE = 2.0
@@ -54,6 +58,10 @@ class _Rebuild:
     writer: IndexWriter
     waiting: list[int]
     total: int
+    unread: list[int]
+    """Repositories of which is not known yet what they lack."""
+    lacking: list[tuple[int, Digest]] = field(default_factory=list)
+    """Images of repositories that are to be extracted."""
 
 
 class Indexing:
@@ -74,6 +82,7 @@ class Indexing:
         kinds: KindTable,
         others: Sequence[Engine] = (),
         batch: int = BATCH,
+        processes: int = 0,
     ) -> None:
         self._directory = directory
         self._engine = engine
@@ -82,6 +91,7 @@ class Indexing:
         self._clock = clock
         self._batch_size = batch
         self._kinds = kinds
+        self._processes = ExtractionProcesses(directory, count=processes) if processes else None
         self._thread = OwnThread("indexing", path=directory)
         self._reading: Store | None = None
         self._maker: DocumentMaker | None = None
@@ -111,6 +121,8 @@ class Indexing:
 
     async def close(self) -> None:
         """Wait for what runs, then let go of all files."""
+        if self._processes is not None:
+            await asyncio.to_thread(self._processes.close)
         await self._thread.run(self._close)
         self._thread.close()
 
@@ -231,7 +243,7 @@ class Indexing:
         """Do one step of the rebuild that is wanted; True when there was one."""
         if await self._store.read(lambda store: store.extraction.progress()):
             # The documents come after what they are made from.
-            await self._store.write(lambda store: store.extraction.go_on(kinds=self._kinds))
+            await self._go_on_extracting()
             return True
         wanted = await self._store.read(lambda store: store.search_index.rebuild())
         if wanted is None:
@@ -240,6 +252,8 @@ class Indexing:
             await self._start_rebuild()
         rebuild = self._rebuild
         assert rebuild is not None  # noqa: S101 - just started
+        if await self._extract_ahead(rebuild):
+            return True
         extracted = await self._thread.run(partial(self._rebuild_step, rebuild))
         progress = RebuildProgress(rebuild.total - len(rebuild.waiting), rebuild.total)
 
@@ -252,6 +266,37 @@ class Indexing:
             await self._finish_rebuild(rebuild)
         return True
 
+    async def _go_on_extracting(self) -> None:
+        """Read the next manifests again, in other processes if there are any."""
+        kinds = self._kinds
+        digests = await self._store.read(lambda store: store.extraction.next_digests())
+        read = await self._processes.read_manifests(digests) if self._processes else []
+        is_last = len(digests) < EXTRACTED_AT_ONCE
+        await self._store.write(
+            lambda store: store.extraction.replace(digests, read, kinds=kinds, is_last=is_last)
+        )
+
+    async def _extract_ahead(self, rebuild: _Rebuild) -> bool:
+        """Extract more of what a rebuild lacks, in other processes; True while there may be more.
+
+        What cannot be kept is extracted once more, by whoever makes its document.
+        """
+        if self._processes is None or not (rebuild.unread or rebuild.lacking):
+            return False
+        if len(rebuild.lacking) < self._batch_size:
+            await self._thread.run(partial(self._find_lacking, rebuild))
+        size = self._batch_size
+        some, rebuild.lacking = rebuild.lacking[:size], rebuild.lacking[size:]
+        extracted = await self._processes.read_images(some)
+        await self._store.write(lambda store: store.extraction.keep(extracted))
+        return True
+
+    def _find_lacking(self, rebuild: _Rebuild) -> None:
+        for _ in range(min(len(rebuild.unread), _READ_AHEAD)):
+            rebuild.lacking += self._known_maker().list_lacking(rebuild.unread.pop())
+            if len(rebuild.lacking) >= self._batch_size:
+                break
+
     async def _start_rebuild(self) -> None:
         ids = await self._store.read(lambda store: store.search_index.repository_ids())
         live = self._known_live()
@@ -261,7 +306,9 @@ class Indexing:
             writer = await self._thread.run(partial(self._engine.open_writer, generation))
         else:
             generation, writer = live.generation, self._known_writer()
-        self._rebuild = _Rebuild(generation, writer, waiting=ids[::-1], total=len(ids))
+        self._rebuild = _Rebuild(
+            generation, writer, waiting=ids[::-1], total=len(ids), unread=ids[::-1]
+        )
         log.info("rebuild_started", generation=generation, repositories=len(ids))
 
     def _rebuild_step(self, rebuild: _Rebuild) -> list[ExtractedRow]:

@@ -4,7 +4,14 @@ from indexer.store.absences import Absence, AbsentTags
 from indexer.store.changes import Change, ChangeCursor, ChangeKind, Changes
 from indexer.store.content import ReadContent
 from indexer.store.database import translated_errors
-from indexer.store.extraction import IMAGE, ExtractedRow, ExtractionProgress, attachment_form
+from indexer.store.extraction import (
+    EXTRACTED_AT_ONCE,
+    IMAGE,
+    ExtractedRow,
+    ExtractionProgress,
+    ManifestRows,
+    attachment_form,
+)
 from indexer.store.history import TagMove
 from indexer.store.index_state import LiveIndex, RebuildProgress, StaleDocument
 from indexer.store.journal import Entry, Journal, JournalCounts
@@ -33,6 +40,7 @@ from indexer.store.store import Store
 from indexer.store.threaded import OwnThread, StoreThread
 
 __all__ = [
+    "EXTRACTED_AT_ONCE",
     "IMAGE",
     "KEYS_MAX",
     "STORE_FILE",
@@ -53,6 +61,7 @@ __all__ = [
     "JournalCounts",
     "LineageKeys",
     "LiveIndex",
+    "ManifestRows",
     "OwnThread",
     "Page",
     "Place",

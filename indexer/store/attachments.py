@@ -285,12 +285,16 @@ _REFERENCE = "vnd.docker.reference.digest"
 _HINTS = (b'"subject"', _REFERENCE.encode())
 
 
-def put_subjects(database: Database, digest: Digest, manifest: Manifest) -> None:
-    """Keep what a manifest says is attached to what; what is there already stays as it is."""
+SubjectRow = tuple[str, str, str]
+"""What is attached, to what, and the index that says so; "" for the manifest itself."""
+
+
+def put_subjects(database: Database, rows: Iterable[SubjectRow]) -> None:
+    """Keep what manifests say is attached to what; what is there already stays as it is."""
     database.conn.executemany(
         "INSERT INTO subjects (digest, subject, index_digest) VALUES (?, ?, ?)"
         " ON CONFLICT DO NOTHING",
-        list(_subjects(digest, manifest)),
+        list(rows),
     )
 
 
@@ -301,7 +305,8 @@ def fill_subjects(database: Database) -> None:
         body = zlib.decompress(packed)
         # Parsing a million manifests would take minutes, and few have any of this.
         if any(hint in body for hint in _HINTS):
-            put_subjects(database, digest, parse_manifest(body, content_type=content_type))
+            manifest = parse_manifest(body, content_type=content_type)
+            put_subjects(database, list_subjects(digest, manifest))
 
 
 def forget_subjects(database: Database, digest: Digest) -> None:
@@ -314,8 +319,8 @@ def forget_subjects(database: Database, digest: Digest) -> None:
     )
 
 
-def _subjects(digest: Digest, manifest: Manifest) -> Iterator[tuple[str, str, str]]:
-    """Yield what is attached, to what, and the index that says so; "" for the manifest itself."""
+def list_subjects(digest: Digest, manifest: Manifest) -> Iterator[SubjectRow]:
+    """Yield what a manifest says is attached to what."""
     if manifest.subject is not None:
         yield digest, manifest.subject.digest, ""
     for child in manifest.children:

@@ -13,20 +13,22 @@ read from any registry.
 
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlite_utils import Database
 
 from indexer.extract import (
     EXTRACT_VERSION,
     KindTable,
+    Layers,
     config_descriptor,
     config_labels,
     read_layers,
 )
 from indexer.model import Content, Digest, Manifest, parse_config
-from indexer.store.attachments import forget_subjects, put_subjects
+from indexer.store.attachments import SubjectRow, forget_subjects, list_subjects, put_subjects
 from indexer.store.lineage import ChainTables
 
 IMAGE = "image"
@@ -72,6 +74,22 @@ class ExtractedRow:
     found: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ManifestRows:
+    """What the tables hold because of the body of a manifest, and of its config if that is there.
+
+    ``config_digest`` is the config worth keeping, None where there is none.
+    """
+
+    digest: Digest
+    config_digest: Digest | None
+    has_config: bool
+    children: tuple[Digest, ...]
+    subjects: tuple[SubjectRow, ...]
+    layers: Layers | None
+    has_labels: bool
+
+
 class ExtractionTables:
     """What was extracted, inside the store; its methods join the caller's transaction."""
 
@@ -106,19 +124,41 @@ class ExtractionTables:
         ).fetchone()
         return ExtractionProgress(row[0], row[1]) if row else None
 
-    def go_on(self, *, kinds: KindTable, limit: int = EXTRACTED_AT_ONCE) -> None:
-        """Derive from the next bodies; after the last, note the version and want a rebuild."""
-        digests = [
-            Digest(row[0])
-            for row in self._database.execute(
-                "SELECT digest FROM manifests WHERE digest > (SELECT reached FROM extraction)"
-                " ORDER BY digest LIMIT ?",
-                [limit],
-            )
-        ]
+    def next_digests(self, *, limit: int = EXTRACTED_AT_ONCE) -> list[Digest]:
+        """Return the manifests that are to be read again next; fewer are the last."""
+        rows = self._database.execute(
+            "SELECT digest FROM manifests WHERE digest > (SELECT reached FROM extraction)"
+            " ORDER BY digest LIMIT ?",
+            [limit],
+        )
+        return [Digest(row[0]) for row in rows]
+
+    def read_rows(self, digests: Iterable[Digest], *, kinds: KindTable) -> list[ManifestRows]:
+        """Return what follows from the bodies of manifests that are there."""
+        found = (self._read_rows(digest, kinds) for digest in digests)
+        return [rows for rows in found if rows is not None]
+
+    def replace(
+        self,
+        digests: Sequence[Digest],
+        rows: Iterable[ManifestRows],
+        *,
+        kinds: KindTable,
+        is_last: bool,
+    ) -> None:
+        """Write the rows of the next manifests.
+
+        After the last of all the version is noted, and a rebuild is wanted. What came or went
+        since they were read is read again.
+        """
+        known = {one.digest: one for one in rows}
         for digest in digests:
-            self._extract_again(digest, kinds)
-        if len(digests) == limit:
+            now = known.get(digest)
+            if now is None or not self._is_unchanged(now):
+                now = self._read_rows(digest, kinds)
+            if now is not None:
+                self._replace(now)
+        if not is_last:
             self._database.execute(
                 "UPDATE extraction SET reached = ?, done = done + ?", [digests[-1], len(digests)]
             )
@@ -140,6 +180,15 @@ class ExtractionTables:
         rows = self._database.execute(_KEPT_IMAGES, names)
         return {Digest(row[0]): row[1] for row in rows}
 
+    def lacking_images(self, digests: Iterable[Digest]) -> list[Digest]:
+        """Return those of these images of which nothing is kept."""
+        rows = self._database.execute(
+            "SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM extracted"
+            " WHERE digest = value AND form = ? AND version = ?)",
+            [json.dumps(list(digests)), IMAGE, EXTRACT_VERSION],
+        )
+        return [Digest(row[0]) for row in rows]
+
     def keep(self, rows: Sequence[ExtractedRow]) -> None:
         """Keep what was extracted."""
         self._database.conn.executemany(
@@ -148,11 +197,8 @@ class ExtractionTables:
 
     def put_children(self, digest: Digest, manifest: Manifest) -> None:
         """Write the children of an index that has none yet, and what is attached to what."""
-        self._database.conn.executemany(
-            "INSERT INTO index_children VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            [(digest, n, child.digest) for n, child in enumerate(manifest.children)],
-        )
-        put_subjects(self._database, digest, manifest)
+        self._put_children(digest, [child.digest for child in manifest.children])
+        put_subjects(self._database, list_subjects(digest, manifest))
 
     def put_chains(self, digest: Digest, content: Content | None = None) -> None:
         """Write the chains of a stored manifest with what is stored of its config."""
@@ -162,24 +208,65 @@ class ExtractionTables:
             [digest],
         ).fetchone()
         content = content or Content(digest, row[0], zlib.decompress(row[1]))
-        config = parse_config(zlib.decompress(row[2])).object if row[2] is not None else {}
-        self._chains.put(digest, read_layers(content.manifest, config), config_labels(config))
+        config = _parse_packed(row[2])
+        layers = read_layers(content.manifest, config)
+        self._chains.put(digest, layers, has_labels=bool(config_labels(config)))
 
-    def _extract_again(self, digest: Digest, kinds: KindTable) -> None:
+    def _put_children(self, digest: Digest, children: Iterable[Digest]) -> None:
+        self._database.conn.executemany(
+            "INSERT INTO index_children VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            [(digest, n, child) for n, child in enumerate(children)],
+        )
+
+    def _read_rows(self, digest: Digest, kinds: KindTable) -> ManifestRows | None:
         row = self._database.execute(
             "SELECT content_type, body FROM manifests WHERE digest = ?", [digest]
         ).fetchone()
+        if row is None:
+            return None
         content = Content(digest, row[0], zlib.decompress(row[1]))
-        config = config_descriptor(content.manifest, kinds=kinds)
+        described = config_descriptor(content.manifest, kinds=kinds)
+        stored = self._config(described.digest) if described else None
+        config = _parse_packed(stored)
+        return ManifestRows(
+            digest=digest,
+            config_digest=described.digest if described else None,
+            has_config=stored is not None,
+            children=tuple(child.digest for child in content.manifest.children),
+            subjects=tuple(list_subjects(digest, content.manifest)),
+            layers=read_layers(content.manifest, config),
+            has_labels=bool(config_labels(config)),
+        )
+
+    def _config(self, digest: Digest) -> bytes | None:
+        row = self._database.execute(
+            "SELECT body FROM configs WHERE digest = ?", [digest]
+        ).fetchone()
+        return row[0] if row else None
+
+    def _is_unchanged(self, rows: ManifestRows) -> bool:
+        row = self._database.execute(
+            "SELECT EXISTS (SELECT 1 FROM configs WHERE digest = ?) FROM manifests"
+            " WHERE digest = ?",
+            [rows.config_digest, rows.digest],
+        ).fetchone()
+        return row is not None and bool(row[0]) == rows.has_config
+
+    def _replace(self, rows: ManifestRows) -> None:
         self._database.execute(
             "UPDATE manifests SET config_digest = ?1 WHERE digest = ?2 AND config_digest IS NOT ?1",
-            [config.digest if config else None, digest],
+            [rows.config_digest, rows.digest],
         )
-        self._database.execute("DELETE FROM extracted WHERE digest = ?", [digest])
-        self._database.execute("DELETE FROM index_children WHERE digest = ?", [digest])
-        forget_subjects(self._database, digest)
-        self.put_children(digest, content.manifest)
-        self.put_chains(digest, content)
+        self._database.execute("DELETE FROM extracted WHERE digest = ?", [rows.digest])
+        self._database.execute("DELETE FROM index_children WHERE digest = ?", [rows.digest])
+        forget_subjects(self._database, rows.digest)
+        self._put_children(rows.digest, rows.children)
+        put_subjects(self._database, rows.subjects)
+        self._chains.put(rows.digest, rows.layers, has_labels=rows.has_labels)
+
+
+def _parse_packed(config: bytes | None) -> Mapping[str, Any]:
+    return parse_config(zlib.decompress(config)).object if config is not None else {}
 
 
 def attachment_form(tag: str) -> str:

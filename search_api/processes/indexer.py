@@ -1,5 +1,7 @@
 """The indexer process: reads registries and keeps the search index until it is told to stop."""
 
+import os
+
 from indexer.clock import SystemClock
 from indexer.extract import load_kinds
 from indexer.settings import Settings
@@ -19,4 +21,5 @@ async def serve_indexer(settings: Settings) -> None:
             others=engines.others,
             clock=SystemClock(),
             kinds=load_kinds(),
+            extract_processes=os.cpu_count() or 1,
         )

@@ -59,22 +59,22 @@ class ChainTables:
         self._tries = {kind: Trie(database, kind) for kind in ChainKind}
         self._labels: dict[str, Mapping[str, str]] = {}
 
-    def put(self, digest: Digest, layers: Layers | None, labels: Mapping[str, str]) -> None:
+    def put(self, digest: Digest, layers: Layers | None, *, has_labels: bool) -> None:
         """Write which layers a manifest has, as far as its body and its config tell.
 
-        ``labels`` are those of the config.
+        ``has_labels`` says that its config has any.
         """
         before = manifest_row(self._database, digest)
         if layers is None:
             self.forget(digest)
             return
-        row = self._put_chains(layers, labels)
+        row = self._put_chains(layers, has_labels=has_labels)
         if before == row:
             return
         if before is not None:
             self.forget(digest)
             # That may have dropped what this was about to share.
-            row = self._put_chains(layers, labels)
+            row = self._put_chains(layers, has_labels=has_labels)
         was_base = self._is_base(row)
         new_ends = [(kind, end) for kind, end in row.ends if not self._tries[kind].is_end(end)]
         self._database.execute(
@@ -135,11 +135,11 @@ class ChainTables:
         """Tell whether :meth:`mark_some` has something to do."""
         return self._database.execute("SELECT 1 FROM changed_bases").fetchone() is not None
 
-    def _put_chains(self, layers: Layers, labels: Mapping[str, str]) -> ManifestRow:
+    def _put_chains(self, layers: Layers, *, has_labels: bool) -> ManifestRow:
         diff, blob = self._tries[ChainKind.DIFF], self._tries[ChainKind.BLOB]
         return ManifestRow(
             is_image=layers.is_image,
-            has_labels=layers.is_image and bool(labels),
+            has_labels=layers.is_image and has_labels,
             diff_chain=diff.put(layers.diff_ids) if layers.diff_ids else None,
             blob_chain=blob.put(layers.blobs),
         )

@@ -55,6 +55,14 @@ def derived(store: Store) -> dict[str, object]:
     return found
 
 
+def go_on(store: Store, *, limit: int) -> None:
+    """Read the next manifests again, in the caller's transaction."""
+    tables = store.extraction
+    digests = tables.next_digests(limit=limit)
+    read = tables.read_rows(digests, kinds=BUILT_IN)
+    tables.replace(digests, read, kinds=BUILT_IN, is_last=len(digests) < limit)
+
+
 def derive(store: Store, *, limit: int = 2) -> int:
     """Derive everything again; return in how many transactions."""
     with store.transaction():
@@ -62,7 +70,7 @@ def derive(store: Store, *, limit: int = 2) -> int:
     steps = 0
     while store.extraction.progress():
         with store.transaction():
-            store.extraction.go_on(limit=limit, kinds=BUILT_IN)
+            go_on(store, limit=limit)
         steps += 1
     return steps
 
@@ -102,7 +110,7 @@ def test_it_is_done_some_manifests_at_a_time_with_progress(filled: Store) -> Non
         filled.extraction.ask()
     assert filled.extraction.progress() == ExtractionProgress(0, count)
     with filled.transaction():
-        filled.extraction.go_on(limit=3, kinds=BUILT_IN)
+        go_on(filled, limit=3)
     assert filled.extraction.progress() == ExtractionProgress(3, count)
     assert filled.search_index.rebuild() is None
     assert derive(filled, limit=3) == count // 3 + 1
@@ -112,7 +120,7 @@ def test_it_is_done_some_manifests_at_a_time_with_progress(filled: Store) -> Non
 def test_asking_again_begins_again(filled: Store) -> None:
     with filled.transaction():
         filled.extraction.ask()
-        filled.extraction.go_on(limit=3, kinds=BUILT_IN)
+        go_on(filled, limit=3)
         filled.extraction.ask()
     progress = filled.extraction.progress()
     assert progress is not None
@@ -140,7 +148,7 @@ def test_a_store_of_another_version_is_derived_again(filled: Store, tmp_path: Pa
 def test_what_is_pushed_and_forgotten_meanwhile_is_right_too(filled: Store) -> None:
     with filled.transaction():
         filled.extraction.ask()
-        filled.extraction.go_on(limit=4, kinds=BUILT_IN)
+        go_on(filled, limit=4)
     late = image(seed="late", base=MIDDLE.children[0])
     push(filled, put_repository(filled, "late"), "1", late, when=50)
     with filled.transaction():
@@ -150,7 +158,7 @@ def test_what_is_pushed_and_forgotten_meanwhile_is_right_too(filled: Store) -> N
     expected = derived(filled)
     while filled.extraction.progress():
         with filled.transaction():
-            filled.extraction.go_on(limit=4, kinds=BUILT_IN)
+            go_on(filled, limit=4)
     assert derived(filled) == expected
 
 
@@ -175,7 +183,8 @@ def test_forgetting_and_deriving_read_no_table_whole(filled: Store) -> None:
     """A store holds a million manifests, and this is done for each of them."""
     steps: list[str] = []
     filled._database.conn.set_trace_callback(steps.append)
-    filled.extraction._extract_again(Digest(LEAF.digest), BUILT_IN)
+    read = filled.extraction.read_rows([Digest(LEAF.digest)], kinds=BUILT_IN)
+    filled.extraction.replace([Digest(LEAF.digest)], read, kinds=BUILT_IN, is_last=False)
     filled._database.conn.set_trace_callback(None)
     changing = [step for step in steps if step.startswith(("DELETE", "UPDATE"))]
     assert len(changing) >= 3

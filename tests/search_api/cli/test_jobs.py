@@ -392,5 +392,5 @@ async def test_extracting_again_is_followed_before_the_rebuild(store: Store) -> 
     assert (progress.what, progress.done, progress.is_finished) == ("manifests", 0, False)
     assert progress.total > 0
     with store.transaction():
-        store.extraction.go_on(kinds=BUILT_IN)
+        store.extraction.replace([], [], kinds=BUILT_IN, is_last=True)
     assert _rebuild_progress(store) == Progress(0, 0, "repositories")

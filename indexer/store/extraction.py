@@ -98,7 +98,7 @@ class ExtractionTables:
         self._chains = ChainTables(database)
 
     def begin(self) -> None:
-        """Note the version in a store that holds nothing yet, so that nothing is to be derived."""
+        """Note the version in a store that holds nothing yet, so that nothing is to be extracted."""
         self._database.execute(
             "UPDATE extraction SET version = ? WHERE version = 0"
             " AND NOT EXISTS (SELECT 1 FROM manifests)",
@@ -106,12 +106,12 @@ class ExtractionTables:
         )
 
     def is_current(self) -> bool:
-        """Tell whether all that was derived was by this version, or is about to be."""
+        """Tell whether all that was extracted was by this version, or is about to be."""
         row = self._database.execute("SELECT version, reached FROM extraction").fetchone()
         return row[0] == EXTRACT_VERSION or row[1] is not None
 
     def ask(self) -> None:
-        """Want everything derived again, from the beginning; the search index is rebuilt after."""
+        """Want everything extracted again, from the beginning; the search index is rebuilt after."""
         self._database.execute(
             "UPDATE extraction SET reached = '', done = 0,"
             " total = (SELECT count(DISTINCT digest) FROM repository_manifests)"

@@ -57,7 +57,7 @@ async def rebuild(
 ) -> list[str]:
     """Have the search index made again from the store; return what went wrong.
 
-    With ``extract`` first what the store derived from bodies, from these.
+    With ``extract`` every stored body is read again first.
     """
     return await _request(
         settings,

@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=auto --no-loadscope-reorder
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test whoosh3 lint format types check bench relevance fuzz torture kills clean
+.PHONY: help install run demo programs test check whoosh3 lint format types bench relevance fuzz torture kills clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 17
@@ -28,14 +28,21 @@ run: install ## Serve REGSEARCH_REGISTRY or regsearch.toml; with neither, a demo
 demo: install ## Serve a demonstration: a registry with a dozen images, and regsearch beside it
 	@exec $(BIN)/python -m tests.demo
 
-test: install ## Run all tests; make test T=tests/webhooks runs a part
-	$(PYTEST) $(T)
+programs: ## Build the programs that tests need and Debian does not have, once; needs Go
+	@.ci/programs
+
+test: install ## Run the tests, in less than five minutes; T=tests/webhooks runs a part
+	$(PYTEST) -m "not thorough" $(T)
+
+check: lint types whoosh3 ## Run everything: format, lint, types, whoosh3 and all tests
+	$(PYTEST)
 
 whoosh3: install ## Run the tests of searching with whoosh3, a fork, in Whoosh's place
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(WHOOSH3) whoosh3==3.54.0
 	PYTHONPATH=$(WHOOSH3) $(BIN)/python -c 'import whoosh; assert "$(WHOOSH3)" in whoosh.__file__'
 	PYTHONPATH=$(WHOOSH3) $(PYTEST) -k "not tantivy" tests/indexer/engines \
-		tests/search_api/test_searching.py tests/search_api/test_walks.py tests/test_language_search.py
+		tests/search_api/search/test_service.py tests/search_api/test_walks.py \
+		tests/test_language_search.py
 
 lint: install ## Look for mistakes and for code that is not formatted
 	$(BIN)/ruff check .
@@ -47,8 +54,6 @@ format: install ## Format the code
 
 types: install ## Check the types
 	$(BIN)/mypy
-
-check: lint types test ## Do everything that a reviewer does
 
 bench: install ## Measure everything; SIZE=primary or stress, J=DIR for JSON, KEEP=DIR to fill once
 	$(BIN)/python -m bench $(or $(SIZE),small) $(if $(J),--json $(J)) $(if $(KEEP),--keep $(KEEP))

@@ -9,7 +9,7 @@ from bench.references import LIMIT
 from bench.timings import Timing, timing
 from indexer.engines import IndexReader
 from indexer.errors import QueryError
-from indexer.model.document import DocumentType, Page, Sort
+from indexer.model.document import DocumentType, SearchPage, Sort
 from indexer.model.query import Condition, Query
 from indexer.model.text import fold
 from search_api.query import correctable_words, parse_query, with_words_replaced
@@ -31,12 +31,12 @@ def engine_timings(reader: IndexReader, asks: Mapping[str, Sequence[Ask]]) -> It
     yield timing(SUGGESTING, kind, asks["prefix"], partial(suggested, reader))
 
 
-def answer(reader: IndexReader, kind: DocumentType, ask: Ask) -> Page:
+def answer(reader: IndexReader, kind: DocumentType, ask: Ask) -> SearchPage:
     """Parse and search."""
     return _page(reader, kind, _parsed(ask), ask)
 
 
-def corrected(reader: IndexReader, kind: DocumentType, ask: Ask) -> Page:
+def corrected(reader: IndexReader, kind: DocumentType, ask: Ask) -> SearchPage:
     """Search, and where nothing matches for the nearest spelling."""
     query = _parsed(ask)
     page = _page(reader, kind, query, ask)
@@ -66,7 +66,7 @@ def _parsed(ask: Ask) -> Query:
 
 def _page(
     reader: IndexReader, kind: DocumentType, query: Query, ask: Ask, *, limit: int = LIMIT
-) -> Page:
+) -> SearchPage:
     facets = ask.parameters.get("facets", "")
     try:
         return reader.search(
@@ -78,4 +78,4 @@ def _page(
         )
     except QueryError:
         # What stands for too much is refused, and that is the answer.
-        return Page((), 0, has_more=False)
+        return SearchPage((), 0, has_more=False)

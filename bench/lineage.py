@@ -91,31 +91,31 @@ def questions(
     yield "derived from the most popular base", lambda: lineage.derived(Digest(filled.hot_base))
     yield (
         "containing a layer of its own",
-        lambda: lineage.containing(some.choice(filled.own_layers).hex()),
+        lambda: lineage.find_containing(some.choice(filled.own_layers).hex()),
     )
     yield (
         "containing a layer of a base",
-        lambda: lineage.containing(some.choice(filled.base_layers).hex()),
+        lambda: lineage.find_containing(some.choice(filled.base_layers).hex()),
     )
     yield (
         "containing the beginning of a layer",
-        lambda: lineage.containing(some.choice(filled.own_layers).hex()[:12]),
+        lambda: lineage.find_containing(some.choice(filled.own_layers).hex()[:12]),
     )
     yield (
         "containing the most popular layer",
-        lambda: lineage.containing(filled.base_layers[0].hex()),
+        lambda: lineage.find_containing(filled.base_layers[0].hex()),
     )
-    yield "declared beside computed", lambda: lineage.declared(*_place(some.choice(filled.leaves)))
+    yield "declared beside computed", lambda: _declared(store, some.choice(filled.leaves))
     yield (
         "labels of the base, for a document",
         lambda: store.chains.base_labels(Digest(some.choice(filled.images))),
     )
-    yield "base:DIGEST in a search", lambda: keys.of_bases(some.choice(filled.bases))
-    yield "base:NAME in a search", lambda: keys.of_bases(some.choice(filled.repositories))
-    yield "base:NAME:TAG, 100,000 tags", lambda: keys.of_bases(f"{filled.hot_repository}:v6")
-    yield "base:NAME, 100,000 tags", lambda: keys.of_bases(filled.hot_repository)
-    yield "baseof:DIGEST in a search", lambda: keys.of_derived(some.choice(filled.images))
-    yield "layer:DIGEST in a search", lambda: keys.of_layer(some.choice(filled.own_layers).hex())
+    yield "base:DIGEST in a search", lambda: keys.find_bases(some.choice(filled.bases))
+    yield "base:NAME in a search", lambda: keys.find_bases(some.choice(filled.repositories))
+    yield "base:NAME:TAG, 100,000 tags", lambda: keys.find_bases(f"{filled.hot_repository}:v6")
+    yield "base:NAME, 100,000 tags", lambda: keys.find_bases(filled.hot_repository)
+    yield "baseof:DIGEST in a search", lambda: keys.find_derived(some.choice(filled.images))
+    yield "layer:DIGEST in a search", lambda: keys.find_layer(some.choice(filled.own_layers).hex())
 
 
 def sampled(directory: Path) -> Filled:
@@ -161,8 +161,10 @@ def sampled(directory: Path) -> Filled:
     return filled
 
 
-def _place(leaf: tuple[int, str]) -> tuple[int, Digest]:
-    return leaf[0], Digest(leaf[1])
+def _declared(store: Store, leaf: tuple[int, str]) -> None:
+    """Read an image and what it declares as its base, as an answer about it does."""
+    if stored := store.content.manifest(leaf[0], Digest(leaf[1])):
+        store.lineage.declared(stored)
 
 
 def _timed(ask: Callable[[], object]) -> tuple[float, float]:

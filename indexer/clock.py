@@ -1,4 +1,4 @@
-"""The time, and waiting for it, behind one small protocol so that tests need no real time."""
+"""The clock, behind a small protocol, so that tests need no real time."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What tells the time and waits."""
+    """Tells the time and waits."""
 
     def now(self) -> datetime:
         """Return the time now, in UTC."""
@@ -28,12 +28,12 @@ class SystemClock:
 
 
 def rfc3339(moment: datetime) -> str:
-    """Return a UTC time as RFC 3339 with microseconds, ending in ``Z``; sorts as text."""
+    """Return a time in UTC as RFC 3339 with microseconds and ``Z``. Such texts sort by time."""
     # Not strftime: it writes the year 1, which some senders mean by "no time", as one digit.
     text = moment.astimezone(UTC).isoformat(timespec="microseconds")
     return text.removesuffix("+00:00") + "Z"
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """Return the UTC time that a text of :func:`rfc3339` names."""
+    """Return the UTC time of a text that :func:`rfc3339` made."""
     return datetime.fromisoformat(text).astimezone(UTC)

@@ -6,21 +6,21 @@
     ├── InvalidValueError      a name, tag, digest or number from outside does not fit its grammar
     ├── SettingsError          the settings are unusable
     ├── QueryError             a query has a mistake at a column
-    ├── CursorExpiredError     what a caller kept a place in is not kept any more
-    ├── NotFoundError          a caller names something that is not there
+    ├── CursorExpiredError     a cursor is too old: the changes after it were deleted
+    ├── NotFoundError          a caller names something that does not exist
     ├── CredentialError        a caller's credential is missing or wrong
     ├── UnknownRegistryError   a caller names a registry that the settings do not
     ├── IndexerRunningError    another indexer holds the lock of this data directory
     ├── JournalError           the journal cannot be written; the sender should try again
     ├── StoreError             the store cannot be read or written now
-    │   └── UnusableFileError  a file is damaged or made by a newer version: trying again is no use
+    │   └── UnusableFileError  a file is damaged, or a newer version made it: do not retry
     ├── EngineError            the search index cannot be read or written
     └── RegistryError          a registry did not give what was asked for
-        ├── AbsentError        the registry itself said that this very thing does not exist
+        ├── AbsentError        the registry itself said that exactly this content does not exist
         ├── DeniedError        401 or 403: not allowed, or hidden
         ├── UnreachableError   no answer, 408, 429 or 5xx: nothing is known
-        ├── UnusableAnswerError  an answer that is not the registry's or not what was asked
-        └── TooLargeError      the content is over a limit; it exists and is not read
+        ├── UnusableAnswerError  an answer that is not from the registry or has other content
+        └── TooLargeError      the content exists, but is larger than a limit, and is not read
 """
 
 import functools
@@ -46,16 +46,16 @@ class QueryError(RegsearchError):
         self.column = column
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        # From process to process; else only what is given by position would go along.
+        # For pickling between processes, which passes on only positional arguments.
         return functools.partial(QueryError, column=self.column), (str(self),)
 
 
 class CursorExpiredError(RegsearchError):
-    """What a caller kept a place in is not kept any more; a new listing gives a new place."""
+    """A cursor is too old: the changes after it were deleted. List again to get a new cursor."""
 
 
 class NotFoundError(RegsearchError):
-    """A caller names something that is not there, or that is not shown."""
+    """A caller names something that does not exist, or is not shown."""
 
 
 class CredentialError(RegsearchError):
@@ -79,7 +79,7 @@ class StoreError(RegsearchError):
 
 
 class UnusableFileError(StoreError):
-    """A file is damaged or made by a newer version: trying again is no use."""
+    """A file is damaged, or a newer version made it. Do not retry."""
 
 
 class EngineError(RegsearchError):
@@ -87,17 +87,17 @@ class EngineError(RegsearchError):
 
 
 class RegistryError(RegsearchError):
-    """A registry did not give what was asked for; ``temporary`` says whether to ask again soon."""
+    """A registry did not give the requested content; ``temporary`` says whether to retry soon."""
 
     temporary = False
 
 
 class AbsentError(RegistryError):
-    """The registry itself said that this very thing does not exist."""
+    """The registry itself said that exactly this content does not exist."""
 
 
 class DeniedError(RegistryError):
-    """401 or 403: not allowed, or hidden; says nothing about existence."""
+    """401 or 403: not allowed, or hidden. It does not say whether the content exists."""
 
 
 class UnreachableError(RegistryError):
@@ -111,10 +111,10 @@ class UnreachableError(RegistryError):
 
 
 class UnusableAnswerError(RegistryError):
-    """An answer that is not the registry's or not what was asked: HTML, a wrong digest."""
+    """An answer is not from the registry, or has other content: HTML, a wrong digest."""
 
     temporary = True
 
 
 class TooLargeError(RegistryError):
-    """The content is over a limit; it exists and is not read."""
+    """The content exists, but is larger than a limit, and is not read."""

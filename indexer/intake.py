@@ -1,4 +1,7 @@
-"""Journal to queue: what each received event makes due, and the facts only it can tell."""
+"""From the journal to the queue: each received event asks for a refresh.
+
+Some facts come from events only and are stored here: who pushed, when, and pulls.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -7,15 +10,15 @@ import structlog
 
 from indexer.clock import Clock
 from indexer.errors import JournalError
-from indexer.model import Action, Event, RepositoryName
+from indexer.model import Action, Command, Event, RepositoryName
 from indexer.refresh import RegistryWorker, accept
 from indexer.store import (
     Entry,
     Journal,
-    Place,
     Priority,
     RebuildProgress,
     RefreshKind,
+    RefreshTarget,
     RegistryRow,
     Store,
     StoreThread,
@@ -26,7 +29,7 @@ log = structlog.get_logger()
 
 ENTRIES_PER_WRITE = 500
 POLL_SECONDS = 0.05
-"""How often the journal is looked at."""
+"""How often to look for new entries in the journal."""
 
 
 def enqueue_refreshes(
@@ -36,63 +39,60 @@ def enqueue_refreshes(
     registries: Mapping[str, RegistryRow],
     now: datetime,
 ) -> None:
-    """Put what journal entries hint at into the queue, inside the caller's transaction."""
+    """Ask for the refreshes of journal entries, inside the caller's transaction."""
     for entry in entries:
         registry = registries.get(entry.registry)
-        if entry.event.action is Action.REBUILD:
+        if entry.item is Command.REBUILD:
             store.search_index.set_rebuild(RebuildProgress(0, 0))
-        elif entry.event.action is Action.EXTRACT:
+        elif entry.item is Command.EXTRACT:
             store.extraction.ask()
         elif registry is None:
             log.warning("entry_of_unknown_registry", registry=entry.registry, entry=entry.id)
-        else:
-            _enqueue_event(store, entry, registry, now=now)
+        elif isinstance(entry.item, Event):
+            _enqueue_event(store, entry.item, registry, received_at=entry.received_at, now=now)
+        elif entry.item is Command.CRAWL:
+            targets = [RefreshTarget(RefreshKind.CATALOG)]
+            store.queue.add(registry.id, targets, priority=Priority.CRAWL, due_at=now)
+        elif entry.item is Command.ACCEPT:
+            accept(store, registry, at=now)
 
 
-def _enqueue_event(store: Store, entry: Entry, registry: RegistryRow, *, now: datetime) -> None:
-    event = entry.event
+def _enqueue_event(
+    store: Store, event: Event, registry: RegistryRow, *, received_at: datetime, now: datetime
+) -> None:
+    occurred_at = event.occurred_at or received_at
     if event.source and store.registries.set_source(registry.id, event.source, at=now):
-        # Its queue of notifications is in memory only: what it had not sent yet is lost, and found
-        # by the crawl that follows.
+        # A registry keeps unsent notifications in memory only, so they are lost. The crawl that
+        # follows finds the changes.
         log.warning("registry_restarted", registry=registry.name)
-    if event.action is Action.CRAWL:
-        store.queue.add(
-            registry.id, [Place(RefreshKind.CATALOG)], priority=Priority.CRAWL, due_at=now
-        )
-        return
-    if event.action is Action.ACCEPT:
-        accept(store, registry, at=now)
-        return
     if event.repository is None:
         return
     if event.action is Action.PUSH and event.tag and event.digest:
-        move = TagMove(
-            event.tag, event.digest, event.occurred_at or entry.received_at, actor=event.actor
-        )
-        repository_id = store.content.repository_id(registry.id, event.repository, seen_at=now)
+        move = TagMove(event.tag, event.digest, occurred_at, actor=event.actor)
+        repository_id = store.repositories.put(registry.id, event.repository, seen_at=now)
         store.content.add_tag_moves(repository_id, [move])
     store.queue.add(
         registry.id,
-        list(_places(event, event.repository)),
+        list(_targets(event, event.repository)),
         priority=Priority.EVENT,
         due_at=now,
-        newest_event_at=event.occurred_at or entry.received_at,
+        newest_event_at=occurred_at,
         expected_digest=event.digest if event.action is Action.PUSH else None,
     )
 
 
-def _places(event: Event, repository: RepositoryName) -> Iterator[Place]:
-    """A tag and a digest in one event are one place: reading the tag shows its digest."""
+def _targets(event: Event, repository: RepositoryName) -> Iterator[RefreshTarget]:
+    """Yield the target of an event. A tag with a digest is one target: the tag has the digest."""
     if event.tag is not None:
-        yield Place(RefreshKind.TAG, repository, event.tag)
+        yield RefreshTarget(RefreshKind.TAG, repository, event.tag)
     elif event.digest is not None:
-        yield Place(RefreshKind.DIGEST, repository, event.digest)
+        yield RefreshTarget(RefreshKind.DIGEST, repository, event.digest)
     else:
-        yield Place(RefreshKind.REPOSITORY, repository)
+        yield RefreshTarget(RefreshKind.REPOSITORY, repository)
 
 
 PULLS_SECONDS = 60
-"""How often counts are moved: each time makes the documents of what was pulled stale."""
+"""How often counts are moved. Each time the documents of the pulled images become stale."""
 
 
 async def count_pulls(
@@ -110,7 +110,7 @@ async def count_pulls(
                 lambda opened: move_pulls(journal, opened, registries, now=clock.now())
             )
         except JournalError as error:
-            # They are counted with the next ones.
+            # The next round counts them too.
             log.warning("pulls_not_moved", reason=str(error))
         else:
             if moved:
@@ -121,10 +121,10 @@ async def count_pulls(
 def move_pulls(
     journal: Journal, store: Store, registries: Mapping[str, RegistryRow], *, now: datetime
 ) -> int:
-    """Add what was counted since the last time; return of how many digests that is.
+    """Move new pull counts into the store; return how many digests changed.
 
-    Counts and the position behind them change in one transaction. What is counted is dropped from
-    the journal once no power cut can undo that.
+    Counts and the position after them change in one transaction. The journal drops counts after
+    no power cut can undo that transaction.
     """
     durable = store.durable_pulls_position()
     if durable is not None:
@@ -137,11 +137,9 @@ def move_pulls(
             registry = registries.get(counted.registry)
             if registry is None:
                 continue
-            repository_id = store.content.repository_id(
-                registry.id, counted.repository, seen_at=now
-            )
+            repository_id = store.repositories.put(registry.id, counted.repository, seen_at=now)
             if store.pulls.add(repository_id, counted):
-                store.content.mark_stale(repository_id, [counted.digest])
+                store.stale.mark_images(repository_id, [counted.digest])
         store.set_pulls_position(reached)
     return len(counts)
 
@@ -162,7 +160,7 @@ async def enqueue_entries(
         for entry in entries:
             worker = workers.get(entry.registry)
             if worker is not None:
-                worker.wake(at_once=entry.event.action is Action.CRAWL)
+                worker.wake(at_once=entry.item is Command.CRAWL)
         if len(entries) < ENTRIES_PER_WRITE:
             await clock.sleep(POLL_SECONDS)
 
@@ -170,9 +168,9 @@ async def enqueue_entries(
 def move_entries(
     journal: Journal, store: Store, registries: Mapping[str, RegistryRow], *, now: datetime
 ) -> list[Entry]:
-    """Move the next entries of the journal into the queue, and the position behind them.
+    """Move the next entries of the journal into the queue, and the position with them.
 
-    Returns the entries, at most a batch of them, in order.
+    Returns these entries in order, at most one batch.
     """
     position = store.journal_position()
     entries, reached = journal.entries_after(position, limit=ENTRIES_PER_WRITE)

@@ -1,4 +1,4 @@
-"""What is forgotten in time, in small steps, so that everything else goes on meanwhile."""
+"""Deleting old data, in small steps, so that everything else goes on meanwhile."""
 
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,7 +14,7 @@ log = structlog.get_logger()
 
 LOOK_SECONDS = 3_600
 PAUSE_SECONDS = 0.05
-"""Between two transactions, in which others write to the journal and the store."""
+"""The pause between two transactions; meanwhile others write to the journal and the store."""
 REPOSITORIES_AT_ONCE = 50
 CHANGES_AT_ONCE = 1_000
 
@@ -22,7 +22,7 @@ CHANGES_AT_ONCE = 1_000
 async def forget_in_time(
     journal: Journal, store: StoreThread, settings: Settings, *, clock: Clock
 ) -> None:
-    """Forget what the settings do not keep any longer, every hour, for ever."""
+    """Delete data that is older than the settings say, every hour, for ever."""
     while True:
         if settings.journal_retention is not None:
             await _prune(journal, store, settings.journal_retention, clock=clock)
@@ -45,12 +45,12 @@ async def _prune(
             log.info("journal_pruned", entries=dropped)
             await clock.sleep(PAUSE_SECONDS)
     except JournalError as error:
-        # Somebody else may hold it for longer, a backup for one; there is no hurry.
+        # Another process, such as a backup, may hold the journal for long; there is no hurry.
         log.warning("journal_not_pruned", reason=str(error))
 
 
 async def _forget(store: StoreThread, settings: Settings, *, clock: Clock) -> None:
-    """Forget what is old of every repository, some of them in each transaction."""
+    """Delete the old data of every repository, a few repositories in each transaction."""
     reached: int | None = 0
     while reached is not None:
         forget = partial(forget_some, settings=settings, after=reached, now=clock.now())
@@ -68,9 +68,9 @@ def forget_some(
     now: datetime,
     limit: int = REPOSITORIES_AT_ONCE,
 ) -> int | None:
-    """Forget what is old of the repositories that come after one by their numbers.
+    """Delete the old data of the next repositories, those with an id greater than ``after``.
 
-    Returns the last of them, None when there are no more. Belongs into a transaction.
+    Returns the last id, None after the last repository. The caller holds a transaction.
     """
     hidden, moves = settings.hidden_retention, settings.history_retention
     repositories = store.retention.repositories_after(after, limit=limit)
@@ -90,7 +90,7 @@ def forget_some(
 def forget_changes(
     store: Store, *, settings: Settings, now: datetime, limit: int = CHANGES_AT_ONCE
 ) -> int:
-    """Forget some of what changed too long ago; return how many. Belongs into a transaction."""
+    """Delete some old changes; return how many. The caller holds a transaction."""
     if settings.history_retention is None:
         return 0
     return store.changes.forget(before=now - settings.history_retention, limit=limit)

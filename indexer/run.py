@@ -1,4 +1,4 @@
-"""The indexer: one process that owns every write to the store and the search index."""
+"""The indexer: the one process that writes to the store and the search index."""
 
 import asyncio
 import fcntl
@@ -23,9 +23,9 @@ from indexer.retention import forget_in_time
 from indexer.settings import RegistrySettings, Settings
 from indexer.store import (
     Journal,
-    Place,
     Priority,
     RefreshKind,
+    RefreshTarget,
     RegistryRow,
     Store,
     StoreThread,
@@ -38,10 +38,10 @@ PID_FILE = "indexer.pid"
 
 @contextmanager
 def indexer_lock(directory: Path) -> Iterator[None]:
-    """Hold the lock of a data directory; its file tells the process that holds it.
+    """Hold the lock of a data directory; the lock file contains the id of this process.
 
-    :class:`IndexerRunningError` when another process holds it, :class:`StoreError` when the file
-    cannot be written. The lock goes with the process, however that ends.
+    :class:`IndexerRunningError` if another process holds the lock, :class:`StoreError` if the
+    file cannot be written. The lock ends with the process, however the process ends.
     """
     path = directory / PID_FILE
     with _named_errors(path):
@@ -56,7 +56,7 @@ def indexer_lock(directory: Path) -> Iterator[None]:
                 f"an indexer runs in {directory} already, as process {holder}"
             ) from error
         with _named_errors(path):
-            # Not through the file's buffer, which would be written, and fail, at its end once more.
+            # Not through the buffer of the file: closing would write it again, and fail again.
             os.ftruncate(file.fileno(), 0)
             os.write(file.fileno(), f"{os.getpid()}\n".encode())
         yield
@@ -79,12 +79,11 @@ async def run_indexer(
     others: Sequence[Engine] = (),
     extract_processes: int = 0,
 ) -> None:
-    """Index the registries of the settings until cancelled; ``kinds`` are those recognised.
+    """Index the registries of the settings until cancelled.
 
-    All of a store is extracted in ``extract_processes`` of their own; without any, in this one.
-
-    ``others`` are engines that may have made what is searched now. The caller holds
-    :func:`indexer_lock`.
+    ``kinds`` are the kinds of content to recognise. ``others`` are engines that may have made the
+    present search index. All of a store is extracted in ``extract_processes`` of their own, or in
+    this one without any. The caller holds :func:`indexer_lock`.
     """
     directory = settings.data_dir
     async with AsyncExitStack() as stack:
@@ -132,11 +131,10 @@ async def run_indexer(
 
 
 def put_registries(store: Store, settings: Settings, *, now: datetime) -> dict[str, RegistryRow]:
-    """Bring the registries of the store in line with the settings, and return their rows by name.
+    """Make the registries of the store agree with the settings; return their rows by name.
 
-    One that the settings do not name any more leaves the search index; what the store knows of it
-    is kept, and it is read again should it come back. One that has another host now is read again
-    at once.
+    A registry that is no longer in the settings leaves the search index. Its content stays in the
+    store, and it is read again if it comes back. A registry with a new host is read again at once.
     """
     rows: dict[str, RegistryRow] = {}
     for registry in settings.registry:
@@ -166,20 +164,20 @@ def _take_out_of_search(store: Store, registry: str, *, now: datetime) -> None:
 
 
 def _repositories(store: Store, registry: str, *, now: datetime) -> list[RepositoryRow]:
-    """Return the repositories of a registry that have a visible tag, as their documents show it."""
+    """Return the repositories of a registry that have a visible tag."""
     registry_id = store.registries.registry_id(registry)
     if registry_id is None:
         return []
-    names = store.content.visible_repositories(registry_id)
-    ids = [store.content.repository_id(registry_id, name, seen_at=now) for name in names]
-    return [store.content.repository(repository_id) for repository_id in ids]
+    names = store.repositories.list_visible(registry_id)
+    ids = [store.repositories.put(registry_id, name, seen_at=now) for name in names]
+    return [store.repositories.get(repository_id) for repository_id in ids]
 
 
 def _ask_for_crawl(store: Store, registry: str, *, now: datetime) -> None:
     registry_id = store.registries.registry_id(registry)
     assert registry_id is not None  # noqa: S101 - it has repositories
-    places = [Place(RefreshKind.CATALOG)]
-    store.queue.add(registry_id, places, priority=Priority.CRAWL, due_at=now)
+    targets = [RefreshTarget(RefreshKind.CATALOG)]
+    store.queue.add(registry_id, targets, priority=Priority.CRAWL, due_at=now)
 
 
 def _credentials(registry: RegistrySettings) -> Credentials | None:

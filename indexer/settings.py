@@ -35,7 +35,7 @@ _CONFIG_VARIABLE = "REGSEARCH_CONFIG"
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _SECRETS = {"password", "webhook_secret"}
 _SHOWN = (str, int, float)
-"""The values that an error repeats; others may hold secrets further in."""
+"""Error messages repeat values of these types; others may contain secrets."""
 PORT_MAX = 65_535
 
 
@@ -50,9 +50,9 @@ def _duration(value: object) -> object:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Retention = Annotated[timedelta | None, BeforeValidator(lambda value: _duration(value) or None)]
-"""How long something is kept; None for ever."""
+"""How long something is kept; None: for ever."""
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://[a-z0-9.\-\[\]:]+)$", max_length=300)]
-"""What a browser says that a page is from: scheme, host and port, no path."""
+"""The origin of a web page, as a browser sends it: scheme, host and port, no path."""
 _NAME = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
 
 
@@ -62,32 +62,30 @@ class RegistrySettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     name: str = Field(
-        "default", pattern=_NAME, max_length=64, description="How answers name this registry."
+        "default", pattern=_NAME, max_length=64, description="The name of this registry in answers."
     )
-    url: str = Field(description="Where it answers, such as https://registry.example.org.")
+    url: str = Field(
+        description="The address of the registry, such as https://registry.example.org."
+    )
     registry_host: str = Field(
-        "", description="The host and port that clients type; the URL's when empty."
+        "", description="The host and port that clients type; if empty, those of the URL."
     )
-    username: str = Field("", description="The account that reads it; anonymous when empty.")
+    username: str = Field("", description="The account for reading it; anonymous if empty.")
     password: str = Field("", repr=False, description="The password of that account.")
     password_file: Path | None = Field(None, description="A file that holds the password.")
     password_env: str = Field("", description="An environment variable that holds the password.")
     docker_config: Path | None = Field(
         None, description="Docker's config.json, where docker login keeps the credentials."
     )
-    include: tuple[str, ...] = Field(
-        ("*",), description="Patterns of the repositories that are read."
-    )
-    exclude: tuple[str, ...] = Field((), description="Patterns of those that are not.")
+    include: tuple[str, ...] = Field(("*",), description="Patterns of the repositories to read.")
+    exclude: tuple[str, ...] = Field((), description="Patterns of the repositories not to read.")
     webhook_secret: str = Field(
-        "", repr=False, description="The secret of its notifications; the common one when empty."
+        "", repr=False, description="The secret for its notifications; if empty, the common one."
     )
     crawl_interval: Duration = Field(
-        timedelta(hours=6), description="How long after a crawl the next one begins; 0s for never."
+        timedelta(hours=6), description="The time between two crawls; 0s: no crawls."
     )
-    count_pulls: bool = Field(
-        False, description="Whether the pulls that it notifies of are counted."
-    )
+    count_pulls: bool = Field(False, description="Whether pulls are counted.")
     max_in_flight: int = Field(
         8, ge=1, le=32, description="How many requests to it run at the same time."
     )
@@ -95,7 +93,7 @@ class RegistrySettings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, values: Any) -> Any:
-        """Take credentials out of the URL and fill the host from it."""
+        """Take the credentials and the host out of the URL."""
         if not isinstance(values, dict) or not isinstance(values.get("url"), str):
             return values
         parts = _web_address(values["url"])
@@ -134,7 +132,7 @@ class RegistrySettings(BaseModel):
         )
 
     def secret(self) -> str:
-        """Return the password, from wherever it is; :class:`SettingsError` if it is not there."""
+        """Return the password from its source; :class:`SettingsError` if the source is missing."""
         if self.password_env:
             if self.password_env not in os.environ:
                 raise SettingsError(
@@ -150,13 +148,13 @@ class RegistrySettings(BaseModel):
 
 
 def _web_address(url: str) -> SplitResult | None:
-    """Return the parts of a registry's URL, None where it is none."""
+    """Return the parts of the URL of a registry; None if the text is no such URL."""
     try:
         parts = urlsplit(url.strip().rstrip("/"))
         has_host = bool(parts.hostname) and parts.port != 0
     except ValueError:
         return None
-    # An at sign in the path is a password that holds a slash.
+    # An at sign in the path means that the password contains a slash.
     is_plain = not (parts.query or parts.fragment or "@" in parts.path)
     is_plain = is_plain and not re.search(r"[\s\\]", parts.netloc)
     return parts if parts.scheme in {"http", "https"} and has_host and is_plain else None
@@ -171,7 +169,7 @@ def _registries(value: object) -> object:
 
 
 def _listed(value: object) -> object:
-    """In the environment a list is written with commas."""
+    """Split a list from the environment, where it is written with commas."""
     return [one.strip() for one in value.split(",")] if isinstance(value, str) else value
 
 
@@ -187,42 +185,40 @@ class Settings(BaseSettings):
     )
 
     registry: Annotated[tuple[RegistrySettings, ...], NoDecode, BeforeValidator(_registries)] = (
-        Field((), description="The registries; in the environment, the URL of a single one.")
+        Field((), description="The registries; in the environment, the URL of a single registry.")
     )
     data_dir: Path = Field(
-        Path("regsearch-data"), description="Where journal, store and search index are kept."
+        Path("regsearch-data"), description="The folder for journal, store and search index."
     )
     listen: str = Field(
-        "127.0.0.1:8080", pattern=r"^.+:\d{1,5}$", description="The address that web answers at."
+        "127.0.0.1:8080", pattern=r"^.+:\d{1,5}$", description="The address of the web process."
     )
     cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_listed)] = Field(
         (),
-        description="Other web pages that browsers let read the API, such as https://example.org;"
-        " `*` for all.",
+        description="Web sites whose pages may read the API in a browser, such as https://example.org;"
+        " `*`: all.",
     )
     webhook_secret: str = Field(
         "",
         repr=False,
-        description="What registries send to authenticate; made and kept when empty.",
+        description="The secret that registries send; if empty, made at the first start.",
     )
     journal_retention: Retention = Field(
-        timedelta(days=7), description="How long received events are kept; 0s for ever."
+        timedelta(days=7), description="How long received events are kept; 0s: for ever."
     )
     hidden_retention: Retention = Field(
         timedelta(days=7),
-        description="How long what a registry holds no more is kept with its history; 0s for ever.",
+        description="How long content that a registry no longer holds is kept; 0s: for ever.",
     )
     history_retention: Retention = Field(
-        timedelta(days=365), description="How long moves of tags are kept; 0s for ever."
+        timedelta(days=365), description="How long the history of tags is kept; 0s: for ever."
     )
-    engine: Literal["whoosh", "tantivy"] = Field(
-        "whoosh", description="Which search engine is used."
-    )
+    engine: Literal["whoosh", "tantivy"] = Field("whoosh", description="The search engine.")
     search_processes: int = Field(
-        2, ge=0, le=64, description="How many processes search; 0 for none beside the web process."
+        2, ge=0, le=64, description="How many processes search; 0: the web process itself searches."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="How much is logged."
+        "info", description="How much is written to the log."
     )
 
     @field_validator("listen")
@@ -249,7 +245,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let arguments win over the environment, and that over the file; read nothing else."""
+        """Give arguments priority over the environment, and the environment over the file."""
         path = config_file(os.environ)
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path))
 
@@ -260,7 +256,7 @@ class Settings(BaseSettings):
 
 
 def config_file(environment: Mapping[str, str]) -> Path | None:
-    """Return the settings file: the one the environment names, else the one here, else none."""
+    """Return the settings file: from the environment, else from this folder, else None."""
     named = environment.get(_CONFIG_VARIABLE)
     if named:
         if not Path(named).is_file():
@@ -279,7 +275,7 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(item) for item in error.errors())) from error
-    except (ValueError, OSError) as error:  # a file that is not TOML, or cannot be read
+    except (ValueError, OSError) as error:  # the file is not TOML or not readable
         raise SettingsError(f"{config_file(os.environ)}: {error}") from error
 
 
@@ -301,7 +297,7 @@ def _nearest(name: str, known: set[str], *, prefix: str = "") -> str:
 
 
 def _explain(error: Any) -> str:
-    """Return one line for one of pydantic's errors."""
+    """Return one error of pydantic as one line."""
     path, message = [str(part) for part in error["loc"]], error["msg"]
     message = message.removeprefix("Value error, ")
     name = ".".join(path) or "settings"
@@ -315,7 +311,7 @@ def _explain(error: Any) -> str:
 
 
 def _without_credentials(value: object) -> str:
-    """Return a value for people; what stands before an at sign or in a query may be a secret."""
+    """Return a value for a message, without the parts of a URL that may be secrets."""
     if not isinstance(value, str):
         return repr(value)
     before, at, shown = value.rpartition("@")

@@ -1,4 +1,4 @@
-"""Exceptions to HTTP answers, in one place: the OCI error list ``{"errors": [{"code", …}]}``."""
+"""Turning exceptions into HTTP answers: the OCI error list ``{"errors": [{"code", …}]}``."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
@@ -47,7 +47,7 @@ def exception_handlers() -> dict[int | type[Exception], Handler]:
 
 
 def inner_exception_handlers() -> dict[int | type[Exception], Handler]:
-    """Return the handlers for an application inside another, which logs what is unknown."""
+    """Return the handlers for an application inside another, which logs unknown errors."""
     return {**exception_handlers(), Exception: _unknown_inside}
 
 
@@ -59,7 +59,7 @@ def error_answer(
     detail: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """Return an answer with one error in OCI's shape."""
+    """Return an answer with one error in the form of OCI."""
     error = {"code": code, "message": message, "detail": dict(detail or {})}
     return JSONResponse({"errors": [error]}, status_code=status, headers=headers)
 
@@ -83,7 +83,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _gone(request: Request, _: Exception) -> Response:
-    """A sender that went away in the middle of its body is no defect; nobody reads the answer."""
+    """Answer a sender that went away within its body: no defect, and nobody reads the answer."""
     log.info("sender_gone", path=request.url.path)
     return error_answer(400, "PARAMETER_INVALID", "the body ended too early")
 
@@ -94,4 +94,4 @@ async def _unknown(request: Request, error: Exception) -> Response:
 
 
 async def _unknown_inside(_: Request, __: Exception) -> Response:
-    return error_answer(500, "UNKNOWN", "this is a defect of the server; its log says more")
+    return error_answer(500, "UNKNOWN", "the server has a defect; its log says more")

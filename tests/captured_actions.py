@@ -1,6 +1,6 @@
-"""What is to come of every recorded action: what is kept of it, what becomes due, what is found.
+"""The expected effect of every recorded action: entries, refreshes and search results.
 
-A place is ``repository:tag`` or ``repository@content``; contents have the names of
+A target is ``repository:tag`` or ``repository@content``; contents have the names of
 ``tests.captures``. Long, because it is one table.
 """
 

@@ -1,4 +1,4 @@
-"""Who keeps up with the store by what it says that changed, as a client of the feed does."""
+"""A follower of the changes, as a client of the feed: it keeps a copy of the store."""
 
 from indexer.store import Change, ChangeCursor, ChangeKind
 from tests.indexer.stepping import Stepping, Tags

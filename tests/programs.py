@@ -1,17 +1,21 @@
 """A pytest plugin: tests that need a program say so, and a missing one is never overlooked.
 
-Without the program a test is skipped, and one line at the end of the run says what was not run
-and which Debian package has it. Where ``CI`` is ``true`` the test fails instead.
+Without the program a test is skipped, and one line at the end of the run says which tests did not
+run and how to get the program. Where ``CI`` is ``true`` the test fails instead.
 """
 
 import os
 import shutil
+from collections import Counter
+from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 # Debian keeps daemons here, and the PATH of an ordinary user leaves it out.
 _SYSTEM_FOLDERS = f"{os.pathsep}/usr/sbin{os.pathsep}/sbin"
+_MISSING = "missing program"
+_VERSIONS = Path(__file__).parents[1] / ".ci" / "versions"
 
 
 class NeedsProgram(Protocol):
@@ -20,36 +24,21 @@ class NeedsProgram(Protocol):
     def __call__(self, name: str, *, package: str = "") -> str:
         """Return the path of a program; skip or fail the test where it is missing.
 
-        ``package`` is the Debian package that has it, where that is not called the same.
+        A program that is in ``.ci/versions`` must have the version there. For any other,
+        ``package`` is its Debian package, if that has another name.
         """
 
 
-class _Missing:
-    """The programs that were not found, with the tests that needed each."""
-
-    def __init__(self) -> None:
-        self.tests: dict[tuple[str, str], set[str]] = {}
-
-    def add(self, name: str, package: str, test: str) -> None:
-        """Note that ``test`` needs a program that is not here."""
-        self.tests.setdefault((name, package), set()).add(test)
-
-    def line(self) -> str:
-        """Return the one line about everything missing; empty where nothing was."""
-        parts = [
-            f"{len(tests)} {'test needs' if len(tests) == 1 else 'tests need'}"
-            f" {name} (package {package})"
-            for (name, package), tests in sorted(self.tests.items())
-        ]
-        return f"not run: {', '.join(parts)}" if parts else ""
+def pinned_versions() -> dict[str, str]:
+    """Return the version of each program that ``make programs`` builds."""
+    lines = [line.split() for line in _VERSIONS.read_text("utf-8").splitlines()]
+    return {words[0]: words[1] for words in lines if len(words) == 3 and words[0] != "#"}
 
 
-_MISSING = pytest.StashKey[_Missing]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Start an empty list of missing programs."""
-    config.stash[_MISSING] = _Missing()
+def kept_folder(name: str, version: str) -> Path:
+    """Return the folder in which ``make programs`` keeps a version of a program."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "regsearch-ci" / f"{name}-{version}"
 
 
 @pytest.fixture
@@ -57,22 +46,35 @@ def needs_program(request: pytest.FixtureRequest) -> NeedsProgram:
     """Give a function that returns the path of a program, or ends the test without it."""
 
     def find(name: str, *, package: str = "") -> str:
-        path = shutil.which(name, path=os.environ.get("PATH", os.defpath) + _SYSTEM_FOLDERS)
+        version = pinned_versions().get(name)
+        if version:
+            path = shutil.which(name, path=str(kept_folder(name, version)))
+            program = f"{name} {version} (make programs)"
+        else:
+            path = shutil.which(name, path=os.environ.get("PATH", os.defpath) + _SYSTEM_FOLDERS)
+            program = f"{name} (package {package or name})"
         if path:
             return path
-        message = f"needs {name} (package {package or name})"
         if os.environ.get("CI") == "true":
-            pytest.fail(message, pytrace=False)
-        request.config.stash[_MISSING].add(name, package or name, request.node.nodeid)
-        pytest.skip(message)
+            pytest.fail(f"needs {program}", pytrace=False)
+        # A property comes along from the process that runs the test.
+        request.node.user_properties.append((_MISSING, program))
+        pytest.skip(f"needs {program}")
 
     return find
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in one line which tests were not run for want of a program."""
-    line = config.stash[_MISSING].line()
-    if line:
-        terminalreporter.write_line(line, yellow=True)
+    counts = Counter(
+        str(program)
+        for report in terminalreporter.getreports("skipped")
+        for name, program in report.user_properties
+        if name == _MISSING
+    )
+    if counts:
+        parts = [
+            f"{count} {'test needs' if count == 1 else 'tests need'} {program}"
+            for program, count in sorted(counts.items())
+        ]
+        terminalreporter.write_line(f"not run: {', '.join(parts)}", yellow=True)

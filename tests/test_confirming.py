@@ -1,6 +1,6 @@
-"""What every hint is confirmed with, by its name, and what is found then.
+"""Every event and listing is confirmed by a request for exactly the content that it names.
 
-A hint is never believed: the registry is asked about the very thing, and the answer counts.
+An event is never trusted: only the response of the registry counts.
 """
 
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from starlette.responses import JSONResponse
 
-from indexer.model.event import Action, Event
+from indexer.model.event import Command, Event
 from indexer.refresh.removal import SECOND_LOOK_AFTER
 from tests.builders import artifact, image, index
 from tests.fakes.registry import FakeRegistry, Fault
@@ -31,7 +31,7 @@ NAMES = {
     MULTI.children[0].digest: "CHILD",
     SBOM.digest: "SBOM",
 }
-CRAWL = Event(Action.CRAWL)
+CRAWL = Command.CRAWL
 LATER = SECOND_LOOK_AFTER.total_seconds()
 
 
@@ -89,7 +89,7 @@ class Hint:
 
     name: str
     change: Callable[[FakeRegistry], object]
-    events: tuple[Event, ...]
+    events: tuple[Event | Command, ...]
     asked: str
     found: str
     lists: tuple[tuple[str, Mapping[str, object]], ...] = ()
@@ -320,12 +320,12 @@ async def test_too_many_are_held_back_told_and_looked_at_again_later(
     async with Stepping(tmp_path) as stepping:
         before, left = await lose(stepping, of=of, lost=lost)
         assert stepping.visible() == stepping.searchable() == before
-        assert stepping.freshness().held_back == stepping.latest_crawl().held_back == lost
+        assert stepping.freshness().quarantined == stepping.latest_crawl().quarantined == lost
         stepping.clock.advance(LATER)
         await stepping.crawl()
         await stepping.index()
         assert stepping.visible() == stepping.searchable() == left
-        assert stepping.freshness().held_back == 0
+        assert stepping.freshness().quarantined == 0
 
 
 @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ async def test_fewer_are_hidden_with_the_crawl_that_does_not_find_them(
         before, left = await lose(stepping, of=of, lost=lost)
         assert stepping.visible() == stepping.searchable() == left
         assert len(before) - len(left) == lost
-        assert stepping.freshness().held_back == stepping.latest_crawl().held_back == 0
+        assert stepping.freshness().quarantined == stepping.latest_crawl().quarantined == 0
 
 
 @pytest.mark.parametrize(
@@ -375,13 +375,13 @@ async def test_trouble_that_passes_hides_nothing(tmp_path: Path, status: int, co
         await stepping.index()
         assert stepping.visible() == stepping.searchable() == before
         freshness = stepping.freshness()
-        assert freshness.held_back or freshness.error, "it is told"
+        assert freshness.quarantined or freshness.error, "it is told"
         stepping.registry.faults.clear()
         stepping.clock.advance(LATER)
         await stepping.crawl()
         await stepping.index()
         assert stepping.visible() == stepping.searchable() == stepping.truth() == before
-        assert (stepping.freshness().held_back, stepping.freshness().error) == (0, None)
+        assert (stepping.freshness().quarantined, stepping.freshness().error) == (0, None)
 
 
 def test_every_row_of_the_table_has_cases() -> None:

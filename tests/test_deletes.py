@@ -1,6 +1,6 @@
-"""What a delete does in every registry, and what distribution says of it and of pushes.
+"""Deletes in every registry, and the events that distribution sends for them and for pushes.
 
-Long, because it is two tables. A place is ``repository:tag`` or ``repository@content``.
+Long, because it has two tables. A target is ``repository:tag`` or ``repository@content``.
 """
 
 import json
@@ -133,7 +133,7 @@ class World:
         assert stepping.documents() == before
         assert stepping.latest_crawl().complete
         freshness = stepping.freshness()
-        assert (stepping.waiting(), freshness.held_back, freshness.error) == (0, 0, None)
+        assert (stepping.waiting(), freshness.quarantined, freshness.error) == (0, 0, None)
         await stepping.rebuild()
         assert stepping.documents() == before
 

@@ -1,6 +1,7 @@
-"""The README names everything that a user can set, ask or meet, and what it says exists."""
+"""The README and the docs name everything that users meet, and are easy to read."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -14,13 +15,20 @@ from search_api.web import make_web
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text()
+LAYOUT = (TOP / "docs" / "layout.md").read_text()
+GLOSSARY = (TOP / "docs" / "glossary.md").read_text()
+PAGES = sorted([TOP / "README.md", *TOP.glob("docs/*.md")])
+WORDS_MAX = 30
+"""The longest sentence of a page. The rule is 25; names, figures and code may need a few more."""
+HARD_PHRASES = ("be it", "so many", "of which there", "no use", "nor what")
+"""Phrases that are hard for readers whose first language is another."""
 FIRST_SCREEN = "\n".join(README.splitlines()[:24])
 TEXTS = [
     path
     for pattern in ("*.md", "docs/*.md", "indexer/**/*.py", "webhooks/*.py", "search_api/**/*.*")
     for path in sorted(TOP.glob(pattern))
     if "__pycache__" not in path.parts
-] + [TOP / "Makefile", TOP / "pyproject.toml", TOP / ".ci" / "run"]
+] + [TOP / "Makefile", TOP / "pyproject.toml", *sorted((TOP / ".ci").iterdir())]
 
 
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))
@@ -69,8 +77,62 @@ def test_the_first_screen_says_what_each_folder_is_for(folder: str) -> None:
     assert (TOP / folder).is_dir()
 
 
-def test_the_readme_begins_with_the_two_commands() -> None:
-    assert re.findall(r"^make \w+", FIRST_SCREEN, re.MULTILINE) == ["make run", "make test"]
+def test_the_readme_begins_with_the_three_commands() -> None:
+    commands = re.findall(r"^make \w+", FIRST_SCREEN, re.MULTILINE)
+    assert commands == ["make run", "make test", "make check"]
+
+
+def test_a_bare_machine_runs_everything() -> None:
+    assert (TOP / ".ci" / "run").read_text().endswith("\nmake check\n")
+
+
+def test_the_words_of_the_readme_are_in_the_glossary() -> None:
+    words = re.search(r"\n## Words\n(.*?)\n## ", README, re.DOTALL)
+    assert words is not None
+    terms = re.findall(r"^\| ([a-z, ]+) \|", words[1], re.MULTILINE)[1:]
+    defined = set(", ".join(re.findall(r"^\| ([\w, -]+) \|", GLOSSARY, re.MULTILINE)).split(", "))
+    assert len(terms) > 10
+    assert {one for term in terms for one in term.split(", ")} <= defined
+
+
+@pytest.mark.parametrize("name", ["README.md", *(f"docs/{path.name}" for path in PAGES[1:])])
+def test_every_page_leads_to_the_glossary(name: str) -> None:
+    assert name == "docs/glossary.md" or "glossary.md" in (TOP / name).read_text()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_sentences_are_short(path: Path) -> None:
+    lengths = {sentence: len(sentence.split()) for sentence in sentences(path.read_text())}
+    assert {sentence for sentence, words in lengths.items() if words > WORDS_MAX} == set()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_no_phrase_is_hard_to_read(path: Path) -> None:
+    text = " ".join(path.read_text().lower().split())
+    assert [phrase for phrase in HARD_PHRASES if re.search(rf"\b{phrase}\b", text)] == []
+
+
+def sentences(text: str) -> Iterator[str]:
+    """Yield the sentences of a page, without those of tables, headings and code."""
+    prose = re.sub(r"^```.*?^```|^[|#].*?$", "", text, flags=re.MULTILINE | re.DOTALL)
+    items = re.sub(r"^\s*(-|\d+\.) ", "\n", prose, flags=re.MULTILINE)
+    for paragraph in re.split(r"\n\s*\n", items):
+        yield from re.split(r"(?<=[.?!])[*)]* ", " ".join(paragraph.split()))
+
+
+def test_the_layout_names_every_folder_of_the_product() -> None:
+    folders = {
+        f"{path.parent.relative_to(TOP)}/"
+        for package in ("indexer", "webhooks", "search_api")
+        for path in (TOP / package).rglob("__init__.py")
+    }
+    named = re.findall(r"^\| `([a-z_/]+/)` \|", LAYOUT, re.MULTILINE)
+    assert sorted(named) == sorted(folders)
+
+
+@pytest.mark.parametrize("path", re.findall(r"`([a-z_/]+(?:\.py|/))` \|$", LAYOUT, re.MULTILINE))
+def test_the_layout_sends_nobody_to_a_file_that_is_gone(path: str) -> None:
+    assert (TOP / path).exists()
 
 
 def test_links_lead_somewhere() -> None:

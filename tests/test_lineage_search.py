@@ -1,4 +1,4 @@
-"""Searching by lineage, and what images inherit, through the whole indexer and any kill."""
+"""Searching by lineage, and inherited labels, through the whole indexer and any kill."""
 
 import random
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ import pytest
 from indexer.errors import QueryError
 from indexer.extract import EXTRACT_VERSION
 from indexer.model.document import DocumentType
-from indexer.model.event import Action, Event
+from indexer.model.event import Command
 from indexer.store import KEYS_MAX
 from search_api.search.rewrite import resolved
 from tests.builders import BuiltManifest, image, index
@@ -28,6 +28,7 @@ from tests.indexer.store.lineage.test_related import (
 )
 from tests.lineage_builders import diff_ids, layer_digests, relabelled
 from tests.search_api.query.asking import parsed
+from tests.series import series
 
 pytestmark = pytest.mark.anyio
 
@@ -165,7 +166,7 @@ async def test_a_hidden_base_is_no_base_by_name_and_is_by_digest(family: Steppin
 
 async def test_a_condition_that_means_too_much_is_refused(family: Stepping) -> None:
     class Many(type(family.store.lineage_keys)):  # type: ignore[misc]
-        def of_bases(self, *_: object, **__: object) -> list[str]:
+        def find_bases(self, *_: object, **__: object) -> list[str]:
             return [str(number) for number in range(KEYS_MAX + 1)]
 
     with pytest.raises(QueryError, match="base:x means more than"):
@@ -230,7 +231,7 @@ async def test_a_hundred_derived_images_follow_their_base_in_steps(tmp_path: Pat
         assert stepping.documents() == documents
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", series(range(6), short=2))
 async def test_in_whatever_order_a_family_comes_and_goes_live_is_as_rebuilt(
     tmp_path: Path, seed: int
 ) -> None:
@@ -262,7 +263,7 @@ async def test_extracting_again_reads_nothing_and_changes_nothing(family: Steppi
     documents = family.documents()
     requests = {name: len(one.requests) for name, one in family.registries.items()}
     before = family.store.search_index.live()
-    family.deliver(Event(Action.EXTRACT))
+    family.deliver(Command.EXTRACT)
     await family.enqueue_refreshes()
     assert family.store.extraction.progress() is not None
     await family.index()

@@ -1,8 +1,16 @@
 """The plugin that skips, or fails, the tests whose programs are missing."""
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 
+from tests.programs import kept_folder, pinned_versions
+
 pytest_plugins = ["pytester"]
+
+PROGRAMS = str(Path(__file__).parents[1] / ".ci" / "programs")
 
 TESTS = """
     import pytest
@@ -27,12 +35,15 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
     return pytester
 
 
-def run(project: pytest.Pytester) -> pytest.RunResult:
-    return project.runpytest_inprocess("-p", "tests.programs", "-p", "no:cacheprovider")
+def run(project: pytest.Pytester, *options: str) -> pytest.RunResult:
+    return project.runpytest_inprocess("-p", "tests.programs", "-p", "no:cacheprovider", *options)
 
 
-def test_missing_programs_skip_and_are_named_in_one_line(project: pytest.Pytester) -> None:
-    result = run(project)
+@pytest.mark.parametrize("processes", [0, 1])
+def test_missing_programs_skip_and_are_named_in_one_line(
+    project: pytest.Pytester, processes: int
+) -> None:
+    result = run(project, f"--numprocesses={processes}")
     result.assert_outcomes(passed=1, skipped=3)
     expected = (
         "not run: 1 test needs another-missing (package another-missing),"
@@ -59,3 +70,84 @@ def test_nothing_is_said_where_nothing_is_missing(
     result = run(pytester)
     result.assert_outcomes(passed=1)
     result.stdout.no_fnmatch_line("not run:*")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of kept programs."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "regsearch-ci"
+
+
+def keep(name: str, version: str) -> Path:
+    """Make a program as if it had been built."""
+    program = kept_folder(name, version) / name
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    return program
+
+
+def test_the_pinned_version_of_a_program_is_found_where_it_is_kept(
+    pytester: pytest.Pytester, cache: Path
+) -> None:
+    kept = keep("helm", pinned_versions()["helm"])
+    assert kept.is_relative_to(cache)
+    pytester.makepyfile(f"def test_a(needs_program): assert needs_program('helm') == '{kept}'")
+    run(pytester).assert_outcomes(passed=1)
+
+
+@pytest.mark.usefixtures("cache")
+def test_another_version_of_a_pinned_program_is_not_used(
+    project: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(keep("helm", "v0.0.1").parent))
+    project.makepyfile("def test_a(needs_program): needs_program('helm')")
+    result = run(project)
+    result.assert_outcomes(skipped=1)
+    wanted = pinned_versions()["helm"]
+    result.stdout.fnmatch_lines([f"not run: 1 test needs helm {wanted} (make programs)"])
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A folder with all that the building of programs needs to begin, but no Go."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name in ("awk", "dirname", "sort"):
+        (folder / name).symlink_to(shutil.which(name) or name)
+    return folder
+
+
+def build(cache: Path, tools: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["/bin/bash", PROGRAMS],
+        env={"PATH": str(tools), "XDG_CACHE_HOME": str(cache.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("found", ["", "1.25.9", "1.26rc1"])
+def test_a_go_that_cannot_build_the_programs_is_named_with_the_version_that_can(
+    cache: Path, tools: Path, found: str
+) -> None:
+    if found:
+        (tools / "go").write_text(f"#!/bin/sh\necho go{found}\n")
+        (tools / "go").chmod(0o755)
+    ended = build(cache, tools)
+    wrong = f"go is too old: this is Go {found}" if found else "go is missing"
+    assert ended.returncode == 1
+    assert ended.stderr == f"{PROGRAMS}: {wrong}: install Go 1.26.0 or newer\n"
+    assert not cache.exists()
+
+
+def test_programs_that_were_built_are_found_again_without_go(cache: Path, tools: Path) -> None:
+    pinned = pinned_versions()
+    for name, version in pinned.items():
+        keep(name, version)
+    ended = build(cache, tools)
+    assert ended.returncode == 0, ended.stderr
+    found = [line.partition(":")[0] for line in ended.stdout.splitlines()]
+    assert found == [f"{name} {version}" for name, version in pinned.items()]

@@ -18,6 +18,7 @@ from tests.builders import BuiltManifest, image, index
 from tests.fakes.answers import DroppedConnection
 from tests.fakes.registry import Answer, FakeRegistry, Fault
 from tests.indexer.stepping import KilledError, Stepping, deleted, pushed
+from tests.series import series
 
 pytestmark = pytest.mark.anyio
 
@@ -117,7 +118,7 @@ async def check_truth(stepping: Stepping) -> None:
     assert stepping.documents() == live, "a rebuild equals what live updates made"
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", series(range(10), short=3))
 async def test_any_order_repetition_and_loss_of_events_ends_in_the_truth(
     tmp_path: Path, seed: int
 ) -> None:
@@ -153,7 +154,7 @@ async def test_any_order_repetition_and_loss_of_events_ends_in_the_truth(
         await check_truth(stepping)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", series(range(5), short=2))
 async def test_every_event_once_in_any_order_is_the_truth_without_a_crawl(
     tmp_path: Path, seed: int
 ) -> None:
@@ -208,12 +209,13 @@ async def whole_run(folder: Path) -> tuple[int, dict[str, str], set[tuple[str, s
         return stepping.store.transactions, stepping.documents(), stepping.moves()
 
 
+@pytest.mark.parametrize("every", series((4, 1), short=1))
 async def test_a_kill_between_any_two_transactions_loses_and_doubles_nothing(
-    tmp_path: Path,
+    tmp_path: Path, every: int
 ) -> None:
     transactions, documents, moves = await whole_run(tmp_path / "undisturbed")
     assert transactions > 20
-    for number in range(1, transactions + 1):
+    for number in range(1, transactions + 1, every):
         folder = tmp_path / str(number)
         folder.mkdir()
         async with Stepping(folder) as stepping:
@@ -237,7 +239,7 @@ async def test_a_kill_between_any_two_transactions_loses_and_doubles_nothing(
             assert stepping.engine.generations() == [live.generation]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", series(range(5), short=2))
 async def test_kill_after_kill_still_ends_in_the_truth(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     async with Stepping(tmp_path) as stepping:
@@ -359,7 +361,7 @@ async def test_empty_listings_remove_nothing(
         await check_truth(stepping)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", series(range(8), short=3))
 async def test_failures_at_any_moment_remove_nothing(tmp_path: Path, seed: int) -> None:
     """While it crawls and takes in events, the registry fails now and then, each time otherwise."""
     chance = random.Random(seed)

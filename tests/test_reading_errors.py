@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from indexer.model.document import DocumentType
-from indexer.model.event import Action, Event, Rejected
+from indexer.model.event import Action, Command, Event, Rejected
 from indexer.model.media_types import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST
 from indexer.model.names import RepositoryName
 from indexer.refresh.worker import RETRY_MAX
@@ -45,7 +45,7 @@ class Read:
 
     name: str
     match: str
-    hint: Event
+    hint: Event | Command
     change: Callable[[FakeRegistry], None]
 
     def asked(self, stepping: Stepping) -> list[str]:
@@ -81,7 +81,7 @@ CONFIG = Read(
     pushed(WEB, C.digest, tag="2"),
     _put(WEB, C, "2"),
 )
-CATALOG = Read("catalog", r"/v2/_catalog", Event(Action.CRAWL), _put(NEW, D, "1"))
+CATALOG = Read("catalog", r"/v2/_catalog", Command.CRAWL, _put(NEW, D, "1"))
 EVERY = (TAG, DIGEST, TAG_LIST, CONFIG, CATALOG)
 
 

@@ -1,1 +1,1 @@
-"""The way in: notifications of registries, authenticated and appended to the journal."""
+"""The way in: notifications of registries are authenticated and appended to the journal."""

@@ -1,4 +1,4 @@
-"""The webhook secret: given in the settings, or made at the first start and kept."""
+"""The webhook secret: from the settings, or made at the first start and kept."""
 
 import os
 import secrets
@@ -11,15 +11,15 @@ SECRET_FILE = "webhook-secret"  # noqa: S105 - the name of the file
 
 
 def webhook_secrets(settings: Settings) -> dict[str, str]:
-    """Return the secret of each registry: its own, else the common one of :func:`common_secret`."""
+    """Return the secret of each registry: its own, else the one of :func:`common_secret`."""
     common = common_secret(settings)
     return {registry.name: registry.webhook_secret or common for registry in settings.registry}
 
 
 def common_secret(settings: Settings) -> str:
-    """Return the secret of the settings, else the one kept in the data directory, made once.
+    """Return the secret of the settings, else the one in the data directory, made if missing.
 
-    :class:`SettingsError` when the file that keeps it cannot be used.
+    :class:`SettingsError` if the file with the secret cannot be used.
     """
     if settings.webhook_secret:
         return settings.webhook_secret
@@ -31,13 +31,13 @@ def common_secret(settings: Settings) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"webhook_secret, kept in {path}: {error}") from error
     if not secret:
-        # It would let everybody in who sends no credential.
+        # An empty secret would accept everybody who sends no credential.
         raise SettingsError(f"webhook_secret, kept in {path}, is empty: remove that file")
     return secret
 
 
 def _make(path: Path) -> None:
-    """Write a new secret that only this account can read; whoever is first wins."""
+    """Write a new secret that only this account can read; the first process wins."""
     draft = path.with_suffix(f".{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:

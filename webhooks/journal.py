@@ -1,7 +1,8 @@
-"""Group commit: appends that arrive while one is being written share the next transaction.
+"""Appending to the journal, with group commit.
 
-A burst then costs a few disk flushes instead of one an event, and each answer still waits until its
-own entries are on disk.
+Appends that arrive during a transaction share the next one. A burst of events then needs a few
+syncs of the disk instead of one for each event. Each answer still waits until its own entries are
+on disk.
 """
 
 import asyncio
@@ -22,10 +23,10 @@ Items = Sequence[tuple[str, Item]]
 
 
 class Appendable(Protocol):
-    """What is written to: :class:`indexer.store.Journal`, open already or opened late."""
+    """The journal to append to: :class:`indexer.store.Journal`, or one that is opened later."""
 
     def append(self, items: Items, *, received_at: datetime) -> None:
-        """Keep all items or none; :class:`JournalError` for none."""
+        """Store all items, or none and raise :class:`JournalError`."""
 
     def close(self) -> None:
         """Close the file."""
@@ -42,7 +43,7 @@ class JournalWriter:
         self._writing: asyncio.Task[None] | None = None
 
     async def append(self, items: Items) -> None:
-        """Return when ``items`` are on disk; :class:`JournalError` when they are not."""
+        """Return when ``items`` are on disk; :class:`JournalError` if they cannot be stored."""
         if not items:
             return
         done = asyncio.get_running_loop().create_future()
@@ -59,8 +60,8 @@ class JournalWriter:
             try:
                 await loop.run_in_executor(self._thread, self._append, together)
             except (JournalError, ValueError, RuntimeError) as error:
-                # ValueError: a text that SQLite cannot take. RuntimeError: this is closed already.
-                # Nobody may wait for ever, whatever it was.
+                # ValueError: a text that SQLite cannot store. RuntimeError: this is already closed.
+                # After any error, nobody may wait for ever.
                 for _, done in group:
                     if not done.done():
                         done.set_exception(JournalError(str(error)))
@@ -73,7 +74,7 @@ class JournalWriter:
         self._journal.append(items, received_at=self._clock.now())
 
     def close(self) -> None:
-        """Wait for what is being written, then close the journal."""
+        """Wait for the present transaction, then close the journal."""
         self._thread.shutdown()
         self._journal.close()
 
@@ -82,36 +83,39 @@ log = structlog.get_logger()
 
 
 class LateJournal:
-    """The journal of a data directory, of one thread at a time after its making."""
+    """The journal of a data directory; opened later if it cannot be opened at first.
+
+    After it is made, only one thread at a time may use it.
+    """
 
     def __init__(self, directory: Path) -> None:
-        """Open the journal if that can be.
+        """Open the journal, if possible now.
 
-        :class:`UnusableFileError` where it is no use to try again.
+        :class:`UnusableFileError` if a retry cannot help.
         """
         self._directory = directory
         self._journal: Journal | None = None
         try:
-            self._opened()
+            self._open()
         except UnusableFileError:
             raise
         except StoreError as error:
             log.warning("journal_unavailable", reason=str(error))
 
     def append(self, items: Items, *, received_at: datetime) -> None:
-        """Append as :meth:`indexer.store.Journal.append`, having opened the journal if need be."""
+        """Open the journal if it is not open, and append to it."""
         try:
-            journal = self._opened()
+            journal = self._open()
         except StoreError as error:
             raise JournalError(f"the journal cannot be opened: {error}") from error
         journal.append(items, received_at=received_at)
 
     def close(self) -> None:
-        """Close the file, if it was ever opened."""
+        """Close the file, if it is open."""
         if self._journal is not None:
             self._journal.close()
 
-    def _opened(self) -> Journal:
+    def _open(self) -> Journal:
         if self._journal is None:
             self._journal = Journal(self._directory)
         return self._journal

@@ -1,7 +1,7 @@
-"""``POST /webhooks/{registry}``: authenticate, read with a limit, append to the journal, 202.
+"""``POST /webhooks/{registry}``: authenticate, read with a limit, append to the journal, then 202.
 
-Nothing else happens while a registry waits. A registry retries for ever what is refused and holds
-back everything behind it, so only a wrong credential or an unavailable journal is refused.
+Nothing else happens while a registry waits. A registry repeats a refused notification for ever and
+holds back everything behind it. So only a wrong credential or an unavailable journal is refused.
 """
 
 import base64
@@ -19,11 +19,11 @@ from webhooks.senders import Notification, parse_notification
 
 BODY_MAX = 4 * 1_024 * 1_024
 DRAINED_MAX = 64 * 1_024 * 1_024
-"""Bytes of a too large body that are read and thrown away, so that the sender sees the answer."""
+"""The bytes of a too large body that are read and ignored, so that the sender sees the answer."""
 
 
 class Receiver:
-    """Takes in the notifications of the registries that the settings name."""
+    """Receives the notifications of the registries in the settings."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Receiver:
         secrets: Mapping[str, str],
         counting: Collection[str] = (),
     ) -> None:
-        """Take the secret of each registry by its name, and the names of those that count pulls."""
+        """Keep the secret of each registry by its name, and the names of those that count pulls."""
         self._journal = journal
         self._secrets = secrets
         self._counting = counting
@@ -42,7 +42,7 @@ class Receiver:
         return [Route("/webhooks/{registry}", self.receive, methods=["POST"])]
 
     async def receive(self, request: Request) -> JSONResponse:
-        """Answer one notification with 202 once it is on disk, and count what it held."""
+        """Store one notification, then answer 202 with the numbers of its events."""
         registry = request.path_params["registry"]
         self._authenticate(registry, request.headers.get("authorization", ""))
         body = await _read(request)
@@ -71,7 +71,7 @@ class Receiver:
 def _credential(header: str) -> bytes:
     """Return the token of a Bearer header or the password of a Basic one, as it was sent."""
     scheme, _, text = header.partition(" ")
-    # Headers are bytes, which the server showed as Latin-1 whatever they mean.
+    # Headers are bytes; the server decoded them as Latin-1, whatever they mean.
     value = text.strip(" \t").encode("latin-1")
     if scheme.lower() == "bearer":
         return value
@@ -84,7 +84,7 @@ def _credential(header: str) -> bytes:
 
 
 async def _read(request: Request) -> bytes:
-    """Return the body, or a little more than the limit of a larger one."""
+    """Return the body; of a larger one, a little more than the limit."""
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():

@@ -75,7 +75,7 @@ class Filler:
 
     def _put(self, plan: Plan, tagged: Tagged) -> None:
         content = self.store.content
-        repository_id = content.repository_id(self.registry_id, plan.name, seen_at=CRAWLED_AT)
+        repository_id = self.store.repositories.put(self.registry_id, plan.name, seen_at=CRAWLED_AT)
         manifests = tuple(map(read_manifest, tagged.manifest.all()))
         configs = tuple(
             made.config

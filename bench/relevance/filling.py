@@ -45,8 +45,8 @@ def fill_store(
 def _put(store: Store, entry: Entry, built: BuiltManifest, *, registry_id: int) -> None:
     name, digest = RepositoryName(entry.name), parse_digest(built.digest)
     content, at = store.content, entry.pushed
-    repository_id = content.repository_id(registry_id, name, seen_at=at)
-    content.put_content(repository_id, _read_content(built), seen_at=at, kinds=BUILT_IN)
+    repository_id = store.repositories.put(registry_id, name, seen_at=at)
+    content.put_content(repository_id, _read_content(built), kinds=BUILT_IN, seen_at=at)
     tags = [TagName(tag) for tag in entry.tags]
     for tag in tags:
         content.put_tag(repository_id, tag, digest, seen_at=at)

@@ -7,7 +7,7 @@ live, and whether it is complete, is written in the store; the engine does not k
 from collections.abc import Sequence
 from typing import Protocol
 
-from indexer.model import Document, DocumentType, Page, Position, Query, Sort
+from indexer.model import Document, DocumentType, Position, Query, SearchPage, Sort
 
 
 class IndexReader(Protocol):
@@ -27,7 +27,7 @@ class IndexReader(Protocol):
         is_reversed: bool = False,
         facets: Sequence[str] = (),
         with_texts: bool = False,
-    ) -> Page:
+    ) -> SearchPage:
         """Return the first ``limit`` hits behind ``after``, the position of a hit of this order.
 
         Hits are ordered by their position's key, greatest first (names: least first; reversed:

@@ -83,13 +83,13 @@ class DocumentMaker:
         """Return the images of a repository of which the store keeps nothing."""
         store = self._store
         digests = [image.digest for image in store.content.tagged_images(repository_id)]
-        digests += store.untagged.of_repository(repository_id)
+        digests += store.untagged.list_in(repository_id)
         return [(repository_id, digest) for digest in store.extraction.lacking_images(digests)]
 
     def all_documents(self, repository_id: int) -> Iterator[Document]:
         """Yield all documents of a repository, of images without tags too."""
         yield from self.repository_documents(repository_id)
-        untagged = self._store.untagged.of_repository(repository_id)
+        untagged = self._store.untagged.list_in(repository_id)
         yield from self._untagged(repository_id, untagged)
 
     def repository_documents(
@@ -105,12 +105,12 @@ class DocumentMaker:
         described = self._images.describe(repository_id, images)
         if not described:
             return
-        repository = store.content.repository(repository_id)
+        repository = store.repositories.get(repository_id)
         yield repository_document(
             repository,
             described,
             tags=store.content.newest_tags(repository_id),
-            pulls=store.pulls.of_repository(repository_id),
+            pulls=store.pulls.get_repository(repository_id),
         )
         for one in described:
             key = DocumentKey(repository.registry, repository.name, one.digest)
@@ -124,13 +124,13 @@ class DocumentMaker:
             untagged = store.content.untagged_image(repository_id, digest)
             if untagged is None:
                 continue
-            image = TaggedImage(digest, pulls=store.pulls.of_image(repository_id, digest))
+            image = TaggedImage(digest, pulls=store.pulls.get_image(repository_id, digest))
             for described in self._images.describe(repository_id, [image]):
                 # An attachment of what is gone is nothing to look for.
                 if not described.extracted.is_attachment:
-                    repository = store.content.repository(repository_id)
+                    repository = store.repositories.get(repository_id)
                     yield untagged_document(repository, described, untagged)
 
     def _stale_id(self, stale: StaleDocument) -> str:
-        repository = self._store.content.repository(stale.repository_id)
+        repository = self._store.repositories.get(stale.repository_id)
         return DocumentKey(repository.registry, repository.name, stale.digest).id

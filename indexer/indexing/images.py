@@ -56,7 +56,7 @@ class ImageReader:
     ) -> Iterator[DescribedImage]:
         digests = [image.digest for image in images]
         kept = self._store.extraction.kept_images(repository_id, digests)
-        attachments = self._store.attachments.of_images(repository_id, digests)
+        attachments = self._store.attachments.find(repository_id, digests)
         now = self._clock.now()
         for image in images:
             extracted = self._image(repository_id, image, kept.get(image.digest))

@@ -1,4 +1,4 @@
-"""Frozen values without input or output: names, manifests, events, documents, the query tree."""
+"""Values without input or output: names, manifests, events, documents, the query tree."""
 
 from indexer.model import media_types
 from indexer.model.content import CONFIG_MAX, Content, ParsedConfig, parse_config
@@ -14,15 +14,15 @@ from indexer.model.document import (
     DocumentType,
     FacetCounts,
     Hit,
-    Page,
     Position,
+    SearchPage,
     Sort,
     Text,
     TextField,
     TextRow,
     ValueCount,
 )
-from indexer.model.event import Action, Event, Item, Pull, Rejected
+from indexer.model.event import Action, Command, Event, Item, Pull, Rejected
 from indexer.model.manifest import (
     CHILDREN_MAX,
     JSON_DEPTH_MAX,
@@ -48,6 +48,7 @@ from indexer.model.names import (
     can_verify,
     digest_of,
     is_system_tag,
+    is_whole_digest,
     parse_digest,
     parse_repository_name,
     parse_tag,
@@ -71,12 +72,11 @@ from indexer.model.query import (
     Word,
 )
 from indexer.model.references import (
-    REFERENCE,
-    SHOWN_MAX,
     Reference,
     digest_range,
-    is_digest,
-    is_reference,
+    is_host,
+    looks_like_host,
+    match_reference,
     parse_reference,
 )
 from indexer.model.spelling import edits, edits_allowed, near
@@ -111,12 +111,11 @@ __all__ = [
     "NUMBERS",
     "PAIRS_MAX",
     "PROMINENCE_MAX",
-    "REFERENCE",
-    "SHOWN_MAX",
     "WARNINGS_MAX",
     "WORD_MAX",
     "Action",
     "And",
+    "Command",
     "Condition",
     "Content",
     "Descriptor",
@@ -135,7 +134,6 @@ __all__ = [
     "ManifestKind",
     "Not",
     "Or",
-    "Page",
     "ParsedConfig",
     "Path",
     "Phrase",
@@ -151,6 +149,7 @@ __all__ = [
     "Rejected",
     "RepositoryName",
     "RepositoryRow",
+    "SearchPage",
     "Sort",
     "StoredAttachment",
     "StoredImage",
@@ -170,9 +169,11 @@ __all__ = [
     "edits",
     "edits_allowed",
     "fold",
-    "is_digest",
-    "is_reference",
+    "is_host",
     "is_system_tag",
+    "is_whole_digest",
+    "looks_like_host",
+    "match_reference",
     "media_types",
     "near",
     "normalised_platform",

@@ -1,4 +1,4 @@
-"""What the search index holds and what it answers, the same for every engine."""
+"""The content of the search index and the result of a search, the same for every engine."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,21 +9,21 @@ from indexer.model.names import Digest, RepositoryName
 
 
 class DocumentType(StrEnum):
-    """The kinds of document, each searched on its own."""
+    """The types of documents; a search is for one type."""
 
     IMAGE = "image"
     REPOSITORY = "repository"
     UNTAGGED = "untagged"
-    """Images that had tags and have none now; apart, so that no other search meets them."""
+    """Images that lost all their tags; a type of its own, so that other searches omit them."""
 
 
 ASKED_FOR = (DocumentType.IMAGE, DocumentType.REPOSITORY)
-"""The types that a caller names; ``is:untagged`` among images asks for the third."""
+"""The types that a caller can name; ``is:untagged`` in a search for images asks for the third."""
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentKey:
-    """What a document is about; a repository's document has no digest."""
+    """The subject of a document; the document of a repository has no digest."""
 
     registry: str
     repository: RepositoryName
@@ -32,14 +32,14 @@ class DocumentKey:
 
     @property
     def type(self) -> DocumentType:
-        """Whether this is a repository's document or an image's, with tags or without."""
+        """The type of the document."""
         if self.is_untagged:
             return DocumentType.UNTAGGED
         return DocumentType.REPOSITORY if self.digest is None else DocumentType.IMAGE
 
     @property
     def id(self) -> str:
-        """The identity in the search index, unique within a type and good for tie-breaking."""
+        """The identity in the search index, unique within a type; the last key of every order."""
         suffix = f"@{self.digest}" if self.digest else ""
         return f"{self.repository}{suffix} {self.registry}"
 
@@ -47,15 +47,15 @@ class DocumentKey:
 NUMBERS = ("created", "pushed", "pulled", "size", "layers", "pulls")
 """The numbers of documents: times in seconds since 1970, bytes, and counts."""
 FACETS = ("registry", "namespace", "kind", "platform", "license", "vendor")
-"""The facets of documents; ``label:KEY`` is one too, for any label's key."""
+"""The facets of documents; ``label:KEY`` is one too, for the key of any label."""
 LABEL_FACET = "label:"
 FACET_VALUES = 50
-"""How many values of a facet are counted in an answer."""
+"""The most values of a facet in an answer."""
 PROMINENCE_MAX = 100
 
 
 class TextField(StrEnum):
-    """What a searchable text is, in the order of what it weighs."""
+    """The field of a searchable text, the heaviest first."""
 
     TITLE = "title"
     DESCRIPTION = "description"
@@ -66,7 +66,7 @@ class TextField(StrEnum):
 
 
 class Sort(StrEnum):
-    """What hits are ordered by; all but the name begin with the greatest."""
+    """The order of hits; all orders except by name begin with the greatest."""
 
     RELEVANCE = "relevance"
     NAME = "name"
@@ -77,21 +77,21 @@ class Sort(StrEnum):
 
 
 class Text(NamedTuple):
-    """One searchable text beside the name; a phrase never spans two.
+    """One searchable text beside the name; a phrase never spans two texts.
 
-    A repository has hundreds and a page dozens of those: a tuple is made several times faster.
+    A tuple, because a page of repositories has thousands of texts and tuples are made faster.
     """
 
     field: TextField
     text: str
     key: str = ""
-    """Of a label or an annotation its key, of other metadata what it is."""
+    """The key of a label or an annotation; for other metadata, its name."""
 
     @property
     def key_words(self) -> str:
-        """What of the key is searchable: the last part of it, as people know that alone.
+        """The searchable part of the key: its last part, because people know only that.
 
-        Nothing of what other metadata is called, for nearly everything has a license.
+        The names of other metadata are not searchable, because nearly everything has a license.
         """
         if self.field is TextField.METADATA:
             return ""
@@ -99,17 +99,16 @@ class Text(NamedTuple):
 
 
 TextRow = Sequence[str]
-"""A text as an engine keeps it, the parts of a :class:`Text` in order: a page has thousands, and
-most are never looked at."""
+"""A text as an engine stores it: the parts of a :class:`Text` in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """One entry of the search index.
 
-    ``name`` is the repository name. ``keywords`` are the ``(field, value)`` pairs that conditions
-    ask for, folded; ``facets`` the pairs that are counted, as they are shown. ``result`` is the
-    JSON object an answer shows, complete.
+    ``name`` is the repository name. ``keywords`` are the folded ``(field, value)`` pairs for
+    conditions. ``facets`` are the pairs that are counted, as shown. ``result`` is the complete
+    JSON object of an answer.
     """
 
     key: DocumentKey
@@ -117,39 +116,39 @@ class Document:
     texts: tuple[Text, ...]
     keywords: frozenset[tuple[str, str]]
     numbers: Mapping[str, tuple[int, ...]]
-    """What ranges ask for, by the names in ``NUMBERS``, ascending; a repository has those of all
-    its images. Nothing stands for unknown."""
+    """The numbers for ranges, by the names in ``NUMBERS``, ascending. A repository has those of all
+    its images. An unknown number is missing."""
     facets: frozenset[tuple[str, str]]
     created: int
-    """Seconds since 1970, 0 for unknown."""
+    """Seconds since 1970; 0 if unknown."""
     pushed: int
-    """Seconds since 1970 of the newest push, 0 for unknown."""
+    """Seconds since 1970 of the newest push; 0 if unknown."""
     size_bytes: int
     pulls: int
     prominence: int
-    """How popular and recent it is, from 0 to ``PROMINENCE_MAX``: decides between equals."""
+    """Popularity and age, from 0 to ``PROMINENCE_MAX``; decides between equals."""
     result: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in an order: behind the hit of that key and id."""
+    """A position in an order: after the hit with this key and id."""
 
     key: float | int | str
-    """What the hits are ordered by: the score, the name, or a number."""
+    """The value that orders the hits: the score, the name, or a number."""
     id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One search result: the document's stored result and where it stands in the order."""
+    """One search result: the stored result of a document, and its position in the order."""
 
     result: Mapping[str, Any]
     score: float
-    """0 where hits are not ordered by relevance."""
+    """0 if hits are not ordered by relevance."""
     position: Position
     texts: Sequence[TextRow] = ()
-    """What of the document is searchable, for highlights; only if asked for."""
+    """The searchable texts of the document, for highlights; only if requested."""
 
     @property
     def id(self) -> str:
@@ -159,7 +158,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class ValueCount:
-    """How many of the documents that match have a value."""
+    """The number of matching documents with a value."""
 
     value: str
     count: int
@@ -167,17 +166,17 @@ class ValueCount:
 
 @dataclass(frozen=True, slots=True)
 class FacetCounts:
-    """The values of a facet among all documents that match: most first, then by value."""
+    """The values of a facet in all matching documents: the most frequent first, then by value."""
 
     values: tuple[ValueCount, ...]
     """At most ``FACET_VALUES``."""
     others: int = 0
-    """How many values more there are."""
+    """The number of values that are not listed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """A page of hits, best first; ``total`` is exact, ``has_more`` says whether others follow."""
+class SearchPage:
+    """A page of hits, best first; ``total`` is exact, ``has_more`` tells of a next page."""
 
     hits: tuple[Hit, ...]
     total: int

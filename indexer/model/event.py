@@ -8,18 +8,26 @@ from indexer.model.names import Digest, RepositoryName, TagName
 
 
 class Action(StrEnum):
-    """What the sender says happened, or what somebody asks for."""
+    """What the sender says happened."""
 
     PUSH = "push"
     DELETE = "delete"
+
+
+class Command(StrEnum):
+    """What an operator asks for; the journal carries it to the indexer, as it does events.
+
+    A journal outlives upgrades, and stores these values beside those of :class:`Action`.
+    """
+
     CRAWL = "crawl"
-    """Asked for by ``regsearch backfill``: read the whole registry again."""
+    """Read the whole registry again: ``regsearch backfill``."""
     REBUILD = "rebuild"
-    """Asked for by ``regsearch rebuild``: make the search index again from the store."""
+    """Make the search index again from the store: ``regsearch rebuild``."""
     EXTRACT = "extract"
-    """Asked for by ``regsearch rebuild --extract``: the same after what was derived from bodies."""
+    """Extract from the stored bodies again, then rebuild: ``regsearch rebuild --extract``."""
     ACCEPT = "accept"
-    """Asked for by ``regsearch reconcile --accept``: hide what is held back of a registry."""
+    """Hide what is quarantined of a registry: ``regsearch reconcile --accept``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +66,4 @@ class Pull:
 
 
 Item = Event | Rejected | Pull
-"""What a notification is made of, each to be kept in the journal."""
+"""What a notification is made of."""

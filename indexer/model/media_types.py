@@ -17,8 +17,8 @@ OCTET_STREAM = "application/octet-stream"
 
 IMAGE_CONFIGS = frozenset({OCI_CONFIG, DOCKER_CONFIG})
 
-# The order and the single comma-separated header are what every registry understands; a type
-# left out is answered with a 404 or with other content under another digest.
+# Every registry understands this order and a single header with commas. If a type is missing, a
+# registry answers 404, or other content with another digest.
 MANIFEST_TYPES = (
     OCI_INDEX,
     OCI_MANIFEST,

@@ -1,6 +1,6 @@
-"""Names from outside: repositories, tags, digests, registries.
+"""Names from outside: repositories, tags, digests.
 
-Each has one parsing function; what it returned is trusted everywhere else.
+Each has one parsing function. All other code trusts its results.
 """
 
 import hashlib
@@ -15,13 +15,15 @@ TagName = NewType("TagName", str)
 Digest = NewType("Digest", str)
 
 REPOSITORY_NAME_MAX = 255
-_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
-_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+TAG = r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
+_REPOSITORY = re.compile(rf"{COMPONENT}(?:/{COMPONENT})*")
+_TAG = re.compile(TAG)
 _DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
-_HEX_LENGTHS = {"sha256": 64, "sha512": 128}
+HEX_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128, "blake3": 64}
+"""Hexadecimal digits of a whole digest, by its algorithm."""
+_VERIFIABLE = ("sha256", "sha512")
 _SUBJECT_TAG = re.compile(r"([a-z0-9]+)-([0-9a-f]{64})(\.[a-z]+)?")
-_FULL_HEX = 64
 # The tags that tools write to attach things to a digest.
 _SYSTEM_TAG = re.compile(
     r"(?:sha256|sha512|blake3)-[0-9a-f]{64}|sha256-[0-9a-f]{64}\.(?:sig|att|sbom)|artifacthub\.io"
@@ -29,23 +31,23 @@ _SYSTEM_TAG = re.compile(
 
 
 def parse_repository_name(text: str) -> RepositoryName:
-    """Return ``text`` as a repository name; :class:`InvalidValueError` where it is none."""
+    """Return ``text`` as a repository name; :class:`InvalidValueError` if it is none."""
     if len(text) > REPOSITORY_NAME_MAX or not _REPOSITORY.fullmatch(text):
         raise InvalidValueError(f"not a repository name: {text[:300]!r}")
     return RepositoryName(text)
 
 
 def parse_tag(text: str) -> TagName:
-    """Return ``text`` as a tag; :class:`InvalidValueError` where it is none."""
+    """Return ``text`` as a tag; :class:`InvalidValueError` if it is none."""
     if not _TAG.fullmatch(text):
         raise InvalidValueError(f"not a tag: {text[:200]!r}")
     return TagName(text)
 
 
 def parse_digest(text: str) -> Digest:
-    """Return ``text`` as a digest of any algorithm; :class:`InvalidValueError` where it is none."""
+    """Return ``text`` as a digest of any algorithm; :class:`InvalidValueError` if it is none."""
     algorithm, _, encoded = text.partition(":")
-    expected = _HEX_LENGTHS.get(algorithm)
+    expected = HEX_LENGTHS[algorithm] if algorithm in _VERIFIABLE else None
     well_formed = len(text) <= 512 and _DIGEST.fullmatch(text)
     if not well_formed or (expected and not re.fullmatch(f"[0-9a-f]{{{expected}}}", encoded)):
         raise InvalidValueError(f"not a digest: {text[:200]!r}")
@@ -54,26 +56,35 @@ def parse_digest(text: str) -> Digest:
 
 def digest_of(body: bytes, *, algorithm: str = "sha256") -> Digest:
     """Return the digest of ``body``; :class:`InvalidValueError` for an unknown algorithm."""
-    if algorithm not in _HEX_LENGTHS:
+    if algorithm not in _VERIFIABLE:
         raise InvalidValueError(f"cannot compute digests of algorithm {algorithm!r}")
     return Digest(f"{algorithm}:{hashlib.new(algorithm, body).hexdigest()}")
 
 
 def can_verify(digest: Digest) -> bool:
-    """Tell whether we know the algorithm of ``digest``."""
-    return digest.partition(":")[0] in _HEX_LENGTHS
+    """Tell whether the algorithm of ``digest`` is known here."""
+    return digest.partition(":")[0] in _VERIFIABLE
+
+
+def is_whole_digest(text: str) -> bool:
+    """Tell whether a digest is not only the beginning of one; without an algorithm it is SHA-256.
+
+    Of an algorithm that we do not know it is taken to have as many digits as that.
+    """
+    algorithm, _, encoded = text.rpartition(":")
+    return len(encoded) >= HEX_LENGTHS.get(algorithm or "sha256", HEX_LENGTHS["sha256"])
 
 
 def is_system_tag(tag: str) -> bool:
-    """Tell whether a tag is one that tools write to attach things, hidden from results."""
+    """Tell whether a tool wrote the tag to attach something. Such tags are not shown."""
     return _SYSTEM_TAG.fullmatch(tag) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class TagSubject:
-    """What a system tag is about: a digest, or its beginning where a tag has no room for all of it.
+    """The subject of a system tag: a digest, or its beginning if it is too long for a tag.
 
-    ``suffix`` is that of cosign's tags, "" for a list of referrers.
+    ``suffix`` is the suffix of a tag of cosign, "" for a list of referrers.
     """
 
     digest: Digest
@@ -81,21 +92,21 @@ class TagSubject:
 
     @property
     def is_whole(self) -> bool:
-        """Whether this is the digest and not its beginning."""
-        algorithm, _, encoded = self.digest.partition(":")
-        return len(encoded) == _HEX_LENGTHS.get(algorithm, _FULL_HEX)
+        """Whether this is the whole digest."""
+        return is_whole_digest(self.digest)
 
 
 def subject_of_tag(tag: str) -> TagSubject | None:
-    """Return what a system tag is about; None for any other tag."""
+    """Return the subject of a system tag; None for any other tag."""
     match = _SUBJECT_TAG.fullmatch(tag) if is_system_tag(tag) else None
     return TagSubject(Digest(f"{match[1]}:{match[2]}"), match[3] or "") if match else None
 
 
 def referrers_tag(digest: Digest) -> TagName:
-    """Return the tag of the list of referrers, where a registry has no API for that.
+    """Return the tag with the list of referrers in a registry without an API for them.
 
-    The algorithm is cut to 32 characters and the rest to 64; what no tag may hold becomes a dash.
+    The algorithm is cut to 32 characters and the rest to 64. Characters that no tag may contain
+    become dashes.
     """
     algorithm, _, encoded = digest.partition(":")
     return TagName(re.sub(r"[^a-zA-Z0-9._-]", "-", f"{algorithm[:32]}-{encoded[:64]}"))

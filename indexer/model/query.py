@@ -1,6 +1,6 @@
-"""The query tree: what a search asks for, free of any engine and of the text it was typed as.
+"""The query tree: a query without its syntax, the same for every engine.
 
-An engine translates these values and nothing else. All texts in it are already folded
+Engines translate these values and nothing else. All texts in them are folded
 (:func:`indexer.model.text.fold`).
 """
 
@@ -14,10 +14,10 @@ class Everything:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A bare word: its words anywhere that is searchable, or its text inside the name.
+    """A word without a field: it matches searchable words, or its text inside the name.
 
-    ``text`` is one token as typed and folded; it may hold several words (``nginx-ingress``), which
-    must then all be there, or punctuation only (``_``), which is sought in the name alone.
+    ``text`` is one token of the query, folded. It may contain several words (``nginx-ingress``),
+    which must then all match, or only punctuation (``_``), which is searched in the name.
     """
 
     text: str
@@ -32,10 +32,10 @@ class Prefix:
 
 @dataclass(frozen=True, slots=True)
 class Wildcard:
-    """``*gress``, ``w?b``: a searchable word, or the whole name, fits the pattern.
+    """``*gress``, ``w?b``: a searchable word, or the whole name, matches the pattern.
 
-    In ``pattern`` a ``*`` stands for any characters and a ``?`` for one; it holds one of them at
-    least, and something else.
+    In ``pattern`` a ``*`` stands for any characters and a ``?`` for one. It contains at least one
+    of them, and another character.
     """
 
     pattern: str
@@ -43,9 +43,9 @@ class Wildcard:
 
 @dataclass(frozen=True, slots=True)
 class Fuzzy:
-    """``postgers~``: a searchable word, or a word of the name, is spelled like ``text``, one word.
+    """``postgers~``: a searchable word, or a word of the name, has a similar spelling.
 
-    :func:`indexer.model.spelling.edits_allowed` says how far from it.
+    ``text`` is one word; :func:`indexer.model.spelling.edits_allowed` gives the distance.
     """
 
     text: str
@@ -60,14 +60,14 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A repository path or a part of one, ``team/web``: sought inside the repository name."""
+    """``team/web``: a part of a repository name."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """``field:value``: a keyword of the document, exactly or, with ``is_prefix``, its beginning."""
+    """``field:value``: a keyword of the document; with ``is_prefix``, the beginning of one."""
 
     field: str
     value: str
@@ -76,7 +76,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """``field:v*l?e``: a keyword of the document fits the pattern, as in :class:`Wildcard`."""
+    """``field:v*l?e``: a keyword of the document matches the pattern, as in :class:`Wildcard`."""
 
     field: str
     pattern: str
@@ -84,9 +84,9 @@ class Glob:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """``size:>100MB``: one of the document's numbers of that name is from ``low`` to ``high``.
+    """``size:>100MB``: a number of the document with this name is from ``low`` to ``high``.
 
-    Both ends belong to it, None is no end. ``name`` is one of
+    Both ends are included; None means no end. ``name`` is one of
     :data:`indexer.model.document.NUMBERS`.
     """
 

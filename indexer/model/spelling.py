@@ -1,4 +1,4 @@
-"""How far apart two spellings are, for queries, engines and suggestions alike."""
+"""The distance between spellings, the same for queries, engines and suggestions."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,17 +11,16 @@ _TWO_EDITS = 6
 
 
 def edits_allowed(word: str) -> int:
-    """Return how many edits a close spelling of ``word`` may be away: none, one from three
-    characters on, two from six."""
+    """Return the number of edits allowed for ``word``: 0, 1 from 3 characters on, 2 from 6."""
     if len(word) < _ONE_EDIT:
         return 0
     return 1 if len(word) < _TWO_EDITS else EDITS_MAX
 
 
 def edits(one: str, other: str, *, limit: int) -> int:
-    """Return the number of edits between two words, or ``limit + 1`` when there are more.
+    """Return the number of edits between two words, or ``limit + 1`` if there are more.
 
-    An edit is an inserted, missing, other, or with its neighbour exchanged character: the
+    An edit is one character that is inserted, missing, different, or swapped with the next: the
     optimal string alignment distance (Boytsov, Indexing methods for approximate dictionary
     searching, 2011, section 2.2).
     """
@@ -29,7 +28,7 @@ def edits(one: str, other: str, *, limit: int) -> int:
 
 
 def near(word: str, among: Sequence[str], *, limit: int) -> Iterator[tuple[str, int]]:
-    """Yield those of many words that are at most ``limit`` edits from ``word``, and how many."""
+    """Yield the words at most ``limit`` edits from ``word``, each with the number of edits."""
     found = process.extract(word, among, scorer=OSA.distance, score_cutoff=limit, limit=None)
     for other, distance, _ in found:
         yield other, int(distance)

@@ -1,7 +1,7 @@
-"""How text becomes words, for documents and queries alike.
+"""Splitting text into words, the same for documents and queries.
 
-Case and accents are ignored and words are those of Unicode: NFKD, combining marks dropped, case
-folded, split at everything that is neither letter nor digit.
+Case and accents are ignored. Text is normalised to NFKD, combining marks are dropped, case is
+folded, and everything that is neither letter nor digit separates words.
 """
 
 import re
@@ -15,7 +15,7 @@ WORD_MAX = 64
 
 
 def fold(text: str) -> str:
-    """Return ``text`` without case, accents and compatibility forms."""
+    """Return ``text`` without differences of case, accents and compatibility forms."""
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text)
@@ -29,7 +29,7 @@ def words(text: str) -> list[str]:
 
 
 class PlacedWord(NamedTuple):
-    """A word as :func:`words` gives it, and where it is in the text before folding."""
+    """A word of :func:`words`, with its position in the original text."""
 
     word: str
     start: int
@@ -37,7 +37,7 @@ class PlacedWord(NamedTuple):
 
 
 def placed_words(text: str) -> Iterator[PlacedWord]:
-    """Yield the words of ``text`` with their places, though folding changes lengths."""
+    """Yield the words of ``text`` with their positions, although folding changes lengths."""
     if text.isascii():
         for one in _WORD.finditer(text.lower()):
             yield PlacedWord(one[0][:WORD_MAX], one.start(), one.end())
@@ -48,7 +48,7 @@ def placed_words(text: str) -> Iterator[PlacedWord]:
 
 
 def _folded_with_places(text: str) -> tuple[str, list[int], list[int]]:
-    """Return ``text`` folded, and for each of its characters where it came from."""
+    """Return ``text`` folded, and the original position of each of its characters."""
     folded, starts, ends = list[str](), list[int](), list[int]()
     for run in re.finditer(r"\s+|\S+", text):
         if run[0].isascii():
@@ -80,7 +80,7 @@ def printable(text: str) -> str:
 
 
 def bare_url(text: str) -> str:
-    """Return an address as it is compared: folded, from the host on, without what ends it.
+    """Return an address for comparisons: folded, from the host on, without its ending.
 
     ``git+https://git@Example.org/team/web.git/`` and ``example.org/team/web`` are the same.
     """
@@ -91,8 +91,8 @@ def bare_url(text: str) -> str:
 def one_line(text: str, *, limit: int) -> str:
     """Return ``text`` as one line of at most ``limit`` characters without control characters.
 
-    Descriptions come from images and end on terminals, so escape sequences and bidirectional
-    overrides must not survive.
+    Descriptions come from images and are printed on terminals, so escape sequences and
+    bidirectional overrides must not survive.
     """
     line = " ".join(printable(text[: limit * 4]).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

@@ -1,4 +1,4 @@
-"""Refreshes: one place of a registry is read again, and what is seen is stored."""
+"""Refreshes: read one catalog, repository, tag or digest again and store the result."""
 
 from indexer.refresh.removal import accept
 from indexer.refresh.worker import RegistryPlan, RegistryWorker

@@ -37,7 +37,7 @@ def is_linked(
     store: Store, registry: RegistryRow, repository: RepositoryName, digest: Digest
 ) -> bool:
     """Tell whether a repository served a manifest, as far as we know."""
-    repository_id = store.content.find_repository(registry.id, repository)
+    repository_id = store.repositories.find(registry.id, repository)
     return repository_id is not None and store.content.is_linked(repository_id, digest)
 
 
@@ -150,7 +150,7 @@ class ContentReader:
         self, store: Store, repository: RepositoryName, digest: Digest
     ) -> list[tuple[int, Content]]:
         """Return what is not whole of a manifest and those below it, with how far below."""
-        repository_id = store.content.find_repository(self._registry.id, repository) or 0
+        repository_id = store.repositories.find(self._registry.id, repository) or 0
         found: list[tuple[int, Content]] = []
         level, seen = [digest], {digest}
         for below in range(INDEX_DEPTH_MAX + 1):
@@ -168,5 +168,5 @@ class ContentReader:
 
     def _is_whole(self, store: Store, repository: RepositoryName, digest: Digest) -> bool:
         """Tell whether all of a manifest is in the store and, below it, in this repository."""
-        repository_id = store.content.find_repository(self._registry.id, repository) or 0
+        repository_id = store.repositories.find(self._registry.id, repository) or 0
         return store.content.has_manifest(digest) and store.content.is_whole(repository_id, digest)

@@ -1,6 +1,6 @@
-"""Lists of referrers: whether a registry has them, and what to read because of one.
+"""Lists of referrers: whether a registry has them, and what to read because of a list.
 
-A list that leaves something out proves nothing, as no listing does; it says what to ask for.
+No list proves that something is absent. It only says what to ask for.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from indexer.errors import AbsentError, RegistryError
 from indexer.extract import ClaimType, KindTable, read_attachment
 from indexer.model import Descriptor, Digest, Manifest, ManifestKind
 from indexer.registry import RegistryClient
-from indexer.store import Place, Refresh, RefreshKind, RegistryRow, Store, StoreThread
+from indexer.store import Refresh, RefreshKind, RefreshTarget, RegistryRow, Store, StoreThread
 
 log = structlog.get_logger()
 
 TRIES_MAX = 2
-"""Tries of a list that the registry answers wrongly, before it is taken to have none."""
+"""Tries of a list with wrong answers, before the registry counts as one without lists."""
 
 
 class ReferrerLists:
@@ -39,17 +39,17 @@ class ReferrerLists:
         self._kinds = kinds
 
     async def read(self, refresh: Refresh) -> tuple[Descriptor, ...] | None:
-        """Return what the registry lists as attached to the digest of a refresh.
+        """Return the referrers of the digest of a refresh, as the registry lists them.
 
-        None where it has no lists, which is remembered for a day, or does not know the digest.
-        :class:`RegistryError` when to try again. A registry whose lists fail again and again has
-        none: everything else is read without them.
+        None if the registry has no lists, which is remembered for a day, or does not know the
+        digest. :class:`RegistryError` if a retry may help. A registry whose lists always fail
+        counts as one without lists, so that everything else is read.
         """
         if not await self._store.read(self._is_due):
             return None
-        digest, listed = Digest(refresh.place.reference), None
+        digest, listed = Digest(refresh.target.reference), None
         try:
-            listed = await self._client.referrers(refresh.place.repository, digest)
+            listed = await self._client.referrers(refresh.target.repository, digest)
         except RegistryError as error:
             if error.temporary and refresh.tries < TRIES_MAX:
                 raise
@@ -60,33 +60,36 @@ class ReferrerLists:
             await self._store.write(lambda store: self._set_api(store, has_api=False))
         return listed
 
-    def next_places(
+    def next_targets(
         self, store: Store, refresh: Refresh, repository_id: int, listed: Sequence[Descriptor]
-    ) -> list[Place]:
-        """Keep what a list says, and return what is to be read because of it.
+    ) -> list[RefreshTarget]:
+        """Store what a list says, and return what to read because of it:
 
-        That is what it leaves out although we know of it; what is attached to what it names, which
-        is as far as we look; and all other lists if this is the first. Belongs into a transaction.
+        - known attachments that the list leaves out;
+        - the lists of its entries; we look no deeper;
+        - all other lists, if this is the first one.
+
+        The caller holds a transaction.
         """
-        repository, digest = refresh.place.repository, Digest(refresh.place.reference)
+        repository, digest = refresh.target.repository, Digest(refresh.target.reference)
         for one in listed:
-            store.presence.put_back(repository_id, one.digest)
+            store.presence.restore(repository_id, one.digest)
         names = {one.digest for one in listed}
-        places = [
-            Place(RefreshKind.DIGEST, repository, one)
+        targets = [
+            RefreshTarget(RefreshKind.DIGEST, repository, one)
             for one in store.referrers.unlisted(repository_id, digest, names)
         ]
         if not store.referrers.is_attached(digest):
-            places += [
-                Place(RefreshKind.REFERRERS, repository, one.digest)
+            targets += [
+                RefreshTarget(RefreshKind.REFERRERS, repository, one.digest)
                 for one in listed
                 if not self._is_signature(one)
             ]
         if self._set_api(store, has_api=True):
-            # All but this one, or a registry that has lists now and then would be asked for ever.
-            everything = store.referrers.places(self._registry.id)
-            places += [place for place in everything if place != refresh.place]
-        return places
+            # Without this one: a registry that has lists only sometimes would be asked for ever.
+            everything = store.referrers.list_targets(self._registry.id)
+            targets += [target for target in everything if target != refresh.target]
+        return targets
 
     def _is_due(self, store: Store) -> bool:
         return store.referrers.is_due(self._registry.id, now=self._clock.now())

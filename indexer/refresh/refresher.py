@@ -1,7 +1,7 @@
-"""One unit of work: read one place of a registry again and store what is there.
+"""One refresh: read one target of a registry again and store the result.
 
-A refresh never trusts the hint it came from. It removes something only when the registry itself
-said that this very thing is absent; every other failure leaves the store as it is.
+A refresh never trusts the event that caused it. It removes content only if the registry itself
+said that exactly this content is absent. After any other failure the store stays as it is.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -16,13 +16,13 @@ from indexer.extract import KindTable
 from indexer.model import Digest, RepositoryName, TagName, is_system_tag
 from indexer.refresh.content import ContentReader, FetchedContent, is_linked
 from indexer.refresh.referrers import ReferrerLists
-from indexer.refresh.removal import doubt_catalog, hide_tags
+from indexer.refresh.removal import check_catalog, hide_tags
 from indexer.registry import CatalogPage, RegistryClient
 from indexer.store import (
-    Place,
     ReadContent,
     Refresh,
     RefreshKind,
+    RefreshTarget,
     RegistryRow,
     Store,
     StoreThread,
@@ -30,11 +30,11 @@ from indexer.store import (
 
 log = structlog.get_logger()
 
-PLACES_PER_WRITE = 1_000
+TARGETS_PER_WRITE = 1_000
 CONFIRMED_MAX = 1_000
-"""Manifests without a tag that one crawl asks one repository for; the others are next."""
+"""Manifests without a tag that one crawl checks in one repository; the next one checks more."""
 SECOND_LOOKS = tuple(timedelta(seconds=seconds) for seconds in (0.1, 0.5, 2.0, 5.0))
-"""How long after a push that was not seen to look again, and again."""
+"""The pauses before a tag is read again, if a push is not visible yet."""
 
 
 def everything(_: str) -> bool:
@@ -54,10 +54,12 @@ class Refresher:
         clock: Clock,
         kinds: KindTable,
         includes: Callable[[str], bool] = everything,
+        confirmed_max: int = CONFIRMED_MAX,
     ) -> None:
-        """Take what is needed, which repositories are read, by their names, and known kinds."""
+        """Keep the parts; ``includes`` tells by name whether a repository is read."""
         self._includes = includes
         self._kinds = kinds
+        self._confirmed_max = confirmed_max
         self._registry = registry
         self._client = client
         self._store = store
@@ -68,16 +70,16 @@ class Refresher:
         )
 
     async def run(self, refresh: Refresh) -> None:
-        """Read a place, store what is there and take the refresh out of the queue.
+        """Read the target, store the result and take the refresh out of the queue.
 
-        Raises :class:`indexer.errors.RegistryError` when the registry did not say; then nothing
-        was removed and the refresh is still in the queue.
+        :class:`indexer.errors.RegistryError` if the registry gave no clear answer. Then nothing was
+        removed, and the refresh is still in the queue.
         """
-        repository = refresh.place.repository
+        repository = refresh.target.repository
         if repository and not self._includes(repository):
-            await self._finish(refresh, lambda store: self._leave_out(store, repository))
+            await self._finish(refresh, lambda store: self._exclude(store, repository))
             return
-        match refresh.place.kind:
+        match refresh.target.kind:
             case RefreshKind.CATALOG:
                 await self._refresh_catalog(refresh)
             case RefreshKind.REPOSITORY:
@@ -92,9 +94,9 @@ class Refresher:
     # The whole registry
 
     async def _refresh_catalog(self, refresh: Refresh) -> None:
-        """Ask for a refresh of every repository: those we know of and those listed.
+        """Ask for a refresh of every repository, known or listed.
 
-        The known ones come with the first page, so that a crawl that goes on after a kill does
+        The known ones come with the first page, so that a crawl that continues after a kill does
         not ask for them again.
         """
         started = self._clock.now()
@@ -111,65 +113,69 @@ class Refresher:
         async for page in self._client.repositories(resume=resume):
             wanted = (wanted | set(filter(self._includes, page.names))) - asked
             asked |= wanted
-            places = [Place(RefreshKind.REPOSITORY, name) for name in sorted(wanted)]
+            targets = [RefreshTarget(RefreshKind.REPOSITORY, name) for name in sorted(wanted)]
             wanted = set()
 
-            def save(store: Store, places: list[Place] = places, page: CatalogPage = page) -> None:
-                self._ask_for(store, places, refresh=refresh, crawl_id=crawl_id)
+            def save(
+                store: Store, targets: list[RefreshTarget] = targets, page: CatalogPage = page
+            ) -> None:
+                self._ask_for(store, targets, refresh=refresh, crawl_id=crawl_id)
                 store.registries.save_catalog_page(
-                    crawl_id, resume=page.resume, repositories=len(places)
+                    crawl_id, resume=page.resume, repositories=len(targets)
                 )
                 store.registries.mark_listed(crawl_id, page.names)
                 if not page.resume:
-                    doubt_catalog(store, self._registry, crawl_id=crawl_id)
+                    check_catalog(store, self._registry, crawl_id=crawl_id)
 
             if page.resume:
                 await self._store.write(save)
             else:
-                # With the last page, or a kill in between would have the catalog read again.
+                # Together with the last page: a kill in between would cause another reading.
                 await self._finish(refresh, save)
 
     def go_without_catalog(self, store: Store, refresh: Refresh, reason: str) -> bool:
-        """Let a crawl whose catalog is refused read what is known; False when that is nothing.
+        """Let a crawl without a catalog read the known repositories; False if there are none.
 
-        Many registries list nothing to anybody. Belongs into a transaction.
+        Many registries refuse their catalog to everybody. The caller holds a transaction.
         """
         registry_id = self._registry.id
         known = filter(self._includes, self._known_repositories(store))
-        places = [Place(RefreshKind.REPOSITORY, name) for name in sorted(known)]
-        if places:
+        targets = [RefreshTarget(RefreshKind.REPOSITORY, name) for name in sorted(known)]
+        if targets:
             crawl_id = store.registries.start_crawl(registry_id, at=self._clock.now())
-            self._ask_for(store, places, refresh=refresh, crawl_id=crawl_id)
-            store.registries.refuse_catalog(crawl_id, reason=reason, repositories=len(places))
-        return bool(places)
+            self._ask_for(store, targets, refresh=refresh, crawl_id=crawl_id)
+            store.registries.refuse_catalog(crawl_id, reason=reason, repositories=len(targets))
+        return bool(targets)
 
     def _known_repositories(self, store: Store) -> set[RepositoryName]:
-        """Return the repositories that have something in the search, be it without a tag."""
+        """Return the repositories with content in the search index, also without a tag."""
         registry_id = self._registry.id
         return {
-            *store.content.visible_repositories(registry_id),
+            *store.repositories.list_visible(registry_id),
             *store.untagged.repositories(registry_id),
         }
 
     async def _refresh_repository(self, refresh: Refresh) -> None:
-        """Ask for a refresh of every tag: those listed and those we know of.
+        """Ask for a refresh of every tag, known or listed.
 
-        A tag, or a repository, that is missing from a listing is not thereby absent: each known tag
-        is asked for by its name.
+        A tag or a repository that is missing in a listing may still exist. So each known tag is
+        asked for by its name.
         """
-        repository = refresh.place.repository
+        repository = refresh.target.repository
         listed: set[TagName] = set()
         async for tags in self._listed_tags(repository):
             listed.update(tags)
         known = await self._store.read(lambda store: self._known_tags(store, repository))
-        places = [Place(RefreshKind.TAG, repository, tag) for tag in sorted(listed | known)]
-        # No listing tells of these, so a crawl would never miss them.
+        targets = [
+            RefreshTarget(RefreshKind.TAG, repository, tag) for tag in sorted(listed | known)
+        ]
+        # No listing names these, so a crawl would never notice their absence.
         untold = await self._store.read(lambda store: self._to_confirm(store, repository))
-        places += [Place(RefreshKind.DIGEST, repository, digest) for digest in untold]
-        for start in range(0, len(places), PLACES_PER_WRITE):
-            chunk = places[start : start + PLACES_PER_WRITE]
+        targets += [RefreshTarget(RefreshKind.DIGEST, repository, digest) for digest in untold]
+        for start in range(0, len(targets), TARGETS_PER_WRITE):
+            chunk = targets[start : start + TARGETS_PER_WRITE]
 
-            def save(store: Store, chunk: list[Place] = chunk) -> None:
+            def save(store: Store, chunk: list[RefreshTarget] = chunk) -> None:
                 self._ask_for(store, chunk, refresh=refresh, crawl_id=refresh.crawl_id)
 
             await self._store.write(save)
@@ -183,20 +189,22 @@ class Refresher:
             log.debug("repository_absent", repository=repository)
 
     def _known_tags(self, store: Store, repository: RepositoryName) -> set[TagName]:
-        repository_id = store.content.find_repository(self._registry.id, repository)
+        repository_id = store.repositories.find(self._registry.id, repository)
         return set(store.content.tags(repository_id)) if repository_id else set()
 
     def _to_confirm(self, store: Store, repository: RepositoryName) -> list[Digest]:
-        repository_id = store.content.find_repository(self._registry.id, repository)
+        repository_id = store.repositories.find(self._registry.id, repository)
         has_api = store.referrers.has_api(self._registry.id)
-        return store.presence.to_confirm(repository_id or 0, has_api=has_api, limit=CONFIRMED_MAX)
+        return store.presence.to_confirm(
+            repository_id or 0, has_api=has_api, limit=self._confirmed_max
+        )
 
     def _ask_for(
-        self, store: Store, places: list[Place], *, refresh: Refresh, crawl_id: int | None
+        self, store: Store, targets: list[RefreshTarget], *, refresh: Refresh, crawl_id: int | None
     ) -> None:
         store.queue.add(
             self._registry.id,
-            places,
+            targets,
             priority=refresh.priority,
             due_at=self._clock.now(),
             newest_event_at=refresh.newest_event_at,
@@ -206,14 +214,14 @@ class Refresher:
     # One tag, one digest
 
     async def _refresh_tag(self, refresh: Refresh) -> None:
-        repository, tag = refresh.place.repository, TagName(refresh.place.reference)
+        repository, tag = refresh.target.repository, TagName(refresh.target.reference)
         known = await self._store.read(lambda store: self._known_digest(store, repository, tag))
         try:
             manifest = await self._client.manifest(repository, tag, known=known)
         except AbsentError:
             if not await self._look_again(refresh):
                 await self._finish(
-                    refresh, lambda store: self._take_absence(store, refresh, repository, tag)
+                    refresh, lambda store: self._note_absence(store, refresh, repository, tag)
                 )
             return
         digest = known if manifest is None else manifest.digest
@@ -230,7 +238,7 @@ class Refresher:
             await self._finish(refresh, save)
 
     async def _refresh_digest(self, refresh: Refresh) -> None:
-        repository, digest = refresh.place.repository, Digest(refresh.place.reference)
+        repository, digest = refresh.target.repository, Digest(refresh.target.reference)
         linked = await self._store.read(
             lambda store: is_linked(store, self._registry, repository, digest)
         )
@@ -250,7 +258,7 @@ class Refresher:
             repository_id = self._keep(store, fetched)
             store.presence.confirm(repository_id, digest, at=self._clock.now())
             if refresh.expected_digest is None:
-                # It was deleted and is there again; its tags need not have come back with it.
+                # It was deleted and exists again, but perhaps not with its tags.
                 self._ask_for_tags(store, refresh, repository_id)
 
         await self._finish(refresh, save)
@@ -258,25 +266,25 @@ class Refresher:
     def _known_digest(
         self, store: Store, repository: RepositoryName, tag: TagName
     ) -> Digest | None:
-        repository_id = store.content.find_repository(self._registry.id, repository)
+        repository_id = store.repositories.find(self._registry.id, repository)
         if repository_id is None:
             return None
         digest = store.content.tag_digest(repository_id, tag)
         return digest if digest and store.content.is_linked(repository_id, digest) else None
 
-    def _leave_out(self, store: Store, repository: RepositoryName) -> None:
-        """Take a repository out of search that the settings leave out; its history is kept."""
-        repository_id = store.content.find_repository(self._registry.id, repository)
+    def _exclude(self, store: Store, repository: RepositoryName) -> None:
+        """Take an excluded repository out of the search index; its history is kept."""
+        repository_id = store.repositories.find(self._registry.id, repository)
         if repository_id is not None:
             for tag in store.content.tags(repository_id):
                 store.content.hide_tag(repository_id, tag, seen_at=self._clock.now())
-            store.untagged.leave_out(repository_id, left_out=True)
+            store.untagged.exclude(repository_id, excluded=True)
 
-    def _take_absence(
+    def _note_absence(
         self, store: Store, refresh: Refresh, repository: RepositoryName, tag: TagName
     ) -> None:
-        """A tag is gone: hidden at once if an event told of it, else at the end of the crawl."""
-        repository_id = store.content.find_repository(self._registry.id, repository)
+        """Hide an absent tag: at once after an event, else at the end of the crawl."""
+        repository_id = store.repositories.find(self._registry.id, repository)
         if repository_id is None:
             return
         now = self._clock.now()
@@ -288,11 +296,11 @@ class Refresher:
     def _forget_digest(
         self, store: Store, refresh: Refresh, repository: RepositoryName, digest: Digest
     ) -> None:
-        """A digest is gone: its tags may be gone with it, or have moved on. Each is asked for.
+        """Remove an absent digest, and ask for each of its tags: they may be gone or have moved.
 
-        One that no event told of is kept for a while, as tags are; in a crawl, till its end.
+        Without an event the digest is kept for a while, as tags are; in a crawl, until its end.
         """
-        repository_id = store.content.find_repository(self._registry.id, repository)
+        repository_id = store.repositories.find(self._registry.id, repository)
         if repository_id is None or not store.content.is_linked(repository_id, digest):
             return
         self._ask_for_tags(store, refresh, repository_id)
@@ -303,46 +311,44 @@ class Refresher:
             store.presence.miss(repository_id, digest, at=self._clock.now(), is_final=is_final)
 
     def _ask_for_tags(self, store: Store, refresh: Refresh, repository_id: int) -> None:
-        """Ask for every tag that we know to point at the digest of a refresh."""
-        place = refresh.place
-        tags = store.content.tags_of_digest(repository_id, Digest(place.reference))
-        places = [Place(RefreshKind.TAG, place.repository, tag) for tag in tags]
-        self._ask_for(store, places, refresh=refresh, crawl_id=refresh.crawl_id)
+        """Ask for every known tag that points at the digest of a refresh."""
+        target = refresh.target
+        tags = store.content.list_tags(repository_id, Digest(target.reference))
+        targets = [RefreshTarget(RefreshKind.TAG, target.repository, tag) for tag in tags]
+        self._ask_for(store, targets, refresh=refresh, crawl_id=refresh.crawl_id)
 
-    # What is attached to a digest
+    # The attachments of a digest
 
     def _ask_for_referrers(self, store: Store, refresh: Refresh, digest: Digest) -> None:
-        """Ask for the list of what is attached to a digest, where there may be one."""
+        """Ask for the list of referrers of a digest, if there may be one."""
         now = self._clock.now()
         priority = store.referrers.priority(self._registry.id, refresh.priority, now=now)
         if priority is not None:
-            place = Place(RefreshKind.REFERRERS, refresh.place.repository, digest)
+            target = RefreshTarget(RefreshKind.REFERRERS, refresh.target.repository, digest)
             asked = replace(refresh, priority=priority)
-            self._ask_for(store, [place], refresh=asked, crawl_id=refresh.crawl_id)
+            self._ask_for(store, [target], refresh=asked, crawl_id=refresh.crawl_id)
 
     async def _refresh_referrers(self, refresh: Refresh) -> None:
-        """Read what a list of referrers names, and ask for what else it makes to be read."""
+        """Read the manifests in a list of referrers, and ask for the next refreshes."""
         listed = await self._lists.read(refresh)
         if listed is None:
             await self._finish(refresh)
             return
-        fetched = await self._reader.read_listed(refresh.place.repository, listed)
+        fetched = await self._reader.read_listed(refresh.target.repository, listed)
 
         def save(store: Store) -> None:
             repository_id = self._keep(store, fetched)
-            places = self._lists.next_places(store, refresh, repository_id, listed)
-            # No event told of these.
+            targets = self._lists.next_targets(store, refresh, repository_id, listed)
+            # No event named these.
             asked = replace(refresh, newest_event_at=None)
-            self._ask_for(store, places, refresh=asked, crawl_id=refresh.crawl_id)
+            self._ask_for(store, targets, refresh=asked, crawl_id=refresh.crawl_id)
 
         await self._finish(refresh, save)
 
     def _keep(self, store: Store, fetched: FetchedContent) -> int:
         now = self._clock.now()
-        repository_id = store.content.repository_id(
-            self._registry.id, fetched.repository, seen_at=now
-        )
-        store.untagged.leave_out(repository_id, left_out=False)
+        repository_id = store.repositories.put(self._registry.id, fetched.repository, seen_at=now)
+        store.untagged.exclude(repository_id, excluded=False)
         content = ReadContent(tuple(fetched.manifests.values()), tuple(fetched.configs))
         store.content.put_content(repository_id, content, kinds=self._kinds, seen_at=now)
         for digest in fetched.linked:
@@ -350,28 +356,28 @@ class Refresher:
         return repository_id
 
     async def _look_again(self, refresh: Refresh) -> bool:
-        """Put the refresh back when a push is not to be seen yet; False when it is not waited for.
+        """Requeue the refresh if a push is not visible yet; False after the last try.
 
-        The distribution registry sends the event of a push before it writes the tag, so whoever is
-        quick finds the tag where it was, or not at all. That is not stored: it would stand in the
-        history behind the push. A push that was overtaken by another looks the same; it is not
-        waited for long.
+        The distribution registry sends the event of a push before it writes the tag. A quick
+        reader finds the tag at its old digest, or no tag. That is not stored, because it would come
+        after the push in the history. A push that another one replaced looks the same, so the
+        tries end soon.
         """
         if refresh.expected_digest is None or refresh.tries >= len(SECOND_LOOKS):
             return False
         due_at = self._clock.now() + SECOND_LOOKS[refresh.tries]
 
-        def put_back(store: Store) -> None:
-            reason = f"{refresh.expected_digest} was pushed and is not to be seen yet"
-            store.queue.put_back(refresh, due_at=due_at, reason=reason)
+        def requeue(store: Store) -> None:
+            reason = f"{refresh.expected_digest} was pushed but is not visible yet"
+            store.queue.requeue(refresh, due_at=due_at, reason=reason)
 
-        await self._store.write(put_back)
+        await self._store.write(requeue)
         return True
 
     async def _finish(
         self, refresh: Refresh, change: Callable[[Store], object] = lambda _: None
     ) -> None:
-        """Store a change and take the refresh out of the queue, in one transaction."""
+        """Store a change and remove the refresh from the queue, in one transaction."""
 
         def finish(store: Store) -> None:
             change(store)

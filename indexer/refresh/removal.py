@@ -1,8 +1,8 @@
-"""The brake: what a whole crawl did not find any more is hidden at its end, unless it is too much.
+"""Hiding tags, and the mass-removal guard.
 
-A registry whose disk was not mounted, or another one behind the same address, says in a registry's
-own words and for every single tag that it does not exist. Nothing tells that from a removal but how
-much it is at once.
+At the end of a crawl, hide what disappeared, unless suspiciously much did: then hold it back. A
+registry whose disk is not mounted, or another registry at the same address, also answers 404 for
+every single tag. Only the amount tells such a failure from a removal.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,39 +11,39 @@ from datetime import datetime, timedelta
 import structlog
 
 from indexer.model import Digest, TagName
-from indexer.store import Absence, Place, Priority, RefreshKind, RegistryRow, Store
+from indexer.store import Absence, Priority, RefreshKind, RefreshTarget, RegistryRow, Store
 
 log = structlog.get_logger()
 
 LOST_MIN = 5
-"""Fewer repositories are never too many: to remove one of three by hand is ordinary."""
+"""Fewer repositories are never suspicious: removing one of three by hand is ordinary."""
 LOST_MAX = 100
-"""More repositories are always too many, however large the registry is."""
+"""More repositories are always suspicious, however large the registry is."""
 LOST_SHARE = 5
-"""More than one in so many of the visible repositories is too many."""
+"""Suspicious is more than one of this number of visible repositories: a fifth."""
 SECOND_LOOK_AFTER = timedelta(minutes=10)
-"""How long something must have been absent for a second crawl to confirm it."""
+"""A second crawl confirms an absence if at least this time has passed since the first."""
 
 
-def is_too_much(lost: int, *, visible: int) -> bool:
-    """Tell whether so many of a registry's visible repositories are not lost without a doubt."""
+def is_suspicious(lost: int, *, visible: int) -> bool:
+    """Tell whether suspiciously many of the visible repositories of a registry are lost."""
     return lost > LOST_MAX or (lost >= LOST_MIN and lost * LOST_SHARE > visible)
 
 
-def decide(store: Store, registry: RegistryRow, *, at: datetime) -> bool:
-    """Hide what a crawl that is over did not find, or hold back all of it; True when it was hidden.
+def decide_removal(store: Store, registry: RegistryRow, *, at: datetime) -> bool:
+    """Hide what a finished crawl did not find, or hold back all of it. True if it was hidden.
 
-    Belongs into the transaction that ends the crawl.
+    The caller holds the transaction that ends the crawl.
     """
-    absent = store.absences.of_registry(registry.id, held=False)
+    absent = store.absences.list_in(registry.id, quarantined=False)
     if not absent:
-        return store.presence.decide(registry.id, is_held=False)
+        return store.presence.decide(registry.id, is_quarantined=False)
     found = store.absences.found(registry.id)
     lost = sum(one.is_lost for one in absent)
-    visible = store.content.count_repositories(registry.id)
-    is_held = is_too_much(lost, visible=visible) and not _is_second_look(found)
-    if is_held:
-        store.absences.hold(found)
+    visible = store.repositories.count_visible(registry.id)
+    is_quarantined = is_suspicious(lost, visible=visible) and not _is_second_look(found)
+    if is_quarantined:
+        store.absences.quarantine(found)
         log.warning(
             "crawl_held_back",
             registry=registry.name,
@@ -54,17 +54,20 @@ def decide(store: Store, registry: RegistryRow, *, at: datetime) -> bool:
     else:
         for repository_id, tags in _by_repository(found).items():
             hide_tags(store, registry, repository_id, tags, at=at)
-    # What no tag leads to has no say in how much is lost, and shares what becomes of the rest.
-    store.presence.decide(registry.id, is_held=is_held)
-    # Some may be held back still that this crawl could not ask for.
-    held_back = store.absences.count_held_back(registry.id)
-    store.registries.set_held_back(registry.id, held_back)
-    return bool(found) and not is_held
+    # Manifests without a tag do not count as lost; they share the decision about the tags.
+    store.presence.decide(registry.id, is_quarantined=is_quarantined)
+    # Some that this crawl could not ask for may still be held back.
+    quarantined = store.absences.count_quarantined(registry.id)
+    store.registries.set_quarantined(registry.id, quarantined)
+    return bool(found) and not is_quarantined
 
 
 def _is_second_look(found: Sequence[Absence]) -> bool:
-    """Tell whether an earlier crawl that was held back did not find any of this either."""
-    return all(one.held_at and one.seen_at - one.held_at >= SECOND_LOOK_AFTER for one in found)
+    """Tell whether an earlier crawl, which was held back, found none of this either."""
+    return all(
+        one.quarantined_at and one.seen_at - one.quarantined_at >= SECOND_LOOK_AFTER
+        for one in found
+    )
 
 
 def _by_repository(found: Sequence[Absence]) -> dict[int, list[TagName]]:
@@ -75,15 +78,15 @@ def _by_repository(found: Sequence[Absence]) -> dict[int, list[TagName]]:
 
 
 def accept(store: Store, registry: RegistryRow, *, at: datetime) -> None:
-    """Hide what is held back of a registry, on an operator's word."""
-    held = store.absences.of_registry(registry.id, held=True)
-    for repository in held:
+    """Hide everything of a registry that is held back, because an operator confirmed it."""
+    quarantined = store.absences.list_in(registry.id, quarantined=True)
+    for repository in quarantined:
         hide_tags(store, registry, repository.repository_id, repository.tags, at=at)
     log.info(
         "held_back_accepted",
         registry=registry.name,
-        repositories=sum(one.is_lost for one in held),
-        tags=sum(len(one.tags) for one in held),
+        repositories=sum(one.is_lost for one in quarantined),
+        tags=sum(len(one.tags) for one in quarantined),
     )
 
 
@@ -95,10 +98,10 @@ def hide_tags(
     *,
     at: datetime,
 ) -> None:
-    """Hide tags of a repository that the registry said do not exist.
+    """Hide tags of a repository that do not exist, as the registry said.
 
-    Some registries keep a manifest without tags, which is then to be found as such, and some do
-    not. Belongs into a transaction.
+    Some registries keep a manifest without tags and some do not, so each digest is asked for. The
+    caller holds a transaction.
     """
     left: dict[Digest, None] = {}
     for tag in tags:
@@ -106,24 +109,24 @@ def hide_tags(
         store.content.hide_tag(repository_id, tag, seen_at=at)
         if digest is not None:
             left[digest] = None
-    name = store.content.repository(repository_id).name
-    places = [
-        Place(RefreshKind.DIGEST, name, digest)
+    name = store.repositories.get(repository_id).name
+    targets = [
+        RefreshTarget(RefreshKind.DIGEST, name, digest)
         for digest in left
         if store.untagged.find(repository_id, digest)
     ]
-    store.queue.add(registry.id, places, priority=Priority.CRAWL, due_at=at)
+    store.queue.add(registry.id, targets, priority=Priority.CRAWL, due_at=at)
 
 
 def is_doubtful(*, known: int, unlisted: int) -> bool:
-    """Tell whether a catalog leaves out so much of what we know that it is hardly true."""
-    return 0 < known == unlisted or is_too_much(unlisted, visible=known)
+    """Tell whether a catalog leaves out suspiciously many of the known repositories."""
+    return 0 < known == unlisted or is_suspicious(unlisted, visible=known)
 
 
-def doubt_catalog(store: Store, registry: RegistryRow, *, crawl_id: int) -> None:
-    """Keep how much the whole catalog of a crawl left out, and say so where it is doubtful.
+def check_catalog(store: Store, registry: RegistryRow, *, crawl_id: int) -> None:
+    """Count the known repositories that the catalog of a crawl left out; warn if suspicious.
 
-    Belongs into the transaction that keeps its last page.
+    The caller holds the transaction that stores the last page of the catalog.
     """
     listed = store.registries.count_unlisted(crawl_id)
     if is_doubtful(known=listed.known, unlisted=listed.unlisted):

@@ -1,4 +1,4 @@
-"""When a whole registry is read again."""
+"""Deciding when a registry is crawled."""
 
 from datetime import datetime, timedelta
 
@@ -6,11 +6,11 @@ from indexer.clock import parse_rfc3339
 from indexer.store import Crawl
 
 INCOMPLETE_RETRY = timedelta(minutes=10)
-"""How long after a crawl that could not read anything the next one begins."""
+"""The pause after a crawl that could read nothing."""
 RESTART_PAUSE = timedelta(seconds=10)
-"""How long after a crawl, at the least, one begins because the registry restarted."""
+"""The shortest pause after a crawl before a restart of the registry causes another one."""
 RESTART_PAUSE_CRAWLS = 10
-"""And how many times as long as that crawl took: a registry may restart again and again."""
+"""The same pause as a multiple of the duration of that crawl: registries may restart often."""
 
 
 def is_crawl_due(
@@ -21,19 +21,19 @@ def is_crawl_due(
     is_start: bool = False,
     restarted_at: datetime | None = None,
 ) -> bool:
-    """Tell whether a registry is to be crawled now, given its latest crawl.
+    """Tell whether to crawl a registry now, given its latest crawl.
 
-    The first is due at once and one that was interrupted goes on. At the start of the indexer one
-    that was not complete is done over: what was in its way may have been mended. ``restarted_at``
-    is when the registry was last seen to have restarted; what it had not told of by then is lost,
-    and only a crawl that begins after that finds it. An ``interval`` of zero asks for no others.
+    The first crawl is due at once, and an interrupted one continues. At the start of the indexer
+    an incomplete crawl is repeated, because its problem may be solved. ``restarted_at`` is the
+    last known restart of the registry. Its unsent events are lost then, and only a later crawl
+    finds the changes. With an ``interval`` of zero there are no other crawls.
     """
     if latest is None:
         return True
     if latest.finished_at is None:
         return not (latest.catalog_read or latest.catalog_error)
     started, finished = parse_rfc3339(latest.started_at), parse_rfc3339(latest.finished_at)
-    # A restart that is yet to come was written by a clock that was set back since.
+    # A restart in the future was written before the clock was set back.
     if restarted_at is not None and started <= restarted_at <= now:
         pause = max(RESTART_PAUSE, RESTART_PAUSE_CRAWLS * (finished - started))
         if now - finished >= pause:
@@ -42,7 +42,7 @@ def is_crawl_due(
         return False
     if is_start and not latest.complete:
         return True
-    # What is denied for good must not have everything else read again and again.
+    # A catalog that is always denied must not cause crawl after crawl.
     has_read = latest.catalog_read or latest.catalog_error
     pause = interval if has_read else min(interval, INCOMPLETE_RETRY)
     return now - finished >= pause

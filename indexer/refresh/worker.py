@@ -1,4 +1,4 @@
-"""The work on one registry: takes refreshes from the queue, in order, a few at a time."""
+"""The worker of one registry: runs the refreshes of the queue, in order, a few at a time."""
 
 import asyncio
 from collections import deque
@@ -12,46 +12,55 @@ from indexer.clock import Clock
 from indexer.errors import RegistryError, StoreError, UnreachableError
 from indexer.extract import KindTable
 from indexer.model import RepositoryName
-from indexer.refresh.refresher import Refresher, everything
-from indexer.refresh.removal import decide
+from indexer.refresh.refresher import CONFIRMED_MAX, Refresher, everything
+from indexer.refresh.removal import decide_removal
 from indexer.refresh.schedule import is_crawl_due
 from indexer.registry import RegistryClient
-from indexer.store import Place, Priority, Refresh, RefreshKind, RegistryRow, Store, StoreThread
+from indexer.store import (
+    Priority,
+    Refresh,
+    RefreshKind,
+    RefreshTarget,
+    RegistryRow,
+    Store,
+    StoreThread,
+)
 
 log = structlog.get_logger()
 
 REFRESHES_PER_REQUEST = 2
-"""A refresh spends half its time at the store; so many at once keep all connections busy."""
+"""A refresh spends half its time at the store; two a connection keep all connections busy."""
 TICK_SECONDS = 0.1
-"""How often to look for what became due by time alone."""
+"""How often to look for refreshes that became due."""
 LOOK_AFTER_SECONDS = 0.5
-"""How often requests are counted in the store and ended crawls noticed."""
+"""How often requests are counted in the store and finished crawls are noticed."""
 TRIES_MAX = 8
-"""Tries of a refresh that the registry answers wrongly, before it is set aside."""
+"""Tries of a refresh with wrong answers before it is set aside."""
 TRIES_UNDOUBTED = 2
-"""Tries of a refresh without an answer, before something else is asked to see who is at fault."""
+"""Tries of a refresh without an answer before another request tells who is at fault."""
 PAUSE_MAX = timedelta(minutes=1)
 PAUSE_MIN = timedelta(seconds=1)
 RETRY_MAX = timedelta(minutes=5)
 FAILURES_IN_A_ROW = 5
-"""So many failures one after the other mean that the registry fails, not the place."""
+"""After this number of failures in a row the registry is at fault, not the target."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryPlan:
-    """How a registry is worked on."""
+    """The settings of a worker."""
 
     crawl_interval: timedelta
     max_in_flight: int
     kinds: KindTable
     includes: Callable[[str], bool] = everything
+    confirmed_max: int = CONFIRMED_MAX
 
 
 class RegistryWorker:
     """Runs the refreshes of one registry until cancelled, and begins its crawls.
 
-    A registry that fails is left alone for a while, longer each time up to a minute; it does not
-    hold up others, for each has a worker of its own.
+    A registry that fails is left alone for a while, longer each time, up to a minute. It does not
+    delay others, because each registry has a worker of its own.
     """
 
     def __init__(
@@ -77,6 +86,7 @@ class RegistryWorker:
             clock=clock,
             includes=plan.includes,
             kinds=plan.kinds,
+            confirmed_max=plan.confirmed_max,
         )
         self._taken: deque[Refresh] = deque()
         self._running: dict[asyncio.Task[None], Refresh] = {}
@@ -86,7 +96,7 @@ class RegistryWorker:
         self._retried_at: datetime | None = None
         self._looked_after_at: datetime | None = None
         self._counted_requests = 0
-        # Nothing is known of how the last run ended, so the first success clears up after it.
+        # The end of the last run is not known, so the first success clears its errors.
         self._answered = False
         self._any_set_aside = True
         self._woken = asyncio.Event()
@@ -104,13 +114,13 @@ class RegistryWorker:
             await asyncio.gather(*self._running, return_exceptions=True)
 
     def wake(self, *, at_once: bool) -> None:
-        """Say that there is something new in the queue; ``at_once`` even if the registry fails."""
+        """Look into the queue now; with ``at_once`` even if the registry fails."""
         if at_once:
             self._resume_at = self._clock.now()
         self._woken.set()
 
     async def _wait(self) -> None:
-        """Return when a refresh ended, when woken, or after a tick."""
+        """Return after the end of a refresh, after a call of :meth:`wake`, or after a tick."""
         waker = asyncio.create_task(self._woken.wait())
         try:
             await asyncio.wait(
@@ -135,7 +145,7 @@ class RegistryWorker:
             self._running[asyncio.create_task(self._run_one(refresh))] = refresh
 
     async def _take(self) -> None:
-        """Take what is due out of the queue anew, so that a fresh push goes first."""
+        """Read the due refreshes from the queue again, so that a new push comes first."""
         running = {refresh.id for refresh in self._running.values()}
         limit = 4 * self._plan.max_in_flight
         found = await self._store.read(
@@ -151,8 +161,8 @@ class RegistryWorker:
         except RegistryError as error:
             await self._failed(refresh, error)
         except Exception as error:
-            # Whatever is wrong with one place must not stop the work on all others.
-            log.exception("refresh_failed", place=refresh.place)
+            # A defect with one target must not stop the work on all others.
+            log.exception("refresh_failed", target=refresh.target)
             await self._keep_for_later(
                 refresh,
                 reason=f"{type(error).__name__}: {error}",
@@ -165,7 +175,7 @@ class RegistryWorker:
         self._on_change()
 
     async def _succeeded(self) -> None:
-        """Write that the registry answers, and try what was set aside again, now and then."""
+        """Note that the registry answers; from time to time retry refreshes that are set aside."""
         now = self._clock.now()
         before = self._retried_at
         retry = self._any_set_aside and (
@@ -188,7 +198,7 @@ class RegistryWorker:
         await self._store.write(save)
 
     async def _failed(self, refresh: Refresh, error: RegistryError) -> None:
-        """Keep what failed for later, set it aside when it failed too often, and slow down."""
+        """Requeue a failed refresh, or set it aside after too many failures, and slow down."""
         unreachable = isinstance(error, UnreachableError)
         at_fault = not isinstance(error, UnreachableError) or await self._is_at_fault(
             refresh, error
@@ -209,9 +219,9 @@ class RegistryWorker:
         log.warning(
             "refresh_postponed",
             registry=self._registry.name,
-            kind=refresh.place.kind.value,
-            repository=refresh.place.repository,
-            reference=refresh.place.reference,
+            kind=refresh.target.kind.value,
+            repository=refresh.target.repository,
+            reference=refresh.target.reference,
             tries=refresh.tries + 1,
             set_aside=give_up,
             reason=str(error),
@@ -226,28 +236,28 @@ class RegistryWorker:
 
         def save(store: Store) -> None:
             store.registries.set_error(self._registry.id, reason, at=now)
-            if give_up and refresh.place.kind is RefreshKind.CATALOG:
-                # Not set aside: the next crawl is to begin, and to ask for the catalog again.
+            if give_up and refresh.target.kind is RefreshKind.CATALOG:
+                # Not set aside: the next crawl shall begin and ask for the catalog again.
                 if not (is_lasting and self._refresher.go_without_catalog(store, refresh, reason)):
                     store.registries.end_crawl(self._registry.id, at=now)
                 store.queue.finish(refresh)
             elif give_up:
                 store.queue.set_aside(refresh, reason=reason)
             else:
-                store.queue.put_back(refresh, due_at=due_at, reason=reason)
+                store.queue.requeue(refresh, due_at=due_at, reason=reason)
 
         await self._store.write(save)
 
     async def _is_at_fault(self, refresh: Refresh, error: UnreachableError) -> bool:
-        """Tell whether the registry answers elsewhere, so that this place alone is broken."""
+        """Tell whether only this target is broken, because the registry answers another request."""
         if refresh.tries < TRIES_UNDOUBTED or error.retry_after is not None:
             return False
-        place = refresh.place
+        target = refresh.target
         listing: AsyncIterator[object]
-        if place.kind is RefreshKind.REPOSITORY:
+        if target.kind is RefreshKind.REPOSITORY:
             listing = self._client.repositories()
         else:
-            repository = place.repository or await self._store.read(self._some_repository)
+            repository = target.repository or await self._store.read(self._some_repository)
             if not repository:
                 return False
             listing = self._client.tags(repository)
@@ -258,16 +268,16 @@ class RegistryWorker:
         return True
 
     def _some_repository(self, store: Store) -> RepositoryName:
-        known = store.content.visible_repositories(self._registry.id)
+        known = store.repositories.list_visible(self._registry.id)
         return known[0] if known else RepositoryName("")
 
     def _slow_down(self, error: RegistryError) -> None:
-        """Pause, longer each time; never shorter than the registry itself asked for."""
+        """Pause, longer each time, and at least as long as the registry asked for."""
         now = self._clock.now()
         if isinstance(error, UnreachableError) and error.retry_after is not None:
             pause = max(PAUSE_MIN, timedelta(seconds=error.retry_after))
         elif now < self._resume_at:
-            # It began before the pause: many that fail together are one failure of the registry.
+            # It began before the pause: many failures at once are one failure of the registry.
             return
         elif isinstance(error, UnreachableError) or self._failures >= FAILURES_IN_A_ROW:
             pause = min(PAUSE_MAX, PAUSE_MIN * 2 ** min(self._pauses, 10))
@@ -277,7 +287,7 @@ class RegistryWorker:
         self._resume_at = max(self._resume_at, now + pause)
 
     async def _look_after(self) -> None:
-        """Begin and end crawls, and count requests, now and then."""
+        """Begin and end crawls and count requests, twice a second."""
         now = self._clock.now()
         before = self._looked_after_at
         if before is not None and (now - before).total_seconds() < LOOK_AFTER_SECONDS:
@@ -299,7 +309,7 @@ class RegistryWorker:
                     set_aside=crawl.set_aside,
                 )
             is_over = ended or store.absences.are_left_over(self._registry.id)
-            hidden = bool(is_over) and decide(store, self._registry, at=now)
+            hidden = bool(is_over) and decide_removal(store, self._registry, at=now)
             return self._begin_crawl(store, is_start=is_start), hidden
 
         begun, hidden = await self._store.write(save)
@@ -309,7 +319,7 @@ class RegistryWorker:
             self._on_change()
 
     def _begin_crawl(self, store: Store, *, is_start: bool) -> bool:
-        """Ask for a crawl when one is due; True when that is new."""
+        """Ask for a crawl if one is due; True if this call asked."""
         latest = store.registries.latest_crawl(self._registry.id)
         now = self._clock.now()
         due = is_crawl_due(
@@ -319,23 +329,23 @@ class RegistryWorker:
             is_start=is_start,
             restarted_at=self._restarted_at(store),
         )
-        place = Place(RefreshKind.CATALOG)
-        if not due or store.queue.contains(self._registry.id, place):
+        target = RefreshTarget(RefreshKind.CATALOG)
+        if not due or store.queue.contains(self._registry.id, target):
             return False
-        store.queue.add(self._registry.id, [place], priority=Priority.CRAWL, due_at=now)
+        store.queue.add(self._registry.id, [target], priority=Priority.CRAWL, due_at=now)
         return True
 
     def _restarted_at(self, store: Store) -> datetime | None:
-        """Return when the registry was last seen to have restarted, where that asks for a crawl.
+        """Return the last known restart of the registry, if it may cause a crawl.
 
-        Not while something is held back: a registry without its disk may restart again and again,
-        and each crawl would be nearer to the one that confirms that all is gone.
+        It may not while something is held back. A registry without its disk may restart again and
+        again, and one of the crawls would confirm that everything is gone.
         """
-        if store.absences.count_held_back(self._registry.id):
+        if store.absences.count_quarantined(self._registry.id):
             return None
         return store.registries.restarted_at(self._registry.id)
 
 
 def _delay(refresh: Refresh, most: timedelta) -> timedelta:
-    # Tries grow without end while a registry is down, and so would the power.
+    # While a registry is down the number of tries has no limit; the power needs one.
     return min(most, timedelta(seconds=2 ** min(refresh.tries, 10)))

@@ -1,6 +1,6 @@
-"""Speaking to a registry: listing, reading manifests and blobs, authentication, limits.
+"""The client of registries: listings, manifests, blobs, authentication, limits.
 
-Nothing else in this project sends requests to registries or imports the HTTP client.
+Nothing else in this project sends requests to registries.
 """
 
 from indexer.registry.auth import Credentials

@@ -1,7 +1,7 @@
-"""What is sent as ``Authorization``: nothing, Basic, or a token of the registry's token service.
+"""The ``Authorization`` header: none, Basic, or a token of the registry's token service.
 
-Nothing is sent before the registry has asked for it. Once it has, the same is sent at once with
-later requests of that kind, which saves a round trip each.
+The first request is sent without it. After the registry asked for it, later requests with the same
+scope carry it at once, which saves a round trip each.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from indexer.clock import Clock
 from indexer.errors import InvalidValueError, UnusableAnswerError
 from indexer.model import parse_json_object
 from indexer.registry.challenges import Challenge, parse_challenges
-from indexer.registry.responses import Answer, error_of, lasting
-from indexer.registry.urls import origin_of, shown
+from indexer.registry.responses import Response, lasting, make_error
+from indexer.registry.urls import get_origin, shown
 
 TOKEN_BODY_MAX_BYTES = 64 * 1_024
 TOKEN_SECONDS_DEFAULT = 60.0
@@ -34,7 +34,7 @@ CATALOG_SCOPE = "registry:catalog:*"
 
 
 def pull_scope(repository: str) -> str:
-    """Return the scope that reading one repository needs."""
+    """Return the scope for reading one repository."""
     return f"repository:{repository}:pull"
 
 
@@ -48,7 +48,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class _Grant:
-    """What a token is asked with; one token is kept for each."""
+    """The parameters of a request for a token; one token is kept for each."""
 
     realm: str
     service: str
@@ -68,12 +68,11 @@ class _Token:
 
 
 class Authorizer:
-    """Knows what to send, and learns it from the registry's challenges.
+    """Knows the header to send, and learns it from the challenges of the registry.
 
-    ``ask_token`` sends a GET to a token service, with the ``Authorization`` given second, and
-    returns the answer. A token service is accepted on first use; another one later is refused,
-    because it would receive the credentials. ``is_plain`` says that the registry itself is spoken
-    to without TLS, so that its token service may be as well.
+    ``ask_token`` sends a GET to a token service, with its second argument as ``Authorization``. The
+    first token service is accepted; a different one later is refused, because it would receive
+    the credentials. ``is_plain``: the registry has no TLS, so its token service need not either.
     """
 
     def __init__(
@@ -82,7 +81,7 @@ class Authorizer:
         *,
         clock: Clock,
         is_plain: bool,
-        ask_token: Callable[[httpx2.URL, str], Awaitable[Answer]],
+        ask_token: Callable[[httpx2.URL, str], Awaitable[Response]],
     ) -> None:
         self._basic = _basic(credentials) if credentials else ""
         self._clock = clock
@@ -95,36 +94,36 @@ class Authorizer:
         self._realm_origin = ""
 
     async def header_for(self, scope: str) -> str:
-        """Return what to send with a request of ``scope``; "" for nothing.
+        """Return the header for a request of ``scope``; "" for none.
 
-        Asks for a new token where the one known is at the end of its life.
+        Asks for a new token if the known one is at the end of its life.
         """
         grant = self._grants.get(scope)
         if grant is not None:
-            return await self._header_of(grant, rejected="")
+            return await self._get_header(grant, rejected="")
         return self._basic if scope.partition(":")[0] in self._basic_kinds else ""
 
-    async def answer(self, refusal: Answer, scope: str) -> str:
-        """Return what to send instead after the 401 ``refusal``.
+    async def answer_challenge(self, refusal: Response, scope: str) -> str:
+        """Return the header for a second try after the 401 ``refusal``.
 
-        :class:`DeniedError` where there is nothing else to try, any other
-        :class:`RegistryError` where the token service does not do its part.
+        :class:`DeniedError` if there is nothing else to try, another :class:`RegistryError` if the
+        token service fails.
         """
         challenges = parse_challenges(refusal.headers.get_list("www-authenticate"))
         offered = {challenge.scheme for challenge in challenges}
         for challenge in challenges:
             if challenge.scheme == "bearer" and "realm" in challenge.parameters:
-                grant = self._grant_of(challenge, scope)
-                header = await self._header_of(grant, rejected=refusal.authorization)
+                grant = self._make_grant(challenge, scope)
+                header = await self._get_header(grant, rejected=refusal.authorization)
                 self._grants[scope] = grant
                 return header
         if "basic" in offered and self._basic not in {"", refusal.authorization}:
             self._grants.pop(scope, None)
             self._basic_kinds.add(scope.partition(":")[0])
             return self._basic
-        raise error_of(refusal)
+        raise make_error(refusal)
 
-    def _grant_of(self, challenge: Challenge, scope: str) -> _Grant:
+    def _make_grant(self, challenge: Challenge, scope: str) -> _Grant:
         realm = challenge.parameters["realm"]
         origin = self._accepted_origin(realm)
         if self._realm_origin not in {"", origin}:
@@ -145,9 +144,9 @@ class Authorizer:
         schemes = {"http", "https"} if self._is_plain else {"https"}
         if url.scheme not in schemes or not host or url.userinfo:
             raise lasting(f"the realm of a challenge is not acceptable: {shown(url)}")
-        return origin_of(url)
+        return get_origin(url)
 
-    async def _header_of(self, grant: _Grant, *, rejected: str) -> str:
+    async def _get_header(self, grant: _Grant, *, rejected: str) -> str:
         token = self._tokens.get(grant) or self._new_entry(grant)
         if token.is_good(self._clock.now(), rejected=rejected):
             return token.header
@@ -171,7 +170,7 @@ class Authorizer:
         return self._tokens.setdefault(grant, _Token())
 
     async def _fetch(self, grant: _Grant) -> tuple[str, float]:
-        """Return a new token as header value, and its life in seconds."""
+        """Return a new token as a header value, and its lifetime in seconds."""
         pairs = [("service", grant.service)] if grant.service else []
         pairs += [("scope", scope) for scope in grant.scope.split()]
         separator = "&" if "?" in grant.realm else "?"
@@ -179,18 +178,18 @@ class Authorizer:
             url = httpx2.URL(f"{grant.realm}{separator}{urlencode(pairs)}")
         except httpx2.InvalidURL as error:
             raise lasting(f"the challenge makes no URL of {grant.scope[:200]!r}") from error
-        answer = await self._ask_token(url, self._basic)
-        if answer.status != 200:
-            # Without the body, which may hold a token.
-            raise error_of(replace(answer, body=b""))
+        response = await self._ask_token(url, self._basic)
+        if response.status != 200:
+            # Without the body, which may contain a token.
+            raise make_error(replace(response, body=b""))
         try:
-            return _parse_token(answer.body)
+            return _parse_token(response.body)
         except InvalidValueError as error:
-            raise UnusableAnswerError(f"GET {answer.asked}: 200, but no token: {error}") from None
+            raise UnusableAnswerError(f"GET {response.asked}: 200, but no token: {error}") from None
 
 
 def _parse_token(body: bytes) -> tuple[str, float]:
-    """Return header value and life in seconds; the messages never repeat what was received."""
+    """Return header value and lifetime in seconds; the messages never repeat the body."""
     try:
         data = parse_json_object(body)
     except InvalidValueError:

@@ -1,7 +1,7 @@
-"""Reading bodies: never more than a limit, never for ever, never compressed.
+"""Reading bodies with limits of size and time.
 
-What is read is hostile. Sizes are checked before reading where they are declared, while reading
-where they are not, and after decompressing where somebody compressed.
+Bodies are hostile. A size is checked before reading if it is declared, while reading, and after
+decompression.
 """
 
 import zlib
@@ -23,9 +23,9 @@ async def read_content(
 ) -> bytes:
     """Return the whole body of ``response``.
 
-    :class:`TooLargeError` when it has more than ``limit`` bytes, :class:`UnreachableError` when it
-    takes more than ``seconds``, :class:`UnusableAnswerError` when it is compressed in a way that
-    cannot be undone. ``asked`` is for the messages.
+    :class:`TooLargeError` for more than ``limit`` bytes, :class:`UnreachableError` after more than
+    ``seconds``, :class:`UnusableAnswerError` for an unknown compression. ``asked`` is the path for
+    messages.
     """
     too_large = f"GET {asked}: more than {limit} bytes"
     declared = response.headers.get("content-length", "")
@@ -43,7 +43,7 @@ async def read_content(
 async def read_beginning(
     response: httpx2.Response, *, seconds: float, clock: Clock, asked: str
 ) -> bytes:
-    """Return the first 64 KiB of a body that only says what went wrong."""
+    """Return the first 64 KiB of the body of an error."""
     limit = ERROR_BODY_MAX_BYTES
     body = await _read(response, limit=limit, seconds=seconds, clock=clock, asked=asked)
     return body[:limit]
@@ -52,7 +52,7 @@ async def read_beginning(
 async def _read(
     response: httpx2.Response, *, limit: int, seconds: float, clock: Clock, asked: str
 ) -> bytes:
-    """Return the body, or a beginning of it that is longer than ``limit``."""
+    """Return the body, or the beginning of a body that is longer than ``limit``."""
     parts: list[bytes] = []
     size = 0
     give_up_at: datetime | None = None
@@ -70,7 +70,7 @@ async def _read(
 
 
 def _decoded(body: bytes, encoding: str, *, limit: int, asked: str) -> bytes:
-    """Return a body that came compressed although nobody asked for that."""
+    """Return a body decompressed; the server compressed it although nobody asked for that."""
     if encoding not in _WINDOWS:
         raise lasting(f"GET {asked}: Content-Encoding {one_line(encoding, limit=100)!r}")
     decompressor = zlib.decompressobj(wbits=_WINDOWS[encoding])

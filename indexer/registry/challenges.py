@@ -1,4 +1,4 @@
-"""``WWW-Authenticate``: several schemes in one header or in many, with quoted strings."""
+"""Parsing ``WWW-Authenticate``: several schemes in one or more headers, with quoted strings."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,13 +11,13 @@ _SEPARATORS = re.compile(r"[\s,]*")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _EQUALS = re.compile(r"\s*=\s*")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-# The one value without a name that a scheme may carry, as in ``Negotiate YII=``.
+# A scheme may have one value without a name, as in ``Negotiate YII=``.
 _TOKEN68 = re.compile(r" +[A-Za-z0-9._~+/-]+=*(?=\s*(?:,|$))")
 
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """One way to authenticate that a server offers; scheme and names in small letters."""
+    """One way to authenticate that a server offers; scheme and names are in lower case."""
 
     scheme: str
     parameters: Mapping[str, str]
@@ -26,8 +26,8 @@ class Challenge:
 def parse_challenges(values: Iterable[str]) -> list[Challenge]:
     """Return the challenges in all ``WWW-Authenticate`` values, in order.
 
-    Reading a value ends where it breaks the grammar; what came before is kept, and of a parameter
-    given twice the first counts.
+    Reading ends at a mistake in the grammar; the challenges before it are kept. If a parameter is
+    repeated, the first one counts.
     """
     found: list[Challenge] = []
     for value in values:
@@ -38,20 +38,20 @@ def parse_challenges(values: Iterable[str]) -> list[Challenge]:
 def _parse_value(value: str) -> list[Challenge]:
     found: list[Challenge] = []
     parameters: dict[str, str] = {}
-    position = _end_of(_SEPARATORS, value, 0)
+    position = _skip(_SEPARATORS, value, 0)
     while len(found) <= CHALLENGES_MAX and (name := _TOKEN.match(value, position)):
         position = name.end()
         if (equals := _EQUALS.match(value, position)) is None:
             parameters = {}
             found.append(Challenge(name[0].lower(), parameters))
-            position = _end_of(_TOKEN68, value, position)
+            position = _skip(_TOKEN68, value, position)
         else:
             text = _QUOTED.match(value, equals.end()) or _TOKEN.match(value, equals.end())
             if text is None or not found or len(parameters) >= PARAMETERS_MAX:
                 break
             parameters.setdefault(name[0].lower(), _unquoted(text))
             position = text.end()
-        position = _end_of(_SEPARATORS, value, position)
+        position = _skip(_SEPARATORS, value, position)
     return found
 
 
@@ -59,7 +59,7 @@ def _unquoted(text: re.Match[str]) -> str:
     return re.sub(r"\\(.)", r"\1", text[1]) if text.re is _QUOTED else text[0]
 
 
-def _end_of(pattern: re.Pattern[str], value: str, position: int) -> int:
-    """Return where a match of ``pattern`` at ``position`` ends; ``position`` without one."""
+def _skip(pattern: re.Pattern[str], value: str, position: int) -> int:
+    """Return the end of a match of ``pattern`` at ``position``; ``position`` if none matches."""
     match = pattern.match(value, position)
     return match.end() if match else position

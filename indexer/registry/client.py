@@ -1,4 +1,4 @@
-"""The client of one registry: what the rest of the indexer may ask it."""
+"""The client of one registry: the requests that the rest of the indexer can make."""
 
 from collections.abc import AsyncIterator
 
@@ -14,17 +14,18 @@ from indexer.registry.referrers import read_referrers
 
 
 class RegistryClient:
-    """Reads one registry. Shared by any number of tasks of one event loop; close it at the end.
+    """Reads one registry. All tasks of an event loop may share it; close it at the end.
 
-    ``url`` is the registry's address, ``http(s)://host[:port]``, :class:`InvalidValueError` where
-    it is none. ``max_in_flight`` is the most requests under way at once; further ones wait.
+    ``url`` is the address of the registry, ``http(s)://host[:port]``, else
+    :class:`InvalidValueError`. ``max_in_flight`` is the number of requests at the same time;
+    further ones wait.
 
-    Whatever a registry does, only the errors under :class:`RegistryError` leave these methods.
-    Failures that may pass (no answer, 408, 429, 499, 5xx) were tried three times before, unless
-    the registry asked for a pause of more than ten seconds: that is raised at once as
-    :class:`UnreachableError` with ``retry_after``. :class:`AbsentError` is raised only where the
-    registry itself said that the very thing does not exist; :class:`DeniedError`,
-    :class:`UnusableAnswerError` and :class:`TooLargeError` say nothing about that.
+    These methods raise only errors under :class:`RegistryError`. Temporary failures (no answer,
+    408, 429, 499, 5xx) are tried three times before. If the registry asks for a pause of more than
+    ten seconds, :class:`UnreachableError` with ``retry_after`` is raised at once.
+    :class:`AbsentError` means that the registry itself said that exactly this content does not
+    exist. :class:`DeniedError`, :class:`UnusableAnswerError` and :class:`TooLargeError` say nothing
+    about that.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class RegistryClient:
 
     @property
     def requests(self) -> int:
-        """How many HTTP requests were sent so far, those to other hosts too."""
+        """The number of HTTP requests so far, also to other hosts."""
         return self._exchange.requests
 
     async def aclose(self) -> None:
@@ -55,28 +56,28 @@ class RegistryClient:
         await self._exchange.aclose()
 
     def repositories(self, *, resume: str = "") -> AsyncIterator[CatalogPage]:
-        """Yield the pages of the catalog, from where a page's ``resume`` says or the beginning.
+        """Yield the pages of the catalog, from the ``resume`` of a page on, or all.
 
-        Where the registry loses its place the listing starts again, up to three times, so that
-        pages may come twice. :class:`UnusableAnswerError` for a listing that goes in circles,
+        If the registry loses its position the listing starts again, up to three times, so pages may
+        come twice. :class:`UnusableAnswerError` for a listing that goes in circles,
         :class:`TooLargeError` above 1,000,000 names.
         """
         return self._lister.repositories(resume)
 
     def tags(self, repository: RepositoryName) -> AsyncIterator[tuple[TagName, ...]]:
-        """Yield the pages of a repository's tags; one empty page for a repository without tags.
+        """Yield the pages of the tags of a repository; one empty page if it has no tags.
 
-        Pages may come twice, and errors are raised, as with :meth:`repositories`;
-        :class:`AbsentError` where the registry does not know the repository.
+        Pages may come twice, and errors are raised, as with :meth:`repositories`.
+        :class:`AbsentError` if the registry does not know the repository.
         """
         return self._lister.tags(repository)
 
     async def manifest(
         self, repository: RepositoryName, reference: str, *, known: Digest | None = None
     ) -> Content | None:
-        """Return the manifest that a tag or digest names; None where that is still ``known``.
+        """Return the manifest of a tag or digest; None if it still has the digest ``known``.
 
-        Its digest is verified. :class:`InvalidValueError` for a ``reference`` that is neither tag
+        The digest is verified. :class:`InvalidValueError` for a ``reference`` that is neither tag
         nor digest.
         """
         return await read_manifest(self._exchange, repository, reference, known=known)
@@ -90,16 +91,16 @@ class RegistryClient:
     ) -> bytes:
         """Return a blob of at most ``limit`` bytes; its digest is verified.
 
-        :class:`TooLargeError` without a request where the descriptor's size is over the limit.
+        :class:`TooLargeError` without a request if the size in the descriptor is over the limit.
         """
         return await read_blob(self._exchange, repository, descriptor, limit=limit)
 
     async def referrers(
         self, repository: RepositoryName, digest: Digest
     ) -> tuple[Descriptor, ...] | None:
-        """Return what the registry lists as attached to a digest, at most 1,000 manifests.
+        """Return the referrers of a digest as the registry lists them, at most 1,000.
 
-        None where it has no API for that. :class:`AbsentError` where it has it, or seems to, and
+        None if it has no API for that. :class:`AbsentError` if it has, or seems to have, one, and
         does not know the repository or the digest.
         """
         return await read_referrers(self._exchange, repository, digest)

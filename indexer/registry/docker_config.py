@@ -1,4 +1,4 @@
-"""Credentials out of Docker's own ``config.json``, as ``docker login`` writes it."""
+"""Credentials from Docker's ``config.json``, as ``docker login`` writes it."""
 
 import base64
 import binascii
@@ -14,10 +14,10 @@ _DOCKER_HUB = {"docker.io", "registry-1.docker.io", "index.docker.io"}
 
 
 def docker_credentials(path: Path, registry_host: str) -> Credentials | None:
-    """Return what the file holds for a host; None where it holds nothing for it.
+    """Return the credentials of a host in the file; None if it has none.
 
-    :class:`SettingsError` names a file that cannot be read or used, and a host whose credentials
-    are kept by a helper program or as an identity token: those are not used.
+    :class:`SettingsError` names a file that cannot be used. It also names a host whose credentials
+    are in a helper program or an identity token: these are not supported.
     """
     try:
         auths = parse_json_object(path.read_bytes()).get("auths")
@@ -31,7 +31,7 @@ def docker_credentials(path: Path, registry_host: str) -> Credentials | None:
 
 
 def _same_host(key: str, registry_host: str) -> bool:
-    """Tell whether a key, a host or an old URL such as ``https://host/v1/``, names a host."""
+    """Tell whether a key names a host; it is a host or an old URL, ``https://host/v1/``."""
     host = key.partition("://")[2] or key
     host = host.partition("/")[0]
     return host == registry_host or {host, registry_host} <= _DOCKER_HUB

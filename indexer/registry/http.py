@@ -1,6 +1,6 @@
-"""One question to a registry and its answer: sending, limits, redirects, authentication, retries.
+"""One request to a registry and its response: limits, redirects, authentication, retries.
 
-This is the only module that sends anything.
+This is the only module that sends requests.
 """
 
 import random
@@ -15,12 +15,12 @@ from indexer.errors import UnreachableError, UnusableAnswerError
 from indexer.model import one_line
 from indexer.registry.auth import TOKEN_BODY_MAX_BYTES, Authorizer, Credentials
 from indexer.registry.bodies import read_beginning, read_content
-from indexer.registry.responses import Answer, is_transient, lasting, retry_after
-from indexer.registry.urls import checked_base, origin_of, redirect_target, shown
+from indexer.registry.responses import Response, is_transient, lasting, retry_after
+from indexer.registry.urls import check_base, get_origin, redirect_target, shown
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
-# A body that arrives drop by drop is given up after this many times the read timeout.
+# A body that arrives very slowly is given up after this multiple of the read timeout.
 BODY_READS_MAX = 10
 RETRY_DELAYS_SECONDS = (1.0, 3.0)
 RETRY_JITTER = 0.25
@@ -44,18 +44,18 @@ USER_AGENT = _user_agent()
 
 
 def is_own_user_agent(text: str) -> bool:
-    """Tell whether a ``User-Agent`` is that of this service, of any version."""
+    """Tell whether a ``User-Agent`` is the one of this service, in any version."""
     return text.startswith(_PRODUCT)
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Request:
     """One GET of the registry's API.
 
-    ``path`` starts with ``/v2/`` and may have a query; ``limit`` is the most bytes of content
-    that are read; ``read_seconds`` is the longest silence. ``redirects`` is how many are followed,
-    and ``leaves_host`` whether they may lead to another host, where no credentials go.
-    ``retries_timeouts`` says whether a timeout while reading is worth the same question again.
+    ``path`` starts with ``/v2/`` and may have a query. ``limit`` is the largest size of the content
+    in bytes, ``read_seconds`` the longest silence. ``redirects`` is the number of redirects to
+    follow, and ``leaves_host`` allows them to lead to another host, which gets no credentials.
+    ``retries_timeouts`` says whether to retry after a timeout while reading.
     """
 
     path: str
@@ -69,20 +69,20 @@ class Question:
 
     @property
     def shown(self) -> str:
-        """The path for messages, which a registry's own query may make long."""
+        """The path for messages, cut, because a query of the registry may be long."""
         return self.path[:SHOWN_PATH_MAX]
 
 
 def timed_out(error: UnreachableError) -> bool:
-    """Tell whether the registry was reached and then said nothing for too long."""
+    """Tell whether the registry was reached and then sent nothing for too long."""
     return isinstance(error.__cause__, httpx2.ReadTimeout)
 
 
 class Exchange:
-    """Sends questions to one registry over a shared pool of connections.
+    """Sends requests to one registry over a shared pool of connections.
 
-    ``url`` is the registry's address without ``/v2/``, ``max_in_flight`` the most requests under
-    way at once; further ones wait. :class:`InvalidValueError` for an address that is none.
+    ``url`` is the address of the registry without ``/v2/``, else :class:`InvalidValueError`.
+    ``max_in_flight`` is the number of requests at the same time; further ones wait.
     """
 
     def __init__(
@@ -95,8 +95,8 @@ class Exchange:
         max_in_flight: int,
     ) -> None:
         self.requests = 0
-        self._base = checked_base(url)
-        self._origin = origin_of(httpx2.URL(self._base))
+        self._base = check_base(url)
+        self._origin = get_origin(httpx2.URL(self._base))
         self._clock = clock
         self._auth = Authorizer(
             credentials,
@@ -109,7 +109,7 @@ class Exchange:
             limits=httpx2.Limits(
                 max_connections=max_in_flight, max_keepalive_connections=max_in_flight
             ),
-            # Without this a server could make us keep any number of cookies.
+            # Without this a server could make us store any number of cookies.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
 
@@ -117,131 +117,131 @@ class Exchange:
         """Close all connections."""
         await self._client.aclose()
 
-    async def get(self, question: Question) -> Answer:
-        """Return the registry's answer, of any status but 401 that can be helped.
+    async def get(self, request: Request) -> Response:
+        """Return the response of the registry, of any status; a 401 only after authentication.
 
-        Failures that may pass are tried three times in all, after 1 and 3 seconds or after what
-        ``Retry-After`` says, if that is at most 10 seconds; after that the last answer is
-        returned, or :class:`UnreachableError` raised where there is none.
-        :class:`TooLargeError` when the content is over the limit, :class:`UnusableAnswerError` for
-        redirects that must not be followed, any :class:`RegistryError` for the token service's.
+        A temporary failure is tried three times in all, after 1 and 3 seconds, or after the time of
+        ``Retry-After`` if that is at most 10 seconds. Then the last response is returned, or
+        :class:`UnreachableError` raised if there is none. :class:`TooLargeError` if the content is
+        over the limit, :class:`UnusableAnswerError` for redirects that must not be followed, any
+        :class:`RegistryError` for failures of the token service.
         """
         for delay in RETRY_DELAYS_SECONDS:
             try:
-                answer = await self._authorized(question)
+                response = await self._authorize(request)
             except UnreachableError as error:
-                if timed_out(error) and not question.retries_timeouts:
+                if timed_out(error) and not request.retries_timeouts:
                     raise
                 asked_delay = error.retry_after
                 if asked_delay is not None and asked_delay > RETRY_AFTER_WAITED_SECONDS:
                     raise
             else:
-                asked_delay = answer.retry_after
-                if not answer.is_transient or (asked_delay or 0.0) > RETRY_AFTER_WAITED_SECONDS:
-                    return answer
+                asked_delay = response.retry_after
+                if not response.is_transient or (asked_delay or 0.0) > RETRY_AFTER_WAITED_SECONDS:
+                    return response
             await self._clock.sleep(_with_jitter(delay) if asked_delay is None else asked_delay)
-        return await self._authorized(question)
+        return await self._authorize(request)
 
-    async def _authorized(self, question: Question) -> Answer:
-        authorization = await self._auth.header_for(question.scope)
-        answer = await self._followed(question, authorization)
-        if answer.status != 401 or not answer.is_own:
-            return answer
-        authorization = await self._auth.answer(answer, question.scope)
-        # A 401 to this one is final: the registry knows who asks and says no.
-        return await self._followed(question, authorization)
+    async def _authorize(self, request: Request) -> Response:
+        authorization = await self._auth.header_for(request.scope)
+        response = await self._follow(request, authorization)
+        if response.status != 401 or not response.is_own:
+            return response
+        authorization = await self._auth.answer_challenge(response, request.scope)
+        # Another 401 is final: the registry knows who asks and refuses.
+        return await self._follow(request, authorization)
 
-    async def _followed(self, question: Question, authorization: str) -> Answer:
-        """Return the answer at the end of the redirects that the question allows."""
+    async def _follow(self, request: Request, authorization: str) -> Response:
+        """Return the response after the redirects that the request allows."""
         try:
-            url = httpx2.URL(self._base + question.path)
+            url = httpx2.URL(self._base + request.path)
         except httpx2.InvalidURL as error:
-            raise UnusableAnswerError(f"GET {question.shown}: no address: {error}") from error
-        answer, location = await self._send(question, url, authorization, is_own=True)
-        for _ in range(question.redirects):
+            raise UnusableAnswerError(f"GET {request.shown}: no address: {error}") from error
+        response, location = await self._send(request, url, authorization, is_own=True)
+        for _ in range(request.redirects):
             if location is None:
-                return answer
-            is_own = answer.is_own and origin_of(location) == self._origin
-            if not is_own and not question.leaves_host:
-                raise lasting(f"GET {question.shown}: redirected to {shown(location)}")
+                return response
+            is_own = response.is_own and get_origin(location) == self._origin
+            if not is_own and not request.leaves_host:
+                raise lasting(f"GET {request.shown}: redirected to {shown(location)}")
             if url.scheme == "https" and location.scheme != "https":
-                raise lasting(f"GET {question.shown}: redirected from https to {shown(location)}")
+                raise lasting(f"GET {request.shown}: redirected from https to {shown(location)}")
             url = location
-            answer, location = await self._send(
-                question, url, authorization if is_own else "", is_own=is_own
+            response, location = await self._send(
+                request, url, authorization if is_own else "", is_own=is_own
             )
         if location is not None:
-            raise lasting(f"GET {question.shown}: redirected again, to {shown(location)}")
-        return answer
+            raise lasting(f"GET {request.shown}: redirected again, to {shown(location)}")
+        return response
 
-    async def _ask_token(self, url: httpx2.URL, authorization: str) -> Answer:
-        question = Question(
+    async def _ask_token(self, url: httpx2.URL, authorization: str) -> Response:
+        request = Request(
             path=shown(url), scope="", headers=_JSON_HEADERS, limit=TOKEN_BODY_MAX_BYTES
         )
-        answer, location = await self._send(question, url, authorization, is_own=False)
-        if location is not None and origin_of(location) == origin_of(url):
-            answer, location = await self._send(question, location, authorization, is_own=False)
+        response, location = await self._send(request, url, authorization, is_own=False)
+        if location is not None and get_origin(location) == get_origin(url):
+            response, location = await self._send(request, location, authorization, is_own=False)
         if location is not None:
-            raise lasting(f"GET {question.shown}: redirected to {shown(location)}")
-        return answer
+            raise lasting(f"GET {request.shown}: redirected to {shown(location)}")
+        return response
 
     async def _send(
-        self, question: Question, url: httpx2.URL, authorization: str, *, is_own: bool
-    ) -> tuple[Answer, httpx2.URL | None]:
-        """Return one answer, and where it redirects to."""
-        headers = [*_BASE_HEADERS, *question.headers]
+        self, request: Request, url: httpx2.URL, authorization: str, *, is_own: bool
+    ) -> tuple[Response, httpx2.URL | None]:
+        """Return one response, and the target of its redirect."""
+        headers = [*_BASE_HEADERS, *request.headers]
         if authorization:
             headers.append((b"Authorization", authorization.encode()))
-        request = httpx2.Request(
-            "GET", url, headers=headers, extensions=_timeouts(question.read_seconds)
+        outgoing = httpx2.Request(
+            "GET", url, headers=headers, extensions=_timeouts(request.read_seconds)
         )
         self.requests += 1
         try:
-            response = await self._head(question, request)
+            incoming = await self._open(request, outgoing)
             try:
-                body = await self._read(question, response)
+                body = await self._read(request, incoming)
             finally:
-                await response.aclose()
+                await incoming.aclose()
         except httpx2.TimeoutException as error:
             raise UnreachableError(
-                f"GET {question.shown}: no answer in time ({type(error).__name__})"
+                f"GET {request.shown}: no answer in time ({type(error).__name__})"
             ) from error
         except httpx2.TransportError as error:
             reason = one_line(str(error), limit=200)
             raise UnreachableError(
-                f"GET {question.shown}: {type(error).__name__} {reason}".rstrip()
+                f"GET {request.shown}: {type(error).__name__} {reason}".rstrip()
             ) from error
-        answer = Answer(
-            asked=question.shown,
-            status=response.status_code,
-            headers=response.headers,
+        response = Response(
+            asked=request.shown,
+            status=incoming.status_code,
+            headers=incoming.headers,
             body=body,
             is_own=is_own,
             authorization=authorization,
-            retry_after=self._retry_after(response),
+            retry_after=self._retry_after(incoming),
         )
-        return answer, redirect_target(answer, url) if answer.is_redirect else None
+        return response, redirect_target(response, url) if response.is_redirect else None
 
-    async def _head(self, question: Question, request: httpx2.Request) -> httpx2.Response:
+    async def _open(self, request: Request, outgoing: httpx2.Request) -> httpx2.Response:
         try:
-            return await self._client.send(request, stream=True)
+            return await self._client.send(outgoing, stream=True)
         except ValueError as error:
-            # The client parses every Location, followed or not, and some text breaks its parser.
-            raise lasting(f"GET {question.shown}: redirected to what is no URL") from error
+            # The client parses every Location, also of redirects not followed, and some texts fail.
+            raise lasting(f"GET {request.shown}: redirected to what is no URL") from error
 
-    async def _read(self, question: Question, response: httpx2.Response) -> bytes:
-        seconds = question.read_seconds * BODY_READS_MAX
-        asked = question.shown
-        if response.status_code != 200:
-            return await read_beginning(response, seconds=seconds, clock=self._clock, asked=asked)
+    async def _read(self, request: Request, incoming: httpx2.Response) -> bytes:
+        seconds = request.read_seconds * BODY_READS_MAX
+        asked = request.shown
+        if incoming.status_code != 200:
+            return await read_beginning(incoming, seconds=seconds, clock=self._clock, asked=asked)
         return await read_content(
-            response, limit=question.limit, seconds=seconds, clock=self._clock, asked=asked
+            incoming, limit=request.limit, seconds=seconds, clock=self._clock, asked=asked
         )
 
-    def _retry_after(self, response: httpx2.Response) -> float | None:
-        if not is_transient(response.status_code):
+    def _retry_after(self, incoming: httpx2.Response) -> float | None:
+        if not is_transient(incoming.status_code):
             return None
-        return retry_after(response.headers.get("retry-after", ""), now=self._clock.now())
+        return retry_after(incoming.headers.get("retry-after", ""), now=self._clock.now())
 
 
 _BASE_HEADERS: tuple[Header, ...] = (
@@ -252,7 +252,7 @@ _JSON_HEADERS: tuple[Header, ...] = ((b"Accept", b"application/json"),)
 
 
 def _timeouts(read_seconds: float) -> dict[str, dict[str, float | None]]:
-    # Waiting for a free connection is waiting for our own requests, so it has no limit.
+    # Waiting for a free connection means waiting for our own requests, so it has no limit.
     return {
         "timeout": {
             "connect": CONNECT_SECONDS,
@@ -264,5 +264,5 @@ def _timeouts(read_seconds: float) -> dict[str, dict[str, float | None]]:
 
 
 def _with_jitter(seconds: float) -> float:
-    # It spreads load and guards nothing, so any random number will do.
+    # It spreads load and protects nothing, so any random number is good enough.
     return seconds * random.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)  # noqa: S311

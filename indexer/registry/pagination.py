@@ -1,8 +1,7 @@
-"""Where a listing continues: the ``Link`` header, page sizes, and how a loop is noticed.
+"""The pages of a listing: the ``Link`` header, page sizes, and loops.
 
-A listing goes on only where the registry says so, and only with the query it says: the address
-asked stays the same, so that no answer can send us elsewhere. The query may be opaque, so nothing
-in it but ``n`` is ever changed.
+Only the query of a link is used. The address stays the same, so no response can send us elsewhere.
+The query may be opaque, so only its ``n`` is ever changed.
 """
 
 import re
@@ -26,8 +25,8 @@ _REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))', re.IGNORECASE)
 def next_query(links: Iterable[str], *, asked: str) -> str:
     """Return the query of the link to the next page in all ``Link`` values; "" without one.
 
-    :class:`UnusableAnswerError` where there is a next page and its link has no query, so that
-    asking for it would start from the beginning again, or one that no address can have.
+    :class:`UnusableAnswerError` if the link to the next page has no query, which would start again
+    from the beginning, or a query that no address can have.
     """
     for value in links:
         for target, parameters in _LINK.findall(value):
@@ -49,17 +48,17 @@ def next_query(links: Iterable[str], *, asked: str) -> str:
 
 
 def first_query(size: int | None) -> str:
-    """Return the query of a first page of ``size`` names; None leaves the size to the registry."""
+    """Return the query of a first page of ``size`` names; None: the registry chooses the size."""
     return "" if size is None else f"n={size}"
 
 
 def query_after(name: str, *, size: int) -> str:
-    """Return the query of the page behind ``name``, for registries that never send a link."""
+    """Return the query of the page after ``name``, for registries that never send a link."""
     return f"n={size}&last={quote(name, safe='')}"
 
 
 def page_size(query: str) -> int | None:
-    """Return the page size that a query asks for; None where it leaves that to the registry."""
+    """Return the page size in a query; None if the registry chooses it."""
     for part in query.split("&"):
         if part.startswith("n=") and part[2:].isdecimal():
             return int(part[2:10])
@@ -67,9 +66,9 @@ def page_size(query: str) -> int | None:
 
 
 def with_smaller_page(query: str) -> str | None:
-    """Return ``query`` with the next smaller page size; None where there is none.
+    """Return ``query`` with the next smaller page size; None if there is none.
 
-    After 1000 comes 100, then the registry's own choice, which is a query without ``n``.
+    After 1000 comes 100, then the choice of the registry: a query without ``n``.
     """
     size = page_size(query)
     if size is None:
@@ -80,10 +79,10 @@ def with_smaller_page(query: str) -> str | None:
 
 
 class Walk:
-    """One pass over a listing from the query ``start`` to its end; notices when it is a circle.
+    """One pass over a listing from the query ``start`` to its end; it notices circles.
 
-    ``is_first`` is True until a page was read, unless the walk starts in the middle;
-    ``is_guess`` says that no link asked for the page at ``query``.
+    ``is_first`` is True until a page was read, unless the walk starts in the middle. ``is_guess``
+    is True if no link named the page at ``query``.
     """
 
     def __init__(self, start: str, *, is_first: bool, asked: str) -> None:
@@ -96,7 +95,7 @@ class Walk:
         self._fruitless = 0
 
     def add(self, names: Iterable[str]) -> bool:
-        """Count a page's names; returns whether one of them is new.
+        """Count the names of a page; return whether one of them is new.
 
         :class:`TooLargeError` above 1,000,000 names.
         """
@@ -110,7 +109,7 @@ class Walk:
         return is_fruitful
 
     def go_on(self, query: str, *, is_guess: bool) -> None:
-        """Turn to the next page; :class:`UnusableAnswerError` where that leads in circles."""
+        """Go to the next page; :class:`UnusableAnswerError` if the listing goes in circles."""
         shown = one_line(query, limit=200)
         if query in self._queries:
             raise UnusableAnswerError(f"GET {self._asked}: the same Link again: {shown}")

@@ -1,6 +1,6 @@
-"""Reading the list of referrers of a manifest, where a registry has the API for that.
+"""Reading the list of referrers of a manifest, if a registry has the API for that.
 
-Many have not, and say so in many ways. What a list leaves out is not thereby absent.
+Many have no such API, and say so in many ways. A list does not prove that something is absent.
 """
 
 import structlog
@@ -15,13 +15,13 @@ from indexer.model import (
     parse_manifest,
 )
 from indexer.registry.auth import pull_scope
-from indexer.registry.http import Exchange, Question
+from indexer.registry.http import Exchange, Request
 from indexer.registry.pagination import next_query
-from indexer.registry.responses import Answer, error_of
+from indexer.registry.responses import Response, make_error
 
 PAGE_MAX_BYTES = 4 * 1_024 * 1_024
 REFERRERS_MAX = 1_000
-"""Referrers of one manifest that are read."""
+"""The most referrers of one manifest that are read."""
 PAGES_MAX = 100
 
 _HEADERS = ((b"Accept", media_types.OCI_INDEX.encode()),)
@@ -32,24 +32,24 @@ _log = structlog.get_logger(__name__)
 async def read_referrers(
     exchange: Exchange, repository: RepositoryName, digest: Digest
 ) -> tuple[Descriptor, ...] | None:
-    """Return what the registry lists as attached to ``digest``; None where it has no such API.
+    """Return the referrers of ``digest`` as the registry lists them; None without such an API.
 
-    All types are asked for, so that there is nothing to filter.
+    All types are requested, so there is nothing to filter.
     """
     path = f"/v2/{repository}/referrers/{digest}"
     found: dict[Digest, Descriptor] = {}
     query = ""
     for number in range(PAGES_MAX):
-        answer = await _page(exchange, path, query, repository=repository)
-        if answer is None:
+        response = await _page(exchange, path, query, repository=repository)
+        if response is None:
             if number:
                 raise UnusableAnswerError(f"GET {path}: the list broke off")
             return None
-        page = parse_manifest(answer.body, media_type=media_types.OCI_INDEX)
+        page = parse_manifest(response.body, media_type=media_types.OCI_INDEX)
         if page.kind is not ManifestKind.INDEX:
-            raise UnusableAnswerError(f"no list of referrers: {answer}")
+            raise UnusableAnswerError(f"no list of referrers: {response}")
         found.update((one.digest, one) for one in page.children)
-        query = next_query(answer.headers.get_list("link"), asked=path)
+        query = next_query(response.headers.get_list("link"), asked=path)
         if not query or len(found) > REFERRERS_MAX:
             break
     if query:
@@ -59,25 +59,25 @@ async def read_referrers(
 
 async def _page(
     exchange: Exchange, path: str, query: str, *, repository: RepositoryName
-) -> Answer | None:
-    question = Question(
+) -> Response | None:
+    request = Request(
         path=f"{path}?{query}" if query else path,
         scope=pull_scope(repository),
         headers=_HEADERS,
         limit=PAGE_MAX_BYTES,
-        # A redirect says that the API is elsewhere or nowhere: GHCR's leads to a page for people.
+        # A redirect means that there is no API here: that of GHCR leads to a page for people.
         redirects=0,
     )
     try:
-        answer = await exchange.get(question)
+        response = await exchange.get(request)
     except UnusableAnswerError as error:
         if error.temporary:
             raise
         return None
-    if answer.status == 200:
-        return answer if answer.content_type == media_types.OCI_INDEX else None
-    refused = error_of(answer, may_be_absent=True)
-    is_not_there = answer.status in _NOT_THERE or 300 <= answer.status < 400
+    if response.status == 200:
+        return response if response.content_type == media_types.OCI_INDEX else None
+    refused = make_error(response, may_be_absent=True)
+    is_not_there = response.status in _NOT_THERE or 300 <= response.status < 400
     if is_not_there and not isinstance(refused, AbsentError):
         return None
     raise refused

@@ -1,8 +1,8 @@
-"""What a registry answered, and which error an answer is.
+"""The response of a registry, and the error that it means.
 
-The status decides and the registry's own error codes only refine it. Just one kind of answer says
-that something does not exist: a 404 of the registry itself with a code that names exactly that.
-Everything else that is not the content leaves the question open.
+The status decides, and the error codes of the registry refine it. Only one response says that
+content does not exist: a 404 of the registry itself, with an error code that means exactly that.
+After any other error it may exist or not.
 """
 
 import base64
@@ -38,12 +38,12 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One whole answer of any status.
+class Response:
+    """One whole response of any status.
 
-    ``asked`` is the path that was asked for, for messages; ``is_own`` is False when a redirect led
-    to another host, whose word about the registry's content counts for nothing; ``authorization``
-    is what was sent, so that messages can leave it out; ``retry_after`` is in seconds.
+    ``asked`` is the requested path, for messages. ``is_own`` is False after a redirect to another
+    host, which cannot speak for the registry. ``authorization`` is the header that was sent, so
+    that messages can leave it out. ``retry_after`` is in seconds.
     """
 
     asked: str
@@ -56,29 +56,29 @@ class Answer:
 
     @property
     def is_transient(self) -> bool:
-        """Whether the same question may well be answered in a moment."""
+        """Whether a retry may soon succeed."""
         return is_transient(self.status)
 
     @property
     def is_redirect(self) -> bool:
-        """Whether the answer sends us to another address."""
+        """Whether the response is a redirect."""
         return self.status in _REDIRECTS
 
     @property
     def content_type(self) -> str:
-        """The media type in small letters, without parameters; "" where there is none."""
+        """The media type in lower case, without parameters; "" if there is none."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     @property
     def is_html(self) -> bool:
-        """Whether this is a page for people: a login form, a proxy's excuse."""
+        """Whether this is a page for people: a login form, an error page of a proxy."""
         if self.content_type in {"text/html", "application/xhtml+xml"}:
             return True
         return self.body[:64].lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
     def __str__(self) -> str:
-        """Return what was asked and what came, in one line without credentials."""
-        # More than is shown, so that no secret is cut in two before it is found.
+        """Return request and response in one line without credentials."""
+        # More than is shown, so that no secret is cut before it is found.
         start = self.body[: 2 * ERROR_BODY_MAX_BYTES].decode("utf-8", "replace")
         for secret in _secrets(self.authorization):
             start = start.replace(secret, "***")
@@ -87,72 +87,74 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnError:
-    """One entry of a registry's error body."""
+class ResponseError:
+    """One entry in the error body of a registry."""
 
     code: str
     message: str
 
 
 def is_transient(status: int) -> bool:
-    """Tell whether the same question may well be answered in a moment."""
+    """Tell whether a retry may soon succeed."""
     return status >= 500 or status in {408, 429, 499}
 
 
-def own_errors(answer: Answer) -> tuple[OwnError, ...]:
-    """Return the entries of the registry's error body; empty where the body is anything else."""
+def read_errors(response: Response) -> tuple[ResponseError, ...]:
+    """Return the entries of the error body of a registry; empty for any other body."""
     try:
-        entries = parse_json_object(answer.body).get("errors")
+        entries = parse_json_object(response.body).get("errors")
     except InvalidValueError:
         return ()
     if not isinstance(entries, list):
         return ()
-    return tuple(_own_error(entry) for entry in entries[:ERRORS_MAX] if isinstance(entry, dict))
+    return tuple(_read_error(entry) for entry in entries[:ERRORS_MAX] if isinstance(entry, dict))
 
 
-def has_code(answer: Answer, *codes: str) -> bool:
-    """Tell whether the registry's error body holds one of these codes."""
-    return any(error.code in codes for error in own_errors(answer))
+def has_code(response: Response, *codes: str) -> bool:
+    """Tell whether the error body of a registry contains one of these codes."""
+    return any(error.code in codes for error in read_errors(response))
 
 
-def error_of(answer: Answer, *, may_be_absent: bool = False) -> RegistryError:
-    """Return the error that an answer is, where the content was expected with status 200.
+def make_error(response: Response, *, may_be_absent: bool = False) -> RegistryError:
+    """Return the error of a response that should have been the content with status 200.
 
-    ``may_be_absent`` says that the question was about one repository, manifest or blob, so that a
-    definite no is :class:`AbsentError`.
+    ``may_be_absent``: the request was for one repository, manifest or blob, so a definite no is
+    :class:`AbsentError`.
     """
-    if answer.status in {401, 403}:
-        return DeniedError(str(answer))
-    if answer.is_transient:
-        return UnreachableError(str(answer), retry_after=answer.retry_after)
-    if not 400 <= answer.status < 500:
-        return lasting(str(answer)) if answer.status >= 300 else UnusableAnswerError(str(answer))
-    errors = own_errors(answer) if answer.is_own else ()
+    if response.status in {401, 403}:
+        return DeniedError(str(response))
+    if response.is_transient:
+        return UnreachableError(str(response), retry_after=response.retry_after)
+    if not 400 <= response.status < 500:
+        return (
+            lasting(str(response)) if response.status >= 300 else UnusableAnswerError(str(response))
+        )
+    errors = read_errors(response) if response.is_own else ()
     codes = {error.code for error in errors}
     if codes & _DENIED_CODES:
-        return DeniedError(str(answer))
+        return DeniedError(str(response))
     if "TOOMANYREQUESTS" in codes:
-        return UnreachableError(str(answer), retry_after=answer.retry_after)
-    if answer.status != 404 or "UNSUPPORTED" in codes:
-        return lasting(str(answer))
+        return UnreachableError(str(response), retry_after=response.retry_after)
+    if response.status != 404 or "UNSUPPORTED" in codes:
+        return lasting(str(response))
     if not codes or not codes <= _ABSENT_CODES:
-        return UnusableAnswerError(str(answer))
+        return UnusableAnswerError(str(response))
     if any(_ABOUT_ACCEPT.search(error.message) for error in errors):
-        return lasting(f"exists, cannot be read: {answer}")
-    return AbsentError(str(answer)) if may_be_absent else UnusableAnswerError(str(answer))
+        return lasting(f"exists, cannot be read: {response}")
+    return AbsentError(str(response)) if may_be_absent else UnusableAnswerError(str(response))
 
 
 def lasting(message: str) -> UnusableAnswerError:
-    """Return an :class:`UnusableAnswerError` that asking again soon will not change."""
+    """Return an :class:`UnusableAnswerError` that a retry will not change."""
     error = UnusableAnswerError(message)
     error.temporary = False
     return error
 
 
 def retry_after(value: str, *, now: datetime) -> float | None:
-    """Return the seconds that a ``Retry-After`` asks for, at most 15 minutes; None without one.
+    """Return the seconds of a ``Retry-After``, at most 15 minutes; None without one.
 
-    The value is a number of seconds or a date; what is neither counts as absent.
+    The value is a number of seconds or a date; anything else counts as absent.
     """
     text = value.strip()
     if text.isascii() and text.isdigit():
@@ -162,21 +164,21 @@ def retry_after(value: str, *, now: datetime) -> float | None:
             moment = parsedate_to_datetime(text)
         except (ValueError, OverflowError):
             return None
-        # A date without a zone is in UTC by definition.
+        # A date without a time zone is in UTC by definition.
         seconds = (moment.replace(tzinfo=moment.tzinfo or now.tzinfo) - now).total_seconds()
     return min(max(seconds, 0.0), RETRY_AFTER_MAX_SECONDS)
 
 
-def _own_error(entry: dict[str, Any]) -> OwnError:
+def _read_error(entry: dict[str, Any]) -> ResponseError:
     code, message = entry.get("code"), entry.get("message")
-    return OwnError(
+    return ResponseError(
         code=code if isinstance(code, str) else "",
         message=message if isinstance(message, str) else "",
     )
 
 
 def _secrets(authorization: str) -> list[str]:
-    """Return the texts that must not be repeated of an ``Authorization`` that was sent."""
+    """Return the secrets in an ``Authorization`` header that was sent."""
     scheme, _, value = authorization.partition(" ")
     if not value:
         return []

@@ -1,17 +1,17 @@
-"""Web addresses from settings, redirects and challenges, and how they are shown."""
+"""URLs from settings, redirects and challenges: checking and showing them."""
 
 import httpx2
 
 from indexer.errors import InvalidValueError
 from indexer.model import one_line
-from indexer.registry.responses import Answer, lasting
+from indexer.registry.responses import Response, lasting
 
 
-def checked_base(url: str) -> str:
+def check_base(url: str) -> str:
     """Return the address of a registry, without a slash at the end.
 
-    :class:`InvalidValueError` for what is no address, or holds more than scheme, host, port and
-    path; the message does not repeat it, because it may hold a password.
+    :class:`InvalidValueError` unless it has only scheme, host, port and path. The message does not
+    repeat the address, because it may contain a password.
     """
     try:
         parsed = httpx2.URL(url)
@@ -24,24 +24,24 @@ def checked_base(url: str) -> str:
     return url.rstrip("/")
 
 
-def origin_of(url: httpx2.URL) -> str:
-    """Return scheme, host and port in the one spelling that can be compared."""
+def get_origin(url: httpx2.URL) -> str:
+    """Return scheme, host and port in one spelling, for comparisons."""
     return f"{url.scheme}://{url.netloc.decode()}"
 
 
 def shown(url: httpx2.URL) -> str:
     """Return the address without its query, which may be a signature."""
-    return one_line(origin_of(url) + url.raw_path.decode().partition("?")[0], limit=200)
+    return one_line(get_origin(url) + url.raw_path.decode().partition("?")[0], limit=200)
 
 
-def redirect_target(answer: Answer, url: httpx2.URL) -> httpx2.URL:
-    """Return where a redirect leads; :class:`UnusableAnswerError` where that is no web address."""
-    text = answer.headers.get("location", "")
+def redirect_target(response: Response, url: httpx2.URL) -> httpx2.URL:
+    """Return the target of a redirect; :class:`UnusableAnswerError` if it is no URL."""
+    text = response.headers.get("location", "")
     try:
         location = url.join(text)
         is_web = location.scheme in {"http", "https"} and bool(location.host)
     except (httpx2.InvalidURL, ValueError) as error:
-        raise lasting(f"GET {answer.asked}: redirected to what is no URL") from error
+        raise lasting(f"GET {response.asked}: redirected to what is no URL") from error
     if not text or not is_web or location.userinfo:
-        raise lasting(f"GET {answer.asked}: {answer.status} to no usable address")
+        raise lasting(f"GET {response.asked}: {response.status} to no usable address")
     return location

@@ -24,12 +24,12 @@ from indexer.store.lineage import (
     RelatedImage,
     RelatedImages,
 )
+from indexer.store.page import Page
 from indexer.store.pulls import PullCount
-from indexer.store.queue import Place, Priority, Queue, Refresh, RefreshKind, SetAside
+from indexer.store.queue import Priority, Queue, Refresh, RefreshKind, RefreshTarget, SetAside
 from indexer.store.registries import Crawl, RegistryFreshness, RegistryRow
 from indexer.store.schema import STORE_FILE
 from indexer.store.shown import (
-    Page,
     ShownPlace,
     ShownRegistry,
     ShownRepository,
@@ -64,7 +64,6 @@ __all__ = [
     "ManifestRows",
     "OwnThread",
     "Page",
-    "Place",
     "Priority",
     "PullCount",
     "Queue",
@@ -72,6 +71,7 @@ __all__ = [
     "RebuildProgress",
     "Refresh",
     "RefreshKind",
+    "RefreshTarget",
     "RegistryFreshness",
     "RegistryRow",
     "RelatedImage",

@@ -15,13 +15,14 @@ from indexer.model import RepositoryName, TagName, is_system_tag
 class Absence:
     """A tag that the registry said is not there, when a crawl asked for it.
 
-    ``held_at`` is when the first crawl saw that which held it back; None while it is undecided.
+    ``quarantined_at`` is when the first crawl saw that which quarantined it; None while it is
+    undecided.
     """
 
     repository_id: int
     tag: TagName
     seen_at: datetime
-    held_at: datetime | None
+    quarantined_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +93,16 @@ class AbsenceTables:
             for row in rows
         ]
 
-    def hold(self, absences: Sequence[Absence]) -> None:
-        """Write that absences are held back; those that are already, since when they were."""
+    def quarantine(self, absences: Sequence[Absence]) -> None:
+        """Write that absences are quarantined; those that are already stay so since then."""
         self._database.conn.executemany(
             "UPDATE absences SET held_at = coalesce(held_at, seen_at)"
             " WHERE repository_id = ? AND tag = ?",
             [(absence.repository_id, absence.tag) for absence in absences],
         )
 
-    def of_registry(self, registry_id: int, *, held: bool) -> list[AbsentTags]:
-        """Return the absences in a registry by repository, all or only those held back."""
+    def list_in(self, registry_id: int, *, quarantined: bool) -> list[AbsentTags]:
+        """Return the absences in a registry by repository, all or only those quarantined."""
         # From the absences on, for there are hardly ever any, and freshness asks for them often.
         rows = self._database.execute(
             "SELECT repositories.id, repositories.name, tags.name, coalesce(held_at, seen_at)"
@@ -112,16 +113,16 @@ class AbsenceTables:
             " LEFT JOIN absences ON absences.repository_id = repositories.id AND tag = tags.name"
             "  AND (held_at IS NOT NULL OR NOT ?1)"
             " WHERE registry_id = ?2 ORDER BY repositories.name, tags.name",
-            [held, registry_id],
+            [quarantined, registry_id],
         )
         return [
             _absent_tags(repository_id, RepositoryName(name), [(row[2], row[3]) for row in group])
             for (repository_id, name), group in groupby(rows, key=lambda row: (row[0], row[1]))
         ]
 
-    def count_held_back(self, registry_id: int) -> int:
-        """Return how many repositories are shown only because their absence is held back."""
-        return sum(one.is_lost for one in self.of_registry(registry_id, held=True))
+    def count_quarantined(self, registry_id: int) -> int:
+        """Return how many repositories are shown only because their absence is quarantined."""
+        return sum(one.is_lost for one in self.list_in(registry_id, quarantined=True))
 
 
 def _absent_tags(

@@ -24,19 +24,16 @@ from indexer.model import (
     Digest,
     Manifest,
     StoredAttachment,
-    TagName,
-    is_system_tag,
     media_types,
     parse_digest,
     parse_manifest,
     referrers_tag,
-    subject_of_tag,
 )
+from indexer.store.index_tree import indexes_above
+from indexer.store.stale import ATTACHED_DEPTH
 
 ATTACHMENTS_MAX = 1_000
 """Attachments of one image, over both depths, that are looked at."""
-DEPTH_MAX = 2
-"""A signature of an SBOM of an image is told of; what is attached to that is not."""
 INDEX_DEPTH = 4
 """Levels of indexes that are looked through."""
 
@@ -89,15 +86,9 @@ WITH asked (subject, list_tag) AS (
     UNION
     SELECT asked.subject, subjects.digest, '' FROM asked
     CROSS JOIN subjects ON subjects.subject = asked.subject AND index_digest <> ''
-    WHERE EXISTS (
-        WITH RECURSIVE up (digest) AS (
-            VALUES (index_digest)
-            UNION SELECT index_children.digest FROM index_children
-            JOIN up ON child_digest = up.digest
-        )
-        SELECT 1 FROM up CROSS JOIN tags INDEXED BY tags_digest ON repository_id = :repository
-        AND tags.digest = up.digest AND hidden_at IS NULL
-    )
+    WHERE EXISTS ({indexes_above("SELECT :repository, index_digest")}
+        SELECT 1 FROM above CROSS JOIN tags INDEXED BY tags_digest
+        ON tags.repository_id = :repository AND tags.digest = above.digest AND hidden_at IS NULL)
 )
 SELECT subject, found.digest, tag, content_type, kept.found,
     CASE WHEN kept.found IS NULL THEN body END
@@ -110,36 +101,6 @@ LEFT JOIN extracted AS kept ON kept.digest = found.digest AND version = :version
     AND form = 'attachment' || CASE WHEN tag = '' THEN '' ELSE substr(tag, instr(tag, '.')) END
 WHERE place <= :limit
 ORDER BY found.digest, tag, subject"""  # noqa: S608 - texts of this module
-
-_SUBJECTS = """
-SELECT subject, '' FROM json_each(:digests) CROSS JOIN subjects ON digest = value
-UNION
-SELECT '', name FROM json_each(:digests) CROSS JOIN tags INDEXED BY tags_digest
-    ON repository_id = :repository AND digest = value AND hidden_at IS NULL
-UNION
-SELECT '', name FROM json_each(:digests) CROSS JOIN index_children ON child_digest = value
-    CROSS JOIN tags INDEXED BY tags_digest ON repository_id = :repository
-    AND tags.digest = index_children.digest AND hidden_at IS NULL"""
-
-_SHOWN = """
-WITH RECURSIVE up (digest) AS (
-    SELECT value FROM json_each(:digests)
-    UNION SELECT index_children.digest FROM index_children JOIN up ON child_digest = up.digest
-)
-SELECT digest FROM up
-WHERE EXISTS (SELECT 1 FROM tags INDEXED BY tags_digest
-    WHERE repository_id = :repository AND tags.digest = up.digest AND hidden_at IS NULL)
-OR EXISTS (SELECT 1 FROM repository_manifests AS own
-    WHERE repository_id = :repository AND own.digest = up.digest
-    AND (left_at IS NOT NULL OR untagged_at IS NOT NULL))"""
-
-_ABOUT_BY_INDEX = """
-WITH RECURSIVE down (digest) AS (
-    SELECT value FROM json_each(:digests)
-    UNION SELECT child_digest FROM index_children JOIN down USING (digest)
-)
-SELECT DISTINCT subject FROM down CROSS JOIN subjects ON index_digest = down.digest
-WHERE index_digest <> ''"""
 
 
 _Key = tuple[Digest, str, Digest]
@@ -155,7 +116,7 @@ class AttachmentTables:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of_images(
+    def find(
         self, repository_id: int, digests: Sequence[Digest]
     ) -> dict[Digest, tuple[StoredAttachment, ...]]:
         """Return what is attached to images and those below them, and to that in turn."""
@@ -182,7 +143,7 @@ class AttachmentTables:
         found: dict[Digest, dict[_Key, StoredAttachment]] = {image: {} for image in below}
         seen = {image: set(some) for image, some in below.items()}
         asked = {image: [one for one in some if one in known] for image, some in below.items()}
-        for _ in range(DEPTH_MAX):
+        for _ in range(ATTACHED_DEPTH):
             subjects = {digest for some in asked.values() for digest in some}
             by_subject = self._by_subject(repository_id, subjects)
             for image, some in asked.items():
@@ -215,66 +176,6 @@ class AttachmentTables:
             one = StoredAttachment(content, Digest(subject), tag, kept)
             found.setdefault(one.subject, []).append(one)
         return found
-
-    # Whose documents are to be made again
-
-    def shown_with(self, repository_id: int, digests: Iterable[Digest]) -> list[Digest]:
-        """Return what these are attached to, and the indexes that is in, where searches find it.
-
-        That is what has a tag, and what had one: an untagged image shows what is attached to it.
-        """
-        about = set(digests)
-        found = self._about(about)
-        for _ in range(DEPTH_MAX):
-            about = self._subjects(repository_id, about) - found
-            found |= about
-        return self._shown(repository_id, found)
-
-    def shown_with_tag(
-        self, repository_id: int, tag: TagName, digests: Collection[Digest]
-    ) -> list[Digest]:
-        """Return what changes, besides these digests, when a tag comes, goes or moves from one.
-
-        A system tag is about a digest, an index may be about manifests that have tags themselves.
-        """
-        if is_system_tag(tag):
-            about = set(self._named_by(repository_id, tag))
-            return self._shown(repository_id, about | self._subjects(repository_id, about))
-        return self._shown(repository_id, self._about(digests))
-
-    def _about(self, digests: Collection[Digest]) -> set[Digest]:
-        """Return the manifests that some of these, indexes, say something is attached to."""
-        rows = self._database.execute(_ABOUT_BY_INDEX, {"digests": json.dumps(list(digests))})
-        return {Digest(row[0]) for row in rows}
-
-    def _subjects(self, repository_id: int, digests: Collection[Digest]) -> set[Digest]:
-        """Return what these may be attached to, as manifests, tags and lists of referrers say."""
-        if not digests:
-            return set()
-        names = {"repository": repository_id, "digests": json.dumps(list(digests))}
-        found = set[Digest]()
-        for subject, tag in self._database.execute(_SUBJECTS, names).fetchall():
-            found.update([Digest(subject)] if subject else self._named_by(repository_id, tag))
-        return found
-
-    def _named_by(self, repository_id: int, tag: str) -> list[Digest]:
-        """Return the manifests of a repository that a system tag can be about, mostly one."""
-        subject = subject_of_tag(tag)
-        if subject is None:
-            return []
-        rows = self._database.execute(
-            "SELECT digest FROM repository_manifests WHERE repository_id = ?"
-            " AND digest >= ? AND digest < ?",
-            [repository_id, subject.digest, f"{subject.digest}g"],
-        )
-        return [Digest(row[0]) for row in rows]
-
-    def _shown(self, repository_id: int, digests: Collection[Digest]) -> list[Digest]:
-        """Return those of these, and of the indexes they are in, that have, or had, a tag."""
-        if not digests:
-            return []
-        names = {"repository": repository_id, "digests": json.dumps(sorted(digests))}
-        return [Digest(row[0]) for row in self._database.execute(_SHOWN, names)]
 
 
 def _asked(digests: Iterable[Digest]) -> str:

@@ -1,4 +1,4 @@
-"""Our copy of the registries: repositories, tags and where they moved, manifests, configs."""
+"""Our copy of repositories: tags and where they moved, manifests, configs."""
 
 import zlib
 from collections.abc import Iterable, Sequence
@@ -13,8 +13,6 @@ from indexer.model import (
     Content,
     Digest,
     Pulls,
-    RepositoryName,
-    RepositoryRow,
     StoredImage,
     TaggedImage,
     TagName,
@@ -25,11 +23,11 @@ from indexer.store.attachments import AttachmentTables
 from indexer.store.changes import Changes
 from indexer.store.extraction import ExtractionTables
 from indexer.store.history import Since, TagHistory, TagMove
-from indexer.store.index_state import mark_stale
 from indexer.store.lineage import ChainTables
 from indexer.store.presence import PresenceTables
 from indexer.store.pulls import PullTables
-from indexer.store.retention import forget_unused
+from indexer.store.retention import RetentionTables
+from indexer.store.stale import StaleDocuments
 from indexer.store.untagged import UntaggedTables
 
 
@@ -44,65 +42,32 @@ class ReadContent:
 class ContentTables:
     """The content inside the store; its methods join the caller's transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        attachments: AttachmentTables,
+        chains: ChainTables,
+        changes: Changes,
+        extraction: ExtractionTables,
+        history: TagHistory,
+        presence: PresenceTables,
+        pulls: PullTables,
+        retention: RetentionTables,
+        stale: StaleDocuments,
+        untagged: UntaggedTables,
+    ) -> None:
         self._database = database
-        self._changes = Changes(database)
-        self._history = TagHistory(database)
-        self._pulls = PullTables(database)
-        self._chains = ChainTables(database)
-        self._extraction = ExtractionTables(database)
-        self._attachments = AttachmentTables(database)
-        self._presence = PresenceTables(database)
-        self._untagged = UntaggedTables(database)
-
-    # Repositories
-
-    def repository_id(self, registry_id: int, name: RepositoryName, *, seen_at: datetime) -> int:
-        """Return the number of a repository, making its row at first sight."""
-        found = self.find_repository(registry_id, name)
-        if found is not None:
-            return found
-        cursor = self._database.execute(
-            "INSERT INTO repositories (registry_id, name, first_seen_at) VALUES (?, ?, ?)",
-            [registry_id, name, rfc3339(seen_at)],
-        )
-        assert cursor.lastrowid is not None  # noqa: S101 - an INSERT always has one
-        return cursor.lastrowid
-
-    def find_repository(self, registry_id: int, name: RepositoryName) -> int | None:
-        """Return the number of a repository, None when it was never seen."""
-        row = self._database.execute(
-            "SELECT id FROM repositories WHERE registry_id = ? AND name = ?", [registry_id, name]
-        ).fetchone()
-        return row[0] if row else None
-
-    def repository(self, repository_id: int) -> RepositoryRow:
-        """Return one repository by its number."""
-        row = self._database.execute(
-            "SELECT repositories.id, registries.name, registry_host, repositories.name"
-            " FROM repositories JOIN registries ON registries.id = registry_id"
-            " WHERE repositories.id = ?",
-            [repository_id],
-        ).fetchone()
-        return RepositoryRow(row[0], row[1], row[2], RepositoryName(row[3]))
-
-    def visible_repositories(self, registry_id: int) -> list[RepositoryName]:
-        """Return the repositories of a registry that have a tag as far as we know."""
-        rows = self._database.execute(
-            "SELECT name FROM repositories WHERE registry_id = ? AND EXISTS"
-            " (SELECT 1 FROM tags WHERE repository_id = repositories.id AND hidden_at IS NULL)",
-            [registry_id],
-        )
-        return [RepositoryName(row[0]) for row in rows]
-
-    def count_repositories(self, registry_id: int) -> int:
-        """Return how many repositories of a registry have a visible tag, system tags aside."""
-        rows = self._database.execute(
-            "SELECT repository_id, tags.name FROM tags JOIN repositories ON id = repository_id"
-            " WHERE registry_id = ? AND hidden_at IS NULL",
-            [registry_id],
-        )
-        return len({row[0] for row in rows if not is_system_tag(row[1])})
+        self._attachments = attachments
+        self._chains = chains
+        self._changes = changes
+        self._extraction = extraction
+        self._history = history
+        self._presence = presence
+        self._pulls = pulls
+        self._retention = retention
+        self._stale = stale
+        self._untagged = untagged
 
     # Tags
 
@@ -129,7 +94,7 @@ class ContentTables:
         ).fetchone()
         return Digest(row[0]) if row else None
 
-    def tags_of_digest(self, repository_id: int, digest: Digest) -> list[TagName]:
+    def list_tags(self, repository_id: int, digest: Digest) -> list[TagName]:
         """Return the visible tags that point at a digest."""
         # Told which index to take, for SQLite would rather read all tags of the repository.
         rows = self._database.execute(
@@ -177,8 +142,7 @@ class ContentTables:
     ) -> None:
         """Note what follows when a tag came to these digests, or left them."""
         self._untagged.put_left(repository_id, digests, seen_at=seen_at)
-        with_tag = self._attachments.shown_with_tag(repository_id, tag, digests)
-        self.mark_stale(repository_id, [*digests, *with_tag])
+        self._stale.mark_tag(repository_id, tag, digests)
 
     def _forget_absence(self, repository_id: int, tag: TagName) -> None:
         self._database.execute(
@@ -192,9 +156,9 @@ class ContentTables:
             before = self._since(repository_id, move.tag, digest)
             self._history.add(repository_id, move)
             if digest and self._since(repository_id, move.tag, digest) != before:
-                self.mark_stale(repository_id, [digest])
+                self._stale.mark_images(repository_id, [digest])
             if move.digest != digest:
-                self._untagged.mark_stale(repository_id, [move.digest])
+                self._stale.mark_untagged(repository_id, [move.digest])
 
     def tag_moves(self, repository_id: int, tag: str) -> list[TagMove]:
         """Return where a tag pointed, newest first."""
@@ -241,7 +205,8 @@ class ContentTables:
                 [digest, zlib.compress(body)],
             )
             if added.rowcount:
-                changed.update(dict.fromkeys(self._mark_users_stale(digest)))
+                self._stale.mark_config(digest)
+                changed.update(dict.fromkeys(self._config_users(digest)))
         for read in content.manifests:
             if self._put_manifest(read, kinds, rfc3339(seen_at)):
                 changed[read.digest] = read
@@ -260,25 +225,18 @@ class ContentTables:
             [repository_id, rfc3339(seen_at), digest],
         )
         if not added.rowcount:
-            self._presence.put_back(repository_id, digest)
+            self._presence.restore(repository_id, digest)
             return
-        changed = self._parents(digest) + self._attachments.shown_with(repository_id, [digest])
-        if self.tags_of_digest(repository_id, digest):
-            changed.append(digest)
-        if changed:
-            self.mark_stale(repository_id, changed)
-        self._untagged.mark_children_stale(repository_id, digest)
+        self._stale.mark_manifest(repository_id, digest)
 
     def unlink_manifest(self, repository_id: int, digest: Digest) -> None:
         """Write that a repository said it does not have a manifest any more."""
-        with_it = self._attachments.shown_with(repository_id, [digest])
+        self._stale.mark_manifest(repository_id, digest)
         self._database.execute(
             "DELETE FROM repository_manifests WHERE repository_id = ? AND digest = ?",
             [repository_id, digest],
         )
-        self.mark_stale(repository_id, [digest, *self._parents(digest), *with_it])
-        self._untagged.mark_children_stale(repository_id, digest)
-        forget_unused(self._database, digest)
+        self._retention.forget_unused(digest)
 
     def is_linked(self, repository_id: int, digest: Digest) -> bool:
         """Tell whether a repository served a manifest, as far as we know."""
@@ -341,6 +299,12 @@ class ContentTables:
             self._extraction.put_children(read.digest, read.manifest)
         return bool(added.rowcount)
 
+    def _config_users(self, config: Digest) -> list[Digest]:
+        rows = self._database.execute(
+            "SELECT digest FROM manifests WHERE config_digest = ?", [config]
+        )
+        return [Digest(row[0]) for row in rows]
+
     def _children(self, digest: Digest) -> list[Digest]:
         rows = self._database.execute(
             "SELECT child_digest FROM index_children WHERE digest = ?"
@@ -348,14 +312,6 @@ class ContentTables:
             [digest],
         )
         return [Digest(row[0]) for row in rows]
-
-    def _parents(self, digest: Digest) -> list[Digest]:
-        rows = self._database.execute(
-            "WITH RECURSIVE up (digest) AS (VALUES (?) UNION SELECT index_children.digest"
-            " FROM index_children JOIN up ON child_digest = up.digest) SELECT digest FROM up",
-            [digest],
-        )
-        return [Digest(row[0]) for row in rows if row[0] != digest]
 
     # Documents
 
@@ -375,7 +331,7 @@ class ContentTables:
 
     def image(self, repository_id: int, digest: Digest) -> StoredImage | None:
         """Return a visible manifest with its tags; None when no tag that is shown points at it."""
-        tags = [t for t in self.tags_of_digest(repository_id, digest) if not is_system_tag(t)]
+        tags = [t for t in self.list_tags(repository_id, digest) if not is_system_tag(t)]
         return self.image_with(repository_id, digest, tags) if tags else None
 
     def untagged_image(self, repository_id: int, digest: Digest) -> UntaggedImage | None:
@@ -386,7 +342,10 @@ class ContentTables:
     def tagged_images(self, repository_id: int) -> list[TaggedImage]:
         """Return what a visible tag of a repository points at, system tags aside, by digest."""
         tags = self.tags(repository_id)
-        since, pulls = self._history.since_all(repository_id), self._pulls.of_images(repository_id)
+        since, pulls = (
+            self._history.since_all(repository_id),
+            self._pulls.list_images(repository_id),
+        )
         found: dict[Digest, list[tuple[TagName, Since]]] = {}
         for tag in sorted(filter(_is_shown, tags)):
             # Who reads beside the writer may see a tag move between the two.
@@ -413,26 +372,9 @@ class ContentTables:
             content=content,
             tags=tuple(tag for tag, _ in _newest_first(since)),
             pushed_at=_newest_push(since),
-            pulls=self._pulls.of_image(repository_id, digest),
-            attachments=self._attachments.of_images(repository_id, [digest]).get(digest, ()),
+            pulls=self._pulls.get_image(repository_id, digest),
+            attachments=self._attachments.find(repository_id, [digest]).get(digest, ()),
         )
-
-    def mark_stale(self, repository_id: int, digests: Iterable[Digest]) -> None:
-        """Note that the documents of these images, and the repository's, must be made again."""
-        mark_stale(self._database, repository_id, digests)
-
-    def _mark_users_stale(self, config: Digest) -> list[Digest]:
-        """A config that comes late belongs to images that are documents already, anywhere."""
-        users = self._database.execute(
-            "SELECT digest FROM manifests WHERE config_digest = ?", [config]
-        ).fetchall()
-        for (user,) in users:
-            rows = self._database.execute(
-                "SELECT repository_id FROM repository_manifests WHERE digest = ?", [user]
-            ).fetchall()
-            for (repository_id,) in rows:
-                self.mark_stale(repository_id, [user, *self._parents(user)])
-        return [Digest(user) for (user,) in users]
 
 
 def _is_shown(tag: TagName) -> bool:

@@ -93,12 +93,12 @@ class ManifestRows:
 class ExtractionTables:
     """What was extracted, inside the store; its methods join the caller's transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, chains: ChainTables) -> None:
         self._database = database
-        self._chains = ChainTables(database)
+        self._chains = chains
 
     def begin(self) -> None:
-        """Note the version in a store that holds nothing yet, so that nothing is to be extracted."""
+        """Note the version in a store that holds nothing yet."""
         self._database.execute(
             "UPDATE extraction SET version = ? WHERE version = 0"
             " AND NOT EXISTS (SELECT 1 FROM manifests)",
@@ -111,7 +111,7 @@ class ExtractionTables:
         return row[0] == EXTRACT_VERSION or row[1] is not None
 
     def ask(self) -> None:
-        """Want everything extracted again, from the beginning; the search index is rebuilt after."""
+        """Want everything extracted again; after that the search index is rebuilt."""
         self._database.execute(
             "UPDATE extraction SET reached = '', done = 0,"
             " total = (SELECT count(DISTINCT digest) FROM repository_manifests)"

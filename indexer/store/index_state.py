@@ -1,6 +1,6 @@
 """What the store knows about the search index: which generation is live, and what it lacks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
@@ -40,8 +40,9 @@ class RebuildProgress:
 class SearchIndexTables:
     """The state of the search index inside the store; its methods join the caller's transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, untagged: UntaggedTables) -> None:
         self._database = database
+        self._untagged = untagged
 
     def live(self) -> LiveIndex | None:
         """Return the live generation; None before the first."""
@@ -91,7 +92,7 @@ class SearchIndexTables:
         rows = self._database.execute(
             "SELECT DISTINCT repository_id FROM tags WHERE hidden_at IS NULL"
         )
-        untagged = UntaggedTables(self._database).repository_ids()
+        untagged = self._untagged.repository_ids()
         return sorted({*untagged, *(row[0] for row in rows)})
 
     def set_rebuild(self, progress: RebuildProgress | None) -> None:
@@ -106,11 +107,3 @@ class SearchIndexTables:
         """Return how far the rebuild that is wanted is; None when none is."""
         row = self._database.execute("SELECT done, total FROM rebuild").fetchone()
         return RebuildProgress(row[0], row[1]) if row else None
-
-
-def mark_stale(database: Database, repository_id: int, digests: Iterable[str]) -> None:
-    """Note that the documents of these images, and the repository's, must be made again."""
-    database.conn.executemany(
-        "INSERT OR REPLACE INTO stale_documents (repository_id, digest) VALUES (?, ?)",
-        [(repository_id, digest) for digest in (*digests, "")],
-    )

@@ -18,7 +18,17 @@ from sqlite_utils.migrations import Migrations
 
 from indexer.clock import parse_rfc3339, rfc3339
 from indexer.errors import JournalError
-from indexer.model import Action, Digest, Event, Item, Pull, Rejected, RepositoryName, TagName
+from indexer.model import (
+    Action,
+    Command,
+    Digest,
+    Event,
+    Item,
+    Pull,
+    Rejected,
+    RepositoryName,
+    TagName,
+)
 from indexer.store.database import open_database, translated_errors
 from indexer.store.pulls import PullBatches, PullCount, count
 
@@ -93,8 +103,9 @@ class Entry:
 
     id: int
     registry: str
+    """"" of a command that is about no registry."""
     received_at: datetime
-    event: Event
+    item: Event | Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +130,7 @@ class Journal:
         )
         self._pulls = PullBatches(self._database)
 
-    def append(self, items: Sequence[tuple[str, Item]], *, received_at: datetime) -> None:
+    def append(self, items: Sequence[tuple[str, Item | Command]], *, received_at: datetime) -> None:
         """Append ``(registry, item)`` pairs in one durable transaction; pulls are added up.
 
         An event that is there already, by registry and event id, stays as it is.
@@ -131,7 +142,7 @@ class Journal:
             if not isinstance(item, Pull)
         ]
         pulls = [(registry, item) for registry, item in items if isinstance(item, Pull)]
-        with self._writing():
+        with self._transaction():
             self._database.conn.executemany(
                 "INSERT INTO entries (registry, received_at, action, repository, tag, digest,"
                 " event_id, occurred_at, actor, source, rejected_reason, rejected_body)"
@@ -193,7 +204,7 @@ class Journal:
         were kept only so that a repeated event is noticed and an operator can look back.
         :class:`JournalError` when that is not possible.
         """
-        with self._writing():
+        with self._transaction():
             cursor = self._database.execute(
                 "DELETE FROM entries WHERE id IN (SELECT id FROM entries"
                 " WHERE id <= ? AND received_at < ? ORDER BY id LIMIT ?)",
@@ -206,7 +217,7 @@ class Journal:
 
         Later pulls go into another batch. :class:`JournalError` when that cannot be written.
         """
-        with self._writing():
+        with self._transaction():
             self._pulls.close_batch()
             return self._pulls.closed_after(position)
 
@@ -215,7 +226,7 @@ class Journal:
 
         :class:`JournalError` when that is not possible.
         """
-        with self._writing():
+        with self._transaction():
             self._pulls.drop(position)
 
     def close(self) -> None:
@@ -223,7 +234,7 @@ class Journal:
         self._database.close()
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _transaction(self) -> Iterator[None]:
         try:
             with self._database.atomic():
                 yield
@@ -235,8 +246,12 @@ class Journal:
             return self._database.execute(query, parameters).fetchall()
 
 
-def _row(registry: str, item: Event | Rejected, received_at: datetime) -> tuple[object, ...]:
+def _row(
+    registry: str, item: Event | Rejected | Command, received_at: datetime
+) -> tuple[object, ...]:
     received = rfc3339(received_at)
+    if isinstance(item, Command):
+        return (registry, received, item.value, *(None,) * 5, "", "", None, None)
     if isinstance(item, Rejected):
         body = item.body[:REJECTED_BODY_MAX]
         return (registry, received, *(None,) * 6, "", "", item.reason[:1_000], body)
@@ -258,18 +273,18 @@ def _row(registry: str, item: Event | Rejected, received_at: datetime) -> tuple[
 
 
 def _entry(row: tuple[int, str, str, str, str, str, str, str, str, str, str]) -> Entry:
-    return Entry(
-        id=row[0],
-        registry=row[1],
-        received_at=parse_rfc3339(row[2]),
-        event=Event(
-            action=Action(row[3]),
-            repository=RepositoryName(row[4]) if row[4] else None,
-            tag=TagName(row[5]) if row[5] else None,
-            digest=Digest(row[6]) if row[6] else None,
-            event_id=row[7] or "",
-            occurred_at=parse_rfc3339(row[8]) if row[8] else None,
-            actor=row[9],
-            source=row[10],
-        ),
+    item = Command(row[3]) if row[3] in set(Command) else _event(row)
+    return Entry(id=row[0], registry=row[1], received_at=parse_rfc3339(row[2]), item=item)
+
+
+def _event(row: tuple[int, str, str, str, str, str, str, str, str, str, str]) -> Event:
+    return Event(
+        action=Action(row[3]),
+        repository=RepositoryName(row[4]) if row[4] else None,
+        tag=TagName(row[5]) if row[5] else None,
+        digest=Digest(row[6]) if row[6] else None,
+        event_id=row[7] or "",
+        occurred_at=parse_rfc3339(row[8]) if row[8] else None,
+        actor=row[9],
+        source=row[10],
     )

@@ -2,7 +2,7 @@
 what lost its tags.
 
 No listing names them, so a crawl asks for each by its digest. What it does not find is *missing*
-until the crawl is over, and *absent* then, unless the crawl is held back. What is absent is not
+until the crawl is over, and *absent* then, unless the crawl is quarantined. What is absent is not
 shown and does not count as attached, and comes back when it is seen again.
 """
 
@@ -12,9 +12,7 @@ from sqlite_utils import Database
 
 from indexer.clock import rfc3339
 from indexer.model import Digest
-from indexer.store.attachments import AttachmentTables
-from indexer.store.index_state import mark_stale
-from indexer.store.untagged import UntaggedTables
+from indexer.store.stale import StaleDocuments
 
 _WITHOUT_TAG = """
 SELECT own.digest FROM repository_manifests AS own WHERE own.repository_id = :repository
@@ -45,10 +43,9 @@ ORDER BY confirmed_at, own.digest LIMIT :limit"""
 class PresenceTables:
     """The confirmations inside the store; its methods join the caller's transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, stale: StaleDocuments) -> None:
         self._database = database
-        self._attachments = AttachmentTables(database)
-        self._untagged = UntaggedTables(database)
+        self._stale = stale
 
     def to_confirm(self, repository_id: int, *, has_api: bool, limit: int) -> list[Digest]:
         """Return the manifests that a crawl is to ask for, those that were not for longest first.
@@ -65,9 +62,9 @@ class PresenceTables:
             " WHERE repository_id = ? AND digest = ?",
             [rfc3339(at), repository_id, digest],
         )
-        self.put_back(repository_id, digest)
+        self.restore(repository_id, digest)
 
-    def put_back(self, repository_id: int, digest: Digest) -> None:
+    def restore(self, repository_id: int, digest: Digest) -> None:
         """Write that a manifest was seen."""
         self._database.execute(
             "UPDATE repository_manifests SET missing_at = NULL"
@@ -90,8 +87,8 @@ class PresenceTables:
         if is_final:
             self._set_absent(repository_id, digest, moment)
 
-    def decide(self, registry_id: int, *, is_held: bool) -> bool:
-        """Let what is missing be absent, or forget that if the crawl is held back.
+    def decide(self, registry_id: int, *, is_quarantined: bool) -> bool:
+        """Let what is missing be absent, or forget that if the crawl is quarantined.
 
         True when anything is absent now that was not.
         """
@@ -107,9 +104,9 @@ class PresenceTables:
                 " WHERE repository_id = ? AND digest = ?",
                 [repository_id, digest],
             )
-            if not is_held:
+            if not is_quarantined:
                 self._set_absent(repository_id, digest, missing_at)
-        return bool(missing) and not is_held
+        return bool(missing) and not is_quarantined
 
     def _set_absent(self, repository_id: int, digest: Digest, absent_at: str | None) -> None:
         changed = self._database.execute(
@@ -117,9 +114,5 @@ class PresenceTables:
             " AND digest = ?3 AND (absent_at IS NULL) <> (?1 IS NULL)",
             [absent_at, repository_id, digest],
         )
-        if not changed.rowcount:
-            return
-        self._untagged.mark_stale(repository_id, [digest])
-        shown = self._attachments.shown_with(repository_id, [digest])
-        if shown:
-            mark_stale(self._database, repository_id, shown)
+        if changed.rowcount:
+            self._stale.mark_manifest(repository_id, digest)

@@ -99,11 +99,11 @@ class PullTables:
             self._add(repository_id, _OF_REPOSITORY, counted)
         return not is_part
 
-    def of_image(self, repository_id: int, digest: Digest) -> Pulls:
+    def get_image(self, repository_id: int, digest: Digest) -> Pulls:
         """Return how often a digest was pulled from a repository."""
-        return self._of(repository_id, digest)
+        return self._get(repository_id, digest)
 
-    def of_images(self, repository_id: int) -> dict[Digest, Pulls]:
+    def list_images(self, repository_id: int) -> dict[Digest, Pulls]:
         """Return the same of all digests of a repository that were ever pulled."""
         rows = self._database.execute(
             "SELECT digest, pulls, last_pulled_at FROM pulls WHERE repository_id = ?",
@@ -111,9 +111,9 @@ class PullTables:
         )
         return {Digest(row[0]): Pulls(row[1], row[2]) for row in rows}
 
-    def of_repository(self, repository_id: int) -> Pulls:
+    def get_repository(self, repository_id: int) -> Pulls:
         """Return how often anything was pulled from a repository."""
-        return self._of(repository_id, _OF_REPOSITORY)
+        return self._get(repository_id, _OF_REPOSITORY)
 
     def _add(self, repository_id: int, digest: str, counted: PullCount) -> None:
         self._database.execute(
@@ -133,7 +133,7 @@ class PullTables:
         ).fetchone()
         return bool(row[0])
 
-    def _of(self, repository_id: int, digest: str) -> Pulls:
+    def _get(self, repository_id: int, digest: str) -> Pulls:
         row = self._database.execute(
             "SELECT pulls, last_pulled_at FROM pulls WHERE repository_id = ? AND digest = ?",
             [repository_id, digest],

@@ -1,4 +1,4 @@
-"""The queue of refreshes: one durable list of places to read again, hints about one coalesced."""
+"""The queue of refreshes: one durable list of targets to read again, hints about one coalesced."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Priority(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RefreshTarget:
     """Where to look: a whole registry, or a repository, tag or digest of it."""
 
     kind: RefreshKind
@@ -45,13 +45,13 @@ class Place:
 class Refresh:
     """One unit of work taken from the queue.
 
-    ``generation`` counts the hints that were coalesced into it: a refresh whose place was hinted
+    ``generation`` counts the hints that were coalesced into it: a refresh whose target was hinted
     at again while it ran stays in the queue. ``expected_digest`` is what the newest push said.
     """
 
     id: int
     registry_id: int
-    place: Place
+    target: RefreshTarget
     priority: Priority
     generation: int
     tries: int
@@ -85,7 +85,7 @@ class Queue:
     def add(
         self,
         registry_id: int,
-        places: Sequence[Place],
+        targets: Sequence[RefreshTarget],
         *,
         priority: Priority,
         due_at: datetime,
@@ -93,7 +93,7 @@ class Queue:
         expected_digest: Digest | None = None,
         crawl_id: int | None = None,
     ) -> None:
-        """Ask for a refresh of each place; one already asked for takes on the more urgent wish."""
+        """Ask for a refresh of each target; one already asked for takes on the more urgent wish."""
         event_at = rfc3339(newest_event_at) if newest_event_at else None
         self._database.conn.executemany(
             """
@@ -118,16 +118,16 @@ class Queue:
             [
                 (
                     registry_id,
-                    place.kind.value,
-                    place.repository,
-                    place.reference,
+                    target.kind.value,
+                    target.repository,
+                    target.reference,
                     int(priority),
                     rfc3339(due_at),
                     event_at,
                     expected_digest,
                     crawl_id,
                 )
-                for place in places
+                for target in targets
             ],
         )
 
@@ -152,25 +152,25 @@ class Queue:
         ).fetchone()
         return bool(row[0])
 
-    def contains(self, registry_id: int, place: Place) -> bool:
-        """Tell whether a refresh of a place waits or was set aside."""
+    def contains(self, registry_id: int, target: RefreshTarget) -> bool:
+        """Tell whether a refresh of a target waits or was set aside."""
         row = self._database.execute(
             "SELECT 1 FROM queue WHERE registry_id = ? AND kind = ? AND repository = ?"
             " AND reference = ?",
-            [registry_id, place.kind.value, place.repository, place.reference],
+            [registry_id, target.kind.value, target.repository, target.reference],
         ).fetchone()
         return row is not None
 
     def finish(self, refresh: Refresh) -> None:
-        """Take a refresh out, unless its place was hinted at again since it was taken."""
+        """Take a refresh out, unless its target was hinted at again since it was taken."""
         self._database.execute(
             "DELETE FROM queue WHERE id = ? AND generation = ?", [refresh.id, refresh.generation]
         )
 
-    def put_back(self, refresh: Refresh, *, due_at: datetime, reason: str) -> None:
+    def requeue(self, refresh: Refresh, *, due_at: datetime, reason: str) -> None:
         """Keep a failed refresh for another try at ``due_at``.
 
-        One whose place was hinted at again since it was taken stays as that hint wants it.
+        One whose target was hinted at again since it was taken stays as that hint wants it.
         """
         self._database.execute(
             "UPDATE queue SET tries = tries + 1, reason = ?, due_at = ?"
@@ -179,7 +179,7 @@ class Queue:
         )
 
     def set_aside(self, refresh: Refresh, *, reason: str) -> None:
-        """Keep a refresh out of the way until somebody hints at its place again."""
+        """Keep a refresh out of the way until somebody hints at its target again."""
         self._database.execute(
             "UPDATE queue SET set_aside = 1, tries = tries + 1, reason = ?, priority = ?"
             " WHERE id = ? AND generation = ?",
@@ -187,7 +187,7 @@ class Queue:
         )
 
     def retry_set_aside(self, registry_id: int, *, due_at: datetime) -> None:
-        """Try everything that was set aside again: the registry was at fault, not the places."""
+        """Try everything that was set aside again: the registry was at fault, not the targets."""
         self._database.execute(
             "UPDATE queue SET set_aside = 0, tries = 0, due_at = ?"
             " WHERE registry_id = ? AND set_aside = 1",
@@ -209,7 +209,7 @@ def _refresh(row: Sequence[Any]) -> Refresh:
     return Refresh(
         id=row[0],
         registry_id=row[1],
-        place=Place(RefreshKind(row[2]), RepositoryName(row[3]), row[4]),
+        target=RefreshTarget(RefreshKind(row[2]), RepositoryName(row[3]), row[4]),
         priority=Priority(row[5]),
         generation=row[6],
         tries=row[7],

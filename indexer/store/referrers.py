@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 from sqlite_utils import Database
 
 from indexer.clock import parse_rfc3339, rfc3339
-from indexer.model import Digest, RepositoryName, TagName, is_system_tag, subject_of_tag
-from indexer.store.attachments import AttachmentTables
-from indexer.store.index_state import mark_stale
-from indexer.store.queue import Place, Priority, RefreshKind
+from indexer.model import Digest, RepositoryName, is_system_tag
+from indexer.store.queue import Priority, RefreshKind, RefreshTarget
+from indexer.store.stale import StaleDocuments
 
 ASK_AGAIN_AFTER = timedelta(days=1)
 """How long a registry is believed that it has no lists of referrers."""
@@ -17,9 +16,9 @@ ASK_AGAIN_AFTER = timedelta(days=1)
 class ReferrersTables:
     """What is known of lists of referrers; its methods join the caller's transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, stale: StaleDocuments) -> None:
         self._database = database
-        self._attachments = AttachmentTables(database)
+        self._stale = stale
 
     def has_api(self, registry_id: int) -> bool:
         """Tell whether a registry lists referrers, as it did when it was asked last."""
@@ -51,11 +50,11 @@ class ReferrersTables:
             [has_api, rfc3339(at), registry_id],
         )
         if bool(before) != has_api:
-            self._mark_stale(registry_id)
+            self._stale.mark_referrers(registry_id)
         return has_api and not before
 
-    def places(self, registry_id: int) -> list[Place]:
-        """Return the place of the list of each manifest of a registry that a tag points at."""
+    def list_targets(self, registry_id: int) -> list[RefreshTarget]:
+        """Return the target of the list of each manifest of a registry that a tag points at."""
         rows = self._database.execute(
             "SELECT repositories.name, digest, tags.name FROM tags"
             " JOIN repositories ON repositories.id = repository_id"
@@ -64,7 +63,7 @@ class ReferrersTables:
         )
         found = {(row[0], row[1]) for row in rows if not is_system_tag(row[2])}
         return [
-            Place(RefreshKind.REFERRERS, RepositoryName(name), digest)
+            RefreshTarget(RefreshKind.REFERRERS, RepositoryName(name), digest)
             for name, digest in sorted(found)
         ]
 
@@ -89,16 +88,3 @@ class ReferrersTables:
             "SELECT has_referrers, referrers_asked_at FROM registries WHERE id = ?", [registry_id]
         ).fetchone()
         return row[0], parse_rfc3339(row[1]) if row[1] else None
-
-    def _mark_stale(self, registry_id: int) -> None:
-        """Lists under tags count for as much as there is no other."""
-        rows = self._database.execute(
-            "SELECT repository_id, tags.name FROM tags"
-            " JOIN repositories ON repositories.id = repository_id"
-            " WHERE registry_id = ? AND hidden_at IS NULL",
-            [registry_id],
-        ).fetchall()
-        for repository_id, tag in rows:
-            if subject_of_tag(tag):
-                shown = self._attachments.shown_with_tag(repository_id, TagName(tag), ())
-                mark_stale(self._database, repository_id, shown)

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from indexer.clock import parse_rfc3339, rfc3339
 from indexer.model import RepositoryName
 from indexer.store.absences import AbsenceTables
-from indexer.store.untagged import mark_registry_stale
+from indexer.store.stale import StaleDocuments
 
 SOURCES_MAX = 32
 """Processes of one registry that are remembered."""
@@ -30,7 +30,7 @@ class RegistryRow:
 class Crawl:
     """One reading of a whole registry: how far it is and, at its end, whether it was complete.
 
-    ``held_back`` is how many repositories were still shown at its end that it did not find.
+    ``quarantined`` is how many repositories were still shown at its end that it did not find.
     ``unlisted`` counts the repositories that we know and that the catalog did not list; None until
     the catalog was read to its end. ``catalog_error`` is why the catalog cannot be read at all.
     """
@@ -46,7 +46,7 @@ class Crawl:
     set_aside: int
     finished_at: str | None
     complete: bool | None
-    held_back: int
+    quarantined: int
     unlisted: int | None = None
     catalog_error: str | None = None
 
@@ -73,7 +73,7 @@ class RegistryFreshness:
     error_at: str | None
     restarted_at: str | None
     requests: int
-    held_back: int
+    quarantined: int
 
 
 _CRAWLS = """
@@ -89,31 +89,24 @@ FROM crawls WHERE """
 class RegistryTables:
     """The registries and crawls inside the store; its methods join the caller's transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, *, absences: AbsenceTables, stale: StaleDocuments
+    ) -> None:
         self._database = database
-        self._absences = AbsenceTables(database)
+        self._absences = absences
+        self._stale = stale
 
     def put(self, name: str, *, url: str, registry_host: str) -> RegistryRow:
         """Write a registry of the settings and return its row.
 
         Documents tell the registry host, so all are to be made again when it is another.
         """
-        self._database.execute(
-            "INSERT OR REPLACE INTO stale_documents (repository_id, digest)"
-            " SELECT DISTINCT repository_id, shown FROM registries"
-            " JOIN repositories ON registry_id = registries.id"
-            " JOIN (SELECT repository_id, digest AS shown FROM tags WHERE hidden_at IS NULL"
-            "  UNION SELECT repository_id, '' FROM tags WHERE hidden_at IS NULL)"
-            " ON repository_id = repositories.id"
-            " WHERE registries.name = ? AND registry_host <> ?",
-            [name, registry_host],
-        )
         moved = self._database.execute(
             "SELECT 1 FROM registries WHERE name = ? AND (registry_host <> ? OR removed)",
             [name, registry_host],
         ).fetchone()
         if moved:
-            mark_registry_stale(self._database, name)
+            self._stale.mark_registry(name)
         self._database.execute(
             "INSERT INTO registries (name, url, registry_host) VALUES (?, ?, ?)"
             " ON CONFLICT DO UPDATE SET url = excluded.url, removed = 0,"
@@ -125,7 +118,7 @@ class RegistryTables:
 
     def remove(self, name: str) -> None:
         """Write that the settings do not name a registry any more; its history is kept."""
-        mark_registry_stale(self._database, name)
+        self._stale.mark_registry(name)
         self._database.execute("UPDATE registries SET removed = 1 WHERE name = ?", [name])
 
     def set_answered(self, registry_id: int) -> None:
@@ -243,7 +236,7 @@ class RegistryTables:
         self._database.execute("UPDATE crawls SET unlisted = ? WHERE id = ?", [unlisted, crawl_id])
         return Listed(known, unlisted)
 
-    def count_left_out(self, crawl_id: int) -> int:
+    def count_omitted(self, crawl_id: int) -> int:
         """Count the repositories that the catalog of a crawl left out although they are there.
 
         Those that the crawl asked for in vain, because they are gone, do not count.
@@ -284,8 +277,8 @@ class RegistryTables:
         for crawl in self._crawls("registry_id = ? AND finished_at IS NULL", [registry_id]):
             self._end(crawl.id, at=at, complete=False, set_aside=crawl.set_aside)
 
-    def set_held_back(self, registry_id: int, repositories: int) -> None:
-        """Write how many repositories are held back at the end of the newest crawl."""
+    def set_quarantined(self, registry_id: int, repositories: int) -> None:
+        """Write how many repositories are quarantined at the end of the newest crawl."""
         self._database.execute(
             "UPDATE crawls SET held_back = ?"
             " WHERE id = (SELECT max(id) FROM crawls WHERE registry_id = ?)",
@@ -345,7 +338,7 @@ class RegistryTables:
                 error_at=row[7],
                 restarted_at=row[8],
                 requests=row[9],
-                held_back=self._absences.count_held_back(row[10]),
+                quarantined=self._absences.count_quarantined(row[10]),
             )
             for row in rows
         ]
@@ -365,7 +358,7 @@ class RegistryTables:
                 set_aside=row[8],
                 finished_at=row[9],
                 complete=None if row[10] is None else bool(row[10]),
-                held_back=row[11],
+                quarantined=row[11],
                 unlisted=row[12],
                 catalog_error=row[13],
             )

@@ -10,8 +10,8 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from indexer.clock import rfc3339
-from indexer.store.index_state import mark_stale
 from indexer.store.lineage import ChainTables
+from indexer.store.stale import StaleDocuments
 from indexer.store.untagged import UntaggedTables
 
 _REACHED = """
@@ -95,9 +95,18 @@ AND NOT EXISTS (SELECT 1 FROM queue WHERE registry_id = repositories.registry_id
 class RetentionTables:
     """Forgetting inside the store; its methods join the caller's transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        chains: ChainTables,
+        stale: StaleDocuments,
+        untagged: UntaggedTables,
+    ) -> None:
         self._database = database
-        self._untagged = UntaggedTables(database)
+        self._chains = chains
+        self._stale = stale
+        self._untagged = untagged
 
     def repositories_after(self, repository_id: int, *, limit: int) -> list[int]:
         """Return the next repositories by their numbers."""
@@ -115,14 +124,14 @@ class RetentionTables:
         names = {"repository": repository_id, "before": rfc3339(before), "now": rfc3339(now)}
         noticed = self._database.execute(_HIDE, names).fetchall()
         self._database.execute(_SHOW, names)
-        found = set(self._untagged.of_repository(repository_id))
+        found = set(self._untagged.list_in(repository_id))
         manifests = self._database.execute(_FORGET_MANIFESTS, names).fetchall()
         for (digest,) in manifests:
-            forget_unused(self._database, digest)
-        self._untagged.mark_forgotten(repository_id, found & {row[0] for row in manifests})
+            self.forget_unused(digest)
+        self._stale.mark_forgotten(repository_id, found & {row[0] for row in manifests})
         tags = self._database.execute(_FORGET_TAGS, names).rowcount
         moves = self._database.execute(_FORGET_MOVES, names).fetchall()
-        self._untagged.mark_stale(repository_id, [row[0] for row in (*noticed, *moves)])
+        self._stale.mark_untagged(repository_id, [row[0] for row in (*noticed, *moves)])
         self._database.execute(_FORGET_PULLS, names)
         if self._database.execute(_EMPTY, names).fetchone():
             self._forget_repository(repository_id)
@@ -136,11 +145,11 @@ class RetentionTables:
         names = {"repository": repository_id, "before": rfc3339(before)}
         moves = self._database.execute(_FORGET_OLD_MOVES, names).fetchall()
         digests = [row[0] for row in moves]
-        self._untagged.mark_stale(repository_id, digests)
+        self._stale.mark_untagged(repository_id, digests)
         names |= {"digests": json.dumps(digests)}
         shown = self._database.execute(_TAGGED, names).fetchall()
         if shown:
-            mark_stale(self._database, repository_id, [row[0] for row in shown])
+            self._stale.mark_images(repository_id, [row[0] for row in shown])
         return len(moves)
 
     def forget_crawls(self, *, before: datetime) -> int:
@@ -155,19 +164,19 @@ class RetentionTables:
         )
         return cursor.rowcount
 
+    def forget_unused(self, digest: str) -> None:
+        """Forget a manifest, and its config, once no repository has it any more."""
+        row = self._database.execute(
+            "SELECT config_digest FROM manifests WHERE digest = ?1 AND NOT EXISTS"
+            " (SELECT 1 FROM repository_manifests WHERE digest = ?1)",
+            [digest],
+        ).fetchone()
+        if row is None:
+            return
+        self._chains.forget(digest)
+        for statement in _FORGET_CONTENT:
+            self._database.execute(statement, {"digest": digest, "config": row[0]})
+
     def _forget_repository(self, repository_id: int) -> None:
         self._database.execute("DELETE FROM pulls WHERE repository_id = ?", [repository_id])
         self._database.execute("DELETE FROM repositories WHERE id = ?", [repository_id])
-
-
-def forget_unused(database: Database, digest: str) -> None:
-    """Forget a manifest, and its config, once no repository has it any more."""
-    row = database.execute(
-        "SELECT config_digest FROM manifests WHERE digest = ?1 AND NOT EXISTS"
-        " (SELECT 1 FROM repository_manifests WHERE digest = ?1)",
-        [digest],
-    ).fetchone()
-    if row:
-        ChainTables(database).forget(digest)
-    for statement in _FORGET_CONTENT if row else ():
-        database.execute(statement, {"digest": digest, "config": row[0]})

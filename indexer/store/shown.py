@@ -8,16 +8,19 @@ when something comes or goes meanwhile.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from sqlite_utils import Database
 
+from indexer.clock import rfc3339
+from indexer.errors import InvalidValueError
 from indexer.model import Digest, Pulls, RepositoryRow, StoredImage, TagName, UntaggedImage
 from indexer.store.content import ContentTables
 from indexer.store.history import Since, TagHistory, TagMove
+from indexer.store.index_tree import indexes_above
+from indexer.store.page import Page, make_page
 from indexer.store.visible import VISIBLE
 
-T = TypeVar("T")
 TAGS_MAX = 100
 """Tags of one place that are told, the first by name."""
 
@@ -44,21 +47,15 @@ _TAGS = f"""
 SELECT tags.name, tags.digest, first_seen_at FROM tags
 WHERE tags.repository_id = ? AND {VISIBLE} AND tags.name """  # noqa: S608
 
-# Where a manifest is: itself, and the indexes around it.
 _PLACES = f"""
-WITH RECURSIVE around (repository_id, digest) AS (
-    SELECT repository_id, digest FROM repository_manifests WHERE digest = ?
-    UNION SELECT around.repository_id, index_children.digest FROM around
-    CROSS JOIN index_children ON child_digest = around.digest
-    CROSS JOIN repository_manifests AS linked
-        ON linked.repository_id = around.repository_id AND linked.digest = index_children.digest)
-SELECT repositories.id, registries.name, registry_host, repositories.name, around.digest
-FROM around CROSS JOIN repositories ON repositories.id = repository_id
+{indexes_above("SELECT repository_id, digest FROM repository_manifests WHERE digest = ?")}
+SELECT repositories.id, registries.name, registry_host, repositories.name, above.digest
+FROM above CROSS JOIN repositories ON repositories.id = repository_id
 CROSS JOIN registries ON registries.id = registry_id
 WHERE NOT removed AND EXISTS (SELECT 1 FROM tags INDEXED BY tags_digest
-    WHERE tags.repository_id = around.repository_id AND tags.digest = around.digest AND {VISIBLE})
-AND (registries.name, repositories.name, around.digest) > (?, ?, ?)
-ORDER BY registries.name, repositories.name, around.digest LIMIT ?"""  # noqa: S608
+    WHERE tags.repository_id = above.repository_id AND tags.digest = above.digest AND {VISIBLE})
+AND (registries.name, repositories.name, above.digest) > (?, ?, ?)
+ORDER BY registries.name, repositories.name, above.digest LIMIT ?"""  # noqa: S608
 
 _TAGS_OF_PLACE = f"""
 SELECT tags.name FROM tags INDEXED BY tags_digest
@@ -75,14 +72,6 @@ AND (?2 IS NULL OR registries.name = ?2) AND (?3 IS NULL OR repositories.name = 
 ORDER BY EXISTS (SELECT 1 FROM tags INDEXED BY tags_digest
     WHERE tags.repository_id = own.repository_id AND tags.digest = ?1 AND {VISIBLE}) DESC,
     registries.name, repositories.name LIMIT 1"""  # noqa: S608
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """Some things, and whether there are more behind them."""
-
-    items: tuple[T, ...]
-    has_more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +119,10 @@ class ShownPlace:
 class ShownTables:
     """Reads what is visible inside the store."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, content: ContentTables, history: TagHistory) -> None:
         self._database = database
-        self._content = ContentTables(database)
-        self._history = TagHistory(database)
+        self._content = content
+        self._history = history
 
     def registries(self) -> list[ShownRegistry]:
         """Return the registries that the settings name, by name."""
@@ -148,7 +137,8 @@ class ShownTables:
         """Return repositories of a registry, by name, from behind one."""
         query = f"{_REPOSITORIES} > ? ORDER BY repositories.name LIMIT ?"
         rows = self._database.execute(query, [registry, after, limit + 1]).fetchall()
-        return _page([_repository(row) for row in rows], limit)
+        found = [_repository(row) for row in rows]
+        return make_page(found, limit=limit, place=lambda one: one.row.name)
 
     def repository(self, registry: str, name: str) -> ShownRepository | None:
         """Return one of them."""
@@ -160,24 +150,25 @@ class ShownTables:
         query = f"{_TAGS} > ? ORDER BY tags.name LIMIT ?"
         rows = self._database.execute(query, [repository_id, after, limit + 1]).fetchall()
         since = self._history.since_some(repository_id, [row[0] for row in rows])
-        return _page([_tag(row, since) for row in rows], limit)
+        found = [_tag(row, since) for row in rows]
+        return make_page(found, limit=limit, place=lambda tag: tag.name)
 
-    def newest_tags(
-        self, repository_id: int, *, after: tuple[str, str] | None = None, limit: int
-    ) -> Page[ShownTag]:
+    def newest_tags(self, repository_id: int, *, after: str = "", limit: int) -> Page[ShownTag]:
         """Return tags of a repository, the one that moved last first.
 
-        They begin behind a moment and a name: those of the last tag of the page before.
+        :class:`InvalidValueError` where ``after`` is not from a page of these.
         """
+        behind = _parse_moment(after)
         # All are read, for what is newest follows from all moves.
         rows = self._database.execute(f"{_TAGS} > '' ORDER BY tags.name", [repository_id])
         since = self._history.since_all(repository_id)
         moved = [(_since(row, since).moved_at, row) for row in rows]
         moved.sort(key=itemgetter(0), reverse=True)
-        if after is not None:
-            last, name = after
+        if behind is not None:
+            last, name = behind
             moved = [(at, row) for at, row in moved if at < last or (at == last and row[0] > name)]
-        return _page([_tag(row, since) for _, row in moved[: limit + 1]], limit)
+        found = [_tag(row, since) for _, row in moved[: limit + 1]]
+        return make_page(found, limit=limit, place=lambda tag: f"{tag.tagged_at} {tag.name}")
 
     def tag(self, repository_id: int, name: str) -> ShownTag | None:
         """Return one of them."""
@@ -186,17 +177,17 @@ class ShownTables:
 
     def moves(self, repository_id: int, tag: str, *, limit: int) -> Page[TagMove]:
         """Return where a tag pointed, newest first."""
-        return _page(self._history.moves(repository_id, tag, limit=limit + 1), limit)
+        found = self._history.moves(repository_id, tag, limit=limit + 1)
+        return make_page(found, limit=limit, place=lambda move: rfc3339(move.tagged_at))
 
-    def places(
-        self, digest: Digest, *, after: tuple[str, str, str] = ("", "", ""), limit: int
-    ) -> Page[ShownPlace]:
+    def places(self, digest: Digest, *, after: str = "", limit: int) -> Page[ShownPlace]:
         """Return where a manifest is that a tag leads to, through an index or not, by name.
 
-        They begin behind a registry, a repository and a digest: those of the last one before.
+        :class:`InvalidValueError` where ``after`` is not from a page of these.
         """
-        rows = self._database.execute(_PLACES, [digest, *after, limit + 1]).fetchall()
-        return _page([self._place(row) for row in rows], limit)
+        behind = _parse_place(after)
+        rows = self._database.execute(_PLACES, [digest, *behind, limit + 1]).fetchall()
+        return make_page([self._place(row) for row in rows], limit=limit, place=_write_place)
 
     def holder(
         self, digest: Digest, *, registry: str | None = None, repository: str | None = None
@@ -240,6 +231,25 @@ def _since(row: Sequence[Any], since: Mapping[tuple[str, str], Since]) -> Since:
     return since.get((name, digest)) or Since(first_seen_at)
 
 
-def _page(found: Sequence[T], limit: int) -> Page[T]:
-    """Return so many of the things that were found, of which there is one more if there are."""
-    return Page(tuple(found[:limit]), has_more=len(found) > limit)
+def _parse_moment(after: str) -> tuple[str, str] | None:
+    """Return the moment and the name of the last tag of a page of the newest."""
+    if not after:
+        return None
+    at, separator, name = after.partition(" ")
+    if not separator:
+        raise InvalidValueError(f"not a place among tags: {after[:100]!r}")
+    return at, name
+
+
+def _write_place(place: ShownPlace) -> str:
+    return f"{place.repository.registry} {place.repository.name} {place.digest}"
+
+
+def _parse_place(after: str) -> tuple[str, str, str]:
+    """Return the registry, the repository and the digest of the last place of a page."""
+    match after.split(" "):
+        case [""]:
+            return "", "", ""
+        case [registry, repository, digest]:
+            return registry, repository, digest
+    raise InvalidValueError(f"not a place of an image: {after[:100]!r}")

@@ -4,22 +4,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlite_utils import Database
+
+from indexer.extract import ChainKind
 from indexer.store.absences import AbsenceTables
 from indexer.store.attachments import AttachmentTables
 from indexer.store.changes import Changes
 from indexer.store.content import ContentTables
 from indexer.store.database import open_database, translated_errors
 from indexer.store.extraction import ExtractionTables
+from indexer.store.history import TagHistory
 from indexer.store.index_state import SearchIndexTables
-from indexer.store.lineage import ChainTables, LineageKeys, LineageTables
+from indexer.store.lineage import ChainTables, LineageKeys, LineageTables, Trie
 from indexer.store.presence import PresenceTables
 from indexer.store.pulls import PullTables
 from indexer.store.queue import Queue
 from indexer.store.referrers import ReferrersTables
 from indexer.store.registries import RegistryTables
+from indexer.store.repositories import RepositoryTables
 from indexer.store.retention import RetentionTables
 from indexer.store.schema import STORE_FILE, migrations
 from indexer.store.shown import ShownTables
+from indexer.store.stale import StaleDocuments
 from indexer.store.untagged import UntaggedTables
 
 _ENTRIES, _PULLS = "journal", "pulls"
@@ -38,26 +44,50 @@ class Store:
         self._database = open_database(
             self.path, migrations, synchronous="NORMAL", read_only=read_only
         )
-        self.absences = AbsenceTables(self._database)
-        self.attachments = AttachmentTables(self._database)
-        self.changes = Changes(self._database)
-        self.content = ContentTables(self._database)
-        self.presence = PresenceTables(self._database)
-        self.chains = ChainTables(self._database)
-        self.extraction = ExtractionTables(self._database)
-        self.lineage = LineageTables(self._database, self.content)
-        self.lineage_keys = LineageKeys(self._database)
-        self.pulls = PullTables(self._database)
-        self.queue = Queue(self._database)
-        self.referrers = ReferrersTables(self._database)
-        self.registries = RegistryTables(self._database)
-        self.retention = RetentionTables(self._database)
-        self.search_index = SearchIndexTables(self._database)
-        self.shown = ShownTables(self._database)
-        self.untagged = UntaggedTables(self._database)
+        self._make_tables(self._database)
         if not read_only and not self.extraction.is_current():
             with translated_errors(self.path), self._database.atomic():
                 self.extraction.begin()
+
+    def _make_tables(self, database: Database) -> None:
+        """Make each table once, those first that others are made with."""
+        tries = {kind: Trie(database, kind) for kind in ChainKind}
+        history = TagHistory(database)
+        self.absences = AbsenceTables(database)
+        self.attachments = AttachmentTables(database)
+        self.changes = Changes(database)
+        self.lineage_keys = LineageKeys(database, tries)
+        self.pulls = PullTables(database)
+        self.queue = Queue(database)
+        self.repositories = RepositoryTables(database)
+        self.stale = StaleDocuments(database)
+        self.chains = ChainTables(database, tries=tries, stale=self.stale)
+        self.extraction = ExtractionTables(database, self.chains)
+        self.lineage = LineageTables(
+            database, history=history, repositories=self.repositories, tries=tries
+        )
+        self.presence = PresenceTables(database, self.stale)
+        self.referrers = ReferrersTables(database, self.stale)
+        self.registries = RegistryTables(database, absences=self.absences, stale=self.stale)
+        self.untagged = UntaggedTables(database, self.stale)
+        self.retention = RetentionTables(
+            database, chains=self.chains, stale=self.stale, untagged=self.untagged
+        )
+        self.search_index = SearchIndexTables(database, self.untagged)
+        self.content = ContentTables(
+            database,
+            attachments=self.attachments,
+            chains=self.chains,
+            changes=self.changes,
+            extraction=self.extraction,
+            history=history,
+            presence=self.presence,
+            pulls=self.pulls,
+            retention=self.retention,
+            stale=self.stale,
+            untagged=self.untagged,
+        )
+        self.shown = ShownTables(database, content=self.content, history=history)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

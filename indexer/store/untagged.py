@@ -5,12 +5,12 @@ children of an index, no attachments. A manifest that never had a tag joins them
 has noticed it, for the children of an index are pushed before it.
 """
 
-import json
 from collections.abc import Iterable
 
 from sqlite_utils import Database
 
 from indexer.model import Digest, RepositoryName, TagName, is_system_tag
+from indexer.store.stale import StaleDocuments
 
 LAST_TAGS_MAX = 10
 
@@ -27,17 +27,13 @@ AND NOT EXISTS (SELECT 1 FROM index_children
     JOIN repository_manifests AS parent ON parent.digest = index_children.digest
     WHERE child_digest = own.digest AND parent.repository_id = own.repository_id)"""
 
-_MARK = """
-INSERT OR REPLACE INTO stale_documents (repository_id, digest)
-SELECT own.repository_id, own.digest FROM repository_manifests AS own
-WHERE (left_at IS NOT NULL OR untagged_at IS NOT NULL) AND """
-
 
 class UntaggedTables:
     """The untagged manifests inside the store; its methods join the caller's transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, stale: StaleDocuments) -> None:
         self._database = database
+        self._stale = stale
 
     def find(self, repository_id: int, digest: Digest) -> tuple[tuple[TagName, ...], str] | None:
         """Return the last tags of an untagged manifest and since when; None for any other."""
@@ -57,7 +53,7 @@ class UntaggedTables:
         # What only tags of tools ever pointed at was attached to something.
         return (tuple(tags[:LAST_TAGS_MAX]), row[0]) if tags or not rows else None
 
-    def of_repository(self, repository_id: int) -> list[Digest]:
+    def list_in(self, repository_id: int) -> list[Digest]:
         """Return the manifests of a repository that :meth:`find` may know, in order."""
         rows = self._database.execute(
             f"SELECT own.digest {_UNTAGGED} AND own.repository_id = ? ORDER BY 1",
@@ -100,43 +96,11 @@ class UntaggedTables:
         ).fetchone()
         return row is not None
 
-    def leave_out(self, repository_id: int, *, left_out: bool) -> None:
-        """Write whether the settings leave a repository out of the search."""
+    def exclude(self, repository_id: int, *, excluded: bool) -> None:
+        """Write whether the settings exclude a repository from the search."""
         changed = self._database.execute(
             "UPDATE repositories SET left_out = ?1 WHERE id = ?2 AND left_out <> ?1",
-            [left_out, repository_id],
+            [excluded, repository_id],
         )
         if changed.rowcount:
-            self._database.execute(f"{_MARK} own.repository_id = ?", [repository_id])
-
-    def mark_stale(self, repository_id: int, digests: Iterable[str]) -> None:
-        """Note that the documents of these must be made again, where they are untagged."""
-        self._database.execute(
-            f"{_MARK} own.repository_id = ?"  # noqa: S608
-            " AND own.digest IN (SELECT value FROM json_each(?))",
-            [repository_id, json.dumps(list(digests))],
-        )
-
-    def mark_forgotten(self, repository_id: int, digests: Iterable[str]) -> None:
-        """Note that the documents of these, which are forgotten, are to go."""
-        self._database.conn.executemany(
-            "INSERT OR REPLACE INTO stale_documents (repository_id, digest) VALUES (?, ?)",
-            [(repository_id, digest) for digest in digests],
-        )
-
-    def mark_children_stale(self, repository_id: int, digest: Digest) -> None:
-        """Note the same of what an index lists, when the index comes or goes."""
-        self._database.execute(
-            f"{_MARK} own.repository_id = ? AND own.digest IN"  # noqa: S608
-            " (SELECT child_digest FROM index_children WHERE index_children.digest = ?)",
-            [repository_id, digest],
-        )
-
-
-def mark_registry_stale(database: Database, name: str) -> None:
-    """Note that the documents of all untagged manifests of a registry must be made again."""
-    database.execute(
-        f"{_MARK} own.repository_id IN (SELECT repositories.id FROM repositories"  # noqa: S608
-        " JOIN registries ON registries.id = registry_id WHERE registries.name = ?)",
-        [name],
-    )
+            self._stale.mark_repository(repository_id)

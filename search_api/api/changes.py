@@ -10,11 +10,11 @@ from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from indexer.errors import CursorExpiredError, StoreError
+from indexer.store import Page
 from search_api.api.models import Errors
 from search_api.api.operations import IS_HEAD, Operation
 from search_api.api.parameters import Limit
 from search_api.api.resource_models import Changes
-from search_api.resources import ChangePage
 from search_api.search import Searching
 
 LIMIT_DEFAULT = 100
@@ -55,10 +55,10 @@ def changes_router(searching: Searching, streams: Streams) -> APIRouter:
     ) -> JSONResponse:
         """Return changes, oldest first. Take a cursor, then a listing, then what is behind it."""
         page = await _page(await _start(cursor), limit=limit)
-        body = {"changes": page.items, "next": page.cursor}
+        body = {"changes": page.items, "next": page.next}
         return JSONResponse(body, headers=_NOT_KEPT)
 
-    async def _page(behind: str | None, *, limit: int) -> ChangePage:
+    async def _page(behind: str | None, *, limit: int) -> Page[dict[str, Any]]:
         return await searching.read(lambda resources: resources.changes(behind, limit=limit))
 
     async def _start(text: str) -> str | None:
@@ -97,7 +97,7 @@ def changes_router(searching: Searching, streams: Streams) -> APIRouter:
                     return
                 for change in page.items:
                     yield ServerSentEvent(event=change["kind"], id=change["cursor"], data=change)
-                behind = page.cursor
+                behind = page.next
                 if len(page.items) < LIMIT_DEFAULT:
                     await asyncio.sleep(POLL_SECONDS)
         finally:

@@ -5,11 +5,12 @@ Repository names hold slashes, so that what lists their tags is no address below
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
+from indexer.store import Page
 from search_api.api.caching import kept_answer
 from search_api.api.operations import KEPT, Operation
 from search_api.api.parameters import LIMIT_DEFAULT, CursorText, Limit
@@ -27,7 +28,7 @@ from search_api.api.resource_models import (
     Tags,
     TagWithHistory,
 )
-from search_api.resources import Listing, TagOrder
+from search_api.resources import TagOrder
 from search_api.search import Searching, decode_place, encode_place
 
 RegistryName = Annotated[
@@ -244,7 +245,7 @@ def _add_related(router: APIRouter, searching: Searching) -> None:
         return kept_answer(request, found)
 
 
-def _listing(request: Request, name: str, page: Listing, *, place: str) -> Response:
+def _listing(request: Request, name: str, page: Page[dict[str, Any]], *, place: str) -> Response:
     following = encode_place(page.next, place) if page.next is not None else None
     body = {name: page.items, "next": following}
     return kept_answer(request, body, headers=next_link(request, following))

@@ -1,4 +1,4 @@
-"""What all commands of the command line share: settings, a way to search, and how they end."""
+"""Code that all commands share: set-up, searching, and ending with a status."""
 
 import json
 import sys
@@ -21,12 +21,12 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 def print_json(body: dict[str, Any]) -> None:
     """Print an object."""
-    # ASCII alone: texts from images may hold what terminals take for commands.
+    # Only ASCII: texts from images may contain control sequences of terminals.
     click.echo(json.dumps(body, indent=2))
 
 
-def settings_of(*, process: str, quiet: bool = False) -> Settings:
-    """Return the settings, with logging and the data directory ready."""
+def set_up(*, process: str, quiet: bool = False) -> Settings:
+    """Load the settings, configure logging and prepare the data directory."""
     settings = load_settings()
     configure_logging("error" if quiet else settings.log_level, process=process)
     if not settings.registry:
@@ -44,13 +44,13 @@ def searched(
     *arguments: Parameters.args,
     **named: Parameters.kwargs,
 ) -> dict[str, Any]:
-    """Return what ``look`` makes of the data directory of the settings."""
+    """Call ``look`` with a searcher of the data directory; return its result."""
     with closing(make_searcher(settings)) as searcher:
         return searcher.run(look, *arguments, **named)
 
 
 def end(problems: list[str]) -> None:
-    """Print what went wrong and exit: 1 where something did, else 0."""
+    """Print the problems and exit: with 1 if there are any, else with 0."""
     for problem in problems:
         tables.print_error(f"regsearch: {problem}")
     sys.exit(1 if problems else 0)

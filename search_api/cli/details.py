@@ -1,4 +1,4 @@
-"""What ``regsearch show`` and ``regsearch conformance`` print for people."""
+"""The output of ``regsearch show`` and ``regsearch conformance``."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ _MARKS = {State.PASSED: "ok", State.FAILED: "FAILED", State.NOT_CHECKED: "-"}
 
 
 def print_shown(body: dict[str, Any]) -> None:
-    """Print what a reference names."""
+    """Print the image, layer or repository of a reference."""
     console = console_for_pipes()
     if image := body.get("image"):
         _print_image(console, image, tag=body.get("tag"))
@@ -31,7 +31,7 @@ def print_shown(body: dict[str, Any]) -> None:
 
 
 def print_outcome(outcome: Outcome) -> None:
-    """Print how one check of a server ended, as one line."""
+    """Print the outcome of one check of a server as one line."""
     message = f": {outcome.message}" if outcome.message else ""
     place = f"{_MARKS[outcome.state]:<7} {outcome.section:<4} "
     print_line(console_for_pipes(), f"{outcome.name}{message}", indent=place)

@@ -1,7 +1,7 @@
-"""Asking the indexer for something from the command line, and following how it goes.
+"""Jobs for the indexer from the command line, and their progress.
 
-What is asked for goes through the journal, as everything does. Where no indexer runs, this process
-becomes one until the work is done.
+A job goes through the journal, like every event. If no indexer runs, this process becomes one until
+the job is done.
 """
 
 import asyncio
@@ -13,22 +13,22 @@ from datetime import timedelta
 
 from indexer.clock import Clock, SystemClock
 from indexer.errors import IndexerRunningError, StoreError
-from indexer.model import Action, Event
+from indexer.model import Command
 from indexer.settings import Settings
-from indexer.store import Crawl, Journal, Place, RefreshKind, Store
+from indexer.store import Crawl, Journal, RefreshKind, RefreshTarget, Store
 
 POLL_SECONDS = 0.2
 TAKE_OVER_SECONDS = 1.0
-"""How often to look whether the indexer that was running is gone."""
+"""How often to check whether the running indexer has ended."""
 PATIENCE = timedelta(seconds=20)
-"""How long a registry may fail without any progress before a command gives up on it."""
+"""How long a registry may fail without progress before a command gives up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the work is: parts done and parts known so far, and what is in the way.
+    """The progress of a job: parts done, parts known so far, and a problem if there is one.
 
-    ``notes`` are what is to be known of work that went well.
+    ``notes`` are remarks about a job without problems.
     """
 
     done: int
@@ -42,10 +42,10 @@ class Progress:
 async def backfill(
     settings: Settings, names: Sequence[str], *, report: Callable[[Progress], None]
 ) -> list[str]:
-    """Have registries crawled whole and everything found indexed; return what went wrong."""
+    """Ask for crawls, wait until everything is searchable, and return the problems."""
     return await _request(
         settings,
-        [(name, Event(Action.CRAWL)) for name in names],
+        [(name, Command.CRAWL) for name in names],
         look=lambda store: _crawl_progress(store, names),
         report=report,
         clock=SystemClock(),
@@ -55,13 +55,13 @@ async def backfill(
 async def rebuild(
     settings: Settings, *, extract: bool = False, report: Callable[[Progress], None]
 ) -> list[str]:
-    """Have the search index made again from the store; return what went wrong.
+    """Ask for a rebuild of the search index from the store; return the problems.
 
-    With ``extract`` every stored body is read again first.
+    With ``extract`` all stored content is first analysed again.
     """
     return await _request(
         settings,
-        [("", Event(Action.EXTRACT if extract else Action.REBUILD))],
+        [("", Command.EXTRACT if extract else Command.REBUILD)],
         look=_rebuild_progress,
         report=report,
         clock=SystemClock(),
@@ -71,12 +71,12 @@ async def rebuild(
 async def accept(
     settings: Settings, names: Sequence[str], *, report: Callable[[Progress], None]
 ) -> list[str]:
-    """Have hidden what is held back of registries; return what went wrong."""
-    before = _held_back_before(settings, names)
+    """Ask for hiding everything that is held back; return the problems."""
+    before = _quarantined_before(settings, names)
     return await _request(
         settings,
-        [(name, Event(Action.ACCEPT)) for name in names],
-        look=lambda store: _accept_progress(store, before - _held_back(store, names)),
+        [(name, Command.ACCEPT) for name in names],
+        look=lambda store: _accept_progress(store, before - _quarantined(store, names)),
         report=report,
         clock=SystemClock(),
     )
@@ -84,7 +84,7 @@ async def accept(
 
 async def _request(
     settings: Settings,
-    items: Sequence[tuple[str, Event]],
+    items: Sequence[tuple[str, Command]],
     *,
     look: Callable[[Store], Progress],
     report: Callable[[Progress], None],
@@ -104,7 +104,7 @@ async def _request(
 
 @asynccontextmanager
 async def _an_indexer(settings: Settings, *, clock: Clock) -> AsyncIterator[asyncio.Task[None]]:
-    """Run an indexer here if none runs, or as soon as none does; it ends only by an error."""
+    """Run an indexer here if no other runs, now or later; it ends only by an error."""
     task = asyncio.create_task(_index_here(settings, clock=clock))
     try:
         yield task
@@ -115,23 +115,23 @@ async def _an_indexer(settings: Settings, *, clock: Clock) -> AsyncIterator[asyn
 
 
 async def _index_here(settings: Settings, *, clock: Clock) -> None:
-    # Here, as all that indexes takes a while to import, and no other command needs it.
+    # Imported here, because it takes a while and no other command needs it.
     from search_api.processes import serve_indexer  # noqa: PLC0415
 
     while True:
         with suppress(IndexerRunningError):
             await serve_indexer(settings)
-        # The one that runs may be stopped before our work is done.
+        # The running indexer may be stopped before our job is done.
         await clock.sleep(TAKE_OVER_SECONDS)
 
 
 async def _opened_store(settings: Settings, indexer: asyncio.Task[None], *, clock: Clock) -> Store:
-    """Return the store, which the indexer makes and brings up to date when it starts."""
+    """Return the store; an indexer creates and migrates it at its start."""
     while True:
         if indexer.done():
             await indexer
         with suppress(StoreError):
-            # Where it cannot be used for good, our indexer finds that too and ends with the reason.
+            # If it can never be used, our indexer finds that too and ends with the reason.
             return Store(settings.data_dir, read_only=True)
         await clock.sleep(POLL_SECONDS)
 
@@ -145,7 +145,7 @@ async def _follow(
     report: Callable[[Progress], None],
     clock: Clock,
 ) -> list[str]:
-    """Report progress until the work is done; give up where nothing moves for too long."""
+    """Report progress until the job is done; give up after too long without progress."""
     best, moved_at = -1, clock.now()
     while True:
         if indexer.done():
@@ -162,19 +162,19 @@ async def _follow(
         await clock.sleep(POLL_SECONDS)
 
 
-def _held_back_before(settings: Settings, names: Sequence[str]) -> Counter[str]:
-    """Return what is held back; nothing where there is no store yet, or one of another version."""
+def _quarantined_before(settings: Settings, names: Sequence[str]) -> Counter[str]:
+    """Count what is held back; nothing if there is no store yet, or one of another version."""
     with suppress(StoreError), closing(Store(settings.data_dir, read_only=True)) as store:
-        return _held_back(store, names)
+        return _quarantined(store, names)
     return Counter()
 
 
-def _held_back(store: Store, names: Sequence[str]) -> Counter[str]:
-    """Return how many repositories and how many tags are held back."""
+def _quarantined(store: Store, names: Sequence[str]) -> Counter[str]:
+    """Count the repositories and tags that are held back."""
     counts: Counter[str] = Counter()
     for name in names:
-        for absent in store.absences.of_registry(
-            store.registries.registry_id(name) or 0, held=True
+        for absent in store.absences.list_in(
+            store.registries.registry_id(name) or 0, quarantined=True
         ):
             counts.update(repositories=int(absent.is_lost), tags=len(absent.tags))
     return counts
@@ -191,8 +191,10 @@ def _crawl_progress(store: Store, names: Sequence[str]) -> Progress:
     finished = True
     for name in names:
         registry_id = store.registries.registry_id(name)
-        # In this order: once the catalog does not wait, the crawl that was asked for is there.
-        waits = registry_id and store.queue.contains(registry_id, Place(RefreshKind.CATALOG))
+        # In this order: when the catalog no longer waits, the requested crawl exists.
+        waits = registry_id and store.queue.contains(
+            registry_id, RefreshTarget(RefreshKind.CATALOG)
+        )
         crawl = store.registries.latest_crawl(registry_id) if registry_id else None
         finished = finished and not waits and crawl is not None and crawl.finished_at is not None
         if crawl is not None:
@@ -204,13 +206,13 @@ def _crawl_progress(store: Store, names: Sequence[str]) -> Progress:
         problems = []
     elif finished and not problems:
         set_aside = sum(crawl.set_aside for crawl in crawls)
-        problems = [f"{set_aside} places could not be read; `regsearch status` lists them"]
+        problems = [f"{set_aside} refreshes are set aside; `regsearch status` lists them"]
     is_finished = finished and (_is_searchable(store) or bool(problems))
     problems += [
-        f"registry {row.name}: {row.held_back} repositories are gone all at once and were not"
-        " hidden; `regsearch reconcile` lists them"
+        f"registry {row.name}: {row.quarantined} repositories disappeared at once and are held"
+        " back; `regsearch reconcile` lists them"
         for row in rows
-        if finished and row.held_back
+        if finished and row.quarantined
     ]
     return Progress(
         done=sum(crawl.refreshes for crawl in crawls),
@@ -224,21 +226,21 @@ def _crawl_progress(store: Store, names: Sequence[str]) -> Progress:
 
 def _catalog_notes(store: Store, name: str, crawl: Crawl) -> Iterator[str]:
     counts = crawl.finished_at is not None and crawl.unlisted
-    if counts and (left_out := store.registries.count_left_out(crawl.id)):
+    if counts and (omitted := store.registries.count_omitted(crawl.id)):
         yield (
-            f"registry {name}: the catalog left out {left_out} repositories that are there; they"
-            " were asked for by their names, others that it left out cannot be found"
+            f"registry {name}: the catalog left out {omitted} repositories that exist; they were"
+            " read by their names, but others that it left out cannot be found"
         )
 
 
 def _is_searchable(store: Store) -> bool:
-    """Tell whether all that the store holds is in the search index."""
+    """Tell whether the search index holds everything that is in the store."""
     live = store.search_index.live()
     return live is not None and live.complete and not store.search_index.stale_count()
 
 
 def _rebuild_progress(store: Store) -> Progress:
-    # In this order, for the one is followed by the other.
+    # In this order, because a rebuild follows the extraction.
     if extracting := store.extraction.progress():
         return Progress(done=extracting.done, total=extracting.total, what="manifests")
     wanted, live = store.search_index.rebuild(), store.search_index.live()

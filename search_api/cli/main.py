@@ -1,4 +1,4 @@
-"""The command line: ``regsearch serve``, ``search``, ``backfill`` and what else is needed."""
+"""The command line: ``regsearch serve``, ``search``, ``backfill`` and all other commands."""
 
 import asyncio
 import os
@@ -13,11 +13,11 @@ import structlog
 from indexer.errors import QueryError, RegsearchError, SettingsError, UnusableFileError
 from indexer.settings import Settings
 from search_api.cli import jobs, tables
-from search_api.cli.common import JSON, end, print_json, searched, settings_of
+from search_api.cli.common import JSON, end, print_json, searched, set_up
 from search_api.cli.notification_block import notification_block
 from search_api.cli.search import completion, conformance, search, show
 from search_api.processes import USAGE_ERROR, end_with_parent, own_command, supervise
-from search_api.search import Searcher, held_back_json, status_json
+from search_api.search import Searcher, quarantined_json, status_json
 from webhooks.auth import webhook_secrets
 
 log = structlog.get_logger()
@@ -28,13 +28,13 @@ _SUPERVISED = click.option("--supervised", type=int, metavar="PID", hidden=True)
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="regsearch")
 def commands() -> None:
-    """Search what container registries hold."""
+    """Search in container registries."""
 
 
 @commands.command()
 def serve() -> None:
     """Run the whole service: web and indexer, watched and restarted."""
-    settings = settings_of(process="serve")
+    settings = set_up(process="serve")
     for registry, secret in webhook_secrets(settings).items():
         click.echo(f"# For the configuration of registry {registry}, so that it notifies us:")
         click.echo(notification_block(settings, registry, secret=secret))
@@ -49,10 +49,10 @@ def serve() -> None:
 @_SUPERVISED
 def web(*, supervised: int | None) -> None:
     """Run only the web process: receive notifications and answer searches."""
-    settings = settings_of(process="web")
+    settings = set_up(process="web")
     if supervised is not None:
         end_with_parent(supervised)
-    # Here, as importing FastAPI takes long, and all other commands do without.
+    # Imported here, because FastAPI takes long and no other command needs it.
     from search_api.web import serve_web  # noqa: PLC0415
 
     serve_web(settings)
@@ -62,7 +62,7 @@ def web(*, supervised: int | None) -> None:
 @_SUPERVISED
 def indexer(*, supervised: int | None) -> None:
     """Run only the indexer: read registries and keep the search index."""
-    settings = settings_of(process="indexer")
+    settings = set_up(process="indexer")
     if supervised is not None:
         end_with_parent(supervised)
     from search_api.processes import serve_indexer  # noqa: PLC0415 - as above
@@ -74,7 +74,7 @@ def indexer(*, supervised: int | None) -> None:
 @JSON
 def status(*, as_json: bool) -> None:
     """Show how fresh and complete everything is."""
-    settings = settings_of(process="status", quiet=True)
+    settings = set_up(process="status", quiet=True)
 
     body = searched(settings, lambda searcher: status_json(searcher.status()))
     if as_json:
@@ -86,11 +86,11 @@ def status(*, as_json: bool) -> None:
 @commands.command()
 @click.argument("registry", nargs=-1)
 def backfill(registry: tuple[str, ...]) -> None:
-    """Read every repository of REGISTRY, or of all; returns when all of it is searchable.
+    """Crawl REGISTRY, or all registries; return when everything is searchable.
 
-    Interrupted, it goes on where it was with the next backfill or indexer.
+    After an interruption the next backfill or indexer continues.
     """
-    settings = settings_of(process="backfill", quiet=True)
+    settings = set_up(process="backfill", quiet=True)
     names = _named(settings, registry)
     with tables.progress("backfill") as report:
         problems = asyncio.run(jobs.backfill(settings, names, report=report))
@@ -99,13 +99,13 @@ def backfill(registry: tuple[str, ...]) -> None:
 
 @commands.command()
 @click.argument("registry", nargs=-1)
-@click.option("--accept", is_flag=True, help="Hide what is held back.")
+@click.option("--accept", is_flag=True, help="Hide everything that is held back.")
 @JSON
 def reconcile(registry: tuple[str, ...], *, accept: bool, as_json: bool) -> None:
-    """List what is held back of REGISTRY, or of all: gone from it, but too much to be hidden."""
+    """List what is held back of REGISTRY, or of all: suspiciously much disappeared at once."""
     if accept and as_json:
         raise click.UsageError("--json is for the list, without --accept")
-    settings = settings_of(process="reconcile", quiet=True)
+    settings = set_up(process="reconcile", quiet=True)
     names = _named(settings, registry)
     if accept:
         with tables.progress("reconcile") as report:
@@ -113,23 +113,23 @@ def reconcile(registry: tuple[str, ...], *, accept: bool, as_json: bool) -> None
         end(problems)
 
     def ask(searcher: Searcher) -> dict[str, Any]:
-        held_back = searcher.held_back()
-        return held_back_json({name: held_back[name] for name in names if name in held_back})
+        quarantined = searcher.quarantined()
+        return quarantined_json({name: quarantined[name] for name in names if name in quarantined})
 
     body = searched(settings, ask)
     if as_json:
         print_json(body)
     else:
-        tables.print_held_back(body)
+        tables.print_quarantined(body)
 
 
 @commands.command()
 @click.option(
-    "--extract", is_flag=True, help="First read all stored content again; no registry is asked."
+    "--extract", is_flag=True, help="First analyse all stored content again; no registry is read."
 )
 def rebuild(*, extract: bool) -> None:
-    """Make the search index again from the store; searches go on meanwhile."""
-    settings = settings_of(process="rebuild", quiet=True)
+    """Build the search index again from the store; searches go on meanwhile."""
+    settings = set_up(process="rebuild", quiet=True)
     with tables.progress("rebuild") as report:
         problems = asyncio.run(jobs.rebuild(settings, extract=extract, report=report))
     end(problems)
@@ -140,9 +140,9 @@ for command in (search, show, conformance, completion):
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; errors are one line each.
+    """Run the command line; each error is one line.
 
-    The status is 2 where the settings or a file are of no use and trying again would not help.
+    Status 2 means: do not retry, but fix the settings, the command or the damaged file first.
     """
     try:
         commands.main(args=arguments, standalone_mode=False)
@@ -154,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except RegsearchError as error:
         sys.exit(_report(error))
     except ExceptionGroup as group:
-        # The indexer runs its parts side by side; the one that failed ended the others.
+        # The indexer runs its parts side by side; one that fails ends the others.
         known, others = group.split(RegsearchError)
         if known is None or others is not None:
             raise
@@ -162,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _report(error: BaseException) -> int:
-    """Print an error as one line and return the exit status that goes with it."""
+    """Print an error as one line and return its exit status."""
     place = f"query, column {error.column}: " if isinstance(error, QueryError) else ""
     tables.print_error(f"regsearch: {place}{error}")
     return USAGE_ERROR if isinstance(error, SettingsError | UnusableFileError) else 1
@@ -177,7 +177,7 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
 
 
 def _named(settings: Settings, registries: Sequence[str]) -> list[str]:
-    """Return these registries, or all where none is named; unknown: :class:`SettingsError`."""
+    """Return these registries, or all if none is named; :class:`SettingsError` if unknown."""
     known = [each.name for each in settings.registry]
     for name in registries:
         if name not in known:

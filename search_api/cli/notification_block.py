@@ -1,4 +1,4 @@
-"""The block for a registry's own configuration that makes it notify this service."""
+"""The block for the configuration of a registry, so that it notifies this service."""
 
 import json
 import socket
@@ -25,17 +25,17 @@ _EVERY_ADDRESS = {"0.0.0.0", "::", ""}  # noqa: S104 - recognised, not bound
 
 
 def notification_block(settings: Settings, registry: str, *, secret: str) -> str:
-    """Return the YAML for one registry, ready to paste, its secret included.
+    """Return the YAML for one registry, ready to paste, with its secret.
 
-    Both ignore keys are needed: some versions heed ``actions`` only beside ``mediatypes``. Pulls
-    are only sent where they are counted.
+    Both ignore keys are needed, because some versions read ``actions`` only beside ``mediatypes``.
+    Pulls are sent only if they are counted.
     """
     host, port = settings.address()
     if host in _EVERY_ADDRESS:
         host = socket.gethostname()
     if ":" in host:
         host = f"[{host}]"
-    # Text in JSON is text in YAML too, whatever signs are in a secret.
+    # A JSON text is also a YAML text, with any signs in the secret.
     authorization = json.dumps(f"Bearer {secret}", ensure_ascii=False)
     block = _BLOCK.format(
         url=f"http://{host}:{port}/webhooks/{registry}", authorization=authorization

@@ -1,4 +1,4 @@
-"""The commands that ask: ``search``, ``show``, ``conformance`` and ``completion``."""
+"""The commands ``search``, ``show``, ``conformance`` and ``completion``."""
 
 import json
 from dataclasses import asdict, replace
@@ -10,7 +10,7 @@ from click.shell_completion import get_completion_class
 from indexer.clock import SystemClock
 from indexer.model import ASKED_FOR, DocumentType, Sort, one_line
 from search_api.cli import details, tables
-from search_api.cli.common import JSON, end, print_json, searched, settings_of
+from search_api.cli.common import JSON, end, print_json, searched, set_up
 from search_api.conformance import State, run_checks
 from search_api.resources import look_up
 from search_api.search import (
@@ -25,7 +25,7 @@ from search_api.search import (
 )
 
 NAME_MAX = 1_000
-"""Characters of a reference on a line."""
+"""The most characters of a reference on a line."""
 
 
 @click.command()
@@ -37,7 +37,7 @@ NAME_MAX = 1_000
     default=DocumentType.REPOSITORY.value,
     help="What to list.",
 )
-@click.option("--registry", default="", help="The name or host of a registry to stay within.")
+@click.option("--registry", default="", help="Search only this registry: its name or host.")
 @click.option(
     "--sort",
     type=click.Choice([f"{sign}{sort.value}" for sort in Sort for sign in ("", "-")]),
@@ -49,7 +49,7 @@ NAME_MAX = 1_000
     "--facets",
     default="",
     metavar="NAMES",
-    help="What to count among all that match: kind,platform,license,vendor,label:KEY…",
+    help="Count values of all results: kind,platform,license,vendor,label:KEY…",
 )
 @click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=25, help="How many to list.")
 @click.option("--all", "everything", is_flag=True, help="List all, page after page.")
@@ -67,13 +67,13 @@ def search(
     everything: bool,
     output: str | None,
 ) -> None:
-    """List what matches QUERY, best first; without one, everything.
+    """List the results of QUERY, the best first; without QUERY, everything.
 
     Put -- before a QUERY that begins with a minus sign.
     """
-    settings = settings_of(process="search", quiet=True)
-    # Arguments that are not text in this locale hold what no index could be asked for. Replacing
-    # it by ``?`` would make it a wildcard.
+    settings = set_up(process="search", quiet=True)
+    # An argument may contain bytes that are no text in this locale. A ``?`` in their place would
+    # be a wildcard.
     text = " ".join(query).encode(errors="surrogatepass").decode(errors="replace")
     asked = Asked(
         text=text,
@@ -116,8 +116,8 @@ def _all_pages(searcher: Searcher, asked: Asked) -> dict[str, Any]:
 @click.argument("reference")
 @JSON
 def show(reference: str, *, as_json: bool) -> None:
-    """Show what is known of REFERENCE: an image, a repository, or an image or layer by digest."""
-    settings = settings_of(process="show", quiet=True)
+    """Show all details of REFERENCE: an image, a repository, or a digest of an image or layer."""
+    settings = set_up(process="show", quiet=True)
 
     def find(searcher: Searcher) -> dict[str, Any]:
         return searcher.read(lambda resources: look_up(resources, reference))
@@ -135,7 +135,7 @@ def show(reference: str, *, as_json: bool) -> None:
 def conformance(url: str, *, as_json: bool) -> None:
     """Check the server at URL against the specification of the search API.
 
-    Ends with 1 where a check fails; what the server holds nothing for is not checked.
+    Ends with 1 if a check fails. A check without suitable content on the server is skipped.
     """
     if not url.startswith(("http://", "https://")):
         raise click.BadParameter(f"{url!r} is no http:// or https:// address")
@@ -153,7 +153,7 @@ def conformance(url: str, *, as_json: bool) -> None:
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print what makes SHELL complete commands and options: eval "$(regsearch completion bash)"."""
+    """Print the completion script for SHELL. Use it as: eval "$(regsearch completion bash)"."""
     made = get_completion_class(shell)
     assert made is not None  # noqa: S101 - one of the choices
     click.echo(made(click.Group(), {}, "regsearch", "_REGSEARCH_COMPLETE").source())

@@ -1,4 +1,4 @@
-"""What the command line prints: tables for people, a progress bar on a terminal."""
+"""The output of the command line: tables, and a progress bar on a terminal."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -25,11 +25,11 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def print_results(body: dict[str, Any]) -> None:
-    """Print a page of results as a table, and what is to be known about them."""
+    """Print a page of results as a table, with notes."""
     console = console_for_pipes()
     is_image = body["type"] == "image"
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    # A reference is there to be copied, so that it alone is never broken.
+    # References are copied, so they are never broken.
     table.add_column("REFERENCE", no_wrap=True, overflow="ignore")
     for heading in ("DESCRIPTION", "PLATFORMS", "SIZE", "TAGS"):
         table.add_column(heading, overflow="fold")
@@ -92,8 +92,8 @@ def print_status(body: dict[str, Any]) -> None:
         )
 
 
-def print_held_back(body: dict[str, Any]) -> None:
-    """Print what is held back, a repository a line, and how to accept it."""
+def print_quarantined(body: dict[str, Any]) -> None:
+    """Print what is held back, one repository a line, and how to confirm it."""
     console = console_for_pipes()
     for held in body["held_back"]:
         what = "the whole repository: " if held["lost"] else ""
@@ -107,14 +107,14 @@ def print_held_back(body: dict[str, Any]) -> None:
 
 
 def print_error(text: str) -> None:
-    """Print what is wrong on standard error: a line for each of its lines, and no more."""
+    """Print a problem on standard error, line by line."""
     for line in text.splitlines():
         print(one_line(line, limit=LINE_MAX), file=sys.stderr)  # noqa: T201 - to be printed
 
 
 @contextmanager
 def progress(name: str) -> Iterator[Callable[[Progress], None]]:
-    """Give a function that shows progress: as a bar on a terminal, else as a closing line."""
+    """Give a function that shows progress: a bar on a terminal, else one line at the end."""
     console = Console(stderr=True)
     last = Progress(0, 0, "")
     columns = (
@@ -149,7 +149,7 @@ def progress(name: str) -> Iterator[Callable[[Progress], None]]:
 
 
 def print_line(console: Console, text: str, *, indent: str = "") -> None:
-    """Print a text that may quote what others sent: no markup, no escape sequences, one line."""
+    """Print a text with foreign content as one line, without markup and escape sequences."""
     console.print(indent + escape(one_line(text, limit=LINE_MAX)), highlight=False)
 
 
@@ -178,7 +178,7 @@ def _registry_lines(registry: dict[str, Any], *, now: datetime) -> Iterator[str]
         restarted = _age(registry["registry_restarted_at"], now=now)
         yield f"the registry restarted: {restarted}; what it had not sent is left to the next crawl"
     if registry["held_back"]:
-        yield f"held back: {_held_back(registry)}"
+        yield f"held back: {_quarantined(registry)}"
     if registry["error"]:
         yield f"error ({_age(registry['error_at'], now=now)}): {registry['error']}"
 
@@ -192,12 +192,12 @@ def _notes(freshness: dict[str, Any]) -> Iterator[str]:
         if registry["error"]:
             yield f"registry {name} could not be read: {registry['error']}"
         if registry["held_back"]:
-            yield f"registry {name}: {_held_back(registry)}"
+            yield f"registry {name}: {_quarantined(registry)}"
 
 
-def _held_back(registry: dict[str, Any]) -> str:
+def _quarantined(registry: dict[str, Any]) -> str:
     return (
-        f"{registry['held_back']} repositories, gone all at once, are still shown;"
+        f"{registry['held_back']} repositories disappeared at once and are still shown;"
         " see `regsearch reconcile`"
     )
 
@@ -217,7 +217,7 @@ def size_text(size_bytes: int) -> str:
 
 
 def _age(moment: str | None, *, now: datetime) -> str:
-    """Return how long ago a time of the store was, in words."""
+    """Return the age of a time of the store in words."""
     if moment is None:
         return "never"
     seconds = int((now - parse_rfc3339(moment)).total_seconds())
@@ -228,6 +228,6 @@ def _age(moment: str | None, *, now: datetime) -> str:
 
 
 def console_for_pipes() -> Console:
-    """Return standard output, wide where it is not a terminal that says how wide it is."""
+    """Return standard output; wide, unless it is a terminal with a known width."""
     console = Console()
     return console if console.is_terminal else Console(width=PIPE_COLUMNS)

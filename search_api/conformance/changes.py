@@ -1,4 +1,4 @@
-"""Section 6: what changed."""
+"""Section 6: changes."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from search_api.conformance.server import (
     API,
     DIGEST,
     TIME,
-    Answered,
+    ApiResponse,
     NothingToCheckError,
     Server,
+    read_key,
+    read_value,
     require,
-    value_in,
-    value_of,
 )
 
 _CHANGES = f"{API}/changes"
@@ -19,16 +19,16 @@ _KINDS = {"tag.pushed", "tag.removed", "repository.removed"}
 
 
 def now_is_behind_all_changes(server: Server) -> None:
-    """Check that the cursor of now has no changes behind it but new ones, and goes on."""
+    """Check that after the cursor ``now`` there are only new changes, and a next cursor."""
     found = server.get(_CHANGES, cursor="now")
-    require(value_of(found, "changes", list) == [], f"{found.address}: there are changes")
-    cursor = value_of(found, "next", str)
+    require(read_value(found, "changes", list) == [], f"{found.address}: there are changes")
+    cursor = read_value(found, "next", str)
     again = server.get(_CHANGES, cursor=cursor)
-    value_of(again, "next", str)
+    read_value(again, "next", str)
 
 
 def changes_can_be_resumed(server: Server) -> None:
-    """Check that changes one by one are the changes at once, and say what changed."""
+    """Check that changes read one by one are the same as read at once."""
     every = _changes(server.get(_CHANGES, limit="4"))
     if not every:
         raise NothingToCheckError("nothing changed since the feed began")
@@ -37,20 +37,20 @@ def changes_can_be_resumed(server: Server) -> None:
     for _ in every:
         page = server.get(_CHANGES, limit="1", **({"cursor": cursor} if cursor else {}))
         met += _changes(page)
-        cursor = value_of(page, "next", str)
+        cursor = read_value(page, "next", str)
     require(met == every, f"{_CHANGES}: one by one they are others than at once")
 
 
-def _changes(page: Answered) -> list[dict[str, Any]]:
-    changes: list[dict[str, Any]] = value_of(page, "changes", list)
+def _changes(page: ApiResponse) -> list[dict[str, Any]]:
+    changes: list[dict[str, Any]] = read_value(page, "changes", list)
     for change in changes:
         where = f"{page.address}, a change"
-        kind = value_in(change, "kind", str, where=where)
+        kind = read_key(change, "kind", str, where=where)
         require(kind in _KINDS, f"{where}: unknown kind {kind!r}")
-        at = value_in(change, "at", str, where=where)
+        at = read_key(change, "at", str, where=where)
         require(TIME.fullmatch(at), f"{where}: no time in UTC: {at!r}")
-        value_in(change, "registry", str, where=where)
-        value_in(change, "repository", str, where=where)
+        read_key(change, "registry", str, where=where)
+        read_key(change, "repository", str, where=where)
         digest = change.get("digest")
         if kind == "tag.pushed":
             require(DIGEST.fullmatch(str(digest)), f"{where}: digest is {digest!r}")
@@ -58,13 +58,13 @@ def _changes(page: Answered) -> list[dict[str, Any]]:
 
 
 def what_is_no_cursor_is_refused(server: Server) -> None:
-    """Check that a cursor that was never given is refused, as malformed or as expired."""
+    """Check that an invented cursor is refused, as malformed or as expired."""
     response = server.request(_CHANGES, {"cursor": "no-such-cursor"})
     require(
         response.status_code in {400, 410},
         f"{_CHANGES}: status {response.status_code} for what is no cursor",
     )
-    error = server.refused(_CHANGES, {"cursor": "no-such-cursor"}, status=response.status_code)
+    error = server.read_refusal(_CHANGES, {"cursor": "no-such-cursor"}, status=response.status_code)
     wanted = {400: "PARAMETER_INVALID", 410: "CURSOR_EXPIRED"}[response.status_code]
     require(error["code"] == wanted, f"{_CHANGES}: {response.status_code} with {error['code']}")
 

@@ -1,4 +1,4 @@
-"""Running the checks: each says what it holds a server to, and where that is written."""
+"""Running the checks; each has a name and a section of the specification."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,21 +8,21 @@ from search_api.conformance import changes, discovery, order, refusals, resource
 from search_api.conformance.server import NotConformingError, NothingToCheckError, Server
 
 TRIES = 2
-"""A registry changes while it is searched, and two answers of different moments may disagree."""
+"""A registry changes meanwhile, so two answers of different moments may disagree."""
 
 
 class State(StrEnum):
-    """How a check ended."""
+    """The state of a check after its end."""
 
     PASSED = "passed"
     FAILED = "failed"
     NOT_CHECKED = "not checked"
-    """The server holds nothing that would show it."""
+    """The server has no content to check it with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one check ended, and what was wrong."""
+    """The state of one check, with a message if it failed."""
 
     name: str
     section: str

@@ -7,15 +7,15 @@ from search_api.conformance.server import (
     API,
     NothingToCheckError,
     Server,
+    read_value,
     require,
-    value_of,
 )
 
 _KEYS = {"created": "created_at", "pushed": "pushed_at", "size": "size_bytes"}
 
 
 def pages_hold_each_result_once(server: Server) -> None:
-    """Check that a walk from page to page meets each result once, and as many as the total."""
+    """Check that all pages together hold each result once, and as many as the total."""
     for kind in TYPES:
         total = server.total("", type=kind)
         if total < 2:
@@ -24,7 +24,7 @@ def pages_hold_each_result_once(server: Server) -> None:
         met: list[tuple[str, ...]] = []
         is_whole = False
         for page in server.pages(type=kind, limit=str(limit)):
-            met += [_identity(result) for result in value_of(page, "results", list)]
+            met += [_identity(result) for result in read_value(page, "results", list)]
             is_whole = page.body.get("next") is None
         require(len(set(met)) == len(met), f"type {kind}: a result is on two pages")
         require(not is_whole or len(met) == total, f"type {kind}: {len(met)} results of {total}")
@@ -35,7 +35,7 @@ def _identity(result: dict[str, Any]) -> tuple[str, ...]:
 
 
 def the_next_page_is_linked(server: Server) -> None:
-    """Check that the ``Link`` header leads to the page that ``next`` stands for."""
+    """Check that the ``Link`` header leads to the page of ``next``."""
     first = server.search(limit="1")
     cursor = first.body.get("next")
     if cursor is None:
@@ -45,14 +45,14 @@ def the_next_page_is_linked(server: Server) -> None:
         raise NothingToCheckError("no Link header, which is allowed")
     address = link.partition("<")[2].partition(">")[0]
     require('rel="next"' in link and address, f"{first.address}: Link is {link!r}")
-    linked = server.answered(server.request(address), status=200).body["results"]
+    linked = server.check_response(server.request(address), status=200).body["results"]
     by_cursor = server.search(limit="1", cursor=cursor).body["results"]
     same = [_identity(one) for one in linked] == [_identity(one) for one in by_cursor]
     require(same, f"{first.address}: Link leads to another page than next")
 
 
 def names_are_in_order(server: Server) -> None:
-    """Check the order by name, both ways."""
+    """Check the order by name, in both directions."""
     names = [one["repository"] for one in server.results(sort="name", limit="100")]
     require(names == sorted(names), f"sort=name: {names[:5]}")
     if server.total("") <= 100:
@@ -61,7 +61,7 @@ def names_are_in_order(server: Server) -> None:
 
 
 def numbers_are_in_order(server: Server) -> None:
-    """Check the orders by time and size, the greatest first and the other way round."""
+    """Check the orders by time and size, in both directions."""
     for sort, key in _KEYS.items():
         for name, is_reversed in ((sort, False), (f"-{sort}", True)):
             found = server.results(type="image", sort=name, limit="100")
@@ -78,7 +78,7 @@ def a_cursor_belongs_to_its_order(server: Server) -> None:
     if cursor is None:
         raise NothingToCheckError("there is one page only")
     parameters = {"limit": "1", "sort": "size", "cursor": cursor}
-    error = server.refused(f"{API}/search", parameters)
+    error = server.read_refusal(f"{API}/search", parameters)
     require(error["code"] == "PARAMETER_INVALID", f"a cursor of another order: {error['code']}")
 
 

@@ -1,4 +1,4 @@
-"""Sections 2 and 8: what is refused, and how."""
+"""Sections 2 and 8: refusals."""
 
 from search_api.conformance.server import API, Server, require
 
@@ -11,20 +11,20 @@ _ODD = (
 
 
 def unknown_parameters_are_refused(server: Server) -> None:
-    """Check that a parameter that is not known is not ignored."""
-    error = server.refused(_SEARCH, {"q": "a", "fliter": "kind:image"})
+    """Check that an unknown parameter is not ignored."""
+    error = server.read_refusal(_SEARCH, {"q": "a", "fliter": "kind:image"})
     require(error["code"] == "PARAMETER_INVALID", f"an unknown parameter: {error['code']}")
     require("fliter" in error["message"], f"it is not named: {error['message']!r}")
 
 
 def repeated_parameters_are_refused(server: Server) -> None:
     """Check that a parameter given twice is refused."""
-    error = server.refused(_SEARCH, [("q", "a"), ("q", "b")])
+    error = server.read_refusal(_SEARCH, [("q", "a"), ("q", "b")])
     require(error["code"] == "PARAMETER_INVALID", f"a parameter given twice: {error['code']}")
 
 
 def bad_values_are_refused(server: Server) -> None:
-    """Check that values of a wrong form are refused."""
+    """Check that malformed values are refused."""
     wrong = {
         "limit": ("0", "-1", "1001", "many", ""),
         "type": ("images", "IMAGE"),
@@ -34,7 +34,7 @@ def bad_values_are_refused(server: Server) -> None:
     }
     for name, values in wrong.items():
         for value in values:
-            error = server.refused(_SEARCH, {name: value})
+            error = server.read_refusal(_SEARCH, {name: value})
             code = error["code"]
             require(code == "PARAMETER_INVALID", f"{name}={value!r} is refused with {code}")
 
@@ -42,7 +42,7 @@ def bad_values_are_refused(server: Server) -> None:
 def mistakes_in_queries_are_pointed_at(server: Server) -> None:
     """Check that a malformed query is refused with the column of the mistake."""
     for query in _MALFORMED:
-        error = server.refused(_SEARCH, {"q": query})
+        error = server.read_refusal(_SEARCH, {"q": query})
         require(error["code"] == "QUERY_INVALID", f"{query!r} is refused with {error['code']}")
         detail = error.get("detail")
         column = detail.get("column") if isinstance(detail, dict) else None
@@ -51,7 +51,7 @@ def mistakes_in_queries_are_pointed_at(server: Server) -> None:
 
 
 def odd_queries_are_answered(server: Server) -> None:
-    """Check that no query, however odd, is answered with anything but 200 or a refusal."""
+    """Check that even odd queries are answered with 200 or a refusal."""
     for query in _ODD:
         response = server.request(_SEARCH, {"q": query[:8_000]})
         require(
@@ -59,12 +59,12 @@ def odd_queries_are_answered(server: Server) -> None:
             f"q={query[:20]!r}…: status {response.status_code}",
         )
         if response.status_code != 414:
-            server.answered(response, status=response.status_code)
+            server.check_response(response, status=response.status_code)
 
 
 def unknown_addresses_are_not_found(server: Server) -> None:
-    """Check how an address that is not there is answered."""
-    error = server.refused(f"{API}/nothing-is-here", {}, status=404)
+    """Check the answer for an address that does not exist."""
+    error = server.read_refusal(f"{API}/nothing-is-here", {}, status=404)
     require(error["code"] == "NOT_FOUND", f"an unknown address: {error['code']}")
 
 

@@ -1,4 +1,4 @@
-"""Section 5: the resources behind results."""
+"""Section 5: the resources of results."""
 
 from typing import Any
 
@@ -6,67 +6,67 @@ from search_api.conformance.server import (
     API,
     DIGEST,
     TIME,
-    Answered,
+    ApiResponse,
     NothingToCheckError,
     Server,
-    in_path,
+    quote_path,
+    read_key,
+    read_value,
     require,
-    value_in,
-    value_of,
 )
 
 _NO_DIGEST = f"sha256:{'0' * 64}"
 
 
-def links_lead_to_what_they_are_of(server: Server) -> None:
+def links_lead_to_their_results(server: Server) -> None:
     """Check that ``links.self`` of a result is answered, and is about it."""
     for kind, keys in (("repository", ("repository",)), ("image", ("repository", "digest"))):
         for result in server.results(type=kind)[:3]:
             found = server.get(result["links"]["self"])
             for key in ("registry", *keys):
-                value = value_of(found, key, str)
+                value = read_value(found, key, str)
                 require(value == result[key], f"{found.address}: {key} is {value!r}")
 
 
 def images_say_what_they_are(server: Server) -> None:
-    """Check what is told of an image."""
-    found = _an_image(server)
+    """Check the details of an image."""
+    found = _find_image(server)
     for key in ("platforms", "layers", "labels", "annotations", "attachments", "places"):
-        value_of(found, key, list)
-    value_of(found, "config", dict)
-    size = value_of(found, "size_bytes", int)
+        read_value(found, key, list)
+    read_value(found, "config", dict)
+    size = read_value(found, "size_bytes", int)
     require(size >= 0, f"{found.address}: size_bytes is {size}")
     for layer in found.body["layers"]:
         digest = layer.get("digest")
         require(digest is None or DIGEST.fullmatch(digest), f"{found.address}: layer {digest!r}")
     for label in found.body["labels"]:
-        value_in(label, "key", str, where=f"{found.address}, a label")
-        value_in(label, "value", str, where=f"{found.address}, a label")
+        read_key(label, "key", str, where=f"{found.address}, a label")
+        read_key(label, "value", str, where=f"{found.address}, a label")
 
 
-def _an_image(server: Server) -> Answered:
+def _find_image(server: Server) -> ApiResponse:
     digest = server.results(type="image")[0]["digest"]
     return server.get(f"{API}/images/{digest}")
 
 
 def layers_lead_to_their_images(server: Server) -> None:
-    """Check that a layer of an image tells of the image."""
-    image = _an_image(server)
+    """Check that a layer of an image names the image."""
+    image = _find_image(server)
     digest = next((one["digest"] for one in image.body["layers"] if one.get("digest")), None)
     if digest is None:
         raise NothingToCheckError("the image has no layers")
     found = server.get(f"{API}/layers/{digest}")
     require(found.body.get("digest") == digest, f"{found.address}: another digest")
-    value_of(found, "images", list)
+    read_value(found, "images", list)
 
 
 def registries_list_repositories(server: Server) -> None:
     """Check that each registry lists repositories by name, page by page."""
-    for registry in value_of(server.get(f"{API}/registries"), "registries", list):
-        name = value_in(registry, "registry", str, where="a registry")
-        path = f"{API}/repositories/{in_path(name)}"
+    for registry in read_value(server.get(f"{API}/registries"), "registries", list):
+        name = read_key(registry, "registry", str, where="a registry")
+        path = f"{API}/repositories/{quote_path(name)}"
         first = server.get(path, limit="1")
-        listed = value_of(first, "repositories", list)
+        listed = read_value(first, "repositories", list)
         cursor = first.body.get("next")
         if listed and cursor:
             second = server.get(path, limit="1", cursor=cursor).body["repositories"]
@@ -79,42 +79,42 @@ def tags_lead_to_digests(server: Server) -> None:
     image = next((one for one in server.results(type="image") if one["tags"]), None)
     if image is None:
         raise NothingToCheckError("no image has a tag")
-    path = f"{API}/tags/{in_path(image['registry'])}/{in_path(image['repository'])}"
-    tags = {one["tag"]: one for one in value_of(server.get(path, limit="1000"), "tags", list)}
+    path = f"{API}/tags/{quote_path(image['registry'])}/{quote_path(image['repository'])}"
+    tags = {one["tag"]: one for one in read_value(server.get(path, limit="1000"), "tags", list)}
     tag = image["tags"][0]
     if len(tags) < 1_000:
         require(tag in tags, f"{path}: no tag {tag}")
-    found = server.get(f"{path}:{in_path(tag)}")
-    digest = value_of(found, "digest", str)
+    found = server.get(f"{path}:{quote_path(tag)}")
+    digest = read_value(found, "digest", str)
     require(digest == image["digest"], f"{found.address}: digest {digest}")
     _check_history(found)
 
 
-def _check_history(found: Answered) -> None:
+def _check_history(found: ApiResponse) -> None:
     times = []
-    for move in value_of(found, "history", list):
-        at = value_in(move, "tagged_at", str, where=found.address)
+    for move in read_value(found, "history", list):
+        at = read_key(move, "tagged_at", str, where=found.address)
         require(TIME.fullmatch(at), f"{found.address}: no time in UTC: {at!r}")
         times.append(at)
     require(times == sorted(times, reverse=True), f"{found.address}: not newest first: {times}")
 
 
 def what_is_not_there_is_not_found(server: Server) -> None:
-    """Check how resources that are not there are answered."""
+    """Check the answers for resources that do not exist."""
     registry = server.results()[0]["registry"]
     for path in (
         f"{API}/images/{_NO_DIGEST}",
         f"{API}/layers/{_NO_DIGEST}",
         f"{API}/repositories/no-such-registry",
-        f"{API}/repositories/{in_path(registry)}/no/such/repository",
-        f"{API}/tags/{in_path(registry)}/no/such/repository:latest",
+        f"{API}/repositories/{quote_path(registry)}/no/such/repository",
+        f"{API}/tags/{quote_path(registry)}/no/such/repository:latest",
     ):
-        error = server.refused(path, {}, status=404)
+        error = server.read_refusal(path, {}, status=404)
         require(error["code"] == "NOT_FOUND", f"{path}: {error['code']}")
 
 
 def answers_are_revalidated(server: Server) -> None:
-    """Check that an ``ETag`` is answered with 304 as long as nothing changes."""
+    """Check that an ``ETag`` is answered with 304 while nothing changes."""
     digest = server.results(type="image")[0]["digest"]
     path = f"{API}/images/{digest}"
     tag = server.request(path).headers.get("etag")
@@ -133,7 +133,7 @@ def the_status_is_told(server: Server) -> None:
 
 
 CHECKS = (
-    ("links lead to what they are of", "5", links_lead_to_what_they_are_of),
+    ("links lead to their results", "5", links_lead_to_their_results),
     ("images say what they are", "5", images_say_what_they_are),
     ("layers lead to their images", "5", layers_lead_to_their_images),
     ("registries list repositories", "5", registries_list_repositories),

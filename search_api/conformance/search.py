@@ -1,4 +1,4 @@
-"""Sections 1, 3.1, 3.2, 3.4 to 3.6 and 7: what a search finds and what its answer says."""
+"""Sections 1, 3.1, 3.2, 3.4 to 3.6 and 7: the results and the answer of a search."""
 
 import re
 from collections.abc import Mapping
@@ -8,19 +8,19 @@ from search_api.conformance.server import (
     API,
     DIGEST,
     TIME,
-    Answered,
+    ApiResponse,
     NothingToCheckError,
     Server,
-    quoted,
+    quote_value,
+    read_key,
+    read_value,
     require,
-    value_in,
-    value_of,
 )
 
 TYPES = ("repository", "image")
 _FACETS = ("registry", "kind", "platform", "license", "vendor")
 _FACETS_OF_QUERY = ("registry", "kind", "platform", "license")
-"""Those whose values are conditions as they stand."""
+"""The facets whose values are also values of conditions."""
 _TEXTS = ("registry", "repository", "reference", "kind", "title", "description")
 _FIELDS = {"name", "title", "description", "metadata", "label", "annotation", "tag"}
 _LONG_WORD = re.compile(r"[a-z]{7,}")
@@ -32,20 +32,20 @@ def answers_have_all_keys(server: Server) -> None:
     for kind in TYPES:
         found = server.search(type=kind)
         require(found.body.get("type") == kind, f"{found.address}: type is not {kind}")
-        value_of(found, "total", int)
-        value_of(found, "total_is_exact", bool)
-        value_of(found, "results", list)
-        value_of(found, "facets", dict)
-        value_of(found, "suggestion", (dict, _NONE))
-        value_of(found, "next", (str, _NONE))
-        value_of(found, "freshness", dict)
+        read_value(found, "total", int)
+        read_value(found, "total_is_exact", bool)
+        read_value(found, "results", list)
+        read_value(found, "facets", dict)
+        read_value(found, "suggestion", (dict, _NONE))
+        read_value(found, "next", (str, _NONE))
+        read_value(found, "freshness", dict)
 
 
 def repository_is_the_default(server: Server) -> None:
-    """Check that repositories are listed where no type is asked for, 25 of them."""
+    """Check that a search without a type returns repositories, 25 of them."""
     found = server.get(f"{API}/search")
     require(found.body.get("type") == "repository", f"{found.address}: not of type repository")
-    listed = value_of(found, "results", list)
+    listed = read_value(found, "results", list)
     require(len(listed) <= 25, f"{found.address}: {len(listed)} results where no limit is given")
 
 
@@ -55,27 +55,27 @@ def results_have_all_keys(server: Server) -> None:
         for result in server.results(type=kind):
             where = f"a result of type {kind}"
             for key in _TEXTS:
-                value_in(result, key, str, where=where)
+                read_key(result, key, str, where=where)
             for key in ("created_at", "pushed_at"):
-                _check_time(value_in(result, key, (str, _NONE), where=where), where=where)
-            value_in(result, "platforms", list, where=where)
-            size = value_in(result, "size_bytes", int, where=where)
+                _check_time(read_key(result, key, (str, _NONE), where=where), where=where)
+            read_key(result, "platforms", list, where=where)
+            size = read_key(result, "size_bytes", int, where=where)
             require(size >= 0, f"{where}: size_bytes is {size}")
-            links = value_in(result, "links", dict, where=where)
-            value_in(links, "self", str, where=f"{where}, links")
+            links = read_key(result, "links", dict, where=where)
+            read_key(links, "self", str, where=f"{where}, links")
             _check_own_keys(result, kind, where=where)
 
 
 def _check_own_keys(result: Mapping[str, Any], kind: str, *, where: str) -> None:
     if kind == "image":
-        digest = value_in(result, "digest", str, where=where)
+        digest = read_key(result, "digest", str, where=where)
         require(DIGEST.fullmatch(digest), f"{where}: digest is {digest!r}")
-        value_in(result, "tags", list, where=where)
-        value_in(result, "labels", dict, where=where)
-        value_in(result, "annotations", dict, where=where)
+        read_key(result, "tags", list, where=where)
+        read_key(result, "labels", dict, where=where)
+        read_key(result, "annotations", dict, where=where)
     else:
-        value_in(result, "tag_count", int, where=where)
-        value_in(result, "newest_tags", list, where=where)
+        read_key(result, "tag_count", int, where=where)
+        read_key(result, "newest_tags", list, where=where)
 
 
 def _check_time(text: str | None, *, where: str) -> None:
@@ -83,7 +83,7 @@ def _check_time(text: str | None, *, where: str) -> None:
 
 
 def texts_are_one_line(server: Server) -> None:
-    """Check that titles and descriptions hold no control characters."""
+    """Check that titles and descriptions have no control characters."""
     for kind in TYPES:
         for result in server.results(type=kind):
             for key in ("title", "description"):
@@ -92,22 +92,22 @@ def texts_are_one_line(server: Server) -> None:
 
 
 def limits_are_kept(server: Server) -> None:
-    """Check that a page holds as many results as asked for, while there are more."""
+    """Check that a page has the requested number of results while there are more."""
     for limit in (1, 2):
         found = server.search(limit=str(limit))
-        total, listed = value_of(found, "total", int), value_of(found, "results", list)
+        total, listed = read_value(found, "total", int), read_value(found, "results", list)
         wanted = min(limit, total)
         require(len(listed) == wanted, f"{found.address}: {len(listed)} results, not {wanted}")
-        has_next = value_of(found, "next", (str, _NONE)) is not None
+        has_next = read_value(found, "next", (str, _NONE)) is not None
         require(has_next == (total > limit), f"{found.address}: total {total}, next {has_next}")
 
 
 def what_is_named_is_found(server: Server) -> None:
-    """Check that a reference, a digest and a repository's name find what they name."""
+    """Check that a reference, a digest and the name of a repository find their content."""
     image = server.results(type="image")[0]
     for query in (image["reference"], f"digest:{image['digest']}", f"repo:{image['repository']}"):
         found = server.search(query, type="image", limit="1000")
-        digests = [one.get("digest") for one in value_of(found, "results", list)]
+        digests = [one.get("digest") for one in read_value(found, "results", list)]
         if found.body.get("next") is None:
             require(image["digest"] in digests, f"{found.address}: {image['digest']} is missing")
     first = server.results(image["repository"], type="repository")[0]["repository"]
@@ -115,10 +115,10 @@ def what_is_named_is_found(server: Server) -> None:
 
 
 def negation_is_the_rest(server: Server) -> None:
-    """Check that what matches and what does not are everything, and OR adds no more than both."""
+    """Check that a query and its negation find everything, and OR no more than both."""
     for kind in TYPES:
         result = server.results(type=kind)[0]
-        condition = f"kind:{quoted(result['kind'])}"
+        condition = f"kind:{quote_value(result['kind'])}"
         all_of_it = server.total("", type=kind)
         having, others = (
             server.total(condition, type=kind),
@@ -147,34 +147,34 @@ def registries_are_kept_apart(server: Server) -> None:
     found = server.search(registry=name, limit="1000")
     others = {one["registry"] for one in found.body["results"]} - {name}
     require(not others, f"{found.address}: results of {sorted(others)}")
-    by_condition = server.total(f"registry:{quoted(name)}")
-    by_parameter = value_of(found, "total", int)
+    by_condition = server.total(f"registry:{quote_value(name)}")
+    by_parameter = read_value(found, "total", int)
     require(
         by_condition == by_parameter, f"registry:{name} finds {by_condition}, not {by_parameter}"
     )
 
 
 def facets_count_all_that_match(server: Server) -> None:
-    """Check that each count of a facet is what its value as a condition finds."""
+    """Check that each count of a facet is the total of its value as a condition."""
     for kind in TYPES:
         found = server.search(type=kind, facets=",".join(_FACETS), limit="1")
-        facets = value_of(found, "facets", dict)
+        facets = read_value(found, "facets", dict)
         for name in _FACETS:
-            facet = value_in(facets, name, dict, where=f"{found.address}, facets")
+            facet = read_key(facets, name, dict, where=f"{found.address}, facets")
             _check_facet(server, name, facet, kind=kind)
 
 
 def _check_facet(server: Server, name: str, facet: Mapping[str, Any], *, kind: str) -> None:
     where = f"facet {name}"
-    values = value_in(facet, "values", list, where=where)
-    value_in(facet, "others", int, where=where)
-    counts = [value_in(one, "count", int, where=where) for one in values]
+    values = read_key(facet, "values", list, where=where)
+    read_key(facet, "others", int, where=where)
+    counts = [read_key(one, "count", int, where=where) for one in values]
     require(counts == sorted(counts, reverse=True), f"{where}: not most frequent first: {counts}")
     if name not in _FACETS_OF_QUERY:
         return
     for one in values[:3]:
-        value = value_in(one, "value", str, where=where)
-        total = server.total(f"{name}:{quoted(value)}", type=kind)
+        value = read_key(one, "value", str, where=where)
+        total = server.total(f"{name}:{quote_value(value)}", type=kind)
         if name == "kind" and total > one["count"]:
             # A kind's words are conditions too, of more than itself.
             continue
@@ -182,14 +182,14 @@ def _check_facet(server: Server, name: str, facet: Mapping[str, Any], *, kind: s
 
 
 def highlights_are_inside_their_snippets(server: Server) -> None:
-    """Check that a word of a name is highlighted, with ranges that are in their snippet."""
+    """Check that a word of a name is highlighted, with ranges inside the snippet."""
     name = server.results(type="repository")[0]["repository"].rpartition("/")[2]
-    results = server.results(quoted(name))
+    results = server.results(quote_value(name))
     marked = 0
     for result in results:
-        match = value_in(result, "match", dict, where="a result")
-        value_in(match, "score", (int, float), where="match")
-        for one in value_in(match, "highlights", list, where="match"):
+        match = read_key(result, "match", dict, where="a result")
+        read_key(match, "score", (int, float), where="match")
+        for one in read_key(match, "highlights", list, where="match"):
             marked += 1
             _check_highlight(one)
     require(marked, f"{name!r} finds results and highlights none of their texts")
@@ -197,11 +197,11 @@ def highlights_are_inside_their_snippets(server: Server) -> None:
 
 def _check_highlight(highlight: Mapping[str, Any]) -> None:
     where = "a highlight"
-    field = value_in(highlight, "field", str, where=where)
+    field = read_key(highlight, "field", str, where=where)
     require(field in _FIELDS, f"{where}: unknown field {field!r}")
-    snippet = value_in(highlight, "snippet", str, where=where)
+    snippet = read_key(highlight, "snippet", str, where=where)
     end = 0
-    for pair in value_in(highlight, "ranges", list, where=where):
+    for pair in read_key(highlight, "ranges", list, where=where):
         require(
             isinstance(pair, list) and len(pair) == 2 and end <= pair[0] < pair[1] <= len(snippet),
             f"{where}: range {pair} is not in {snippet!r} or not in order",
@@ -210,53 +210,53 @@ def _check_highlight(highlight: Mapping[str, Any]) -> None:
 
 
 def a_suggestion_finds_something(server: Server) -> None:
-    """Check that a slip is corrected where the service corrects it, and that it says so."""
+    """Check that a wrong spelling is corrected, if the service corrects, and that it says so."""
     names = " ".join(one["repository"] for one in server.results(limit="100"))
     word = next(iter(_LONG_WORD.findall(names)), None)
     if word is None:
         raise NothingToCheckError("no repository has a long word in its name")
     slip = word[:3] + word[4] + word[3] + word[5:]
     found = server.search(slip)
-    suggestion = value_of(found, "suggestion", (dict, _NONE))
+    suggestion = read_value(found, "suggestion", (dict, _NONE))
     if suggestion is None:
         raise NothingToCheckError(f"{found.address}: nothing is suggested")
-    text = value_in(suggestion, "query", str, where="suggestion")
-    is_used = value_in(suggestion, "is_used", bool, where="suggestion")
+    text = read_key(suggestion, "query", str, where="suggestion")
+    is_used = read_key(suggestion, "is_used", bool, where="suggestion")
     total = server.total(text)
     require(total, f"the suggestion {text!r} finds nothing")
     if is_used:
-        shown = value_of(found, "total", int)
+        shown = read_value(found, "total", int)
         require(shown == total, f"{text!r} is said to be used: total {shown}, not {total}")
 
 
 def freshness_says_how_true_it_is(server: Server) -> None:
     """Check the freshness of an answer."""
     found = server.search(limit="1")
-    freshness = value_of(found, "freshness", dict)
-    complete = value_in(freshness, "complete", bool, where="freshness")
-    exact = value_of(found, "total_is_exact", bool)
+    freshness = read_value(found, "freshness", dict)
+    complete = read_key(freshness, "complete", bool, where="freshness")
+    exact = read_value(found, "total_is_exact", bool)
     require(complete or not exact, f"{found.address}: exact, and not complete")
-    for name, one in value_in(freshness, "registries", dict, where="freshness").items():
+    for name, one in read_key(freshness, "registries", dict, where="freshness").items():
         where = f"freshness of {name}"
         for key in ("newest_event_applied_at", "last_complete_crawl_at"):
-            _check_time(value_in(one, key, (str, _NONE), where=where), where=where)
+            _check_time(read_key(one, key, (str, _NONE), where=where), where=where)
         for key in ("entries_waiting", "refreshes_waiting"):
-            value_in(one, key, int, where=where)
-        value_in(one, "first_backfill_running", bool, where=where)
-        value_in(one, "error", (str, _NONE), where=where)
+            read_key(one, key, int, where=where)
+        read_key(one, "first_backfill_running", bool, where=where)
+        read_key(one, "error", (str, _NONE), where=where)
 
 
 def completions_begin_as_typed(server: Server) -> None:
-    """Check the suggestions of what is being typed."""
+    """Check the completions of a query."""
     name = server.results(type="repository")[0]["repository"]
     found = server.get(f"{API}/suggest", q=name[:2])
-    for one in value_of(found, "suggestions", list):
+    for one in read_value(found, "suggestions", list):
         _check_completion(found, one)
 
 
-def _check_completion(found: Answered, one: Mapping[str, Any]) -> None:
-    value_in(one, "text", str, where=found.address)
-    kind = value_in(one, "kind", str, where=found.address)
+def _check_completion(found: ApiResponse, one: Mapping[str, Any]) -> None:
+    read_key(one, "text", str, where=found.address)
+    kind = read_key(one, "kind", str, where=found.address)
     require(kind in {"repository", "field", "value"}, f"{found.address}: unknown kind {kind!r}")
 
 

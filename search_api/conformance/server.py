@@ -1,4 +1,4 @@
-"""The server that is checked, and what every answer of it must be."""
+"""The checked server, and the rules for all its answers."""
 
 import json
 import re
@@ -12,7 +12,7 @@ import httpx2
 API = "/api/v1"
 TIMEOUT_SECONDS = 30
 WALK_MAX = 20
-"""Pages that a walk looks at, at most."""
+"""The most pages of a walk."""
 ERROR_CODE = re.compile(r"[A-Z][A-Z_]*")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", re.ASCII)
@@ -21,16 +21,16 @@ Parameters = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 class NotConformingError(Exception):
-    """The server does something else than the specification says."""
+    """The server does not do what the specification says."""
 
 
 class NothingToCheckError(Exception):
-    """The server holds nothing that would show whether it conforms."""
+    """The server has no content that shows whether it conforms."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """An answer that came as JSON: its object and its headers."""
+class ApiResponse:
+    """A response with JSON: its object and its headers."""
 
     status: int
     body: dict[str, Any]
@@ -45,7 +45,7 @@ def require(condition: object, message: str) -> None:
 
 
 class Server:
-    """Asks one server; close it when done."""
+    """Sends requests to one server; close it at the end."""
 
     def __init__(self, url: str) -> None:
         self._http = httpx2.Client(base_url=url.rstrip("/"), timeout=TIMEOUT_SECONDS)
@@ -62,8 +62,8 @@ class Server:
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
     ) -> httpx2.Response:
-        """Return any answer; one that does not come is :class:`NotConformingError`."""
-        # An address with a query of its own keeps it where there are no parameters.
+        """Return any response; :class:`NotConformingError` if there is none."""
+        # Without parameters an address keeps its own query.
         pairs = list(parameters.items() if isinstance(parameters, Mapping) else parameters)
         try:
             return self._http.request(
@@ -75,12 +75,12 @@ class Server:
         except httpx2.HTTPError as error:
             raise NotConformingError(f"{method} {path}: no answer: {error}") from error
 
-    def get(self, path: str, **parameters: str) -> Answered:
-        """Return an answer, which must be a JSON object and a success."""
-        return self.answered(self.request(path, parameters), status=200)
+    def get(self, path: str, **parameters: str) -> ApiResponse:
+        """Return a response that must be a JSON object and a success."""
+        return self.check_response(self.request(path, parameters), status=200)
 
-    def answered(self, response: httpx2.Response, *, status: int) -> Answered:
-        """Return what is in an answer, which must be a JSON object and have this status."""
+    def check_response(self, response: httpx2.Response, *, status: int) -> ApiResponse:
+        """Return a response that must be a JSON object and have this status."""
         address = f"{response.request.method} {response.request.url.raw_path.decode()}"
         require(
             response.status_code == status,
@@ -96,27 +96,27 @@ class Server:
         except ValueError as error:
             raise NotConformingError(f"{address}: no JSON: {error}") from error
         require(isinstance(body, dict), f"{address}: not a JSON object: {str(body)[:_SHOWN_MAX]}")
-        return Answered(status, body, response.headers, address)
+        return ApiResponse(status, body, response.headers, address)
 
-    def search(self, query: str = "", **parameters: str) -> Answered:
+    def search(self, query: str = "", **parameters: str) -> ApiResponse:
         """Return the answer to a search, which must succeed."""
         return self.get(f"{API}/search", q=query, **parameters)
 
     def results(self, query: str = "", **parameters: str) -> list[dict[str, Any]]:
         """Return the first results of a search; :class:`NothingToCheckError` if there are none."""
         found = self.search(query, **parameters)
-        results: list[dict[str, Any]] = value_of(found, "results", list)
+        results: list[dict[str, Any]] = read_value(found, "results", list)
         if not results:
             raise NothingToCheckError(f"{found.address} finds nothing")
         return results
 
     def total(self, query: str, **parameters: str) -> int:
-        """Return how many match a query."""
+        """Return the number of results of a query."""
         found = self.search(query, limit="1", **parameters)
-        return int(value_of(found, "total", int))
+        return int(read_value(found, "total", int))
 
-    def pages(self, query: str = "", **parameters: str) -> Iterator[Answered]:
-        """Yield the pages of a search, the first ``WALK_MAX``."""
+    def pages(self, query: str = "", **parameters: str) -> Iterator[ApiResponse]:
+        """Yield the first ``WALK_MAX`` pages of a search."""
         cursor = ""
         for _ in range(WALK_MAX):
             page = self.search(query, **parameters, **({"cursor": cursor} if cursor else {}))
@@ -125,10 +125,12 @@ class Server:
             if not cursor:
                 return
 
-    def refused(self, path: str, parameters: Parameters, *, status: int = 400) -> dict[str, Any]:
-        """Return the first error of an answer that must be a refusal in the OCI shape."""
-        found = self.answered(self.request(path, parameters), status=status)
-        errors = value_of(found, "errors", list)
+    def read_refusal(
+        self, path: str, parameters: Parameters, *, status: int = 400
+    ) -> dict[str, Any]:
+        """Return the first error of a response that must be a refusal in the form of OCI."""
+        found = self.check_response(self.request(path, parameters), status=status)
+        errors = read_value(found, "errors", list)
         require(errors, f"{found.address}: the list of errors is empty")
         first = errors[0]
         require(isinstance(first, dict), f"{found.address}: an error is not an object: {first!r}")
@@ -143,15 +145,15 @@ class Server:
         return dict(first)
 
 
-def value_of(answered: Answered, key: str, kind: type | tuple[type, ...]) -> Any:
-    """Return a value of an answer, which must be there and of this type."""
-    return value_in(answered.body, key, kind, where=answered.address)
+def read_value(response: ApiResponse, key: str, kind: type | tuple[type, ...]) -> Any:
+    """Return a value of a response; it must exist and have this type."""
+    return read_key(response.body, key, kind, where=response.address)
 
 
-def value_in(
+def read_key(
     found: Mapping[str, Any], key: str, kind: type | tuple[type, ...], *, where: str
 ) -> Any:
-    """Return a value of an object, which must be there and of this type."""
+    """Return a value of an object; it must exist and have this type."""
     require(key in found, f"{where}: no key {key!r}")
     value = found[key]
     is_right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
@@ -159,12 +161,12 @@ def value_in(
     return value
 
 
-def quoted(text: str) -> str:
-    """Return a text as a value in a query."""
+def quote_value(text: str) -> str:
+    """Return a text quoted as a value in a query."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
-def in_path(text: str) -> str:
-    """Return a name as it stands in a path."""
+def quote_path(text: str) -> str:
+    """Return a name quoted for a path."""
     return quote(text, safe="/:")

@@ -23,9 +23,9 @@ from indexer.model import (
     Condition,
     DocumentType,
     Everything,
-    Page,
     Position,
     Query,
+    SearchPage,
     Sort,
     fold,
     one_line,
@@ -183,7 +183,7 @@ def _page(searcher: Searcher, query: Query, asked: _Asked) -> Answer:
         answer = _hits(searcher, query, limit=min(to_skip, LIMIT_MAX), after=after)
         page = answer.page
         if to_skip >= page.total or not page.has_more:
-            return Answer(Page((), page.total, has_more=False), answer.freshness)
+            return Answer(SearchPage((), page.total, has_more=False), answer.freshness)
         after = page.hits[-1].position
         to_skip -= len(page.hits)
     return _hits(searcher, query, limit=asked.limit, after=after)

@@ -47,7 +47,7 @@ _OF_REGISTRY: tuple[
     (
         "regsearch_repositories_held_back",
         "Repositories still shown though the last crawl did not find them.",
-        lambda registry, _: registry.held_back,
+        lambda registry, _: registry.quarantined,
     ),
     (
         "regsearch_registry_failing",

@@ -1,4 +1,4 @@
-"""Logging: an event name and key-value pairs, one line each, on standard error."""
+"""Logging to standard error: an event name and key-value pairs, one line each."""
 
 import logging
 import sys
@@ -9,10 +9,10 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 
 def configure_logging(level: str, *, process: str) -> None:
-    """Log from ``level`` on, each line naming the process."""
+    """Log from ``level`` on; each line names the process."""
     structlog.configure(
         processors=[
-            _naming(process),
+            _add_process(process),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -26,27 +26,27 @@ def configure_logging(level: str, *, process: str) -> None:
         logger_factory=lambda *_: _ErrorOutput(sys.stderr),
     )
     for name in ("httpx2", "httpcore2"):
-        # They log the address of every request, query and all.
+        # They log the address of every request with its query.
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class _ErrorOutput(structlog.PrintLogger):
-    """Prints lines, and goes on without where that fails.
+    """Prints lines, and ignores failures.
 
-    A log on a disk that is full, or whose reader has gone, must take no answer and no process with
-    it; and there is nowhere to say so.
+    A log on a full disk, or with a reader that ended, must not stop an answer or a process. There
+    is no place to report it.
     """
 
     def msg(self, message: str) -> None:
-        """Print a line if that can be."""
+        """Print a line, if possible."""
         with suppress(OSError):
             super().msg(message)
 
     debug = info = warning = error = msg
 
 
-def _naming(process: str) -> Processor:
-    """Name the process in every line, whatever thread or task it comes from."""
+def _add_process(process: str) -> Processor:
+    """Name the process in every line, from any thread or task."""
 
     def name(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         return {"process": process, **event}

@@ -1,4 +1,4 @@
-"""``regsearch serve``: the web and indexer processes, started, watched and stopped together."""
+"""``regsearch serve``: start, watch and stop the web and indexer processes."""
 
 import asyncio
 import os
@@ -16,10 +16,10 @@ STOP_SECONDS = 8.0
 """How long a process may take to stop before it is killed."""
 RESTART_SECONDS_MAX = 30.0
 STEADY_SECONDS = 10.0
-"""A process that ran so long is restarted at once when it dies."""
+"""A process that ran for at least this time is restarted at once when it dies."""
 PARENT_SECONDS = 0.5
 USAGE_ERROR = 2
-"""The exit status of a process that its settings or files keep from running: no use to restart."""
+"""The exit status of a process with unusable settings or files: do not restart it."""
 
 
 async def supervise(
@@ -30,8 +30,8 @@ async def supervise(
 ) -> int:
     """Run the commands until SIGTERM or SIGINT; restart each that dies. Return the exit status.
 
-    A process that ends with status 2 said that its settings or files are unusable; then all are
-    stopped. One that does not stop within ``stop_seconds`` is killed, and one that ran longer than
+    Status 2 of a process means that its settings or files are unusable; then all are stopped. A
+    process that does not stop within ``stop_seconds`` is killed. One that ran longer than
     ``steady_seconds`` is restarted without a pause.
     """
     stop = asyncio.Event()
@@ -79,12 +79,12 @@ async def _keep_running(
 async def _run(
     name: str, command: Sequence[str], *, stop: asyncio.Event, stop_seconds: float
 ) -> int | None:
-    """Return the status of a process after its end; None when it could not be started."""
+    """Return the status of a process after its end; None if it could not be started."""
     try:
-        # A session of its own: Ctrl-C reaches this process alone, which then stops the others.
+        # A session of its own: Ctrl-C reaches only this process, which then stops the others.
         process = await asyncio.create_subprocess_exec(*command, start_new_session=True)
     except OSError as error:
-        # The system may be out of processes or memory, and the others must not suffer for it.
+        # The system may have no processes or memory left; the other process must not suffer.
         log.warning("process_not_started", name=name, reason=str(error))
         return None
     log.info("process_started", name=name, pid=process.pid)
@@ -94,7 +94,7 @@ async def _run(
 async def _wait(
     process: asyncio.subprocess.Process, *, stop: asyncio.Event, stop_seconds: float
 ) -> int:
-    """Return the status of a process that ended, after stopping it when that is asked for."""
+    """Return the status of a process after its end; stop it when ``stop`` is set."""
     ended = asyncio.create_task(process.wait())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -124,10 +124,10 @@ def own_command(*arguments: str) -> list[str]:
 
 
 def end_with_parent(parent: int) -> None:
-    """End this process soon after its supervisor, process ``parent``, is gone, however that ended.
+    """End this process soon after the end of its supervisor, process ``parent``.
 
-    A supervisor that is killed cannot stop its children; left alone they would hold the lock and
-    the port against the next one. It may be gone before this is called.
+    A killed supervisor cannot stop its children. They would keep the lock and the port from the
+    next one. The supervisor may have ended before this call.
     """
 
     def watch() -> None:

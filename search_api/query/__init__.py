@@ -1,6 +1,6 @@
-"""The query language: what people type, to the tree of :mod:`indexer.model.query`.
+"""The query language: from the text of a query to the tree of :mod:`indexer.model.query`.
 
-``docs/query-language.md`` is its one definition.
+``docs/query-language.md`` defines it.
 """
 
 from search_api.query.fields import FACTS, FIELDS

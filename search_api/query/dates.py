@@ -29,7 +29,7 @@ _EXPECTED = (
 
 
 def read_moment(typed: Typed, *, now: datetime) -> Span:
-    """Return the seconds that a date is, a moment or, ``now`` given, an age."""
+    """Return the seconds of a date, a moment or an age; ages count back from ``now``."""
     text = typed.text
     if text.lower() in _DAYS_AGO:
         start = _seconds(now) // 86_400 * 86_400 - 86_400 * _DAYS_AGO[text.lower()]
@@ -71,7 +71,7 @@ def _age(count: int, unit: str, *, typed: Typed, now: datetime) -> Span:
 
 
 def _months_before(now: datetime, count: int) -> datetime:
-    """Return the same day of an earlier month, or the last one where it has no such day."""
+    """Return the same day of an earlier month, or its last day if it has no such day."""
     months = now.year * 12 + now.month - 1 - count
     year, month = months // 12, months % 12 + 1
     if year < 1:

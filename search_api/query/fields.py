@@ -1,4 +1,4 @@
-"""The fields of the query language and what each does with its value."""
+"""The fields of the query language, and the condition that each makes of its value."""
 
 import re
 from collections.abc import Callable
@@ -15,9 +15,9 @@ from indexer.model import (
     Or,
     Path,
     Query,
+    digest_range,
     fold,
-    is_digest,
-    is_reference,
+    match_reference,
     words,
 )
 from search_api.query.dates import read_moment
@@ -27,23 +27,23 @@ from search_api.query.keywords import (
     keyword_value,
     whole_value,
 )
-from search_api.query.patterns import Pattern, has_wildcards, read_pattern
+from search_api.query.patterns import TypedPattern, has_wildcards, read_pattern
 from search_api.query.ranges import read_range
 from search_api.query.references import digest_condition
 from search_api.query.sizes import read_count, read_size
 from search_api.query.tokens import Typed
 
 DESCRIBED = ("author", "cmd", "description", "entrypoint", "keyword", "title", "vendor")
-"""Fields whose words are sought, each word of a value."""
+"""Fields of text: each word of the value must match."""
 FACTS = {
     "has": ("attestation", "provenance", "sbom"),
     "is": ("attachment", "deprecated", "multiarch", "signed", "untagged"),
 }
-"""What the fields of facts can ask for; behind ``sbom`` may come a colon and its format."""
+"""The values of the fields of facts; after ``sbom`` may come a colon and its format."""
 SAME_AS = {"artifact": "type"}
-"""Fields that are another one."""
+"""Other names of fields."""
 LINEAGE = ("base", "baseof", "layer")
-"""Fields whose values the store tells the meaning of."""
+"""Fields whose values are looked up in the store."""
 _KEYWORDS = (
     *("annotation", "arch", "digest", "env", "kind", "label", "license", "media", "name", "os"),
     *("platform", "port", "registry", "repo", "revision", "source", "tag", "type", "user"),
@@ -54,16 +54,16 @@ FIELDS = tuple(sorted({*_KEYWORDS, *DESCRIBED, *FACTS, *SAME_AS, *LINEAGE, *NUMB
 _FIELD = re.compile(r"([a-z]+):", re.ASCII | re.IGNORECASE)
 
 
-def field_of(typed: Typed) -> str | None:
-    """Return the field that a word begins with; None where it begins with none that is known."""
+def find_field(typed: Typed) -> str | None:
+    """Return the field at the beginning of a word; None if there is no known field."""
     match = _FIELD.match(typed.signs)
     return match[1].lower() if match and match[1].lower() in FIELDS else None
 
 
 def unknown_field(typed: Typed) -> QueryError | None:
-    """Return the mistake of a word that begins with what looks like a field; None if it does not.
+    """Return the mistake of a word that begins with an unknown field; None without a field.
 
-    An address does not.
+    An address such as ``https://…`` has no field.
     """
     match = _FIELD.match(typed.signs)
     if match is None or typed.signs.startswith("//", match.end()):
@@ -74,41 +74,41 @@ def unknown_field(typed: Typed) -> QueryError | None:
 
 
 def condition(field: str, typed: Typed, *, now: datetime) -> Query:
-    """Return what a field with a value asks for; ``typed`` is the value."""
+    """Return the query of a field with a value; ``typed`` is the value."""
     if not fold(typed.text).strip():
         raise QueryError(f"{field}: without a value", column=typed.column)
     field = SAME_AS.get(field, field)
     if field in NUMBERS:
         return read_range(field, typed, reader=_READERS.get(field) or partial(read_moment, now=now))
     if field in LINEAGE:
-        return _lineage(field, typed)
+        return _lineage_condition(field, typed)
     if has_wildcards(typed):
-        return _fitting(field, read_pattern(typed))
+        return _pattern_condition(field, read_pattern(typed))
     if field in DESCRIBED:
-        return _described(field, typed.text)
-    return _keyword(field, typed)
+        return _described_condition(field, typed.text)
+    return _keyword_condition(field, typed)
 
 
 _READERS = {"size": read_size, "layers": read_count, "pulls": read_count}
 
 
-def _fitting(field: str, pattern: Pattern) -> Query:
-    # Cut as documents cut their values; what is folded stays so.
+def _pattern_condition(field: str, pattern: TypedPattern) -> Query:
+    # Cut in the same way as the values of documents.
     if pattern.beginning is not None:
         value = keyword_value(field, pattern.beginning)
-        return _of(field, partial(Condition, value=value, is_prefix=True))
+        return _make_condition(field, partial(Condition, value=value, is_prefix=True))
     text = keyword_value(field, pattern.text)
     if "*" in text or "?" in text:
-        return _of(field, partial(Glob, pattern=text))
-    return _of(field, partial(Condition, value=text))
+        return _make_condition(field, partial(Glob, pattern=text))
+    return _make_condition(field, partial(Condition, value=text))
 
 
-def _of(field: str, make: Callable[[str], Query]) -> Query:
-    """Return a condition on a field; a registry goes by its name and by its host."""
+def _make_condition(field: str, make: Callable[[str], Query]) -> Query:
+    """Return a condition on a field; ``registry`` means the name or the host of a registry."""
     return Or((make("registry"), make("host"))) if field == "registry" else make(field)
 
 
-def _described(field: str, text: str) -> Query:
+def _described_condition(field: str, text: str) -> Query:
     found = list(dict.fromkeys(words(text)))
     if not found:
         return Condition(field, fold(text)[:VALUE_MAX])
@@ -116,7 +116,7 @@ def _described(field: str, text: str) -> Query:
     return parts[0] if len(parts) == 1 else And(parts)
 
 
-def _keyword(field: str, typed: Typed) -> Query:
+def _keyword_condition(field: str, typed: Typed) -> Query:
     value = whole_value(field, typed.text)
     if not value:
         raise QueryError(f"{field}: without a value", column=typed.column)
@@ -132,24 +132,31 @@ def _keyword(field: str, typed: Typed) -> Query:
         case "revision":
             return Condition(field, value, is_prefix=is_short_commit(value))
         case _:
-            return _of(field, partial(Condition, value=value))
+            return _make_condition(field, partial(Condition, value=value))
 
 
-def _lineage(field: str, typed: Typed) -> Query:
-    """Return a condition that the store gives its meaning, so not for any pattern."""
+def _lineage_condition(field: str, typed: Typed) -> Query:
+    """Return a condition that is looked up in the store, so it cannot be any pattern."""
     is_prefix = typed.signs.endswith("*")
     value = fold(typed.text[:-1] if is_prefix else typed.text)
     if has_wildcards(typed.part(0, len(typed.text) - is_prefix)):
-        raise QueryError(f"{field}: takes a * at its end alone", column=typed.column)
+        raise QueryError(f"{field}: takes a * only at its end", column=typed.column)
     if field == "layer":
-        if not is_digest(value):
+        if digest_range(value) is None:
             message = "layer: needs a digest, or at least its first 12 digits"
             raise QueryError(message, column=typed.column)
         return Condition(field, value)
     if field == "baseof":
-        if is_prefix or not is_reference(value):
+        if is_prefix or not _names_images(value):
             raise QueryError("baseof: needs a name, a tag or a digest", column=typed.column)
         return Condition(field, value)
     if value.startswith("sha256:"):
         return Condition(field, value, is_prefix or digest_condition(value).is_prefix)
     return Condition(field, value[:VALUE_MAX], is_prefix)
+
+
+def _names_images(text: str) -> bool:
+    """Tell whether a text can name images: by their repository, a tag or enough of a digest."""
+    found = match_reference(text)
+    digest = text if found is None else found.digest
+    return digest_range(digest) is not None if digest else True

@@ -1,28 +1,28 @@
-"""Values of keyword fields in the spelling that documents have."""
+"""Values of keyword fields in the form that documents have."""
 
 import re
 
 from indexer.model import bare_url, fold, normalised_platform
 
 VALUE_MAX = 256
-"""Characters of a value; of a label or annotation those of its key, and of what it is set to."""
+"""The most characters of a value; for a label or annotation, of its key and of its value."""
 _PAIRS = {"annotation", "env", "label"}
 _COMMIT = re.compile(r"[0-9a-f]{7,39}")
 
 
 def keyword_value(field: str, text: str) -> str:
-    """Return a part of a value, or a pattern, as it is in the documents of that field."""
+    """Return a part of a value, or a pattern, in the form of the documents of that field."""
     if field in _PAIRS:
         key, equals, value = text.partition("=")
         return f"{fold(key)[:VALUE_MAX]}{equals}{fold(value)[:VALUE_MAX]}"
     if field == "source":
-        # With something behind it nothing is taken off the end of what is only a beginning.
+        # This may be only the beginning of a value; the added sign keeps its end as it is.
         return bare_url(f"{text}|")[:-1][:VALUE_MAX]
     return fold(text)[:VALUE_MAX]
 
 
 def whole_value(field: str, text: str) -> str:
-    """Return a whole value in the one spelling that documents have of it."""
+    """Return a whole value in the form that documents have."""
     match field:
         case "name":
             return keyword_value(field, text).strip("/")
@@ -46,5 +46,5 @@ def _platform(text: str, *, has_os: bool) -> str:
 
 
 def is_short_commit(text: str) -> bool:
-    """Tell whether a folded revision is the beginning of a commit, as people write it."""
+    """Tell whether a folded revision is the beginning of the id of a commit."""
     return _COMMIT.fullmatch(text) is not None

@@ -1,4 +1,4 @@
-"""A query's text to its tree, or an error at a column: recursive descent.
+"""Parsing the text of a query into a tree, by recursive descent.
 
 ``docs/query-language.md`` has the grammar.
 """
@@ -9,30 +9,30 @@ from indexer.errors import QueryError
 from indexer.model import And, Everything, Not, Or, Phrase, Query, Word, fold, words
 from search_api.query.references import command
 from search_api.query.terms import phrase, term
-from search_api.query.tokens import Kind, Token, tokens
+from search_api.query.tokens import Token, TokenType, tokens
 
 QUERY_MAX = 2_000
 """Characters of a query."""
 DEPTH_MAX = 20
-"""Parentheses and minus signs within each other."""
+"""The depth of parentheses and minus signs."""
 TERMS_MAX = 64
-"""Terms of a query: conditions and words, each of a phrase or of a value that is described too."""
+"""The most conditions and words; each word of a phrase or of a value of text counts."""
 
 
 def parse_query(text: str, *, now: datetime) -> Query:
-    """Return what a query asks for; :class:`QueryError` names what is wrong and its column.
+    """Return the tree of a query; :class:`QueryError` names a mistake and its column.
 
-    ``now`` is what ages count from.
+    Ages count back from ``now``.
     """
     if len(text) > QUERY_MAX:
         raise QueryError(f"a query of more than {QUERY_MAX} characters", column=QUERY_MAX + 1)
-    return command(text) or _Parser(tokens(text), end=len(text) + 1, now=now).whole()
+    return command(text) or _Parser(tokens(text), end=len(text) + 1, now=now).parse()
 
 
 def plain_query(text: str) -> Query:
-    """Return a query for the words of a text, whatever signs are in it."""
+    """Return a query for the words of a text; all signs lose their meaning."""
     cut = text[:QUERY_MAX].strip()
-    # Punctuation alone is sought in names; it does not stand for everything.
+    # Punctuation alone is searched in names; it does not match everything.
     found = list(dict.fromkeys(words(cut))) or [fold(cut)]
     return _joined([Word(word) for word in found[:TERMS_MAX] if word])
 
@@ -46,7 +46,7 @@ class _Parser:
         self._depth = 0
         self._terms = 0
 
-    def whole(self) -> Query:
+    def parse(self) -> Query:
         query = self._query()
         if self._peek() is not None:
             raise QueryError("a ) without its (", column=self._column())
@@ -54,7 +54,7 @@ class _Parser:
 
     def _query(self) -> Query:
         parts: list[Query] = []
-        while (token := self._peek()) is not None and token.kind is not Kind.CLOSE:
+        while (token := self._peek()) is not None and token.type is not TokenType.CLOSE:
             parts.append(self._either())
         return _joined(parts)
 
@@ -67,7 +67,7 @@ class _Parser:
 
     def _part(self) -> Query:
         token = self._peek()
-        if token is None or token.kind is Kind.CLOSE or self._is_operator("OR"):
+        if token is None or token.type is TokenType.CLOSE or self._is_operator("OR"):
             raise QueryError("a word is missing here", column=self._column())
         self._depth += 1
         if self._depth > DEPTH_MAX:
@@ -78,11 +78,11 @@ class _Parser:
 
     def _nested(self, token: Token) -> Query:
         self._position += 1
-        if token.kind is Kind.MINUS or token.is_operator("NOT"):
+        if token.type is TokenType.MINUS or token.is_operator("NOT"):
             return Not(self._part())
         if token.is_operator("AND"):
             return self._part()
-        if token.kind is Kind.OPEN:
+        if token.type is TokenType.OPEN:
             query = self._query()
             if self._peek() is None:
                 raise QueryError("a ( that is not closed", column=token.column)
@@ -91,7 +91,7 @@ class _Parser:
         return self._term(token)
 
     def _term(self, token: Token) -> Query:
-        is_phrase = token.kind is Kind.PHRASE
+        is_phrase = token.type is TokenType.PHRASE
         found = phrase(token.typed) if is_phrase else term(token.typed, now=self._now)
         self._terms += _size(found)
         if self._terms > TERMS_MAX:

@@ -10,19 +10,19 @@ from search_api.query.tokens import Typed
 WILDCARDS_MAX = 8
 """Wildcards of one pattern."""
 FIXED_MIN = 2
-"""Other characters of a pattern that is a bare word: fewer would stand for too much."""
+"""The fewest other characters of a pattern without a field: fewer would match too much."""
 _PART = re.compile(r"\*+|\?|[^*?]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class TypedPattern:
     """A text with wildcards, folded, with no ``*`` next to another."""
 
     text: str
     beginning: str | None
-    """What must come first, where a ``*`` at the end is the only wildcard."""
+    """The text before the ``*``, if a ``*`` at the end is the only wildcard."""
     fixed: int
-    """How many characters are no wildcards."""
+    """The number of characters that are no wildcards."""
 
 
 def has_wildcards(typed: Typed) -> bool:
@@ -30,8 +30,8 @@ def has_wildcards(typed: Typed) -> bool:
     return "*" in typed.signs or "?" in typed.signs
 
 
-def read_pattern(typed: Typed) -> Pattern:
-    """Return a text with wildcards; :class:`QueryError` where no engine could seek it."""
+def read_pattern(typed: Typed) -> TypedPattern:
+    """Return a text with wildcards; :class:`QueryError` if no engine could search for it."""
     found = [(match.start(), match[0]) for match in _PART.finditer(typed.signs)]
     wildcards = [start for start, part in found if part[0] in "*?"]
     if len(wildcards) > WILDCARDS_MAX:
@@ -39,18 +39,18 @@ def read_pattern(typed: Typed) -> Pattern:
         raise QueryError(message, column=typed.columns[wildcards[WILDCARDS_MAX]])
     if len(wildcards) == 1 and found[-1][1][0] == "*":
         beginning = fold(typed.text[: wildcards[0]])
-        return Pattern(f"{beginning}*", beginning, len(beginning))
+        return TypedPattern(f"{beginning}*", beginning, len(beginning))
     parts = [
         part[0] if part[0] in "*?" else _fixed(typed.part(start, start + len(part)))
         for start, part in found
     ]
     text = "".join(parts)
-    return Pattern(text, None, sum(len(part) for part in parts if part not in {"*", "?"}))
+    return TypedPattern(text, None, sum(len(part) for part in parts if part not in {"*", "?"}))
 
 
 def refuse_literal(folded: str, *, column: int) -> None:
-    """Raise :class:`QueryError` for a literal ``*`` or ``?``, which a pattern has no way to say."""
-    # Also for a full-width one, which folding makes an ordinary one.
+    """Raise :class:`QueryError` for a literal ``*`` or ``?``, which a pattern cannot contain."""
+    # Also for a full-width one, because folding makes it an ordinary one.
     if "*" in folded or "?" in folded:
         message = "a pattern cannot ask for a * or ? itself: a ? stands for it too"
         raise QueryError(message, column=column)

@@ -13,9 +13,9 @@ _OPERATOR = re.compile(r"\s*(>=|<=|>|<|=)")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The numbers that a value is, both ends among them: a date is all its seconds.
+    """The numbers of a value, both ends included: a date means all its seconds.
 
-    An age is the moment that long ago.
+    An age means the moment that long ago.
     """
 
     first: int
@@ -27,7 +27,7 @@ Reader = Callable[[Typed], Span]
 
 
 def read_range(name: str, typed: Typed, *, reader: Reader) -> Range:
-    """Return the range of a number that a value asks for; ``reader`` reads each end of it."""
+    """Return the range of a value; ``reader`` reads each end of it."""
     try:
         return _range(name, typed, reader)
     except QueryError as error:
@@ -55,7 +55,7 @@ def _end(typed: Typed, operator: str, reader: Reader) -> Span:
 
 def _compared(name: str, operator: str, span: Span) -> Range:
     if span.is_age:
-        # An age grows the other way round than the moment: younger is later.
+        # Ages and moments have opposite orders: a younger age is a later moment.
         match operator:
             case ">":
                 return Range(name, None, span.first - 1)

@@ -8,7 +8,7 @@ from search_api.query.ranges import Span
 from search_api.query.tokens import Typed
 
 AMOUNT_MAX = 10**18
-"""The greatest number of a range, which an engine can keep in 64 bits."""
+"""The greatest number of a range; engines have 64 bits for it."""
 _POWERS = {letter: power for power, letter in enumerate("kmgt", start=1)}
 _SIZE_UNITS = {
     "": 1,

@@ -1,4 +1,4 @@
-"""One word of a query: a condition, a reference, a pattern, a close spelling or a bare word."""
+"""One term of a query: a condition, a reference, a pattern, a close spelling or a word."""
 
 from datetime import datetime
 
@@ -18,14 +18,14 @@ from indexer.model import (
     fold,
     words,
 )
-from search_api.query.fields import condition, field_of, unknown_field
+from search_api.query.fields import condition, find_field, unknown_field
 from search_api.query.patterns import FIXED_MIN, has_wildcards, read_pattern, refuse_literal
 from search_api.query.references import reference
 from search_api.query.tokens import Typed
 
 
 def phrase(typed: Typed) -> Query:
-    """Return what something in quotes asks for."""
+    """Return the query of a text in quotes."""
     found = words(typed.text)
     if not found:
         raise QueryError("a phrase without a word", column=typed.column)
@@ -33,17 +33,17 @@ def phrase(typed: Typed) -> Query:
 
 
 def term(typed: Typed, *, now: datetime) -> Query:
-    """Return what one word asks for."""
-    field = field_of(typed)
+    """Return the query of one term."""
+    field = find_field(typed)
     if field is not None:
         return condition(field, typed.part(len(field) + 1), now=now)
     return bare(typed)
 
 
 def bare(typed: Typed) -> Query:
-    """Return what a word without a field asks for."""
+    """Return the query of a term without a field."""
     if typed.signs.endswith("~"):
-        return _fuzzy(typed)
+        return _read_fuzzy(typed)
     named = reference(typed.text)
     if named is not None:
         return named
@@ -51,7 +51,7 @@ def bare(typed: Typed) -> Query:
     if typed.text and not stripped.signs.strip("*"):
         return Everything()
     if has_wildcards(stripped):
-        return _fitting(stripped)
+        return _read_wildcards(stripped)
     mistake = unknown_field(typed)
     if mistake is not None:
         raise mistake
@@ -61,7 +61,7 @@ def bare(typed: Typed) -> Query:
     return Path(folded) if "/" in folded else Word(folded)
 
 
-def _fuzzy(typed: Typed) -> Query:
+def _read_fuzzy(typed: Typed) -> Query:
     text = typed.part(0, len(typed.text) - 1).text
     found = words(text)
     if found != [fold(text)] or not edits_allowed(found[0]):
@@ -70,8 +70,8 @@ def _fuzzy(typed: Typed) -> Query:
     return Fuzzy(found[0])
 
 
-def _fitting(typed: Typed) -> Query:
-    """Return what a word with wildcards asks for; with a / in it, it is a repository's name."""
+def _read_wildcards(typed: Typed) -> Query:
+    """Return the query of a term with wildcards; with a / it matches the name of a repository."""
     pattern = read_pattern(typed)
     if pattern.fixed < FIXED_MIN:
         message = f"a pattern needs at least {FIXED_MIN} characters beside its * and ?"

@@ -1,7 +1,7 @@
-"""The text of a query cut into words, phrases and signs.
+"""Cutting the text of a query into words, phrases and signs.
 
-Quotes and a backslash take the meaning from the characters they hold, so that anything can be
-sought: ``"a OR b"``, ``\\*``.
+Quotes and a backslash take the special meaning from characters, so that anything can be searched:
+``"a OR b"``, ``\\*``.
 """
 
 from dataclasses import dataclass
@@ -10,30 +10,30 @@ from enum import StrEnum
 from indexer.errors import QueryError
 
 QUOTES = '"“”„‟'
-"""What opens and closes a phrase; the others come from word processors and telephones."""
+"""The signs that open and close a phrase; word processors and telephones write some of them."""
 _LITERAL = "\0"
 
 
-class Kind(StrEnum):
-    """What a token is."""
+class TokenType(StrEnum):
+    """The type of a token."""
 
     OPEN = "("
     CLOSE = ")"
     MINUS = "-"
     PHRASE = "phrase"
-    """Something in quotes from its first to its last character."""
+    """A text in quotes from its first to its last character."""
     WORD = "word"
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """Characters of a query, without the quotes and backslashes that were among them."""
+    """Characters of a query, without its quotes and backslashes."""
 
     text: str
     signs: str
-    """The same as ``text``, but for those characters that are literal: these are NUL here."""
+    """The same as ``text``, but literal characters are NUL here."""
     columns: tuple[int, ...]
-    """The column of each character, and at last that behind them."""
+    """The column of each character, and the column after the last one."""
 
     def part(self, start: int, end: int | None = None) -> "Typed":
         """Return the characters from ``start`` to before ``end``; both count from 0."""
@@ -42,11 +42,11 @@ class Typed:
 
     @property
     def column(self) -> int:
-        """The column of the first character, or where it would be."""
+        """The column of the first character, or of its place if there is none."""
         return self.columns[0]
 
     def strip(self, characters: str | None = None) -> "Typed":
-        """Return these characters without some at both ends, white space unless told."""
+        """Return these characters without some at both ends; by default, without white space."""
         start = len(self.text) - len(self.text.lstrip(characters))
         return self.part(start, max(start, len(self.text.rstrip(characters))))
 
@@ -55,23 +55,23 @@ class Typed:
 class Token:
     """A piece of a query, from ``start`` to before ``end`` in its text."""
 
-    kind: Kind
+    type: TokenType
     typed: Typed
     start: int
     end: int
 
     @property
     def column(self) -> int:
-        """Where it begins, from 1."""
+        """The column of its beginning, from 1."""
         return self.start + 1
 
     def is_operator(self, word: str) -> bool:
         """Tell whether this is an ``AND``, ``OR`` or ``NOT``, and not that word in quotes."""
-        return self.kind is Kind.WORD and self.typed.signs == word
+        return self.type is TokenType.WORD and self.typed.signs == word
 
 
 def tokens(text: str) -> list[Token]:
-    """Return the pieces of a query; :class:`QueryError` for a quote that is left open."""
+    """Return the tokens of a query; :class:`QueryError` for a quote that is not closed."""
     found: list[Token] = []
     position = 0
     while position < len(text):
@@ -80,9 +80,9 @@ def tokens(text: str) -> list[Token]:
             position += 1
             continue
         if character in "()":
-            token = _sign(Kind(character), position)
+            token = _sign(TokenType(character), position)
         elif character == "-" and text[position + 1 : position + 2].strip():
-            token = _sign(Kind.MINUS, position)
+            token = _sign(TokenType.MINUS, position)
         else:
             token = _word_or_phrase(text, position)
         found.append(token)
@@ -90,13 +90,13 @@ def tokens(text: str) -> list[Token]:
     return found
 
 
-def _sign(kind: Kind, position: int) -> Token:
+def _sign(sign: TokenType, position: int) -> Token:
     columns = (position + 1, position + 2)
-    return Token(kind, Typed(kind.value, kind.value, columns), position, position + 1)
+    return Token(sign, Typed(sign.value, sign.value, columns), position, position + 1)
 
 
 def _word_or_phrase(text: str, start: int) -> Token:
-    """Read up to white space or a parenthesis, both of which quotes may hold."""
+    """Read up to white space or a parenthesis outside of quotes."""
     position, quotes = start, list[int]()
     plain, signs, columns = list[str](), list[str](), list[int]()
     while position < len(text):
@@ -120,5 +120,5 @@ def _word_or_phrase(text: str, start: int) -> Token:
     # It begins where its quote or backslash does.
     columns = [start + 1, *[*columns, position + 1][1:]]
     typed = Typed("".join(plain), "".join(signs), tuple(columns))
-    kind = Kind.PHRASE if quotes == [start, position - 1] else Kind.WORD
-    return Token(kind, typed, start, position)
+    token_type = TokenType.PHRASE if quotes == [start, position - 1] else TokenType.WORD
+    return Token(token_type, typed, start, position)

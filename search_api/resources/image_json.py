@@ -96,7 +96,7 @@ def image_json(
         "bases": bases_json(lineage, anatomy),
         "derived": related_json(lineage.derived, limit=RELATED_SHOWN),
         "places": [shown_place_json(place) for place in places.items],
-        "places_have_more": places.has_more,
+        "places_have_more": places.next is not None,
         "warnings": list(facts.warnings),
     }
 

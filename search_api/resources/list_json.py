@@ -68,7 +68,7 @@ def history_json(moves: Page[TagMove]) -> dict[str, Any]:
             }
             for move in moves.items
         ],
-        "history_has_more": moves.has_more,
+        "history_has_more": moves.next is not None,
     }
 
 

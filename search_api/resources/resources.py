@@ -6,6 +6,8 @@ where the next page begins.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from indexer.documents import attach, attachment_results, merge_base_labels
@@ -23,6 +25,7 @@ from indexer.store import (
     Bases,
     ChangeCursor,
     Declared,
+    Page,
     RelatedImages,
     ShownRepository,
     Store,
@@ -44,15 +47,6 @@ from search_api.resources.list_json import (
     shown_place_json,
     tag_json,
 )
-from search_api.resources.paging import (
-    ChangePage,
-    Listing,
-    TagOrder,
-    image_place,
-    parse_image_place,
-    parse_tag_position,
-    tag_position,
-)
 
 HISTORY_MAX = 100
 PLACES_MAX = 100
@@ -63,6 +57,13 @@ BASE_IMAGES_MAX = 5
 PARTS_MAX = 20
 """Platforms of which bases are looked for."""
 _NAME_SHOWN = 300
+
+
+class TagOrder(StrEnum):
+    """How tags are sorted."""
+
+    NAME = "name"
+    NEWEST = "newest"
 
 
 class Resources:
@@ -84,12 +85,11 @@ class Resources:
             raise NotFoundError(f"no registry {name[:_NAME_SHOWN]!r}")
         return registry_json(found)
 
-    def repositories(self, registry: str, *, after: str = "", limit: int) -> Listing:
+    def repositories(self, registry: str, *, after: str = "", limit: int) -> Page[dict[str, Any]]:
         """Return repositories of a registry by name."""
         self.registry(registry)
-        page = self._store.shown.repositories(registry, after=after, limit=limit)
-        items = tuple(repository_json(one) for one in page.items)
-        return Listing(items, page.items[-1].row.name if page.has_more else None)
+        found = self._store.shown.repositories(registry, after=after, limit=limit)
+        return found.map(repository_json)
 
     def repository(self, registry: str, repository: str) -> dict[str, Any]:
         """Return one repository."""
@@ -103,17 +103,11 @@ class Resources:
         order: TagOrder = TagOrder.NAME,
         after: str = "",
         limit: int,
-    ) -> Listing:
+    ) -> Page[dict[str, Any]]:
         """Return tags of a repository."""
-        row = self._repository(registry, repository).row
-        if order is TagOrder.NAME:
-            page = self._store.shown.tags(row.id, after=after, limit=limit)
-        else:
-            page = self._store.shown.newest_tags(
-                row.id, after=parse_tag_position(after), limit=limit
-            )
-        following = tag_position(page.items[-1], order) if page.has_more else None
-        return Listing(tuple(tag_json(row, tag) for tag in page.items), following)
+        row, shown = self._repository(registry, repository).row, self._store.shown
+        read = shown.tags if order is TagOrder.NAME else shown.newest_tags
+        return read(row.id, after=after, limit=limit).map(partial(tag_json, row))
 
     def tag(
         self, registry: str, repository: str, tag: str, *, limit: int = HISTORY_MAX
@@ -148,27 +142,25 @@ class Resources:
         return image_json(
             place,
             details,
-            lineage=self._lineage(place, anatomy, wanted),
+            lineage=self._lineage(image, anatomy),
             places=self._store.shown.places(wanted, limit=PLACES_MAX),
         )
 
-    def places(self, digest: str, *, after: str = "", limit: int) -> Listing:
+    def places(self, digest: str, *, after: str = "", limit: int) -> Page[dict[str, Any]]:
         """Return where a manifest is that some visible tag leads to."""
-        behind = parse_image_place(after)
-        page = self._store.shown.places(parse_digest(digest), after=behind, limit=limit)
-        if not page.items and not after:
+        found = self._store.shown.places(parse_digest(digest), after=after, limit=limit)
+        if not found.items and not after:
             raise _no_image(digest)
-        items = tuple(shown_place_json(place) for place in page.items)
-        return Listing(items, image_place(page.items[-1]) if page.has_more else None)
+        return found.map(shown_place_json)
 
     def bases(
         self, digest: str, *, registry: str | None = None, repository: str | None = None
     ) -> list[dict[str, Any]]:
         """Return what an image, or each platform of one, is built on."""
-        place, image = self._image(digest, registry=registry, repository=repository)
+        _, image = self._image(digest, registry=registry, repository=repository)
         anatomy = self._anatomy(image)
         bases = self._bases(anatomy, image.content.digest)
-        declared = self._declared(place, anatomy, image.content.digest)
+        declared = self._declared(image, anatomy)
         nothing = RelatedImages((), has_more=False)
         return bases_json(Lineage(bases, declared, nothing), anatomy)
 
@@ -190,14 +182,14 @@ class Resources:
     def layer(self, digest: str, *, limit: int) -> dict[str, Any]:
         """Return a layer, by its compressed digest or its DiffID, and the images that hold it."""
         wanted = parse_digest(digest)
-        related = self._store.lineage.containing(wanted, limit=limit)
+        related = self._store.lineage.find_containing(wanted, limit=limit)
         for image in related.images:
             for manifest in image.manifests:
                 if found := self._layer(image.repository.id, manifest, wanted):
                     return {**found, **_related(related)}
         raise NotFoundError(f"no layer {digest[:_NAME_SHOWN]!r} in any image that is shown")
 
-    def changes(self, cursor: str | None, *, limit: int) -> ChangePage:
+    def changes(self, cursor: str | None, *, limit: int) -> Page[dict[str, Any]]:
         """Return what changed behind a cursor; without one, everything that is kept.
 
         :class:`CursorExpiredError` where some of it is not kept any more.
@@ -205,7 +197,7 @@ class Resources:
         after = ChangeCursor.parse(cursor) if cursor else self._store.changes.oldest()
         found = self._store.changes.since(after, limit=limit)
         behind = found[-1].cursor if found else after
-        return ChangePage(tuple(change_json(change) for change in found), str(behind))
+        return Page(tuple(map(change_json, found)), str(behind))
 
     def newest_change(self) -> str:
         """Return the cursor behind everything that changed: for who takes a listing next."""
@@ -229,17 +221,17 @@ class Resources:
         image = None if holder is None else shown.image(holder, wanted)
         if holder is None or image is None:
             raise _no_image(digest, registry, repository)
-        return self._store.content.repository(holder), image
+        return self._store.repositories.get(holder), image
 
     def _anatomy(self, image: StoredImage) -> Anatomy:
         return take_apart(image.content, tags=image.tags, kinds=self._kinds)
 
-    def _lineage(self, place: RepositoryRow, anatomy: Anatomy, digest: Digest) -> Lineage:
-        lineage = self._store.lineage
+    def _lineage(self, image: StoredImage, anatomy: Anatomy) -> Lineage:
+        digest = image.content.digest
         return Lineage(
             bases=self._bases(anatomy, digest),
-            declared=self._declared(place, anatomy, digest),
-            derived=lineage.derived(digest, limit=DERIVED_COUNTED),
+            declared=self._declared(image, anatomy),
+            derived=self._store.lineage.derived(digest, limit=DERIVED_COUNTED),
         )
 
     def _bases(self, anatomy: Anatomy, digest: Digest) -> Sequence[Bases]:
@@ -251,13 +243,11 @@ class Resources:
             for bases in self._store.lineage.bases(part, limit=BASE_IMAGES_MAX)
         ]
 
-    def _declared(
-        self, place: RepositoryRow, anatomy: Anatomy, digest: Digest
-    ) -> Mapping[Digest, Declared]:
-        # Looking reads the image once more.
+    def _declared(self, image: StoredImage, anatomy: Anatomy) -> Mapping[Digest, Declared]:
+        # Few images declare one.
         if not declares_base(anatomy.parts):
             return {}
-        return self._store.lineage.declared(place.id, digest)
+        return self._store.lineage.declared(image.content)
 
     def _layer(self, repository_id: int, manifest: Digest, wanted: Digest) -> dict[str, Any] | None:
         stored = self._store.content.manifest(repository_id, manifest, depth=0)

@@ -3,10 +3,11 @@
 from typing import Any
 
 from indexer.errors import InvalidValueError, NotFoundError
-from indexer.model import SHOWN_MAX, Reference, parse_reference
+from indexer.model import Reference, parse_reference
 from search_api.resources import Resources, TagOrder
 
 TAGS_SHOWN = 50
+_TEXT_SHOWN = 300
 
 
 def look_up(resources: Resources, text: str) -> dict[str, Any]:
@@ -39,20 +40,20 @@ def _by_digest(resources: Resources, digest: str) -> dict[str, Any]:
 
 def _place(resources: Resources, reference: Reference, text: str) -> tuple[str, str]:
     """Return the registry and the repository that a path names."""
-    first, _, rest = reference.path.partition("/")
+    first, _, rest = reference.name.partition("/")
     registries = resources.registries()
     hosts = [one["registry"] for one in registries if rest and one["registry_host"] == first]
     names = [one["registry"] for one in registries if rest and one["registry"] == first]
     wanted = [(name, rest) for name in (*hosts, *names)]
-    wanted += [(one["registry"], reference.path) for one in registries]
+    wanted += [(one["registry"], reference.name) for one in registries]
     found = [place for place in dict.fromkeys(wanted) if _is_there(resources, *place)]
     # A host says which registry is meant, though another one may have a repository named like it.
     if found and (len(found) == 1 or found[0][1] == rest):
         return found[0]
     if not found:
-        raise NotFoundError(f"no repository {reference.path[:SHOWN_MAX]!r} in any registry")
+        raise NotFoundError(f"no repository {reference.name[:_TEXT_SHOWN]!r} in any registry")
     where = ", ".join(f"{registry}/{repository}" for registry, repository in found)
-    raise InvalidValueError(f"{text[:SHOWN_MAX]!r} is in several registries: name one of {where}")
+    raise InvalidValueError(f"{text[:_TEXT_SHOWN]!r} is in several registries: name one of {where}")
 
 
 def _is_there(resources: Resources, registry: str, repository: str) -> bool:

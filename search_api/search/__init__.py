@@ -19,7 +19,7 @@ from search_api.search.request import (
     parse_facets,
     parse_order,
 )
-from search_api.search.response import held_back_json, search_bytes, search_json, status_json
+from search_api.search.response import quarantined_json, search_bytes, search_json, status_json
 from search_api.search.searcher import Answer, Searcher, Status
 from search_api.search.service import Searching
 from search_api.search.setup import make_searcher, make_searching
@@ -42,12 +42,12 @@ __all__ = [
     "decode_place",
     "encode_cursor",
     "encode_place",
-    "held_back_json",
     "make_searcher",
     "make_searching",
     "parse_count",
     "parse_facets",
     "parse_order",
+    "quarantined_json",
     "search_bytes",
     "search_json",
     "status_json",

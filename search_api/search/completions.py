@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from indexer.errors import QueryError
-from indexer.model import LABEL_FACET, Condition, DocumentType, Everything, Page, Query, fold
+from indexer.model import LABEL_FACET, Condition, DocumentType, Everything, Query, SearchPage, fold
 from search_api.query import FACTS, FIELDS
 from search_api.search.searcher import Searcher
 
@@ -114,7 +114,9 @@ def _facet(searcher: Searcher, query: Query, facet: str, document_type: Document
     return [one.value for one in counts.values] if counts else []
 
 
-def _page(searcher: Searcher, query: Query, document_type: DocumentType, *, limit: int) -> Page:
+def _page(
+    searcher: Searcher, query: Query, document_type: DocumentType, *, limit: int
+) -> SearchPage:
     answer = searcher.search(query, document_type=document_type, limit=limit)
     return answer.page
 

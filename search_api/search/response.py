@@ -66,7 +66,7 @@ def freshness_json(freshness: Freshness) -> dict[str, Any]:
                 "last_complete_crawl_at": registry.last_complete_crawl_at,
                 "first_backfill_running": registry.first_backfill_running,
                 "set_aside": registry.set_aside,
-                "held_back": registry.held_back,
+                "held_back": registry.quarantined,
                 "error": registry.error,
             }
             for registry in freshness.registries
@@ -130,7 +130,7 @@ def _advice(status: Status) -> str | None:
     )
 
 
-def held_back_json(held_back: Mapping[str, Sequence[AbsentTags]]) -> dict[str, Any]:
+def quarantined_json(quarantined: Mapping[str, Sequence[AbsentTags]]) -> dict[str, Any]:
     """Return the JSON of what is held back, given by registry; ``lost`` are whole repositories."""
     return {
         "held_back": [
@@ -141,7 +141,7 @@ def held_back_json(held_back: Mapping[str, Sequence[AbsentTags]]) -> dict[str, A
                 "tags": absent.tags,
                 "since": absent.since,
             }
-            for registry, repositories in held_back.items()
+            for registry, repositories in quarantined.items()
             for absent in repositories
         ]
     }
@@ -191,7 +191,7 @@ def _crawl_json(status: Status, registry: str) -> dict[str, Any] | None:
         "refreshes_done": crawl.refreshes,
         "refreshes_waiting": crawl.waiting,
         "set_aside": crawl.set_aside,
-        "held_back": crawl.held_back,
+        "held_back": crawl.quarantined,
         "unlisted": crawl.unlisted,
         "catalog_error": crawl.catalog_error,
     }

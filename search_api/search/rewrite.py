@@ -26,11 +26,11 @@ def resolved(query: Query, keys: LineageKeys) -> Query:
             return Not(resolved(part, keys))
         case Condition("base", value, is_prefix):
             # Also what an image says itself, for its base may be in no registry that we know.
-            return _any_of(query, ("below",), keys.of_bases(value, is_prefix=is_prefix), [query])
+            return _any_of(query, ("below",), keys.find_bases(value, is_prefix=is_prefix), [query])
         case Condition("baseof", value):
-            return _any_of(query, ("chain",), keys.of_derived(value))
+            return _any_of(query, ("chain",), keys.find_derived(value))
         case Condition("layer", value):
-            return _any_of(query, ("below", "chain"), keys.of_layer(value))
+            return _any_of(query, ("below", "chain"), keys.find_layer(value))
         case _:
             return query
 

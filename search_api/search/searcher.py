@@ -13,7 +13,7 @@ from indexer.clock import Clock
 from indexer.engines import Engine, IndexReader
 from indexer.errors import EngineError, StoreError
 from indexer.extract import KindTable
-from indexer.model import DocumentType, Page, Position, Query, Sort
+from indexer.model import DocumentType, Position, Query, SearchPage, Sort
 from indexer.store import (
     AbsentTags,
     Crawl,
@@ -69,7 +69,7 @@ class Freshness:
 class Answer:
     """A page of hits and how true it is."""
 
-    page: Page
+    page: SearchPage
     freshness: Freshness
 
 
@@ -149,7 +149,7 @@ class Searcher:
             lambda reader: (
                 reader.search(query, document_type=document_type, **options)
                 if reader
-                else Page((), 0, has_more=False)
+                else SearchPage((), 0, has_more=False)
             )
         )
         return Answer(page, replace(freshness, index_complete=self._is_index_complete()))
@@ -279,14 +279,15 @@ class Searcher:
             rejected=journal.rejected(limit=SET_ASIDE_SHOWN) if journal else [],
         )
 
-    def held_back(self) -> dict[str, list[AbsentTags]]:
+    def quarantined(self) -> dict[str, list[AbsentTags]]:
         """Return, by registry, what a crawl did not find any more and is shown nevertheless."""
         store = self._open_store()
         if store is None:
             return {}
         numbers = _registries(store)
         return {
-            name: store.absences.of_registry(number, held=True) for name, number in numbers.items()
+            name: store.absences.list_in(number, quarantined=True)
+            for name, number in numbers.items()
         }
 
     def _count_documents(self) -> dict[DocumentType, int]:

@@ -54,9 +54,9 @@ class Searching:
         """Return the state of everything."""
         return await self.call(Searcher.status)
 
-    async def held_back(self) -> dict[str, list[AbsentTags]]:
+    async def quarantined(self) -> dict[str, list[AbsentTags]]:
         """Return, by registry, what a crawl did not find any more and is shown nevertheless."""
-        return await self._on_thread(Searcher.held_back)
+        return await self._on_thread(Searcher.quarantined)
 
     async def is_ready(self) -> bool:
         """Tell whether searches can be answered with what the search index holds."""

@@ -1,28 +1,27 @@
-"""Real programs for the end-to-end tests, and their logs where a test fails."""
+"""Real programs for the end-to-end tests, and their logs after a failure."""
 
 import os
-import shutil
-import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.end_to_end.crane_client import Crane
 from tests.end_to_end.deployment import Deployment
 from tests.end_to_end.docker_client import Docker
+from tests.end_to_end.helm_client import Helm
 from tests.end_to_end.layouts import write_layout
 from tests.end_to_end.oras_client import Oras
 from tests.end_to_end.podman_client import Podman
+from tests.end_to_end.real_registry import DISTRIBUTION_2
 from tests.end_to_end.sample_images import sample_images
 from tests.end_to_end.skopeo_client import Skopeo
 from tests.programs import NeedsProgram
 
 LOGGED = (Deployment, Docker)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker of the long tests, so that a hurried run can leave them out."""
-    config.addinivalue_line("markers", "large: takes a minute or more (deselect: -m 'not large')")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -40,10 +39,15 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture
-def deployment(needs_program: NeedsProgram, tmp_path: Path) -> Iterator[Deployment]:
+def registry_program(needs_program: NeedsProgram, request: pytest.FixtureRequest) -> str:
+    """Give the path of the registry: Debian's, unless the test names another (``versions.py``)."""
+    return needs_program(getattr(request, "param", DISTRIBUTION_2))
+
+
+@pytest.fixture
+def deployment(registry_program: str, tmp_path: Path) -> Iterator[Deployment]:
     """Give a registry and a service of the test's own, not started."""
-    needs_program("docker-registry")
-    with Deployment(tmp_path) as own:
+    with Deployment(tmp_path, program=registry_program) as own:
         yield own
 
 
@@ -55,10 +59,9 @@ def running(deployment: Deployment) -> Deployment:
 
 
 @pytest.fixture
-def password_deployment(needs_program: NeedsProgram, tmp_path: Path) -> Iterator[Deployment]:
+def password_deployment(registry_program: str, tmp_path: Path) -> Iterator[Deployment]:
     """Give a registry that asks for a password and a service that knows it, not started."""
-    needs_program("docker-registry")
-    with Deployment(tmp_path, password_needed=True) as own:
+    with Deployment(tmp_path, program=registry_program, password_needed=True) as own:
         yield own
 
 
@@ -67,10 +70,9 @@ def password_deployment(needs_program: NeedsProgram, tmp_path: Path) -> Iterator
 
 
 @pytest.fixture
-def shared(needs_program: NeedsProgram, request: pytest.FixtureRequest) -> Deployment:
+def shared(registry_program: str, request: pytest.FixtureRequest) -> Deployment:
     """Give the running registry and service of the module, to tests that disturb nobody."""
-    needs_program("docker-registry")
-    everybodys = request.getfixturevalue("module_deployment")
+    everybodys = request.getfixturevalue("module_deployments")(registry_program)
     assert isinstance(everybodys, Deployment)
     return everybodys
 
@@ -98,8 +100,19 @@ def skopeo(needs_program: NeedsProgram, image_layout: Path) -> Skopeo:
 @pytest.fixture
 def oras(needs_program: NeedsProgram, tmp_path: Path) -> Oras:
     """Give oras."""
-    needs_program("oras")
-    return Oras(tmp_path)
+    return Oras(needs_program("oras"), tmp_path)
+
+
+@pytest.fixture
+def crane(needs_program: NeedsProgram, tmp_path: Path) -> Crane:
+    """Give crane."""
+    return Crane(needs_program("crane"), tmp_path)
+
+
+@pytest.fixture
+def helm(needs_program: NeedsProgram, tmp_path: Path) -> Helm:
+    """Give helm."""
+    return Helm(needs_program("helm"), tmp_path)
 
 
 @pytest.fixture
@@ -110,25 +123,46 @@ def podman(needs_program: NeedsProgram, podman_storage: Path) -> Podman:
 
 
 @pytest.fixture(scope="module")
-def module_deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """Run a registry and a service for a module."""
-    with Deployment(tmp_path_factory.mktemp("shared")) as everybodys:
-        everybodys.start()
-        yield everybodys
+def module_deployments(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[str], Deployment]]:
+    """Run a registry and a service for a module, one pair for each registry that is asked for."""
+    with ExitStack() as stack:
+
+        @cache
+        def running(program: str) -> Deployment:
+            folder = tmp_path_factory.mktemp("shared")
+            # What cannot be started is closed at once, and shows its log.
+            with ExitStack() as starting:
+                everybodys = starting.enter_context(Deployment(folder, program=program))
+                everybodys.start()
+                stack.push(starting.pop_all())
+            return everybodys
+
+        yield running
 
 
 @pytest.fixture(scope="session")
-def session_docker() -> Iterator[Docker]:
+def short_folder() -> Iterator[Path]:
+    """Give a folder whose path is short.
+
+    pytest's own are too long for the Unix sockets of the Docker Engine and for podman's run root.
+    """
+    with TemporaryDirectory(prefix="rs-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def session_docker(short_folder: Path) -> Iterator[Docker]:
     """Run a Docker Engine for the session."""
-    # pytest's own folders have paths too long for the Unix sockets that the Engine makes.
-    folder = Path(tempfile.mkdtemp(prefix="rs-"))
+    folder = short_folder / "docker"
+    folder.mkdir()
     engine = Docker(folder)
     try:
         engine.start()
         yield engine
     finally:
         engine.stop()
-        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
@@ -140,6 +174,6 @@ def image_layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def podman_storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def podman_storage(short_folder: Path) -> Path:
     """Give the folder of podman's storage: making one takes longer than a search."""
-    return tmp_path_factory.mktemp("podman")
+    return short_folder / "podman"

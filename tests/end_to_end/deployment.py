@@ -20,14 +20,17 @@ password = "{password}"
 class Deployment:
     """One registry and one service; entered, it guarantees that neither outlives it.
 
-    Neither is started: tests differ in what comes first.
+    Neither is started: tests differ in what comes first. ``program`` is the registry's path.
     """
 
-    def __init__(self, folder: Path, *, password_needed: bool = False) -> None:
+    def __init__(self, folder: Path, *, program: str, password_needed: bool = False) -> None:
         self._folder = folder
         self.service = Service(folder, registry="private" if password_needed else "default")
         self.registry = RealRegistry(
-            folder, receiver=self.service.receiver, password_needed=password_needed
+            folder,
+            program=program,
+            receiver=self.service.receiver,
+            password_needed=password_needed,
         )
         if password_needed:
             self.set_credentials(USERNAME, PASSWORD)

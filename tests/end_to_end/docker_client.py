@@ -51,7 +51,7 @@ class Docker:
 
     def search(self, host: str, term: str, *options: str) -> list[DockerRow]:
         """Run ``docker search HOST/TERM`` and give its rows, descriptions in full."""
-        printed = run_well(self._search(host, term, "--no-trunc", "--format=json", *options))
+        printed = run_well(self._search(host, term, "--no-trunc", "--format={{json .}}", *options))
         rows = [json.loads(line) for line in printed.splitlines()]
         return [DockerRow(row["Name"], row["Description"]) for row in rows]
 

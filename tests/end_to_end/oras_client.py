@@ -12,9 +12,10 @@ CHART_CONTENT = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 
 
 class Oras:
-    """The oras command; ``folder`` holds the files that it pushes."""
+    """The oras command; ``program`` is its path, ``folder`` holds the files that it pushes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, program: str, folder: Path) -> None:
+        self._program = program
         self._folder = folder
 
     def push_file(
@@ -58,7 +59,7 @@ class Oras:
         target = f"{registry.host}/{image}"
         options = ["--plain-http", "--no-tty", f"--artifact-type={artifact_type}"]
         run_well(
-            ["oras", "attach", *options, target, f"attached.txt:{artifact_type}"],
+            [self._program, "attach", *options, target, f"attached.txt:{artifact_type}"],
             folder=self._folder,
         )
 
@@ -66,6 +67,6 @@ class Oras:
         target = f"{registry.host}/{image}"
         # The file names are relative because they become the titles of the layers.
         run_well(
-            ["oras", "push", "--plain-http", "--no-tty", *options, target, file],
+            [self._program, "push", "--plain-http", "--no-tty", *options, target, file],
             folder=self._folder,
         )

@@ -7,16 +7,24 @@ from tests.end_to_end.answers import DockerRow
 from tests.end_to_end.processes import run_well
 
 
+def storage(folder: Path) -> list[str]:
+    """Give the options with which podman writes below ``folder`` only.
+
+    Its path is to be short: podman 4.3 refuses a run root of more than 50 characters.
+    """
+    return [
+        f"--root={folder / 'root'}",
+        f"--runroot={folder / 'run'}",
+        f"--tmpdir={folder / 'tmp'}",
+        "--storage-driver=vfs",
+    ]
+
+
 class Podman:
-    """The podman command; it keeps everything it writes below ``folder``."""
+    """The podman command; it keeps everything it writes below ``folder``, a short path."""
 
     def __init__(self, folder: Path) -> None:
-        self._storage = [
-            f"--root={folder / 'root'}",
-            f"--runroot={folder / 'run'}",
-            f"--tmpdir={folder / 'tmp'}",
-            "--storage-driver=vfs",
-        ]
+        self._storage = storage(folder)
 
     def search(self, host: str, term: str, *options: str) -> list[DockerRow]:
         """Run ``podman search HOST/TERM``; the names it gives begin with ``HOST/``."""

@@ -132,12 +132,18 @@ def run(
     )
 
 
-def run_well(command: Sequence[str], *, seconds: float = 60, folder: Path | None = None) -> str:
+def run_well(
+    command: Sequence[str],
+    *,
+    seconds: float = 60,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> str:
     """Run a program to its end and give what it printed.
 
     Raises AssertionError with the command and its complaint when its exit code is not 0.
     """
-    ended = run(command, seconds=seconds, folder=folder)
+    ended = run(command, seconds=seconds, environment=environment, folder=folder)
     complaint = f"{' '.join(command)}: exit code {ended.returncode}\n{ended.stderr}{ended.stdout}"
     assert ended.returncode == 0, complaint
     return ended.stdout

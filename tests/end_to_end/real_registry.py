@@ -1,6 +1,7 @@
-"""A real docker-registry process on a port and a folder of its own."""
+"""A real registry process, of one version or the other, on a port and a folder of its own."""
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,15 @@ from tests.end_to_end.ports import free_port, listening
 from tests.end_to_end.processes import RunningProgram, log_tail
 from tests.end_to_end.waiting import wait_until
 
+# The programs: Distribution 2.8 as Debian has it, and 3.1 as most people run it.
+DISTRIBUTION_2 = "docker-registry"
+DISTRIBUTION_3 = "registry"
 USERNAME = "alice"
 PASSWORD = "secret"
 # Made by bcrypt at its lowest cost: the registry checks it on every single request.
 HTPASSWD_LINE = f"{USERNAME}:$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\n"
+# 3.1 sends traces to a port of this machine unless it is told not to.
+_UNTRACED = {"OTEL_TRACES_EXPORTER": "none"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +31,21 @@ class Receiver:
 
 
 class RealRegistry:
-    """docker-registry with files below one folder; keeps address and content over restarts."""
+    """A registry with files below one folder; keeps address and content over restarts.
+
+    ``program`` is its path.
+    """
 
     def __init__(
-        self, folder: Path, *, receiver: Receiver | None = None, password_needed: bool = False
+        self,
+        folder: Path,
+        *,
+        program: str,
+        receiver: Receiver | None = None,
+        password_needed: bool = False,
     ) -> None:
         self.port = free_port()
+        self._program_path = program
         self.receiver = receiver
         self._pasted = ""
         self._password_needed = password_needed
@@ -56,8 +71,9 @@ class RealRegistry:
         config.write_text("".join(lines) + self._pasted, "utf-8")
         if self._password_needed:
             self._htpasswd.write_text(HTPASSWD_LINE, "utf-8")
-        self._program = RunningProgram(["docker-registry", "serve", str(config)], log=self._log)
-        wait_until(self._is_up, 20, f"docker-registry listens on port {self.port}", every=0.02)
+        command = [self._program_path, "serve", str(config)]
+        self._program = RunningProgram(command, log=self._log, environment=os.environ | _UNTRACED)
+        wait_until(self._is_up, 20, f"the registry listens on port {self.port}", every=0.02)
 
     def stop(self) -> None:
         """End the process in good order; what waits in its notification queue is lost."""
@@ -85,7 +101,16 @@ class RealRegistry:
 
     def remove_repository_folder(self, name: str) -> None:
         """Remove a repository from the disk, as an administrator does; no event tells of it."""
-        shutil.rmtree(self._folder / "data/docker/registry/v2/repositories" / name)
+        shutil.rmtree(self._repositories / name)
+
+    def copy_repository_folder(self, name: str, copy: str) -> None:
+        """Copy a repository on the disk, faster than a push; no event tells of it."""
+        shutil.copytree(self._repositories / name, self._repositories / copy)
+
+    def copy_tag_folder(self, name: str, tag: str, copy: str) -> None:
+        """Give what a tag points to one more tag on the disk; no event tells of it."""
+        tags = self._repositories / name / "_manifests" / "tags"
+        shutil.copytree(tags / tag, tags / copy)
 
     def restart_on_an_empty_disk(self) -> None:
         """Stop and start as if the disk with all content were not mounted; it is kept aside."""
@@ -106,12 +131,16 @@ class RealRegistry:
         return "\n".join(line for line in lines if "response completed with error" not in line)
 
     @property
+    def _repositories(self) -> Path:
+        return self._folder / "data/docker/registry/v2/repositories"
+
+    @property
     def _htpasswd(self) -> Path:
         return self._folder / "htpasswd"
 
     def _is_up(self) -> bool:
         ended = self._program is None or self._program.exit_code is not None
-        assert not ended, f"docker-registry ended:\n{self.log_text()}"
+        assert not ended, f"the registry ended:\n{self.log_text()}"
         return listening(self.port)
 
     def _config(self) -> dict[str, object]:

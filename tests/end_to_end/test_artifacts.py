@@ -2,10 +2,12 @@
 
 from tests.end_to_end.deployment import Deployment
 from tests.end_to_end.oras_client import Oras
+from tests.end_to_end.versions import on_both
 
 ARTIFACT_TYPE = "application/vnd.example.notes.v1"
 
 
+@on_both
 def test_an_artifact_is_found_by_its_annotation_and_by_its_name(
     shared: Deployment, oras: Oras
 ) -> None:
@@ -27,6 +29,7 @@ def test_an_artifact_is_found_by_its_annotation_and_by_its_name(
     assert service.finds("kind:example-notes releasenotes")
 
 
+@on_both
 def test_a_helm_chart_is_found_by_a_word_of_its_description(shared: Deployment, oras: Oras) -> None:
     service = shared.service
     oras.push_chart(

@@ -9,6 +9,7 @@ from tests.builders import image
 from tests.end_to_end.deployment import Deployment
 from tests.end_to_end.oras_client import Oras
 from tests.end_to_end.skopeo_client import Skopeo
+from tests.end_to_end.versions import on_both
 from tests.push import push
 
 A, ARM = image(seed="attached"), image(seed="attached", architecture="arm64")
@@ -26,6 +27,7 @@ def delete(deployment: Deployment, repository: str, digest: str) -> None:
     assert httpx2.delete(url, trust_env=False).status_code == 202
 
 
+@on_both
 def test_what_oras_attaches_is_found_by_its_subject_until_it_is_deleted(
     shared: Deployment, oras: Oras, skopeo: Skopeo
 ) -> None:
@@ -48,6 +50,7 @@ def test_what_oras_attaches_is_found_by_its_subject_until_it_is_deleted(
     assert service.misses(f"{of} is:signed")
 
 
+@on_both
 def test_what_was_attached_and_deleted_while_nobody_told_is_found_by_a_crawl(
     running: Deployment, oras: Oras, skopeo: Skopeo
 ) -> None:
@@ -68,6 +71,7 @@ def test_what_was_attached_and_deleted_while_nobody_told_is_found_by_a_crawl(
     assert service.finds("repo:quiet/app")
 
 
+@on_both
 def test_cosign_s_tags_and_what_buildkit_builds(shared: Deployment) -> None:
     service, url, repository = shared.service, shared.registry.url, "attached/others"
     multi = attested(A, ARM)
@@ -85,6 +89,7 @@ def test_cosign_s_tags_and_what_buildkit_builds(shared: Deployment) -> None:
     assert service.finds(f"{of} has:provenance")
 
 
+@on_both
 def test_an_image_that_lost_its_tag_is_found_on_request(shared: Deployment, skopeo: Skopeo) -> None:
     service, registry, of = shared.service, shared.registry, "repo:attached/moved"
     skopeo.push("webapp-1", registry, "attached/moved:latest")

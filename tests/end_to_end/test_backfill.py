@@ -1,10 +1,18 @@
 """What was in the registry before the service is found too."""
 
+import pytest
+
+from tests.builders import image
 from tests.end_to_end.deployment import Deployment
 from tests.end_to_end.sample_images import numbered_name
 from tests.end_to_end.skopeo_client import Skopeo
+from tests.end_to_end.versions import on, on_both
+from tests.push import push
+
+MANY = 1_001
 
 
+@on_both
 def test_images_that_were_there_before_the_service_are_found_after_the_backfill(
     deployment: Deployment, skopeo: Skopeo
 ) -> None:
@@ -19,6 +27,7 @@ def test_images_that_were_there_before_the_service_are_found_after_the_backfill(
     service.wait_until_found("repo:new/webapp tag:1.0")
 
 
+@on_both
 def test_images_of_a_registry_that_asks_for_a_password_are_found(
     password_deployment: Deployment, skopeo: Skopeo
 ) -> None:
@@ -33,6 +42,7 @@ def test_images_of_a_registry_that_asks_for_a_password_are_found(
     assert not service.freshness().error
 
 
+@on_both
 def test_a_wrong_password_is_named_in_the_freshness_and_nothing_is_found(
     password_deployment: Deployment, skopeo: Skopeo
 ) -> None:
@@ -45,6 +55,25 @@ def test_a_wrong_password_is_named_in_the_freshness_and_nothing_is_found(
     assert not answer.results
     assert not answer.freshness.complete
     assert "not-the-password" not in service.log_text()
+
+
+@pytest.mark.thorough
+@on("3.1")
+def test_more_repositories_and_tags_than_the_registry_lists_at_once_are_all_found(
+    deployment: Deployment,
+) -> None:
+    """Distribution 3.1 gives the tags in pages as well as the catalog, 1,000 at most."""
+    service, registry = deployment.service, deployment.registry
+    registry.start()
+    push(registry.url, "many/r0", image(seed="many", layers=1), "1.0")
+    for number in range(1, MANY):
+        registry.copy_repository_folder("many/r0", f"many/r{number}")
+    for number in range(1, MANY):
+        registry.copy_tag_folder("many/r0", "1.0", f"1.{number}")
+    service.start()
+    service.backfill(seconds=240)
+    assert service.search("repo:many/r*", "repository").total == MANY
+    assert service.image("repo:many/r0").tags == {f"1.{number}" for number in range(MANY)}
 
 
 def _fill_before_the_service_knows(deployment: Deployment, skopeo: Skopeo) -> None:

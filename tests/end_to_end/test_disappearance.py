@@ -2,14 +2,18 @@
 
 import json
 
+import pytest
+
 from tests.end_to_end.deployment import Deployment
 from tests.end_to_end.sample_images import numbered_name
 from tests.end_to_end.service import Service
 from tests.end_to_end.skopeo_client import Skopeo
+from tests.end_to_end.versions import on_both
 
 REPOSITORIES = {f"disk/{numbered_name(number)}" for number in range(6)}
 
 
+@on_both
 def test_an_empty_disk_removes_nothing_until_it_is_accepted(
     running: Deployment, skopeo: Skopeo
 ) -> None:
@@ -30,6 +34,8 @@ def test_an_empty_disk_removes_nothing_until_it_is_accepted(
     service.backfill()
 
 
+@pytest.mark.thorough
+@on_both
 def test_a_disk_that_is_back_leaves_everything_as_it_was(
     running: Deployment, skopeo: Skopeo
 ) -> None:
@@ -57,7 +63,7 @@ def _check_held_back(service: Service) -> None:
     """Read everything: it is still found, and everybody is told what is wrong."""
     ended = service.command("backfill")
     assert ended.returncode == 1
-    assert "6 repositories are gone all at once" in ended.stderr
+    assert "6 repositories disappeared at once" in ended.stderr
     assert _found(service) == REPOSITORIES
     assert service.lists("disk/numbered-00")
     assert service.freshness().held_back == 6

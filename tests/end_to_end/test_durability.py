@@ -27,6 +27,7 @@ from tests.end_to_end.waiting import wait_until
 from tests.fakes.events import push_event
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.serving import serving
+from tests.series import series
 
 BEFORE = "before/app"
 UNFINISHED = 30
@@ -36,6 +37,7 @@ TROUBLE_SECONDS = 1.5
 LOCKED_SECONDS = 5.5
 """Longer than the indexer waits for the lock of the store."""
 RECOVERY_SECONDS = 30.0
+THOROUGH = pytest.mark.thorough
 
 
 @dataclass(slots=True)
@@ -155,10 +157,10 @@ def locked(here: Installation, *, name: str) -> Iterator[None]:
     "trouble",
     [
         full_disk,
-        full_disk_and_a_new_web,
-        disk_that_refuses_writes,
-        read_only_disk,
-        pytest.param(partial(locked, name="journal.db"), id="journal_locked"),
+        pytest.param(full_disk_and_a_new_web, marks=THOROUGH),
+        pytest.param(disk_that_refuses_writes, marks=THOROUGH),
+        pytest.param(read_only_disk, marks=THOROUGH),
+        pytest.param(partial(locked, name="journal.db"), id="journal_locked", marks=THOROUGH),
     ],
 )
 def test_while_nothing_can_be_written_events_are_refused_and_searches_answered(
@@ -179,6 +181,7 @@ def test_while_nothing_can_be_written_events_are_refused_and_searches_answered(
     _expect_everything_acknowledged(here)
 
 
+@THOROUGH
 def test_while_the_store_is_locked_events_are_taken_and_searches_answered(
     installation: Installation,
 ) -> None:
@@ -245,7 +248,7 @@ def data_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", ["store.db", "journal.db"])
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", series(DAMAGES, short=1))
 def test_a_damaged_file_ends_the_service_with_its_name_and_is_left_as_it_is(
     data_directory: Path, tmp_path: Path, name: str, damage: str
 ) -> None:

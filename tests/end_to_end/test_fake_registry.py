@@ -9,42 +9,20 @@ from typing import Any
 
 import httpx2
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from indexer.model.media_types import ACCEPT_MANIFESTS
 from tests import demo, demo_content
 from tests.builders import image, index
 from tests.children import Children
+from tests.end_to_end.event_listener import EventListener
+from tests.end_to_end.podman_client import storage
+from tests.end_to_end.real_registry import DISTRIBUTION_2, DISTRIBUTION_3
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.serving import free_port, serving
 from tests.programs import NeedsProgram
 from tests.push import push, push_many
 
 IMAGE = image(labels={"team": "payments"}, seed="web")
-
-
-class Events:
-    """A receiver that keeps what each event was about."""
-
-    def __init__(self) -> None:
-        self.events: list[tuple[str, ...]] = []
-        route = Route("/webhooks/default", self._take, methods=["POST"])
-        self.app = Starlette(routes=[route])
-
-    async def _take(self, request: Request) -> Response:
-        for event in (await request.json())["events"]:
-            target = event["target"]
-            keys = ("repository", "mediaType", "digest", "tag")
-            self.events.append((event["action"], *(target.get(key, "") for key in keys)))
-        return Response(status_code=202)
-
-    @property
-    def has_tag_delete(self) -> bool:
-        """Whether the last event of a deleted digest has arrived."""
-        return any(event[0] == "delete" and event[-1] for event in self.events)
 
 
 @pytest.fixture
@@ -131,12 +109,15 @@ def test_oras_pushes_attaches_pulls_and_deletes(
 
 
 def test_podman_builds_pushes_and_searches(
-    registry: FakeRegistry, address: str, tmp_path: Path, needs_program: NeedsProgram
+    registry: FakeRegistry,
+    address: str,
+    tmp_path: Path,
+    short_folder: Path,
+    needs_program: NeedsProgram,
 ) -> None:
     program = needs_program("podman")
     (tmp_path / "Containerfile").write_text("FROM scratch\nCOPY Containerfile /\nLABEL a=b\n")
-    root, runroot = str(tmp_path / "root"), str(tmp_path / "run")
-    podman = (program, "--root", root, "--runroot", runroot, "--storage-driver", "vfs")
+    podman = (program, *storage(short_folder / "build"))
     run(*podman, "build", "--quiet", "--tag", "built", ".", folder=tmp_path)
     name = f"{address}/team/built:1"
     run(*podman, "push", "--quiet", "--tls-verify=false", "built", name, folder=tmp_path)
@@ -159,33 +140,49 @@ def listing(url: str) -> dict[str, Any]:
     return found
 
 
-def events_and_listing(folder: Path, program: str | None) -> tuple[Any, Any]:
-    """Push everything to a registry, delete one digest; return what was heard and listed."""
+def told_and_answered(folder: Path, program: str | None, *, v3: bool) -> dict[str, Any]:
+    """Push everything to a registry, delete a digest and a tag; return what it told and said."""
     folder.mkdir()
-    receiver = Events()
-    with serving(receiver.app) as hook, Children(folder) as children:
+    with EventListener() as listener, Children(folder) as children:
         address = f"127.0.0.1:{free_port()}"
-        listen = hook.removeprefix("http://")
-        where = demo.Places(address, listen, folder / "data", folder, "secret")
-        children.start("registry", demo.registry_command(where, program=program))
+        where = demo.Places(address, listener.host, folder / "data", folder, "secret")
+        command = demo.registry_command(where, program=program)
+        children.start("registry", [*command, "--v3"] if v3 and program is None else command)
         url = f"http://{address}"
         children.wait_for("registry", lambda: demo.is_up(f"{url}/v2/"), seconds=30)
         everything = [*demo_content.before(), *demo_content.after()]
         push_many(url, everything, threads=1)
-        listed = listing(url)
-        gone = everything[0]
-        path = f"{url}/v2/{gone.repository}/manifests/{gone.built.digest}"
-        assert httpx2.delete(path, trust_env=False).status_code == 202
-        children.wait_for("events", lambda: receiver.has_tag_delete, seconds=30)
-    return receiver.events, listed
+        told: dict[str, Any] = {"listing": listing(url)}
+        by_digest, by_tag = everything[:2]
+        for name, pushed, reference, is_told in (
+            ("digest deleted", by_digest, by_digest.built.digest, True),
+            ("tag deleted", by_tag, by_tag.tag, v3),
+        ):
+            path = f"{url}/v2/{pushed.repository}/manifests/{reference}"
+            told[name] = httpx2.delete(path, trust_env=False).status_code
+            if is_told:
+                listener.wait_for("delete", pushed.repository, pushed.tag)
+    keys = ("repository", "mediaType", "digest", "tag")
+    told["events"] = [
+        (event["action"], *(event["target"].get(key) for key in keys)) for event in listener.events
+    ]
+    return told
 
 
+@pytest.mark.parametrize(
+    ("name", "v3"), [(DISTRIBUTION_2, False), (DISTRIBUTION_3, True)], ids=["2.8", "3.1"]
+)
 def test_it_holds_and_reports_what_the_real_registry_does(
-    tmp_path: Path, needs_program: NeedsProgram
+    tmp_path: Path, needs_program: NeedsProgram, name: str, v3: bool
 ) -> None:
     """The same pushes and deletes end in the same answers and the same events."""
-    program = needs_program("docker-registry")
-    real_events, real = events_and_listing(tmp_path / "real", program)
-    fake_events, fake = events_and_listing(tmp_path / "fake", None)
+    real = told_and_answered(tmp_path / "real", needs_program(name), v3=v3)
+    fake = told_and_answered(tmp_path / "fake", None, v3=v3)
     assert fake == real
-    assert fake_events == real_events
+    last = real["events"][-1]
+    if v3:
+        assert real["tag deleted"] == 202
+        assert last == ("delete", "base/alpine", "", "", "3.22")
+    else:
+        assert real["tag deleted"] == 400
+        assert last == ("delete", "base/debian", None, None, "13-slim")

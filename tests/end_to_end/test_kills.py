@@ -9,13 +9,14 @@ from tests.builders import image
 from tests.end_to_end.deployment import Deployment
 from tests.end_to_end.processes import is_alive
 from tests.push import Push, push_many
+from tests.series import series
 
 REPOSITORIES = 50
 TAGS = ("1.0", "1.1", "1.2", "1.3")
 IMAGES = REPOSITORIES * len(TAGS)
 
 
-@pytest.mark.parametrize("victim", ["indexer", "web"])
+@pytest.mark.parametrize("victim", series(("indexer", "web"), short=1))
 def test_killing_a_process_while_200_images_are_pushed_loses_nothing_and_doubles_nothing(
     running: Deployment, victim: str
 ) -> None:

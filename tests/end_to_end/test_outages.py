@@ -41,11 +41,11 @@ def filled(shared: Deployment, skopeo: Skopeo) -> Deployment:
     "lie",
     [
         pytest.param(None, id="stopped"),
-        pytest.param(UNAUTHORIZED, id="401"),
-        pytest.param(BROKEN, id="500"),
-        pytest.param(SIGN_IN_PAGE, id="html"),
+        pytest.param(UNAUTHORIZED, id="401", marks=pytest.mark.thorough),
+        pytest.param(BROKEN, id="500", marks=pytest.mark.thorough),
+        pytest.param(SIGN_IN_PAGE, id="html", marks=pytest.mark.thorough),
         pytest.param(NOTHING_HERE, id="404-of-a-proxy"),
-        pytest.param(EMPTY_OBJECT, id="empty-object"),
+        pytest.param(EMPTY_OBJECT, id="empty-object", marks=pytest.mark.thorough),
     ],
 )
 def test_while_the_registry_is_away_nothing_is_removed_and_afterwards_all_is_well(

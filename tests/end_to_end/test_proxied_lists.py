@@ -47,9 +47,9 @@ def nginx(deployment: Deployment, needs_program: NeedsProgram, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("answers", "unlisted"),
     [
-        pytest.param(EMPTY_CATALOG, COUNT, id="empty-catalog"),
-        pytest.param(NULL_CATALOG, COUNT, id="null-catalog"),
-        pytest.param(EMPTY_TAG_LISTS, 0, id="empty-tag-lists"),
+        pytest.param(EMPTY_CATALOG, COUNT, id="empty-catalog", marks=pytest.mark.thorough),
+        pytest.param(NULL_CATALOG, COUNT, id="null-catalog", marks=pytest.mark.thorough),
+        pytest.param(EMPTY_TAG_LISTS, 0, id="empty-tag-lists", marks=pytest.mark.thorough),
         pytest.param({**EMPTY_CATALOG, **EMPTY_TAG_LISTS}, COUNT, id="everything-empty"),
     ],
 )

@@ -1,11 +1,13 @@
-"""What clients download is counted where that is asked for, and shown with what was found."""
+"""Pulls of real clients are counted, if the settings say so, and shown in results."""
 
 from pathlib import Path
 
 from tests.end_to_end.deployment import Deployment
 from tests.end_to_end.skopeo_client import Skopeo
+from tests.end_to_end.versions import on_both
 
 
+@on_both
 def test_downloads_are_counted_and_what_we_read_is_not(
     deployment: Deployment, skopeo: Skopeo, tmp_path: Path
 ) -> None:

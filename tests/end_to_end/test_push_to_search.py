@@ -10,12 +10,14 @@ from tests.end_to_end.measures import percentile, spread
 from tests.end_to_end.podman_client import Podman
 from tests.end_to_end.sample_images import NUMBERED, numbered_name, sample_images
 from tests.end_to_end.skopeo_client import Skopeo
+from tests.end_to_end.versions import on_both
 from tests.end_to_end.waiting import wait_until
 
 PROMISED_SECONDS = 2
 EVERY_TENTH = 10
 
 
+@on_both
 def test_fifty_pushes_are_each_found_by_docker_and_podman_search_in_under_two_seconds(
     shared: Deployment,
     skopeo: Skopeo,
@@ -51,6 +53,7 @@ def _podman_finds(podman: Podman, host: str, name: str) -> bool:
     return f"{host}/{name}" in {row.name for row in podman.search(host, name)}
 
 
+@on_both
 def test_a_second_tag_of_the_same_image_appears_beside_the_first(
     shared: Deployment, skopeo: Skopeo
 ) -> None:
@@ -65,6 +68,7 @@ def test_a_second_tag_of_the_same_image_appears_beside_the_first(
     assert image.labels == {"team": "payments", "release": "1"}
 
 
+@on_both
 def test_a_moved_tag_leaves_its_old_image_and_is_found_at_the_new_one(
     shared: Deployment, skopeo: Skopeo
 ) -> None:
@@ -79,6 +83,7 @@ def test_a_moved_tag_leaves_its_old_image_and_is_found_at_the_new_one(
     assert images == {built["webapp-1"].digest: {"1.0"}, built["webapp-2"].digest: {"latest"}}
 
 
+@on_both
 def test_a_multi_platform_index_is_found_by_each_of_its_architectures(
     shared: Deployment, skopeo: Skopeo, docker: Docker
 ) -> None:

@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 120.0
 SELDOM_SECONDS = 0.25
 
 
-@pytest.mark.large
+@pytest.mark.thorough
 def test_what_is_pushed_while_the_service_is_stopped_for_a_minute_is_sent_again_and_found(
     deployment: Deployment, figure: Callable[[str], None]
 ) -> None:
@@ -165,7 +165,7 @@ def _moves(service: Service) -> dict[str, list[TagMove]]:
     with closing(Store(service.data, read_only=True)) as store:
         registry_id = store.registries.registry_id(service.registry) or 0
         ids = {
-            name: store.content.find_repository(registry_id, name) or 0
-            for name in store.content.visible_repositories(registry_id)
+            name: store.repositories.find(registry_id, name) or 0
+            for name in store.repositories.list_visible(registry_id)
         }
         return {name: store.content.tag_moves(number, "1.0") for name, number in ids.items()}

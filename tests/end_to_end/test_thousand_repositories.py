@@ -22,7 +22,7 @@ INDEXER_MEMORY_MEGABYTES = 400
 PARTS = ("nginx", "redis", "billing", "gateway", "worker", "mailer", "search", "frontend")
 
 
-@pytest.mark.large
+@pytest.mark.thorough
 def test_a_thousand_repositories_are_read_held_and_searched_within_bounds(
     deployment: Deployment, needs_program: NeedsProgram, figure: Callable[[str], None]
 ) -> None:

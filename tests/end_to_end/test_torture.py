@@ -4,20 +4,25 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.torture.rounds import torture
+import pytest
 
-ROUNDS = 12
+from tests.series import series
+from tests.torture.rounds import BACKFILL_EVERY, torture
+
+# One round more than there are between two comparisons with the whole registry.
+FEW = BACKFILL_EVERY + 1
 
 
+@pytest.mark.parametrize("rounds", series((FEW, 12), short=1))
 def test_what_was_acknowledged_survives_kills_at_any_step(
-    tmp_path: Path, figure: Callable[[str], None]
+    tmp_path: Path, figure: Callable[[str], None], rounds: int
 ) -> None:
     """The short form of ``make torture``, with other steps in every run."""
     told: list[str] = []
-    tally = torture(tmp_path, rounds=ROUNDS, seed=secrets.token_hex(4), report=told.append)
+    tally = torture(tmp_path, rounds=rounds, seed=secrets.token_hex(4), report=told.append)
     figure(f"torture with seed {tally.seed}, {tally.seconds:.0f} s: {tally.line()}")
     assert not tally.findings, "\n".join(told)
-    assert tally.rounds == ROUNDS
-    assert tally.kills.total() >= ROUNDS
+    assert tally.rounds == rounds
+    assert tally.kills.total() >= rounds
     assert tally.acknowledged > 0
     assert tally.backfills > 0

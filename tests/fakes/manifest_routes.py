@@ -1,4 +1,4 @@
-"""Listings and manifests: what a client or a crawler asks of a registry."""
+"""Listings and manifests, as clients and crawlers request them from a registry."""
 
 import json
 from typing import Any

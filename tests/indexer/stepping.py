@@ -24,9 +24,10 @@ from indexer.extract import BUILT_IN
 from indexer.indexing.updates import BATCH, Indexing
 from indexer.intake import move_entries, move_pulls
 from indexer.model.document import DocumentType, Hit
-from indexer.model.event import Action, Event
+from indexer.model.event import Action, Command, Event
 from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
 from indexer.model.query import Everything
+from indexer.refresh.refresher import CONFIRMED_MAX
 from indexer.refresh.worker import LOOK_AFTER_SECONDS, RegistryPlan, RegistryWorker
 from indexer.registry import Credentials, RegistryClient
 from indexer.retention import forget_changes, forget_some
@@ -111,6 +112,7 @@ class Stepping:
         interval: timedelta = timedelta(0),
         max_in_flight: int = 4,
         batch: int = BATCH,
+        confirmed_max: int = CONFIRMED_MAX,
     ) -> None:
         self.directory = directory
         self.clock = ManualClock()
@@ -120,6 +122,7 @@ class Stepping:
         self.credentials: Credentials | None = None
         self.max_in_flight = max_in_flight
         self.batch = batch
+        self.confirmed_max = confirmed_max
         self.engine: Engine = WhooshEngine(directory / "search-index")
         self.others: tuple[Engine, ...] = ()
         self.rows: dict[str, RegistryRow] = {}
@@ -194,6 +197,7 @@ class Stepping:
                 self.max_in_flight,
                 includes=lambda name: name not in self.excluded,
                 kinds=BUILT_IN,
+                confirmed_max=self.confirmed_max,
             ),
             client=client,
             store=self.thread,
@@ -222,10 +226,10 @@ class Stepping:
 
     # Steps
 
-    def deliver(self, *events: Event, registry: str = "") -> None:
-        """Append events of one registry to the journal."""
+    def deliver(self, *items: Event | Command, registry: str = "") -> None:
+        """Append events or commands about one registry to the journal."""
         name = registry or next(iter(self.registries))
-        self.journal.append([(name, event) for event in events], received_at=self.clock.now())
+        self.journal.append([(name, item) for item in items], received_at=self.clock.now())
 
     async def enqueue_refreshes(self) -> None:
         """Move the journal's entries into the queue."""
@@ -297,7 +301,7 @@ class Stepping:
 
     async def crawl(self, name: str = "", *, seconds: float = HALF_AN_HOUR) -> None:
         """Ask for a crawl and run it to its end, or for so many seconds of the clock."""
-        self.deliver(Event(Action.CRAWL), registry=name)
+        self.deliver(Command.CRAWL, registry=name)
         await self.settle(seconds=seconds)
 
     async def index(self) -> None:
@@ -312,7 +316,7 @@ class Stepping:
 
     async def rebuild(self) -> None:
         """Make the search index again from the store."""
-        self.deliver(Event(Action.REBUILD))
+        self.deliver(Command.REBUILD)
         await self.enqueue_refreshes()
         await self.index()
 
@@ -332,8 +336,8 @@ class Stepping:
         """Return where the store says that every tag points."""
         found: Tags = {}
         for name, row in self.rows.items():
-            for repository in self.store.content.visible_repositories(row.id):
-                repository_id = self.store.content.find_repository(row.id, repository)
+            for repository in self.store.repositories.list_visible(row.id):
+                repository_id = self.store.repositories.find(row.id, repository)
                 assert repository_id is not None
                 for tag, digest in self.store.content.tags(repository_id).items():
                     if not is_system_tag(tag):
@@ -424,9 +428,7 @@ class Stepping:
 
     def repository_id(self, repository: str) -> int:
         """Return the number of a repository of the first registry."""
-        found = self.store.content.find_repository(
-            self.worker._registry.id, RepositoryName(repository)
-        )
+        found = self.store.repositories.find(self.worker._registry.id, RepositoryName(repository))
         assert found is not None
         return found
 

@@ -328,7 +328,7 @@ class TestDetaching:
             content.repositories.clear()
             await stepping.crawl()
             await stepping.index()
-            assert stepping.freshness().held_back == 10
+            assert stepping.freshness().quarantined == 10
             assert facts(stepping) == before
             content.repositories.update(disk)
             await quiet(stepping)
@@ -630,9 +630,10 @@ class TestUntagged:
         assert [one["digest"] for one in stepping.results("is:untagged")] == [A.digest]
 
     async def test_a_crawl_asks_for_so_many_those_longest_unasked_first(
-        self, stepping: Stepping, monkeypatch: pytest.MonkeyPatch
+        self, stepping: Stepping
     ) -> None:
-        monkeypatch.setattr("indexer.refresh.refresher.CONFIRMED_MAX", 2)
+        stepping.confirmed_max = 2
+        await stepping.reopen()
         for number in range(5):
             built = image(seed=str(number))
             stepping.registry.put(WEB, built, tag="1")

@@ -1,4 +1,4 @@
-"""Journal to queue: where each event makes the indexer look, and what only it can tell."""
+"""From the journal to the queue: the refresh of each event, and the facts of events only."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -10,17 +10,17 @@ import pytest
 
 from indexer.clock import rfc3339
 from indexer.intake import enqueue_refreshes
-from indexer.model.event import Action, Event
+from indexer.model.event import Action, Command, Event
 from indexer.model.names import Digest, RepositoryName, TagName
 from indexer.store import (
     Entry,
     ExtractionProgress,
     Journal,
-    Place,
     Priority,
     RebuildProgress,
     Refresh,
     RefreshKind,
+    RefreshTarget,
     RegistryRow,
     Store,
 )
@@ -46,8 +46,8 @@ class Intake:
                 for name in ("one", "two")
             }
 
-    def take(self, *events: Event, registry: str = "one", now: datetime = START) -> None:
-        entries = [Entry(number, registry, RECEIVED, event) for number, event in enumerate(events)]
+    def take(self, *items: Event | Command, registry: str = "one", now: datetime = START) -> None:
+        entries = [Entry(number, registry, RECEIVED, item) for number, item in enumerate(items)]
         with self.store.transaction():
             enqueue_refreshes(self.store, entries, registries=self.registries, now=now)
 
@@ -56,7 +56,7 @@ class Intake:
         return self.store.queue.due(self.registries[registry].id, later, limit=100)
 
     def history(self, tag: str = LATEST) -> list[tuple[str, datetime, str]]:
-        repository_id = self.store.content.find_repository(self.registries["one"].id, WEB)
+        repository_id = self.store.repositories.find(self.registries["one"].id, WEB)
         if repository_id is None:
             return []
         moves = self.store.content.tag_moves(repository_id, tag)
@@ -71,40 +71,40 @@ def intake(tmp_path: Path) -> Iterator[Intake]:
 
 
 @pytest.mark.parametrize(
-    ("event", "place", "expected"),
+    ("event", "target", "expected"),
     [
-        (PUSH, Place(RefreshKind.TAG, WEB, LATEST), A),
-        (replace(PUSH, digest=None), Place(RefreshKind.TAG, WEB, LATEST), None),
-        (replace(PUSH, tag=None), Place(RefreshKind.DIGEST, WEB, A), A),
-        (replace(PUSH, tag=None, digest=None), Place(RefreshKind.REPOSITORY, WEB), None),
+        (PUSH, RefreshTarget(RefreshKind.TAG, WEB, LATEST), A),
+        (replace(PUSH, digest=None), RefreshTarget(RefreshKind.TAG, WEB, LATEST), None),
+        (replace(PUSH, tag=None), RefreshTarget(RefreshKind.DIGEST, WEB, A), A),
+        (replace(PUSH, tag=None, digest=None), RefreshTarget(RefreshKind.REPOSITORY, WEB), None),
         (
             Event(Action.DELETE, WEB, digest=A, occurred_at=PUSH.occurred_at),
-            Place(RefreshKind.DIGEST, WEB, A),
+            RefreshTarget(RefreshKind.DIGEST, WEB, A),
             None,
         ),
         (
             Event(Action.DELETE, WEB, tag=LATEST, occurred_at=PUSH.occurred_at),
-            Place(RefreshKind.TAG, WEB, LATEST),
+            RefreshTarget(RefreshKind.TAG, WEB, LATEST),
             None,
         ),
         (
             Event(Action.DELETE, WEB, tag=LATEST, digest=A, occurred_at=PUSH.occurred_at),
-            Place(RefreshKind.TAG, WEB, LATEST),
+            RefreshTarget(RefreshKind.TAG, WEB, LATEST),
             None,
         ),
         (
             Event(Action.DELETE, WEB, occurred_at=PUSH.occurred_at),
-            Place(RefreshKind.REPOSITORY, WEB),
+            RefreshTarget(RefreshKind.REPOSITORY, WEB),
             None,
         ),
     ],
 )
 def test_an_event_makes_one_place_due_at_once(
-    intake: Intake, event: Event, place: Place, expected: Digest | None
+    intake: Intake, event: Event, target: RefreshTarget, expected: Digest | None
 ) -> None:
     intake.take(event)
     (refresh,) = intake.due()
-    assert refresh.place == place
+    assert refresh.target == target
     assert refresh.priority is Priority.EVENT
     assert refresh.newest_event_at == PUSH.occurred_at
     assert refresh.expected_digest == expected
@@ -157,20 +157,21 @@ def test_events_of_one_place_become_one_refresh_that_expects_the_newest_push(
 
 
 def test_a_crawl_that_is_asked_for_begins_with_the_catalog(intake: Intake) -> None:
-    intake.take(Event(Action.CRAWL), registry="two")
+    intake.take(Command.CRAWL, registry="two")
     (refresh,) = intake.due("two")
-    assert (refresh.place, refresh.priority) == (Place(RefreshKind.CATALOG), Priority.CRAWL)
+    assert refresh.target == RefreshTarget(RefreshKind.CATALOG)
+    assert refresh.priority is Priority.CRAWL
     assert intake.due("one") == []
 
 
 def test_a_rebuild_that_is_asked_for_concerns_no_registry(intake: Intake) -> None:
-    intake.take(Event(Action.REBUILD), registry="")
+    intake.take(Command.REBUILD, registry="")
     assert intake.store.search_index.rebuild() == RebuildProgress(0, 0)
     assert intake.due("one") + intake.due("two") == []
 
 
 def test_extracting_again_is_asked_of_the_store_alone(intake: Intake) -> None:
-    intake.take(Event(Action.EXTRACT), registry="")
+    intake.take(Command.EXTRACT, registry="")
     assert intake.store.extraction.progress() == ExtractionProgress(0, 0)
     assert intake.store.search_index.rebuild() is None, "it follows"
     assert intake.due("one") + intake.due("two") == []
@@ -181,14 +182,14 @@ def test_an_operators_word_hides_what_is_held_back_of_its_registry_alone(intake:
     numbers = {}
     with intake.store.transaction():
         for name, registry in intake.registries.items():
-            numbers[name] = content.repository_id(registry.id, WEB, seen_at=START)
+            numbers[name] = intake.store.repositories.put(registry.id, WEB, seen_at=START)
             for tag in (LATEST, TagName("undecided"), TagName("found")):
                 content.put_tag(numbers[name], tag, A, seen_at=START)
             absences.add(numbers[name], LATEST, crawl_id=None, seen_at=START)
-            absences.hold(absences.found(registry.id))
+            absences.quarantine(absences.found(registry.id))
             absences.add(numbers[name], TagName("undecided"), crawl_id=None, seen_at=START)
     for _ in range(2):
-        intake.take(Event(Action.ACCEPT), registry="one")
+        intake.take(Command.ACCEPT, registry="one")
         assert content.tags(numbers["one"]).keys() == {"undecided", "found"}
         assert content.tags(numbers["two"]).keys() == {LATEST, "undecided", "found"}
     assert intake.due() == intake.due("two") == []
@@ -199,7 +200,7 @@ def test_an_entry_of_a_registry_that_the_settings_no_longer_name_is_passed_over(
 ) -> None:
     intake.take(PUSH, registry="gone")
     intake.take(replace(PUSH, repository=RepositoryName("after")))
-    assert [refresh.place.repository for refresh in intake.due()] == ["after"]
+    assert [refresh.target.repository for refresh in intake.due()] == ["after"]
 
 
 def test_a_new_process_of_the_registry_is_noticed(intake: Intake) -> None:
@@ -214,10 +215,10 @@ def test_a_new_process_of_the_registry_is_noticed(intake: Intake) -> None:
 
 def test_what_is_taken_in_twice_changes_nothing(intake: Intake) -> None:
     """The indexer may be killed between taking in and remembering the position."""
-    events = [PUSH, replace(PUSH, digest=B, occurred_at=START), Event(Action.CRAWL)]
-    intake.take(*events)
+    items = (PUSH, replace(PUSH, digest=B, occurred_at=START), Command.CRAWL)
+    intake.take(*items)
     before = [replace(refresh, generation=0) for refresh in intake.due()], intake.history()
-    intake.take(*events)
+    intake.take(*items)
     assert (
         [replace(refresh, generation=0) for refresh in intake.due()],
         intake.history(),
@@ -245,10 +246,10 @@ def test_events_in_any_order_and_number_end_in_the_same_queue_and_history(tmp_pa
         told = events + chance.sample(events, k=10)
         chance.shuffle(told)
         intake.take(*told)
-        places = {
-            (refresh.place, refresh.newest_event_at, refresh.priority) for refresh in intake.due()
+        targets = {
+            (refresh.target, refresh.newest_event_at, refresh.priority) for refresh in intake.due()
         }
-        found.append((places, intake.history(), intake.history("edge")))
+        found.append((targets, intake.history(), intake.history("edge")))
         intake.store.close()
     assert all(one == found[0] for one in found)
     assert len(found[0][1]) > 3
@@ -261,7 +262,7 @@ def test_a_hostile_time_in_the_journal_does_not_stop_the_intake(tmp_path: Path) 
     zero = datetime(1, 1, 1, tzinfo=START.tzinfo)
     journal.append([("one", replace(PUSH, occurred_at=zero))], received_at=START)
     entries, _ = journal.entries_after(0, limit=10)
-    intake.take(*[entry.event for entry in entries])
+    intake.take(*[entry.item for entry in entries])
     assert intake.history() == [(A, zero, "ada")]
     assert intake.due()[0].newest_event_at == zero
     journal.close()

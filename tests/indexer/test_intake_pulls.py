@@ -102,7 +102,7 @@ async def test_a_kill_before_any_transaction_counts_nothing_twice_and_loses_noth
         await stepping.reopen()
         stepping.move_pulls()
         repository_id = stepping.repository_id(WEB)
-        assert stepping.store.pulls.of_repository(repository_id).count == 1 + 2 + 3 + 3
+        assert stepping.store.pulls.get_repository(repository_id).count == 1 + 2 + 3 + 3
 
 
 async def test_pulls_of_a_registry_that_the_settings_do_not_name_are_passed_over(
@@ -130,9 +130,9 @@ async def test_a_power_cut_undoes_no_count_that_the_journal_has_dropped(tmp_path
             with left.transaction():
                 left.registries.put(row.name, url="", registry_host="")
             move_pulls(stepping.journal, left, stepping.rows, now=stepping.clock.now())
-            repository_id = left.content.find_repository(row.id, RepositoryName(WEB))
+            repository_id = left.repositories.find(row.id, RepositoryName(WEB))
             assert repository_id is not None
-            assert left.pulls.of_repository(repository_id).count == 7
+            assert left.pulls.get_repository(repository_id).count == 7
 
 
 async def test_counts_are_moved_every_minute_also_after_the_journal_was_held(
@@ -163,4 +163,4 @@ async def test_counts_are_moved_every_minute_also_after_the_journal_was_held(
         with pytest.raises(asyncio.CancelledError):
             await counting
         assert set(clock.sleeps) == {PULLS_SECONDS}
-        assert stepping.store.pulls.of_repository(stepping.repository_id(WEB)).count == 1
+        assert stepping.store.pulls.get_repository(stepping.repository_id(WEB)).count == 1

@@ -120,7 +120,9 @@ async def test_what_changed_is_kept_as_long_as_the_history(tmp_path: Path) -> No
         row = stepping.rows["default"]
         with stepping.store.transaction():
             content, now = stepping.store.content, stepping.clock.now()
-            repository_id = content.repository_id(row.id, RepositoryName("team/web"), seen_at=now)
+            repository_id = stepping.store.repositories.put(
+                row.id, RepositoryName("team/web"), seen_at=now
+            )
             for number in range(many):
                 content.put_tag(repository_id, TagName(f"{number}"), A_DIGEST, seen_at=now)
         stepping.clock.advance(29 * DAY)

@@ -21,12 +21,12 @@ from indexer.errors import IndexerRunningError, StoreError
 from indexer.extract import BUILT_IN
 from indexer.intake import ENTRIES_PER_WRITE, move_entries
 from indexer.model.document import ASKED_FOR, DocumentType
-from indexer.model.event import Action, Event, Rejected
+from indexer.model.event import Command, Event, Rejected
 from indexer.model.names import TagName
 from indexer.model.query import Everything
 from indexer.run import PID_FILE, indexer_lock, put_registries, run_indexer
 from indexer.settings import RegistrySettings
-from indexer.store import Journal, Place, RefreshKind, Store
+from indexer.store import Journal, RefreshKind, RefreshTarget, Store
 from tests.builders import image
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.serving import serving
@@ -181,7 +181,7 @@ class TestSettings:
         )
         with stepping.store.transaction():
             rows = put_registries(stepping.store, settings, now=stepping.clock.now())
-        assert stepping.store.queue.contains(rows["default"].id, Place(RefreshKind.CATALOG))
+        assert stepping.store.queue.contains(rows["default"].id, RefreshTarget(RefreshKind.CATALOG))
         await stepping.index()
         for kind in ASKED_FOR:
             [hit] = stepping.hits(kind)
@@ -287,7 +287,7 @@ async def test_the_indexer_crawls_takes_in_events_and_makes_them_searchable(
         run.journal.append([("default", event) for event in events], received_at=clock.now())
         await run.until_true()
         run.registry.delete_repository("team/new")
-        run.journal.append([("default", Event(Action.CRAWL))], received_at=clock.now())
+        run.journal.append([("default", Command.CRAWL)], received_at=clock.now())
         await run.until_true()
     # And once more, where it was.
     async with running(tmp_path, served, clock) as run:
@@ -299,7 +299,11 @@ async def test_the_indexer_crawls_takes_in_events_and_makes_them_searchable(
 
 
 def event_ids(journal: Journal) -> list[str]:
-    return [entry.event.event_id for entry in journal.entries_after(0, limit=9)[0]]
+    return [
+        entry.item.event_id
+        for entry in journal.entries_after(0, limit=9)[0]
+        if isinstance(entry.item, Event)
+    ]
 
 
 async def until_only_the_new_is_left(journal: Journal) -> None:

@@ -1,4 +1,4 @@
-"""The settings: what is taken, what is refused and how, and that no secret is ever repeated."""
+"""The settings: valid values, refused values with their messages, and no secret in any message."""
 
 import os
 import traceback

@@ -61,10 +61,9 @@ def put(store: Store, pushed: Sequence[Pushed], *, clock: Clock) -> None:
             host = REGISTRIES[each.registry]
             registry = store.registries.put(each.registry, url=f"http://{host}", registry_host=host)
             name = RepositoryName(each.repository)
-            repository_id = store.content.repository_id(registry.id, name, seen_at=now)
-            store.content.put_content(
-                repository_id, _content(each.built), seen_at=now, kinds=BUILT_IN
-            )
+            repository_id = store.repositories.put(registry.id, name, seen_at=now)
+            content = _content(each.built)
+            store.content.put_content(repository_id, content, kinds=BUILT_IN, seen_at=now)
             digest = parse_digest(each.built.digest)
             store.content.put_tag(repository_id, TagName(each.tag), digest, seen_at=now)
 
@@ -88,15 +87,15 @@ def hold_back(store: Store, registry: str, *, clock: Clock) -> int:
     assert number is not None
     with store.transaction():
         crawl = store.registries.start_crawl(number, at=clock.now())
-        names = store.content.visible_repositories(number)
+        names = store.repositories.list_visible(number)
         for name in names:
-            repository_id = store.content.repository_id(number, name, seen_at=clock.now())
+            repository_id = store.repositories.put(number, name, seen_at=clock.now())
             for tag in store.content.tags(repository_id):
                 store.absences.add(repository_id, tag, crawl_id=crawl, seen_at=clock.now())
-        store.absences.hold(store.absences.found(number))
+        store.absences.quarantine(store.absences.found(number))
         store.registries.save_catalog_page(crawl, resume="", repositories=len(names))
         store.registries.finish_crawls(number, at=clock.now())
-        store.registries.set_held_back(number, len(names))
+        store.registries.set_quarantined(number, len(names))
     return len(names)
 
 

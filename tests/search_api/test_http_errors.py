@@ -107,7 +107,7 @@ async def test_anything_else_is_500_and_tells_nothing(error: Exception) -> None:
     assert response.status_code == 500
     assert found == {
         "code": "UNKNOWN",
-        "message": "this is a defect of the server; its log says more",
+        "message": "the server has a defect; its log says more",
         "detail": {},
     }
     (line,) = logged

@@ -20,7 +20,7 @@ from search_api.web import make_web
 from tests.fakes.clock import ManualClock
 from tests.fakes.events import delete_event, envelope
 from tests.search_api.filling import client_of, settings_for
-from tests.webhooks.journals import kept_entries
+from tests.webhooks.journals import kept_events
 
 PROJECT = Path(__file__).parents[2]
 NOBODY = 65534
@@ -63,7 +63,7 @@ def test_a_data_directory_that_cannot_be_written_is_named(closed: Path) -> None:
     """In a process of its own, for a superuser may write everywhere."""
     code = (
         "import os, sys; from pathlib import Path; from indexer.settings import Settings;"
-        "from search_api.search.setup import prepare;"
+        "from search_api.processes import prepare;"
         f"os.getuid() or os.setuid({NOBODY}); prepare(Settings(data_dir=Path(sys.argv[1])))"
     )
     done = subprocess.run(
@@ -94,7 +94,7 @@ async def test_receiving_and_searching_are_one_application(tmp_path: Path) -> No
         for path in ("/v1/search", "/v2/_catalog", "/api/v1/search", "/api/v1/status"):
             assert (await client.get(path)).status_code == 200
         assert (await client.get("/nowhere")).json()["errors"][0]["code"] == "NOT_FOUND"
-    assert [entry.event.repository for entry in kept_entries(tmp_path)] == ["a"]
+    assert [event.repository for event in kept_events(tmp_path)] == ["a"]
 
 
 @pytest.mark.anyio

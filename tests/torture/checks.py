@@ -54,7 +54,7 @@ _CONFIGS_UNREAD = """
     WHERE hidden_at IS NULL AND EXISTS (SELECT 1 FROM manifests WHERE manifests.digest = tags.digest
      AND config_digest IS NOT NULL AND config_digest NOT IN (SELECT digest FROM configs))"""
 _HEALED = ("search_index_differs", "search_index_unusable", "Traceback", "refresh_failed")
-"""What the service logs when it finds something broken, be it that it mends it."""
+"""The log events of damage, also of damage that the service repairs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,14 +84,20 @@ class Ledger:
 
 
 class Delivery(httpx2.AsyncBaseTransport):
-    """Sends notifications with one event each over ``network``, but for those that get lost."""
+    """Sends notifications with one event each over ``network``, except a share that gets lost."""
 
     def __init__(
-        self, ledger: Ledger, chance: random.Random, *, network: httpx2.AsyncBaseTransport
+        self,
+        ledger: Ledger,
+        chance: random.Random,
+        *,
+        network: httpx2.AsyncBaseTransport,
+        lost: float = LOST,
     ) -> None:
         self._ledger = ledger
         self._chance = chance
         self._network = network
+        self._lost = lost
         self._attempts: dict[str, int] = {}
         self._held_back: bytes | None = None
 
@@ -99,7 +105,7 @@ class Delivery(httpx2.AsyncBaseTransport):
         """Answer as web does, or in its place where the event gets lost."""
         (event,) = json.loads(request.content)["events"]
         attempts = self._attempts[event["id"]] = self._attempts.get(event["id"], 0) + 1
-        if attempts == 1 and self._chance.random() < LOST:
+        if attempts == 1 and self._chance.random() < self._lost:
             self._ledger.lose(event)
             return httpx2.Response(ACCEPTED, request=request)
         response = await self._network.handle_async_request(request)

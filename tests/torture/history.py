@@ -1,4 +1,4 @@
-"""Random small histories of a registry: pushes, moved tags, deletions, what nobody tells of."""
+"""Random small histories of a registry: pushes, moved tags, deletions, changes without events."""
 
 import random
 from collections.abc import Callable, Mapping

@@ -22,7 +22,7 @@ LOOK_SECONDS = 0.02
 START_SECONDS = 30.0
 COMMAND_SECONDS = 90.0
 COMMAND = "command"
-HELD_BACK = "gone all at once and were not hidden"
+HELD_BACK = "disappeared at once and are held back"
 """What a backfill says that found more gone than it believes."""
 STOP_SECONDS = 10.0
 

@@ -1,4 +1,4 @@
-"""The rounds of the torture: a small history, a kill, a restart, and a look at what is left."""
+"""The rounds of the torture: a small history, a kill, a restart, and a comparison."""
 
 import random
 import time
@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from indexer.model.event import Action
+from indexer.model.event import Command
 from tests.end_to_end.processes import RunningProgram
 from tests.torture.checks import Findings
 from tests.torture.processes import TortureError, wait_for
@@ -50,7 +50,7 @@ DEATH_SECONDS = 60.0
 
 _MOMENTS = [Step(MOMENT, victim) for victim in (WEB, INDEXER)] * 3
 _RECOVERY = [step for step in STEPS if step.needs is Needs.PUSHES and step.name != READING]
-_ACTIONS = {Needs.CRAWL: Action.CRAWL, Needs.REBUILD: Action.REBUILD}
+_COMMANDS = {Needs.CRAWL: Command.CRAWL, Needs.REBUILD: Command.REBUILD}
 
 
 @dataclass(slots=True)
@@ -177,7 +177,7 @@ class _Rounds:
     def _kill_at_any_moment(self, victim: str) -> None:
         moment = time.monotonic() + self._chance.uniform(0, MOMENT_MAX_SECONDS)
         if self._chance.random() < EXTRA_REBUILD:
-            self._scene.ask(Action.REBUILD)
+            self._scene.ask(Command.REBUILD)
         self._change(CHANGES, until=moment)
         time.sleep(max(0.0, moment - time.monotonic()))
         self._bury(victim)
@@ -209,11 +209,11 @@ class _Rounds:
             if self._chance.random() < MASS_REMOVAL:
                 self._scene.history.remove_many()
             self._scene.ledger.start_crawl()
-        action = _ACTIONS.get(step.needs)
-        if action is not None and self._chance.random() < BY_COMMAND:
-            self._command = self._command or self._scene.command(action)
-        elif action is not None or self._chance.random() < EXTRA_REBUILD:
-            self._scene.ask(action or Action.REBUILD)
+        command = _COMMANDS.get(step.needs)
+        if command is not None and self._chance.random() < BY_COMMAND:
+            self._command = self._command or self._scene.command(command)
+        elif command is not None or self._chance.random() < EXTRA_REBUILD:
+            self._scene.ask(command or Command.REBUILD)
 
     def _change(self, how_often: tuple[int, int], *, until: float | None = None) -> None:
         """Make some random changes, with pauses between them that end at ``until``."""

@@ -18,7 +18,7 @@ import httpx2
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from indexer.model.event import Action, Event
+from indexer.model.event import Command
 from indexer.store import Journal
 from tests.end_to_end.processes import RunningProgram
 from tests.fakes.content import Content
@@ -115,16 +115,16 @@ class Scene:
 
     # Asking for work
 
-    def ask(self, action: Action) -> None:
+    def ask(self, command: Command) -> None:
         """Ask for a crawl or a rebuild through the journal, as the command line does."""
         journal = Journal(self.processes.data)
-        registry = REGISTRY if action is Action.CRAWL else ""
-        journal.append([(registry, Event(action))], received_at=datetime.now(UTC))
+        registry = REGISTRY if command is Command.CRAWL else ""
+        journal.append([(registry, command)], received_at=datetime.now(UTC))
         journal.close()
 
-    def command(self, action: Action) -> RunningProgram:
+    def command(self, command: Command) -> RunningProgram:
         """Start the command for a crawl or a rebuild; it does the work itself if it must."""
-        word = "backfill" if action is Action.CRAWL else "rebuild"
+        word = "backfill" if command is Command.CRAWL else "rebuild"
         return self.processes.command_in_background(word)
 
     def backfill(self) -> Iterator[str]:

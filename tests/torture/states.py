@@ -1,4 +1,4 @@
-"""What is where: in the registry, in the store, and in the answers of web; the same for all."""
+"""The state of the registry, of the store and of the answers of web, in one common form."""
 
 import json
 import sqlite3

@@ -1,4 +1,4 @@
-"""The checks find what they are for: each kind of damage to a sound data directory is told."""
+"""The checks find each kind of damage in a sound data directory."""
 
 import sqlite3
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def data(tmp_path: Path) -> Path:
     store = Store(tmp_path)
     with store.transaction():
         row = store.registries.put("default", url="http://r", registry_host="r")
-        number = store.content.repository_id(row.id, REPOSITORY, seen_at=AT)
+        number = store.repositories.put(row.id, REPOSITORY, seen_at=AT)
         move = TagMove(TAG, Digest(INDEX.digest), AT)
         store.content.add_tag_moves(number, [move])
         configs = ((Digest(CHILD.blobs[0].digest), CHILD.blobs[0].body),)

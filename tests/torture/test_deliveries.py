@@ -1,4 +1,4 @@
-"""What the ledger says of a notification is what happened to it."""
+"""The ledger of the test knows the fate of every notification."""
 
 import json
 import random
@@ -25,7 +25,9 @@ class Always(random.Random):
         return self._drawn
 
 
-def delivering(ledger: Ledger, *, drawn: float, statuses: list[int]) -> tuple[Delivery, list[str]]:
+def delivering(
+    ledger: Ledger, *, drawn: float, statuses: list[int], lost: float = deliveries.LOST
+) -> tuple[Delivery, list[str]]:
     """Return a delivery to a web that answers so and is then gone, and what web got."""
     got: list[str] = []
 
@@ -35,7 +37,8 @@ def delivering(ledger: Ledger, *, drawn: float, statuses: list[int]) -> tuple[De
             raise httpx2.ConnectError("killed")
         return httpx2.Response(statuses.pop(0))
 
-    return Delivery(ledger, Always(drawn), network=httpx2.MockTransport(web)), got
+    network = httpx2.MockTransport(web)
+    return Delivery(ledger, Always(drawn), network=network, lost=lost), got
 
 
 def request(event_id: str = "one") -> httpx2.Request:
@@ -85,24 +88,20 @@ async def test_a_second_attempt_says_nothing_of_changes_since_the_first() -> Non
     [(0.25, ["one", "one", "two", "two"]), (0.75, ["one", "two", "one"])],
 )
 async def test_an_event_is_repeated_at_once_or_behind_the_next_one(
-    monkeypatch: pytest.MonkeyPatch, share: float, expected: list[str]
+    share: float, expected: list[str]
 ) -> None:
     ledger = Ledger()
-    monkeypatch.setattr(deliveries, "LOST", 0.0)
     drawn = deliveries.REPEATED * share
-    delivery, got = delivering(ledger, drawn=drawn, statuses=[202] * 4)
+    delivery, got = delivering(ledger, drawn=drawn, statuses=[202] * 4, lost=0.0)
     await delivery.handle_async_request(request("one"))
     await delivery.handle_async_request(request("two"))
     assert got == expected
 
 
 @pytest.mark.anyio
-async def test_a_repetition_that_web_does_not_live_to_see_harms_nobody(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_repetition_that_web_does_not_live_to_see_harms_nobody() -> None:
     ledger = Ledger()
-    monkeypatch.setattr(deliveries, "LOST", 0.0)
-    delivery, got = delivering(ledger, drawn=0.0, statuses=[202])
+    delivery, got = delivering(ledger, drawn=0.0, statuses=[202], lost=0.0)
     assert (await delivery.handle_async_request(request())).status_code == 202
     assert (got, ledger.repeated) == (["one", "one"], 0)
 

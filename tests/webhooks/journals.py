@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from indexer.model.event import Item
+from indexer.model.event import Command, Event, Item
 from indexer.store import Entry, Journal
 
 
@@ -21,7 +21,7 @@ class WatchedJournal(Journal):
         """While it is clear, an append waits."""
         self.gate.set()
 
-    def append(self, items: Sequence[tuple[str, Item]], *, received_at: datetime) -> None:
+    def append(self, items: Sequence[tuple[str, Item | Command]], *, received_at: datetime) -> None:
         """Append when the gate is open."""
         self.groups.append(len(items))
         assert self.gate.wait(20)
@@ -52,6 +52,11 @@ def kept_entries(directory: Path) -> list[Entry]:
     entries, _ = journal.entries_after(0, limit=1_000_000)
     journal.close()
     return entries
+
+
+def kept_events(directory: Path) -> list[Event]:
+    """Return the events that are on disk."""
+    return [entry.item for entry in kept_entries(directory) if isinstance(entry.item, Event)]
 
 
 def kept_rejected(directory: Path) -> list[tuple[str, str, bytes]]:

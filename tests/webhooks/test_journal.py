@@ -15,6 +15,7 @@ from tests.webhooks.journals import (
     WatchedJournal,
     broken_journal,
     kept_entries,
+    kept_events,
     kept_rejected,
 )
 from webhooks.journal import JournalWriter, LateJournal
@@ -56,13 +57,13 @@ async def _all(appends: list[asyncio.Task[None]]) -> list[BaseException | None]:
 
 
 def kept_names(directory: Path) -> list[str | None]:
-    return [entry.event.repository for entry in kept_entries(directory)]
+    return [event.repository for event in kept_events(directory)]
 
 
 async def test_an_append_is_on_disk_when_it_returns(writer: JournalWriter, tmp_path: Path) -> None:
     await writer.append([item(1), ("main", Rejected("odd", b"body")), item(2)])
     entries = kept_entries(tmp_path)
-    assert [entry.event for entry in entries] == [item(1)[1], item(2)[1]]
+    assert [entry.item for entry in entries] == [item(1)[1], item(2)[1]]
     assert {entry.received_at for entry in entries} == {START}
     assert kept_rejected(tmp_path) == [("main", "odd", b"body")]
 
@@ -191,7 +192,7 @@ def test_a_journal_that_can_be_opened_is_there_at_once(tmp_path: Path) -> None:
     assert kept_entries(tmp_path) == []
     journal.append([ITEM], received_at=START)
     journal.close()
-    assert [entry.event for entry in kept_entries(tmp_path)] == [ITEM[1]]
+    assert kept_events(tmp_path) == [ITEM[1]]
 
 
 def test_appends_are_refused_until_the_journal_can_be_opened(

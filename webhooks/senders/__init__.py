@@ -1,4 +1,4 @@
-"""Senders: what each registry program writes into its notifications."""
+"""Senders: reading the notifications of each registry program."""
 
 from webhooks.senders.distribution import Notification, parse_notification
 

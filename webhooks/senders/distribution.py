@@ -1,4 +1,4 @@
-"""The notification envelope of the distribution registry, versions 2 and 3, and of its kin.
+"""Notifications of the distribution registry, versions 2 and 3, and of registries built on it.
 
 ``{"events": [{"id", "timestamp", "action", "target", "request", "actor", "source"}, …]}``. Version
 3 writes absent values as empty strings.
@@ -34,18 +34,18 @@ _DROPPED_ACTIONS = {"pull", "mount"}
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What one request said: entries for the journal, and how many events are of no interest."""
+    """The content of one notification: entries for the journal, and how many were dropped."""
 
     items: tuple[Item, ...]
     dropped: int
 
 
 def parse_notification(body: bytes, *, count_pulls: bool = False) -> Notification:
-    """Return what a notification says; what cannot be used is in it as rejected.
+    """Return the content of a notification; unusable events are in it as rejected.
 
-    Pulls, mounts, blob pushes and what our own reads caused are dropped: they are most of the
-    traffic and say nothing about what a registry holds. With ``count_pulls`` the downloads of
-    manifests are kept, but for those of signatures and the like.
+    Pulls, mounts, pushes of blobs and events that our own reads cause are dropped. They are most of
+    the traffic and say nothing about the content of a registry. With ``count_pulls`` the downloads
+    of manifests are kept, except those of attachments.
     """
     try:
         events = parse_json_object(body).get("events")
@@ -93,7 +93,7 @@ def _event(event: Any) -> Event | None:
 
 
 def _pull(event: Any) -> Pull | None:
-    """Return the download of a manifest; asking whether there is a newer one, a HEAD, is none."""
+    """Return the download of a manifest; a HEAD, which only asks for news, is none."""
     if not isinstance(event, dict) or _text(event, "action") != "pull" or _is_ours(event):
         return None
     target = _object(event, "target")
@@ -123,7 +123,7 @@ def _text(data: Mapping[str, Any], key: str) -> str:
 
 
 def _time(text: str) -> datetime | None:
-    """Return the sender's time; None where it is no time at all, as Go's zero, the year 1."""
+    """Return the time of an event; None if it is no real time, such as the year 1 from Go."""
     try:
         moment = datetime.fromisoformat(text)
         moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)

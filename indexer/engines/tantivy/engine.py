@@ -20,7 +20,7 @@ from indexer.engines.tantivy.spellings import spellings
 from indexer.engines.tantivy.view import View
 from indexer.engines.tantivy.writer import IndexFolderWriter
 from indexer.errors import EngineError
-from indexer.model import Document, DocumentType, Hit, Page, Position, Query, Sort
+from indexer.model import Document, DocumentType, Hit, Position, Query, SearchPage, Sort
 
 
 class TantivyReader:
@@ -46,7 +46,7 @@ class TantivyReader:
         is_reversed: bool = False,
         facets: Sequence[str] = (),
         with_texts: bool = False,
-    ) -> Page:
+    ) -> SearchPage:
         """Return the first ``limit`` hits behind ``after``; see the protocol."""
         view = self._indexes[document_type].view
         with engine_errors(self._folder):
@@ -59,7 +59,7 @@ class TantivyReader:
                 places, total = in_order(view, matching, sort, wanted), view.total(matching)
             hits = tuple(_hit(view, place, sort, with_texts=with_texts) for place in places[:limit])
             counts = facet_counts(view, matching, facets) if facets else {}
-        return Page(hits, total, has_more=len(places) > limit, facets=counts)
+        return SearchPage(hits, total, has_more=len(places) > limit, facets=counts)
 
     def spellings(
         self, word: str, *, document_type: DocumentType, limit: int

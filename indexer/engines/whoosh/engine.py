@@ -22,7 +22,7 @@ from indexer.engines.whoosh.schema import SCHEMA_VERSION
 from indexer.engines.whoosh.spellings import spellings
 from indexer.engines.whoosh.writer import IndexFolderWriter
 from indexer.errors import EngineError
-from indexer.model import Document, DocumentType, Hit, Page, Position, Query, Sort
+from indexer.model import Document, DocumentType, Hit, Position, Query, SearchPage, Sort
 
 _READER_CACHE_BYTES = 48 * 1024 * 1024
 _WRITER_CACHE_BYTES = 0
@@ -57,7 +57,7 @@ class WhooshReader:
         is_reversed: bool = False,
         facets: Sequence[str] = (),
         with_texts: bool = False,
-    ) -> Page:
+    ) -> SearchPage:
         """Return the first ``limit`` hits behind ``after``; see the protocol."""
         with engine_errors(self._folder):
             views = self._indexes[document_type].views
@@ -72,7 +72,7 @@ class WhooshReader:
             hits = tuple(_hit(place, sort, with_texts=with_texts) for place in places[:limit])
             counts = {facet: facet_counts(found, facet) for facet in facets}
         total = sum(documents.bit_count() for _, documents in found)
-        return Page(hits, total, has_more=len(places) > limit, facets=counts)
+        return SearchPage(hits, total, has_more=len(places) > limit, facets=counts)
 
     def spellings(
         self, word: str, *, document_type: DocumentType, limit: int

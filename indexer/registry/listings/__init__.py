@@ -1,4 +1,4 @@
-"""Listings: which repositories and tags a registry says that it has."""
+"""Listings: the repositories and tags that a registry says it has."""
 
 from indexer.registry.listings.distribution import CatalogPage, Lister
 

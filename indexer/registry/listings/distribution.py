@@ -1,6 +1,6 @@
-"""Reading the catalog and tag lists, page by page.
+"""Reading the catalog and the lists of tags, page by page.
 
-A listing proves nothing about what it leaves out; it says what there is to look at.
+A listing never proves that something is absent; it only says what to read.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -19,7 +19,7 @@ from indexer.model import (
     parse_tag,
 )
 from indexer.registry.auth import CATALOG_SCOPE, pull_scope
-from indexer.registry.http import READ_SECONDS, Exchange, Question, timed_out
+from indexer.registry.http import READ_SECONDS, Exchange, Request, timed_out
 from indexer.registry.pagination import (
     PAGE_SIZE,
     Walk,
@@ -29,7 +29,7 @@ from indexer.registry.pagination import (
     query_after,
     with_smaller_page,
 )
-from indexer.registry.responses import Answer, error_of, has_code
+from indexer.registry.responses import Response, has_code, make_error
 
 CATALOG_PAGE_MAX_BYTES = 16 * 1_024 * 1_024
 TAGS_PAGE_MAX_BYTES = 64 * 1_024 * 1_024
@@ -45,7 +45,7 @@ _Name = TypeVar("_Name")
 class CatalogPage:
     """Some names of the catalog.
 
-    ``resume`` is where to go on after this page, "" after the last one; ``skipped`` counts the
+    ``resume`` is the position after this page, "" after the last one. ``skipped`` counts the
     entries that are no repository names.
     """
 
@@ -56,7 +56,7 @@ class CatalogPage:
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    """One of the two lists: where it is, what its entries are called, and its limits."""
+    """One of the two lists: its path, the key of its entries, and its limits."""
 
     path: str
     key: str
@@ -76,7 +76,7 @@ _LAST_PAGE = _Page((), resume="")
 
 
 class Lister:
-    """Reads the lists of one registry, and remembers which page sizes it takes."""
+    """Reads the lists of one registry, and remembers the page sizes that it accepts."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
@@ -84,7 +84,7 @@ class Lister:
         self._sends_links = False
 
     async def repositories(self, resume: str) -> AsyncIterator[CatalogPage]:
-        """Yield the pages of the catalog from ``resume``, or from the beginning where it is ""."""
+        """Yield the pages of the catalog from ``resume`` on; "" is the beginning."""
         listing = _Listing(
             path="/v2/_catalog",
             key="repositories",
@@ -98,7 +98,7 @@ class Lister:
             yield CatalogPage(names=names, resume=page.resume, skipped=skipped)
 
     async def tags(self, repository: RepositoryName) -> AsyncIterator[tuple[TagName, ...]]:
-        """Yield the pages of one repository's tags."""
+        """Yield the pages of the tags of one repository."""
         listing = _Listing(
             path=f"/v2/{repository}/tags/list",
             key="tags",
@@ -115,23 +115,23 @@ class Lister:
         walk = self._walk(listing, resume)
         restarts = 0
         while True:
-            answer, size = await self._answer(listing, walk.query)
-            if walk.is_guess and answer.status in {400, 404, 405}:
+            response, size = await self._get_page(listing, walk.query)
+            if walk.is_guess and response.status in {400, 404, 405}:
                 yield _LAST_PAGE
                 return
-            if not walk.is_first and answer.status in {400, 404}:
-                # The name that this page starts behind was deleted meanwhile.
+            if not walk.is_first and response.status in {400, 404}:
+                # The last name of the page before was deleted meanwhile.
                 restarts += 1
                 if restarts > RESTARTS_MAX:
-                    raise UnusableAnswerError(f"the listing broke off {restarts} times: {answer}")
+                    raise UnusableAnswerError(f"the listing broke off {restarts} times: {response}")
                 walk = self._walk(listing, "")
                 continue
-            entries = _entries(answer, listing)
+            entries = _entries(response, listing)
             is_fruitful = walk.add(entry for entry in entries if isinstance(entry, str))
             if walk.is_guess and not is_fruitful:
                 yield _LAST_PAGE
                 return
-            link = next_query(answer.headers.get_list("link"), asked=listing.path)
+            link = next_query(response.headers.get_list("link"), asked=listing.path)
             self._sends_links = self._sends_links or bool(link)
             query = link or self._guess(entries, size)
             yield _Page(entries, resume=query)
@@ -145,33 +145,33 @@ class Lister:
         return Walk(start, is_first=not resume, asked=listing.path)
 
     def _guess(self, entries: Sequence[object], size: int | None) -> str:
-        """Return where to go on after a full page of a registry that never sent a link."""
+        """Return the next query after a full page of a registry that never sent a link."""
         if self._sends_links or not entries or len(entries) != size:
             return ""
         return query_after(str(entries[-1]), size=size)
 
-    async def _answer(self, listing: _Listing, query: str) -> tuple[Answer, int | None]:
-        """Return the page at ``query`` and its size, smaller where the registry wants it so."""
+    async def _get_page(self, listing: _Listing, query: str) -> tuple[Response, int | None]:
+        """Return the page at ``query`` and its size, smaller if the registry wants that."""
         asked = query
         while True:
             smaller = with_smaller_page(asked)
-            question = _question(listing, asked, retries_timeouts=smaller is None)
+            request = _request(listing, asked, retries_timeouts=smaller is None)
             try:
-                answer = await self._exchange.get(question)
+                response = await self._exchange.get(request)
             except UnreachableError as error:
                 if smaller is None or not timed_out(error):
                     raise
             else:
-                if smaller is None or not _wants_smaller_page(answer):
+                if smaller is None or not _wants_smaller_page(response):
                     size = page_size(asked)
-                    if asked != query and answer.status == 200:
+                    if asked != query and response.status == 200:
                         self._sizes[listing.key] = size
-                    return answer, size
+                    return response, size
             asked = smaller
 
 
-def _question(listing: _Listing, query: str, *, retries_timeouts: bool) -> Question:
-    return Question(
+def _request(listing: _Listing, query: str, *, retries_timeouts: bool) -> Request:
+    return Request(
         path=f"{listing.path}?{query}" if query else listing.path,
         scope=listing.scope,
         headers=_HEADERS,
@@ -181,32 +181,32 @@ def _question(listing: _Listing, query: str, *, retries_timeouts: bool) -> Quest
     )
 
 
-def _wants_smaller_page(answer: Answer) -> bool:
-    if answer.status == 400:
-        return has_code(answer, "PAGINATION_NUMBER_INVALID", "UNSUPPORTED")
-    return answer.status in {502, 504}
+def _wants_smaller_page(response: Response) -> bool:
+    if response.status == 400:
+        return has_code(response, "PAGINATION_NUMBER_INVALID", "UNSUPPORTED")
+    return response.status in {502, 504}
 
 
-def _entries(answer: Answer, listing: _Listing) -> tuple[object, ...]:
-    """Return the entries of a page; :class:`RegistryError` for what is no page."""
-    if answer.status != 200:
-        raise error_of(answer, may_be_absent=listing.is_of_repository)
+def _entries(response: Response, listing: _Listing) -> tuple[object, ...]:
+    """Return the entries of a page; :class:`RegistryError` if the response is no page."""
+    if response.status != 200:
+        raise make_error(response, may_be_absent=listing.is_of_repository)
     try:
-        data = parse_json_object(answer.body)
+        data = parse_json_object(response.body)
     except InvalidValueError as error:
-        raise UnusableAnswerError(f"{answer}: {error}") from error
+        raise UnusableAnswerError(f"{response}: {error}") from error
     entries = data.get(listing.key, "missing")
     if entries is None:
         return ()
     if not isinstance(entries, list):
-        raise UnusableAnswerError(f"{answer}: no list of {listing.key}")
+        raise UnusableAnswerError(f"{response}: no list of {listing.key}")
     return tuple(entries)
 
 
 def _parsed(
     page: _Page, parse: Callable[[str], _Name], listing: _Listing
 ) -> tuple[tuple[_Name, ...], int]:
-    """Return the legal names of a page and how many entries are none."""
+    """Return the valid names of a page, and the number of other entries."""
     names: list[_Name] = []
     illegal: list[object] = []
     for entry in page.entries:

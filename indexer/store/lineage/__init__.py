@@ -1,6 +1,7 @@
 """Lineage: how images are related by their layers, and the tables that tell it."""
 
 from indexer.store.lineage.chain_changes import ChainTables
+from indexer.store.lineage.chains import Trie
 from indexer.store.lineage.keys import KEYS_MAX, LineageKeys
 from indexer.store.lineage.related import (
     Base,
@@ -21,4 +22,5 @@ __all__ = [
     "LineageTables",
     "RelatedImage",
     "RelatedImages",
+    "Trie",
 ]

@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from indexer.extract import ChainKind, Layers, config_labels
 from indexer.model import Digest, parse_config
 from indexer.store.lineage.chains import ManifestRow, Trie, manifest_row
+from indexer.store.stale import StaleDocuments
 
 MARKED_AT_ONCE = 200
 """Chains whose documents one transaction marks; nearly all have one manifest or two."""
@@ -22,19 +23,6 @@ BASES_READ_MAX = 20
 """Images of the same layers whose labels are looked at: the newest that have any."""
 _LABELS_KEPT = 256
 _LABELS_KEPT_BYTES = 64 * 1_024
-
-# What shows a manifest is its own document and those of the indexes around it.
-_SHOWN = """
-WITH RECURSIVE shown (repository_id, digest) AS (
-    SELECT repository_id, digest FROM manifest_chains CROSS JOIN repository_manifests USING (digest)
-    WHERE diff_chain = ?
-    UNION SELECT shown.repository_id, index_children.digest FROM shown
-    CROSS JOIN index_children ON child_digest = shown.digest
-    CROSS JOIN repository_manifests AS linked
-        ON linked.repository_id = shown.repository_id AND linked.digest = index_children.digest)
-SELECT repository_id, digest FROM shown WHERE EXISTS
-    (SELECT 1 FROM tags INDEXED BY tags_digest WHERE tags.repository_id = shown.repository_id
-    AND tags.digest = shown.digest AND hidden_at IS NULL)"""
 
 # Whoever has these layers was extracted with the labels of another base, shown now or not.
 _FORGET_EXTRACTED = """
@@ -54,9 +42,12 @@ SELECT DISTINCT config_digest FROM (
 class ChainTables:
     """The chains of manifests inside the store; its methods join the caller's transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, *, tries: Mapping[ChainKind, Trie], stale: StaleDocuments
+    ) -> None:
         self._database = database
-        self._tries = {kind: Trie(database, kind) for kind in ChainKind}
+        self._tries = tries
+        self._stale = stale
         self._labels: dict[str, Mapping[str, str]] = {}
 
     def put(self, digest: Digest, layers: Layers | None, *, has_labels: bool) -> None:
@@ -112,7 +103,7 @@ class ChainTables:
             for base, _ in nearest
             for (config,) in self._database.execute(_LABELLED, [base, BASES_READ_MAX])
         ]
-        return tuple(self._labels_of(config) for config in configs)
+        return tuple(self._read_labels(config) for config in configs)
 
     def mark_some(self, *, limit: int = MARKED_AT_ONCE) -> int:
         """Mark the documents of the next images whose base changed; return how many chains."""
@@ -122,7 +113,8 @@ class ChainTables:
         base, reached = row
         chains = self._tries[ChainKind.DIFF].ends_after(base, reached, limit=limit)
         for chain in chains:
-            self._mark(chain)
+            self._database.execute(_FORGET_EXTRACTED, [chain])
+            self._stale.mark_chain(chain)
         if len(chains) < limit:
             self._database.execute("DELETE FROM changed_bases WHERE chain = ?", [base])
         else:
@@ -163,15 +155,7 @@ class ChainTables:
                 "INSERT OR REPLACE INTO changed_bases (chain) VALUES (?)", [chain]
             )
 
-    def _mark(self, chain: int) -> None:
-        self._database.execute(_FORGET_EXTRACTED, [chain])
-        rows = self._database.execute(_SHOWN, [chain]).fetchall()
-        self._database.conn.executemany(
-            "INSERT OR REPLACE INTO stale_documents (repository_id, digest) VALUES (?, ?)",
-            [(row[0], digest) for row in rows for digest in (row[1], "")],
-        )
-
-    def _labels_of(self, config: str) -> Mapping[str, str]:
+    def _read_labels(self, config: str) -> Mapping[str, str]:
         """Return the labels in a stored config; those of popular bases are kept at hand."""
         if config in self._labels:
             return self._labels[config]

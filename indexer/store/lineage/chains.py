@@ -22,19 +22,17 @@ their digest or on its beginning, and the images with them through the prefixes;
 row for each layer of each manifest, which as text took three times as much.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
 
 from indexer.extract import ChainKind, chain_ids, is_empty_layer
-from indexer.model import Digest, parse_digest
+from indexer.model import Digest, digest_range, parse_digest
 
 NOTHING = 0
 """Stands for the chain below the first layer."""
 _SHA256 = "sha256:"
-_HEX = re.compile(r"(?:sha256:)?([0-9a-f]{12,64})", re.ASCII | re.IGNORECASE)
 
 _DOWN = """
 WITH RECURSIVE down (id, parent_id, length, is_empty) AS (
@@ -101,10 +99,10 @@ class ManifestRow:
 
 
 COLUMNS = "is_image, has_labels, diff_chain, blob_chain"
-"""What :func:`row_of` takes, of ``manifest_chains``."""
+"""What :func:`read_row` takes, of ``manifest_chains``."""
 
 
-def row_of(values: Sequence[int | None]) -> ManifestRow:
+def read_row(values: Sequence[int | None]) -> ManifestRow:
     """Return a row out of the values of its columns."""
     is_image, has_labels, diff_chain, blob_chain = values
     assert blob_chain is not None  # noqa: S101 - every manifest in the table has layers
@@ -115,7 +113,7 @@ def manifest_row(database: Database, digest: str) -> ManifestRow | None:
     """Return the chains of a manifest; None where it is unknown or has no layers."""
     query = f"SELECT {COLUMNS} FROM manifest_chains WHERE digest = ?"  # noqa: S608 - as above
     row = database.execute(query, [digest]).fetchone()
-    return row_of(row) if row else None
+    return read_row(row) if row else None
 
 
 def packed(digest: Digest) -> bytes | str:
@@ -134,12 +132,8 @@ def layer_range(text: str) -> tuple[bytes | str, bytes | str]:
 
     :class:`InvalidValueError` where it is neither a digest nor its first twelve digits or more.
     """
-    match = _HEX.fullmatch(text)
-    if match is None:
-        whole = packed(parse_digest(text))
-        return whole, whole
-    digits = match[1].lower()
-    return bytes.fromhex(f"{digits:0<64}"), bytes.fromhex(f"{digits:f<64}")
+    low, high = digest_range(text) or (text, text)
+    return packed(parse_digest(low)), packed(parse_digest(high))
 
 
 class Trie:

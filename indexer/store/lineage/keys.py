@@ -5,11 +5,13 @@ those of a base called so, and whether that is visible, is asked here when the s
 nothing that happens to a base makes the documents of 100,000 derived images wrong.
 """
 
+from collections.abc import Mapping
 from itertools import islice
 
 from sqlite_utils import Database
 
 from indexer.extract import ChainFamily, ChainKind, chain_key
+from indexer.store.index_tree import indexes_above
 from indexer.store.lineage.chains import Trie, layer_range, unpacked
 from indexer.store.lineage.named import Named, named
 
@@ -24,20 +26,16 @@ AND id IN (SELECT {kind}_chain FROM named CROSS JOIN manifest_chains USING (dige
 AND EXISTS (SELECT 1 FROM {kind}_prefixes WHERE prefix = whole.id) LIMIT {limit}"""
 
 # The same from the other end, for a repository of far more images than there are bases.
-_BASES_IN_MANY = """SELECT chain_id FROM {kind}_chains AS whole INDEXED BY {kind}_chains_base
+_ABOVE = indexes_above("VALUES (repository_manifests.repository_id, manifest_chains.digest)")
+_BASES_IN_MANY = f"""SELECT chain_id FROM {{kind}}_chains AS whole INDEXED BY {{kind}}_chains_base
 WHERE is_base AND NOT is_empty AND EXISTS (
     SELECT 1 FROM manifest_chains CROSS JOIN repository_manifests USING (digest)
-    WHERE {kind}_chain = whole.id AND {which} AND repository_id IN ({repositories}) AND EXISTS (
-        WITH RECURSIVE shown (digest) AS (
-            VALUES (manifest_chains.digest)
-            UNION SELECT index_children.digest FROM shown
-            CROSS JOIN index_children ON child_digest = shown.digest
-            CROSS JOIN repository_manifests AS linked
-            ON linked.repository_id = repository_manifests.repository_id
-            AND linked.digest = index_children.digest)
-        SELECT 1 FROM shown CROSS JOIN tags INDEXED BY tags_digest
-        ON tags.repository_id = repository_manifests.repository_id AND tags.digest = shown.digest
-        WHERE hidden_at IS NULL)) LIMIT {limit}"""
+    WHERE {{kind}}_chain = whole.id AND {{which}} AND repository_id IN ({{repositories}})
+    AND EXISTS (
+        {_ABOVE}
+        SELECT 1 FROM above CROSS JOIN tags INDEXED BY tags_digest
+        ON tags.repository_id = above.repository_id AND tags.digest = above.digest
+        WHERE hidden_at IS NULL)) LIMIT {{limit}}"""  # noqa: S608 - texts of this package
 
 _DERIVED = """{named}, down (id, parent_id, is_empty, chain_id) AS (
     SELECT below.id, below.parent_id, below.is_empty, below.chain_id
@@ -61,17 +59,18 @@ _OTHER = "is_image AND diff_chain IS NOT NULL"
 class LineageKeys:
     """Reads which chains a condition stands for; one too many when there are more than allowed."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, tries: Mapping[ChainKind, Trie]) -> None:
         self._database = database
+        self._tries = tries
 
-    def of_bases(self, name: str, *, is_prefix: bool = False) -> list[str]:
+    def find_bases(self, name: str, *, is_prefix: bool = False) -> list[str]:
         """Return the chains of which something is built on what a name means."""
         found = named(self._database, name, is_prefix=is_prefix)
         if found is None:
             return []
-        return self.of_named_bases(found, _BASES if self._is_small(found) else _BASES_IN_MANY)
+        return self.find_named_bases(found, _BASES if self._is_small(found) else _BASES_IN_MANY)
 
-    def of_named_bases(self, found: Named, query: str) -> list[str]:
+    def find_named_bases(self, found: Named, query: str) -> list[str]:
         """Return the same for manifests that are found already, asked for one way or the other."""
         diff, bare = [ChainFamily.DIFF], [ChainFamily.BARE]
         keys = self._keys(query, found, kind=ChainKind.DIFF, which=_IMAGE, families=diff)
@@ -81,7 +80,7 @@ class LineageKeys:
             keys += self._keys(query, found, kind=ChainKind.BLOB, which=_OTHER, families=bare)
         return sorted(set(keys))
 
-    def of_derived(self, name: str) -> list[str]:
+    def find_derived(self, name: str) -> list[str]:
         """Return the chains of the bases of what a name means."""
         found = named(self._database, name)
         if found is None:
@@ -102,15 +101,14 @@ class LineageKeys:
             )
         return sorted(set(keys))
 
-    def of_layer(self, layer: str) -> list[str]:
+    def find_layer(self, layer: str) -> list[str]:
         """Return the chains whose last layer has a digest, or one that begins so.
 
         :class:`InvalidValueError` where it is no digest.
         """
         low, high = layer_range(layer)
         keys: list[str] = []
-        for kind in ChainKind:
-            trie = Trie(self._database, kind)
+        for kind, trie in self._tries.items():
             families = (ChainFamily.DIFF,) if kind is ChainKind.DIFF else _BLOB_FAMILIES
             for chain in islice(trie.with_layer(low, high), KEYS_MAX + 1):
                 keys += [chain_key(family, trie.chain_id(chain)) for family in families]

@@ -4,19 +4,18 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from indexer.model import REFERENCE, digest_range
+from indexer.model import Reference, digest_range, match_reference
+from indexer.store.index_tree import manifests_below, parts_below
 
 # Tags and indexes lead to manifests, to any depth, as far as a repository has them.
-_BELOW_DIGESTS = """WITH RECURSIVE named (digest) AS (
-    SELECT digest FROM manifest_chains WHERE digest BETWEEN ?1 AND ?2
-    UNION SELECT digest FROM index_children WHERE digest BETWEEN ?1 AND ?2
-    UNION SELECT child_digest FROM named CROSS JOIN index_children USING (digest))"""
-_BELOW_TAGS = """WITH RECURSIVE named (digest, repository_id) AS (
-    SELECT digest, repository_id FROM tags CROSS JOIN repository_manifests
-    USING (repository_id, digest) WHERE {tags}
-    UNION SELECT child_digest, named.repository_id FROM named
-    CROSS JOIN index_children USING (digest) CROSS JOIN repository_manifests AS linked
-    ON linked.repository_id = named.repository_id AND linked.digest = child_digest)"""
+_BELOW_DIGESTS = parts_below(
+    "SELECT digest FROM manifest_chains WHERE digest BETWEEN ?1 AND ?2"
+    " UNION SELECT digest FROM index_children WHERE digest BETWEEN ?1 AND ?2",
+    name="named",
+)
+_TAGGED = """
+SELECT repository_id, digest FROM tags CROSS JOIN repository_manifests USING (repository_id, digest)
+WHERE """
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +39,34 @@ def named(database: Database, text: str, *, is_prefix: bool = False) -> Named | 
     """
     digests = digest_range(text)
     if digests is not None and (text.startswith("sha256:") or not is_prefix):
-        return _of_digests(*digests)
-    match = REFERENCE.fullmatch(text)
-    if match is None:
+        return _below_digests(*digests)
+    found = _read(text, is_prefix=is_prefix)
+    if found is None:
         return None
-    if match["digest"]:
-        found = digest_range(match["digest"])
-        return _of_digests(*found) if found else None
-    repositories = _repositories(database, match["path"].lower(), is_prefix=is_prefix)
+    if found.digest:
+        digests = digest_range(found.digest)
+        return _below_digests(*digests) if digests else None
+    repositories = _repositories(database, found.name.lower(), is_prefix=is_prefix)
     if not repositories:
         return None
     listed = ", ".join(map(str, repositories))
     visible = f"hidden_at IS NULL AND repository_id IN ({listed})"
-    if match["tag"]:
-        visible = _with_tag(database, visible, match["tag"])
-        return Named(_BELOW_TAGS.format(tags=visible), (match["tag"],))
-    return Named(_BELOW_TAGS.format(tags=visible), (), tuple(repositories))
+    if found.tag:
+        visible = _with_tag(database, visible, found.tag)
+        return Named(_below_tags(visible), (found.tag,))
+    return Named(_below_tags(visible), (), tuple(repositories))
 
 
-def _of_digests(low: str, high: str) -> Named:
+def _read(text: str, *, is_prefix: bool) -> Reference | None:
+    # The beginning of a name may end anywhere, where a whole one may not.
+    return Reference(path=text) if is_prefix and ":" not in text else match_reference(text)
+
+
+def _below_tags(visible: str) -> str:
+    return manifests_below(f"{_TAGGED}{visible}", name="named")
+
+
+def _below_digests(low: str, high: str) -> Named:
     return Named(_BELOW_DIGESTS, (low, high))
 
 
@@ -76,7 +84,6 @@ def _repositories(database: Database, path: str, *, is_prefix: bool) -> list[int
         )
     else:
         # Names hold nothing that a pattern gives a meaning.
-        path = path.strip("/")
         hosts = database.execute("SELECT DISTINCT registry_host FROM registries")
         names = [path, *(path.removeprefix(f"{host}/") for (host,) in hosts)]
         on_host = [name for name in names if name != path]

@@ -11,18 +11,18 @@ than the limit asks, however much there is; what is hidden and not forgotten yet
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from heapq import merge
-from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
 from indexer.documents import find_inherited
 from indexer.extract import ChainKind, DeclaredBase, declared_bases
-from indexer.model import Digest, RepositoryRow, TagName, is_system_tag
+from indexer.model import Content, Digest, RepositoryRow, TagName, is_system_tag
 from indexer.store.history import TagHistory
+from indexer.store.index_tree import indexes_above, manifests_below, parts_below
 from indexer.store.lineage.chains import (
     COLUMNS,
     Link,
@@ -30,12 +30,10 @@ from indexer.store.lineage.chains import (
     Trie,
     layer_range,
     manifest_row,
-    row_of,
+    read_row,
 )
 from indexer.store.lineage.named import named
-
-if TYPE_CHECKING:
-    from indexer.store.content import ContentTables
+from indexer.store.repositories import RepositoryTables
 
 LIMIT = 25
 SCRATCH = "scratch"
@@ -43,21 +41,11 @@ SCRATCH = "scratch"
 TAGS_MAX = 1_000
 """Tags of one image that are looked at, the first by name."""
 
-_PLACES = """
-WITH RECURSIVE shown (repository_id, digest) AS (
-    SELECT repository_id, digest FROM repository_manifests WHERE digest = ?
-    UNION SELECT shown.repository_id, index_children.digest FROM shown
-    CROSS JOIN index_children ON child_digest = shown.digest
-    CROSS JOIN repository_manifests AS linked
-        ON linked.repository_id = shown.repository_id AND linked.digest = index_children.digest)
-SELECT repository_id, digest FROM shown"""
-_PARTS = f"""
-WITH RECURSIVE part (digest) AS (
-    VALUES (?1) UNION SELECT child_digest FROM part CROSS JOIN index_children USING (digest))
-SELECT digest, {COLUMNS} FROM part CROSS JOIN manifest_chains USING (digest)"""  # noqa: S608
-_PARTS_HERE = f"""{_PARTS}
-WHERE EXISTS (SELECT 1 FROM repository_manifests AS linked
-    WHERE linked.repository_id = ?2 AND linked.digest = part.digest)"""  # noqa: S608
+_LINKED = "SELECT repository_id, digest FROM repository_manifests WHERE digest = ?"
+_LOCATIONS = f"{indexes_above(_LINKED)}SELECT repository_id, digest FROM above"  # noqa: S608
+_CHAINS = f"SELECT digest, {COLUMNS} FROM below CROSS JOIN manifest_chains USING (digest)"  # noqa: S608
+_PARTS = f"{parts_below('VALUES (?)')}{_CHAINS}"
+_PARTS_HERE = f"{manifests_below('VALUES (?, ?)')}{_CHAINS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +101,18 @@ class Declared:
 class LineageTables:
     """The questions about lineage; they only read."""
 
-    def __init__(self, database: Database, content: "ContentTables") -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        history: TagHistory,
+        repositories: RepositoryTables,
+        tries: Mapping[ChainKind, Trie],
+    ) -> None:
         self._database = database
-        self._tries = {kind: Trie(database, kind) for kind in ChainKind}
-        self._history = TagHistory(database)
-        self._content = content
+        self._history = history
+        self._repositories = repositories
+        self._tries = tries
 
     def bases(self, digest: Digest, *, limit: int = LIMIT) -> tuple[Bases, ...]:
         """Return the bases of an image, or of each image in an index.
@@ -141,7 +136,7 @@ class LineageTables:
         above = self._above(links)
         return self._related(above, partial(self._is_above, links), limit=limit)
 
-    def containing(self, layer: str, *, limit: int = LIMIT) -> RelatedImages:
+    def find_containing(self, layer: str, *, limit: int = LIMIT) -> RelatedImages:
         """Return the images that hold a layer, given by its compressed digest or its DiffID.
 
         The beginning of one will do, of twelve hexadecimal digits or more;
@@ -161,10 +156,9 @@ class LineageTables:
 
         return self._related(manifests, holds, limit=limit)
 
-    def declared(self, repository_id: int, digest: Digest) -> dict[Digest, Declared]:
+    def declared(self, stored: Content) -> dict[Digest, Declared]:
         """Return what an image, or each in an index, declares as its base, and if that is so."""
-        stored = self._content.manifest(repository_id, digest)
-        found = declared_bases(stored, find_inherited(stored)) if stored else {}
+        found = declared_bases(stored, find_inherited(stored))
         return {part: Declared(base, self._differs(part, base)) for part, base in found.items()}
 
     def parts(self, digest: Digest) -> list[tuple[Digest, ManifestRow]]:
@@ -250,20 +244,20 @@ class LineageTables:
         found: list[RelatedImage] = []
         seen: set[tuple[int, Digest]] = set()
         repositories: dict[int, RepositoryRow] = {}
-        for manifest, place in self._places(manifests):
-            if place in seen:
+        for manifest, location in self._locations(manifests):
+            if location in seen:
                 continue
-            seen.add(place)
-            repository_id, digest = place
+            seen.add(location)
+            repository_id, digest = location
             tags = self._tags(repository_id, digest)
             if tags and len(found) == limit:
                 return RelatedImages(tuple(found), has_more=True)
             if tags:
                 if repository_id not in repositories:
-                    repositories[repository_id] = self._content.repository(repository_id)
+                    repositories[repository_id] = self._repositories.get(repository_id)
                 related = [manifest]
                 if manifest != digest:
-                    parts = self._parts(_PARTS_HERE, digest, repository_id)
+                    parts = self._parts(_PARTS_HERE, repository_id, digest)
                     related = [part for part, row in parts if is_related(row)]
                 newest = self._newest(repository_id, digest, tags)
                 found.append(
@@ -271,15 +265,17 @@ class LineageTables:
                 )
         return RelatedImages(tuple(found), has_more=False)
 
-    def _places(self, manifests: Iterable[Digest]) -> Iterator[tuple[Digest, tuple[int, Digest]]]:
-        """Yield where manifests are, themselves and the indexes around them."""
+    def _locations(
+        self, manifests: Iterable[Digest]
+    ) -> Iterator[tuple[Digest, tuple[int, Digest]]]:
+        """Yield where manifests are, themselves and the indexes above them."""
         for manifest in manifests:
-            for place in self._database.execute(_PLACES, [manifest]).fetchall():
-                yield manifest, place
+            for location in self._database.execute(_LOCATIONS, [manifest]).fetchall():
+                yield manifest, location
 
     def _parts(self, query: str, *values: object) -> list[tuple[Digest, ManifestRow]]:
         rows = self._database.execute(query, values)
-        return [(Digest(row[0]), row_of(row[1:])) for row in rows]
+        return [(Digest(row[0]), read_row(row[1:])) for row in rows]
 
     def _tags(self, repository_id: int, digest: Digest) -> list[TagName]:
         """Return the visible tags of an image, those that only tools look at aside."""

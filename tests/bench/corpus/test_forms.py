@@ -19,6 +19,7 @@ from indexer.store import Store
 from tests.bench.corpus.sizes import SHARING, TINY
 from tests.fakes.clock import ManualClock
 from tests.indexer.stepping import Stepping
+from tests.series import series
 
 # What no other manifest has a say in: documents alone know neither bases nor attachments.
 OF_ITS_OWN = {"repository", "digest", "tags", "labels", "annotations", "platforms"}
@@ -50,7 +51,7 @@ def documents_of_store(stepping: Stepping) -> dict[str, Document]:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("size", [TINY, SHARING], ids=lambda size: str(size.name))
+@pytest.mark.parametrize("size", series((SHARING, TINY), short=1), ids=lambda size: size.name)
 async def test_crawled_filled_and_made_at_once_are_the_same(tmp_path: Path, size: Size) -> None:
     corpus = Corpus(size)
     fill(corpus, tmp_path / "filled")

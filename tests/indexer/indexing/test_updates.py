@@ -14,7 +14,7 @@ from indexer.extract import BUILT_IN, EXTRACT_VERSION
 from indexer.indexing.updates import IDLE_SECONDS, PAUSE_MAX_SECONDS
 from indexer.model import Content
 from indexer.model.document import ASKED_FOR, DocumentType
-from indexer.model.event import Action, Event
+from indexer.model.event import Command
 from indexer.model.names import Digest, RepositoryName, TagName
 from indexer.model.query import Everything
 from indexer.store import LiveIndex, ReadContent, Store
@@ -55,7 +55,7 @@ async def filled(tmp_path: Path) -> AsyncIterator[Stepping]:
 def put(stepping: Stepping, repository: str, built: BuiltManifest, tag: str) -> None:
     """Write to the store that a tag was seen, inside the caller's transaction."""
     content, now = stepping.store.content, stepping.clock.now()
-    repository_id = content.repository_id(
+    repository_id = stepping.store.repositories.put(
         stepping.rows["default"].id, RepositoryName(repository), seen_at=now
     )
     read = Content(Digest(built.digest), built.media_type, built.body)
@@ -284,7 +284,7 @@ async def test_a_reread_build_nothing_ends(tmp_path: Path) -> None:
 async def test_a_rebuild_beside_the_live_one_answers_all_the_time(filled: Stepping) -> None:
     await filled.index()
     documents, before = filled.documents(), live(filled)
-    filled.deliver(Event(Action.REBUILD))
+    filled.deliver(Command.REBUILD)
     await filled.enqueue_refreshes()
     assert await filled.indexing._go_on_rebuilding()
     progress = filled.store.search_index.rebuild()
@@ -309,7 +309,7 @@ async def test_a_large_repository_is_rebuilt_bit_by_bit_in_one_step(tmp_path: Pa
         await large.index()
         assert len(large.visible()) == 12
         documents = large.documents()
-        large.deliver(Event(Action.REBUILD))
+        large.deliver(Command.REBUILD)
         await large.enqueue_refreshes()
         assert await large.indexing._go_on_rebuilding()
         [new] = set(large.engine.generations()) - {live(large).generation}
@@ -324,7 +324,7 @@ async def test_a_large_repository_is_rebuilt_bit_by_bit_in_one_step(tmp_path: Pa
 
 async def test_changes_during_a_rebuild_are_in_both_generations(filled: Stepping) -> None:
     await filled.index()
-    filled.deliver(Event(Action.REBUILD))
+    filled.deliver(Command.REBUILD)
     await filled.enqueue_refreshes()
     assert await filled.indexing._go_on_rebuilding()
     first, last = "many/r0000", f"many/r{MANY - 1:04}"
@@ -350,7 +350,7 @@ async def test_changes_during_a_rebuild_are_in_both_generations(filled: Stepping
 async def test_a_rebuild_that_is_killed_begins_again(filled: Stepping) -> None:
     await filled.index()
     documents, before = filled.documents(), live(filled)
-    filled.deliver(Event(Action.REBUILD))
+    filled.deliver(Command.REBUILD)
     await filled.enqueue_refreshes()
     await filled.indexing._go_on_rebuilding()
     assert len(filled.engine.generations()) == 2
@@ -383,7 +383,7 @@ async def test_a_kill_at_any_step_of_a_rebuild_loses_nothing(
     stepping: Stepping, number: int
 ) -> None:
     documents = stepping.documents()
-    stepping.deliver(Event(Action.REBUILD))
+    stepping.deliver(Command.REBUILD)
     await stepping.enqueue_refreshes()
     await stepping.reopen(dies_at=number)
     try:

@@ -1,4 +1,4 @@
-"""What a body is, and what is left of it when it is broken."""
+"""Parsing manifests: their kind, and the parts that survive in a broken one."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""A refresher stores what the registry shows, and removes only what it said is not there."""
+"""A refresher stores the content of the registry, and removes only content it calls absent."""
 
 import json
 from collections.abc import AsyncIterator
@@ -643,7 +643,7 @@ class TestRepositoriesAndCatalog:
         assert len(stepping.visible()) == 2
 
     async def test_many_tags_are_asked_for_in_several_writes(self, stepping: Stepping) -> None:
-        names = [f"v{number}" for number in range(refresher.PLACES_PER_WRITE + 1)]
+        names = [f"v{number}" for number in range(refresher.TARGETS_PER_WRITE + 1)]
         fail(stepping, "tags/list", JSONResponse({"name": WEB, "tags": names}))
         stepping.deliver(deleted(WEB))
         await stepping.enqueue_refreshes()

@@ -1,4 +1,4 @@
-"""The brake: how much is too much, and when what a crawl did not find is hidden."""
+"""The mass-removal guard: how much is suspicious, and when disappeared tags are hidden."""
 
 from collections.abc import AsyncIterator, Iterator, MutableMapping
 from pathlib import Path
@@ -9,8 +9,8 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from indexer.model.event import Action, Event
-from indexer.refresh.removal import is_too_much
+from indexer.model.event import Command
+from indexer.refresh.removal import is_suspicious
 from tests.builders import image
 from tests.fakes.registry import Fault
 from tests.indexer.stepping import Stepping, deleted, pushed
@@ -48,9 +48,9 @@ def remove(stepping: Stepping, *names: str) -> None:
         stepping.registry.delete_repository(name)
 
 
-def held_back(stepping: Stepping) -> tuple[int, int]:
+def quarantined(stepping: Stepping) -> tuple[int, int]:
     """Return what freshness and the latest crawl say."""
-    return stepping.freshness().held_back, stepping.latest_crawl().held_back
+    return stepping.freshness().quarantined, stepping.latest_crawl().quarantined
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ def held_back(stepping: Stepping) -> tuple[int, int]:
         (101, 1_000_000, True),
     ],
 )
-def test_how_much_is_too_much(lost: int, visible: int, *, too_much: bool) -> None:
-    assert is_too_much(lost, visible=visible) is too_much
+def test_how_much_is_suspicious(lost: int, visible: int, *, too_much: bool) -> None:
+    assert is_suspicious(lost, visible=visible) is too_much
 
 
 class TestOrdinary:
@@ -77,7 +77,7 @@ class TestOrdinary:
     ) -> None:
         before = stepping.visible()
         remove(stepping, MANY[0])
-        stepping.deliver(Event(Action.CRAWL))
+        stepping.deliver(Command.CRAWL)
         await stepping.enqueue_refreshes()
         await stepping.run_due()
         assert stepping.latest_crawl().waiting == 0
@@ -86,7 +86,7 @@ class TestOrdinary:
         stepping.indexing.changed.clear()
         await stepping.settle()
         assert stepping.visible() == stepping.truth() != before
-        assert held_back(stepping) == (0, 0)
+        assert quarantined(stepping) == (0, 0)
         assert stepping.indexing.changed.is_set(), "it is not to wait for the next look"
 
     async def test_four_repositories_of_four_are_no_more_than_a_hand_removes(
@@ -99,7 +99,7 @@ class TestOrdinary:
             remove(stepping, *MANY[:4])
             await stepping.crawl()
             assert stepping.visible() == {}
-            assert held_back(stepping) == (0, 0)
+            assert quarantined(stepping) == (0, 0)
 
     async def test_tags_of_repositories_that_stay_are_never_too_many(
         self, stepping: Stepping
@@ -116,7 +116,7 @@ class TestOrdinary:
 
         stepping.registry.delete_tag(MANY[0], "1", notify=False)
         stepping.registry.faults.append(Fault(f"{MANY[5]}/manifests", slow, times=3))
-        stepping.deliver(Event(Action.CRAWL))
+        stepping.deliver(Command.CRAWL)
         await stepping.settle(seconds=5)
         assert stepping.latest_crawl().finished_at is None
         stepping.registry.put(MANY[0], A, tag="1", notify=False)
@@ -159,14 +159,14 @@ class TestEvents:
         remove(stepping, *MANY)
         busy = Response(status_code=503, headers={"Retry-After": "30"})
         stepping.registry.faults.append(Fault(f"{MANY[0]}/manifests/1", busy, times=3))
-        stepping.deliver(Event(Action.CRAWL))
+        stepping.deliver(Command.CRAWL)
         await stepping.settle(seconds=5)
         assert stepping.latest_crawl().finished_at is None, "it asked for the tag and waits"
         stepping.deliver(deleted(MANY[0], tag="1"))
         await stepping.settle()
         assert ("default", MANY[0], "1") not in stepping.visible()
         assert len(stepping.visible()) == 2 * len(MANY) - 1
-        assert held_back(stepping) == (6, 6)
+        assert quarantined(stepping) == (6, 6)
 
     async def test_an_event_hides_what_is_held_back(self, stepping: Stepping) -> None:
         remove(stepping, *MANY)
@@ -174,7 +174,7 @@ class TestEvents:
         stepping.deliver(*(deleted(MANY[0], tag=tag) for tag in "12"))
         await stepping.settle()
         assert {place[1] for place in stepping.visible()} == set(MANY[1:])
-        assert stepping.freshness().held_back == 5
+        assert stepping.freshness().quarantined == 5
 
 
 class TestHeldBack:
@@ -187,7 +187,7 @@ class TestHeldBack:
         before = stepping.visible()
         await stepping.crawl()
         assert stepping.visible() == before
-        assert held_back(stepping) == (5, 5)
+        assert quarantined(stepping) == (5, 5)
         assert stepping.latest_crawl().complete
         assert stepping.freshness().error is None
         [line] = [line for line in logged if line["event"] == "crawl_held_back"]
@@ -205,7 +205,7 @@ class TestHeldBack:
         stepping.registry.put("team/new", A, tag="1", notify=False)
         await stepping.crawl()
         assert ("default", "team/new", "1") in stepping.visible()
-        assert held_back(stepping) == (6, 6)
+        assert quarantined(stepping) == (6, 6)
 
     async def test_another_registry_is_not_held_back(self, tmp_path: Path) -> None:
         async with Stepping(tmp_path, "one", "two") as stepping:
@@ -218,12 +218,12 @@ class TestHeldBack:
             stepping.registries["two"].delete_repository(MANY[0])
             await stepping.crawl("one")
             await stepping.crawl("two")
-            assert stepping.freshness("one").held_back == 6
-            assert stepping.freshness("two").held_back == 0
+            assert stepping.freshness("one").quarantined == 6
+            assert stepping.freshness("two").quarantined == 0
             assert len([place for place in stepping.visible() if place[0] == "two"]) == 5
-            stepping.deliver(Event(Action.ACCEPT), registry="two")
+            stepping.deliver(Command.ACCEPT, registry="two")
             await stepping.enqueue_refreshes()
-            assert stepping.freshness("one").held_back == 6
+            assert stepping.freshness("one").quarantined == 6
 
     async def test_what_was_set_aside_and_is_tried_again_without_a_crawl_is_held_back_too(
         self, stepping: Stepping
@@ -242,7 +242,7 @@ class TestHeldBack:
         await stepping.settle()
         assert stepping.freshness().set_aside == 0
         assert before.items() <= stepping.visible().items()
-        assert held_back(stepping) == (6, 6)
+        assert quarantined(stepping) == (6, 6)
         assert stepping.latest_crawl().id == 2, "no crawl was needed"
 
     async def test_a_registry_that_the_settings_no_longer_name_holds_nothing_back(
@@ -256,4 +256,4 @@ class TestHeldBack:
         stepping.registries = {"default": registry}
         await stepping.reopen()
         assert stepping.visible() == {}
-        assert stepping.freshness().held_back == 0
+        assert stepping.freshness().quarantined == 0

@@ -1,4 +1,4 @@
-"""What the catalog leaves out is not gone by that; it is counted and, where it is much, told."""
+"""Repositories that the catalog leaves out stay; they are counted, and a warning names many."""
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -44,8 +44,8 @@ async def crawl_doubted(stepping: Stepping, *answers: Fault) -> dict[str, object
     return dict(found[0]) if found else None
 
 
-def left_out(stepping: Stepping) -> int:
-    return stepping.store.registries.count_left_out(stepping.latest_crawl().id)
+def omitted(stepping: Stepping) -> int:
+    return stepping.store.registries.count_omitted(stepping.latest_crawl().id)
 
 
 async def fill(stepping: Stepping, count: int) -> list[str]:
@@ -64,7 +64,7 @@ async def test_an_empty_catalog_is_not_believed(
 ) -> None:
     await fill(stepping, known)
     told = await crawl_doubted(stepping, Fault("_catalog", page(repositories)))
-    assert left_out(stepping) == known
+    assert omitted(stepping) == known
     assert told == {
         "event": "catalog_not_believed",
         "log_level": "warning",
@@ -179,7 +179,7 @@ async def test_a_removed_repository_is_unlisted_once(stepping: Stepping) -> None
     await stepping.crawl()
     assert stepping.visible() == stepping.truth()
     assert stepping.latest_crawl().unlisted == 1
-    assert left_out(stepping) == 0, "rightly so"
+    assert omitted(stepping) == 0, "rightly so"
     await stepping.crawl()
     assert stepping.latest_crawl().unlisted == 0
 
@@ -191,9 +191,9 @@ async def test_what_is_held_back_was_left_out_rightly(stepping: Stepping) -> Non
         stepping.registry.delete_repository(name)
     stepping.registry.put("team/app003", A, tag="2")
     await stepping.crawl()
-    assert stepping.freshness().held_back == 5
-    assert left_out(stepping) == 0
+    assert stepping.freshness().quarantined == 5
+    assert omitted(stepping) == 0
     stepping.registry.faults.append(Fault("_catalog", page([])))
     await stepping.crawl()
     assert stepping.latest_crawl().unlisted == 6
-    assert left_out(stepping) == 1
+    assert omitted(stepping) == 1

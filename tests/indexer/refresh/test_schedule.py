@@ -39,7 +39,7 @@ def crawl(
         set_aside=0,
         finished_at=rfc3339(finished) if finished else None,
         complete=complete,
-        held_back=0,
+        quarantined=0,
         catalog_error=catalog_error,
     )
 

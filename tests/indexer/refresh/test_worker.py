@@ -1,4 +1,4 @@
-"""The worker of a registry: order, back-off, what is set aside, crawls, and no idle turns."""
+"""The worker of a registry: order, retries, set-aside refreshes, crawls, and no idle turns."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from indexer.errors import StoreError, UnreachableError
-from indexer.model.event import Action, Event
+from indexer.model.event import Command
 from indexer.model.names import RepositoryName
 from indexer.refresh.removal import LOST_MIN, SECOND_LOOK_AFTER
 from indexer.refresh.schedule import INCOMPLETE_RETRY, RESTART_PAUSE
@@ -26,7 +26,7 @@ from indexer.refresh.worker import (
     TICK_SECONDS,
     TRIES_MAX,
 )
-from indexer.store import Place, Priority, RefreshKind
+from indexer.store import Priority, RefreshKind, RefreshTarget
 from tests.builders import image
 from tests.fakes.registry import FakeRegistry, Fault
 from tests.indexer.stepping import KilledError, Stepping, deleted, pushed
@@ -223,13 +223,13 @@ class TestBackOff:
 
 
 class TestSettingAside:
-    @pytest.mark.parametrize("place", ["/manifests/2", r"team/web/tags", "_catalog"])
+    @pytest.mark.parametrize("target", ["/manifests/2", r"team/web/tags", "_catalog"])
     async def test_one_broken_place_does_not_keep_crawls_from_ending(
-        self, stepping: Stepping, place: str
+        self, stepping: Stepping, target: str
     ) -> None:
         """A registry answers some manifests with 500 for ever, although it is well."""
         stepping.registry.put(WEB, A, tag="2")
-        fail(stepping.registry, place, Response(status_code=500))
+        fail(stepping.registry, target, Response(status_code=500))
         await stepping.crawl(seconds=3_600)
         crawl = stepping.latest_crawl()
         assert crawl.finished_at is not None
@@ -380,7 +380,7 @@ class TestUnexpected:
     async def test_a_store_that_cannot_write_for_a_moment_loses_nothing(
         self, stepping: Stepping
     ) -> None:
-        """A full disk is not the place's fault: it is not set aside until the next crawl."""
+        """A full disk is not the target's fault: it is not set aside until the next crawl."""
         await event(stepping, "2")
 
         def full(_: Request) -> Response:
@@ -446,12 +446,12 @@ class TestCrawls:
                 stepping.registry.delete_repository(name)
             await stepping.crawl()
             before = stepping.latest_crawl().id
-            assert stepping.freshness().held_back == LOST_MIN
+            assert stepping.freshness().quarantined == LOST_MIN
             stepping.clock.advance(2 * SECOND_LOOK_AFTER.total_seconds())
             await _hear_of(stepping, "since", source="second")
-            assert stepping.freshness().held_back == LOST_MIN
+            assert stepping.freshness().quarantined == LOST_MIN
             assert stepping.latest_crawl().id == before
-            stepping.deliver(Event(Action.ACCEPT))
+            stepping.deliver(Command.ACCEPT)
             await stepping.settle()
             assert stepping.latest_crawl().id == before + 1, "now it is made up for"
 
@@ -462,7 +462,7 @@ class TestCrawls:
     async def test_one_that_could_not_read_everything_is_repeated(
         self, tmp_path: Path, what: str, pause: timedelta
     ) -> None:
-        """Soon when nothing could be listed; one denied place does not cost a crawl again."""
+        """Soon when nothing could be listed; one denied target does not cost a crawl again."""
         async with Stepping(tmp_path, interval=timedelta(hours=6)) as stepping:
             stepping.registry.put(WEB, A, tag="1")
             fault = fail(stepping.registry, what, DENIED)
@@ -516,7 +516,7 @@ class TestCrawls:
         await stepping.crawl()
         fail(stepping.registry, "_catalog", DENIED)
         stepping.registry.delete_repository("team/3")
-        stepping.deliver(Event(Action.CRAWL))
+        stepping.deliver(Command.CRAWL)
         for number in range(1, 30):
             await stepping.reopen(dies_at=number)
             with suppress(KilledError):
@@ -630,7 +630,7 @@ class TestFairness:
             for _ in range(3):
                 await stepping.run_due("good")
             assert stepping.clock.now() == started
-            good = {place for place in stepping.truth() if place[0] == "good"}
+            good = {target for target in stepping.truth() if target[0] == "good"}
             assert set(stepping.visible()) == good
             await stepping.settle(seconds=600)
             assert stepping.freshness("bad").error is not None
@@ -684,7 +684,7 @@ async def test_the_queue_of_a_place_that_is_asked_for_by_hand_runs(stepping: Ste
     with stepping.store.transaction():
         stepping.store.queue.add(
             stepping.worker._registry.id,
-            [Place(RefreshKind.REPOSITORY, RepositoryName(WEB))],
+            [RefreshTarget(RefreshKind.REPOSITORY, RepositoryName(WEB))],
             priority=Priority.EVENT,
             due_at=stepping.clock.now(),
         )

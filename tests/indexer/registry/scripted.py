@@ -1,4 +1,4 @@
-"""A registry that answers what a test wrote down, on any number of hosts, without a network."""
+"""A registry with responses from a test, on any number of hosts, without a network."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Manifests and blobs: what is asked, and that only the right content is believed."""
+"""Manifests and blobs: the requests, and that only content with its digest is accepted."""
 
 import gzip
 import hashlib

@@ -1,4 +1,4 @@
-"""Which error an answer is: the table that decides what may be removed."""
+"""The error of each response: the table that decides about removals."""
 
 import json
 from datetime import UTC, datetime
@@ -14,17 +14,17 @@ from indexer.errors import (
     UnreachableError,
     UnusableAnswerError,
 )
-from indexer.registry.responses import Answer, error_of, own_errors, retry_after
+from indexer.registry.responses import Response, make_error, read_errors, retry_after
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "registry"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def answer(
+def make_response(
     status: int, body: bytes = b"", *, content_type: str = "", is_own: bool = True
-) -> Answer:
+) -> Response:
     headers = httpx2.Headers({"Content-Type": content_type} if content_type else {})
-    return Answer("/v2/a/manifests/1", status, headers, body, is_own=is_own)
+    return Response("/v2/a/manifests/1", status, headers, body, is_own=is_own)
 
 
 def errors_body(*codes: str, message: str = "") -> bytes:
@@ -33,7 +33,7 @@ def errors_body(*codes: str, message: str = "") -> bytes:
 
 @pytest.mark.parametrize("code", ["NAME_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UNKNOWN"])
 def test_a_404_with_the_registrys_own_code_is_absence(code: str) -> None:
-    error = error_of(answer(404, errors_body(code)), may_be_absent=True)
+    error = make_error(make_response(404, errors_body(code)), may_be_absent=True)
     assert type(error) is AbsentError
     assert not error.temporary
 
@@ -80,7 +80,7 @@ def test_a_404_with_the_registrys_own_code_is_absence(code: str) -> None:
 def test_nothing_else_is_absence(
     status: int, body: bytes, expected: type[RegistryError], temporary: bool
 ) -> None:
-    error = error_of(answer(status, body), may_be_absent=True)
+    error = make_error(make_response(status, body), may_be_absent=True)
     assert type(error) is expected
     assert error.temporary is temporary
     assert str(status) in str(error)
@@ -92,7 +92,7 @@ def test_what_exists_but_cannot_be_read_is_not_absent() -> None:
         "MANIFEST_UNKNOWN",
         message="OCI index found, but accept header does not support OCI indexes",
     )
-    error = error_of(answer(404, body), may_be_absent=True)
+    error = make_error(make_response(404, body), may_be_absent=True)
     assert type(error) is UnusableAnswerError
     assert not error.temporary
     assert "exists" in str(error)
@@ -100,14 +100,14 @@ def test_what_exists_but_cannot_be_read_is_not_absent() -> None:
 
 def test_a_name_with_accept_in_it_does_not_hide_an_absence() -> None:
     body = errors_body("MANIFEST_UNKNOWN", message="manifest accept/acceptance:accepted not found")
-    assert type(error_of(answer(404, body), may_be_absent=True)) is AbsentError
+    assert type(make_error(make_response(404, body), may_be_absent=True)) is AbsentError
 
 
 def test_absence_is_the_registrys_own_word_about_one_thing() -> None:
     body = errors_body("BLOB_UNKNOWN")
-    elsewhere = error_of(answer(404, body, is_own=False), may_be_absent=True)
+    elsewhere = make_error(make_response(404, body, is_own=False), may_be_absent=True)
     assert type(elsewhere) is UnusableAnswerError
-    assert type(error_of(answer(404, body))) is UnusableAnswerError
+    assert type(make_error(make_response(404, body))) is UnusableAnswerError
 
 
 @pytest.mark.parametrize("release", ["2.8.3", "3.1.1"])
@@ -117,14 +117,14 @@ def test_recorded_refusals_are_absence_only_where_they_say_so(release: str) -> N
     assert len(refused) > 20
     for case in refused:
         body = json.dumps(case["json"]).encode() if "json" in case else case["body"].encode()
-        error = error_of(answer(case["status"], body), may_be_absent=True)
+        error = make_error(make_response(case["status"], body), may_be_absent=True)
         says_so = b"_UNKNOWN" in body and b"accept header" not in body
         assert isinstance(error, AbsentError) is says_so, case["request"]
         assert isinstance(error, AbsentError | UnusableAnswerError), case["request"]
 
 
 def test_a_message_is_one_short_line() -> None:
-    error = error_of(answer(500, b"a\nb\x1b[31m\t\xe2\x80\xae" + b"x" * 5000))
+    error = make_error(make_response(500, b"a\nb\x1b[31m\t\xe2\x80\xae" + b"x" * 5000))
     assert str(error).startswith("GET /v2/a/manifests/1: 500 a b [31m")
     assert len(str(error)) < 300
     assert str(error).isprintable()
@@ -144,15 +144,15 @@ def test_a_message_is_one_short_line() -> None:
 def test_a_message_never_repeats_credentials(authorization: str, secrets: list[str]) -> None:
     """A server that echoes the request must not bring the password into a log."""
     body = f"{'.' * 150}{' '.join(secrets)}; you sent {authorization}".encode()
-    echoed = Answer("/v2/", 500, httpx2.Headers(), body, authorization=authorization)
-    assert "*** " in str(error_of(echoed)) or "***;" in str(error_of(echoed))
+    echoed = Response("/v2/", 500, httpx2.Headers(), body, authorization=authorization)
+    assert "*** " in str(make_error(echoed)) or "***;" in str(make_error(echoed))
     for secret in secrets:
-        assert secret not in str(error_of(echoed))
+        assert secret not in str(make_error(echoed))
         assert secret not in repr(echoed)
 
 
 def test_at_most_a_hundred_errors_of_a_body_are_read() -> None:
-    assert len(own_errors(answer(404, errors_body(*["X"] * 500)))) == 100
+    assert len(read_errors(make_response(404, errors_body(*["X"] * 500)))) == 100
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def put_registry(store: Store, name: str = "default", host: str = "r.example.org
 def put_repository(store: Store, name: str = WEB, registry: str = "default") -> int:
     row = put_registry(store, registry)
     with store.transaction():
-        return store.content.repository_id(row.id, RepositoryName(name), seen_at=NOW)
+        return store.repositories.put(row.id, RepositoryName(name), seen_at=NOW)
 
 
 def push(store: Store, repository_id: int, tag: str, built: BuiltManifest, *, when: float) -> None:
@@ -68,9 +68,9 @@ def documents_of(store: Store, repository_id: int) -> list[Document]:
     ]
     if not described:
         return []
-    repository = store.content.repository(repository_id)
+    repository = store.repositories.get(repository_id)
     tags = store.content.newest_tags(repository_id)
-    pulls = store.pulls.of_repository(repository_id)
+    pulls = store.pulls.get_repository(repository_id)
     images = [image_document(repository, one) for one in described]
     return [repository_document(repository, described, tags=tags, pulls=pulls), *images]
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from indexer.model.names import Digest, TagName
-from indexer.store import Absence, AbsentTags, Place, Priority, RefreshKind, Store
+from indexer.store import Absence, AbsentTags, Priority, RefreshKind, RefreshTarget, Store
 from tests import builders
 from tests.indexer.store.stored import LATEST, NOW, WEB, at, push, put_registry, put_repository
 
@@ -37,9 +37,9 @@ class Missing:
                     repository_id or self.id, TagName(tag), crawl_id=crawl, seen_at=at(when)
                 )
 
-    def hold(self) -> None:
+    def quarantine(self) -> None:
         with self.store.transaction():
-            self.store.absences.hold(self.found())
+            self.store.absences.quarantine(self.found())
 
     def found(self) -> list[Absence]:
         return self.store.absences.found(self.registry.id)
@@ -47,11 +47,11 @@ class Missing:
     def are_left_over(self) -> bool:
         return self.store.absences.are_left_over(self.registry.id)
 
-    def listed(self, *, held: bool = False) -> list[AbsentTags]:
-        return self.store.absences.of_registry(self.registry.id, held=held)
+    def listed(self, *, quarantined: bool = False) -> list[AbsentTags]:
+        return self.store.absences.list_in(self.registry.id, quarantined=quarantined)
 
-    def tags(self, *, held: bool = False) -> list[str]:
-        return [tag for one in self.listed(held=held) for tag in one.tags]
+    def tags(self, *, quarantined: bool = False) -> list[str]:
+        return [tag for one in self.listed(quarantined=quarantined) for tag in one.tags]
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def missing(store: Store) -> Missing:
 
 
 def test_without_absences_nothing_is_listed(missing: Missing) -> None:
-    assert missing.listed() == missing.listed(held=True) == []
+    assert missing.listed() == missing.listed(quarantined=True) == []
     assert missing.found() == []
 
 
@@ -85,10 +85,10 @@ def test_what_is_not_shown_is_not_missed(missing: Missing) -> None:
 
 def test_a_tag_that_is_seen_again_is_not_missed_any_more(missing: Missing) -> None:
     missing.miss(LATEST, "1")
-    missing.hold()
+    missing.quarantine()
     with missing.store.transaction():
         missing.store.content.put_tag(missing.id, LATEST, Digest(ONE.digest), seen_at=at(20))
-    assert missing.tags() == missing.tags(held=True) == ["1"]
+    assert missing.tags() == missing.tags(quarantined=True) == ["1"]
 
 
 def test_a_tag_that_is_hidden_is_not_missed_any_more(missing: Missing) -> None:
@@ -119,14 +119,14 @@ def test_a_second_crawl_takes_an_absence_over_and_remembers_since_when_it_is_hel
     missing: Missing,
 ) -> None:
     missing.miss(LATEST, crawl=missing.crawl(), when=10)
-    missing.hold()
+    missing.quarantine()
     missing.miss(LATEST, "1", crawl=missing.crawl(), when=700)
     assert missing.found() == [
-        Absence(missing.id, TagName("1"), seen_at=at(700), held_at=None),
-        Absence(missing.id, LATEST, seen_at=at(700), held_at=at(10)),
+        Absence(missing.id, TagName("1"), seen_at=at(700), quarantined_at=None),
+        Absence(missing.id, LATEST, seen_at=at(700), quarantined_at=at(10)),
     ]
-    missing.hold()
-    assert [one.held_at for one in missing.found()] == [at(700), at(10)]
+    missing.quarantine()
+    assert [one.quarantined_at for one in missing.found()] == [at(700), at(10)]
     assert missing.listed()[0].since == _text(10)
 
 
@@ -134,16 +134,16 @@ def test_what_is_held_back_and_a_newer_crawl_did_not_ask_for_is_not_its_finding(
     missing: Missing,
 ) -> None:
     missing.miss(LATEST, crawl=missing.crawl())
-    missing.hold()
+    missing.quarantine()
     missing.crawl()
     assert missing.found() == []
-    assert missing.tags(held=True) == [LATEST]
+    assert missing.tags(quarantined=True) == [LATEST]
 
 
 def test_an_answer_that_came_after_the_crawl_is_decided_with_the_newest(missing: Missing) -> None:
     crawl = missing.crawl()
     missing.miss(LATEST, crawl=crawl)
-    missing.hold()
+    missing.quarantine()
     missing.miss(LATEST, "1", crawl=None)
     assert [one.tag for one in missing.found()] == ["1", LATEST]
     missing.crawl()
@@ -152,33 +152,33 @@ def test_an_answer_that_came_after_the_crawl_is_decided_with_the_newest(missing:
 
 def test_only_what_is_held_back_counts_as_held_back(missing: Missing) -> None:
     missing.miss(LATEST)
-    missing.hold()
+    missing.quarantine()
     missing.miss("1")
     assert missing.tags() == ["1", LATEST]
-    assert missing.tags(held=True) == [LATEST]
-    assert missing.store.absences.count_held_back(missing.registry.id) == 0
-    missing.hold()
-    assert missing.store.absences.count_held_back(missing.registry.id) == 1
-    assert missing.store.registries.freshness()[0].held_back == 1
+    assert missing.tags(quarantined=True) == [LATEST]
+    assert missing.store.absences.count_quarantined(missing.registry.id) == 0
+    missing.quarantine()
+    assert missing.store.absences.count_quarantined(missing.registry.id) == 1
+    assert missing.store.registries.freshness()[0].quarantined == 1
 
 
 def test_what_is_undecided_is_left_over_once_no_crawl_is_at_work(missing: Missing) -> None:
     store, number = missing.store, missing.registry.id
-    place = Place(RefreshKind.TAG, WEB, LATEST)
+    target = RefreshTarget(RefreshKind.TAG, WEB, LATEST)
     crawl = missing.crawl()
     assert not missing.are_left_over(), "nothing is absent"
     missing.miss("1", crawl=crawl)
     assert not missing.are_left_over(), "the crawl runs"
     with store.transaction():
         store.registries.end_crawl(number, at=NOW)
-        store.queue.add(number, [place], priority=Priority.CRAWL, due_at=at(99))
+        store.queue.add(number, [target], priority=Priority.CRAWL, due_at=at(99))
     assert not missing.are_left_over(), "what it asked for waits"
     with store.transaction():
         store.queue.add(
-            number, [place], priority=Priority.EVENT, due_at=at(99), newest_event_at=NOW
+            number, [target], priority=Priority.EVENT, due_at=at(99), newest_event_at=NOW
         )
     assert missing.are_left_over(), "an event asked for the rest"
-    missing.hold()
+    missing.quarantine()
     assert not missing.are_left_over(), "it is decided"
 
 
@@ -191,7 +191,7 @@ def test_absences_of_another_registry_are_its_own(missing: Missing) -> None:
     assert missing.found() == []
     assert not missing.are_left_over()
     assert missing.store.absences.are_left_over(other.id)
-    [listed] = missing.store.absences.of_registry(other.id, held=False)
+    [listed] = missing.store.absences.list_in(other.id, quarantined=False)
     assert (listed.repository, listed.is_lost) == ("team/api", True)
 
 
@@ -199,7 +199,7 @@ def test_listing_begins_at_the_absences_and_not_at_all_repositories(missing: Mis
     """It is asked for with every answer's freshness, and there are hardly ever any."""
     steps: list[str] = []
     missing.store._database.conn.set_trace_callback(steps.append)
-    missing.listed(held=True)
+    missing.listed(quarantined=True)
     missing.store._database.conn.set_trace_callback(None)
     [query] = steps
     plan = missing.store._database.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()

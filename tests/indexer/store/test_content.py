@@ -43,14 +43,12 @@ SYSTEM_TAG = TagName("sha256-" + "a" * 64 + ".sig")
 def test_a_repository_keeps_its_number_and_belongs_to_its_registry(store: Store) -> None:
     one, two = put_registry(store, "one", "a.example"), put_registry(store, "two", "b.example:5000")
     with store.transaction():
-        numbers = [
-            store.content.repository_id(row.id, WEB, seen_at=NOW) for row in (one, two, one, two)
-        ]
+        numbers = [store.repositories.put(row.id, WEB, seen_at=NOW) for row in (one, two, one, two)]
     assert numbers[:2] == numbers[2:]
     assert len(set(numbers)) == 2
-    assert store.content.find_repository(two.id, WEB) == numbers[1]
-    assert store.content.find_repository(two.id, RepositoryName("absent")) is None
-    assert store.content.repository(numbers[1]) == RepositoryRow(
+    assert store.repositories.find(two.id, WEB) == numbers[1]
+    assert store.repositories.find(two.id, RepositoryName("absent")) is None
+    assert store.repositories.get(numbers[1]) == RepositoryRow(
         numbers[1], "two", "b.example:5000", WEB
     )
 
@@ -63,8 +61,8 @@ def test_a_repository_is_visible_while_one_of_its_tags_is(store: Store) -> None:
         push(store, repository_id, "latest", ONE, when=0)
     with store.transaction():
         store.content.hide_tag(hidden, LATEST, seen_at=NOW)
-    assert store.content.visible_repositories(row.id) == ["visible"]
-    assert store.content.visible_repositories(row.id + 1) == []
+    assert store.repositories.list_visible(row.id) == ["visible"]
+    assert store.repositories.list_visible(row.id + 1) == []
     assert store.search_index.repository_ids() == [visible, hidden]
     with store.transaction():
         store.content.unlink_manifest(hidden, Digest(ONE.digest))
@@ -73,17 +71,17 @@ def test_a_repository_is_visible_while_one_of_its_tags_is(store: Store) -> None:
 
 def test_repositories_are_counted_that_have_a_tag_to_show(store: Store) -> None:
     number = put_registry(store).id
-    assert store.content.count_repositories(number) == 0
+    assert store.repositories.count_visible(number) == 0
     for name in ("one", "two"):
         for tag in ("1", "2", SYSTEM_TAG):
             push(store, put_repository(store, name), tag, ONE, when=0)
     push(store, put_repository(store, "signatures"), SYSTEM_TAG, ONE, when=0)
     push(store, put_repository(store, "elsewhere", "other"), "1", ONE, when=0)
-    assert store.content.count_repositories(number) == 2
+    assert store.repositories.count_visible(number) == 2
     with store.transaction():
         for tag in ("1", "2"):
             store.content.hide_tag(put_repository(store, "one"), TagName(tag), seen_at=NOW)
-    assert store.content.count_repositories(number) == 1
+    assert store.repositories.count_visible(number) == 1
 
 
 # Tags
@@ -98,7 +96,7 @@ def test_a_tag_points_where_it_was_seen_last(store: Store) -> None:
     assert store.content.tags(repository_id) == {"latest": two, "stable": one}
     assert store.content.tag_digest(repository_id, "latest") == two
     assert store.content.tag_digest(repository_id, "absent") is None
-    assert store.content.tags_of_digest(repository_id, one) == ["stable"]
+    assert store.content.list_tags(repository_id, one) == ["stable"]
     assert store.content.visible_images(repository_id) == sorted([one, two])
 
 
@@ -112,7 +110,7 @@ def test_a_hidden_tag_is_nowhere_and_hiding_again_changes_nothing(store: Store) 
         forget_stale(store)
         assert store.content.tags(repository_id) == {}
         assert store.content.tag_digest(repository_id, "latest") is None
-        assert store.content.tags_of_digest(repository_id, Digest(ONE.digest)) == []
+        assert store.content.list_tags(repository_id, Digest(ONE.digest)) == []
         assert store.content.visible_images(repository_id) == []
         assert store.content.image(repository_id, Digest(ONE.digest)) is None
         assert documents_of(store, repository_id) == []

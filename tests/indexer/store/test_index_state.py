@@ -11,7 +11,7 @@ LIVE = LiveIndex("one", "whoosh", schema_version=3, extractor_version=4, complet
 
 def mark(store: Store, repository_id: int, *digests: Digest) -> None:
     with store.transaction():
-        store.content.mark_stale(repository_id, digests)
+        store.stale.mark_images(repository_id, digests)
 
 
 def test_one_generation_is_live(store: Store) -> None:

@@ -4,7 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from indexer.errors import JournalError, StoreError
-from indexer.model.event import Action, Event, Rejected
+from indexer.model.event import Action, Command, Event, Rejected
 from indexer.model.names import Digest, RepositoryName, TagName
-from indexer.store import Journal, JournalCounts
+from indexer.store import Entry, Journal, JournalCounts
 from indexer.store.journal import PRUNED_AT_ONCE, REJECTED_BODY_MAX
 from tests.indexer.store.stored import NOW, at
 
@@ -39,7 +39,7 @@ from indexer.model.event import Action, Event
 from indexer.store import Journal
 journal = Journal(Path(sys.argv[1]))
 for number in range(20):
-    event = Event(Action.CRAWL, event_id=str(number))
+    event = Event(Action.PUSH, event_id=str(number))
     journal.append([("default", event)], received_at=datetime.now(UTC))
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -52,7 +52,7 @@ from indexer.model.event import Action, Event
 from indexer.store import Journal
 journal = Journal(Path(sys.argv[1]))
 def append(*numbers):
-    events = [("default", Event(Action.CRAWL, event_id=str(number))) for number in numbers]
+    events = [("default", Event(Action.PUSH, event_id=str(number))) for number in numbers]
     journal.append(events, received_at=datetime.now(UTC))
 append("before")
 soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -75,28 +75,31 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     opened.close()
 
 
-def append(journal: Journal, *items: Event | Rejected, registry: str = "default") -> None:
+def append(journal: Journal, *items: Event | Command | Rejected, registry: str = "default") -> None:
     journal.append([(registry, item) for item in items], received_at=NOW)
 
 
 def events(journal: Journal, position: int = 0) -> list[Event]:
-    return [entry.event for entry in journal.entries_after(position, limit=10_000)[0]]
+    return events_in(journal.entries_after(position, limit=10_000)[0])
 
 
-def crawl(event_id: str) -> Event:
-    return Event(Action.CRAWL, event_id=event_id)
+def events_in(entries: Sequence[Entry]) -> list[Event]:
+    return [entry.item for entry in entries if isinstance(entry.item, Event)]
+
+
+def push(event_id: str) -> Event:
+    return Event(Action.PUSH, event_id=event_id)
 
 
 def ids(journal: Journal, position: int = 0, *, limit: int = 10_000) -> list[str]:
     entries, _ = journal.entries_after(position, limit=limit)
-    return [entry.event.event_id for entry in entries]
+    return [event.event_id for event in events_in(entries)]
 
 
 @pytest.mark.parametrize(
     "event",
     [
         PUSH,
-        Event(Action.REBUILD),
         replace(PUSH, action=Action.DELETE, tag=None, actor="", source="", occurred_at=None),
         replace(PUSH, actor="naïve \x00 \U0001f600", source="'; DROP TABLE entries --"),
     ],
@@ -104,7 +107,23 @@ def ids(journal: Journal, position: int = 0, *, limit: int = 10_000) -> list[str
 def test_an_event_comes_back_as_it_went_in(journal: Journal, event: Event) -> None:
     append(journal, event)
     (entry,), _ = journal.entries_after(0, limit=10)
-    assert (entry.registry, entry.received_at, entry.event) == ("default", NOW, event)
+    assert (entry.registry, entry.received_at, entry.item) == ("default", NOW, event)
+
+
+@pytest.mark.parametrize("command", Command)
+def test_a_command_is_stored_as_its_value_and_comes_back(
+    journal: Journal, tmp_path: Path, command: Command
+) -> None:
+    """These values are in journals of other versions, which an upgrade or its undoing reads."""
+    append(journal, command, registry="")
+    (entry,), _ = journal.entries_after(0, limit=10)
+    assert (entry.registry, entry.item) == ("", command)
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as connection:
+        row = connection.execute(
+            "SELECT action, repository, tag, digest, event_id, occurred_at, actor, source,"
+            " rejected_reason, rejected_body FROM entries"
+        ).fetchone()
+    assert row == (command.name.lower(), *(None,) * 5, "", "", None, None)
 
 
 def test_an_event_of_the_year_one_comes_back_too(journal: Journal) -> None:
@@ -116,23 +135,23 @@ def test_an_event_of_the_year_one_comes_back_too(journal: Journal) -> None:
 
 def test_entries_come_in_the_order_they_were_appended_a_part_at_a_time(journal: Journal) -> None:
     names = [str(number) for number in range(25)]
-    append(journal, *map(crawl, names[:10]))
-    append(journal, *map(crawl, names[10:]))
+    append(journal, *map(push, names[:10]))
+    append(journal, *map(push, names[10:]))
     position, found = 0, list[str]()
     while True:
         entries, reached = journal.entries_after(position, limit=4)
         if reached == position:
             break
         assert len(entries) <= 4
-        position, found = reached, found + [entry.event.event_id for entry in entries]
+        position, found = reached, found + [event.event_id for event in events_in(entries)]
     assert found == names
     assert position == journal.newest()
 
 
 def test_an_event_that_is_sent_again_is_kept_once(journal: Journal) -> None:
     append(journal, PUSH, PUSH)
-    append(journal, replace(PUSH, actor="somebody else"), crawl("two"))
-    assert events(journal) == [PUSH, crawl("two")]
+    append(journal, replace(PUSH, actor="somebody else"), push("two"))
+    assert events(journal) == [PUSH, push("two")]
 
 
 def test_the_same_id_from_another_registry_is_another_event(journal: Journal) -> None:
@@ -145,7 +164,7 @@ def test_the_same_id_from_another_registry_is_another_event(journal: Journal) ->
 def test_events_without_an_id_and_rejected_ones_are_never_taken_for_the_same(
     journal: Journal,
 ) -> None:
-    append(journal, crawl(""), crawl(""), REFUSED, REFUSED)
+    append(journal, push(""), push(""), REFUSED, REFUSED)
     assert ids(journal) == ["", ""]
     assert journal.counts(0) == {"default": JournalCounts(waiting=2, rejected=2)}
 
@@ -153,7 +172,7 @@ def test_events_without_an_id_and_rejected_ones_are_never_taken_for_the_same(
 def test_a_row_that_breaks_another_rule_is_an_error_and_not_passed_over(journal: Journal) -> None:
     """Regression: ``INSERT OR IGNORE`` acknowledges and drops whatever does not fit a column."""
     with pytest.raises(JournalError, match="NOT NULL"):
-        append(journal, crawl("one"), replace(PUSH, actor=None))  # type: ignore[arg-type]
+        append(journal, push("one"), replace(PUSH, actor=None))  # type: ignore[arg-type]
     assert ids(journal) == []
 
 
@@ -175,7 +194,7 @@ def test_rejected_entries_are_kept_with_reason_and_capped_body(
 
 
 def test_the_position_moves_past_rejected_entries(journal: Journal) -> None:
-    append(journal, REFUSED, REFUSED, REFUSED, crawl("one"), REFUSED)
+    append(journal, REFUSED, REFUSED, REFUSED, push("one"), REFUSED)
     entries, reached = journal.entries_after(0, limit=2)
     assert entries == []
     assert ids(journal, reached, limit=2) == ["one"]
@@ -185,10 +204,10 @@ def test_the_position_moves_past_rejected_entries(journal: Journal) -> None:
 
 
 def test_counts_are_of_each_registry_and_behind_the_position(journal: Journal) -> None:
-    append(journal, crawl("1"), REFUSED)
+    append(journal, push("1"), REFUSED)
     position = journal.newest()
-    append(journal, crawl("2"), crawl("3"))
-    append(journal, crawl("4"), registry="other")
+    append(journal, push("2"), push("3"))
+    append(journal, push("4"), registry="other")
     assert journal.counts(position) == {
         "default": JournalCounts(waiting=2, rejected=1),
         "other": JournalCounts(waiting=1, rejected=0),
@@ -198,7 +217,7 @@ def test_counts_are_of_each_registry_and_behind_the_position(journal: Journal) -
 
 def test_pruning_drops_only_what_is_old_and_was_taken_in(journal: Journal) -> None:
     for number in range(4):
-        journal.append([("default", crawl(str(number)))], received_at=at(number))
+        journal.append([("default", push(str(number)))], received_at=at(number))
     position = journal.newest() - 2
     assert journal.prune(position, received_before=at(1)) == 1
     assert ids(journal) == ["1", "2", "3"]
@@ -210,7 +229,7 @@ def test_pruning_drops_the_oldest_a_few_at_a_time_so_that_nobody_waits_for_long(
     journal: Journal,
 ) -> None:
     """Regression: a week's entries went in one transaction, and senders waited all that time."""
-    append(journal, *[crawl(str(number)) for number in range(PRUNED_AT_ONCE + 2)])
+    append(journal, *[push(str(number)) for number in range(PRUNED_AT_ONCE + 2)])
     position = journal.newest()
     assert journal.prune(position, received_before=at(1)) == PRUNED_AT_ONCE
     assert ids(journal) == [str(PRUNED_AT_ONCE), str(PRUNED_AT_ONCE + 1)]
@@ -220,13 +239,13 @@ def test_pruning_drops_the_oldest_a_few_at_a_time_so_that_nobody_waits_for_long(
 
 def test_numbers_go_on_after_everything_was_pruned(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
-    append(journal, crawl("1"), crawl("2"))
+    append(journal, push("1"), push("2"))
     before = journal.newest()
     assert journal.prune(before, received_before=at(1)) == 2
     assert journal.newest() == before
     journal.close()
     journal = Journal(tmp_path)
-    append(journal, crawl("3"))
+    append(journal, push("3"))
     assert ids(journal, before) == ["3"]
     journal.close()
 
@@ -243,21 +262,21 @@ def test_entries_of_a_journal_that_replaces_a_lost_one_are_behind_the_old_positi
         # As if the old journal had been made a minute ago, and had no entry yet.
         connection.execute("UPDATE sqlite_sequence SET seq = seq - 60 * 1000000")
     journal = Journal(tmp_path)
-    append(journal, *map(crawl, "abc"))
+    append(journal, *map(push, "abc"))
     position = journal.newest()
     journal.close()
     for file in tmp_path.glob("journal.*"):
         file.unlink()
     journal = Journal(tmp_path)
-    append(journal, crawl("first of the new one"))
+    append(journal, push("first of the new one"))
     assert ids(journal, position) == ["first of the new one"]
     journal.close()
 
 
 def test_appending_is_all_or_nothing(journal: Journal) -> None:
     with pytest.raises(JournalError):
-        append(journal, crawl("1"), replace(PUSH, source=None))  # type: ignore[arg-type]
-    append(journal, crawl("1"))
+        append(journal, push("1"), replace(PUSH, source=None))  # type: ignore[arg-type]
+    append(journal, push("1"))
     assert ids(journal) == ["1"]
 
 
@@ -288,30 +307,30 @@ def test_a_full_disk_refuses_the_whole_append_and_later_ones_work(tmp_path: Path
 
 
 def test_a_file_that_may_not_grow_refuses_and_keeps_what_it_has(journal: Journal) -> None:
-    append(journal, crawl("before"))
+    append(journal, push("before"))
     pages = journal._database.execute("PRAGMA page_count").fetchone()[0]
     journal._database.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(JournalError, match="full"):
-        append(journal, *[crawl(str(number)) for number in range(5_000)])
+        append(journal, *[push(str(number)) for number in range(5_000)])
     journal._database.execute("PRAGMA max_page_count = 100000")
-    append(journal, crawl("after"))
+    append(journal, push("after"))
     assert ids(journal) == ["before", "after"]
 
 
 def test_a_locked_file_refuses_to_append_and_to_prune_until_it_is_free(
     tmp_path: Path, journal: Journal
 ) -> None:
-    append(journal, crawl("before"))
+    append(journal, push("before"))
     journal._database.execute("PRAGMA busy_timeout = 10")
     with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(JournalError, match="locked"):
-            append(journal, crawl("refused"))
+            append(journal, push("refused"))
         with pytest.raises(JournalError, match="locked"):
             journal.prune(journal.newest(), received_before=at(1))
         assert ids(journal) == ["before"]
         other.execute("ROLLBACK")
-    append(journal, crawl("after"))
+    append(journal, push("after"))
     assert ids(journal) == ["before", "after"]
 
 
@@ -327,7 +346,7 @@ def test_a_read_only_journal_refuses_to_append_and_sees_what_others_append(
 
 
 def test_a_file_that_is_damaged_while_it_is_open_is_named(tmp_path: Path, journal: Journal) -> None:
-    append(journal, *[crawl(str(number)) for number in range(2_000)])
+    append(journal, *[push(str(number)) for number in range(2_000)])
     journal.close()
     path = tmp_path / "journal.db"
     size = path.stat().st_size

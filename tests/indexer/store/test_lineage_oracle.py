@@ -225,10 +225,10 @@ def check(store: Store, oracle: Oracle) -> None:
         }
     for layer in [blob((a, b)).digest for a in LETTERS for b in COMPRESSIONS]:
         holding = {d for d, one in parts.items() if layer in layer_digests(one)}
-        assert found(store.lineage.containing(layer, limit=100)) == expected(oracle, holding)
+        assert found(store.lineage.find_containing(layer, limit=100)) == expected(oracle, holding)
     for diff_id in (digest_of(b"a"), EMPTY_DIFF_ID):
         holding = {d for d, one in parts.items() if diff_id in oracle.chain(one, ChainKind.DIFF)}
-        assert found(store.lineage.containing(diff_id, limit=100)) == expected(oracle, holding)
+        assert found(store.lineage.find_containing(diff_id, limit=100)) == expected(oracle, holding)
 
 
 def check_keys(store: Store, oracle: Oracle) -> None:
@@ -245,7 +245,7 @@ def check_keys(store: Store, oracle: Oracle) -> None:
         }
         meant = named(store._database, path)
         for query in (_BASES, _BASES_IN_MANY):
-            keys = store.lineage_keys.of_named_bases(meant, query) if meant else []
+            keys = store.lineage_keys.find_named_bases(meant, query) if meant else []
             carried = {key for above in parts for key in keys_below(oracle, above)}
             assert set(keys) & carried == wanted & carried
 

@@ -127,13 +127,13 @@ def counted(digest: str, pulls: int = 1, *, when: float = 0) -> PullCount:
 
 def test_counts_of_a_digest_and_of_its_repository_grow(store: Store) -> None:
     web, other = put_repository(store), put_repository(store, "other")
-    assert store.pulls.of_repository(web) == Pulls(0, None)
+    assert store.pulls.get_repository(web) == Pulls(0, None)
     for one in (counted(A, 2, when=9), counted(A, 3), counted(B, 1, when=4)):
         assert store.pulls.add(web, one)
-    assert store.pulls.of_image(web, A) == Pulls(5, "2026-03-01T12:00:09.000000Z")
-    assert store.pulls.of_image(web, B) == Pulls(1, "2026-03-01T12:00:04.000000Z")
-    assert store.pulls.of_repository(web) == Pulls(6, "2026-03-01T12:00:09.000000Z")
-    assert store.pulls.of_repository(other) == Pulls()
+    assert store.pulls.get_image(web, A) == Pulls(5, "2026-03-01T12:00:09.000000Z")
+    assert store.pulls.get_image(web, B) == Pulls(1, "2026-03-01T12:00:04.000000Z")
+    assert store.pulls.get_repository(web) == Pulls(6, "2026-03-01T12:00:09.000000Z")
+    assert store.pulls.get_repository(other) == Pulls()
 
 
 def test_an_index_and_its_child_are_one_pull_of_the_repository(store: Store) -> None:
@@ -141,8 +141,8 @@ def test_an_index_and_its_child_are_one_pull_of_the_repository(store: Store) -> 
     push(store, web, "1", MULTI, when=0)
     assert store.pulls.add(web, counted(MULTI.digest))
     assert not store.pulls.add(web, counted(CHILD.digest))
-    assert store.pulls.of_repository(web).count == 1
-    assert store.pulls.of_image(web, Digest(CHILD.digest)).count == 1
+    assert store.pulls.get_repository(web).count == 1
+    assert store.pulls.get_image(web, Digest(CHILD.digest)).count == 1
     assert store.pulls.add(other, counted(CHILD.digest)), "there it is no part of an index"
 
 
@@ -151,4 +151,4 @@ def test_a_child_that_has_a_tag_is_an_image_of_its_own(store: Store) -> None:
     push(store, web, "1", MULTI, when=0)
     push(store, web, "amd64", CHILD, when=0)
     assert store.pulls.add(web, counted(CHILD.digest))
-    assert store.pulls.of_repository(web).count == 1
+    assert store.pulls.get_repository(web).count == 1

@@ -1,4 +1,4 @@
-"""The queue: hints about one place become one refresh, and none of them is lost."""
+"""The queue: hints about one target become one refresh, and none of them is lost."""
 
 import random
 from collections.abc import Callable
@@ -8,10 +8,10 @@ from itertools import product
 import pytest
 
 from indexer.model.names import Digest, RepositoryName
-from indexer.store import Place, Priority, Refresh, RefreshKind, Store
+from indexer.store import Priority, Refresh, RefreshKind, RefreshTarget, Store
 from tests.indexer.store.stored import NOW, at, put_registry
 
-TAG = Place(RefreshKind.TAG, RepositoryName("team/web"), "latest")
+TAG = RefreshTarget(RefreshKind.TAG, RepositoryName("team/web"), "latest")
 OTHER_TAG = replace(TAG, reference="stable")
 OLD, NEW = Digest("sha256:" + "0" * 64), Digest("sha256:" + "1" * 64)
 FOREVER = 1_000_000.0
@@ -26,7 +26,7 @@ class Desk:
 
     def add(
         self,
-        *places: Place,
+        *targets: RefreshTarget,
         priority: Priority = Priority.EVENT,
         due: float = 0,
         event_at: float | None = None,
@@ -36,7 +36,7 @@ class Desk:
         with self.store.transaction():
             self.store.queue.add(
                 self.registry_id,
-                places or (TAG,),
+                targets or (TAG,),
                 priority=priority,
                 due_at=at(due),
                 newest_event_at=None if event_at is None else at(event_at),
@@ -57,9 +57,9 @@ class Desk:
         with self.store.transaction():
             self.store.queue.finish(refresh)
 
-    def put_back(self, refresh: Refresh, due: float) -> None:
+    def requeue(self, refresh: Refresh, due: float) -> None:
         with self.store.transaction():
-            self.store.queue.put_back(refresh, due_at=at(due), reason="slow")
+            self.store.queue.requeue(refresh, due_at=at(due), reason="slow")
 
     def set_aside(self, refresh: Refresh, reason: str = "denied") -> None:
         with self.store.transaction():
@@ -80,7 +80,7 @@ def test_a_refresh_comes_back_as_it_was_asked_for(desk: Desk) -> None:
         Refresh(
             id=desk.due()[0].id,
             registry_id=desk.registry_id,
-            place=TAG,
+            target=TAG,
             priority=Priority.CRAWL,
             generation=0,
             tries=0,
@@ -94,19 +94,19 @@ def test_a_refresh_comes_back_as_it_was_asked_for(desk: Desk) -> None:
 
 
 def test_places_are_told_apart_by_registry_kind_repository_and_reference(store: Store) -> None:
-    places = [
-        Place(RefreshKind.CATALOG),
-        Place(RefreshKind.REPOSITORY, RepositoryName("a")),
-        Place(RefreshKind.REPOSITORY, RepositoryName("b")),
-        Place(RefreshKind.TAG, RepositoryName("a"), "x"),
-        Place(RefreshKind.DIGEST, RepositoryName("a"), "x"),
-        Place(RefreshKind.TAG, RepositoryName("b"), "x"),
+    targets = [
+        RefreshTarget(RefreshKind.CATALOG),
+        RefreshTarget(RefreshKind.REPOSITORY, RepositoryName("a")),
+        RefreshTarget(RefreshKind.REPOSITORY, RepositoryName("b")),
+        RefreshTarget(RefreshKind.TAG, RepositoryName("a"), "x"),
+        RefreshTarget(RefreshKind.DIGEST, RepositoryName("a"), "x"),
+        RefreshTarget(RefreshKind.TAG, RepositoryName("b"), "x"),
     ]
     one, two = Desk(store, "one"), Desk(store, "two")
-    one.add(*places, *places)
-    two.add(*places)
-    assert [refresh.place for refresh in one.due()] == places
-    assert [refresh.place for refresh in two.due()] == places
+    one.add(*targets, *targets)
+    two.add(*targets)
+    assert [refresh.target for refresh in one.due()] == targets
+    assert [refresh.target for refresh in two.due()] == targets
     assert {refresh.id for refresh in one.due()}.isdisjoint(refresh.id for refresh in two.due())
 
 
@@ -116,7 +116,7 @@ def test_one_place_keeps_the_more_urgent_wish_whatever_comes_first(desk: Desk) -
     desk.add(OTHER_TAG, priority=Priority.EVENT, due=90)
     desk.add(OTHER_TAG, priority=Priority.CRAWL, due=50)
     found = desk.due(50)
-    assert [(refresh.place, refresh.priority) for refresh in found] == [
+    assert [(refresh.target, refresh.priority) for refresh in found] == [
         (TAG, Priority.EVENT),
         (OTHER_TAG, Priority.EVENT),
     ]
@@ -170,15 +170,15 @@ def test_events_go_before_crawls_then_by_time_then_in_order(desk: Desk) -> None:
     desk.add(names[3], due=-2)
     desk.add(names[4], due=1)
     desk.add(names[5], priority=Priority.CRAWL, due=-10)
-    assert "".join(refresh.place.reference for refresh in desk.due()) == "dbcfa"
-    assert "".join(refresh.place.reference for refresh in desk.due(1)) == "dbcefa"
+    assert "".join(refresh.target.reference for refresh in desk.due()) == "dbcfa"
+    assert "".join(refresh.target.reference for refresh in desk.due(1)) == "dbcefa"
 
 
 def test_what_is_taken_does_not_use_up_the_limit(desk: Desk) -> None:
     desk.add(*(replace(TAG, reference=str(number)) for number in range(10)))
     first = desk.due(limit=4)
     second = desk.due(limit=4, taken={refresh.id for refresh in first})
-    assert [refresh.place.reference for refresh in first + second] == list("01234567")
+    assert [refresh.target.reference for refresh in first + second] == list("01234567")
     assert desk.due(limit=4, taken={-1, -2}) == first
 
 
@@ -211,10 +211,10 @@ def test_a_place_that_is_asked_for_again_after_it_was_finished_is_another_refres
 
 def test_what_is_put_back_waits_and_counts_its_tries(desk: Desk) -> None:
     desk.add()
-    desk.put_back(desk.take(), due=30)
+    desk.requeue(desk.take(), due=30)
     assert desk.due(29) == []
     assert desk.take(30).tries == 1
-    desk.put_back(desk.take(), due=60)
+    desk.requeue(desk.take(), due=60)
     assert desk.take(60).tries == 2
 
 
@@ -223,7 +223,7 @@ def test_a_hint_during_a_try_that_fails_is_due_at_once_with_all_its_tries(desk: 
     desk.add(expected=OLD, event_at=1)
     running = desk.take()
     desk.add(expected=NEW, event_at=2)
-    desk.put_back(running, due=FOREVER)
+    desk.requeue(running, due=FOREVER)
     (refresh,) = desk.due()
     assert (refresh.tries, refresh.expected_digest) == (0, NEW)
 
@@ -258,7 +258,7 @@ def test_what_was_set_aside_in_one_registry_is_tried_again_there_only(store: Sto
     one.add(OTHER_TAG, due=7)
     with store.transaction():
         store.queue.retry_set_aside(one.registry_id, due_at=at(5))
-    assert [refresh.place for refresh in one.due(5)] == [TAG]
+    assert [refresh.target for refresh in one.due(5)] == [TAG]
     assert one.due(5)[0].tries == 0
     assert [shown.registry for shown in store.queue.list_set_aside(limit=9)] == ["two"]
 
@@ -275,7 +275,7 @@ def test_those_set_aside_are_listed_up_to_the_limit(desk: Desk) -> None:
 
 @dataclass(slots=True)
 class Wish:
-    """What a correct queue knows of one place, in the plainest words."""
+    """What a correct queue knows of one target, in the plainest words."""
 
     due: float
     priority: Priority
@@ -287,7 +287,7 @@ class Wish:
 
 
 class Oracle:
-    """A queue of one place, in memory; ``taken`` is what the only worker holds."""
+    """A queue of one target, in memory; ``taken`` is what the only worker holds."""
 
     def __init__(self) -> None:
         self.wish: Wish | None = None
@@ -326,7 +326,7 @@ class Oracle:
         if self.is_current():
             self.wish = None
 
-    def put_back(self, due: float) -> None:
+    def requeue(self, due: float) -> None:
         if self.is_current() and self.wish:
             self.wish.tries += 1
             self.wish.due = due
@@ -366,8 +366,8 @@ def run(desk: Desk, steps: tuple[str, ...]) -> None:
                 desk.finish(taken)
                 oracle.finish()
             case "put back" if taken:
-                desk.put_back(taken, due=now + 2)
-                oracle.put_back(now + 2)
+                desk.requeue(taken, due=now + 2)
+                oracle.requeue(now + 2)
             case "set aside" if taken:
                 desk.set_aside(taken)
                 oracle.set_aside()
@@ -438,7 +438,7 @@ def test_a_hint_is_never_lost_whatever_becomes_of_what_was_taken_before_it(
     desk = memory_desk
     ends: dict[str, Callable[[Refresh], None]] = {
         "finish": desk.finish,
-        "put back": lambda refresh: desk.put_back(refresh, due=FOREVER),
+        "put back": lambda refresh: desk.requeue(refresh, due=FOREVER),
         "set aside": desk.set_aside,
     }
     for before, after in product(ends, repeat=2):
@@ -447,16 +447,16 @@ def test_a_hint_is_never_lost_whatever_becomes_of_what_was_taken_before_it(
         ends[before](taken)
         desk.add(due=5)
         ends[after](taken)
-        assert [refresh.place for refresh in desk.due(5)] == [TAG], (before, after)
+        assert [refresh.target for refresh in desk.due(5)] == [TAG], (before, after)
         clear(desk)
 
 
 def test_what_was_asked_for_in_a_transaction_that_failed_was_not_asked_for(desk: Desk) -> None:
-    places = [replace(TAG, reference=str(number)) for number in range(1_000)]
+    targets = [replace(TAG, reference=str(number)) for number in range(1_000)]
 
     def ask_and_fail() -> None:
         with desk.store.transaction():
-            desk.store.queue.add(desk.registry_id, places, priority=Priority.CRAWL, due_at=NOW)
+            desk.store.queue.add(desk.registry_id, targets, priority=Priority.CRAWL, due_at=NOW)
             raise KeyError
 
     with pytest.raises(KeyError):

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from indexer.model.names import RepositoryName
-from indexer.store import Crawl, Place, Priority, RefreshKind, RegistryFreshness, Store
+from indexer.store import Crawl, Priority, RefreshKind, RefreshTarget, RegistryFreshness, Store
 from indexer.store.registries import SOURCES_MAX
 from tests.indexer.store.stored import NOW, at, put_registry
 
-WEB = Place(RefreshKind.REPOSITORY, RepositoryName("team/web"))
-API = Place(RefreshKind.REPOSITORY, RepositoryName("team/api"))
+WEB = RefreshTarget(RefreshKind.REPOSITORY, RepositoryName("team/web"))
+API = RefreshTarget(RefreshKind.REPOSITORY, RepositoryName("team/api"))
 
 
 class Crawling:
@@ -25,27 +25,27 @@ class Crawling:
         with self.store.transaction():
             return self.store.registries.start_crawl(self.id, at=at(when))
 
-    def page(self, crawl_id: int, *places: Place, resume: str = "") -> None:
+    def page(self, crawl_id: int, *targets: RefreshTarget, resume: str = "") -> None:
         with self.store.transaction():
             self.store.queue.add(
-                self.id, places, priority=Priority.CRAWL, due_at=NOW, crawl_id=crawl_id
+                self.id, targets, priority=Priority.CRAWL, due_at=NOW, crawl_id=crawl_id
             )
             self.store.registries.save_catalog_page(
-                crawl_id, resume=resume, repositories=len(places)
+                crawl_id, resume=resume, repositories=len(targets)
             )
 
-    def finish(self, place: Place) -> None:
+    def finish(self, target: RefreshTarget) -> None:
         with self.store.transaction():
             for refresh in self.store.queue.due(self.id, at(10**6), limit=100):
-                if refresh.place == place:
+                if refresh.target == target:
                     self.store.queue.finish(refresh)
                     if refresh.crawl_id is not None:
                         self.store.registries.count_crawl_work(refresh.crawl_id, refreshes=1)
 
-    def set_aside(self, place: Place) -> None:
+    def set_aside(self, target: RefreshTarget) -> None:
         with self.store.transaction():
             for refresh in self.store.queue.due(self.id, at(10**6), limit=100):
-                if refresh.place == place:
+                if refresh.target == target:
                     self.store.queue.set_aside(refresh, reason="denied")
 
     def end(self, when: float) -> list[Crawl]:
@@ -138,7 +138,7 @@ def test_the_next_crawl_tries_again_what_was_set_aside_even_if_nothing_lists_it(
 ) -> None:
     """Regression: what left the registry after it was set aside stayed on the list for ever.
 
-    And a crawl called itself complete although a place that is known could not be read.
+    And a crawl called itself complete although a target that is known could not be read.
     """
     crawling.page(crawling.start(), WEB, API)
     crawling.finish(WEB)
@@ -214,7 +214,7 @@ def test_a_registry_that_was_never_read_says_so(crawling: Crawling) -> None:
         error_at=None,
         restarted_at=None,
         requests=0,
-        held_back=0,
+        quarantined=0,
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from indexer.model.names import Digest, TagName
 from indexer.model.stored import Pulls
-from indexer.store import Place, Priority, RefreshKind, Store
+from indexer.store import Priority, RefreshKind, RefreshTarget, Store
 from tests.builders import BuiltManifest, digest_of, image, index
 from tests.indexer.store.stored import (
     LATEST,
@@ -174,13 +174,13 @@ def test_a_repository_goes_with_the_last_of_it(store: Store, web: int) -> None:
         hide(store, web, tag, when=DAY)
     forget(store, web, before=NEVER, now=at(DAY))
     forget(store, web, before=at(DAY), now=at(8 * DAY))
-    assert store.content.find_repository(registry.id, WEB) == web
-    assert store.pulls.of_repository(web) == Pulls(3, "2026-03-01T12:00:00.000000Z")
+    assert store.repositories.find(registry.id, WEB) == web
+    assert store.pulls.get_repository(web) == Pulls(3, "2026-03-01T12:00:00.000000Z")
     forget(store, web, before=at(DAY + 1), now=at(8 * DAY))
-    assert store.content.find_repository(registry.id, WEB) == web, "its images are searchable yet"
+    assert store.repositories.find(registry.id, WEB) == web, "its images are searchable yet"
     forget_stale(store)
     forget(store, web, before=at(DAY + 1), now=at(8 * DAY))
-    assert store.content.find_repository(registry.id, WEB) is None
+    assert store.repositories.find(registry.id, WEB) is None
     assert set(everything(store).values()) == {0}
 
 
@@ -191,11 +191,11 @@ def test_a_repository_in_which_something_may_happen_yet_stays(store: Store, reas
     before = at(-1) if reason == "it is new" else at(1)
     with store.transaction():
         if reason == "documents":
-            store.content.mark_stale(web, [])
+            store.stale.mark_images(web, [])
         elif reason == "a refresh":
             store.queue.add(
                 registry.id,
-                [Place(RefreshKind.REPOSITORY, WEB)],
+                [RefreshTarget(RefreshKind.REPOSITORY, WEB)],
                 priority=Priority.CRAWL,
                 due_at=at(0),
             )
@@ -204,7 +204,7 @@ def test_a_repository_in_which_something_may_happen_yet_stays(store: Store, reas
         elif reason == "pulls":
             store.pulls.add(web, counted(A.digest, when=5))
     forget(store, web, before=before, now=at(2))
-    assert store.content.find_repository(registry.id, WEB) == web
+    assert store.repositories.find(registry.id, WEB) == web
 
 
 def test_moves_of_a_tag_that_was_never_there_are_forgotten_in_time(store: Store, web: int) -> None:

@@ -44,15 +44,15 @@ def names(page: Page[ShownTag]) -> list[str]:
     return [tag.name for tag in page.items]
 
 
-def all_pages(read: Callable[[ShownTag | None], Page[ShownTag]]) -> list[list[str]]:
-    """Read page after page, each from behind the last thing of the one before."""
-    pages, last = [], None
+def all_pages(read: Callable[[str], Page[ShownTag]]) -> list[list[str]]:
+    """Read page after page, each from behind the one before."""
+    pages, after = [], ""
     while True:
-        page = read(last)
+        page = read(after)
         pages.append(names(page))
-        if not page.has_more:
+        if page.next is None:
             return pages
-        last = page.items[-1]
+        after = page.next
 
 
 # Which tags
@@ -120,9 +120,9 @@ def test_repositories_are_paged_by_name_from_behind_the_last(store: Store) -> No
     push(store, put_repository(store, "other", "second"), "1", A, when=0)
     first = store.shown.repositories("default", limit=3)
     assert [one.row.name for one in first.items] == ["api", "api-2", "team/web"]
-    assert first.has_more
-    rest = store.shown.repositories("default", after=first.items[-1].row.name, limit=3)
-    assert ([one.row.name for one in rest.items], rest.has_more) == (["web"], False)
+    assert first.next == "team/web"
+    rest = store.shown.repositories("default", after=first.next, limit=3)
+    assert ([one.row.name for one in rest.items], rest.next) == (["web"], None)
 
 
 def test_a_repository_without_a_visible_tag_is_not_shown(store: Store) -> None:
@@ -151,7 +151,7 @@ def test_a_repository_tells_of_its_tags_its_pulls_and_its_newest_push(store: Sto
     assert found.first_seen_at == "2026-03-01T12:00:00.000000Z"
     assert found.pushed_at == "2026-03-01T12:00:02.000000Z"
     assert found.pulls == Pulls(7, "2026-03-02T00:00:00Z")
-    assert found.row == store.content.repository(web)
+    assert found.row == store.repositories.get(web)
 
 
 # Tags
@@ -172,20 +172,14 @@ def tagged(store: Store) -> int:
 def test_tags_are_paged_by_name(
     store: Store, tagged: int, limit: int, sizes: Sequence[int]
 ) -> None:
-    pages = all_pages(
-        lambda last: store.shown.tags(tagged, after=last.name if last else "", limit=limit)
-    )
+    pages = all_pages(lambda after: store.shown.tags(tagged, after=after, limit=limit))
     assert list(chain(*pages)) == list("abcde")
     assert [len(page) for page in pages] == sizes
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 9])
 def test_tags_are_paged_by_their_last_move(store: Store, tagged: int, limit: int) -> None:
-    pages = all_pages(
-        lambda last: store.shown.newest_tags(
-            tagged, after=(last.tagged_at, last.name) if last else None, limit=limit
-        )
-    )
+    pages = all_pages(lambda after: store.shown.newest_tags(tagged, after=after, limit=limit))
     assert list(chain(*pages)) == list("adbec")
     assert {len(page) for page in pages[:-1]} <= {limit}
 
@@ -195,17 +189,16 @@ def test_tags_of_one_moment_are_told_once_each(store: Store) -> None:
     for tag in "cabd":
         push(store, repository_id, tag, A, when=0)
     first = store.shown.newest_tags(repository_id, limit=2)
-    last = first.items[-1]
-    rest = store.shown.newest_tags(repository_id, after=(last.tagged_at, last.name), limit=9)
+    rest = store.shown.newest_tags(repository_id, after=first.next or "", limit=9)
     assert names(first) + names(rest) == list("abcd")
 
 
 def test_nothing_is_told_twice_when_a_tag_moves_between_two_pages(
     store: Store, tagged: int
 ) -> None:
-    last = store.shown.newest_tags(tagged, limit=2).items[-1]
+    first = store.shown.newest_tags(tagged, limit=2)
     push(store, tagged, "c", B, when=20)
-    rest = store.shown.newest_tags(tagged, after=(last.tagged_at, last.name), limit=9)
+    rest = store.shown.newest_tags(tagged, after=first.next or "", limit=9)
     assert names(rest) == ["b", "e"]
 
 
@@ -234,8 +227,8 @@ def test_as_many_moves_are_told_as_are_asked_for(store: Store, tagged: int) -> N
         push(store, tagged, "a", A if when % 2 else B, when=when)
     moves = store.shown.moves(tagged, "a", limit=2)
     assert [move.digest for move in moves.items] == [A.digest, B.digest]
-    assert moves.has_more
-    assert not store.shown.moves(tagged, "a", limit=9).has_more
+    assert moves.next is not None
+    assert store.shown.moves(tagged, "a", limit=9).next is None
 
 
 # Images
@@ -257,7 +250,8 @@ def test_a_digest_is_wherever_a_tag_leads_to_it(store: Store) -> None:
         ("x", A.digest, ("a", LATEST)),
     ]
     some = store.shown.places(Digest(A.digest), limit=2)
-    assert (some.items, some.has_more) == (found[:2], True)
+    assert some.items == found[:2]
+    assert store.shown.places(Digest(A.digest), after=some.next or "", limit=9).items == found[2:]
 
 
 def test_a_digest_is_not_where_only_hidden_tags_lead_to_it(store: Store) -> None:
@@ -293,7 +287,7 @@ def test_nobody_has_what_is_left_out_of_the_search(store: Store) -> None:
     push(store, web, "1", A, when=0)
     hide(store, web, "1")
     with store.transaction():
-        store.untagged.leave_out(web, left_out=True)
+        store.untagged.exclude(web, excluded=True)
     assert store.shown.holder(Digest(A.digest)) is None
 
 

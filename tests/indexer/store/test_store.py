@@ -4,8 +4,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -35,6 +37,26 @@ def test_the_position_starts_at_nothing_and_moves(store: Store) -> None:
         with store.transaction():
             store.set_journal_position(position)
         assert store.journal_position() == position
+
+
+def test_each_table_is_made_once(tmp_path: Path) -> None:
+    """Tables are given each other; only the chains of layers have one for each kind."""
+    made: Counter[str] = Counter()
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        module = str(frame.f_globals["__name__"])
+        if event == "call" and module.startswith("indexer.store."):
+            name, _, method = frame.f_code.co_qualname.rpartition(".")
+            made[name] += method == "__init__"
+
+    sys.setprofile(count)
+    try:
+        Store(tmp_path).close()
+    finally:
+        sys.setprofile(None)
+    tables = {name: number for name, number in made.items() if number}
+    assert len(tables) > 15
+    assert {name: number for name, number in tables.items() if number > 1} == {"Trie": 2}
 
 
 def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:

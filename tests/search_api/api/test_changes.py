@@ -169,7 +169,7 @@ def forget_all(directory: Path) -> None:
     """Write newer changes than the stream knows, and forget them with all others, at once."""
     store, now = Store(directory), ManualClock().now()
     with store.transaction():
-        repository = store.content.repository_id(1, RepositoryName("nginx"), seen_at=now)
+        repository = store.repositories.put(1, RepositoryName("nginx"), seen_at=now)
         for tag in ("forgotten", "too"):
             digest = parse_digest(NGINX.digest)
             store.content.put_tag(repository, TagName(tag), digest, seen_at=now)

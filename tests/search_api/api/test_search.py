@@ -10,7 +10,7 @@ import pytest
 
 from indexer.model.event import Action, Event, Rejected
 from indexer.model.names import RepositoryName
-from indexer.store import Journal, Place, Priority, RebuildProgress, RefreshKind, Store
+from indexer.store import Journal, Priority, RebuildProgress, RefreshKind, RefreshTarget, Store
 from search_api.search.request import LIMIT_MAX
 from tests.fakes.clock import START, ManualClock
 from tests.search_api.filling import Pushed, fill, finish_crawl, hold_back, searching_client
@@ -301,9 +301,9 @@ async def test_status_shows_everything_that_is_under_way(tmp_path: Path) -> None
     store, journal = Store(tmp_path), Journal(tmp_path)
     number = store.registries.registry_id("main")
     assert number is not None
-    place = Place(RefreshKind.TAG, RepositoryName("team/web"), "1.4")
+    target = RefreshTarget(RefreshKind.TAG, RepositoryName("team/web"), "1.4")
     with store.transaction():
-        store.queue.add(number, [place], priority=Priority.EVENT, due_at=clock.now())
+        store.queue.add(number, [target], priority=Priority.EVENT, due_at=clock.now())
         (refresh,) = store.queue.due(number, clock.now(), limit=5)
         store.queue.set_aside(refresh, reason="it is too large")
         store.search_index.set_rebuild(RebuildProgress(1, 2))
@@ -360,7 +360,7 @@ async def test_what_is_held_back_is_counted_in_every_answer(tmp_path: Path) -> N
         main = (await client.get("/api/v1/status")).json()["registries"]["main"]
         assert (main["held_back"], main["crawl"]["held_back"]) == (repositories, repositories)
         clock.advance(1)
-        [first, *_] = store.absences.of_registry(1, held=True)
+        [first, *_] = store.absences.list_in(1, quarantined=True)
         with store.transaction():
             for tag in first.tags:
                 store.content.hide_tag(first.repository_id, tag, seen_at=clock.now())

@@ -11,16 +11,16 @@ import pytest
 from indexer.errors import StoreError
 from indexer.extract import BUILT_IN
 from indexer.model.names import RepositoryName
-from indexer.store import Place, Priority, RebuildProgress, RefreshKind, Store
+from indexer.store import Priority, RebuildProgress, RefreshKind, RefreshTarget, Store
 from search_api.cli.jobs import (
     PATIENCE,
     Progress,
     _accept_progress,
     _crawl_progress,
     _follow,
-    _held_back,
-    _held_back_before,
     _opened_store,
+    _quarantined,
+    _quarantined_before,
     _rebuild_progress,
 )
 from tests.fakes.clock import ManualClock
@@ -29,7 +29,7 @@ from tests.search_api.sample_content import NGINX
 
 pytestmark = pytest.mark.anyio
 
-CATALOG = Place(RefreshKind.CATALOG)
+CATALOG = RefreshTarget(RefreshKind.CATALOG)
 
 
 @pytest.fixture
@@ -218,9 +218,9 @@ async def test_a_backfill_is_done_when_its_crawl_is_and_all_is_searchable(
     assert _crawl_progress(store, ["second"]).is_finished
     with store.transaction():
         crawl = store.registries.start_crawl(number, at=clock.now())
-        place = Place(RefreshKind.REPOSITORY, RepositoryName("a"))
+        target = RefreshTarget(RefreshKind.REPOSITORY, RepositoryName("a"))
         store.queue.add(
-            number, [place], priority=Priority.CRAWL, due_at=clock.now(), crawl_id=crawl
+            number, [target], priority=Priority.CRAWL, due_at=clock.now(), crawl_id=crawl
         )
         store.registries.save_catalog_page(crawl, resume="", repositories=1)
         catalog, repository = store.queue.due(number, clock.now(), limit=9)
@@ -252,11 +252,11 @@ async def test_a_registry_that_was_never_seen_is_not_done(store: Store) -> None:
 
 async def test_what_could_not_be_read_is_a_problem(store: Store, clock: ManualClock) -> None:
     number = number_of(store, "main")
-    place = Place(RefreshKind.TAG, RepositoryName("a"), "1")
+    target = RefreshTarget(RefreshKind.TAG, RepositoryName("a"), "1")
     with store.transaction():
         crawl = store.registries.start_crawl(number, at=clock.now())
         store.queue.add(
-            number, [place], priority=Priority.CRAWL, due_at=clock.now(), crawl_id=crawl
+            number, [target], priority=Priority.CRAWL, due_at=clock.now(), crawl_id=crawl
         )
         (refresh,) = store.queue.due(number, clock.now(), limit=9)
         store.queue.set_aside(refresh, reason="too large")
@@ -264,7 +264,7 @@ async def test_what_could_not_be_read_is_a_problem(store: Store, clock: ManualCl
         store.registries.finish_crawls(number, at=clock.now())
     progress = _crawl_progress(store, ["main"])
     assert progress.is_finished
-    assert progress.problem == "1 places could not be read; `regsearch status` lists them"
+    assert progress.problem == "1 refreshes are set aside; `regsearch status` lists them"
 
 
 async def test_what_a_catalog_left_out_is_a_note_and_no_problem(
@@ -281,7 +281,7 @@ async def test_what_a_catalog_left_out_is_a_note_and_no_problem(
     progress = _crawl_progress(store, ["main", "second"])
     assert (progress.is_finished, progress.problem) == (True, "")
     (note,) = progress.notes
-    assert note.startswith("registry main: the catalog left out 1 repositories that are there;")
+    assert note.startswith("registry main: the catalog left out 1 repositories that exist;")
 
 
 async def test_a_refused_catalog_is_a_problem_with_its_reason(
@@ -321,7 +321,7 @@ async def test_what_is_held_back_is_a_problem_once_all_else_is_done(
     progress = _crawl_progress(store, ["main", "second"])
     assert progress.is_finished
     assert progress.problem == (
-        "registry main: 1 repositories are gone all at once and were not hidden;"
+        "registry main: 1 repositories disappeared at once and are held back;"
         " `regsearch reconcile` lists them"
     )
     assert _crawl_progress(store, ["second"]).problem == ""
@@ -346,14 +346,14 @@ async def test_what_was_held_back_and_is_no_more_was_hidden(
 ) -> None:
     settings = settings_for(directory)
     hold_back(store, "main", clock=clock)
-    assert _held_back_before(settings, ["second"]) == {}
-    before = _held_back_before(settings, ["main", "second"])
+    assert _quarantined_before(settings, ["second"]) == {}
+    before = _quarantined_before(settings, ["main", "second"])
     assert before == {"repositories": 1, "tags": 1}
     number = number_of(store, "main")
     with store.transaction():
-        for held in store.absences.of_registry(number, held=True):
+        for held in store.absences.list_in(number, quarantined=True):
             store.content.hide_tag(held.repository_id, held.tags[0], seen_at=clock.now())
-    hidden = before - _held_back(store, ["main", "second"])
+    hidden = before - _quarantined(store, ["main", "second"])
     progress = _accept_progress(store, hidden)
     assert progress.what == "1 repositories hidden, 1 tags in all"
     assert not progress.is_finished, "its documents are in the search index yet"
@@ -365,8 +365,8 @@ async def test_what_was_held_back_and_is_no_more_was_hidden(
 async def test_nothing_is_held_back_where_there_is_no_store_or_registry(
     store: Store, tmp_path: Path
 ) -> None:
-    assert _held_back_before(settings_for(tmp_path / "nowhere"), ["main"]) == {}
-    assert _held_back(store, ["third"]) == {}
+    assert _quarantined_before(settings_for(tmp_path / "nowhere"), ["main"]) == {}
+    assert _quarantined(store, ["third"]) == {}
 
 
 # How far a rebuild is

@@ -1,6 +1,6 @@
-"""The command line: what each command prints, on which stream, and the status it ends with.
+"""The command line: the output of each command, its stream, and its exit status.
 
-Long, because all that belongs to one module is tested in one place.
+Long, because it has all tests of one module.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ COMMANDS = (
 ARGUMENTS = {"show": ["team/web"]}
 WITH_SETTINGS = [name for name in COMMANDS if name not in {"completion", "conformance"}]
 PROGRAM = [sys.executable, "-m", "search_api"]
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 WAIT_SECONDS = 20.0
 CONFIG = """
 [[registry]]
@@ -402,7 +402,7 @@ def test_what_disappears_all_at_once_is_listed_until_it_is_accepted(
     ended = run("backfill")
     assert (ended.status, ended.out) == (1, "")
     assert ended.err == (
-        "regsearch: registry default: 5 repositories are gone all at once and were not hidden;"
+        "regsearch: registry default: 5 repositories disappeared at once and are held back;"
         " `regsearch reconcile` lists them\n"
     )
     everything = [f"team/web{number}" for number in range(5)]

@@ -1,4 +1,4 @@
-"""The commands that ask: what they print in each form, and the status they end with."""
+"""The commands of searching: their output in each form, and their exit status."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What the command line prints: plain, in lines, and deaf to what images would like to say."""
+"""The output of the command line: plain lines, without control sequences from images."""
 
 import io
 from collections.abc import Callable
@@ -166,7 +166,7 @@ def test_results_that_may_not_exist_any_more_are_noted(show: Show) -> None:
     registries = {"main": {**FRESH, "held_back": 6}, "second": FRESH}
     text = show(tables.print_results, page(freshness={"complete": True, "registries": registries}))
     assert text.endswith(
-        "\nnote: registry main: 6 repositories, gone all at once, are still shown;"
+        "\nnote: registry main: 6 repositories disappeared at once and are still shown;"
         " see `regsearch reconcile`\n"
     )
     assert text.count("note: ") == 1
@@ -233,7 +233,10 @@ def test_status_is_a_few_lines(show: Show) -> None:
         "  last complete crawl: 3 hours ago",
         "  crawl running: 5 repositories, 6 refreshes done, 7 waiting",
         "  the registry restarted: 2 days ago; what it had not sent is left to the next crawl",
-        "  held back: 8 repositories, gone all at once, are still shown; see `regsearch reconcile`",
+        (
+            "  held back: 8 repositories disappeared at once and are still shown;"
+            " see `regsearch reconcile`"
+        ),
         "  error (5 minutes ago): 503 at /v2/",
     ]
 
@@ -307,13 +310,13 @@ def test_what_is_held_back_is_a_repository_a_line(show: Show) -> None:
     held = {"registry": "main", "since": "then"}
     lost = {**held, "repository": "a", "lost": True, "tags": [f"t{n}" for n in range(6)]}
     kept = {**held, "repository": "b", "lost": False, "tags": ["[red]1[/red]"]}
-    text = show(tables.print_held_back, {"held_back": [lost, kept]})
+    text = show(tables.print_quarantined, {"held_back": [lost, kept]})
     assert clean(text).splitlines() == [
         "held back: main a: the whole repository: t0 t1 t2 t3 t4 … (since then)",
         "held back: main b: [red]1[/red] (since then)",
         "`regsearch reconcile --accept` hides this",
     ]
-    assert show(tables.print_held_back, {"held_back": []}) == "nothing is held back\n"
+    assert show(tables.print_quarantined, {"held_back": []}) == "nothing is held back\n"
 
 
 # Errors and progress

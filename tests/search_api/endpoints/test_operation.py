@@ -8,14 +8,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from indexer.model.event import Rejected
-from indexer.store import Journal, Place, Priority, RefreshKind, Store
+from indexer.store import Journal, Priority, RefreshKind, RefreshTarget, Store
 from tests.fakes.clock import START, ManualClock
 from tests.search_api.filling import fill, hold_back, searching_client
 from tests.search_api.sample_content import CONTENT
 
 pytestmark = pytest.mark.anyio
 
-README = Path(__file__).parent.parent.parent / "README.md"
+README = Path(__file__).parent.parent.parent.parent / "README.md"
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ async def test_what_is_wrong_shows(client: httpx2.AsyncClient, tmp_path: Path) -
     assert registry_id is not None
     with store.transaction():
         store.registries.set_error(registry_id, "503", at=START)
-        place = Place(RefreshKind.CATALOG)
-        store.queue.add(registry_id, [place], priority=Priority.CRAWL, due_at=START)
+        target = RefreshTarget(RefreshKind.CATALOG)
+        store.queue.add(registry_id, [target], priority=Priority.CRAWL, due_at=START)
     repositories = hold_back(store, name, clock=ManualClock())
     journal.append([(name, Rejected("no list of events", b"{}"))], received_at=START)
     store.close()

@@ -15,7 +15,7 @@ import structlog
 
 from search_api.processes.supervisor import USAGE_ERROR, end_with_parent, own_command, supervise
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 PYTHON = [sys.executable, "-I", "-S", "-c"]
 WRITE = (
     "import os, sys, time; f = open(sys.argv[1], 'a');"

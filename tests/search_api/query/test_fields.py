@@ -1,14 +1,15 @@
-"""The fields: what each does with its value, and what is wrong with one."""
+"""The fields: the condition that each makes of its value, and its mistakes."""
 
 import pytest
 
 from indexer.errors import QueryError
+from indexer.model.document import NUMBERS
 from indexer.model.query import And, Condition, Glob, Not, Or, Path, Query, Range
 from search_api.query.fields import DESCRIBED, FACTS, FIELDS
 from tests.search_api.query.asking import DIGEST, HEX, both, either, mistake, parsed
 
-VALUES = {"has": "sbom", "is": "signed", "layer": "0123456789ab", "created": "2026"}
-VALUES |= {"pushed": "7d", "pulled": "2026-01", "size": "7MB", "layers": "7", "pulls": "7"}
+# Fields that read their value; all others ask for it as it is.
+READING = {"artifact", "digest", "has", "is", "layer", "name", "registry", *DESCRIBED, *NUMBERS}
 
 CONDITIONS: list[tuple[str, Query]] = [
     # Identity
@@ -16,16 +17,12 @@ CONDITIONS: list[tuple[str, Query]] = [
     ("name:/web/", Path("web")),
     ("name:web*", Condition("name", "web", is_prefix=True)),
     ("name:w*b", Glob("name", "w*b")),
-    ("repo:team/web", Condition("repo", "team/web")),
-    ("repo:team/*", Condition("repo", "team/", is_prefix=True)),
-    ("repo:*/web", Glob("repo", "*/web")),
     ("registry:Main", either(Condition("registry", "main"), Condition("host", "main"))),
     (
         "registry:m*",
         either(Condition("registry", "m", is_prefix=True), Condition("host", "m", is_prefix=True)),
     ),
     ("registry:m?in", either(Glob("registry", "m?in"), Glob("host", "m?in"))),
-    ("tag:1.4", Condition("tag", "1.4")),
     ("TAG:V1", Condition("tag", "v1")),
     ("tag:1.*", Condition("tag", "1.", is_prefix=True)),
     ("tag:*-alpine", Glob("tag", "*-alpine")),
@@ -38,35 +35,16 @@ CONDITIONS: list[tuple[str, Query]] = [
     ("digest:sha256:abc", Condition("digest", "sha256:abc", is_prefix=True)),
     ("digest:ABC", Condition("digest", "abc", is_prefix=True)),
     ("digest:abc*", Condition("digest", "abc", is_prefix=True)),
-    (f"digest:sha512:{HEX}{HEX}", Condition("digest", f"sha512:{HEX}{HEX}")),
-    (f"digest:sha512:{HEX}", Condition("digest", f"sha512:{HEX}", is_prefix=True)),
     # What it is
-    ("kind:Helm", Condition("kind", "helm")),
-    ("type:application/x", Condition("type", "application/x")),
     ("artifact:application/x", Condition("type", "application/x")),
     ("artifact:*sbom*", Glob("type", "*sbom*")),
-    ("media:*toc*", Glob("media", "*toc*")),
-    ("media:application/vnd.x", Condition("media", "application/vnd.x")),
     # Platforms
-    ("os:Linux", Condition("os", "linux")),
-    ("arch:amd64", Condition("arch", "amd64")),
     ("arch:x86_64", Condition("arch", "amd64")),
-    ("arch:aarch64", Condition("arch", "arm64")),
     ("arch:arm64/v8", Condition("arch", "arm64")),
-    ("arch:arm/v7", Condition("arch", "arm/v7")),
-    ("arch:arm*", Condition("arch", "arm", is_prefix=True)),
-    ("arch:a/b/c", Condition("arch", "a/b/c")),
-    ("platform:linux/arm64", Condition("platform", "linux/arm64")),
-    ("platform:linux/arm64/v8", Condition("platform", "linux/arm64")),
     ("platform:Linux/x86_64", Condition("platform", "linux/amd64")),
-    ("platform:linux/arm/v7", Condition("platform", "linux/arm/v7")),
-    ("platform:windows/amd64:10.0", Condition("platform", "windows/amd64:10.0")),
-    ("platform:linux", Condition("platform", "linux")),
     ("platform:linux/*", Condition("platform", "linux/", is_prefix=True)),
-    ("platform:*/arm64", Glob("platform", "*/arm64")),
     # Labels and annotations
     ("label:team=Payments", Condition("label", "team=payments")),
-    ("label:team", Condition("label", "team")),
     ("label:team=*", Condition("label", "team=", is_prefix=True)),
     ("label:team=p*s", Glob("label", "team=p*s")),
     ('label:"a b"', Condition("label", "a b")),
@@ -76,48 +54,26 @@ CONDITIONS: list[tuple[str, Query]] = [
     ('label:a="*"', Condition("label", "a=*")),
     ('label:"a*"*', Condition("label", "a*", is_prefix=True)),
     ("label:a:b", Condition("label", "a:b")),
-    ("annotation:k=v", Condition("annotation", "k=v")),
-    # Configuration
-    ("env:PATH", Condition("env", "path")),
-    ("env:LANG=C.UTF-8", Condition("env", "lang=c.utf-8")),
-    ("port:8080", Condition("port", "8080")),
-    ("port:8080/tcp", Condition("port", "8080/tcp")),
-    ("user:Root", Condition("user", "root")),
-    ("volume:/var/lib/x", Condition("volume", "/var/lib/x")),
-    ("cmd:nginx", Condition("cmd", "nginx")),
     ('cmd:"nginx -g"', both(Condition("cmd", "nginx"), Condition("cmd", "g"))),
     ("entrypoint:/bin/sh", both(Condition("entrypoint", "bin"), Condition("entrypoint", "sh"))),
     # Described
-    ("title:Web", Condition("title", "web")),
-    ('title:"Reverse  proxy"', both(Condition("title", "reverse"), Condition("title", "proxy"))),
     ('title:"a a"', Condition("title", "a")),
     ("title:prox*", Condition("title", "prox", is_prefix=True)),
     (r"title:reverse\ p*y", Glob("title", "reverse p*y")),
     ("title:++", Condition("title", "++")),
-    ("vendor:*", Condition("vendor", "", is_prefix=True)),
-    ("license:Apache-2.0", Condition("license", "apache-2.0")),
-    ("version:1.4", Condition("version", "1.4")),
-    ("version:1.*", Condition("version", "1.", is_prefix=True)),
     ("source:https://github.com/A/b.git", Condition("source", "github.com/a/b")),
-    ("source:git+https://github.com/a/b/", Condition("source", "github.com/a/b")),
-    ("source:github.com/a/*", Condition("source", "github.com/a/", is_prefix=True)),
     ("source:https://github.com/a/*", Condition("source", "github.com/a/", is_prefix=True)),
     ("revision:0123ABC", Condition("revision", "0123abc", is_prefix=True)),
-    ("revision:012345", Condition("revision", "012345")),
-    (f"revision:{HEX[:40]}", Condition("revision", HEX[:40])),
     ("revision:release", Condition("revision", "release")),
     # Ranges
     ("size:>100", Range("size", 101, None)),
     ("layers:<10", Range("layers", None, 9)),
     ("pulls:>=1k", Range("pulls", 1_000, None)),
-    ("size:*", Range("size")),
-    ("created:2026-01..", Range("created", 1_767_225_600, None)),
     ("-pulled:*", Not(Range("pulled"))),
     # Lineage
     ("base:Alpine", Condition("base", "alpine")),
     ("base:team/base:1.2", Condition("base", "team/base:1.2")),
     ("base:team/*", Condition("base", "team/", is_prefix=True)),
-    ("base:*", Condition("base", "", is_prefix=True)),
     (f"base:{DIGEST}", Condition("base", DIGEST)),
     (f"base:{DIGEST[:20]}", Condition("base", DIGEST[:20], is_prefix=True)),
     ("baseof:host:5000/team/web:1", Condition("baseof", "host:5000/team/web:1")),
@@ -129,7 +85,6 @@ CONDITIONS: list[tuple[str, Query]] = [
     ("is:Signed", Condition("is", "signed")),
     ("has:sbom:SPDX", Condition("has", "sbom:spdx")),
     ("has:sb*", Condition("has", "sb", is_prefix=True)),
-    ("has:*", Condition("has", "", is_prefix=True)),
 ]
 
 MISTAKES = [
@@ -137,10 +92,10 @@ MISTAKES = [
     ("layer:*", 7, "layer: needs a digest"),
     ("layer:sha256:0123456789a", 7, "layer: needs a digest"),
     ("a layer:sha512:0123456789ab", 9, "layer: needs a digest"),
-    ("layer:sha256:0123*456789ab", 7, "layer: takes a * at its end alone"),
+    ("layer:sha256:0123*456789ab", 7, "layer: takes a * only at its end"),
     ("baseof:_", 8, "baseof: needs a name"),
     ("baseof:team/*", 8, "baseof: needs a name"),
-    ("base:a*b", 6, "base: takes a * at its end alone"),
+    ("base:a*b", 6, "base: takes a * only at its end"),
     ("is:sined", 4, "unknown is:sined; known are attachment, deprecated"),
     ("has:x", 5, "unknown has:x; known are attestation, provenance, sbom"),
     ("name:/", 6, "name: without a value"),
@@ -167,9 +122,13 @@ def test_a_mistake_is_named_at_its_column(text: str, column: int, message: str) 
     assert (found.column, str(found)[: len(message)]) == (column, message)
 
 
+@pytest.mark.parametrize("field", sorted(set(FIELDS) - READING))
+def test_a_plain_field_asks_for_its_value(field: str) -> None:
+    assert parsed(f"{field}:Web-1.4") == Condition(field, "web-1.4")
+
+
 @pytest.mark.parametrize("field", FIELDS)
-def test_every_field_takes_a_value_and_needs_one(field: str) -> None:
-    assert parsed(f"{field}:{VALUES.get(field, 'x')}") is not None
+def test_every_field_needs_a_value(field: str) -> None:
     with pytest.raises(QueryError, match=f"^{field}: without a value"):
         parsed(f"{field}:")
     with pytest.raises(QueryError, match=f"^{field}: without a value"):

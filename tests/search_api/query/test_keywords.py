@@ -40,6 +40,8 @@ def test_a_value_is_folded_then_cut(field: str, text: str, value: str) -> None:
     [
         ("arch", "x86_64", "amd64"),
         ("arch", "arm/v7", "arm/v7"),
+        ("arch", "a/b/c", "a/b/c"),
+        ("platform", "linux/arm64/v8", "linux/arm64"),
         ("platform", "Linux/aarch64", "linux/arm64"),
         ("platform", "windows/x86-64:10.0.1", "windows/amd64:10.0.1"),
         ("platform", "linux", "linux"),

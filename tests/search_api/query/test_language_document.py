@@ -1,4 +1,4 @@
-"""The definition of the query language, ``docs/query-language.md``, is what the program does."""
+"""``docs/query-language.md`` defines the query language, and the program agrees with it."""
 
 import re
 from pathlib import Path as FilePath

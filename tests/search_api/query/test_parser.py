@@ -1,4 +1,4 @@
-"""The query language as a whole: what each form means, where each mistake is, and its limits."""
+"""The whole query language: the meaning of each form, the column of each mistake, the limits."""
 
 import random
 import re
@@ -27,13 +27,12 @@ from indexer.model.query import (
 from indexer.model.text import fold, words
 from search_api.query import QUERY_MAX, plain_query
 from search_api.query.parser import DEPTH_MAX, TERMS_MAX
-from tests.search_api.query.asking import DIGEST, both, mistake, parsed, parts_of, random_text
+from tests.search_api.query.asking import both, mistake, parsed, parts_of, random_text
 
 FORMS: list[tuple[str, Query]] = [
     # Everything
     ("", Everything()),
     (" \t\n\u00a0\u3000", Everything()),
-    ("*", Everything()),
     ("***", Everything()),
     ("/", Everything()),
     ("()", Everything()),
@@ -46,7 +45,6 @@ FORMS: list[tuple[str, Query]] = [
     ("nginx ingress", both(Word("nginx"), Word("ingress"))),
     ("  nginx\tingress ", both(Word("nginx"), Word("ingress"))),
     ("nginx\u3000ingress", both(Word("nginx"), Word("ingress"))),
-    ("nginx-ingress", Word("nginx-ingress")),
     ("caf\u00e9", Word("cafe")),
     ("cafe\u0301", Word("cafe")),
     ("数据库", Word("数据库")),
@@ -62,9 +60,7 @@ FORMS: list[tuple[str, Query]] = [
     ("C++", Word("c++")),
     (":x", Word(":x")),
     # Phrases
-    ('"reverse proxy"', Phrase(("reverse", "proxy"))),
     ('"Reverse,  PROXY!"', Phrase(("reverse", "proxy"))),
-    ('"nginx"', Word("nginx")),
     ('"(a b)"', Phrase(("a", "b"))),
     ('"OR"', Word("or")),
     ('"a" "b c"', both(Word("a"), Phrase(("b", "c")))),
@@ -72,28 +68,13 @@ FORMS: list[tuple[str, Query]] = [
     ("„reverse proxy“ x", both(Phrase(("reverse", "proxy")), Word("x"))),
     ('x"y z"', Word("xy z")),
     # Literal signs
-    ("\\-a", Word("-a")),
-    ("a\\ b", Word("a b")),
-    ("a\\(b\\)", Word("a(b)")),
     ("\\*", Word("*")),
-    ('\\"a', Word('"a')),
     ("registry\\:2", both(Path("registry"), Condition("tag", "2"))),
-    ('"label:x"', Phrase(("label", "x"))),
     ('"say \\"yes\\""', Phrase(("say", "yes"))),
     ('"O"R', Word("or")),
-    # Wildcards
-    ("ngin*", Prefix("ngin")),
+    # Wildcards and close spellings
     ("NGIN*", Prefix("ngin")),
     ("caf\u00e9*", Prefix("cafe")),
-    ("/ngin*", Prefix("ngin")),
-    ("team/w*", Condition("repo", "team/w", is_prefix=True)),
-    ("team/*", Condition("repo", "team/", is_prefix=True)),
-    ("*gress", Wildcard("*gress")),
-    ("w?b", Wildcard("w?b")),
-    ("nginx-ing*", Wildcard("nginx-ing*")),
-    ("*/web", Glob("repo", "*/web")),
-    # Close spellings
-    ("postgers~", Fuzzy("postgers")),
     ("a POSTGERS~", both(Word("a"), Fuzzy("postgers"))),
     # Booleans
     ("a OR b", Or((Word("a"), Word("b")))),
@@ -107,7 +88,6 @@ FORMS: list[tuple[str, Query]] = [
     ("NOT a", Not(Word("a"))),
     ("NOT NOT a", Not(Not(Word("a")))),
     ("a -b", both(Word("a"), Not(Word("b")))),
-    ("a-b", Word("a-b")),
     ("-*", Not(Everything())),
     ('-"a b"', Not(Phrase(("a", "b")))),
     ("-(a OR b)", Not(Or((Word("a"), Word("b"))))),
@@ -120,7 +100,6 @@ FORMS: list[tuple[str, Query]] = [
     # References
     ("team/web nginx", both(Path("team/web"), Word("nginx"))),
     ("docker pull team/web:1.4", both(Path("team/web"), Condition("tag", "1.4"))),
-    (f"web@{DIGEST}", both(Path("web"), Condition("digest", DIGEST))),
     ("docker pull", both(Word("docker"), Word("pull"))),
     # Conditions
     ("-label:x", Not(Condition("label", "x"))),
@@ -145,24 +124,16 @@ MISTAKES = [
     ("(a))", 4, "a ) without its ("),
     ("(", 1, "a ( that is not closed"),
     ("a (b (c)", 3, "a ( that is not closed"),
-    ('"', 1, 'a " that is not closed'),
     ('a "b c', 3, 'a " that is not closed'),
     ('a"b" c"d', 7, 'a " that is not closed'),
     ('""', 1, "a phrase without a word"),
     ('x "*"', 3, "a phrase without a word"),
-    ("label:", 7, "label: without a value"),
     ("x TAG:", 7, "tag: without a value"),
-    ("x:", 1, "unknown field 'x'; known are annotation, arch"),
     ("web:", 1, "unknown field 'web'"),
-    ("a lable:team=x", 3, "unknown field 'lable'; did you mean label:?"),
-    ("a \\", 3, "a \\ with nothing behind it"),
     ('"a \\"', 1, 'a " that is not closed'),
     ("“a", 1, 'a " that is not closed'),
     ('x """"', 3, "nothing to search for"),
     ("a \u0301", 3, "nothing to search for"),
-    ("x a*", 3, "a pattern needs at least 2 characters"),
-    ("x ab~", 3, "a ~ goes behind one word of at least 3 characters"),
-    ("x tag:", 7, "tag: without a value"),
     ("x size:>100QB", 12, "size: unknown unit 'QB'; known are B, KB"),
     ("(" * (DEPTH_MAX + 1), DEPTH_MAX + 1, "nested deeper than 20"),
     ("-" * DEPTH_MAX + "a", DEPTH_MAX + 1, "nested deeper than 20"),

@@ -1,29 +1,29 @@
-"""Wildcards: what a pattern is made of, and which ones no engine should be asked for."""
+"""Wildcards: the parts of a pattern, and the patterns that no engine should search for."""
 
 import pytest
 
 from indexer.errors import QueryError
-from search_api.query.patterns import WILDCARDS_MAX, Pattern, has_wildcards, read_pattern
+from search_api.query.patterns import WILDCARDS_MAX, TypedPattern, has_wildcards, read_pattern
 from tests.search_api.query.asking import typed
 
 
 @pytest.mark.parametrize(
     ("text", "pattern"),
     [
-        ("*", Pattern("*", "", 0)),
-        ("ngin*", Pattern("ngin*", "ngin", 4)),
-        ("NGIN**", Pattern("ngin*", "ngin", 4)),
-        ("*gress", Pattern("*gress", None, 5)),
-        ("w?b", Pattern("w?b", None, 2)),
-        ("w?", Pattern("w?", None, 1)),
-        ("a***b??*", Pattern("a*b??*", None, 2)),
-        ("Café*é", Pattern("cafe*e", None, 5)),
-        ("ﬁ?", Pattern("fi?", None, 2)),
-        (r"a\*b*", Pattern("a*b*", "a*b", 3)),
-        ("＊a*", Pattern("*a*", "*a", 2)),
+        ("*", TypedPattern("*", "", 0)),
+        ("ngin*", TypedPattern("ngin*", "ngin", 4)),
+        ("NGIN**", TypedPattern("ngin*", "ngin", 4)),
+        ("*gress", TypedPattern("*gress", None, 5)),
+        ("w?b", TypedPattern("w?b", None, 2)),
+        ("w?", TypedPattern("w?", None, 1)),
+        ("a***b??*", TypedPattern("a*b??*", None, 2)),
+        ("Café*é", TypedPattern("cafe*e", None, 5)),
+        ("ﬁ?", TypedPattern("fi?", None, 2)),
+        (r"a\*b*", TypedPattern("a*b*", "a*b", 3)),
+        ("＊a*", TypedPattern("*a*", "*a", 2)),
     ],
 )
-def test_a_pattern_is_folded(text: str, pattern: Pattern) -> None:
+def test_a_pattern_is_folded(text: str, pattern: TypedPattern) -> None:
     assert read_pattern(typed(text)) == pattern
 
 

@@ -1,4 +1,4 @@
-"""Ranges: both ends of what is asked for belong to it, and a date is all its seconds."""
+"""Ranges: both ends are included, and a date means all its seconds."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""References pasted from anywhere: what they name is found, and what is none is left alone."""
+"""References pasted from anywhere find their image; other text is left alone."""
 
 import pytest
 

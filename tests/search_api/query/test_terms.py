@@ -57,7 +57,7 @@ from tests.search_api.query.asking import NOW, either, mistake, parsed, typed
     ],
 )
 def test_a_word_asks_for(text: str, tree: Query) -> None:
-    assert term(typed(text), now=NOW) == tree
+    assert term(typed(text), now=NOW) == parsed(text) == tree
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_mistake_is_named_at_its_column(text: str, column: int, message: str) 
     ],
 )
 def test_a_phrase_is_its_words(text: str, tree: Query) -> None:
-    assert phrase(typed(text)) == tree
+    assert phrase(typed(text)) == parsed(text) == tree
 
 
 def test_a_bare_word_has_no_field() -> None:

@@ -1,11 +1,11 @@
-"""The pieces of a query: what cuts it, what quotes and backslashes keep together."""
+"""The tokens of a query: their borders, quotes and backslashes."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.errors import QueryError
-from search_api.query.tokens import Kind, tokens
+from search_api.query.tokens import TokenType, tokens
 from tests.search_api.query.asking import only_token
 
 
@@ -35,7 +35,7 @@ from tests.search_api.query.asking import only_token
     ],
 )
 def test_a_text_is_cut(text: str, pieces: list[str]) -> None:
-    assert [f"{token.kind} {token.typed.text}" for token in tokens(text)] == pieces
+    assert [f"{token.type} {token.typed.text}" for token in tokens(text)] == pieces
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_tokens_follow_each_other_and_hold_everything_but_white_space(text: str)
         assert token.typed.columns[0] == token.column
         assert token.typed.columns[-1] <= token.end + 1
         assert len(token.typed.columns) == len(token.typed.text) + 1 == len(token.typed.signs) + 1
-        if token.kind is not Kind.WORD:
+        if token.type is not TokenType.WORD:
             assert text[token.start] in '"“()-'
         position = token.end
     assert not text[position:].strip()

@@ -9,8 +9,8 @@ import pytest
 from indexer.errors import CursorExpiredError, InvalidValueError, NotFoundError
 from indexer.extract import BUILT_IN
 from indexer.model.names import Digest, RepositoryName, TagName
-from indexer.store import PullCount, Store, TagMove
-from search_api.resources import Listing, Resources, TagOrder
+from indexer.store import Page, PullCount, Store, TagMove
+from search_api.resources import Resources, TagOrder
 from tests.attachments import sbom
 from tests.builders import BuiltManifest, image, index
 from tests.fakes.clock import ManualClock
@@ -38,7 +38,7 @@ def read(store: Store, clock: ManualClock) -> Resources:
 def repository_id(store: Store, repository: str, registry: str = "main") -> int:
     registry_id = store.registries.registry_id(registry)
     assert registry_id is not None
-    found = store.content.find_repository(registry_id, RepositoryName(repository))
+    found = store.repositories.find(registry_id, RepositoryName(repository))
     assert found is not None
     return found
 
@@ -48,7 +48,7 @@ def hide(store: Store, repository: str, tag: str, *, clock: ManualClock) -> None
         store.content.hide_tag(repository_id(store, repository), TagName(tag), seen_at=clock.now())
 
 
-def all_pages(read: Callable[[str], Listing]) -> list[list[dict[str, Any]]]:
+def all_pages(read: Callable[[str], Page[dict[str, Any]]]) -> list[list[dict[str, Any]]]:
     pages, after = [], ""
     while True:
         page = read(after)
@@ -103,7 +103,7 @@ def test_repositories_are_read_page_by_page(
         ["c", "d"],
         ["e"],
     ]
-    assert read.repositories("second", limit=2) == Listing((), None)
+    assert read.repositories("second", limit=2) == Page(())
 
 
 # Tags
@@ -248,10 +248,10 @@ def test_changes_are_read_on_from_where_the_last_page_ended(
     hide(store, "web", "b", clock=clock)
     page = read.changes(start, limit=3)
     assert [one["tag"] for one in page.items] == ["a", "b", "c"]
-    rest = read.changes(page.cursor, limit=3)
+    rest = read.changes(page.next, limit=3)
     assert rest.items == (
         {
-            "cursor": rest.cursor,
+            "cursor": rest.next,
             "at": NOW,
             "kind": "tag.removed",
             "registry": "main",
@@ -261,9 +261,9 @@ def test_changes_are_read_on_from_where_the_last_page_ended(
             "previous_digest": APP.digest,
         },
     )
-    assert rest.cursor == read.newest_change()
-    end = read.changes(rest.cursor, limit=3)
-    assert (end.items, end.cursor) == ((), rest.cursor)
+    assert rest.next == read.newest_change()
+    end = read.changes(rest.next, limit=3)
+    assert (end.items, end.next) == ((), rest.next)
     assert len(read.changes(None, limit=9).items) == 4
 
 

@@ -27,10 +27,10 @@ from indexer.model.query import Everything, Query, Word
 from indexer.store import (
     Journal,
     LiveIndex,
-    Place,
     Priority,
     RebuildProgress,
     RefreshKind,
+    RefreshTarget,
     Store,
 )
 from search_api.processes.data_dir import INDEX_DIRECTORY
@@ -409,8 +409,8 @@ async def test_freshness_is_counted_again_only_after_a_while(
         number = store.registries.registry_id("main")
         assert number is not None
         with store.transaction():
-            place = Place(RefreshKind.REPOSITORY, RepositoryName("x"))
-            store.queue.add(number, [place], priority=Priority.EVENT, due_at=clock.now())
+            target = RefreshTarget(RefreshKind.REPOSITORY, RepositoryName("x"))
+            store.queue.add(number, [target], priority=Priority.EVENT, due_at=clock.now())
 
         async def waiting() -> int:
             return (await everything(searching)).freshness.registries[0].refreshes_waiting
@@ -473,9 +473,9 @@ async def test_status_shows_crawls_rebuilds_and_what_was_set_aside(
 ) -> None:
     number = store.registries.registry_id("main")
     assert number is not None
-    place = Place(RefreshKind.TAG, RepositoryName("team/web"), "1.4")
+    target = RefreshTarget(RefreshKind.TAG, RepositoryName("team/web"), "1.4")
     with store.transaction():
-        store.queue.add(number, [place], priority=Priority.EVENT, due_at=clock.now())
+        store.queue.add(number, [target], priority=Priority.EVENT, due_at=clock.now())
         (refresh,) = store.queue.due(number, clock.now(), limit=5)
         store.queue.set_aside(refresh, reason="it is too large")
         store.search_index.set_rebuild(RebuildProgress(1, 2))

@@ -19,7 +19,7 @@ from tests.captures import VERSIONS, read_captures
 from tests.fakes.events import AT, Cause, Target, delete_event, envelope, event, push_event
 from webhooks.senders.distribution import EVENTS_MAX, Notification, parse_notification
 
-SAMPLES = Path(__file__).parents[1] / "samples" / "notifications"
+SAMPLES = Path(__file__).parents[2] / "samples" / "notifications"
 EXPECTED = json.loads((SAMPLES / "expectations.json").read_text())["notifications"]
 
 

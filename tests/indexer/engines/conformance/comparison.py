@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, replace
 from random import Random
 
-from indexer.model.document import Page, Position, Sort
+from indexer.model.document import Position, SearchPage, Sort
 from indexer.model.query import Query
 from tests.indexer.engines.conformance import oracle
 from tests.indexer.engines.conformance.generator import FACETS, random_query
@@ -34,7 +34,7 @@ def random_search(random: Random) -> Search:
     )
 
 
-def page_of(index: Index, search: Search, *, after: Position | None = None) -> Page:
+def page_of(index: Index, search: Search, *, after: Position | None = None) -> SearchPage:
     return index.reader.search(
         search.query,
         document_type=REPOSITORY,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from indexer.model.document import DocumentType, Page, Sort
+from indexer.model.document import DocumentType, SearchPage, Sort
 from indexer.model.query import Everything, Query, Word
 from tests.indexer.engines.kills.content import FACE, expected, mark, step_of_tag
 
@@ -18,17 +18,17 @@ class Asked(Protocol):
 
     def __call__(
         self, query: Query, *, document_type: DocumentType, limit: int, sort: Sort
-    ) -> Page:
+    ) -> SearchPage:
         """Return the page, with the facet ``FACE``."""
 
 
-def steps_of(page: Page) -> set[int]:
+def steps_of(page: SearchPage) -> set[int]:
     """Return the steps that the hits of a page are of; there is to be one."""
     tags = {tag for hit in page.hits for tag in _tags(hit.result)}
     return {step for step in map(step_of_tag, tags) if step is not None}
 
 
-def mixed(page: Page, document_type: DocumentType) -> Iterator[str]:
+def mixed(page: SearchPage, document_type: DocumentType) -> Iterator[str]:
     """Yield what shows that a page of everything, or the first of it by name, is not of one step.
 
     Marked images come first by name, so that each page has some of them.

@@ -47,7 +47,7 @@ def put_step(store: Store, step: int, *, now: datetime) -> None:
     if step:
         _remove(store, row.id, _tags(step - 1) - _tags(step), now=now)
     for repository, tag in sorted(_tags(step) - (_tags(step - 1) if step else frozenset())):
-        repository_id = store.content.repository_id(row.id, RepositoryName(repository), seen_at=now)
+        repository_id = store.repositories.put(row.id, RepositoryName(repository), seen_at=now)
         built = _image(_face(repository, step), tag.partition("-")[0])
         store.content.put_content(repository_id, read_content(built), seen_at=now, kinds=BUILT_IN)
         digest = parse_digest(built.digest)
@@ -62,7 +62,7 @@ def _remove(
     store: Store, registry_id: int, tags: frozenset[tuple[str, str]], *, now: datetime
 ) -> None:
     for repository, tag in sorted(tags):
-        repository_id = store.content.find_repository(registry_id, RepositoryName(repository))
+        repository_id = store.repositories.find(registry_id, RepositoryName(repository))
         assert repository_id is not None
         store.content.hide_tag(repository_id, TagName(tag), seen_at=now)
 
@@ -71,7 +71,7 @@ def step_of_store(store: Store) -> int:
     """Return the step that the store is at."""
     registry_id = store.registries.registry_id(REGISTRY)
     assert registry_id is not None
-    repository_id = store.content.find_repository(registry_id, RepositoryName(_MARKED[0]))
+    repository_id = store.repositories.find(registry_id, RepositoryName(_MARKED[0]))
     assert repository_id is not None
     [step] = {step_of_tag(tag) for tag in store.content.tags(repository_id)}
     assert step is not None

@@ -25,7 +25,7 @@ from indexer.engines import Engine
 from indexer.errors import EngineError
 from indexer.extract import BUILT_IN
 from indexer.indexing.updates import Indexing
-from indexer.model.document import DocumentType, Page, Sort
+from indexer.model.document import DocumentType, SearchPage, Sort
 from indexer.model.query import Everything, Query
 from indexer.store import LiveIndex, Store, StoreThread
 from search_api.search.searcher import Answer, Searcher
@@ -229,7 +229,9 @@ class Scene:
         try:
             loop = asyncio.get_running_loop()
 
-            def ask(query: Query, *, document_type: DocumentType, limit: int, sort: Sort) -> Page:
+            def ask(
+                query: Query, *, document_type: DocumentType, limit: int, sort: Sort
+            ) -> SearchPage:
                 search = searching.search(
                     query, document_type=document_type, limit=limit, sort=sort, facets=(FACE,)
                 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.model.document import DocumentType, FacetCounts, Hit, Page, Position, ValueCount
+from indexer.model.document import DocumentType, FacetCounts, Hit, Position, SearchPage, ValueCount
 from tests.indexer.engines.conformance.engines import ENGINES
 from tests.indexer.engines.kills.answers import TYPES, mixed
 from tests.indexer.engines.kills.content import FACE, expected
@@ -33,7 +33,7 @@ def test_a_kill_leaves_an_index_that_is_whole_and_becomes_what_the_store_says(
     assert tally.healed or (tally.opened, tally.refused) == (tally.phases.total(), [])
 
 
-def page(step: int, kind: DocumentType = IMAGE) -> Page:
+def page(step: int, kind: DocumentType = IMAGE) -> SearchPage:
     """Return the answer to a question for everything at one step."""
     there = expected(step, kind)
     places: dict[str, list[str]] = {}
@@ -47,7 +47,9 @@ def page(step: int, kind: DocumentType = IMAGE) -> Page:
         for place, found in places.items()
     ]
     counts = tuple(ValueCount(*pair) for pair in there.faces.items())
-    return Page(tuple(hits), there.total, has_more=False, facets={FACE: FacetCounts(counts, 0)})
+    return SearchPage(
+        tuple(hits), there.total, has_more=False, facets={FACE: FacetCounts(counts, 0)}
+    )
 
 
 @pytest.mark.parametrize("kind", TYPES)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from indexer.engines.whoosh import writer as writer_module
 from indexer.engines.whoosh.engine import WhooshEngine, WhooshWriter
 from indexer.engines.whoosh.merge import Merge
 from indexer.engines.whoosh.policy import FAN
@@ -59,7 +60,7 @@ def held(engine: WhooshEngine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Whoo
     MERGES.clear()
     writer = engine.open_writer("one")
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "Merge", HeldMerge)
+        patch.setattr(writer_module, "Merge", HeldMerge)
         for name in "abcdefgh"[:FAN]:
             writer.apply(REPOSITORY, [document(name, description=("old",))], [])
     assert len(MERGES) == 1

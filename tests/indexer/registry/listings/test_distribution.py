@@ -23,7 +23,7 @@ from tests.indexer.registry.scripted import Reply, ScriptedRegistry, as_json, re
 
 pytestmark = pytest.mark.anyio
 
-SAMPLES = Path(__file__).parents[2] / "samples" / "registry"
+SAMPLES = Path(__file__).parents[3] / "samples" / "registry"
 WEB = RepositoryName("team/web")
 CATALOG = "/v2/_catalog"
 TAGS = "/v2/team/web/tags/list"

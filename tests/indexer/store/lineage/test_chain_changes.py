@@ -26,6 +26,7 @@ from tests.indexer.store.stored import (
     put_repository,
     read_content,
     stale_keys,
+    whole,
 )
 from tests.lineage_builders import diff_ids, relabelled, with_layers
 
@@ -130,12 +131,17 @@ def test_a_forgotten_base_makes_its_derived_images_stale(
 
 
 def test_only_what_is_shown_is_marked(store: Store, web: int, other: int) -> None:
+    """An untagged image is: its document shows what it inherits too."""
+    untagged = put_repository(store, "untagged")
     push(store, web, "1", LEAF, when=1)
-    push(store, other, "1", LEAF, when=1)
+    push(store, untagged, "1", LEAF, when=1)
     with store.transaction():
-        store.content.hide_tag(other, TagName("1"), seen_at=at(2))
+        store.content.hide_tag(untagged, TagName("1"), seen_at=at(2))
+        store.content.put_content(other, whole(LEAF), seen_at=at(2), kinds=BUILT_IN)
     push(store, other, "base", BASE, when=3)
-    assert mark(store) == [(web, ""), (web, LEAF.digest)]
+    assert mark(store) == [
+        (repository, digest) for repository in (web, untagged) for digest in ("", LEAF.digest)
+    ]
 
 
 def test_many_derived_images_are_marked_some_at_a_time(store: Store, web: int, other: int) -> None:

@@ -95,7 +95,7 @@ def derived(store: Store, built: BuiltManifest) -> list[str]:
 
 
 def containing(store: Store, layer: str) -> list[str]:
-    return references(store.lineage.containing(layer))
+    return references(store.lineage.find_containing(layer))
 
 
 # Bases
@@ -185,7 +185,7 @@ def test_the_beginning_of_a_layer_is_enough(family: Store) -> None:
         assert containing(family, text) == ["hub/team/leaf2"]
     for text in (blob[:18], "sha256:", "", "x", "%"):
         with pytest.raises(InvalidValueError):
-            family.lineage.containing(text)
+            family.lineage.find_containing(text)
 
 
 def test_layers_of_artifacts_are_found_and_those_of_attestations_are_not(store: Store) -> None:
@@ -333,7 +333,7 @@ def test_hidden_images_and_system_tags_are_not_named(family: Store) -> None:
     assert "hub/team/leaf2" not in derived(family, MIDDLE)
     assert containing(family, layer_digests(LEAF2)[-1]) == []
     push(family, leaf2, "2", LEAF2, when=32)
-    [one] = family.lineage.containing(layer_digests(LEAF2)[-1]).images
+    [one] = family.lineage.find_containing(layer_digests(LEAF2)[-1]).images
     assert one.tags == ("2",)
 
 
@@ -378,7 +378,13 @@ def declared(store: Store, **labels: str) -> Declared | None:
     built = relabelled(LEAF_AMD, {names[key]: value for key, value in labels.items()})
     repository_id = put_repository(store, "declares", "hub")
     push(store, repository_id, "1", built, when=40)
-    return store.lineage.declared(repository_id, Digest(built.digest)).get(Digest(built.digest))
+    return declared_by(store, repository_id, built).get(Digest(built.digest))
+
+
+def declared_by(store: Store, repository_id: int, built: BuiltManifest) -> dict[Digest, Declared]:
+    stored = store.content.manifest(repository_id, Digest(built.digest))
+    assert stored
+    return store.lineage.declared(stored)
 
 
 @pytest.mark.parametrize(
@@ -441,5 +447,4 @@ def test_an_inherited_declaration_is_the_base_s(store: Store) -> None:
     push(store, put_repository(store, "base"), "1", base, when=1)
     repository_id = put_repository(store, "leaf")
     push(store, repository_id, "1", leaf, when=2)
-    assert store.lineage.declared(repository_id, Digest(leaf.digest)) == {}
-    assert store.lineage.declared(repository_id, Digest("x:1")) == {}
+    assert declared_by(store, repository_id, leaf) == {}

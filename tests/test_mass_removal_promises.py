@@ -1,4 +1,4 @@
-"""What regsearch promises when a registry disappears: nothing does, before somebody is sure."""
+"""The mass-removal guard: if a registry disappears, no result does without confirmation."""
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from indexer.model.event import Action, Event
+from indexer.model.event import Command
 from indexer.refresh.removal import SECOND_LOOK_AFTER
 from tests.builders import image
 from tests.fakes.registry import Fault
 from tests.indexer.stepping import KilledError, Stepping, pushed
+from tests.series import series
 
 pytestmark = pytest.mark.anyio
 
@@ -54,7 +55,7 @@ def disappear(stepping: Stepping, match: str = CONTENT, code: str = "NAME_UNKNOW
 
 
 async def accept(stepping: Stepping) -> None:
-    stepping.deliver(Event(Action.ACCEPT))
+    stepping.deliver(Command.ACCEPT)
     await stepping.enqueue_refreshes()
 
 
@@ -68,8 +69,8 @@ async def check_truth(stepping: Stepping) -> None:
     """Store, search index and registry say the same, nothing is held back, a rebuild agrees."""
     await stepping.index()
     assert stepping.visible() == stepping.searchable() == stepping.truth()
-    assert stepping.freshness().held_back == 0
-    assert stepping.store.absences.of_registry(stepping.worker._registry.id, held=False) == []
+    assert stepping.freshness().quarantined == 0
+    assert stepping.store.absences.list_in(stepping.worker._registry.id, quarantined=False) == []
     live = stepping.documents()
     await stepping.rebuild()
     assert stepping.documents() == live
@@ -86,10 +87,10 @@ async def test_a_proxy_that_speaks_as_the_registry_removes_nothing_and_is_report
     fault = disappear(stepping, code=code)
     await stepping.crawl()
     await check_nothing_removed(stepping)
-    assert stepping.freshness().held_back == stepping.latest_crawl().held_back == len(NAMES)
+    assert stepping.freshness().quarantined == stepping.latest_crawl().quarantined == len(NAMES)
     stepping.registry.faults.remove(fault)
     await stepping.crawl()
-    assert stepping.latest_crawl().held_back == 0
+    assert stepping.latest_crawl().quarantined == 0
     await check_truth(stepping)
 
 
@@ -109,7 +110,7 @@ async def test_an_empty_registry_is_believed_at_a_second_look(stepping: Stepping
     await check_nothing_removed(stepping)
     stepping.clock.advance(LATER)
     await stepping.crawl()
-    assert stepping.latest_crawl().held_back == 0
+    assert stepping.latest_crawl().quarantined == 0
     await check_truth(stepping)
 
 
@@ -120,7 +121,7 @@ async def test_a_second_look_is_not_at_once(stepping: Stepping) -> None:
         stepping.clock.advance(LATER / 4)
         await stepping.crawl()
         await check_nothing_removed(stepping)
-        assert stepping.latest_crawl().held_back == len(NAMES)
+        assert stepping.latest_crawl().quarantined == len(NAMES)
     stepping.clock.advance(LATER / 4)
     await stepping.crawl()
     await check_truth(stepping)
@@ -134,7 +135,7 @@ async def test_a_registry_that_is_yet_disappearing_is_not_believed(stepping: Ste
     stepping.registry.delete_repository(NAMES[5])
     await stepping.crawl()
     await check_nothing_removed(stepping)
-    assert stepping.latest_crawl().held_back == 6
+    assert stepping.latest_crawl().quarantined == 6
     stepping.clock.advance(LATER)
     await stepping.crawl()
     await check_truth(stepping)
@@ -150,7 +151,7 @@ async def test_what_was_back_in_between_is_looked_at_twice_again(stepping: Stepp
     stepping.clock.advance(LATER)
     await stepping.crawl()
     await check_nothing_removed(stepping)
-    assert stepping.freshness().held_back == len(NAMES)
+    assert stepping.freshness().quarantined == len(NAMES)
 
 
 async def test_a_registry_that_is_partly_back_keeps_that_part(stepping: Stepping) -> None:
@@ -163,7 +164,7 @@ async def test_a_registry_that_is_partly_back_keeps_that_part(stepping: Stepping
     stepping.registry.delete_tag(NAMES[5], "1", notify=False)
     await stepping.crawl()
     await check_nothing_removed(stepping)
-    assert stepping.latest_crawl().held_back == 5
+    assert stepping.latest_crawl().quarantined == 5
     stepping.clock.advance(LATER)
     await stepping.crawl()
     await check_truth(stepping)
@@ -189,7 +190,7 @@ async def test_a_second_look_that_cannot_see_everything_hides_only_what_it_saw(
     stepping.registry.faults.append(fault)
     await stepping.crawl()
     assert {name for _, name, _ in stepping.visible()} == {NAMES[-1]}
-    assert stepping.freshness().held_back == stepping.latest_crawl().held_back == 1
+    assert stepping.freshness().quarantined == stepping.latest_crawl().quarantined == 1
     stepping.registry.faults.remove(fault)
     await stepping.crawl()
     await check_truth(stepping)
@@ -231,15 +232,17 @@ async def test_what_is_pushed_again_while_it_is_held_back_stays(stepping: Steppi
     )
     await stepping.settle()
     assert stepping.visible()["default", NAMES[1], "2"] == C.digest
-    assert stepping.freshness().held_back == len(NAMES) - 3
+    assert stepping.freshness().quarantined == len(NAMES) - 3
     await accept(stepping)
     await check_truth(stepping)
 
 
 # Kills
 
+every_transaction = pytest.mark.parametrize("every", series((4, 1), short=1))
 
-async def held_back(folder: Path, *, dies_at: int | None) -> Stepping:
+
+async def quarantined(folder: Path, *, dies_at: int | None) -> Stepping:
     """Give a world in which a crawl finds nothing any more, killed once if it is to be."""
     folder.mkdir()
     stepping = Stepping(folder)
@@ -254,27 +257,29 @@ async def held_back(folder: Path, *, dies_at: int | None) -> Stepping:
     return stepping
 
 
+@every_transaction
 async def test_a_kill_between_any_two_transactions_hides_nothing_that_is_held_back(
-    tmp_path: Path,
+    tmp_path: Path, every: int
 ) -> None:
-    undisturbed = await held_back(tmp_path / "undisturbed", dies_at=None)
+    undisturbed = await quarantined(tmp_path / "undisturbed", dies_at=None)
     transactions = undisturbed.store.transactions
     await undisturbed.close()
     assert transactions > 20
-    for number in range(1, transactions + 1):
-        stepping = await held_back(tmp_path / str(number), dies_at=number)
+    for number in range(1, transactions + 1, every):
+        stepping = await quarantined(tmp_path / str(number), dies_at=number)
         await stepping.reopen()
         await stepping.settle()
         assert stepping.latest_crawl().id == 2
         assert stepping.latest_crawl().finished_at is not None
         await check_nothing_removed(stepping)
-        assert stepping.freshness().held_back == len(NAMES), number
+        assert stepping.freshness().quarantined == len(NAMES), number
         await stepping.close()
 
 
+@every_transaction
 @pytest.mark.parametrize("how", ["second look", "accept"])
 async def test_a_kill_while_it_is_hidden_after_all_leaves_all_of_it_or_nothing(
-    tmp_path: Path, how: str
+    tmp_path: Path, how: str, every: int
 ) -> None:
     async def go_on(stepping: Stepping) -> None:
         if how == "accept":
@@ -283,10 +288,10 @@ async def test_a_kill_while_it_is_hidden_after_all_leaves_all_of_it_or_nothing(
             await stepping.crawl()
         await stepping.index()
 
-    number, killed = 0, True
+    number, killed = 1 - every, True
     while killed:
-        number += 1
-        stepping = await held_back(tmp_path / str(number), dies_at=None)
+        number += every
+        stepping = await quarantined(tmp_path / str(number), dies_at=None)
         stepping.clock.advance(LATER)
         stepping.store.transactions, stepping.store.dies_at = 0, number
         killed = False

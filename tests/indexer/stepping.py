@@ -168,7 +168,7 @@ class Stepping:
         self.open_indexing()
         self.workers = {name: self._worker(name) for name in self.registries}
 
-    def open_indexing(self) -> None:
+    def open_indexing(self, *, processes: int = 0) -> None:
         """Start the indexing of documents anew, with the next :meth:`index`."""
         self.indexing = Indexing(
             directory=self.directory,
@@ -178,6 +178,7 @@ class Stepping:
             clock=self.clock,
             batch=self.batch,
             kinds=BUILT_IN,
+            processes=processes,
         )
         self._is_healed = False
 

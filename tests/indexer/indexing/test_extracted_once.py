@@ -168,3 +168,20 @@ async def test_a_process_that_dies_is_started_anew(stepping: Stepping) -> None:
     processes = ExtractionProcesses(stepping.directory / "nowhere", count=1)
     assert await processes.read_manifests(digests) == []
     processes.close()
+
+
+async def test_all_is_extracted_anew_in_processes_beside_the_indexer(stepping: Stepping) -> None:
+    stepping.registry.put(WEB, MULTI, tag="1")
+    stepping.registry.put(API, APP, tag="1")
+    await stepping.crawl()
+    await stepping.index()
+    before, _ = make(stepping)
+    with stepping.store.transaction():
+        stepping.store.extraction.ask()
+        stepping.store._database.execute("UPDATE extracted SET found = x'00'")
+    await stepping.indexing.close()
+    stepping.open_indexing(processes=1)
+    await stepping.index()
+    after, again = make(stepping)
+    assert (after, again) == (before, [])
+    assert stepping.store.extraction.progress() is None

@@ -72,7 +72,7 @@ class Layers:
     diff_ids: tuple[Digest, ...]
     is_image: bool
 
-    def of(self, kind: ChainKind) -> tuple[Digest, ...]:
+    def select(self, kind: ChainKind) -> tuple[Digest, ...]:
         """Return the layers that a chain of ``kind`` is made of."""
         return self.diff_ids if kind is ChainKind.DIFF else self.blobs
 
@@ -148,7 +148,7 @@ def chain_keywords(content: Content) -> set[tuple[str, str]]:
             continue
         for kind in ChainKind:
             family = layers.family(kind)
-            keys = [chain_key(family, chain_id) for chain_id in chain_ids(layers.of(kind))]
+            keys = [chain_key(family, chain_id) for chain_id in chain_ids(layers.select(kind))]
             found.update(("below", key) for key in keys[:-1])
             found.update(("chain", key) for key in keys[-1:])
     return found

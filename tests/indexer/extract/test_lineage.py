@@ -88,8 +88,8 @@ def test_the_empty_layer_is_told_compressed_or_not() -> None:
 def test_an_image_has_compressed_layers_and_diff_ids() -> None:
     found = layers(OWN)
     assert found == Layers(digests(layer_digests(OWN)), digests(diff_ids(OWN)), is_image=True)
-    assert found.of(ChainKind.DIFF) == found.diff_ids
-    assert found.of(ChainKind.BLOB) == found.blobs
+    assert found.select(ChainKind.DIFF) == found.diff_ids
+    assert found.select(ChainKind.BLOB) == found.blobs
 
 
 def test_compressing_a_layer_anew_changes_its_digest_alone() -> None:

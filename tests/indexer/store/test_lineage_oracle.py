@@ -258,7 +258,7 @@ def keys_below(oracle: Oracle, one: BuiltManifest) -> set[str]:
     return {
         chain_key(layers.family(kind), chain_id)
         for kind in ChainKind
-        for chain_id in chain_ids(layers.of(kind))[:-1]
+        for chain_id in chain_ids(layers.select(kind))[:-1]
     }
 
 

@@ -17,8 +17,8 @@ import structlog
 
 from indexer.clock import SystemClock
 from indexer.engines import Engine, IndexReader, IndexWriter
-from indexer.engines.whoosh.engine import WhooshWriter
-from indexer.engines.whoosh.writer import segments_to_merge
+from indexer.engines.local import GenerationWriter
+from indexer.engines.whoosh.writer import SegmentedWriter, segments_to_merge
 from indexer.indexing.updates import Indexing
 from indexer.model.document import Document, DocumentType
 from indexer.store import RebuildProgress, Store, StoreThread
@@ -159,10 +159,11 @@ class TellingWriter:
 
     def _merges_in_commit(self, document_type: DocumentType, added: int) -> bool:
         """Tell whether the commit to come merges, as those of Whoosh may."""
-        if not isinstance(self._writer, WhooshWriter):
+        assert isinstance(self._writer, GenerationWriter)
+        writer = self._writer._writers[document_type]
+        if not isinstance(writer, SegmentedWriter):
             return False
-        entries = self._writer._writers[document_type]._index.entries()
-        return bool(segments_to_merge(entries, added=added))
+        return bool(segments_to_merge(writer._index.entries(), added=added))
 
     def _is_merging(self, document_type: DocumentType) -> bool:
         """Tell whether a merge runs after a commit, as those of tantivy do."""

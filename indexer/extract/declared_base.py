@@ -32,7 +32,7 @@ def declared_bases(
     Annotations go before labels, those of the index first. ``inherited`` are the labels of each
     manifest that its base has too: they tell what the base was built on.
     """
-    return dict(_Walk(inherited).declared(content, (), depth=0))
+    return dict(_BaseWalk(inherited).declared(content, (), depth=0))
 
 
 def declares_base(parts: Iterable[Part]) -> bool:
@@ -57,7 +57,7 @@ def declared_keywords(name: str, digest: str) -> set[tuple[str, str]]:
     return {("base", one) for one in (*names, pinned, fold(digest)) if one}
 
 
-class _Walk:
+class _BaseWalk:
     """Looks at each manifest once: indexes of indexes can share their children many times."""
 
     def __init__(self, inherited: Mapping[Digest, Mapping[str, str]]) -> None:

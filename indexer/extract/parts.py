@@ -52,7 +52,7 @@ def list_parts(content: Content, warnings: list[str], *, kinds: KindTable) -> li
     """
     manifest = content.manifest
     if manifest.kind is ManifestKind.INDEX:
-        walk = _Walk(warnings, kinds)
+        walk = _PartWalk(warnings, kinds)
         walk.index(content, (manifest.annotations,), depth=1)
         if walk.missing:
             warnings.append(f"{walk.missing} children are not in the store")
@@ -72,7 +72,7 @@ def documented(parts: Sequence[Part]) -> Part | None:
     return next((part for part in candidates if _is_usual(part)), next(iter(candidates), None))
 
 
-class _Walk:
+class _PartWalk:
     """Collects the parts of an index, at most 1,000 descriptors over all its levels.
 
     Each child is read once: an index may list the same one a thousand times on every level.

@@ -42,7 +42,7 @@ def in_order(view: View, query: Matching, sort: Sort, window: PageWindow) -> Hit
     before: Key = None if after is None else after.key
     if sort is Sort.NAME:
         columns = _columns(NAME_CHUNKS, before, is_descending=is_descending)
-        return _Walk(view, window, view.names).first(query, columns, window.count)
+        return _WindowWalk(view, window, view.names).first(query, columns, window.count)
     field, is_score = SORT_FIELDS[sort], sort is Sort.RELEVANCE
 
     def keys(addresses: Sequence[DocAddress]) -> list[Key]:
@@ -52,7 +52,7 @@ def in_order(view: View, query: Matching, sort: Sort, window: PageWindow) -> Hit
     bound = scored_prominence(before) if is_score and after else before
     ids = _columns(ID_CHUNKS, after.id if after else None, is_descending=False)
     columns = [_Column(field, is_descending, bound), *ids]
-    return _Walk(view, window, keys).first(query, columns, window.count)
+    return _WindowWalk(view, window, keys).first(query, columns, window.count)
 
 
 def _columns(fields: Sequence[str], before: str | None, *, is_descending: bool) -> list[_Column]:
@@ -89,7 +89,7 @@ def _about_first(
 
 
 @dataclass(frozen=True, slots=True)
-class _Walk:
+class _WindowWalk:
     """Walks to the hits in the window."""
 
     view: View

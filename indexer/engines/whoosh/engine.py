@@ -16,13 +16,13 @@ from indexer.engines.local import GenerationFolders, GenerationWriter
 from indexer.engines.ranking import RankedHit, make_plan, page_window
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.facets import facet_counts
-from indexer.engines.whoosh.index import OpenIndex, create_index, engine_errors
+from indexer.engines.whoosh.index import OpenSegments, create_index, engine_errors
 from indexer.engines.whoosh.match import matching
 from indexer.engines.whoosh.order import Location, in_order
 from indexer.engines.whoosh.rank import best
 from indexer.engines.whoosh.schema import SCHEMA_VERSION
 from indexer.engines.whoosh.spellings import spellings
-from indexer.engines.whoosh.writer import IndexFolderWriter
+from indexer.engines.whoosh.writer import SegmentedWriter
 from indexer.errors import EngineError
 from indexer.model import DocumentType, Hit, Position, Query, SearchPage, Sort
 
@@ -38,7 +38,7 @@ class WhooshReader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         cache = SegmentCache(_READER_CACHE_BYTES)
-        self._indexes = {kind: OpenIndex(folder / kind, cache) for kind in DocumentType}
+        self._indexes = {kind: OpenSegments(folder / kind, cache) for kind in DocumentType}
         try:
             self.refresh()
         except EngineError:
@@ -104,11 +104,11 @@ def _hit(ranked: RankedHit[Location], sort: Sort, *, with_texts: bool) -> Hit:
     return ranked.shown(sort, segment.result(document), texts)
 
 
-WhooshWriter = GenerationWriter[IndexFolderWriter]
+WhooshWriter = GenerationWriter[SegmentedWriter]
 
 
-def _folder_writer(folder: Path) -> IndexFolderWriter:
-    return IndexFolderWriter(folder, OpenIndex(folder, SegmentCache(_WRITER_CACHE_BYTES)))
+def _folder_writer(folder: Path) -> SegmentedWriter:
+    return SegmentedWriter(folder, OpenSegments(folder, SegmentCache(_WRITER_CACHE_BYTES)))
 
 
 class WhooshEngine(GenerationFolders):

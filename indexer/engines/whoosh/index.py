@@ -169,7 +169,7 @@ class Storage(OverlayStorage):  # type: ignore[misc]
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class SegmentView:
     """A segment and which of its documents are there in one commit."""
 
     segment: Segment
@@ -177,7 +177,7 @@ class View:
     """A bitmap."""
 
 
-class OpenIndex:
+class OpenSegments:
     """The newest commit of the index in ``folder``, as of the last refresh.
 
     Segments never change, so a refresh opens the new ones, closes those that are gone and takes
@@ -189,7 +189,7 @@ class OpenIndex:
         self._cache = cache
         self.storage = Storage(folder)
         self._generation = -1
-        self.views: tuple[View, ...] = ()
+        self.views: tuple[SegmentView, ...] = ()
 
     def refresh(self) -> bool:
         """Go to the newest commit; return whether there was a new one.
@@ -251,7 +251,7 @@ class OpenIndex:
             for entry in _contents(self.storage, generation).segments:
                 found = kept.pop(entry.segment_id(), None)
                 found = found or Segment(self.storage, entry, self._cache)
-                views.append(View(found, _alive(entry)))
+                views.append(SegmentView(found, _alive(entry)))
         self.views = tuple(views)
         self._generation = generation
         for gone in kept.values():

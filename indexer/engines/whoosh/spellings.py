@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
-from indexer.engines.whoosh.index import View
+from indexer.engines.whoosh.index import SegmentView
 from indexer.engines.whoosh.schema import TEXT
 from indexer.model import edits_allowed
 
 
-def spellings(views: Iterable[View], word: str, *, limit: int) -> list[tuple[str, int]]:
+def spellings(views: Iterable[SegmentView], word: str, *, limit: int) -> list[tuple[str, int]]:
     """Return at most ``limit`` other words near ``word`` and how many documents have each."""
     allowed = edits_allowed(word)
     counts: dict[str, int] = {}

@@ -17,7 +17,7 @@ from whoosh.writing import SegmentWriter
 
 from indexer.engines.local import sync
 from indexer.engines.whoosh.codec import Codec, PostingPool, Postings
-from indexer.engines.whoosh.index import OpenIndex, checksum, engine_errors, segment_file
+from indexer.engines.whoosh.index import OpenSegments, checksum, engine_errors, segment_file
 from indexer.engines.whoosh.schema import COLUMNS, INDEX_NAME, SCHEMA, encode
 from indexer.errors import EngineError
 from indexer.model import Document
@@ -30,10 +30,10 @@ _WORN = 5
 """A segment is written anew when one in so many of its documents is deleted."""
 
 
-class IndexFolderWriter:
+class SegmentedWriter:
     """Writes to the index in one folder."""
 
-    def __init__(self, folder: Path, index: OpenIndex) -> None:
+    def __init__(self, folder: Path, index: OpenSegments) -> None:
         self._folder = folder
         self._index = index
         index.refresh()

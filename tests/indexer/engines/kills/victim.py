@@ -12,13 +12,13 @@ import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from indexer.clock import SystemClock
 from indexer.engines import Engine, IndexReader, IndexWriter
-from indexer.engines.whoosh.writer import IndexFolderWriter, segments_to_merge
+from indexer.engines.local import GenerationWriter
+from indexer.engines.whoosh.writer import SegmentedWriter, segments_to_merge
 from indexer.extract import BUILT_IN
 from indexer.indexing.updates import Indexing
 from indexer.model.document import Document, DocumentType
@@ -160,12 +160,11 @@ class TellingWriter:
 
     def _merges_in_commit(self, document_type: DocumentType, added: int) -> bool:
         """Tell whether the commit to come merges, as those of Whoosh may."""
-        writers: dict[DocumentType, Any] = getattr(self._writer, "_writers", {})
-        writer = writers.get(document_type)
-        if not isinstance(writer, IndexFolderWriter):
+        assert isinstance(self._writer, GenerationWriter)
+        writer = self._writer._writers[document_type]
+        if not isinstance(writer, SegmentedWriter):
             return False
-        entries = writer._index.entries()
-        return bool(segments_to_merge(entries, added=added))
+        return bool(segments_to_merge(writer._index.entries(), added=added))
 
     def _is_merging(self, document_type: DocumentType) -> bool:
         """Tell whether a merge runs after a commit, as those of tantivy do."""

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from bench.corpus.documents import documents
 from bench.corpus.sizes import Size
-from bench.queries import Ask, asks, vocabulary_of
+from bench.queries import Ask, asks, make_vocabulary
 from indexer.model.document import Document
 
 _DOCUMENTS = "documents"
@@ -69,7 +69,7 @@ def material(size: str, *, number: int, folder: Path | None = None) -> Iterator[
 def prepare(folder: Path, size: Size | str, *, number: int) -> Material:
     """Make the documents of a corpus and ``number`` queries of every class."""
     with (folder / _DOCUMENTS).open("wb") as file:
-        vocabulary = vocabulary_of(_kept(documents(size), file))
+        vocabulary = make_vocabulary(_kept(documents(size), file))
     made = asks(vocabulary, number=number)
     plain = {name: [asdict(ask) for ask in some] for name, some in made.items()}
     name = size.name if isinstance(size, Size) else size

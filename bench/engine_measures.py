@@ -18,7 +18,7 @@ from bench.engine_material import Material
 from bench.engine_searches import answer, engine_timings
 from bench.queries import CLASSES, TYPES, Ask
 from bench.references import ClientFilter, FullText, Like, Reference, Tables
-from bench.timings import Timing, timing
+from bench.timings import Timing, time_calls
 from indexer.engines import Engine, IndexReader, IndexWriter
 from indexer.engines.tantivy.engine import TantivyEngine
 from indexer.engines.whoosh.engine import WhooshEngine
@@ -160,7 +160,7 @@ def compare(material: Material) -> dict[str, list[Timing]]:
     asks = material.asks()
     return {
         reference.name: [
-            timing(query, kind, asks[query], partial(reference.find, kind, query))
+            time_calls(query, kind, asks[query], partial(reference.find, kind, query))
             for kind in TYPES
             for query in CLASSES
             if query in reference.classes

@@ -6,7 +6,7 @@ from functools import partial
 
 from bench.queries import CLASSES, TYPES, Ask
 from bench.references import LIMIT
-from bench.timings import Timing, timing
+from bench.timings import Timing, time_calls
 from indexer.engines import IndexReader
 from indexer.errors import QueryError
 from indexer.model.document import DocumentType, SearchPage, Sort
@@ -25,10 +25,10 @@ def engine_timings(reader: IndexReader, asks: Mapping[str, Sequence[Ask]]) -> It
         for query in CLASSES:
             # Whoever mistypes waits for the correction too.
             search = corrected if query == "typo" else answer
-            yield timing(query, kind, asks[query], partial(search, reader, kind))
-        yield timing(SPELLING, kind, asks["typo"], partial(_spell, reader, kind))
+            yield time_calls(query, kind, asks[query], partial(search, reader, kind))
+        yield time_calls(SPELLING, kind, asks["typo"], partial(_spell, reader, kind))
     kind = DocumentType.REPOSITORY
-    yield timing(SUGGESTING, kind, asks["prefix"], partial(suggested, reader))
+    yield time_calls(SUGGESTING, kind, asks["prefix"], partial(suggested, reader))
 
 
 def answer(reader: IndexReader, kind: DocumentType, ask: Ask) -> SearchPage:

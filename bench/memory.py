@@ -25,7 +25,7 @@ class ProcessMemory:
     share: float
 
 
-def memory_of_tree(pid: int) -> list[ProcessMemory]:
+def read_memory(pid: int) -> list[ProcessMemory]:
     """Return the memory of a process and of all below it, that one first."""
     below = _children()
     found = []

@@ -38,13 +38,13 @@ class Vocabulary:
     filters: Sequence[str]
 
 
-def vocabulary_of(corpus: Iterable[Document]) -> Vocabulary:
+def make_vocabulary(corpus: Iterable[Document]) -> Vocabulary:
     """Return the vocabulary of a corpus's documents."""
     counts: Counter[str] = Counter()
     names: dict[str, None] = {}
     filters: Counter[tuple[str, str]] = Counter()
     for document in corpus:
-        counts.update(_words_of(document))
+        counts.update(_collect_words(document))
         names[document.name] = None
         filters.update(pair for pair in sorted(document.keywords) if pair[0] in _FILTERS)
     name_words = {word for name in names for word in words(name) if len(word) > 3}
@@ -58,7 +58,7 @@ def vocabulary_of(corpus: Iterable[Document]) -> Vocabulary:
     )
 
 
-def _words_of(document: Document) -> set[str]:
+def _collect_words(document: Document) -> set[str]:
     found = set(words(document.name))
     for text in document.texts:
         found.update(words(text.text))

@@ -315,7 +315,7 @@ def print_rows(rows: Sequence[Row]) -> None:
 def figures(rows: Sequence[Row]) -> dict[str, float]:
     """Return the figures that have targets: of both moments the worse."""
     bursts = [one.p99 for one in rows if (one.load, one.receiver) == ("burst", SERVICE)]
-    floods = [(one, bare_of(one, rows)) for one in rows if one.load == "flood"]
+    floods = [(one, find_bare(one, rows)) for one in rows if one.load == "flood"]
     return {
         targets.ACKNOWLEDGED: max(bursts),
         targets.AGAINST_BARE: min(
@@ -336,11 +336,11 @@ def ratio(row: Row, rows: Sequence[Row]) -> str:
     """Return how many times the events a second of the reference a row reached; "" for its own."""
     if row.receiver == BARE:
         return ""
-    bare = bare_of(row, rows)
+    bare = find_bare(row, rows)
     return f"{row.events_per_second / bare.events_per_second:.2f} x"
 
 
-def bare_of(row: Row, rows: Sequence[Row]) -> Row:
+def find_bare(row: Row, rows: Sequence[Row]) -> Row:
     """Return the row of the reference under the same load at the same moment."""
     return next(
         other

@@ -33,7 +33,7 @@ from rich.table import Table
 from bench import targets
 from bench.corpus.sizes import SIZES
 from bench.engine_material import Material, material
-from bench.memory import ProcessMemory, memory_of_tree, peak, resident, share
+from bench.memory import ProcessMemory, peak, read_memory, resident, share
 from bench.search_load import Asker, Asking
 from bench.search_rows import BARE, Row, measure_classes, mixed_paths, row, rows_table
 from bench.search_service import (
@@ -44,7 +44,7 @@ from bench.search_service import (
     service_over,
     start,
 )
-from bench.search_updates import Pushes, measure_pushes, pushing
+from bench.search_updates import Pushes, measure_pushes, serve_pushes
 from bench.timings import Timing
 from tests.end_to_end.ports import free_port, listening
 from tests.end_to_end.processes import RunningProgram
@@ -106,7 +106,7 @@ def measure(size: str, made: Material, *, engine: str, store: Path | None) -> Ru
     """Index a corpus, search it, search it while it is indexed again, and push to it."""
     with (
         tempfile.TemporaryDirectory(prefix="bench-search-") as name,
-        pushing() as pushes,
+        serve_pushes() as pushes,
         Asker() as asker,
         service_over(size, Path(name), engine=engine, registry=pushes.url, store=store) as service,
     ):
@@ -118,11 +118,11 @@ def measure(size: str, made: Material, *, engine: str, store: Path | None) -> Ru
             rows = list(measure_classes(asks, asker=asker, url=service.url, bare=bare))
         in_process = engine_alone(service.data, asks)
         quiet = row(QUIET, "", 1, asker.ask(Asking(service.url, paths, 1)))
-        web, indexer = (memory_of_tree(service.child_pid(each)) for each in ("web", "indexer"))
+        web, indexer = (read_memory(service.child_pid(each)) for each in ("web", "indexer"))
         busy, seconds = None, 0.0
         if size != targets.STRESS:
             busy, seconds = _while_rebuilding(Path(name), service, paths, asker=asker)
-        at_end = [memory_of_tree(service.child_pid(each)) for each in ("web", "indexer")]
+        at_end = [read_memory(service.child_pid(each)) for each in ("web", "indexer")]
         pushed = measure_pushes(size, partial(pushes.push, service), number=made.number // 4)
     return Run(
         size=size,

@@ -59,7 +59,7 @@ class Pushing:
 
 
 @contextmanager
-def pushing() -> Iterator[Pushing]:
+def serve_pushes() -> Iterator[Pushing]:
     """Give a registry in memory that is not told of by anybody else."""
     registry = FakeRegistry()
     with serving(registry.app) as url:

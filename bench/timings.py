@@ -28,7 +28,7 @@ class Timing:
     searches: int
 
 
-def timing(
+def time_calls(
     query: str,
     kind: DocumentType,
     asks: Sequence[Ask],

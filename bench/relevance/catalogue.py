@@ -111,14 +111,14 @@ def _image(entry: Entry, labels: Mapping[str, str], base: BuiltManifest | None) 
             seed=entry.name,
             layers=1,
             created=entry.pushed.isoformat(),
-            base=_of_platform(base, platform.architecture),
+            base=_find_platform(base, platform.architecture),
         )
         for platform in (Platform(*text.split("/")) for text in entry.platforms)
     ]
     return index(images) if len(images) > 1 else images[0]
 
 
-def _of_platform(base: BuiltManifest | None, architecture: str) -> BuiltManifest | None:
+def _find_platform(base: BuiltManifest | None, architecture: str) -> BuiltManifest | None:
     """Return the image of an index for one architecture, else its first."""
     if base is None or not base.children:
         return base

@@ -1,8 +1,8 @@
 """All benchmarks at one size: ``python -m bench small|primary|stress``.
 
-*small* is the short form, of fewer searches of each class and shorter loads, without a real
-registry; *primary* is the full one. At *stress* only that is measured which depends on how much
-there is, and not with whoosh, which is for less.
+*small* is the short form, with fewer searches of each class and shorter loads, without a real
+registry. *primary* is the full form. *stress* measures only figures that depend on the size, and
+not with whoosh, which is for smaller registries.
 """
 
 import argparse
@@ -37,13 +37,13 @@ class Step:
     writes_json: bool = True
 
     def arguments(self, figures: Path | None) -> list[str]:
-        """Return what comes behind ``python -m``, with the figures in a file of that folder."""
+        """Return the arguments of ``python -m``, with the figures in a file of that folder."""
         json = [f"--json={figures / self.name}.json"] if figures and self.writes_json else []
         return [*self.words, *json]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run all benchmarks of a size one after the other, and say how long each took."""
+    """Run all benchmarks of a size one after the other, and print the time of each."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("size", choices=sorted(SIZES))
     parser.add_argument("--json", type=Path, metavar="DIR", help="where to write the figures")
@@ -71,7 +71,7 @@ def _kept(folder: Path | None) -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """How a step ended, and the seconds it took."""
+    """The exit status of a step, and its seconds."""
 
     name: str
     status: int
@@ -102,7 +102,7 @@ def _fill(size: str, store: Path) -> Step:
 
 
 def steps(size: str, *, store: Path, material: Path) -> list[Step]:
-    """Return what is measured at a size, with the store and the documents of that corpus."""
+    """Return the benchmarks of a size, with the store and the documents of its corpus."""
     is_short, is_huge = size == SMALL, size == STRESS
     engines = [TANTIVY] if is_huge else [WHOOSH, TANTIVY]
     corpus = [f"--corpus={size}", f"--material={material}"]

@@ -1,7 +1,7 @@
-"""The reference: the least that a handler can do which keeps each request on disk.
+"""The reference: the simplest handler that keeps each request on disk.
 
-Starlette under uvicorn, one SQLite transaction a request (WAL, ``synchronous = FULL``) in a worker
-thread, as SQLite takes one writer at a time anyway. It looks at nothing that it is sent.
+It is Starlette under uvicorn, with one SQLite transaction a request (WAL, ``synchronous = FULL``).
+One worker thread writes, because SQLite allows one writer at a time. It does not parse requests.
 """
 
 import argparse

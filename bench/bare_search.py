@@ -1,6 +1,6 @@
-"""The reference of searching: a Starlette handler that answers one page, the same each time.
+"""The reference of searching: a Starlette handler that always answers with the same page.
 
-What it costs to send a page of results as JSON over HTTP, with no search behind it.
+It shows the cost of sending a page of results as JSON over HTTP, without a search.
 """
 
 import argparse

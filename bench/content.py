@@ -1,4 +1,4 @@
-"""What the measured registry holds, and the events that pushing it again causes."""
+"""The content of the measured registry, and the events of pushing it again."""
 
 from functools import cache
 
@@ -11,7 +11,7 @@ _GROUPS = 40
 
 
 def repository_name(number: int) -> str:
-    """Return the name of one of the repositories, which are numbered from 0."""
+    """Return the name of a repository; their numbers start at 0."""
     return f"group{number % _GROUPS}/app-{number}"
 
 

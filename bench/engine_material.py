@@ -1,4 +1,4 @@
-"""What all engines are measured with: the documents of a corpus, made once, and the queries."""
+"""The material for all engines: the documents of a corpus, made once, and the queries."""
 
 import json
 import pickle
@@ -11,27 +11,27 @@ from typing import BinaryIO
 
 from bench.corpus.documents import documents
 from bench.corpus.sizes import Size
-from bench.queries import Ask, asks, vocabulary_of
+from bench.queries import Ask, asks, make_vocabulary
 from indexer.model.document import Document
 
 _DOCUMENTS = "documents"
 _ASKS = "asks.json"
 MADE = 200
-"""How many queries of each class are made to be kept."""
+"""The number of kept queries of each class."""
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
     """Documents and queries in a folder, for the processes that measure.
 
-    ``number`` is how many queries of each class are asked.
+    ``number`` is the number of asked queries of each class.
     """
 
     folder: Path
     number: int
 
     def documents(self) -> Iterator[Document]:
-        """Read the documents, one after the other: a builder is not to hold them all."""
+        """Read the documents one by one, so that a builder need not hold them all."""
         with (self.folder / _DOCUMENTS).open("rb") as file:
             while True:
                 try:
@@ -47,10 +47,10 @@ class Material:
 
 @contextmanager
 def material(size: str, *, number: int, folder: Path | None = None) -> Iterator[Material]:
-    """Give the material of a corpus: what is in ``folder``, made there first where nothing is.
+    """Give the material of a corpus from ``folder``; it is made there if there is none.
 
-    Without a folder it is made for this once. ValueError when the folder holds that of another
-    corpus, or fewer queries.
+    Without a folder it is temporary. ValueError if the folder has material of another corpus, or
+    fewer queries.
     """
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="bench-material-") as name:
@@ -69,11 +69,11 @@ def material(size: str, *, number: int, folder: Path | None = None) -> Iterator[
 def prepare(folder: Path, size: Size | str, *, number: int) -> Material:
     """Make the documents of a corpus and ``number`` queries of every class."""
     with (folder / _DOCUMENTS).open("wb") as file:
-        vocabulary = vocabulary_of(_kept(documents(size), file))
+        vocabulary = make_vocabulary(_kept(documents(size), file))
     made = asks(vocabulary, number=number)
     plain = {name: [asdict(ask) for ask in some] for name, some in made.items()}
     name = size.name if isinstance(size, Size) else size
-    # Last, as it tells that all is there.
+    # Last, because this file marks the material as whole.
     (folder / _ASKS).write_text(json.dumps({"size": name, "number": number, "asks": plain}))
     return Material(folder, number)
 

@@ -1,6 +1,6 @@
-"""Measuring one engine, or the references, in a process of its own.
+"""Measure one engine, or the references, in a process of its own.
 
-``python -m bench.engine_measures`` reads what to do from its input, and prints the figures as JSON.
+``python -m bench.engine_measures`` reads its task from the input, and prints the figures as JSON.
 """
 
 import json
@@ -18,7 +18,7 @@ from bench.engine_material import Material
 from bench.engine_searches import answer, engine_timings
 from bench.queries import CLASSES, TYPES, Ask
 from bench.references import ClientFilter, FullText, Like, Reference, Tables
-from bench.timings import Timing, timing
+from bench.timings import Timing, time_calls
 from indexer.engines import Engine, IndexReader, IndexWriter
 from indexer.engines.tantivy.engine import TantivyEngine
 from indexer.engines.whoosh.engine import WhooshEngine
@@ -35,23 +35,23 @@ UPDATES_LEAST = 20
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What filling a generation took, without the making of documents."""
+    """The cost of filling a generation, without making the documents."""
 
     documents: int
     seconds: float
     processor_seconds: float
     disk_bytes: int
     memory_mb: float
-    """Resident at the peak."""
+    """Peak resident memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What using a generation took: seconds of the start, milliseconds of updates."""
+    """The cost of using a generation: seconds of the start, milliseconds of updates."""
 
     start_seconds: float
     memory_mb: float
-    """Resident after all searches."""
+    """Resident memory after all searches."""
     update_p50: float
     update_p95: float
     update_max: float
@@ -109,9 +109,9 @@ def use(engine: Engine, material: Material) -> Use:
 
 
 def _updates(writer: IndexWriter, reader: IndexReader, material: Material) -> Iterator[float]:
-    """Give one image after the other a new word; yield the seconds until it is found by that.
+    """Give one image after another a new word; yield the seconds until a search finds the word.
 
-    Written as the indexer does, the image with its repository.
+    Each image is written with its repository, as the indexer does.
     """
     count = reader.count(DocumentType.IMAGE)
     for number, (image, repository) in enumerate(_some_images(material, count)):
@@ -130,9 +130,9 @@ def _updates(writer: IndexWriter, reader: IndexReader, material: Material) -> It
 
 
 def _some_images(material: Material, count: int) -> Iterator[tuple[Document, Document]]:
-    """Yield images, evenly chosen of all, each with the document of its repository.
+    """Yield evenly chosen images, each with the document of its repository.
 
-    As many as half the queries of a class, and at most a tenth of all.
+    Their number is half the queries of a class, and at most a tenth of all images.
     """
     number = min(max(UPDATES_LEAST, material.number // 2), count // 10)
     step = count // number
@@ -140,7 +140,7 @@ def _some_images(material: Material, count: int) -> Iterator[tuple[Document, Doc
     seen = 0
     for document in material.documents():
         if document.key.type is DocumentType.REPOSITORY:
-            # It comes behind its images.
+            # A repository comes after its images.
             yield from ((image, document) for image in chosen)
             chosen.clear()
         elif document.key.type is DocumentType.IMAGE:
@@ -150,7 +150,7 @@ def _some_images(material: Material, count: int) -> Iterator[tuple[Document, Doc
 
 
 def compare(material: Material) -> dict[str, list[Timing]]:
-    """Ask the references what they can answer."""
+    """Ask the references all queries that they can answer."""
     tables = Tables(material.documents())
     references: Sequence[Reference] = (
         Like(tables),
@@ -160,7 +160,7 @@ def compare(material: Material) -> dict[str, list[Timing]]:
     asks = material.asks()
     return {
         reference.name: [
-            timing(query, kind, asks[query], partial(reference.find, kind, query))
+            time_calls(query, kind, asks[query], partial(reference.find, kind, query))
             for kind in TYPES
             for query in CLASSES
             if query in reference.classes

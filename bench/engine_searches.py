@@ -1,4 +1,4 @@
-"""Searching a reader as the service does, without HTTP: from what was typed to a page."""
+"""Search a reader as the service does, without HTTP: from the typed text to a page."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from functools import partial
 
 from bench.queries import CLASSES, TYPES, Ask
 from bench.references import LIMIT
-from bench.timings import Timing, timing
+from bench.timings import Timing, time_calls
 from indexer.engines import IndexReader
 from indexer.errors import QueryError
 from indexer.model.document import DocumentType, SearchPage, Sort
@@ -16,19 +16,19 @@ from search_api.query import correctable_words, parse_query, with_words_replaced
 
 SUGGESTED = 10
 SPELLING, SUGGESTING = "spelling", "suggest"
-"""Beside the classes of queries: asking for close words alone, and for names as one types."""
+"""Besides the classes of queries: close words alone, and names while typing."""
 
 
 def engine_timings(reader: IndexReader, asks: Mapping[str, Sequence[Ask]]) -> Iterator[Timing]:
     """Ask everything, each class after the other."""
     for kind in TYPES:
         for query in CLASSES:
-            # Whoever mistypes waits for the correction too.
+            # After a typing mistake, the user waits for the correction too.
             search = corrected if query == "typo" else answer
-            yield timing(query, kind, asks[query], partial(search, reader, kind))
-        yield timing(SPELLING, kind, asks["typo"], partial(_spell, reader, kind))
+            yield time_calls(query, kind, asks[query], partial(search, reader, kind))
+        yield time_calls(SPELLING, kind, asks["typo"], partial(_spell, reader, kind))
     kind = DocumentType.REPOSITORY
-    yield timing(SUGGESTING, kind, asks["prefix"], partial(suggested, reader))
+    yield time_calls(SUGGESTING, kind, asks["prefix"], partial(suggested, reader))
 
 
 def answer(reader: IndexReader, kind: DocumentType, ask: Ask) -> SearchPage:
@@ -37,7 +37,7 @@ def answer(reader: IndexReader, kind: DocumentType, ask: Ask) -> SearchPage:
 
 
 def corrected(reader: IndexReader, kind: DocumentType, ask: Ask) -> SearchPage:
-    """Search, and where nothing matches for the nearest spelling."""
+    """Search; if nothing matches, search for the nearest spelling."""
     query = _parsed(ask)
     page = _page(reader, kind, query, ask)
     if page.total:
@@ -50,7 +50,7 @@ def corrected(reader: IndexReader, kind: DocumentType, ask: Ask) -> SearchPage:
 
 
 def suggested(reader: IndexReader, ask: Ask) -> list[str]:
-    """Return the names of repositories that begin as a prefix does."""
+    """Return the names of repositories with a prefix."""
     named = Condition("name", fold(ask.q.rstrip("*")), is_prefix=True)
     page = _page(reader, DocumentType.REPOSITORY, named, Ask(""), limit=SUGGESTED)
     return [hit.result["repository"] for hit in page.hits]
@@ -77,5 +77,5 @@ def _page(
             facets=facets.split(",") if facets else (),
         )
     except QueryError:
-        # What stands for too much is refused, and that is the answer.
+        # A refusal, for a pattern that means too many words, is an answer too.
         return SearchPage((), 0, has_more=False)

@@ -10,17 +10,17 @@ from bench.references import ClientFilter, Like
 from bench.timings import Timing
 
 NOTHING = "-"
-"""Stands where something cannot answer a class of query."""
+"""The cell of an engine or reference that cannot answer a class of query."""
 COMPARED_WITH = (Like.name, ClientFilter.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One class of query: what it took, and how many times as long a reference took as an engine.
+    """One class of query: its times, and the ratios of references to engines.
 
-    ``timings`` are by engine or reference, ``ratios`` by engine, then by reference; what cannot
-    answer the class is missing. Ratios are of the processor's medians: on a busy machine whatever
-    takes longer than a time slice waits, and quick engines would seem quicker still.
+    ``timings`` are by engine or reference, ``ratios`` by engine, then by reference; those that
+    cannot answer the class are missing. Ratios are of the medians of processor time. On a busy
+    machine slow calls wait more often, so clock times flatter quick engines.
     """
 
     query: str
@@ -52,7 +52,7 @@ def _ratios(timings: Mapping[str, Timing], engine: str) -> dict[str, float]:
 
 
 def figures_table(engines: Mapping[str, tuple[Build, Use]], *, title: str) -> Table:
-    """Return what each engine took beside searching."""
+    """Return the figures of each engine besides searching."""
     table = Table(title=title)
     table.add_column("what")
     for name in engines:
@@ -80,7 +80,7 @@ def _figures(build: Build, use: Use) -> dict[str, str]:
 
 
 def searches_table(rows: Sequence[Row], *, title: str) -> Table:
-    """Return all classes with all timings, and with how many times faster the engines are."""
+    """Return all classes with all timings and the ratios of references to engines."""
     engines = list(rows[0].ratios)
     names = list(dict.fromkeys([*engines, *(name for row in rows for name in row.timings)]))
     table = Table(title=title)

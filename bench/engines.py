@@ -1,8 +1,8 @@
 """The engines over a corpus: building, updating, starting and searching, beside references.
 
-``python -m bench.engines`` makes the documents of a corpus once and measures each engine in
-processes of its own, without HTTP; then what people use now, SQL and lists on the client, over
-the same rows and with the same queries (:mod:`bench.references`).
+``python -m bench.engines`` makes the documents of a corpus once. It measures each engine in
+processes of its own, without HTTP. Then it measures today's alternatives, SQL and lists on the
+client, with the same rows and queries (:mod:`bench.references`).
 """
 
 import argparse
@@ -29,14 +29,14 @@ _CELLS = "p50, p95, p99 in milliseconds (processor's p95); ratios of the process
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Everything of a run: figures of each engine, timings of the references by their names."""
+    """The results of a run: figures of each engine, timings of the references by their names."""
 
     engines: dict[str, tuple[Build, Use]]
     references: dict[str, list[Timing]]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print tables, and write JSON where that is asked for."""
+    """Measure, print tables, and write JSON on demand."""
     parser = argparse.ArgumentParser(prog="python -m bench.engines", description=__doc__)
     parser.add_argument("--corpus", choices=sorted(SIZES), default="small")
     parser.add_argument("--engine", choices=ENGINES, action="append", help="one only, or some")
@@ -86,7 +86,7 @@ def _step(made: Material, name: str, step: str) -> dict[str, Any]:
 
 
 def print_tables(measured: Measured, *, size: str) -> None:
-    """Print what each engine took, all searches, and the figures beside their targets."""
+    """Print the figures of each engine, all searches, and the figures beside their targets."""
     title = f"{size}, in process"
     rows = compared(_engine_timings(measured), measured.references)
     console = Console(width=180)
@@ -98,7 +98,7 @@ def print_tables(measured: Measured, *, size: str) -> None:
 
 
 def as_json(measured: Measured, *, size: str) -> dict[str, Any]:
-    """Return the figures as they are written to a file."""
+    """Return the figures for a file."""
     rows = compared(_engine_timings(measured), measured.references)
     engines = {}
     for name, (build, use) in measured.engines.items():
@@ -114,7 +114,7 @@ def as_json(measured: Measured, *, size: str) -> dict[str, Any]:
 
 
 def figures(measured: Measured, engine: str) -> dict[str, float]:
-    """Return the figures of an engine that have targets."""
+    """Return the figures with targets of an engine."""
     _, use = measured.engines[engine]
     rows = compared(_engine_timings(measured), measured.references)
     return {
@@ -125,7 +125,7 @@ def figures(measured: Measured, engine: str) -> dict[str, float]:
 
 
 def least_ratio(rows: Sequence[Row], engine: str, reference: str) -> float:
-    """Return how many times as long a reference took, in the class where that is least."""
+    """Return the least ratio of a reference's time to the engine's, over all classes."""
     return min(row.ratios[engine][reference] for row in rows if reference in row.ratios[engine])
 
 

@@ -9,9 +9,9 @@
 
 Seconds are of processor time, so other programs on the machine disturb little.
 
-With ``--corpus primary`` a store is filled with that corpus and all of it is extracted again, as
-``regsearch rebuild --extract`` does after an upgrade: what a process of its own takes until every
-stored body is read again and a new search index is live. No registry is there to be asked.
+With ``--corpus primary`` a store is filled with that corpus. Then ``regsearch rebuild --extract``
+extracts all of it again, as after an upgrade. The time ends when every stored body is read again
+and a new search index is live. There is no registry to read.
 """
 
 import argparse
@@ -48,7 +48,7 @@ SETTINGS = f"""
 url = "http://{_NOWHERE}"
 crawl_interval = "0s"
 """
-"""A registry at a port where nothing answers, which is never crawled."""
+"""A registry at a port without a server; it is never crawled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +61,18 @@ class Figures:
     seconds: float
 
 
-def bodies_of(content: Content) -> Iterator[bytes]:
+def read_bodies(content: Content) -> Iterator[bytes]:
     """Yield every manifest and config of a content."""
     yield content.body
     if content.config is not None:
         yield content.config
     for child in content.children:
-        yield from bodies_of(child)
+        yield from read_bodies(child)
 
 
 def parse_only(sample: Sample) -> None:
     """Parse all JSON of a sample and nothing else."""
-    for body in bodies_of(sample.content):
+    for body in read_bodies(sample.content):
         json.loads(body)
 
 
@@ -92,7 +92,7 @@ def measure(
             work(sample)
         rounds += 1
     spent = time.process_time() - started
-    bodies = [body for sample in samples for body in bodies_of(sample.content)]
+    bodies = [body for sample in samples for body in read_bodies(sample.content)]
     return Figures(
         contents=rounds * len(samples),
         bodies=rounds * len(bodies),

@@ -1,6 +1,6 @@
-"""How long each question about lineage takes: p50 and p95 of many, each with other arguments.
+"""The time of each question about lineage: p50 and p95 of many, each with other arguments.
 
-``--store`` asks a store that is there; without it one is made of ``--manifests`` manifests.
+``--store`` names an existing store. Otherwise one with ``--manifests`` manifests is made.
 """
 
 import argparse
@@ -25,7 +25,7 @@ _TABLES = (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Fill a store, or take one, and print what each question takes."""
+    """Fill a store, or take one, and print the time of each question."""
     parser = argparse.ArgumentParser(prog="python -m bench.lineage", description=__doc__)
     parser.add_argument("--manifests", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a question took, in milliseconds; the processor's do not count waiting."""
+    """The times of a question, in milliseconds; processor times exclude waiting."""
 
     question: str
     p50: float
@@ -84,7 +84,7 @@ def measure(directory: Path, filled: Filled, *, rounds: int) -> list[Asked]:
 def questions(
     store: Store, filled: Filled, some: random.Random
 ) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield each question's name and what asks it with other arguments every time."""
+    """Yield each question's name, and a function that asks it with new arguments each time."""
     lineage, keys = store.lineage, store.lineage_keys
     yield "bases of an image", lambda: lineage.bases(Digest(some.choice(filled.images)))
     yield "derived from a base", lambda: lineage.derived(Digest(some.choice(filled.bases)))
@@ -119,7 +119,7 @@ def questions(
 
 
 def sampled(directory: Path) -> Filled:
-    """Return what there is to ask for of a store that somebody else filled."""
+    """Return samples for questions from a store that another program filled."""
     store = Store(directory, read_only=True)
     rows = store._database.execute  # noqa: SLF001 - nobody but a benchmark needs samples
     images = [
@@ -162,13 +162,13 @@ def sampled(directory: Path) -> Filled:
 
 
 def _declared(store: Store, leaf: tuple[int, str]) -> None:
-    """Read an image and what it declares as its base, as an answer about it does."""
+    """Read an image and its declared base, as an answer about the image does."""
     if stored := store.content.manifest(leaf[0], Digest(leaf[1])):
         store.lineage.declared(stored)
 
 
 def _timed(ask: Callable[[], object]) -> tuple[float, float]:
-    """Return how long a question takes, by the clock and of the processor, in milliseconds."""
+    """Return the clock time and the processor time of a question, in milliseconds."""
     started, busy = time.perf_counter(), time.thread_time()
     ask()
     return (time.perf_counter() - started) * 1_000, (time.thread_time() - busy) * 1_000

@@ -1,8 +1,8 @@
 """A store of lineage alone, written as rows: a million manifests in minutes.
 
-Bases, middles and leaves; some images of one platform, some of four; few bases have most of what
-is derived, one repository has a seventh of all tags. No bodies but those of the images that are
-asked for what they declare.
+There are bases, middles and leaves, with images of one or four platforms. Most images are built on
+few bases, and one repository has a seventh of all tags. Only images with a declared base have
+bodies.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from indexer.store import Store
 PLATFORMS = 4
 BASES = 2_000
 HOT_SHARE = 0.22
-"""How many of all images are built on one base."""
+"""The share of images that are built on the most popular base."""
 DECLARING = 500
 _SEEN = "2026-01-01T00:00:00Z"
 _EMPTY = zlib.compress(b"{}")
@@ -43,7 +43,7 @@ class Chains:
         return number
 
     def end(self, chain: int) -> None:
-        """Note that a chain is a whole one."""
+        """Mark a chain as a whole one."""
         below = self.parents[chain]
         while below:
             self.prefixes.append(below << 32 | chain)
@@ -52,7 +52,7 @@ class Chains:
 
 @dataclass
 class Filled:
-    """What a question may ask for: numbers into what the store holds."""
+    """The samples for questions: digests and names from the store."""
 
     images: list[str]
     """Digests under a tag, of all sizes of index."""
@@ -80,7 +80,7 @@ class _Filler:
         self.owned: list[bytes] = []
 
     def layer(self) -> bytes:
-        """Return a digest nobody has."""
+        """Return a new digest."""
         return self._random.randbytes(32)
 
     def stack(self, below: tuple[int, int, int], layers: int) -> tuple[int, int, int]:
@@ -93,13 +93,13 @@ class _Filler:
         return diff, blob, length
 
     def bases(self) -> None:
-        """Make the bases, of which each second one is built on another."""
+        """Make the bases; every second one is built on another."""
         for number in range(min(BASES, self.manifests // 20)):
             below = self.stacks[number // 2 - 1] if number % 2 and number > 1 else (0, 0, 0)
             self.stacks.append(self.stack(below, self._random.randint(1, 4)))
 
     def pick_base(self) -> tuple[int, int, int]:
-        """Return a base: one of them is everybody's, the others are as popular as usual."""
+        """Return a base: often the most popular one, else one by the usual popularity."""
         if self._random.random() < HOT_SHARE:
             return self.stacks[0]
         place = int(len(self.stacks) ** self._random.random()) - 1
@@ -119,7 +119,7 @@ class _Filler:
 
 
 def fill(directory: Path, manifests: int) -> Filled:
-    """Write the rows of a new store in ``directory`` and return what there is to ask for."""
+    """Write the rows of a new store in ``directory`` and return samples for questions."""
     Store(directory).close()
     connection = sqlite3.connect(directory / "store.db", isolation_level=None)
     for pragma in ("synchronous = OFF", "journal_mode = OFF", "cache_size = -1000000"):
@@ -153,7 +153,7 @@ def fill(directory: Path, manifests: int) -> Filled:
 
 
 def _drop_indexes(connection: sqlite3.Connection) -> list[str]:
-    """Drop what is faster made at the end; return what makes it again."""
+    """Drop the indexes, which are faster to make at the end; return the SQL for that."""
     rows = connection.execute(
         "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
     ).fetchall()
@@ -184,7 +184,7 @@ def _put_manifests(connection: sqlite3.Connection, filler: _Filler) -> list[list
 
 
 def _put_places(connection: sqlite3.Connection, filler: _Filler, images: list[list[str]]) -> Filled:
-    """Put images into repositories under tags, and what is asked for into lists."""
+    """Put images into repositories under tags, and samples for questions into lists."""
     some = random.Random(11)  # noqa: S311 - as above
     registry = ("hub", "https://r.example.org", "r.example.org")
     connection.execute(
@@ -276,7 +276,7 @@ def _declare(connection: sqlite3.Connection, root: str, base: str) -> None:
 
 
 def sizes(path: Path, tables: Iterable[str]) -> dict[str, int]:
-    """Return how many bytes of a store each table takes with its indexes; {} if it cannot tell."""
+    """Return the bytes of each table with its indexes; {} if SQLite cannot tell."""
     with sqlite3.connect(path) as connection:
         try:
             rows = connection.execute(

@@ -1,9 +1,9 @@
 """The load: notifications sent over keep-alive connections, each timed until its answer.
 
-A process of its own that must never be what is measured: requests are built before the first is
-sent, a connection is an asyncio protocol without any HTTP library, and an answer is only looked at
-for its status and its length. The result tells the share of a processor that sending took: while it
-is well below 1, the generator had time to spare.
+This process of its own must never limit the result. Requests are built before the first is sent. A
+connection is an asyncio protocol without any HTTP library, and only the status and the length of an
+answer are read. The result has the share of a processor that sending used. If it is well below 1,
+the generator had time to spare.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ _LENGTH = b"content-length:"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to send, and when.
+    """The events to send, and their times.
 
-    ``per_second`` events are due evenly spread, and timed from when they were due, not from when a
-    connection was free for them; 0 stands for as fast as the connections get their answers.
+    ``per_second`` events are due at even intervals. Their time starts when they are due, even if no
+    connection is free; 0 means as fast as the connections get their answers.
     """
 
     url: str
@@ -44,7 +44,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How it went: the seconds of each accepted event, and how many others there were.
+    """The outcome: the seconds of each accepted event, and the number of others.
 
     ``seconds`` is the whole time from the first request to the last answer, ``processor`` the share
     of one processor that this process used meanwhile.
@@ -57,7 +57,7 @@ class Outcome:
 
 
 class Sender:
-    """Sends requests over its connections, each at its time, and collects how long each took."""
+    """Sends requests over its connections, each at its time, and collects their durations."""
 
     def __init__(
         self, requests: Sequence[bytes], *, per_second: int, wanted: int = ACCEPTED
@@ -78,7 +78,7 @@ class Sender:
     async def run(self, host: str, port: int, *, connections: int) -> float:
         """Send everything and return the seconds from the first request to the last answer.
 
-        ConnectionError when the server closes a connection before that.
+        ConnectionError if the server closes a connection before that.
         """
         loop = asyncio.get_running_loop()
         opened = []
@@ -94,7 +94,7 @@ class Sender:
             self._done.set()
             for transport in opened:
                 transport.close()
-            # Closed for good in the next round of the loop.
+            # The transports close in the next round of the loop.
             await asyncio.sleep(0)
 
     async def _send(self) -> float:
@@ -131,7 +131,7 @@ class Sender:
             self._done.set()
 
     def lost(self, error: Exception | None) -> None:
-        """Give up: an answer that never comes would be waited for without end."""
+        """Give up, because one answer will never come."""
         if not self._done.is_set():
             self._error = ConnectionError(f"the server closed a connection: {error}")
             self._done.set()
@@ -205,13 +205,13 @@ def build_requests(plan: Plan) -> list[bytes]:
 
 
 def carry_out(plan: Plan) -> Outcome:
-    """Send all of a plan and return how it went."""
+    """Send all of a plan and return the outcome."""
     sender = Sender(build_requests(plan), per_second=plan.per_second)
     return send(sender, plan.url, connections=plan.connections)
 
 
 def send(sender: Sender, url: str, *, connections: int) -> Outcome:
-    """Send all that a sender has to the server of ``url`` and return how it went."""
+    """Send all requests of a sender to the server of ``url`` and return the outcome."""
     parts = urlsplit(url)
 
     async def run() -> tuple[float, float]:

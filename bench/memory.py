@@ -14,9 +14,9 @@ _GONE = (FileNotFoundError, ProcessLookupError)
 
 @dataclass(frozen=True, slots=True)
 class ProcessMemory:
-    """One process: what is resident of it, in MB.
+    """The resident memory of one process, in MB.
 
-    ``share`` counts what several processes share as a part of each, so that shares add up.
+    ``share`` divides shared memory among its processes, so that shares add up.
     """
 
     name: str
@@ -25,8 +25,8 @@ class ProcessMemory:
     share: float
 
 
-def memory_of_tree(pid: int) -> list[ProcessMemory]:
-    """Return the memory of a process and of all below it, that one first."""
+def read_memory(pid: int) -> list[ProcessMemory]:
+    """Return the memory of a process and of all its descendants, the process first."""
     below = _children()
     found = []
     waiting = [pid]
@@ -41,17 +41,17 @@ def memory_of_tree(pid: int) -> list[ProcessMemory]:
 
 
 def resident(processes: Sequence[ProcessMemory]) -> float:
-    """Return what several processes have resident, added up."""
+    """Return the sum of the resident memory of several processes."""
     return sum(one.resident for one in processes)
 
 
 def peak(processes: Sequence[ProcessMemory]) -> float:
-    """Return the peaks of several processes, added up, which may have been at different times."""
+    """Return the sum of the peaks of several processes, perhaps from different times."""
     return sum(one.peak for one in processes)
 
 
 def share(processes: Sequence[ProcessMemory]) -> float:
-    """Return what several processes have resident, shared memory counted once."""
+    """Return the resident memory of several processes, with shared memory counted once."""
     return sum(one.share for one in processes)
 
 
@@ -59,7 +59,7 @@ def _memory(pid: int) -> ProcessMemory:
     now, highest = memory_megabytes(pid)
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text("utf-8")
     shares = re.search(r"^Pss:\s+(\d+) kB$", rollup, re.MULTILINE)
-    # A process that is just ending has no memory any more.
+    # A process that just ends has no memory.
     share = int(shares[1]) / 1_000 if shares else 0.0
     return ProcessMemory(_name(pid), now, highest, share)
 
@@ -84,5 +84,5 @@ def _parents() -> Iterator[tuple[int, int]]:
                 stat = (entry / "stat").read_text("utf-8", "replace")
             except _GONE:
                 continue
-            # The name in parentheses may hold anything.
+            # The name in parentheses may contain any character.
             yield int(entry.name), int(stat.rpartition(")")[2].split()[1])

@@ -1,7 +1,7 @@
-"""The classes of queries that searching is measured with, drawn from a corpus by a seed.
+"""The classes of queries of the search benchmarks, drawn from a corpus by a seed.
 
-Each query is one that somebody could ask who knows something of what is there: a word of a name or
-of a description, its beginning, a part out of its middle, a slip of the finger.
+Each query is one of a user who knows a part of the content: a word of a name or a description, its
+beginning, a part of its middle, or a typing mistake.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from indexer.model.text import words
 
 SEED = 20
 _COMMON = 40
-"""So many of the most frequent words count as common."""
+"""The number of most frequent words that count as common."""
 _FILTERS = ("arch", "os", "kind", "license")
 
 
@@ -28,23 +28,23 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What queries are made of."""
+    """The words and values for queries."""
 
     names: Sequence[str]
     name_words: Sequence[str]
     words: Sequence[str]
-    """Words of names and texts, of those in few documents too."""
+    """Words of names and texts, including rare ones."""
     common: Sequence[str]
     filters: Sequence[str]
 
 
-def vocabulary_of(corpus: Iterable[Document]) -> Vocabulary:
+def make_vocabulary(corpus: Iterable[Document]) -> Vocabulary:
     """Return the vocabulary of a corpus's documents."""
     counts: Counter[str] = Counter()
     names: dict[str, None] = {}
     filters: Counter[tuple[str, str]] = Counter()
     for document in corpus:
-        counts.update(_words_of(document))
+        counts.update(_collect_words(document))
         names[document.name] = None
         filters.update(pair for pair in sorted(document.keywords) if pair[0] in _FILTERS)
     name_words = {word for name in names for word in words(name) if len(word) > 3}
@@ -58,7 +58,7 @@ def vocabulary_of(corpus: Iterable[Document]) -> Vocabulary:
     )
 
 
-def _words_of(document: Document) -> set[str]:
+def _collect_words(document: Document) -> set[str]:
     found = set(words(document.name))
     for text in document.texts:
         found.update(words(text.text))

@@ -1,19 +1,18 @@
-"""Receiving: how fast notifications are acknowledged, alone and during a backfill.
+"""Receiving: the speed of acknowledging notifications, alone and during a backfill.
 
-``python -m bench.receive`` runs the real ``regsearch serve`` over a registry in memory and sends it
-three loads, from a process of its own (see :mod:`bench.load` for why that is never what is
-measured):
+``python -m bench.receive`` runs the real ``regsearch serve`` over a registry in memory. Another
+process sends four loads (:mod:`bench.load` explains why it never limits the result):
 
 - *burst*: 1,000 events within one second;
 - *flood*: 1,000 events as fast as the connections get their answers;
 - *steady*: 200 events a second for ten seconds;
 - *pulls*: 1,000 downloads a second for five seconds, which are only counted.
 
-Each is run when nothing else happens and while ``regsearch backfill`` reads the registry for the
-first time, and each beside :mod:`bench.bare`, a handler that commits one row a request, at the same
-moment of the same run. All of it shares the processors of one machine, the generator and the
-registry too. Afterwards the events of ``journal.db`` are counted, and the pulls wherever they are,
-with the service killed: they must be as many as were acknowledged.
+Each load runs alone, and while ``regsearch backfill`` reads the registry for the first time. In the
+same conditions it runs against :mod:`bench.bare`, a handler that commits one row a request. The
+service, the generator and the registry share the processors of one machine. Afterwards the service
+is killed, and the events in ``journal.db`` and all pulls are counted. Their number must be that of
+the acknowledged ones.
 """
 
 import argparse
@@ -46,7 +45,7 @@ _PERCENTILES = (50, 99, 100)
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A kind of load; ``per_second`` 0 stands for as fast as possible."""
+    """A kind of load; ``per_second`` 0 means as fast as possible."""
 
     name: str
     events: int
@@ -64,10 +63,10 @@ LOADS = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one receiver did with one load; latencies in milliseconds.
+    """The results of one receiver under one load; latencies in milliseconds.
 
-    ``backfill`` tells whether one was running at the first event and ``to_the_end`` whether it
-    still was at the last. ``processor`` is the share of one processor that the generator used.
+    ``backfill`` tells whether a backfill ran at the first event, and ``to_the_end`` whether it ran
+    at the last. ``processor`` is the share of one processor that the generator used.
     """
 
     load: str
@@ -86,7 +85,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line asks for; ``shrink`` divides the events, down to those of a second."""
+    """The options of the command line; ``shrink`` divides the events, down to those of a second."""
 
     connections: int
     repositories: int
@@ -94,7 +93,7 @@ class Options:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print a table, and write JSON where that is asked for."""
+    """Measure, print a table, and write JSON on demand."""
     parser = argparse.ArgumentParser(prog="python -m bench.receive", description=__doc__)
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--repositories", type=int, default=1_500)
@@ -134,7 +133,7 @@ def _measure_load(
 ) -> Iterator[Row]:
     """Give a row for each receiver, both under the same conditions.
 
-    Each load gets a service of its own, so that every backfill is a first one: a later one reads
+    Each load gets a service of its own, so every backfill is a first one. A later backfill reads
     less and indexes nothing.
     """
     with _bare(folder) as bare, _service(folder, registry) as service:
@@ -206,12 +205,12 @@ def _row(
 
 
 def _count_pushes(data: Path) -> int:
-    """Count the rows that the load left; the request for the backfill is an entry too."""
+    """Count the rows of the load; the request for the backfill is an entry too."""
     return _number(data / "journal.db", "SELECT count(*) FROM entries WHERE action = 'push'")
 
 
 def _count_pulls(data: Path) -> int:
-    """Add up what was counted, in the store and in the batches that are not in there yet."""
+    """Add up the pulls in the store and in the batches that are not in it yet."""
     moved = "SELECT coalesce(sum(pulls), 0) FROM pulls WHERE digest <> ''"
     position = _number(data / "store.db", "SELECT max(position * (name = 'pulls')) FROM positions")
     waiting = f"SELECT coalesce(sum(pulls), 0) FROM pulls WHERE batch > {position}"  # noqa: S608
@@ -268,7 +267,7 @@ def _service(folder: Path, registry: str) -> Iterator[Service]:
 
 @contextmanager
 def _backfill(service: Service, folder: Path, *, wanted: bool) -> Iterator[None]:
-    """Have ``regsearch backfill`` running, from before the load to after it."""
+    """Run ``regsearch backfill`` from before the load to after it."""
     if not wanted:
         yield
         return
@@ -313,9 +312,9 @@ def print_rows(rows: Sequence[Row]) -> None:
 
 
 def figures(rows: Sequence[Row]) -> dict[str, float]:
-    """Return the figures that have targets: of both moments the worse."""
+    """Return the figures with targets: the worse of alone and during a backfill."""
     bursts = [one.p99 for one in rows if (one.load, one.receiver) == ("burst", SERVICE)]
-    floods = [(one, bare_of(one, rows)) for one in rows if one.load == "flood"]
+    floods = [(one, find_bare(one, rows)) for one in rows if one.load == "flood"]
     return {
         targets.ACKNOWLEDGED: max(bursts),
         targets.AGAINST_BARE: min(
@@ -333,15 +332,15 @@ def _backfill_words(row: Row) -> str:
 
 
 def ratio(row: Row, rows: Sequence[Row]) -> str:
-    """Return how many times the events a second of the reference a row reached; "" for its own."""
+    """Return the events a second relative to the reference; "" for the reference itself."""
     if row.receiver == BARE:
         return ""
-    bare = bare_of(row, rows)
+    bare = find_bare(row, rows)
     return f"{row.events_per_second / bare.events_per_second:.2f} x"
 
 
-def bare_of(row: Row, rows: Sequence[Row]) -> Row:
-    """Return the row of the reference under the same load at the same moment."""
+def find_bare(row: Row, rows: Sequence[Row]) -> Row:
+    """Return the row of the reference under the same load and conditions."""
     return next(
         other
         for other in rows

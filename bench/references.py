@@ -1,8 +1,8 @@
-"""What people search registries with now, over the same rows: SQL, and lists on the client.
+"""The present ways to search registries, with the same rows: SQL, and lists on the client.
 
-All are given what they are good at: one row a document with its name, description and labels in
-one folded column, the bodies in a table of their own, everything in memory. Each answers as an
-engine does: how many there are, and the first of them.
+Each gets its best conditions. A document is one row, with name, description and labels in one
+folded column. The bodies are in another table, and all tables are in memory. Each answers as an
+engine does: with the number of matches and the first of them.
 """
 
 import json
@@ -28,7 +28,7 @@ _ORDERS = {"size": "size DESC", "created": "created DESC", "name": "name"}
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query as a reference understands it: words and parts of words, all of which must be there.
+    """A query for a reference: words and parts of words, which all must match.
 
     ``equal`` is ``(field, value)``.
     """
@@ -55,7 +55,7 @@ def asked(ask: Ask) -> Asked:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """How many there are, and the first of them."""
+    """The number of matches, and the first of them."""
 
     total: int
     shown: Sequence[Any]
@@ -66,7 +66,7 @@ class Reference(Protocol):
 
     name: str
     classes: frozenset[str]
-    """The classes of queries that it can answer."""
+    """The classes of queries that the reference can answer."""
 
     def find(self, document_type: DocumentType, query: str, ask: Ask) -> Found:
         """Answer a query of a class."""
@@ -86,7 +86,7 @@ class Tables:
     def _put(self, number: int, document: Document) -> None:
         kind, text = document.key.type.value, row_text(document)
         equal = "".join(f"\n{pair[0]}={pair[1]}" for pair in document.keywords if _is_kept(pair))
-        # A repository is larger than something when any image of it is.
+        # A repository is larger than a limit if any of its images is.
         size = max(document.numbers.get("size", (0,)), default=0)
         self._database.execute(
             f"INSERT INTO rows_{kind} VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608 - our own words
@@ -118,7 +118,7 @@ CREATE VIRTUAL TABLE parts_TYPE USING fts5(text, content='', tokenize='trigram')
 
 
 def row_text(document: Document) -> str:
-    """Return what is searched of a document: its name, descriptions and labels."""
+    """Return the searched text of a document: its name, descriptions and labels."""
     texts = (text.text for text in document.texts if text.field in _SEARCHED)
     return fold("\n".join((document.name, *texts)))
 
@@ -178,9 +178,9 @@ class FullText:
 
 
 class ClientFilter:
-    """The catalog and the lists of tags, read before, and looked through for every query.
+    """The catalog and the lists of tags, read in advance, and filtered for every query.
 
-    Among repositories their names, among images names with tags; nothing else is in the lists.
+    Only names of repositories and their tags are in the lists.
     """
 
     name = "client"

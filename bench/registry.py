@@ -1,4 +1,4 @@
-"""A registry in memory, filled without notifying anybody, in a process of its own."""
+"""A registry in memory, filled without notifications, in a process of its own."""
 
 import argparse
 from collections.abc import Sequence

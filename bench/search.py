@@ -1,18 +1,18 @@
 """Searching over HTTP: the real service over a corpus, quiet and while a rebuild runs.
 
-``python -m bench.search`` has a data directory filled with a corpus, or copied from one that
-``python -m bench.corpus store`` made, and measures, in this order:
+``python -m bench.search`` fills a data directory with a corpus, or copies one that ``python -m
+bench.corpus store`` made. It measures in this order:
 
 - ``regsearch rebuild`` from the store;
 - the start of ``regsearch serve`` with that search index, until it answers a search;
 - searches by class of query, from a process of its own over one kept connection and over eight;
-  beside it :mod:`bench.bare_search`, a handler that answers one ready page;
+  beside it :mod:`bench.bare_search`, a handler with one ready page;
 - the memory of all processes of the web, and of the indexer;
-- searches of all classes mixed, with one client, quiet and, but at *stress*, where it takes too
-  long, while ``regsearch rebuild`` runs;
+- searches of all classes mixed, with one client, quiet and while ``regsearch rebuild`` runs (not
+  at *stress*, because it takes too long);
 - pushes, until they are found (:mod:`bench.search_updates`).
 
-All of it shares the processors of one machine. Nothing else happens: the registry is silent.
+All programs share the processors of one machine. The registry is silent.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from rich.table import Table
 from bench import targets
 from bench.corpus.sizes import SIZES
 from bench.engine_material import Material, material
-from bench.memory import ProcessMemory, memory_of_tree, peak, resident, share
+from bench.memory import ProcessMemory, peak, read_memory, resident, share
 from bench.search_load import Asker, Asking
 from bench.search_rows import BARE, Row, measure_classes, mixed_paths, row, rows_table
 from bench.search_service import (
@@ -44,7 +44,7 @@ from bench.search_service import (
     service_over,
     start,
 )
-from bench.search_updates import Pushes, measure_pushes, pushing
+from bench.search_updates import Pushes, measure_pushes, serve_pushes
 from bench.timings import Timing
 from tests.end_to_end.ports import free_port, listening
 from tests.end_to_end.processes import RunningProgram
@@ -59,7 +59,7 @@ QUIET, REBUILDING = "mixed", "mixed, while rebuilding"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Everything that was measured with one engine.
+    """All measurements of one engine.
 
     ``in_process`` are searches of the same search index without HTTP. ``rebuild_seconds`` is the
     rebuild beside searches. Memory is that of the web after all quiet searches and at the end, and
@@ -83,7 +83,7 @@ class Run:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print tables, and write JSON where that is asked for."""
+    """Measure, print tables, and write JSON on demand."""
     parser = argparse.ArgumentParser(prog="python -m bench.search", description=__doc__)
     parser.add_argument("--corpus", choices=sorted(SIZES), default="small")
     parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0])
@@ -106,7 +106,7 @@ def measure(size: str, made: Material, *, engine: str, store: Path | None) -> Ru
     """Index a corpus, search it, search it while it is indexed again, and push to it."""
     with (
         tempfile.TemporaryDirectory(prefix="bench-search-") as name,
-        pushing() as pushes,
+        serve_pushes() as pushes,
         Asker() as asker,
         service_over(size, Path(name), engine=engine, registry=pushes.url, store=store) as service,
     ):
@@ -118,11 +118,11 @@ def measure(size: str, made: Material, *, engine: str, store: Path | None) -> Ru
             rows = list(measure_classes(asks, asker=asker, url=service.url, bare=bare))
         in_process = engine_alone(service.data, asks)
         quiet = row(QUIET, "", 1, asker.ask(Asking(service.url, paths, 1)))
-        web, indexer = (memory_of_tree(service.child_pid(each)) for each in ("web", "indexer"))
+        web, indexer = (read_memory(service.child_pid(each)) for each in ("web", "indexer"))
         busy, seconds = None, 0.0
         if size != targets.STRESS:
             busy, seconds = _while_rebuilding(Path(name), service, paths, asker=asker)
-        at_end = [memory_of_tree(service.child_pid(each)) for each in ("web", "indexer")]
+        at_end = [read_memory(service.child_pid(each)) for each in ("web", "indexer")]
         pushed = measure_pushes(size, partial(pushes.push, service), number=made.number // 4)
     return Run(
         size=size,
@@ -145,7 +145,7 @@ def measure(size: str, made: Material, *, engine: str, store: Path | None) -> Ru
 def _while_rebuilding(
     folder: Path, service: Service, paths: Sequence[str], *, asker: Asker
 ) -> tuple[Row, float]:
-    """Search as long as ``regsearch rebuild`` runs; return how that went and its seconds."""
+    """Search while ``regsearch rebuild`` runs; return the outcome and the rebuild's seconds."""
     started = time.perf_counter()
     program = service.command_in_background("rebuild", log=folder / "rebuild.log")
     try:
@@ -165,7 +165,7 @@ def _is_rebuilding(service: Service) -> bool:
 
 @contextmanager
 def _bare(folder: Path, service: Service) -> Iterator[str]:
-    """Serve one page of the service by a handler that does nothing else."""
+    """Serve one page of the service with the bare handler."""
     page = folder / "page.json"
     page.write_text(service.get("/api/v1/search", type="image", limit=25).text)
     port = free_port()
@@ -183,7 +183,7 @@ def _mixed(run: Run) -> Sequence[Row]:
 
 
 def figures(run: Run) -> dict[str, float]:
-    """Return the figures beside those of the classes; those with a target by its name."""
+    """Return the figures besides those of the classes; one with a target has the target's name."""
     some, largest = run.pushes
     built, busy = run.built, run.mixed_rebuilding
     rebuilding = (
@@ -225,20 +225,20 @@ def figures(run: Run) -> dict[str, float]:
 
 
 def worst(rows: Sequence[Row]) -> Row:
-    """Return the slowest row of one client among the classes that the target is about."""
+    """Return the slowest row of one client among the classes of the target."""
     counted = [one for one in rows if one.clients == 1 and one.query in targets.COUNTED]
     return max(counted, key=lambda one: one.p95)
 
 
 def engine_share(rows: Sequence[Row], in_process: Sequence[Timing]) -> float:
-    """Return the part of the medians over HTTP that is the engine's, in the class with most."""
+    """Return the engine's largest share of a median over HTTP, over all classes."""
     alone = {(one.query, one.type): one.p50 for one in in_process}
     counted = [one for one in rows if one.clients == 1 and one.query in targets.COUNTED]
     return max(alone[one.query, one.type] / one.p50 for one in counted)
 
 
 def as_json(run: Run) -> dict[str, Any]:
-    """Return a run as it is written to a file."""
+    """Return a run for a file."""
     found = targets.verdicts(figures(run), size=run.size, engine=run.engine)
     return {**asdict(run), "figures": [asdict(one) for one in found]}
 

@@ -1,7 +1,7 @@
-"""The load of searches: addresses asked for one after another, from a process of its own.
+"""The load of searches: requests one after another, from a process of its own.
 
-See :mod:`bench.load` for why the generator is never what is measured. ``python -m
-bench.search_load`` reads what to ask for line by line and answers each line with its outcome;
+:mod:`bench.load` explains why the generator never limits the result. ``python -m
+bench.search_load`` reads its tasks line by line and answers each with its outcome.
 :class:`Asker` is such a process.
 """
 
@@ -19,12 +19,12 @@ from tests.end_to_end.processes import is_alive
 
 FOUND = 200
 ROUND = 25
-"""So many searches are sent before looking whether a process still runs."""
+"""The number of searches between two checks whether a process still runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What to ask for, as fast as ``connections`` get their answers.
+    """The searches to send, as fast as ``connections`` get their answers.
 
     Once, or again and again while process ``while_runs`` does.
     """
@@ -36,7 +36,7 @@ class Asking:
 
 
 def ask(asking: Asking) -> Outcome:
-    """Ask for everything and return how it went."""
+    """Send all searches and return the outcome."""
     if not asking.while_runs:
         return _ask(asking, asking.paths)
     rounds: list[Outcome] = []
@@ -44,7 +44,7 @@ def ask(asking: Asking) -> Outcome:
         start = number * ROUND % len(asking.paths)
         outcome = _ask(asking, asking.paths[start : start + ROUND])
         if not is_alive(asking.while_runs) and rounds:
-            # The end of this round was not any more while the process ran.
+            # The process ended during this round, so the round does not count.
             break
         rounds.append(outcome)
     return together(rounds)
@@ -94,7 +94,7 @@ class Asker:
         self._process.communicate()
 
     def ask(self, asking: Asking) -> Outcome:
-        """Have it asked; ChildProcessError when the process ended instead."""
+        """Send searches from the process; ChildProcessError if it ended instead."""
         assert self._process.stdin is not None  # noqa: S101 - a pipe
         assert self._process.stdout is not None  # noqa: S101 - a pipe
         self._process.stdin.write(json.dumps(asdict(asking)) + "\n")
@@ -106,7 +106,7 @@ class Asker:
 
 
 def main() -> None:
-    """Answer each line of what to ask, as JSON, with a line of its outcome."""
+    """Read tasks as lines of JSON, and answer each with a line of its outcome."""
     for line in sys.stdin:
         print(json.dumps(asdict(ask(Asking(**json.loads(line))))), flush=True)  # noqa: T201
 

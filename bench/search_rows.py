@@ -1,4 +1,4 @@
-"""Searches over HTTP by class of query: what was asked for, and how long the answers took."""
+"""Searches over HTTP by class of query: the requests, and the times of the answers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ MIXED_OF_NUMBER = 8
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one class of query took; latencies in milliseconds."""
+    """The times of one class of query; latencies in milliseconds."""
 
     query: str
     type: str
@@ -59,7 +59,7 @@ def mixed_paths(asks: Mapping[str, Sequence[Ask]]) -> list[str]:
 
 
 def _suggest_path(ask: Ask) -> str:
-    """Return the address of what completes the beginning of a word."""
+    """Return the address of the completions of a word's beginning."""
     return f"/api/v1/suggest?{urlencode({'q': ask.q.rstrip('*')})}"
 
 

@@ -1,4 +1,4 @@
-"""The real service over a corpus: filled or copied, indexed, started, and what that took."""
+"""The real service over a corpus: filled or copied, indexed, started, each with its cost."""
 
 import os
 import resource
@@ -28,7 +28,7 @@ INDEX_DIRECTORY = "search-index"
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What making the search index of a store took; ``seconds`` is all of ``regsearch rebuild``."""
+    """The cost of making a search index; ``seconds`` is the whole ``regsearch rebuild``."""
 
     documents: int
     seconds: float
@@ -43,7 +43,7 @@ def service_over(
 ) -> Iterator[Service]:
     """Give the service with a corpus in its store, not started; ``registry`` is its URL.
 
-    The store is a copy of that in the data directory ``store``, or filled where there is none.
+    The store is a copy of that in the data directory ``store``; without it, a new one is filled.
     """
     service = Service(folder)
     settings = folder / "regsearch.toml"
@@ -74,15 +74,15 @@ def service_over(
 
 
 def copy(store: Path, data: Path) -> None:
-    """Copy the store of a data directory, which nobody has open, without its search index."""
+    """Copy the store of a data directory that no process uses, without its search index."""
     for file in store.glob("store.db*"):
         shutil.copyfile(file, data / file.name)
-    # What is written back while searches are measured would be measured too.
+    # Otherwise the measured searches would share the disk with these writes.
     os.sync()
 
 
 def rebuild(service: Service) -> Built:
-    """Have the search index made of the store, by ``regsearch rebuild``, with no service there."""
+    """Make the search index from the store with ``regsearch rebuild``, without a service."""
     started, before = time.perf_counter(), processor_seconds()
     built = service.command("rebuild", seconds=INDEX_SECONDS)
     seconds, busy = time.perf_counter() - started, processor_seconds() - before
@@ -99,7 +99,7 @@ def rebuild(service: Service) -> Built:
 
 
 def processor_seconds() -> float:
-    """Return what ended children have used of the processor."""
+    """Return the processor time of ended child processes."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -116,7 +116,7 @@ def start(service: Service) -> float:
 
 
 def count_documents(service: Service) -> int:
-    """Return how many documents there are in the search index."""
+    """Return the number of documents in the search index."""
     counts: dict[str, int] = service.get("/api/v1/status").json()["search_index"]["documents"]
     return sum(counts.values())
 

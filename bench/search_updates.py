@@ -1,8 +1,8 @@
-"""From a push to a search that finds it, with the service running on a corpus.
+"""The time from a push to a search that finds it, with the service running on a corpus.
 
-A registry in memory holds what is pushed, a small image under a new tag, and notifies the service
-as registries do. All in between is real: the journal, reading the registry, the store, making
-documents of the whole repository again, the commit and the search over HTTP.
+Each push is a small image under a new tag. A registry in memory keeps it and notifies the service.
+All steps are real: the journal, reading the registry, the store, making the repository's documents
+again, the commit, and the search over HTTP.
 """
 
 import time
@@ -29,7 +29,7 @@ PATIENCE_SECONDS = 900
 
 @dataclass(frozen=True, slots=True)
 class Pushes:
-    """How many seconds some pushes took to be found."""
+    """The seconds from some pushes until they were found."""
 
     where: str
     number: int
@@ -46,21 +46,21 @@ class Pushing:
         self._registry = registry
 
     def push(self, service: Service, repository: str, word: str) -> float:
-        """Push an image under a tag of its own; return the seconds until that finds it."""
+        """Push an image under a new tag; return the seconds until a search finds that tag."""
         labels = {"org.opencontainers.image.description": word}
         built = image(seed=word, layers=2, labels=labels)
         self._registry.put(repository, built, tag=word, notify=False)
         started = time.perf_counter()
         service.notify(push_event(repository, built.digest, tag=word, event_id=word))
-        # By a field: a word alone would be found under the nearest spelling that is there.
+        # Search by a field, because a word alone matches under its nearest spelling too.
         found = partial(service.finds, f"tag:{word}")
         service.wait_until(found, PATIENCE_SECONDS, f"{word} is found", every=OFTEN_SECONDS)
         return time.perf_counter() - started
 
 
 @contextmanager
-def pushing() -> Iterator[Pushing]:
-    """Give a registry in memory that is not told of by anybody else."""
+def serve_pushes() -> Iterator[Pushing]:
+    """Give a registry in memory that only these pushes use."""
     registry = FakeRegistry()
     with serving(registry.app) as url:
         yield Pushing(registry, url)

@@ -1,4 +1,4 @@
-"""What must be reached, and the table that says whether it is."""
+"""The targets of the benchmarks, and the table of reached and missed ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ ACKNOWLEDGED = "acknowledged: p99 of the burst, ms"
 AGAINST_BARE = "events/s of the flood, times the bare handler's"
 
 COUNTED = frozenset({"common word", "two words", "prefix", "substring", "typo", "filter", "facets"})
-"""The classes of queries that the target of searching is about."""
+"""The classes of queries in the target of searching."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """At most, or at least, so much of a figure; for any size or engine where none is named."""
+    """The limit of a figure, upper or lower; for any size or engine if none is named."""
 
     figure: str
     limit: float
@@ -39,7 +39,7 @@ class Target:
     is_least: bool = False
 
     def is_reached(self, measured: float) -> bool:
-        """Tell whether a figure is as good as it must be."""
+        """Tell whether a figure reaches the target."""
         return measured >= self.limit if self.is_least else measured <= self.limit
 
     def __str__(self) -> str:
@@ -71,7 +71,7 @@ TARGETS = (
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A figure beside its target; without one there is none for this size and engine."""
+    """A figure beside its target, if this size and engine have one."""
 
     figure: str
     measured: float

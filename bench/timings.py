@@ -1,4 +1,4 @@
-"""How long calls take, one after the other."""
+"""The duration of calls, one after the other."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,12 +10,12 @@ from tests.end_to_end.measures import percentile
 
 LEAST = 20
 BUDGET_SECONDS = 2.0
-"""What is so slow that more than the least takes longer is asked less."""
+"""Slow queries are repeated less often, to stay within this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What one class of query took, in milliseconds, over so many searches."""
+    """The times of one class of query, in milliseconds, over a number of searches."""
 
     query: str
     type: str
@@ -23,12 +23,12 @@ class Timing:
     p95: float
     p99: float
     processor_p50: float
-    """Of the processor's time, which does not count waiting while other programs run."""
+    """Processor time, which excludes waiting for other programs."""
     processor_p95: float
     searches: int
 
 
-def timing(
+def time_calls(
     query: str,
     kind: DocumentType,
     asks: Sequence[Ask],
@@ -36,7 +36,7 @@ def timing(
     *,
     budget: float = BUDGET_SECONDS,
 ) -> Timing:
-    """Ask once to warm up, and then everything once, as far as that goes within ``budget``."""
+    """Ask once to warm up, then ask every query once, until ``budget`` is used up."""
     search(asks[0])
     taken, busy = [], []
     begun = time.perf_counter()

@@ -1,8 +1,8 @@
 """Corpora: whole registries made out of a seed, the same each time, in the sizes of benchmarks.
 
-A corpus is there in three forms: served by a fake registry (:mod:`bench.corpus.serve`), as a store
-(:mod:`bench.corpus.fill`) and as documents (:mod:`bench.corpus.documents`). All are made of
-:class:`Corpus`, which makes a repository whenever it is asked for it.
+A corpus has three forms: served by a fake registry (:mod:`bench.corpus.serve`), as a store
+(:mod:`bench.corpus.fill`) and as documents (:mod:`bench.corpus.documents`). All are made
+from :class:`Corpus`, which makes a repository when it is needed.
 """
 
 from bench.corpus.corpus import Corpus, Made, Tagged

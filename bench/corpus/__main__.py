@@ -1,9 +1,9 @@
 """Make a corpus: ``python -m bench.corpus serve|store|documents|skew small|primary|stress``.
 
-- ``serve`` answers as a registry that holds it, on a port of 127.0.0.1;
-- ``store`` makes a data directory as it is when a crawl has just finished;
-- ``documents`` makes all documents and says how fast;
-- ``skew`` says what comes out, beside what is asked for, and makes nothing.
+- ``serve`` serves it as a registry, on a port of 127.0.0.1;
+- ``store`` makes a data directory as it is just after a crawl;
+- ``documents`` makes all documents and prints the speed;
+- ``skew`` prints the figures of the corpus beside the wanted ones, and makes nothing.
 """
 
 import argparse
@@ -25,7 +25,7 @@ _MB = 1_000_000
 
 
 def main(arguments: Sequence[str] | None = None, *, sizes: Mapping[str, Size] = SIZES) -> None:
-    """Do what the command line says with one of ``sizes``."""
+    """Carry out the command line with one of ``sizes``."""
     given = _parser(sizes).parse_args(arguments)
     corpus = Corpus(sizes[given.size], seed=given.seed)
     started = time.perf_counter()

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bench.corpus import words
-from bench.corpus.dice import Dice, hex_of
+from bench.corpus.dice import Dice, derive_hex
 from bench.corpus.layers import make_layer
 from bench.corpus.made import Made, blob, compact, made
 from bench.corpus.plan import Plan
-from bench.corpus.tags import revision_of, version_of
+from bench.corpus.tags import choose_revision, choose_version
 from indexer.clock import rfc3339
 from indexer.model import media_types
 from tests.builders import EMPTY_CONFIG, HELM_CHART, HELM_CONFIG
@@ -24,7 +24,7 @@ _TAR_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What the config or annotations of an artifact tell."""
+    """The facts in the config or annotations of an artifact."""
 
     name: str
     version: str
@@ -108,7 +108,10 @@ def _model_pack(about: About) -> Mapping[str, object]:
             "precision": "bf16",
             "quantization": "awq",
         },
-        "modelfs": {"type": "layers", "diffIds": [f"sha256:{hex_of(about.name, about.version)}"]},
+        "modelfs": {
+            "type": "layers",
+            "diffIds": [f"sha256:{derive_hex(about.name, about.version)}"],
+        },
     }
 
 
@@ -137,7 +140,10 @@ def _docker_model(about: About) -> Mapping[str, object]:
             "size": "1.87 GiB",
         },
         "descriptor": {"created": about.created},
-        "rootfs": {"type": "rootfs", "diff_ids": [f"sha256:{hex_of(about.name, about.version)}"]},
+        "rootfs": {
+            "type": "rootfs",
+            "diff_ids": [f"sha256:{derive_hex(about.name, about.version)}"],
+        },
     }
 
 
@@ -150,7 +156,10 @@ def _ollama(about: About) -> Mapping[str, object]:
         "file_type": "Q4_0",
         "architecture": "amd64",
         "os": "linux",
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hex_of(about.name, about.version)}"]},
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": [f"sha256:{derive_hex(about.name, about.version)}"],
+        },
     }
 
 
@@ -160,7 +169,7 @@ def _wasm(about: About) -> Mapping[str, object]:
         "author": about.author,
         "architecture": "wasm",
         "os": "wasip2",
-        "layerDigests": [f"sha256:{hex_of(about.name, about.version)}"],
+        "layerDigests": [f"sha256:{derive_hex(about.name, about.version)}"],
         "component": {
             "exports": ["wasi:http/incoming-handler@0.2.0"],
             "imports": [],
@@ -255,7 +264,7 @@ KINDS = (
 
 
 def artifact(plan: Plan, build: int) -> Made:
-    """Return what the tags of a build of an artifact's repository point at."""
+    """Return the target of the tags of an artifact's build."""
     kind, about = KINDS[plan.kind], _about(plan, build)
     described = _described(about) if kind.is_described and not kind.is_docker else {}
     annotations = {**described, **kind.annotate(about)}
@@ -300,7 +309,7 @@ def _file(plan: Plan, build: int, kind: Kind, *, number: int, name: str) -> dict
     entry = {"mediaType": media_type, "digest": layer.digest, "size": layer.size_bytes}
     if kind.is_docker:
         return entry
-    titled = {f"{_OCI}title": f"{name}-{version_of(plan, build)}{ending}"}
+    titled = {f"{_OCI}title": f"{name}-{choose_version(plan, build)}{ending}"}
     return entry | {"annotations": {**titled, **kind.layer_annotations}}
 
 
@@ -308,13 +317,13 @@ def _about(plan: Plan, build: int) -> About:
     dice = Dice(plan.key, "about")
     return About(
         name=plan.name.rpartition("/")[2],
-        version=version_of(plan, build),
+        version=choose_version(plan, build),
         description=plan.description,
         vendor=plan.vendor,
         license=plan.license,
         author=dice.choose(words.PEOPLE),
         created=rfc3339(plan.built_at(build)),
-        source=f"https://git.example.com/{plan.name}/tree/{revision_of(plan, build)[:8]}",
+        source=f"https://git.example.com/{plan.name}/tree/{choose_revision(plan, build)[:8]}",
         keywords=tuple(dice.some(words.PRODUCTS, 3)),
     )
 

@@ -1,12 +1,12 @@
-"""What is attached to images: signatures, bills of materials and attestations.
+"""The attachments of images: signatures, bills of materials and attestations.
 
-By tag as cosign does, by a fallback index of referrers as clients do on registries that cannot
-list referrers, and inside of indexes as BuildKit does.
+Cosign attaches them by tags. Clients use a fallback index if a registry cannot list referrers.
+BuildKit puts them into indexes.
 """
 
 from collections.abc import Iterator
 
-from bench.corpus.dice import hex_of
+from bench.corpus.dice import derive_hex
 from bench.corpus.made import Made, Tagged, blob, compact, made
 from bench.corpus.plan import Attached
 from indexer.model import media_types
@@ -23,12 +23,12 @@ _MANIFESTS = {Attached.NOTHING: 0, Attached.COSIGN: 2, Attached.REFERRERS: 3}
 
 
 def manifests_attached(attached: Attached) -> int:
-    """Return how many manifests and indexes are attached to one tagged manifest."""
+    """Return the number of manifests and indexes attached to one tagged manifest."""
     return _MANIFESTS[attached]
 
 
 def attachments(attached: Attached, subject: Made) -> Iterator[Tagged]:
-    """Yield what is attached to a tagged manifest, under the tags that tools give it."""
+    """Yield the attachments of a tagged manifest, under the tags of their tools."""
     if attached is Attached.COSIGN:
         yield Tagged((_tag(subject, ".sig"),), _signature(subject))
         yield Tagged((_tag(subject, ".att"),), _cosign_attestation(subject))
@@ -38,7 +38,7 @@ def attachments(attached: Attached, subject: Made) -> Iterator[Tagged]:
 
 def attestation(subject: Digest) -> Made:
     """Return BuildKit's attestation about the image with this digest: an SBOM and a provenance."""
-    statements = [f"sha256:{hex_of(subject, which)}" for which in ("sbom", "provenance")]
+    statements = [f"sha256:{derive_hex(subject, which)}" for which in ("sbom", "provenance")]
     digest, body = blob(
         '{"architecture":"unknown","os":"unknown","config":{},"rootfs":{"type":"layers",'
         f'"diff_ids":["{statements[0]}","{statements[1]}"]}}}}'
@@ -60,12 +60,12 @@ def attestation(subject: Digest) -> Made:
 
 
 def _signature(subject: Made) -> Made:
-    payload = f"sha256:{hex_of(subject.digest, 'payload')}"
+    payload = f"sha256:{derive_hex(subject.digest, 'payload')}"
     layer = _layer(SIMPLE_SIGNING, payload) | {
         "annotations": {
-            "dev.cosignproject.cosign/signature": hex_of(subject.digest, "signature") + "==",
+            "dev.cosignproject.cosign/signature": derive_hex(subject.digest, "signature") + "==",
             "dev.sigstore.cosign/bundle": compact(
-                {"Payload": {"logIndex": _size(payload), "logID": hex_of("log")}}
+                {"Payload": {"logIndex": _size(payload), "logID": derive_hex("log")}}
             ),
         }
     }
@@ -85,7 +85,7 @@ def _signature(subject: Made) -> Made:
 
 
 def _cosign_attestation(subject: Made) -> Made:
-    envelope = f"sha256:{hex_of(subject.digest, 'envelope')}"
+    envelope = f"sha256:{derive_hex(subject.digest, 'envelope')}"
     layer = _layer(DSSE, envelope) | {
         "annotations": {"dev.cosignproject.cosign/signature": "", "predicateType": SPDX_PREDICATE}
     }
@@ -114,7 +114,7 @@ def _referrers(subject: Made) -> Made:
     for artifact_type, layer_type in ((NOTATION, JOSE), (SPDX, SPDX)):
         annotations = {
             "org.opencontainers.image.created": "2026-11-01T12:00:00Z",
-            "io.cncf.notary.x509chain.thumbprint#S256": compact([hex_of(subject.digest)]),
+            "io.cncf.notary.x509chain.thumbprint#S256": compact([derive_hex(subject.digest)]),
         }
         child = made(
             media_types.OCI_MANIFEST,
@@ -124,7 +124,9 @@ def _referrers(subject: Made) -> Made:
                     "mediaType": media_types.OCI_MANIFEST,
                     "artifactType": artifact_type,
                     "config": _EMPTY,
-                    "layers": [_layer(layer_type, f"sha256:{hex_of(subject.digest, layer_type)}")],
+                    "layers": [
+                        _layer(layer_type, f"sha256:{derive_hex(subject.digest, layer_type)}")
+                    ],
                     "subject": about,
                     "annotations": annotations,
                 }

@@ -1,4 +1,4 @@
-"""A corpus: all repositories of a registry, each made when it is asked for."""
+"""A corpus: all repositories of a registry, each made when it is needed."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -10,7 +10,7 @@ from bench.corpus.made import Made, Tagged
 from bench.corpus.plan import Plan, Role
 from bench.corpus.planning import plan_corpus
 from bench.corpus.sizes import SIZES, Size
-from bench.corpus.tags import tags_of_builds
+from bench.corpus.tags import tag_builds
 from indexer.model.names import RepositoryName, TagName
 
 SEED = "1"
@@ -19,7 +19,7 @@ __all__ = ["SEED", "Corpus", "Made", "Tagged"]
 
 
 class Corpus:
-    """What a registry of one size holds; the same for the same seed."""
+    """The content of a registry of one size; the same for the same seed."""
 
     def __init__(self, size: Size | str, *, seed: str = SEED) -> None:
         """Plan the repositories, which takes a second for the largest; KeyError for no size."""
@@ -35,8 +35,8 @@ class Corpus:
         return {plan.name: plan for plan in self.repositories}
 
     def content(self, plan: Plan) -> Iterator[Tagged]:
-        """Make what a repository holds, tag by tag: the builds, each before what is attached."""
-        for build, tags in enumerate(tags_of_builds(plan)):
+        """Make the content of a repository, tag by tag: each build, then its attachments."""
+        for build, tags in enumerate(tag_builds(plan)):
             manifest = self.build(plan, build)
             yield Tagged(tuple(map(TagName, tags)), manifest)
             yield from attachments(plan.attached, manifest)

@@ -1,4 +1,4 @@
-"""Chance that follows from a key alone: the same on every machine and Python version."""
+"""Chance from a key alone: the same on every machine and Python version."""
 
 import hashlib
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ class Dice:
         self._thrown = 0
 
     def fraction(self) -> float:
-        """Return a number from 0 up to, but not, 1."""
+        """Return a number from 0 to 1, with 1 excluded."""
         throw = self._start.copy()
         throw.update(self._thrown.to_bytes(8, "little"))
         self._thrown += 1
@@ -54,11 +54,11 @@ class Dice:
 
 
 def spread(fraction: float, median: float, ninetieth: float) -> float:
-    """Return what is at a fraction of a log-normal spread with this median and 90th percentile."""
+    """Return the quantile of a log-normal spread with this median and 90th percentile."""
     normal = _NORMAL.inv_cdf(min(max(fraction, 1e-6), 1 - 1e-6))
     return float(median * (ninetieth / median) ** (normal / _NORMAL.inv_cdf(0.9)))
 
 
-def hex_of(*key: object) -> str:
-    """Return 64 hexadecimal digits that follow from a key, as of a digest or a revision."""
+def derive_hex(*key: object) -> str:
+    """Return 64 hexadecimal digits from a key, as in a digest or a revision."""
     return hashlib.sha256("/".join(map(str, key)).encode()).hexdigest()

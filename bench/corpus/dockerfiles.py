@@ -1,4 +1,4 @@
-"""How images say that they were built: entries of a history as BuildKit and its elders write it."""
+"""Build histories of images, with entries as BuildKit and older builders write them."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from bench.corpus.made import compact
 from bench.corpus.plan import Plan, Role
 
 CREATED = "\x00"
-"""Stands in a history for the time of the build."""
+"""The placeholder of the build time in a history."""
 
 _ROOT_FILE_SYSTEMS = (
     "ADD file:{hex} in / ",
@@ -89,11 +89,11 @@ _SETTINGS = (
 )
 
 
-def history_of(plan: Plan, packages: Sequence[str]) -> str:
+def make_history(plan: Plan, packages: Sequence[str]) -> str:
     """Return the entries that a repository's images add, as a JSON list without its brackets.
 
-    As many have a layer as the plan says, and about as many have none. :data:`CREATED` stands
-    where the time of the build belongs.
+    The plan gives the number of entries with a layer; about as many have none. :data:`CREATED`
+    is in the place of the build time.
     """
     dice = Dice(plan.key, "history")
     entries = []

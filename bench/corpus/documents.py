@@ -1,7 +1,7 @@
-"""A corpus as documents alone: nearly what a search index made of a filled store holds.
+"""A corpus as documents alone: almost those that a filled store has.
 
-Each is made of its own content only, without what other manifests say of it: what it inherits
-from its base and what is attached to it.
+Each is made of its own content only. Facts from other manifests are missing: those of its base and
+of its attachments.
 """
 
 from collections.abc import Iterator
@@ -25,10 +25,10 @@ def documents(size: Size | str | Corpus, *, seed: str = SEED) -> Iterator[Docume
     """Make every document of a corpus, those of a repository after one another, its own last."""
     corpus = size if isinstance(size, Corpus) else Corpus(size, seed=seed)
     for plan in corpus.repositories:
-        yield from documents_of(corpus, plan)
+        yield from make_documents(corpus, plan)
 
 
-def documents_of(corpus: Corpus, plan: Plan) -> Iterator[Document]:
+def make_documents(corpus: Corpus, plan: Plan) -> Iterator[Document]:
     """Make the documents of one repository."""
     row = RepositoryRow(plan.number + 1, REGISTRY, REGISTRY_HOST, plan.name)
     images: list[DescribedImage] = []
@@ -61,7 +61,7 @@ def kept_config(made: Made) -> bytes | None:
     """Return the config if it is one that the indexer reads."""
     if made.config is None:
         return None
-    # Not parsed, as that takes as long as all else that makes a document.
+    # Not parsed, because that takes as long as all other steps of a document.
     digest, body = made.config
     config = Descriptor(made.config_type, digest, len(body))
     manifest = Manifest(ManifestKind.IMAGE, made.media_type, config=config)

@@ -1,8 +1,8 @@
-"""A corpus as a store: a data directory as it is when a crawl has just finished.
+"""A corpus as a store: a data directory just after a crawl.
 
-Everything is written by the store's own methods, so that it is what a crawl writes in any version
-of the schema; only the pragmas are those of somebody who can begin again. The search index is
-left out: whoever starts the indexer there has it made of the whole store.
+The store's own methods write everything, so the rows are those of a crawl in any version of the
+schema. Only the pragmas are unsafe, because filling can begin again. There is no search index: an
+indexer that starts there makes it from the whole store.
 """
 
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from indexer.model import Content
 from indexer.store import ReadContent, Store
 
 CACHE_KIB = 3 * 1_024 * 1_024
-"""Pages of a huge store are written in any order; what does not fit here is written again."""
+"""Pages of a huge store are written in any order; those beyond this cache more than once."""
 TAGGED_PER_TRANSACTION = 2_000
 
 
 class BulkStore(Store):
-    """A store that is written fast and not safely; a broken one is thrown away."""
+    """A store with fast but unsafe writes; a broken one is thrown away."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
@@ -36,12 +36,12 @@ class BulkStore(Store):
             self._database.execute(f"PRAGMA {pragma}").fetchall()
 
     def forget_stale(self) -> None:
-        """Forget which documents are to be made: all are, as there is no search index."""
+        """Forget the stale documents: all must be made, because there is no search index."""
         for table in ("stale_documents", "changed_bases"):
             self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - names of this line
 
     def close(self) -> None:
-        """Turn the file into what the service expects, and close it."""
+        """Give the file the modes that the service expects, and close it."""
         self._database.execute("PRAGMA locking_mode = NORMAL").fetchall()
         self._database.execute("PRAGMA journal_mode = WAL").fetchall()
         super().close()
@@ -91,7 +91,7 @@ class Filler:
 
 
 def read_manifest(made: Made) -> Content:
-    """Return a manifest as a refresh would have read it."""
+    """Return a manifest as a refresh reads it."""
     return Content(made.digest, made.media_type, made.body)
 
 
@@ -103,9 +103,9 @@ def fill(
     url: str = f"http://{REGISTRY_HOST}",
     registry_host: str = REGISTRY_HOST,
 ) -> Measured:
-    """Make ``store.db`` in a directory and return what is in it.
+    """Make ``store.db`` in a directory and return the figures of its content.
 
-    FileExistsError when there is one already.
+    FileExistsError if there is one already.
     """
     directory.mkdir(parents=True, exist_ok=True)
     if any(directory.glob("store.db*")):

@@ -1,7 +1,7 @@
 """Images and indexes of images, with configs of a realistic size.
 
-JSON is put together out of text, for that is ten times as fast as encoding it each time; what
-comes from words goes through the encoder.
+JSON is composed of text, because that is ten times as fast as encoding it each time. Only texts of
+words go through the encoder.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from bench.corpus import words
 from bench.corpus.attachments import attestation
 from bench.corpus.dice import Dice
-from bench.corpus.dockerfiles import CREATED, history_of
+from bench.corpus.dockerfiles import CREATED, make_history
 from bench.corpus.layers import Layers, is_built_on
 from bench.corpus.made import Made, blob, compact, made
 from bench.corpus.plan import Plan, PlatformName, Role
 from bench.corpus.software import PROGRAMS
-from bench.corpus.tags import revision_of, variant_of, version_of
+from bench.corpus.tags import choose_revision, choose_variant, choose_version
 from indexer.clock import rfc3339
 from indexer.model import media_types
 from indexer.model.names import Digest
@@ -33,7 +33,7 @@ _DOCKER_TYPES = (
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
-    """What a build says in the configs of all its platforms."""
+    """The settings of a build, the same in the configs of all its platforms."""
 
     labels: dict[str, str]
     env: list[str]
@@ -41,7 +41,7 @@ class _Settings:
 
 
 class Images:
-    """All images of a corpus, each made when it is asked for."""
+    """All images of a corpus, each made when it is needed."""
 
     def __init__(self, plans: Sequence[Plan], *, builds_per_config: int) -> None:
         self._layers = Layers(plans, builds_per_config=builds_per_config)
@@ -51,7 +51,7 @@ class Images:
         self._shares_configs = builds_per_config > 1
 
     def build(self, plan: Plan, build: int) -> Made:
-        """Return what the tags of a build point at: an index, or the image of one platform."""
+        """Return the target of the tags of a build: an index, or the image of one platform."""
         source = self._layers.source(plan, build)
         settings = self._settings(plan, source)
         run = _run_settings(plan, settings, source)
@@ -105,14 +105,14 @@ class Images:
         return _typed(plan, media_types.OCI_INDEX, body, children=(*images, *attached))
 
     def _settings(self, plan: Plan, build: int) -> _Settings:
-        """Return labels, environment and history, with what comes from the base before the own."""
+        """Return labels, environment and history: those of the base, then its own."""
         key = (plan.number, build)
         if key in self._settings_of_bases:
             return self._settings_of_bases[key]
         base = self._layers.base(plan, build)
         below = self._settings(*base) if base else _Settings({}, [_PATH], "")
         if plan.number not in self._histories:
-            self._histories[plan.number] = history_of(plan, _PACKAGES)
+            self._histories[plan.number] = make_history(plan, _PACKAGES)
         own = self._histories[plan.number].replace(CREATED, rfc3339(plan.built_at(build)))
         settings = _Settings(
             below.labels | _labels(plan, build),
@@ -124,15 +124,15 @@ class Images:
         return settings
 
     def _own_annotations(self, plan: Plan, build: int) -> str:
-        """Return what tells the builds of one config apart, or what a builder says anyway."""
+        """Return the annotations that distinguish builds with one config, or the usual ones."""
         if plan.is_docker or not (
             self._shares_configs or (plan.is_annotated and not plan.is_index)
         ):
             return ""
         annotations = {
             f"{_OCI}created": rfc3339(plan.built_at(build)),
-            f"{_OCI}revision": revision_of(plan, build),
-            f"{_OCI}version": version_of(plan, build) + variant_of(plan, build),
+            f"{_OCI}revision": choose_revision(plan, build),
+            f"{_OCI}version": choose_version(plan, build) + choose_variant(plan, build),
         }
         return f',"annotations":{compact(annotations)}'
 
@@ -143,16 +143,16 @@ class Images:
         annotations = {
             **_described(plan, build),
             f"{_OCI}created": rfc3339(plan.built_at(build)),
-            f"{_OCI}revision": revision_of(plan, build),
+            f"{_OCI}revision": choose_revision(plan, build),
         }
         base = self._layers.base(plan, build)
         if base:
             parent, number = base
-            annotations[f"{_OCI}base.name"] = f"{parent.name}:{version_of(parent, number)}"
-            annotations[f"{_OCI}base.digest"] = self._digest_of_base(parent, number)
+            annotations[f"{_OCI}base.name"] = f"{parent.name}:{choose_version(parent, number)}"
+            annotations[f"{_OCI}base.digest"] = self._find_base_digest(parent, number)
         return annotations
 
-    def _digest_of_base(self, plan: Plan, build: int) -> Digest:
+    def _find_base_digest(self, plan: Plan, build: int) -> Digest:
         key = (plan.number, build)
         if key not in self._digests_of_bases:
             self._digests_of_bases[key] = self.build(plan, build).digest
@@ -167,7 +167,7 @@ def _typed(
     config: tuple[Digest, bytes] | None = None,
     children: tuple[Made, ...] = (),
 ) -> Made:
-    """Return what was written as OCI content, or the Docker content that is the same."""
+    """Return OCI content as it is, or as the same Docker content."""
     if plan.is_docker:
         for oci, docker in _DOCKER_TYPES:
             body = body.replace(oci, docker)
@@ -199,7 +199,7 @@ def _described(plan: Plan, build: int) -> dict[str, str]:
     return {
         f"{_OCI}title": plan.title,
         f"{_OCI}description": plan.description,
-        f"{_OCI}version": version_of(plan, build) + variant_of(plan, build),
+        f"{_OCI}version": choose_version(plan, build) + choose_variant(plan, build),
         f"{_OCI}licenses": plan.license,
         f"{_OCI}vendor": plan.vendor,
         f"{_OCI}source": f"https://git.example.com/{plan.name}",
@@ -219,15 +219,15 @@ def _labels(plan: Plan, build: int) -> dict[str, str]:
             "org.label-schema.schema-version": "1.0",
             "org.label-schema.name": plan.title,
             "org.label-schema.description": plan.description,
-            "org.label-schema.version": version_of(plan, build),
-            "org.label-schema.vcs-ref": revision_of(plan, build)[:8],
+            "org.label-schema.version": choose_version(plan, build),
+            "org.label-schema.vcs-ref": choose_revision(plan, build)[:8],
             "org.label-schema.vcs-url": f"https://git.example.com/{plan.name}.git",
             "org.label-schema.build-date": created,
         }
     labels = {
         **_described(plan, build),
         f"{_OCI}created": created,
-        f"{_OCI}revision": revision_of(plan, build),
+        f"{_OCI}revision": choose_revision(plan, build),
     }
     if plan.role is Role.LEAF:
         labels["team"] = plan.name.partition("/")[0]
@@ -241,7 +241,10 @@ def _labels(plan: Plan, build: int) -> dict[str, str]:
 def _environment(plan: Plan, build: int) -> list[str]:
     dice = Dice(plan.key, "environment")
     name = plan.title.upper().replace(" ", "_")
-    own = [f"{name}_VERSION={version_of(plan, build)}", f"{name}_HOME=/opt/{plan.title.lower()}"]
+    own = [
+        f"{name}_VERSION={choose_version(plan, build)}",
+        f"{name}_HOME=/opt/{plan.title.lower()}",
+    ]
     if plan.role is Role.LEAF:
         own += [f"APP_ENV={dice.choose(('production', 'staging'))}", f"HTTP_PORT={plan.port}"]
         own += ["LOG_LEVEL=info", "DATABASE_PASSWORD_FILE=/run/secrets/database"][: dice.below(3)]

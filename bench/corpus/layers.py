@@ -1,18 +1,18 @@
 """The layers of images: those of the base first, and most of its own as in the build before.
 
-Layers have digests and sizes but no content: nobody who reads a registry for its meaning asks for
-it. What belongs to builds and platforms of bases is kept, as everything else is built on it.
+Layers have digests and sizes but no content, because the indexer never reads it. The layers of
+bases are kept, because all other images are built on them.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.corpus.dice import hex_of, spread
+from bench.corpus.dice import derive_hex, spread
 from bench.corpus.plan import Plan, PlatformName, Role
 from indexer.model.names import Digest
 
 _PARENTS_MAX = 12
-"""The newest builds of a base are what others are built on."""
+"""Other images are built on the newest builds of a base."""
 _BUILDS_ON_ONE = 4
 """Builds after one another that take the same build of their base."""
 _KEPT_MAX = 100_000
@@ -20,7 +20,7 @@ _KEPT_MAX = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer: digests of what is compressed and of what is not, and its entry in a manifest."""
+    """One layer: its compressed and uncompressed digest, and its entry in a manifest."""
 
     diff_id: str
     digest: Digest
@@ -60,7 +60,7 @@ class Layers:
         return build if plan.is_docker else build - build % self._builds_per_config
 
     def base(self, plan: Plan, build: int) -> tuple[Plan, int] | None:
-        """Return what a build is built on: a repository and a build of it."""
+        """Return the base of a build: a repository and a build of it."""
         if plan.parent is None:
             return None
         parent = self._plans[plan.parent]
@@ -100,14 +100,14 @@ class Layers:
 
 
 def is_built_on(plan: Plan, build: int) -> bool:
-    """Tell whether a build can be the base of others, so that what belongs to it is kept."""
+    """Tell whether a build can be the base of others, so its layers are kept."""
     return plan.role in (Role.BASE, Role.MIDDLE) and build < _PARENTS_MAX
 
 
 def make_layer(*key: object) -> Layer:
     """Return the layer that follows from a key; half of them are smaller than 1.4 MB."""
-    plain = hex_of(*key, "layer")
-    compressed = hex_of(plain)
+    plain = derive_hex(*key, "layer")
+    compressed = derive_hex(plain)
     size_bytes = round(spread(int(plain[:8], 16) / 2**32, 1_400_000, 40_000_000))
     return Layer(f"sha256:{plain}", Digest(f"sha256:{compressed}"), size_bytes)
 

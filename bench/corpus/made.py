@@ -13,7 +13,7 @@ from tests.fakes.content import digest_of
 class Made:
     """A manifest or index with its config and, of an index, its children in their order.
 
-    ``config_type`` is the media type of the config, where there is one.
+    ``config_type`` is the media type of the config, if there is one.
     """
 
     digest: Digest
@@ -32,7 +32,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """What tags of a repository point at, be they people's or those that tools attach with."""
+    """The target of tags: those of people, or those of tools for attachments."""
 
     tags: tuple[TagName, ...]
     manifest: Made

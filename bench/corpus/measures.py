@@ -1,4 +1,4 @@
-"""What a corpus came out as, beside what was asked for."""
+"""The figures of a made corpus, beside the wanted ones."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ _MB = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One figure: what was asked for, empty where nothing was, and what was made."""
+    """One figure: the wanted value, if there is one, and the made value."""
 
     name: str
     asked: str
@@ -24,7 +24,7 @@ class Line:
 
 
 class Measured:
-    """Counts what is made while it is made."""
+    """Counts content while it is made."""
 
     def __init__(self, corpus: Corpus) -> None:
         self._corpus = corpus
@@ -34,17 +34,17 @@ class Measured:
 
     @property
     def all_tags(self) -> int:
-        """How many tags there are, with those that tools attach things with."""
+        """The number of tags, including those of attachments."""
         return self._counts["tags"] + self._counts["system tags"]
 
     @property
     def manifests(self) -> int:
-        """How many manifests and indexes there are."""
+        """The number of manifests and indexes."""
         return self._counts["manifests"]
 
     @property
     def requests(self) -> int:
-        """About how many requests a crawl takes."""
+        """The rough number of requests of a crawl."""
         counts = self._counts
         return len(self._corpus.repositories) + self.all_tags + counts["below"] + len(self._configs)
 

@@ -1,4 +1,4 @@
-"""Names of repositories as people choose them, with near-duplicates, and what they say."""
+"""Names of repositories as people choose them, with near-duplicates and descriptions."""
 
 from collections.abc import Sequence
 
@@ -11,14 +11,14 @@ _ENDINGS = ("-v2", "2", "-ng", "-dev", "-test", "-old", ".next", "-legacy", "_co
 
 
 class Names:
-    """Gives names that were not given before."""
+    """Makes names, each only once."""
 
     def __init__(self, dice: Dice) -> None:
         self._dice = dice
         self._given: dict[str, None] = {}
         self._order: list[str] = []
 
-    def of_software(self, software: Software, namespaces: Sequence[str]) -> str:
+    def name_software(self, software: Software, namespaces: Sequence[str]) -> str:
         """Return a name for a well-known program: in one namespace, or another, or numbered."""
         candidates = [
             f"{space}/{software.name}" if space else software.name for space in namespaces
@@ -28,14 +28,14 @@ class Names:
                 return self._give(candidate)
         return self._give(self._new(f"{self._dice.choose(words.TEAMS)}/{software.name}"))
 
-    def of_application(self) -> str:
-        """Return the name of something that a team made."""
+    def name_application(self) -> str:
+        """Return the name of a team's own program."""
         if self._order and self._dice.chance(_NEAR_DUPLICATES):
             return self._give(self._new(self._near(self._dice.choose(self._order))))
         return self._give(self._new(self._application()))
 
-    def of_artifact(self, folder: str) -> str:
-        """Return a name for an artifact that is kept in a folder of its kind."""
+    def name_artifact(self, folder: str) -> str:
+        """Return a name for an artifact, in the folder of its kind."""
         dice = self._dice
         last = f"{dice.choose(words.PRODUCTS)}-{dice.choose(words.COMPONENTS)}"
         if dice.chance(0.4):
@@ -66,7 +66,7 @@ class Names:
         return dice.choose(shapes)
 
     def _near(self, name: str) -> str:
-        """Return what somebody else would have called the same thing."""
+        """Return a similar name, as another person may choose it."""
         dice = self._dice
         space, _, last = name.rpartition("/")
         changed = dice.choose(
@@ -96,7 +96,7 @@ class Names:
 
 
 def described(dice: Dice, software: Software | None = None) -> str:
-    """Return a sentence or two about a well-known program, or about something that a team made."""
+    """Return a sentence or two about a well-known program, or about a team's own."""
     if software is not None:
         extra = " " + dice.choose(words.DETAILS) if dice.chance(0.3) else ""
         return f"{software.description}.{extra}"

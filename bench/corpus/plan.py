@@ -1,4 +1,4 @@
-"""What is known of a repository before any of its content is made."""
+"""The plan of a repository, before any of its content is made."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,12 +8,12 @@ from indexer.model.names import RepositoryName
 
 NEWEST_BUILD_AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 CRAWLED_AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
-"""When the corpus was crawled, as a store says."""
+"""The time of the crawl, in a store of the corpus."""
 _OLDEST = timedelta(days=5 * 365)
 
 
 class Role(Enum):
-    """What a repository is for: images build on one another from base to leaf."""
+    """The role of a repository: images build on one another from base to leaf."""
 
     BASE = "base"
     MIDDLE = "middle"
@@ -22,7 +22,7 @@ class Role(Enum):
 
 
 class Style(Enum):
-    """How a repository is tagged."""
+    """The style of a repository's tags."""
 
     RELEASES = "releases"
     PIPELINES = "pipelines"
@@ -30,7 +30,7 @@ class Style(Enum):
 
 
 class Attached(Enum):
-    """How signatures and the like are attached to the tagged manifests of a repository."""
+    """The kind of attachments of a repository's tagged manifests."""
 
     NOTHING = "nothing"
     COSIGN = "cosign"
@@ -67,8 +67,8 @@ WINDOWS = (
 class Plan:
     """One repository to be made.
 
-    ``key`` is what all chance in it follows from. ``builds`` is how many digests are tagged,
-    numbered from the newest, which is 0. Each image adds ``own_layers`` to those of its base, a
+    All chance in it comes from ``key``. ``builds`` is the number of tagged digests, numbered from
+    the newest, which is 0. Each image adds ``own_layers`` to those of its base, a
     build of the repository ``parent``. More than one platform makes an index. ``kind`` is the
     number of an artifact's kind. ``offset`` is a small number that makes repositories differ.
     """
@@ -102,7 +102,7 @@ class Plan:
         return len(self.platforms) > 1
 
     def built_at(self, build: int) -> datetime:
-        """Return when a build was made: older ones earlier, in even steps."""
+        """Return the time of a build; older ones are earlier, in even steps."""
         turn = build // self.variants
         step = min(timedelta(days=1 + self.offset), _OLDEST / (self.builds // self.variants + 1))
         first = NEWEST_BUILD_AT - timedelta(hours=self.number % 720)

@@ -1,4 +1,4 @@
-"""Planning a corpus: which repositories there are, what is built on what, how much each holds."""
+"""Plan a corpus: its repositories, their bases, and the size of each."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from bench.corpus.software import PROGRAMS, RUNTIMES, SYSTEMS, WINDOWS_SERVER
 from indexer.model.names import RepositoryName
 
 SINGLE_SHARE = 0.05
-"""Of the builds of images: those that are for one platform."""
+"""The share of image builds with one platform."""
 COSIGN_SHARE = 0.10
 REFERRERS_SHARE = 0.05
 _DOCKER_SHARE = 0.15
@@ -28,14 +28,14 @@ _GENERATIONS = (Role.BASE, Role.MIDDLE, Role.LEAF)
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """All repositories of a corpus, and how their tags are spread."""
+    """All repositories of a corpus, and the spread of their tags."""
 
     repositories: tuple[Plan, ...]
     fitted: Fitted
 
 
 def plan_corpus(size: Size, seed: str) -> Planned:
-    """Return the repositories of a corpus; parents come before those that are built on them."""
+    """Return the repositories of a corpus; parents come before their children."""
     fitted = fit(size.skew, number=size.repositories, total=size.tags)
     dice = Dice(seed, size.name, "plan")
     roles = _roles(size.repositories)
@@ -85,14 +85,14 @@ def _assigned(
     others = dice.shuffled(sorted(set(range(len(counts))) - set(large)))
     order = [*others, *large]
     assigned = dict(zip(order, counts, strict=True))
-    # The largest were given the largest; all others in any order.
+    # The large leaves get the largest numbers; all others in any order.
     mixed = dice.shuffled(counts[: len(others)])
     assigned.update(zip(others, mixed, strict=True))
     return [assigned[number] for number in range(len(counts))], set(large)
 
 
 def _builds(counts: Sequence[int]) -> list[int]:
-    """Return how many digests are tagged in each repository."""
+    """Return the number of tagged digests in each repository."""
 
     def builds(ratio: float) -> list[int]:
         return [min(count, max(1, round(count / ratio))) for count in counts]
@@ -129,20 +129,20 @@ def _repository(
     software, kind = None, dice.below(len(KINDS))
     if is_windows:
         software = WINDOWS_SERVER
-        name = names.of_software(software, ("windows",))
+        name = names.name_software(software, ("windows",))
     elif role is Role.BASE:
         software = SYSTEMS[number % len(SYSTEMS)]
-        name = names.of_software(software, ("library", "base", "platform/base", ""))
+        name = names.name_software(software, ("library", "base", "platform/base", ""))
     elif role is Role.MIDDLE:
         software = RUNTIMES[number % len(RUNTIMES)]
-        name = names.of_software(software, ("library", "runtime", "mirror/library", "platform"))
+        name = names.name_software(software, ("library", "runtime", "mirror/library", "platform"))
     elif role is Role.ARTIFACT:
-        name = names.of_artifact(KINDS[kind].folder)
+        name = names.name_artifact(KINDS[kind].folder)
     elif not is_large and dice.chance(max(0.12, 30 / of_all)):
         software = dice.favour(PROGRAMS)
-        name = names.of_software(software, ("library", "mirror/library", "bitnami", "charts", ""))
+        name = names.name_software(software, ("library", "mirror/library", "bitnami", "charts", ""))
     else:
-        name = names.of_application()
+        name = names.name_application()
     style = dice.choose((Style.RELEASES, Style.RELEASES, Style.PIPELINES, Style.DAYS))
     if is_large:
         style = Style.PIPELINES
@@ -198,7 +198,7 @@ def _build_on(plans: list[Plan], size: Size) -> None:
 
 
 def _largest_in_the_middle(plans: Sequence[Plan]) -> list[Plan]:
-    """Return repositories in an order of chance, but for the largest."""
+    """Return repositories in random order, with the largest in the middle."""
     mixed = Dice(plans[0].key, "order").shuffled(plans)
     largest = max(mixed, key=lambda plan: plan.builds)
     mixed.remove(largest)
@@ -235,7 +235,7 @@ def _choose_platforms(plans: list[Plan], dice: Dice) -> None:
 
 
 def _attach(plans: list[Plan], size: Size, dice: Dice) -> None:
-    """Choose which repositories are signed, and which attested to reach the number wanted."""
+    """Choose the signed repositories, and the attested ones that make up the wanted number."""
     weights = [plan.builds for plan in plans]
     order = dice.shuffled([p.number for p in plans if p.role is Role.LEAF and not p.is_docker])
     for attached, share in (
@@ -246,7 +246,7 @@ def _attach(plans: list[Plan], size: Size, dice: Dice) -> None:
         order = [number for number in order if number not in set(chosen)]
         for number in chosen:
             plans[number] = replace(plans[number], attached=attached)
-    made = sum(plan.builds * _manifests_of_build(plan) for plan in plans)
+    made = sum(plan.builds * _count_build_manifests(plan) for plan in plans)
     can_be = [plan for plan in plans if plan.is_index and not plan.is_docker]
     added = {plan.number: plan.builds * len(plan.platforms) for plan in can_be}
     wanted = math.inf if size.attested_all else size.manifests - made
@@ -255,6 +255,6 @@ def _attach(plans: list[Plan], size: Size, dice: Dice) -> None:
         plans[number] = replace(plans[number], is_attested=True)
 
 
-def _manifests_of_build(plan: Plan) -> int:
+def _count_build_manifests(plan: Plan) -> int:
     children = len(plan.platforms) if plan.is_index else 0
     return 1 + children + manifests_attached(plan.attached)

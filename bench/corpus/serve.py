@@ -1,4 +1,4 @@
-"""A corpus as a registry: the fake one, over content that is made when it is asked for."""
+"""A corpus as a registry: the fake one, with content that is made when it is needed."""
 
 from bisect import bisect_right
 from collections import OrderedDict
@@ -24,10 +24,10 @@ class _Kept:
 
 
 class CorpusContent(Content):
-    """What a registry holds, made repository by repository; nothing can be pushed.
+    """The content of a registry, made repository by repository; nothing can be pushed.
 
-    The repositories that were asked for last are kept, for a client asks for one after another.
-    Of blobs there are the configs only.
+    The last requested repositories are kept, because a client reads one after another. The only
+    blobs are configs.
     """
 
     def __init__(self, corpus: Corpus, *, kept_max: int = KEPT_MANIFESTS_MAX) -> None:
@@ -40,7 +40,7 @@ class CorpusContent(Content):
         self._kept_manifests = 0
 
     def get(self, name: str) -> Repository:
-        """Return a repository; an empty one where there is none."""
+        """Return a repository; an empty one if it does not exist."""
         return self._made(name).repository
 
     def blob(self, name: str, digest: str) -> bytes | None:
@@ -72,7 +72,7 @@ class CorpusContent(Content):
         return made
 
     def _keep(self, name: str, made: _Kept) -> None:
-        """Keep a repository, and forget those that were not asked for the longest time."""
+        """Keep a repository, and forget those that were not used for the longest time."""
         self._kept[name] = made
         self._kept_manifests += len(made.repository.manifests)
         while self._kept_manifests > self._kept_max and len(self._kept) > 1:
@@ -80,11 +80,11 @@ class CorpusContent(Content):
             self._kept_manifests -= len(oldest.repository.manifests)
 
 
-def registry_of(corpus: Corpus, *, kept_max: int = KEPT_MANIFESTS_MAX) -> FakeRegistry:
-    """Return a registry that holds a corpus, so many manifests of it in memory at a time."""
+def make_registry(corpus: Corpus, *, kept_max: int = KEPT_MANIFESTS_MAX) -> FakeRegistry:
+    """Return a registry with a corpus; ``kept_max`` manifests of it are in memory at a time."""
     return FakeRegistry(content=CorpusContent(corpus, kept_max=kept_max))
 
 
 def serve(corpus: Corpus, *, port: int) -> None:
     """Serve a corpus on a port of 127.0.0.1 until stopped."""
-    uvicorn.run(registry_of(corpus).app, port=port, log_level="error", access_log=False)
+    uvicorn.run(make_registry(corpus).app, port=port, log_level="error", access_log=False)

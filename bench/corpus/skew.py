@@ -1,4 +1,4 @@
-"""How unevenly things are spread: numbers that fit given quantiles and a given sum."""
+"""Uneven spreads: numbers with given quantiles and a given sum."""
 
 import math
 from bisect import bisect_right
@@ -12,10 +12,9 @@ _STEPS = 60
 class Skew:
     """Quantiles: ``(share, value)`` says that this share of all is at most that large.
 
-    ``largest`` is the value of the one at the end. A ``scaled`` skew keeps its shares and has
-    all its values multiplied by one factor, so that the sum comes out; another one keeps its
-    values, and only what lies between them is bent. ``exception`` is one that is larger than the
-    rest by far and that is not scaled.
+    ``largest`` is the last value. A ``scaled`` skew keeps its shares, and one factor multiplies
+    all its values to reach the sum. Another skew keeps its values, and only the values between
+    them are bent. ``exception`` is a value far above the rest that is not scaled.
     """
 
     knots: tuple[tuple[float, int], ...]
@@ -23,21 +22,21 @@ class Skew:
     scaled: bool = False
     exception: int | None = None
 
-    def with_one_of(self, value: int) -> "Skew":
+    def add_exception(self, value: int) -> "Skew":
         """Return the same with one exception."""
         return replace(self, exception=value)
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The numbers that were made, smallest first, and the factor that their skew is scaled by."""
+    """The made numbers, smallest first, and the factor of their skew."""
 
     skew: Skew
     scale: float
     counts: tuple[int, ...]
 
     def report(self) -> list[tuple[str, str, str]]:
-        """Return what was asked for and what was made: rows of a name and the two values."""
+        """Return rows of a name, the wanted value and the made value."""
         number = len(self.counts)
         rows = []
         for share, value in self.skew.knots:
@@ -57,28 +56,28 @@ class Fitted:
 
 
 def fit(skew: Skew, *, number: int, total: int) -> Fitted:
-    """Return ``number`` whole numbers from 1 that have a skew and the sum ``total``.
+    """Return ``number`` whole numbers from 1 with a skew and the sum ``total``.
 
-    ValueError where no factor, or no bend, makes that sum.
+    ValueError if no factor, or no bend, makes that sum.
     """
     low, high = (1e-6, 1e3) if skew.scaled else (0.02, 50.0)
 
-    def counts_of(parameter: float) -> list[int]:
+    def make_counts(parameter: float) -> list[int]:
         scale, bend = (parameter, 1.0) if skew.scaled else (1.0, parameter)
         return _counts(skew, number, scale=scale, bend=bend)
 
     def too_many(parameter: float) -> bool:
-        return (sum(counts_of(parameter)) > total) == skew.scaled
+        return (sum(make_counts(parameter)) > total) == skew.scaled
 
     if too_many(low) or not too_many(high):
         raise ValueError(f"{number} repositories cannot have {total} tags with {skew}")
     parameter = boundary(too_many, low, high)
-    counts = counts_of(parameter)
+    counts = make_counts(parameter)
     return Fitted(skew, parameter if skew.scaled else 1.0, tuple(_corrected(counts, total)))
 
 
 def boundary(is_above: Callable[[float], bool], low: float, high: float) -> float:
-    """Return about where between two numbers ``is_above`` becomes true."""
+    """Return the rough place between two numbers at which ``is_above`` becomes true."""
     for _ in range(_STEPS):
         middle = math.sqrt(low * high)
         low, high = (low, middle) if is_above(middle) else (middle, high)
@@ -104,7 +103,7 @@ def _value(share: float, shares: Sequence[float], values: Sequence[float], bend:
 
 
 def _corrected(counts: list[int], total: int) -> list[int]:
-    """Spread the few that rounding cost over the larger half, by their size."""
+    """Spread the loss of rounding over the larger half, by size."""
     missing = total - sum(counts)
     upper = range(len(counts) // 2, len(counts) - 1)
     weight = sum(counts[n] for n in upper) or 1

@@ -1,4 +1,4 @@
-"""Well-known software, which half of all registries mirror, with what its images say."""
+"""Well-known software, which half of all registries mirror, with its descriptions."""
 
 from dataclasses import dataclass
 

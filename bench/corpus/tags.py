@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
 
-from bench.corpus.dice import Dice, hex_of
+from bench.corpus.dice import Dice, derive_hex
 from bench.corpus.plan import Plan, Style
 
 _VARIANTS = ("", "-alpine", "-slim", "-bookworm", "-jammy", "-debug", "-ubi9", "-fpm")
@@ -14,7 +14,7 @@ _NEWEST = 3
 """Builds that have more tags than others."""
 
 
-def tags_of_builds(plan: Plan) -> list[list[str]]:
+def tag_builds(plan: Plan) -> list[list[str]]:
     """Return the tags of each build of a repository, newest build first; no tag twice."""
     used: set[str] = set()
     result: list[list[str]] = []
@@ -30,24 +30,24 @@ def tags_of_builds(plan: Plan) -> list[list[str]]:
     return result
 
 
-def version_of(plan: Plan, build: int) -> str:
+def choose_version(plan: Plan, build: int) -> str:
     """Return the version of a build; builds of one version are its variants."""
     turn = (plan.builds - 1 - build) // plan.variants + plan.offset
     return f"{1 + turn // 60}.{turn // 6 % 10}.{turn % 6}"
 
 
-def variant_of(plan: Plan, build: int) -> str:
+def choose_variant(plan: Plan, build: int) -> str:
     """Return the ending of the tags of a build, such as ``-alpine``."""
     return _VARIANTS[build % plan.variants]
 
 
-def revision_of(plan: Plan, build: int) -> str:
-    """Return the commit that a build was made of."""
-    return hex_of(plan.key, build, "revision")[:40]
+def choose_revision(plan: Plan, build: int) -> str:
+    """Return the commit of a build."""
+    return derive_hex(plan.key, build, "revision")[:40]
 
 
 def _numbers(plan: Plan) -> list[int]:
-    """Return how many tags each build has: one at least."""
+    """Return the number of tags of each build: one at least."""
     dice = Dice(plan.key, "tags")
     weights = [dice.fraction() ** 2 + 2.0 * (build < _NEWEST) for build in range(plan.builds)]
     total, extra = sum(weights), plan.tags - plan.builds
@@ -57,8 +57,8 @@ def _numbers(plan: Plan) -> list[int]:
     return numbers
 
 
-def _of_releases(plan: Plan, build: int) -> Iterator[str]:
-    version, variant = version_of(plan, build), variant_of(plan, build)
+def _tag_releases(plan: Plan, build: int) -> Iterator[str]:
+    version, variant = choose_version(plan, build), choose_variant(plan, build)
     prefix = "v" if plan.offset % 5 == 0 else ""
     major, minor, _ = version.split(".")
     yield f"{prefix}{version}{variant}"
@@ -68,12 +68,12 @@ def _of_releases(plan: Plan, build: int) -> Iterator[str]:
     day = plan.built_at(build)
     yield f"{prefix}{version}{variant}-{day:%Y%m%d}"
     yield f"{_STAGES[build % len(_STAGES)]}{variant}"
-    yield f"{prefix}{version}{variant}-{revision_of(plan, build)[:7]}"
+    yield f"{prefix}{version}{variant}-{choose_revision(plan, build)[:7]}"
     yield from (f"{prefix}{version}{variant or '-debian'}-r{number}" for number in count())
 
 
-def _of_pipelines(plan: Plan, build: int) -> Iterator[str]:
-    revision = revision_of(plan, build)
+def _tag_pipelines(plan: Plan, build: int) -> Iterator[str]:
+    revision = choose_revision(plan, build)
     branch = _BRANCHES[int(revision[:4], 16) % len(_BRANCHES)]
     number = 1_000 + (plan.builds - build) * 7 + plan.offset
     yield revision[:8]
@@ -87,7 +87,7 @@ def _of_pipelines(plan: Plan, build: int) -> Iterator[str]:
     yield from (f"pipeline-{number}.{job}" for job in count(1))
 
 
-def _of_days(plan: Plan, build: int) -> Iterator[str]:
+def _tag_days(plan: Plan, build: int) -> Iterator[str]:
     day = plan.built_at(build)
     yield f"{day:%Y-%m-%d}"
     yield "nightly"
@@ -99,4 +99,8 @@ def _of_days(plan: Plan, build: int) -> Iterator[str]:
     yield from (f"{moment:%Y%m%d.%H%M}" for moment in later)
 
 
-_CANDIDATES = {Style.RELEASES: _of_releases, Style.PIPELINES: _of_pipelines, Style.DAYS: _of_days}
+_CANDIDATES = {
+    Style.RELEASES: _tag_releases,
+    Style.PIPELINES: _tag_pipelines,
+    Style.DAYS: _tag_days,
+}

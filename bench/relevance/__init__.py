@@ -1,4 +1,4 @@
-"""Ranking quality as figures: a catalogue, judged queries, the engines and what people use now.
+"""Ranking quality as figures: a catalogue, judged queries, the engines and the baselines.
 
-``python -m bench.relevance`` prints the table; ``data/README.md`` says how the queries are judged.
+``python -m bench.relevance`` prints the table; ``data/README.md`` describes the judgements.
 """

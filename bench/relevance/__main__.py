@@ -1,4 +1,4 @@
-"""Print how good the order of results is, of each engine and of what people use now."""
+"""Print measures of the order of results, for each engine and baseline."""
 
 import argparse
 import asyncio
@@ -20,7 +20,7 @@ from tests.indexer.engines.conformance.engines import ENGINES
 
 _MEASURES = {"ndcg": "nDCG", "mrr": "MRR", "success_1": "S@1", "success_3": "S@3"}
 _WIDTH = 180
-"""Columns of the table where no terminal says how many it has."""
+"""The width of the table without a terminal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def answers(entries: Mapping[str, Entry]) -> dict[str, list[Answered]]:
-    """Return what each engine and each baseline answers about a catalogue."""
+    """Return the answers of each engine and each baseline about a catalogue."""
     found = {}
     for engine in ENGINES:
         with tempfile.TemporaryDirectory(prefix="relevance-") as directory:

@@ -1,4 +1,4 @@
-"""The judged queries put to an engine, by the way of every search, and to the baselines."""
+"""Ask an engine the judged queries, through the usual search, and ask the baselines."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -36,7 +36,7 @@ class Answered:
 async def ask_engine(
     directory: Path, engine: str, *, entries: Mapping[str, Entry]
 ) -> list[Answered]:
-    """Fill an empty directory, index it with an engine and ask that every query."""
+    """Fill an empty directory, index it with an engine, and ask every query."""
     built = built_all(entries)
     fill_store(directory, entries, built)
     made = ENGINES[engine](directory / INDEX_DIRECTORY)
@@ -69,14 +69,14 @@ def ask_baseline(name: str, *, entries: Mapping[str, Entry]) -> list[Answered]:
 
 
 def with_digests(text: str, built: Mapping[str, BuiltManifest]) -> str:
-    """Put in for ``{digest:NAME}`` the digest of that repository's content."""
+    """Replace each ``{digest:NAME}`` by the digest of that repository's content."""
     before, found, behind = text.partition("{digest:")
     name, _, rest = behind.partition("}")
     return f"{before}{built[name].digest}{rest}" if found else text
 
 
 def by_class(answered: Sequence[Answered]) -> dict[str, Figures]:
-    """Return the figures of each class of queries, of those held out and, last, of all."""
+    """Return the figures of each class of queries, of the held-out queries, and last of all."""
     groups: dict[str, list[Answered]] = {}
     for one in answered:
         groups.setdefault(one.query.query_class, []).append(one)

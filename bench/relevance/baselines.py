@@ -1,4 +1,4 @@
-"""What people use now: ``LIKE`` in SQL, and a filter over the catalog's names on the client."""
+"""The baselines: ``LIKE`` in SQL, and a filter over the catalog's names on the client."""
 
 import sqlite3
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ def like(entries: Mapping[str, Entry]) -> Ask:
 
 
 def words_like(entries: Mapping[str, Entry]) -> Ask:
-    """Return the same for each word of the text, all of which must be there, by pulls."""
+    """Return the same for each word of the text; all must match, in the order of pulls."""
     connection = _table(entries)
     return lambda text: _names(connection, text.split(), order="pulls DESC")
 
@@ -40,7 +40,7 @@ def _names(connection: sqlite3.Connection, words: list[str], *, order: str) -> l
 
 
 def catalog_filter(entries: Mapping[str, Entry]) -> Ask:
-    """Return what registry pages do, and podman without a search endpoint: a part of the name."""
+    """Return the search of registry pages, and of podman without an endpoint: by a name's part."""
     names = sorted(entries)
 
     def ask(text: str) -> list[str]:

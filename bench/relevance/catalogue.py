@@ -27,7 +27,7 @@ _ARTIFACT_TYPES = {"module": "application/vnd.opentofu.modulepkg"}
 class Entry:
     """One repository of the catalogue; all its tags point to one image or artifact.
 
-    ``base`` names the repository whose image it is built on, whose labels it then inherits.
+    ``base`` names the repository of its base image, and its labels are inherited.
     """
 
     name: str
@@ -45,11 +45,11 @@ class Entry:
 
     @property
     def last_component(self) -> str:
-        """What is behind the last slash of the name."""
+        """The last component of the name."""
         return self.name.rpartition("/")[2]
 
     def said(self) -> dict[str, str]:
-        """Return what labels or annotations say of it, without what its base says."""
+        """Return its own labels or annotations, without those of its base."""
         described = {
             f"{_OCI}title": self.title,
             f"{_OCI}description": self.description,
@@ -67,7 +67,7 @@ def read_lines(name: str) -> list[dict[str, Any]]:
 
 @cache
 def catalogue() -> Mapping[str, Entry]:
-    """Return the repositories by name, a base before what is built on it."""
+    """Return the repositories by name, each after its base."""
     entries = {row["name"]: _entry(row) for row in read_lines("catalogue.jsonl")}
     ordered: dict[str, Entry] = {}
     for entry in entries.values():
@@ -111,14 +111,14 @@ def _image(entry: Entry, labels: Mapping[str, str], base: BuiltManifest | None) 
             seed=entry.name,
             layers=1,
             created=entry.pushed.isoformat(),
-            base=_of_platform(base, platform.architecture),
+            base=_find_platform(base, platform.architecture),
         )
         for platform in (Platform(*text.split("/")) for text in entry.platforms)
     ]
     return index(images) if len(images) > 1 else images[0]
 
 
-def _of_platform(base: BuiltManifest | None, architecture: str) -> BuiltManifest | None:
+def _find_platform(base: BuiltManifest | None, architecture: str) -> BuiltManifest | None:
     """Return the image of an index for one architecture, else its first."""
     if base is None or not base.children:
         return base

@@ -1,6 +1,6 @@
-"""The catalogue in a data directory: a store as a crawl and events leave it, and its search index.
+"""The catalogue in a data directory: a store as after a crawl and events, and its search index.
 
-The documents are made and indexed by the indexer's own code, in the engine that is measured.
+The indexer's own code makes and indexes the documents, with the measured engine.
 """
 
 import asyncio
@@ -23,14 +23,14 @@ from tests.fakes.clock import ManualClock
 
 REGISTRY = "main"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-"""The day of the catalogue: how recent a push is follows from it."""
+"""The day of the catalogue, which decides how recent a push is."""
 INDEX_DIRECTORY = "index"
 
 
 def fill_store(
     directory: Path, entries: Mapping[str, Entry], built: Mapping[str, BuiltManifest]
 ) -> None:
-    """Write the catalogue into a new store, whose search index is still to be made."""
+    """Write the catalogue into a new store, without a search index."""
     store = BulkStore(directory)
     with store.transaction():
         row = store.registries.put(

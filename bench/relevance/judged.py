@@ -1,4 +1,4 @@
-"""The judged queries: what is typed, and how good each repository is as an answer."""
+"""The judged queries: the typed text, and the grade of each repository as an answer."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 from bench.relevance.catalogue import read_lines
 
 BEST = 3
-"""The grade of what the query names; everything that is not judged has 0."""
+"""The grade of the repository that the query names; one without a judgement has 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,9 @@ class JudgedQuery:
     query_class: str
     grades: Mapping[str, int]
     thing: str = ""
-    """What is meant, where several queries mean it and share its grades."""
+    """The meaning, if several queries have it and share its grades."""
     is_held_out: bool = False
-    """Whether it was written and judged after the ranking was tuned, which it says something of."""
+    """Whether it was written and judged after the ranking was tuned, to test the ranking."""
 
 
 def things() -> Mapping[str, Mapping[str, int]]:
@@ -32,7 +32,7 @@ def things() -> Mapping[str, Mapping[str, int]]:
 
 @cache
 def judged_queries() -> tuple[JudgedQuery, ...]:
-    """Return all judged queries, those of a class behind one another."""
+    """Return all judged queries, class after class."""
     known = things()
     return tuple(_query(row, known) for row in read_lines("queries.jsonl"))
 

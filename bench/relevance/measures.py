@@ -1,8 +1,8 @@
-"""How good an order of results is: nDCG, reciprocal rank and success.
+"""Measures of the order of results: nDCG, reciprocal rank and success.
 
 nDCG as in Järvelin and Kekäläinen (Cumulated gain-based evaluation of IR techniques, 2002) with
-the gain ``2 ** grade - 1``. The other two ask where the first result with the best grade of the
-query is.
+the gain ``2 ** grade - 1``. The other two use the place of the first result with the
+best grade of the query.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import log2
 
 DEPTH = 10
-"""How many results are looked at."""
+"""The number of results that count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Figures:
 
 
 def ndcg(names: Sequence[str], grades: Mapping[str, int]) -> float:
-    """Return the gain of the first results in relation to that of the best order there is."""
+    """Return the gain of the first results, relative to that of the best order."""
     best = _gain(sorted(grades.values(), reverse=True))
     return _gain([grades.get(name, 0) for name in names]) / best if best else 0.0
 

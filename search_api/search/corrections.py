@@ -25,7 +25,7 @@ def correct(
     enough = FEW if total else 1
     return {
         word: other
-        for word in correctable_words(query.query)[:WORDS_MAX]
+        for word in correctable_words(query.typed)[:WORDS_MAX]
         if snapshot.count(EngineQuery(Word(word), document_type)) < enough
         if (other := snapshot.nearest_spelling(word, document_type)) is not None
     }

@@ -19,10 +19,19 @@ UNTAGGED = Condition("is", "untagged")
 
 @dataclass(frozen=True, slots=True)
 class EngineQuery:
-    """The input of an engine: a query, and the type of its documents."""
+    """The input of an engine: a query, and the type of its documents.
 
-    query: Query
+    Only the ``typed`` part may have a spelling mistake; ``filters`` stay as they are.
+    """
+
+    typed: Query
     document_type: DocumentType
+    filters: tuple[Query, ...] = ()
+
+    @property
+    def query(self) -> Query:
+        """The typed part and the filters in one."""
+        return And((self.typed, *self.filters)) if self.filters else self.typed
 
 
 def rewrite(query: Query, request: SearchRequest, *, keys: LineageKeys | None) -> EngineQuery:
@@ -30,19 +39,21 @@ def rewrite(query: Query, request: SearchRequest, *, keys: LineageKeys | None) -
 
     :class:`QueryError` for a condition that means too many images or is in a wrong place.
     """
-    parts = [query, *request.conditions, *_within(request)]
-    query = And(tuple(parts)) if len(parts) > 1 else query
-    document_type = choose_type(query, request.order.document_type)
-    if keys is not None:
-        query = resolve_lineage(query, keys)
-    return EngineQuery(query, document_type)
+    asked = EngineQuery(
+        query, request.order.document_type, (*request.conditions, *_within(request))
+    )
+    document_type = choose_type(asked.query, asked.document_type)
+    if keys is None:
+        return replace(asked, document_type=document_type)
+    filters = tuple(resolve_lineage(part, keys) for part in asked.filters)
+    return EngineQuery(resolve_lineage(query, keys), document_type, filters)
 
 
 def respell(query: EngineQuery, replaced: Mapping[str, str]) -> EngineQuery:
-    """Return a query with the ``replaced`` words."""
+    """Return a query with the ``replaced`` words in its typed part."""
     if not replaced:
         return query
-    return replace(query, query=with_words_replaced(query.query, replaced))
+    return replace(query, typed=with_words_replaced(query.typed, replaced))
 
 
 def _within(request: SearchRequest) -> Iterator[Query]:

@@ -24,7 +24,7 @@ from bench.references import (
     asked,
     row_text,
 )
-from bench.timings import LEAST, Timing, timing
+from bench.timings import LEAST, Timing, time_calls
 from indexer.model.document import Document, DocumentType
 from tests.bench.corpus.sizes import TINY
 
@@ -203,9 +203,9 @@ def test_the_least_ratio_is_of_the_class_where_the_engine_is_worst() -> None:
 def test_what_is_slow_is_asked_less_but_never_less_than_the_least() -> None:
     asks = [Ask(f"{number}") for number in range(3 * LEAST)]
     searched: list[Ask] = []
-    assert timing("typo", IMAGE, asks, searched.append, budget=60).searches == len(asks)
+    assert time_calls("typo", IMAGE, asks, searched.append, budget=60).searches == len(asks)
     assert searched == [asks[0], *asks]
-    assert timing("typo", IMAGE, asks, searched.append, budget=0).searches == LEAST
+    assert time_calls("typo", IMAGE, asks, searched.append, budget=0).searches == LEAST
 
 
 def test_material_is_the_same_documents_each_time_they_are_read(material: Material) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bench.corpus.corpus import Corpus
-from bench.extract import bodies_of, extract_again, extract_all, measure, parse_only
+from bench.extract import extract_again, extract_all, measure, parse_only, read_bodies
 from indexer.store import Store
 from tests.bench.corpus.sizes import TINY
 from tests.content_samples import all_samples
@@ -11,7 +11,7 @@ from tests.content_samples import all_samples
 
 def test_whole_rounds_are_counted() -> None:
     samples = all_samples()
-    bodies = [body for sample in samples for body in bodies_of(sample.content)]
+    bodies = [body for sample in samples for body in read_bodies(sample.content)]
     for work in (parse_only, extract_all):
         found = measure(samples, work, seconds=0.0)
         assert (found.contents, found.bodies) == (len(samples), len(bodies))

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from bench.memory import memory_of_tree, peak, resident, share
+from bench.memory import peak, read_memory, resident, share
 
 _PARENT = """
 import subprocess, sys
@@ -21,7 +21,7 @@ def test_a_process_is_counted_with_what_is_below_it() -> None:
     )
     assert program.stdout is not None
     program.stdout.readline()
-    found = memory_of_tree(program.pid)
+    found = read_memory(program.pid)
     program.communicate(b"\n")
     parent, child = found
     assert "subprocess" in parent.name
@@ -34,8 +34,8 @@ def test_a_process_is_counted_with_what_is_below_it() -> None:
 def test_a_process_that_is_gone_has_none() -> None:
     program = subprocess.Popen([sys.executable, "-c", ""])
     program.wait()
-    assert memory_of_tree(program.pid) == []
+    assert read_memory(program.pid) == []
 
 
 def test_others_are_not_counted() -> None:
-    assert len(memory_of_tree(os.getpid())) == 1
+    assert len(read_memory(os.getpid())) == 1

@@ -1,6 +1,6 @@
 """Chance that follows from a key alone."""
 
-from bench.corpus.dice import Dice, hex_of, spread
+from bench.corpus.dice import Dice, derive_hex, spread
 
 
 def test_one_key_gives_one_row_of_throws() -> None:
@@ -31,4 +31,4 @@ def test_favoured_are_the_first() -> None:
 def test_a_spread_has_its_median_and_its_90th_percentile() -> None:
     assert [round(spread(fraction, 8, 18)) for fraction in (0.5, 0.9)] == [8, 18]
     assert spread(0, 8, 18) > 0
-    assert len(hex_of("a", 1)) == 64
+    assert len(derive_hex("a", 1)) == 64

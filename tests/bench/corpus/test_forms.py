@@ -10,7 +10,7 @@ from bench.corpus.corpus import Corpus
 from bench.corpus.documents import REGISTRY, documents
 from bench.corpus.fill import fill
 from bench.corpus.plan import CRAWLED_AT
-from bench.corpus.serve import registry_of
+from bench.corpus.serve import make_registry
 from bench.corpus.sizes import Size
 from indexer.model.document import Document, TextField
 from indexer.model.media_types import ACCEPT_MANIFESTS
@@ -58,7 +58,7 @@ async def test_crawled_filled_and_made_at_once_are_the_same(tmp_path: Path, size
     (tmp_path / "crawled").mkdir()
     crawled, filled = (Stepping(tmp_path / name, REGISTRY) for name in ("crawled", "filled"))
     crawled.clock, filled.clock = ManualClock(CRAWLED_AT), ManualClock(CRAWLED_AT)
-    crawled.registries[REGISTRY] = registry_of(corpus, kept_max=50)
+    crawled.registries[REGISTRY] = make_registry(corpus, kept_max=50)
     async with crawled, filled:
         await crawled.crawl()
         await crawled.index()
@@ -105,7 +105,7 @@ def test_a_store_that_is_there_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.anyio
 async def test_the_registry_answers_pages_manifests_and_configs() -> None:
     corpus = Corpus(TINY)
-    registry = registry_of(corpus, kept_max=1)
+    registry = make_registry(corpus, kept_max=1)
     transport = httpx2.ASGITransport(app=registry.app)
     accept = {"Accept": ACCEPT_MANIFESTS}
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:

@@ -12,6 +12,7 @@ import pytest
 
 from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.model.document import DocumentType
+from indexer.model.query import Word
 from indexer.store import Store, StoreSearchState
 from search_api.processes.data_dir import INDEX_DIRECTORY
 from search_api.search.cursors import Order
@@ -110,6 +111,13 @@ def test_nothing_is_offered_to_a_client_that_shows_nothing_but_results(watched: 
     assert watched.search(replace(ALL, text="postgras", results_only=True)) == 1
     assert watched.calls["count"] == watched.calls["spellings"] == 0
     assert watched.search(replace(ALL, text="postgers", results_only=True)) == 5
+
+
+def test_only_typed_words_are_corrected(watched: Watched) -> None:
+    """Conditions come from a program or a form, which means each word as it is."""
+    asked = replace(ALL, text="postgers", conditions=(Word("servr"),))
+    assert watched.search(asked) == 0
+    assert watched.search(replace(asked, conditions=(Word("server"),))) == 5
 
 
 @pytest.mark.parametrize(("skip", "searches"), [(2, 3), (5, 2), (10_000, 2)])

@@ -55,7 +55,7 @@ Change = Callable[[FakeRegistry], None]
 
 
 def fill(registry: FakeRegistry) -> None:
-    """Put in what all that follows is about, silently; OLD is what a tag has left behind."""
+    """Push the content of all cases without events; OLD is content that lost its tag."""
     for place, built in (
         (f"{WEB}:1", OLD),
         (f"{WEB}:1", A),
@@ -72,9 +72,9 @@ def fill(registry: FakeRegistry) -> None:
 
 
 class World:
-    """An indexer and a registry whose notifications reach it as in real life.
+    """An indexer and a registry, with notifications as in real life.
 
-    ``sent`` are the events of the registry in words, ``counts`` what the webhook made of them.
+    ``sent`` are the events of the registry in words, ``counts`` are the counts of the webhook.
     """
 
     def __init__(self, stepping: Stepping, registry: FakeRegistry) -> None:
@@ -92,7 +92,7 @@ class World:
         return answer.status_code
 
     async def told(self) -> tuple[list[str], dict[str, int]]:
-        """Return what the registry has sent since it was last asked, and what became of it."""
+        """Return the new events of the registry since the last call, and their counts."""
         await self.registry.settled()
         told = list(self.sent), dict(self.counts)
         self.sent.clear()
@@ -100,14 +100,14 @@ class World:
         return told
 
     async def enqueue_refreshes(self) -> set[str]:
-        """Do what the journal asks for and make it searchable; return what was asked for."""
+        """Apply the journal and make the result searchable; return the requested manifests."""
         self.registry.requests.clear()
         await self.stepping.settle()
         await self.stepping.index()
         return self.asked()
 
     def asked(self) -> set[str]:
-        """Return the manifests that were asked for, in words."""
+        """Return the requested manifests, in words."""
         found = set()
         for line in self.registry.requests:
             repository, _, reference = line.removeprefix("GET /v2/").partition("/manifests/")
@@ -139,14 +139,14 @@ class World:
 
 
 def place_of(repository: str, *, digest: str = "", tag: str = "") -> str:
-    """Return where that is, in words: a digest by the name of its content."""
+    """Return a place in words: a digest by the name of its content."""
     if ":" in digest:
         return f"{repository}@{NAMES.get(digest, 'blob')}"
     return f"{repository}:{tag}"
 
 
 def in_words(event: Mapping[str, Any]) -> str:
-    """Return an event as the table has it: what it names, and the kind of its media type."""
+    """Return an event as in the table: its target, and the kind of its media type."""
     target = event["target"]
     media_type = target.get("mediaType", "")
     kind = {"": "", OCTET_STREAM: "octet-stream"}.get(media_type, "manifest")
@@ -160,7 +160,7 @@ def in_words(event: Mapping[str, Any]) -> str:
 
 
 class Recording(httpx2.ASGITransport):
-    """Delivers notifications to the webhook, and writes down what they say."""
+    """Delivers notifications to the webhook, and records their events."""
 
     def __init__(self, app: Starlette, world: World) -> None:
         super().__init__(app)
@@ -214,9 +214,10 @@ ALL = {f"{WEB}:1", f"{WEB}:latest", f"{WEB}:2", f"{PLATFORMS}:1", f"{PLATFORMS}:
 class Deletion:
     """A delete in one registry: a row and a column of the table.
 
-    ``request`` is what the client sends a DELETE for, empty where it is done elsewhere. ``change``
-    is what happens in a registry that tells nobody; None where the fake registry does it and
-    sends its events, to which we ``ask``. ``left`` lost its last tag and is asked for as well.
+    ``request`` is the target of the client's DELETE, empty if the delete happens elsewhere.
+    ``change`` is the change in a registry without events. It is None if the fake registry makes
+    the change and sends events, for which we ``ask``. ``left`` lost its last tag and is requested
+    too.
     """
 
     row: str
@@ -450,7 +451,7 @@ async def test_what_a_delete_does(tmp_path: Path, deletion: Deletion) -> None:
 
 
 async def carry_out(world: World, deletion: Deletion) -> None:
-    """Let a client delete something, and the registry do what its kind does."""
+    """Let a client delete something, and the registry react as its kind does."""
     registry, change = world.registry, deletion.change
     if not deletion.request:
         assert change is not None
@@ -513,8 +514,8 @@ def test_every_cell_of_the_table_of_deletes_has_a_case() -> None:
 class Notice:
     """A cause, and the events that the registry sends for it.
 
-    ``dropped`` counts those of no interest; for the others we ``ask``. ``gone`` and ``new`` are
-    what is found no more, and what is found now.
+    ``dropped`` counts those of no interest; for the others we ``ask``. Searches no longer find
+    ``gone``, and find ``new``.
     """
 
     cause: str

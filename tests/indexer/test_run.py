@@ -125,7 +125,7 @@ async def move(stepping: Stepping) -> int:
 
 
 class TestSettings:
-    """What changes when the settings name other registries than those of the run before."""
+    """The effect of settings with other registries than in the run before."""
 
     async def test_a_registry_that_is_removed_leaves_the_search_index(self, tmp_path: Path) -> None:
         async with Stepping(tmp_path, "old", "new") as stepping:
@@ -191,7 +191,7 @@ class TestSettings:
 
 
 class TickingClock(SystemClock):
-    """Real time in which nobody sleeps longer than a moment; ``slept`` is what was asked for."""
+    """Real time in which every sleep is short; ``slept`` has the requested seconds."""
 
     def __init__(self) -> None:
         self.slept: list[float] = []

@@ -54,7 +54,7 @@ def settings_for(
 
 
 def put(store: Store, pushed: Sequence[Pushed], *, clock: Clock) -> None:
-    """Write what a refresh of each tag would have written."""
+    """Write the rows of a refresh of each tag."""
     now = clock.now()
     with store.transaction():
         for each in pushed:
@@ -99,7 +99,7 @@ def hold_back(store: Store, registry: str, *, clock: Clock) -> int:
 
 
 async def bring_up_to_date(directory: Path, *, clock: Clock) -> None:
-    """Index what the store says is to be indexed, as the indexer would."""
+    """Index all stale documents of the store, as the indexer does."""
     store = StoreThread(Store(directory))
     engine = WhooshEngine(directory / INDEX_DIRECTORY)
     indexing = Indexing(directory=directory, engine=engine, store=store, clock=clock)

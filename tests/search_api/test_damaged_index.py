@@ -1,4 +1,4 @@
-"""A search index that is torn, cut, foreign or not there when the service starts, with each engine.
+"""A torn, cut, foreign or missing search index at the start of the service, with each engine.
 
 The log names it, searches are answered while it is made anew, and say that they are not complete.
 """
@@ -42,13 +42,13 @@ class Service:
     indexing: Indexing
 
     async def answers(self) -> list[dict[str, Any]]:
-        """Return what searches answer; all of them are answered."""
+        """Return the answers of searches; all searches must be answered."""
         found = [await self.client.get(f"/api/v1/search?{asked}") for asked in QUESTIONS]
         assert [answer.status_code for answer in found] == [200] * len(QUESTIONS)
         return [answer.json() for answer in found]
 
     async def step(self) -> bool:
-        """Have the indexing do what it does next; False when there is nothing to do."""
+        """Run the next step of indexing; False if there is nothing to do."""
         worked = await self.indexing._update()
         return await self.indexing._go_on_rebuilding() or worked
 

@@ -1,4 +1,4 @@
-"""The judgements keep to their rule (bench/relevance/data/README.md) where that can be told."""
+"""The judgements follow their rule (bench/relevance/data/README.md), as far as a test can tell."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Built content as a refresh would hand it to the store, and what the store makes of it."""
+"""Built content as a refresh gives it to the store, and its rows in the store."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What the content promises whatever the order: one history, and no document that is forgotten."""
+"""The content keeps its promises in any order: one history, and no forgotten document."""
 
 import random
 from collections.abc import Iterator, Sequence

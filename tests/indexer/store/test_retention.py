@@ -1,4 +1,4 @@
-"""What is hidden comes back for a while and is forgotten then; what is shown never is."""
+"""Hidden content can come back for a while and is forgotten then; visible content never is."""
 
 from datetime import datetime
 
@@ -40,7 +40,7 @@ def hide(store: Store, repository_id: int, tag: str, *, when: float) -> None:
 
 
 def everything(store: Store) -> dict[str, int]:
-    """Count what the store holds of content."""
+    """Count the rows of content in the store."""
     tables = ["repositories", "tags", "tag_moves", "repository_manifests", "manifests", "configs"]
     tables += ["index_children", "manifest_chains", "pulls"]
     tables += [f"{kind}_{what}" for kind in ("diff", "blob") for what in ("chains", "prefixes")]
@@ -279,7 +279,7 @@ def test_forgetting_moves_makes_no_document_another(store: Store, web: int) -> N
 
 
 def test_a_forgotten_push_makes_the_documents_of_its_image_again(store: Store, web: int) -> None:
-    """Regression: where a tag came back to an image unheard, only its first push told of one."""
+    """Regression: if a tag came back to an image without an event, only its first push was told."""
     with store.transaction():
         store.content.add_tag_moves(web, [event_move(LATEST, B.digest, DAY)])
     push(store, web, LATEST, A, when=2 * DAY)

@@ -1,4 +1,4 @@
-"""Following what was asked of the indexer: until it is done, fails, or does not move any more."""
+"""Following a request to the indexer: until it is done, fails, or stops moving."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

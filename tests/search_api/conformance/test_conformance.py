@@ -1,4 +1,4 @@
-"""The conformance checks pass on our server and name what is broken on one that is not."""
+"""The conformance checks pass on our server, and name the faults of a broken one."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

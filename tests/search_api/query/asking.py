@@ -1,4 +1,4 @@
-"""Queries for tests: a moment they are asked at, short ways to write their trees, random texts."""
+"""Queries for tests: a fixed time, short forms of their trees, random texts."""
 
 import random
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ def parsed(text: str) -> Query:
 
 
 def mistake(text: str) -> QueryError:
-    """Return what is wrong with a query."""
+    """Return the error of a query."""
     with pytest.raises(QueryError) as caught:
         parsed(text)
     return caught.value

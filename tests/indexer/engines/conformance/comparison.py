@@ -13,7 +13,7 @@ from tests.indexer.engines.conformance.index import REPOSITORY, Index
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A query and how its hits are asked for."""
+    """A query, with the order, the page and the facets of the search."""
 
     query: Query
     limit: int

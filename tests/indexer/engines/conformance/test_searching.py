@@ -54,7 +54,7 @@ IMAGE = DocumentType.IMAGE
 
 @pytest.mark.parametrize("seed", series(range(4), short=2))
 def test_any_query_finds_what_brute_force_finds_after_any_updates(index: Index, seed: int) -> None:
-    """Sets, totals, scores, order and pages equal those of the oracle, whatever was written."""
+    """Sets, totals, scores, order and pages equal those of the oracle, after any writes."""
     random = Random(seed)
     for _ in range(14):
         index.apply(*random_changes(random, index.documents, documents_max=120))
@@ -84,7 +84,7 @@ def test_documents_with_all_words_in_the_name_are_before_all_others(index: Index
 
 
 def test_many_text_parts_are_ranked_like_few(index: Index) -> None:
-    """With so many parts that impacts could bridge a step, the order is still by score."""
+    """With many parts, impacts could outweigh a step; the order is still by score."""
     random = Random(8)
     index.apply([random_document(random) for _ in range(60)])
     many = Or(tuple(Word(f"web{n}" if n > 1 else "web") for n in range(30)))

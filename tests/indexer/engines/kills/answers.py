@@ -1,4 +1,4 @@
-"""Whether an answer is whole: exactly what there is at one step, in hits, total and facets."""
+"""Check that an answer is whole: hits, total and facets are those of one step."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ TYPES = (DocumentType.REPOSITORY, DocumentType.IMAGE)
 
 
 class Asked(Protocol):
-    """How a search is asked for."""
+    """The arguments of a search."""
 
     def __call__(
         self, query: Query, *, document_type: DocumentType, limit: int, sort: Sort

@@ -1,4 +1,4 @@
-"""A process that searches beside the one that is killed, as the web process does.
+"""A process that searches beside the killed one, as the web process does.
 
 ``python -m tests.indexer.engines.kills.reading DIRECTORY ENGINE`` looks at each single answer,
 until its standard input ends; then it prints as JSON how many there were and what was wrong.
@@ -28,7 +28,7 @@ WRONG_MAX = 20
 
 
 class Reading:
-    """Asks again and again, and keeps what is wrong."""
+    """Searches again and again, and keeps the failures."""
 
     def __init__(self, service: SearchService) -> None:
         self._service = service
@@ -59,7 +59,7 @@ class Reading:
 
 
 async def read(directory: Path, engine_name: str) -> Reading:
-    """Search until there is nobody any more who wants to know."""
+    """Search until the parent process has ended."""
     engine = ENGINES[engine_name](directory / INDEX_DIRECTORY)
     state, clock = StoreSearchState(directory), SystemClock()
     service = SearchService(Searcher(state=state, engine=engine, clock=clock), state, clock=clock)
@@ -77,7 +77,7 @@ async def read(directory: Path, engine_name: str) -> Reading:
 
 
 def main() -> None:
-    """Read, and print what was found."""
+    """Search, and print the findings."""
     reading = asyncio.run(read(Path(sys.argv[1]), sys.argv[2]))
     wrong, refused = reading.wrong[:WRONG_MAX], reading.refused[:WRONG_MAX]
     print(json.dumps({"answers": reading.answers, "wrong": wrong, "refused": refused}))

@@ -260,7 +260,7 @@ def _layer_tar(identity: str) -> bytes:
 def _image_config(
     tars: Iterable[bytes], *, base: BuiltManifest | None, created: str
 ) -> dict[str, Any]:
-    """Return the layers of an image config, those of ``base`` first."""
+    """Return the part of an image config about layers, those of ``base`` first."""
     below: dict[str, Any] = base.config if base else {"rootfs": {"diff_ids": []}, "history": []}
     diff_ids = [digest_of(tar) for tar in tars]
     history = [

@@ -117,7 +117,7 @@ class ManifestRoutes:
     def _acceptable(
         self, request: Request, name: str, manifest: StoredManifest, *, by_tag: bool
     ) -> StoredManifest:
-        """Return the media types in the Accept header; ``*/*`` is no wildcard here."""
+        """Return the manifest in a form that the Accept header allows; ``*/*`` is no wildcard."""
         header = ",".join(request.headers.getlist("accept"))
         accepted = {part.partition(";")[0].strip() for part in header.split(",")}
         if manifest.media_type in accepted:

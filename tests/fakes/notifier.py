@@ -73,7 +73,7 @@ class Notifier:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Deliver in background tasks while this is open; waiting notifications are lost on exit."""
+        """Deliver in background tasks while this is open; the rest is lost on exit."""
         tasks = [queue.start() for queue in self._queues]
         try:
             yield

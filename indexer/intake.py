@@ -45,7 +45,7 @@ def enqueue_refreshes(
         if entry.item is Command.REBUILD:
             store.search_index.set_rebuild(RebuildProgress(0, 0))
         elif entry.item is Command.EXTRACT:
-            store.derivation.ask()
+            store.extraction.ask()
         elif registry is None:
             log.warning("entry_of_unknown_registry", registry=entry.registry, entry=entry.id)
         elif isinstance(entry.item, Event):

@@ -13,7 +13,7 @@ import structlog
 from indexer.clock import Clock
 from indexer.engines import Engine
 from indexer.errors import IndexerRunningError, StoreError
-from indexer.extract import BUILT_IN, KindTable
+from indexer.extract import KindTable
 from indexer.indexing import Indexing
 from indexer.intake import count_pulls, enqueue_entries
 from indexer.model import RepositoryRow
@@ -75,13 +75,15 @@ async def run_indexer(
     *,
     engine: Engine,
     clock: Clock,
+    kinds: KindTable,
     others: Sequence[Engine] = (),
-    kinds: KindTable = BUILT_IN,
+    extract_processes: int = 0,
 ) -> None:
     """Index the registries of the settings until cancelled.
 
     ``kinds`` are the kinds of content to recognise. ``others`` are engines that may have made the
-    present search index. The caller holds :func:`indexer_lock`.
+    present search index. All of a store is extracted in ``extract_processes`` of their own, or in
+    this one without any. The caller holds :func:`indexer_lock`.
     """
     directory = settings.data_dir
     async with AsyncExitStack() as stack:
@@ -97,6 +99,7 @@ async def run_indexer(
             store=store,
             clock=clock,
             kinds=kinds,
+            processes=extract_processes,
         )
         stack.push_async_callback(indexing.close)
         workers: dict[str, RegistryWorker] = {}
@@ -108,8 +111,8 @@ async def run_indexer(
                 plan=RegistryPlan(
                     registry.crawl_interval,
                     registry.max_in_flight,
-                    includes=registry.includes,
                     kinds=kinds,
+                    includes=registry.includes,
                 ),
                 client=client,
                 store=store,

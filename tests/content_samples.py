@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from indexer.clock import rfc3339
-from indexer.extract import Content, Facts
+from indexer.extract import Facts
+from indexer.model import Content
 from indexer.model.names import digest_of
 
 FOLDER = Path(__file__).parent / "samples" / "content"

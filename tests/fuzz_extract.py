@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from indexer.extract import (
-    Content,
+    BUILT_IN,
     Facts,
-    attachment_of,
-    attachment_of_descriptor,
     config_descriptor,
     extract,
+    read_attachment,
+    read_listed_attachment,
 )
+from indexer.model import Content
 from indexer.model.manifest import parse_manifest
 from tests.content_samples import all_samples
 from tests.mutations import Mutator
@@ -50,11 +51,17 @@ def exercise(content: Content, seed: int) -> Facts:
     """Process ``content`` as the indexer does; every exception is a defect."""
     manifest = parse_manifest(content.body, content_type=content.content_type)
     tags = TAGS[seed % len(TAGS)]
-    config_descriptor(manifest)
-    attachment_of(manifest, tags[0] if tags else None)
+    config_descriptor(manifest, kinds=BUILT_IN)
+    read_attachment(manifest, tags[0] if tags else None, kinds=BUILT_IN)
     for child in manifest.children[:10]:
-        attachment_of_descriptor(child)
-    return extract(content, now=NOW, tags=tags, base_labels=BASE_LABELS if seed % 3 == 0 else None)
+        read_listed_attachment(child, kinds=BUILT_IN)
+    return extract(
+        content,
+        now=NOW,
+        tags=tags,
+        base_labels=BASE_LABELS if seed % 3 == 0 else None,
+        kinds=BUILT_IN,
+    )
 
 
 def total_bytes(content: Content) -> int:

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from indexer.extract import Content
-from indexer.model import media_types
+from indexer.model import Content, media_types
 
 LEAVES: list[Any] = [
     None,

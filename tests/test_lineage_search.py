@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from indexer.errors import QueryError
-from indexer.extract import DERIVED_VERSION
+from indexer.extract import EXTRACT_VERSION
 from indexer.model.document import DocumentType
 from indexer.model.event import Command
 from indexer.store import KEYS_MAX
@@ -265,11 +265,11 @@ async def test_extracting_again_reads_nothing_and_changes_nothing(family: Steppi
     before = family.store.search_index.live()
     family.deliver(Command.EXTRACT)
     await family.enqueue_refreshes()
-    assert family.store.derivation.progress() is not None
+    assert family.store.extraction.progress() is not None
     await family.index()
     assert family.documents() == documents
     assert {name: len(one.requests) for name, one in family.registries.items()} == requests
-    assert family.store.derivation.progress() is None
+    assert family.store.extraction.progress() is None
     assert family.store.search_index.rebuild() is None
     after = family.store.search_index.live()
     assert after is not None
@@ -281,7 +281,7 @@ def spoil(stepping: Stepping) -> None:
     """Make a store as an older version would have left it: nothing derived but children."""
     with stepping.store.transaction():
         execute = stepping.store._database.execute
-        execute("UPDATE derivation SET version = ?", [DERIVED_VERSION - 1])
+        execute("UPDATE derivation SET version = ?", [EXTRACT_VERSION - 1])
         for table in ("manifest_chains", "diff_chains", "diff_prefixes", "blob_chains"):
             execute(f"DELETE FROM {table}")
         execute("DELETE FROM blob_prefixes")
@@ -291,12 +291,12 @@ async def test_after_an_upgrade_it_happens_by_itself(family: Stepping) -> None:
     documents = family.documents()
     spoil(family)
     await family.reopen()
-    await family.indexing._heal()
+    await family.indexing.open_or_rebuild()
     family._is_healed = True
-    assert family.store.derivation.progress() is not None
+    assert family.store.extraction.progress() is not None
     assert family.documents() == documents, "what is there is served meanwhile"
     await family.index()
-    assert family.store.derivation.is_current()
+    assert family.store.extraction.is_current()
     assert family.documents() == documents
     for text, expected in QUESTIONS:
         assert ask(family, text) == expected, text
@@ -317,8 +317,8 @@ async def test_a_kill_before_any_transaction_of_it_is_made_good(family: Stepping
         await family.reopen()
         await family.index()
         assert family.documents() == documents
-        assert family.store.derivation.is_current()
-        assert family.store.derivation.progress() is None
+        assert family.store.extraction.is_current()
+        assert family.store.extraction.progress() is None
         assert family.store.search_index.rebuild() is None
         for text, expected in QUESTIONS[:12]:
             assert ask(family, text) == expected, text

@@ -10,11 +10,12 @@ from bench.corpus.corpus import SEED, Corpus, Made
 from bench.corpus.plan import CRAWLED_AT, Plan
 from bench.corpus.sizes import Size
 from indexer.documents import DescribedImage, describe, image_document, repository_document
-from indexer.extract import config_descriptor
+from indexer.extract import BUILT_IN, config_descriptor
+from indexer.model import Content
 from indexer.model.document import Document
 from indexer.model.manifest import Descriptor, Manifest, ManifestKind
 from indexer.model.names import TagName, is_system_tag
-from indexer.model.stored import Pulls, RepositoryRow, StoredImage, StoredManifest
+from indexer.model.stored import Pulls, RepositoryRow, StoredImage
 
 REGISTRY = "corpus"
 REGISTRY_HOST = "corpus.test"
@@ -38,16 +39,16 @@ def make_documents(corpus: Corpus, plan: Plan) -> Iterator[Document]:
             continue
         # All tags were seen at one moment, and then they go by their names.
         stored = StoredImage(stored_manifest(tagged.manifest), tuple(sorted(tagged.tags)), None)
-        image = describe(stored, now=CRAWLED_AT)
+        image = describe(stored, now=CRAWLED_AT, kinds=BUILT_IN)
         yield image_document(row, image)
         images.append(image)
     images.sort(key=lambda image: image.digest)
     yield repository_document(row, images, tags=sorted(tags), pulls=Pulls())
 
 
-def stored_manifest(made: Made) -> StoredManifest:
+def stored_manifest(made: Made) -> Content:
     """Return content as a store gives it back."""
-    return StoredManifest(
+    return Content(
         digest=made.digest,
         content_type=made.media_type,
         body=made.body,
@@ -64,4 +65,4 @@ def kept_config(made: Made) -> bytes | None:
     digest, body = made.config
     config = Descriptor(made.config_type, digest, len(body))
     manifest = Manifest(ManifestKind.IMAGE, made.media_type, config=config)
-    return body if config_descriptor(manifest) else None
+    return body if config_descriptor(manifest, kinds=BUILT_IN) else None

@@ -13,9 +13,9 @@ from bench.corpus.corpus import Corpus, Made, Tagged
 from bench.corpus.documents import REGISTRY, REGISTRY_HOST
 from bench.corpus.measures import Measured
 from bench.corpus.plan import CRAWLED_AT, Plan
-from indexer.extract import config_descriptor
-from indexer.model.manifest import parse_manifest
-from indexer.store import ReadContent, ReadManifest, Store
+from indexer.extract import BUILT_IN, config_descriptor
+from indexer.model import Content
+from indexer.store import ReadContent, Store
 
 CACHE_KIB = 3 * 1_024 * 1_024
 """Pages of a huge store are written in any order; those beyond this cache more than once."""
@@ -80,25 +80,19 @@ class Filler:
         configs = tuple(
             made.config
             for made, read in zip(tagged.manifest.all(), manifests, strict=True)
-            if made.config and made.config[0] == read.config_digest
+            if made.config and config_descriptor(read.manifest, kinds=BUILT_IN)
         )
-        content.put_content(repository_id, ReadContent(manifests, configs), seen_at=CRAWLED_AT)
+        content.put_content(
+            repository_id, ReadContent(manifests, configs), seen_at=CRAWLED_AT, kinds=BUILT_IN
+        )
         for tag in tagged.tags:
             content.put_tag(repository_id, tag, tagged.manifest.digest, seen_at=CRAWLED_AT)
         self.measured.add(plan, tagged, manifests)
 
 
-def read_manifest(made: Made) -> ReadManifest:
+def read_manifest(made: Made) -> Content:
     """Return a manifest as a refresh reads it."""
-    manifest = parse_manifest(made.body, content_type=made.media_type)
-    config = config_descriptor(manifest)
-    return ReadManifest(
-        digest=made.digest,
-        content_type=made.media_type,
-        body=made.body,
-        manifest=manifest,
-        config_digest=config.digest if config else None,
-    )
+    return Content(made.digest, made.media_type, made.body)
 
 
 def fill(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from bench.corpus.corpus import Corpus, Tagged
 from bench.corpus.plan import Plan, Role
 from bench.corpus.sizes import ARTIFACT_SHARE, PLATFORMS_PER_INDEX, TAGS_PER_DIGEST
+from indexer.model import Content
 from indexer.model.media_types import IMAGE_CONFIGS
 from indexer.model.names import is_system_tag
-from indexer.store import ReadManifest
 
 _MB = 1_000_000
 
@@ -48,7 +48,7 @@ class Measured:
         counts = self._counts
         return len(self._corpus.repositories) + self.all_tags + counts["below"] + len(self._configs)
 
-    def add(self, plan: Plan, tagged: Tagged, manifests: Sequence[ReadManifest]) -> None:
+    def add(self, plan: Plan, tagged: Tagged, manifests: Sequence[Content]) -> None:
         """Count the target of tags of a repository; ``manifests`` are the target and all below."""
         counts = self._counts
         if is_system_tag(tagged.tags[0]):
@@ -65,7 +65,7 @@ class Measured:
         counts["below"] += len(manifests) - 1
         self._count_bodies(tagged, manifests)
 
-    def _count_bodies(self, tagged: Tagged, manifests: Iterable[ReadManifest]) -> None:
+    def _count_bodies(self, tagged: Tagged, manifests: Iterable[Content]) -> None:
         counts = self._counts
         for made, read in zip(tagged.manifest.all(), manifests, strict=True):
             manifest = read.manifest

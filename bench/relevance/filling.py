@@ -13,11 +13,11 @@ from bench.corpus.fill import BulkStore
 from bench.relevance.catalogue import REGISTRY_HOST, Entry
 from indexer.clock import rfc3339
 from indexer.engines import Engine
-from indexer.extract import config_descriptor
+from indexer.extract import BUILT_IN, config_descriptor
 from indexer.indexing.updates import Indexing
-from indexer.model.manifest import parse_manifest
+from indexer.model import Content
 from indexer.model.names import Digest, RepositoryName, TagName, parse_digest
-from indexer.store import PullCount, ReadContent, ReadManifest, Store, StoreThread, TagMove
+from indexer.store import PullCount, ReadContent, Store, StoreThread, TagMove
 from tests.builders import BuiltManifest
 from tests.fakes.clock import ManualClock
 
@@ -46,7 +46,7 @@ def _put(store: Store, entry: Entry, built: BuiltManifest, *, registry_id: int) 
     name, digest = RepositoryName(entry.name), parse_digest(built.digest)
     content, at = store.content, entry.pushed
     repository_id = store.repositories.put(registry_id, name, seen_at=at)
-    content.put_content(repository_id, _read_content(built), seen_at=at)
+    content.put_content(repository_id, _read_content(built), kinds=BUILT_IN, seen_at=at)
     tags = [TagName(tag) for tag in entry.tags]
     for tag in tags:
         content.put_tag(repository_id, tag, digest, seen_at=at)
@@ -56,20 +56,12 @@ def _put(store: Store, entry: Entry, built: BuiltManifest, *, registry_id: int) 
 
 
 def _read_content(built: BuiltManifest) -> ReadContent:
-    manifests: list[ReadManifest] = []
+    manifests: list[Content] = []
     configs: list[tuple[Digest, bytes]] = []
     for one in (*built.children, built):
-        manifest = parse_manifest(one.body, content_type=one.media_type)
-        config = config_descriptor(manifest)
-        manifests.append(
-            ReadManifest(
-                digest=parse_digest(one.digest),
-                content_type=one.media_type,
-                body=one.body,
-                manifest=manifest,
-                config_digest=config.digest if config else None,
-            )
-        )
+        manifest = Content(parse_digest(one.digest), one.media_type, one.body)
+        manifests.append(manifest)
+        config = config_descriptor(manifest.manifest, kinds=BUILT_IN)
         configs += [(config.digest, one.blobs[0].body)] if config else []
     return ReadContent(tuple(manifests), tuple(configs))
 
@@ -77,7 +69,9 @@ def _read_content(built: BuiltManifest) -> ReadContent:
 async def fill_index(directory: Path, engine: Engine) -> None:
     """Make the search index of a filled store."""
     store = StoreThread(Store(directory))
-    indexing = Indexing(directory=directory, engine=engine, store=store, clock=ManualClock(NOW))
+    indexing = Indexing(
+        directory=directory, engine=engine, store=store, clock=ManualClock(NOW), kinds=BUILT_IN
+    )
     running = asyncio.create_task(indexing.run())
     try:
         while not await store.read(partial(_is_indexed, engine)):

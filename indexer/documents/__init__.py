@@ -1,13 +1,23 @@
 """Store to search documents: the functions that live updates and rebuilds share. Pure."""
 
-from indexer.documents.attachments import Attached, attached_to, attachment_results
+from indexer.documents.attachments import Attached, attachment_results, list_attached
+from indexer.documents.base_labels import find_inherited, merge_base_labels
 from indexer.documents.builders import image_document, repository_document, untagged_document
-from indexer.documents.described import (
-    DescribedImage,
-    base_labels_of,
-    content_of,
+from indexer.documents.described import DescribedImage
+from indexer.documents.extracted import (
+    ExtractedAttachment,
+    ExtractedImage,
+    pack_attachment,
+    pack_image,
+    unpack_attachment,
+    unpack_image,
+)
+from indexer.documents.extraction import (
+    attach,
     describe,
-    inherited_of,
+    extract_attachment,
+    extract_image,
+    is_whole,
 )
 from indexer.documents.facets import FACET_VALUE_MAX, LABEL_FACETS_MAX, PAIRS_MAX, VALUES_MAX
 from indexer.documents.keywords import KEYWORDS_MAX, REPOSITORY_KEYWORDS_MAX, VALUE_MAX
@@ -30,13 +40,22 @@ __all__ = [
     "VALUE_MAX",
     "Attached",
     "DescribedImage",
-    "attached_to",
+    "ExtractedAttachment",
+    "ExtractedImage",
+    "attach",
     "attachment_results",
-    "base_labels_of",
-    "content_of",
     "describe",
+    "extract_attachment",
+    "extract_image",
+    "find_inherited",
     "image_document",
-    "inherited_of",
+    "is_whole",
+    "list_attached",
+    "merge_base_labels",
+    "pack_attachment",
+    "pack_image",
     "repository_document",
+    "unpack_attachment",
+    "unpack_image",
     "untagged_document",
 ]

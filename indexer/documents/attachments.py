@@ -1,13 +1,14 @@
 """What attachments make of the document of an image: facts to search for, and links. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from indexer.clock import rfc3339
-from indexer.extract import BUILT_IN, Claim, ClaimType, KindTable, attachment_of, created_at
-from indexer.model import Digest, StoredAttachment, StoredImage, fold, parse_manifest
+from indexer.documents.extracted import ExtractedAttachment
+from indexer.extract import Claim, ClaimType
+from indexer.model import Digest, StoredAttachment, fold
 
 SHOWN_MAX = 50
 """Attachments that an answer lists."""
@@ -25,15 +26,26 @@ class Attached:
     created_at: datetime | None
 
 
-def attached_to(
-    image: StoredImage, *, now: datetime, kinds: KindTable = BUILT_IN
+def list_attached(
+    found: Iterable[tuple[StoredAttachment, ExtractedAttachment]], *, now: datetime
 ) -> tuple[Attached, ...]:
-    """Return what is claimed of an image and those below it, and of that in turn.
+    """Return each thing that is claimed, once.
 
     ``now`` is the time: one that something claims to be made after it is not believed.
     """
-    found = (one for stored in image.attachments for one in _attached(stored, now=now, kinds=kinds))
-    return tuple(dict.fromkeys(found))
+    return tuple(
+        dict.fromkeys(
+            Attached(
+                stored.content.digest,
+                stored.subject,
+                claim,
+                extracted.artifact_type,
+                extracted.created_at(now=now),
+            )
+            for stored, extracted in found
+            for claim in extracted.claims
+        )
+    )
 
 
 def attachment_keywords(
@@ -47,7 +59,9 @@ def attachment_keywords(
     attachments = {one.digest for one in attached}
     found = {("is", "attachment")} if is_attachment else set()
     found |= {("digest", fold(one.digest)) for one in attached[:SHOWN_MAX]}
-    return found.union(*(_facts(one.claim) for one in attached if one.subject not in attachments))
+    return found.union(
+        *(_claim_keywords(one.claim) for one in attached if one.subject not in attachments)
+    )
 
 
 def attachment_results(
@@ -69,18 +83,7 @@ def attachment_results(
     ]
 
 
-def _attached(stored: StoredAttachment, *, now: datetime, kinds: KindTable) -> list[Attached]:
-    manifest = parse_manifest(stored.body, content_type=stored.content_type)
-    found = attachment_of(manifest, stored.tag or None, kinds=kinds)
-    claims = found.claims if found else (Claim(ClaimType.OTHER),)
-    made_at = created_at(manifest, now=now)
-    return [
-        Attached(stored.digest, stored.subject, claim, manifest.artifact_type, made_at)
-        for claim in claims
-    ]
-
-
-def _facts(claim: Claim) -> set[tuple[str, str]]:
+def _claim_keywords(claim: Claim) -> set[tuple[str, str]]:
     if claim.type is ClaimType.SIGNATURE:
         return {("is", "signed")}
     if claim.type is ClaimType.OTHER:

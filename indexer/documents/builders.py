@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from indexer.documents.described import DescribedImage
-from indexer.documents.facets import facets
+from indexer.documents.facets import merge_facets
 from indexer.documents.keywords import image_keywords, repository_keywords, tag_keyword
 from indexer.documents.numbers import image_numbers, prominence, repository_numbers
 from indexer.documents.results import image_result, repository_result
 from indexer.documents.texts import image_texts, repository_texts
-from indexer.extract import Role
 from indexer.model import (
     Document,
     DocumentKey,
@@ -25,18 +24,17 @@ from indexer.model import (
 
 def image_document(repository: RepositoryRow, described: DescribedImage) -> Document:
     """Return the document of one image with all its tags."""
-    facts = described.facts
     tags = [tag for tag in described.tags if not is_system_tag(tag)]
     return Document(
         key=DocumentKey(repository.registry, repository.name, described.digest),
         name=repository.name,
-        texts=image_texts(facts, tags),
+        texts=image_texts(described, tags),
         keywords=image_keywords(repository, described),
         numbers=image_numbers(described),
-        facets=facets(repository, [facts]),
+        facets=merge_facets(repository, [described]),
         created=described.created,
         pushed=described.pushed,
-        size_bytes=facts.size_bytes,
+        size_bytes=described.extracted.size_bytes,
         pulls=described.pulls.count,
         prominence=prominence(
             pulls=described.pulls.count, newest=max(described.created, described.pushed)
@@ -58,19 +56,19 @@ def repository_document(
     runnable one pushed or created last.
     """
     newest_first = sorted(sorted(images, key=lambda one: one.digest), key=_newness, reverse=True)
-    face, facts = newest_first[0], [one.facts for one in newest_first]
+    face = newest_first[0]
     shown_tags = [tag for tag in tags if not is_system_tag(tag)]
     newest = max(max(one.created, one.pushed) for one in images)
     return Document(
         key=DocumentKey(repository.registry, repository.name),
         name=repository.name,
-        texts=repository_texts(facts, shown_tags),
+        texts=repository_texts(newest_first, shown_tags),
         keywords=repository_keywords(repository, newest_first),
         numbers=repository_numbers(map(image_numbers, images), pulls),
-        facets=facets(repository, facts),
+        facets=merge_facets(repository, newest_first),
         created=face.created,
         pushed=max(one.pushed for one in images),
-        size_bytes=face.facts.size_bytes,
+        size_bytes=face.extracted.size_bytes,
         pulls=pulls.count,
         prominence=prominence(pulls=pulls.count, newest=newest, tags=len(shown_tags)),
         result=repository_result(repository, newest_first, tags=shown_tags, pulls=pulls),
@@ -98,8 +96,8 @@ def untagged_document(
 
 def _newness(described: DescribedImage) -> tuple[bool, bool, str, int]:
     return (
-        described.facts.role is Role.CONTENT,
-        described.facts.is_image,
+        described.extracted.is_content,
+        described.extracted.is_image,
         described.pushed_at or "",
         described.created,
     )

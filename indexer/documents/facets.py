@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from indexer.documents.described import DescribedImage
 from indexer.extract import Facts
 from indexer.model import LABEL_FACET, RepositoryRow, one_line
 
@@ -19,11 +20,11 @@ PAIRS_MAX = 2_000
 """Facets and values that one document has."""
 
 
-def facets(repository: RepositoryRow, images: Iterable[Facts]) -> frozenset[Pair]:
+def merge_facets(repository: RepositoryRow, images: Iterable[DescribedImage]) -> frozenset[Pair]:
     """Return the facets of an image, or of a repository: those of its images, newest first."""
-    found: dict[Pair, None] = dict.fromkeys(_of_repository(repository))
+    found: dict[Pair, None] = dict.fromkeys(_repository(repository))
     counts = Counter(name for name, _ in found)
-    for pair in (pair for facts in images for pair in _of_image(facts)):
+    for pair in (pair for one in images for pair in one.extracted.facets):
         if pair in found or not pair[1] or counts[pair[0]] == VALUES_MAX:
             continue
         if len(found) == PAIRS_MAX:
@@ -33,13 +34,14 @@ def facets(repository: RepositoryRow, images: Iterable[Facts]) -> frozenset[Pair
     return frozenset(found)
 
 
-def _of_repository(repository: RepositoryRow) -> Iterator[Pair]:
+def _repository(repository: RepositoryRow) -> Iterator[Pair]:
     yield "registry", repository.registry
     if namespace := repository.name.rpartition("/")[0]:
         yield "namespace", namespace
 
 
-def _of_image(facts: Facts) -> Iterator[Pair]:
+def list_facets(facts: Facts) -> Iterator[Pair]:
+    """Yield the facets of what an image says of itself."""
     yield "kind", facts.kind
     for platform in facts.platforms:
         yield "platform", _shown(str(platform))

@@ -1,11 +1,11 @@
 """The keywords of a document: the fields and folded values that conditions ask for."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, repeat
 
 from indexer.documents.attachments import attachment_keywords
 from indexer.documents.described import DescribedImage
-from indexer.extract import Facts, Role
+from indexer.extract import Facts
 from indexer.model import RepositoryRow, bare_url, fold, words
 
 Pair = tuple[str, str]
@@ -33,8 +33,16 @@ def repository_keywords(
     for described in newest_first:
         if len(said) >= REPOSITORY_KEYWORDS_MAX:
             break
-        said |= _said(described.facts)
+        _add(said, described.extracted.keywords)
+        said.update(_version(described.tag_version))
+    for described in newest_first:
+        _add(said, described.extracted.related)
     return frozenset(said.union(_repository(repository), *map(_identity, newest_first)))
+
+
+def list_keywords(facts: Facts) -> Iterator[Pair]:
+    """Yield what an image says of itself: the first so many, the long texts last."""
+    return islice(_all_said(facts), KEYWORDS_MAX)
 
 
 def tag_keyword(tag: str) -> Pair:
@@ -52,20 +60,17 @@ def _repository(repository: RepositoryRow) -> Iterator[Pair]:
 
 
 def _identity(described: DescribedImage) -> Iterator[Pair]:
-    """Yield what others know of an image: its tags, digests, base and attachments."""
-    facts = described.facts
+    """Yield what others know of an image: its tags, digest and attachments."""
     yield from map(tag_keyword, described.tags)
-    for digest in (described.digest, *facts.children):
-        yield "digest", fold(digest)
-        yield "digest", fold(digest.partition(":")[2])
-    yield from described.lineage
-    is_attachment = facts.role is Role.ATTACHMENT
+    yield "digest", fold(described.digest)
+    yield "digest", fold(described.digest.partition(":")[2])
+    is_attachment = described.extracted.is_attachment
     yield from attachment_keywords(described.attached, is_attachment=is_attachment)
 
 
-def _said(facts: Facts) -> set[Pair]:
-    """Return what an image says of itself: the first so many, the long texts last."""
-    return set(islice(_all_said(facts), KEYWORDS_MAX))
+def _add(pairs: set[Pair], values: Mapping[str, Sequence[str]]) -> None:
+    for name, some in values.items():
+        pairs.update(zip(repeat(name), some, strict=False))
 
 
 def _all_said(facts: Facts) -> Iterator[Pair]:
@@ -112,14 +117,18 @@ def _described(facts: Facts) -> Iterator[Pair]:
     if "licenses" not in of_base:
         licenses = (*facts.licenses, facts.license_expression)
         yield from (("license", _value(one)) for one in licenses if one)
-    if version := _value(facts.version):
-        yield "version", version
-        if version[0] == "v" and version[1:2].isdigit():
-            yield "version", version[1:]
+    yield from _version(facts.version)
     if source := bare_url(facts.source[:_READ_MAX])[:VALUE_MAX]:
         yield "source", source
     if revision := _value(facts.revision):
         yield "revision", revision
+
+
+def _version(text: str) -> Iterator[Pair]:
+    if version := _value(text):
+        yield "version", version
+        if version[0] == "v" and version[1:2].isdigit():
+            yield "version", version[1:]
 
 
 def _configuration(facts: Facts) -> Iterator[Pair]:

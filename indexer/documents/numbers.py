@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from math import log2, log10
 
-from indexer.documents.described import DescribedImage, seconds_of
+from indexer.documents.described import DescribedImage, parse_seconds
 from indexer.model import NUMBERS, Pulls
 
 Numbers = Mapping[str, tuple[int, ...]]
@@ -21,20 +21,20 @@ _YEAR_POINTS = 2
 
 def image_numbers(described: DescribedImage) -> Numbers:
     """Return the numbers of an image; an index has the number of layers of each platform."""
-    facts = described.facts
+    extracted = described.extracted
     return _numbers(
         created=[described.created],
         pushed=[described.pushed],
-        pulled=[seconds_of(described.pulls.last_at)],
-        size=[facts.size_bytes],
-        layers=facts.layer_counts,
+        pulled=[parse_seconds(described.pulls.last_at)],
+        size=[extracted.size_bytes],
+        layers=extracted.layer_counts,
         pulls=[described.pulls.count],
     )
 
 
 def repository_numbers(images: Iterable[Numbers], pulls: Pulls) -> Numbers:
     """Return the numbers of a repository: those of all its images, and its own pulls."""
-    own = _numbers(pulled=[seconds_of(pulls.last_at)], pulls=[pulls.count])
+    own = _numbers(pulled=[parse_seconds(pulls.last_at)], pulls=[pulls.count])
     found: dict[str, set[int]] = {}
     for numbers in (own, *images):
         for name, values in numbers.items():

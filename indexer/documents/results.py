@@ -1,6 +1,5 @@
 """The JSON objects that answers show of images and repositories."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -18,22 +17,41 @@ _VALUE_MAX = 4 * 1_024
 _SHORT_MAX = 200
 
 
-def image_result(repository: RepositoryRow, described: DescribedImage) -> dict[str, Any]:
-    """Return what an answer shows of an image."""
-    facts = described.facts
-    tags, path = described.tags, f"{repository.registry_host}/{repository.name}"
-    reference = _reference(repository, tags[0]) if tags else f"{path}@{described.digest}"
+def result_fields(facts: Facts) -> dict[str, Any]:
+    """Return what an answer shows of an image because of its bytes."""
+    is_own_vendor = "vendor" not in facts.inherited_fields
     return {
-        **_common(repository, facts, reference=reference),
-        **_pulls(described.pulls),
-        "digest": described.digest,
-        "tags": list(tags),
+        "kind": facts.kind,
+        "artifact_type": facts.artifact_type or None,
+        "title": one_line(facts.title, limit=_SHORT_MAX),
+        "description": one_line(facts.description, limit=DESCRIPTION_MAX),
+        "licenses": list(facts.licenses),
+        "vendor": one_line(facts.vendor, limit=_SHORT_MAX) if is_own_vendor else "",
         "labels": _shown_pairs(facts.labels.items()),
         "inherited_labels": list(facts.inherited_labels[:SHOWN_PAIRS_MAX]),
         "annotations": _shown_pairs(facts.annotations.items()),
         "version": facts.version,
         "properties": {name: list(values) for name, values in facts.properties.items()},
         "platforms": [str(platform) for platform in facts.platforms],
+    }
+
+
+def image_result(repository: RepositoryRow, described: DescribedImage) -> dict[str, Any]:
+    """Return what an answer shows of an image."""
+    found = described.extracted.result
+    tags, path = described.tags, f"{repository.registry_host}/{repository.name}"
+    reference = _reference(repository, tags[0]) if tags else f"{path}@{described.digest}"
+    return {
+        **_common(repository, described, reference=reference),
+        **_pulls(described.pulls),
+        "digest": described.digest,
+        "tags": list(tags),
+        "labels": found["labels"],
+        "inherited_labels": found["inherited_labels"],
+        "annotations": found["annotations"],
+        "version": found["version"] or described.tag_version,
+        "properties": found["properties"],
+        "platforms": found["platforms"],
         "pushed_at": described.pushed_at,
         "attachments": attachment_results(described.attached, repository=path),
     }
@@ -49,13 +67,12 @@ def repository_result(
     """Return what an answer shows of a repository; the first of its images speaks for it."""
     face = newest_first[0]
     reference_tag = "latest" if "latest" in face.tags else face.tags[0]
-    platforms = Counter(str(p) for one in newest_first for p in one.facts.platforms)
+    results = [one.extracted.result for one in newest_first]
     pushed_at = max((i.pushed_at for i in newest_first if i.pushed_at), default=None)
-    description = next((d for i in newest_first if (d := i.facts.description)), "")
     return {
-        **_common(repository, face.facts, reference=_reference(repository, TagName(reference_tag))),
-        "description": one_line(description, limit=DESCRIPTION_MAX),
-        "platforms": sorted(platforms),
+        **_common(repository, face, reference=_reference(repository, TagName(reference_tag))),
+        "description": next((d for one in results if (d := one["description"])), ""),
+        "platforms": sorted({platform for one in results for platform in one["platforms"]}),
         "pushed_at": pushed_at,
         "tag_count": len(tags),
         "newest_tags": list(tags[:NEWEST_TAGS_MAX]),
@@ -63,20 +80,22 @@ def repository_result(
     }
 
 
-def _common(repository: RepositoryRow, facts: Facts, *, reference: str) -> dict[str, Any]:
-    is_own_vendor = "vendor" not in facts.inherited_fields
+def _common(
+    repository: RepositoryRow, described: DescribedImage, *, reference: str
+) -> dict[str, Any]:
+    found, created_at = described.extracted.result, described.created_at
     return {
         "registry": repository.registry,
         "repository": repository.name,
         "reference": reference,
-        "kind": facts.kind,
-        "artifact_type": facts.artifact_type or None,
-        "title": one_line(facts.title, limit=_SHORT_MAX) or repository.name.rpartition("/")[2],
-        "description": one_line(facts.description, limit=DESCRIPTION_MAX),
-        "licenses": list(facts.licenses),
-        "vendor": one_line(facts.vendor, limit=_SHORT_MAX) if is_own_vendor else "",
-        "created_at": rfc3339(facts.created_at) if facts.created_at else None,
-        "size_bytes": facts.size_bytes,
+        "kind": found["kind"],
+        "artifact_type": found["artifact_type"],
+        "title": found["title"] or repository.name.rpartition("/")[2],
+        "description": found["description"],
+        "licenses": found["licenses"],
+        "vendor": found["vendor"],
+        "created_at": rfc3339(created_at) if created_at else None,
+        "size_bytes": described.extracted.size_bytes,
     }
 
 

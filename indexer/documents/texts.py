@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from indexer.documents.described import DescribedImage
 from indexer.extract import Facts
 from indexer.model import Text, TextField
 
@@ -17,18 +18,17 @@ TAGS_MAX = 32 * 1_024
 """Characters of tags, the newest, which come before labels; all tags can be asked for."""
 
 
-def image_texts(facts: Facts, tags: Sequence[str]) -> tuple[Text, ...]:
+def image_texts(described: DescribedImage, tags: Sequence[str]) -> tuple[Text, ...]:
     """Return the texts of an image; ``tags`` are those of people, newest first."""
-    return _bounded(
-        (_titles(facts), TITLES_MAX), (_tags(tags), TAGS_MAX), (_others(facts), TEXT_MAX)
-    )
+    return repository_texts([described], tags)
 
 
-def repository_texts(images: Iterable[Facts], tags: Sequence[str]) -> tuple[Text, ...]:
+def repository_texts(
+    newest_first: Sequence[DescribedImage], tags: Sequence[str]
+) -> tuple[Text, ...]:
     """Return the texts of a repository: its tags and what its images say, both newest first."""
-    facts = tuple(images)
-    titles = (text for one in facts for text in _titles(one))
-    others = (text for one in facts for text in _others(one))
+    titles = (text for one in newest_first for text in one.extracted.texts.titles)
+    others = (text for one in newest_first for text in _others(one))
     return _bounded((titles, TITLES_MAX), (_tags(tags), TAGS_MAX), (others, TEXT_MAX))
 
 
@@ -48,7 +48,8 @@ def _bounded(*groups: tuple[Iterable[Text], int]) -> tuple[Text, ...]:
     return tuple(kept)
 
 
-def _titles(facts: Facts) -> Iterator[Text]:
+def list_titles(facts: Facts) -> Iterator[Text]:
+    """Yield what an image is called."""
     yield Text(TextField.TITLE, facts.title)
 
 
@@ -56,10 +57,23 @@ def _tags(tags: Iterable[str]) -> Iterator[Text]:
     return (Text(TextField.TAG, tag) for tag in tags)
 
 
-def _others(facts: Facts) -> Iterator[Text]:
+def _others(described: DescribedImage) -> Iterator[Text]:
+    texts = described.extracted.texts
+    yield from texts.descriptions
+    if version := described.tag_version:
+        yield Text(TextField.METADATA, version, "version")
+    yield from texts.others
+
+
+def list_descriptions(facts: Facts) -> Iterator[Text]:
+    """Yield what an image says that it is."""
     yield Text(TextField.DESCRIPTION, facts.description)
     if not facts.description.startswith(facts.summary.removesuffix("…")):
         yield Text(TextField.DESCRIPTION, facts.summary)
+
+
+def list_others(facts: Facts) -> Iterator[Text]:
+    """Yield all else that an image says, from its version on."""
     for key, text in _metadata(facts):
         yield Text(TextField.METADATA, text[:TEXT_VALUE_MAX], key[:KEY_MAX] if text else "")
     inherited = set(facts.inherited_labels)

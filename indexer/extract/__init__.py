@@ -5,19 +5,19 @@ from indexer.extract.anatomy import (
     Annotation,
     Build,
     BuildStep,
-    anatomy_of,
-    annotations_of,
-    build_of,
+    list_annotations,
+    read_build,
+    take_apart,
 )
 from indexer.extract.attachments import (
     Attachment,
     Claim,
     ClaimType,
-    attachment_of,
-    attachment_of_descriptor,
-    created_at,
+    attachment_moments,
+    read_attachment,
+    read_listed_attachment,
 )
-from indexer.extract.content import Content, Facts
+from indexer.extract.created import pick_created
 from indexer.extract.declared_base import (
     DeclaredBase,
     declared_bases,
@@ -25,12 +25,14 @@ from indexer.extract.declared_base import (
     declares_base,
 )
 from indexer.extract.facts import (
-    EXTRACTOR_VERSION,
+    EXTRACT_VERSION,
+    Facts,
     config_descriptor,
     extract,
-    facts_of,
-    size_bytes_of,
+    read_facts,
+    sum_sizes,
 )
+from indexer.extract.fields import version_of_tags
 from indexer.extract.history import HistoryEntry
 from indexer.extract.image_config import RunSettings, Variable, run_settings
 from indexer.extract.kinds import (
@@ -44,26 +46,25 @@ from indexer.extract.kinds import (
     config,
     label,
     layer,
+    load_kinds,
 )
 from indexer.extract.lineage import (
-    DERIVED_VERSION,
     ChainFamily,
     ChainKind,
     Layers,
     chain_ids,
     chain_key,
     chain_keywords,
+    config_labels,
     inherited_labels,
     is_empty_layer,
-    labels_of,
-    layers_of,
+    read_layers,
 )
 from indexer.extract.parts import Part
 
 __all__ = [
     "BUILT_IN",
-    "DERIVED_VERSION",
-    "EXTRACTOR_VERSION",
+    "EXTRACT_VERSION",
     "Anatomy",
     "Annotation",
     "Attachment",
@@ -73,7 +74,6 @@ __all__ = [
     "ChainKind",
     "Claim",
     "ClaimType",
-    "Content",
     "DeclaredBase",
     "Facts",
     "HistoryEntry",
@@ -86,29 +86,32 @@ __all__ = [
     "RunSettings",
     "Variable",
     "Where",
-    "anatomy_of",
     "annotation",
-    "annotations_of",
-    "attachment_of",
-    "attachment_of_descriptor",
-    "build_of",
+    "attachment_moments",
     "chain_ids",
     "chain_key",
     "chain_keywords",
     "config",
     "config_descriptor",
-    "created_at",
+    "config_labels",
     "declared_bases",
     "declared_keywords",
     "declares_base",
     "extract",
-    "facts_of",
     "inherited_labels",
     "is_empty_layer",
     "label",
-    "labels_of",
     "layer",
-    "layers_of",
+    "list_annotations",
+    "load_kinds",
+    "pick_created",
+    "read_attachment",
+    "read_build",
+    "read_facts",
+    "read_layers",
+    "read_listed_attachment",
     "run_settings",
-    "size_bytes_of",
+    "sum_sizes",
+    "take_apart",
+    "version_of_tags",
 ]

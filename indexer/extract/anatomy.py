@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from indexer.extract.classification import Classified, classify
-from indexer.extract.content import Content
-from indexer.extract.history import HistoryEntry, history_of
-from indexer.extract.kinds import BUILT_IN, KindTable
-from indexer.extract.lineage import is_empty_layer, layers_of
-from indexer.extract.parts import Part, parts_of
-from indexer.model import Descriptor, Digest, Manifest, ManifestKind, parse_manifest
+from indexer.extract.history import HistoryEntry, read_history
+from indexer.extract.kinds import KindTable
+from indexer.extract.lineage import is_empty_layer, read_layers
+from indexer.extract.parts import Part, list_parts
+from indexer.model import Content, Descriptor, Digest, Manifest, ManifestKind
 
 _TITLE = "org.opencontainers.image.title"
 
@@ -76,28 +75,26 @@ class Annotation:
     source: str
 
 
-def anatomy_of(
-    content: Content, *, tags: Sequence[str] = (), kinds: KindTable = BUILT_IN
-) -> Anatomy:
+def take_apart(content: Content, *, kinds: KindTable, tags: Sequence[str] = ()) -> Anatomy:
     """Return what ``content`` is made of; never raises, whatever the bytes are."""
-    manifest = parse_manifest(content.body, content_type=content.content_type)
+    manifest = content.manifest
     warnings = list(manifest.warnings)
-    parts = parts_of(content, manifest, warnings, kinds=kinds)
+    parts = list_parts(content, warnings, kinds=kinds)
     found = classify(manifest, parts, tags=tags, kinds=kinds)
     return Anatomy(manifest, tuple(parts), found, tuple(tags), tuple(warnings))
 
 
-def build_of(part: Part) -> Build:
+def read_build(part: Part) -> Build:
     """Return the layers of a part with the steps that made them."""
     if part.manifest is None:
         return Build((), ())
     layers = part.manifest.layers
-    known = layers_of(part.manifest, part.config_body)
+    known = read_layers(part.manifest, part.config.raw)
     diff_ids = known.diff_ids if known else ()
     placed = [
         _step(layer, diff_ids[n] if n < len(diff_ids) else None) for n, layer in enumerate(layers)
     ]
-    history = history_of(part.config.history, layers)
+    history = read_history(part.config.history)
     if sum(not entry.is_empty for entry in history) != len(layers):
         return Build(tuple(placed), history)
     remaining = iter(placed)
@@ -112,7 +109,7 @@ def build_of(part: Part) -> Build:
     )
 
 
-def annotations_of(part: Part) -> list[Annotation]:
+def list_annotations(part: Part) -> list[Annotation]:
     """Return every annotation of a part and of the indexes around it, the outermost first."""
     last = len(part.annotations) - 1 if part.manifest is not None else -1
     found = []

@@ -10,10 +10,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from indexer.errors import InvalidValueError
-from indexer.extract.created import created
+from indexer.extract.created import read_moments
 from indexer.extract.kinds import (
     ATTESTATION,
-    BUILT_IN,
     Kind,
     KindTable,
     Material,
@@ -96,8 +95,8 @@ _SBOM_FORMATS = (
 _SIGNATURES = {"cosign-signature": "cosign", "notation-signature": "notation"}
 
 
-def attachment_of(
-    manifest: Manifest, tag: str | None = None, *, kinds: KindTable = BUILT_IN
+def read_attachment(
+    manifest: Manifest, tag: str | None = None, *, kinds: KindTable
 ) -> Attachment | None:
     """Return what ``manifest`` claims of another one; None for what stands on its own.
 
@@ -112,12 +111,7 @@ def attachment_of(
         tags=tags,
     )
     kind = kinds.recognise(material) or plain_kind(manifest)
-    return attachment_as(kind, manifest, tag=tag)
-
-
-def attachment_as(kind: Kind, manifest: Manifest, *, tag: str | None) -> Attachment | None:
-    """Return what ``manifest``, whose kind is known, claims of another one."""
-    if role_of(kind, manifest) is not Role.ATTACHMENT:
+    if find_role(kind, manifest) is not Role.ATTACHMENT:
         return None
     named = subject_of_tag(tag) if tag else None
     subject = manifest.subject.digest if manifest.subject else None
@@ -128,9 +122,7 @@ def attachment_as(kind: Kind, manifest: Manifest, *, tag: str | None) -> Attachm
     return Attachment(kind.name, _claims(kind, types, annotations), subject)
 
 
-def attachment_of_descriptor(
-    descriptor: Descriptor, *, kinds: KindTable = BUILT_IN
-) -> Attachment | None:
+def read_listed_attachment(descriptor: Descriptor, *, kinds: KindTable) -> Attachment | None:
     """Return what a child of an index or an entry of a list of referrers claims, unread.
 
     ``subject`` is known only of BuildKit's attestations, which name it. That what a list of
@@ -146,12 +138,12 @@ def attachment_of_descriptor(
     return Attachment(kind.name, claims, _digest(annotations.get(_REFERENCE_DIGEST, "")))
 
 
-def created_at(manifest: Manifest, *, now: datetime) -> datetime | None:
-    """Return when an attachment says it was made; None where it says nothing to be believed."""
-    return created((manifest.annotations.get(_CREATED, ""),), now=now)
+def attachment_moments(manifest: Manifest, *, now: datetime) -> tuple[datetime, ...]:
+    """Return when an attachment says it was made; nothing where it says nothing of use."""
+    return read_moments((manifest.annotations.get(_CREATED, ""),), now=now)
 
 
-def role_of(kind: Kind, manifest: Manifest) -> Role:
+def find_role(kind: Kind, manifest: Manifest) -> Role:
     """Return the role of ``manifest``: attached is what has a subject, if its kind allows."""
     has_subject = manifest.subject is not None
     return Role.ATTACHMENT if has_subject and kind.attaches else kind.role

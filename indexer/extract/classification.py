@@ -58,7 +58,7 @@ def classify(
     material = _material(speaking, speaking.manifest, ())
     if kind_itself is not None or _is_own(own_type):
         return _named(kind_itself or UNKNOWN, own_type, speaking, material)
-    return _of_part(manifest, parts, speaking, kinds)
+    return _classify_part(manifest, parts, speaking, kinds)
 
 
 def artifact_name(media_type: str) -> str:
@@ -69,7 +69,7 @@ def artifact_name(media_type: str) -> str:
     return short_text(re.sub(r"[./]+", " ", stem or name))
 
 
-def _of_part(
+def _classify_part(
     manifest: Manifest, parts: Sequence[Part], speaking: Part, kinds: KindTable
 ) -> Classified:
     """Return what an index is that says nothing itself: an image if any of its parts is one."""

@@ -47,13 +47,21 @@ def parse_moment(text: str) -> datetime | None:
         return None
 
 
-def created(candidates: Iterable[str], *, now: datetime) -> datetime | None:
-    """Return the first candidate that is a time after 1980-01-02 and not in the future.
+def read_moments(candidates: Iterable[str], *, now: datetime) -> tuple[datetime, ...]:
+    """Return the candidates after 1980-01-02, up to the first that is not in the future."""
+    found: list[datetime] = []
+    for text in candidates:
+        moment = parse_moment(text) if text else None
+        if moment is not None and moment > EARLIEST:
+            found.append(moment)
+            if moment <= now + FUTURE_MAX:
+                break
+    return tuple(dict.fromkeys(found))
+
+
+def pick_created(moments: Iterable[datetime], *, now: datetime) -> datetime | None:
+    """Return the first moment that is not in the future.
 
     A day of tolerance is given for the clocks of builders.
     """
-    for text in candidates:
-        moment = parse_moment(text) if text else None
-        if moment is not None and EARLIEST < moment <= now + FUTURE_MAX:
-            return moment
-    return None
+    return next((moment for moment in moments if moment <= now + FUTURE_MAX), None)

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from indexer.extract.content import Content
-from indexer.extract.lineage import labels_of
+from indexer.extract.lineage import config_labels
 from indexer.extract.parts import DEPTH_MAX, Part
 from indexer.extract.text import digest as read_digest
 from indexer.extract.text import short_text
-from indexer.model import Digest, fold, parse_manifest
+from indexer.model import Content, Digest, fold
 
 _NAME = "org.opencontainers.image.base.name"
 _DIGEST = "org.opencontainers.image.base.digest"
@@ -71,20 +70,20 @@ class _Walk:
         if content.digest in self._seen or depth > DEPTH_MAX:
             return
         self._seen.add(content.digest)
-        manifest = parse_manifest(content.body, content_type=content.content_type)
+        manifest = content.manifest
         sources = (*above, manifest.annotations)
         stored = {child.digest: child for child in content.children}
         for descriptor in manifest.children:
             if descriptor.digest in stored:
                 below = (*sources, descriptor.annotations)
                 yield from self.declared(stored[descriptor.digest], below, depth=depth + 1)
-        if not manifest.children and (found := self._of_manifest(content, sources)):
+        if not manifest.children and (found := self._read(content, sources)):
             yield content.digest, found
 
-    def _of_manifest(
+    def _read(
         self, content: Content, annotations: Sequence[Mapping[str, str]]
     ) -> DeclaredBase | None:
-        labels = labels_of(content.config) if content.config else {}
+        labels = config_labels(content.parsed_config.object) if content.parsed_config else {}
         inherited = self._inherited.get(content.digest, {})
         own = {key: value for key, value in labels.items() if key not in inherited}
         sources = (*annotations, own)

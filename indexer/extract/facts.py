@@ -1,23 +1,23 @@
 """Stored bytes to facts: the one function that the rest of the indexer calls."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypedDict, TypeVar
 
-from indexer.extract.anatomy import Anatomy, anatomy_of
-from indexer.extract.attachments import attachment_as, role_of
-from indexer.extract.content import Content, Facts
-from indexer.extract.created import created, parse_moment
+from indexer.extract.anatomy import Anatomy, take_apart
+from indexer.extract.attachments import find_role
+from indexer.extract.created import parse_moment, pick_created, read_moments
 from indexer.extract.fields import described, split_labels
-from indexer.extract.history import HistoryEntry, history_of
-from indexer.extract.image_config import CONFIG_MAX
-from indexer.extract.kind_fields import Own, own_of
-from indexer.extract.kinds import BUILT_IN, Kind, KindTable
+from indexer.extract.kind_fields import KindFields, read_kind_fields
+from indexer.extract.kinds import Kind, KindTable, Role
 from indexer.extract.parts import Part
 from indexer.extract.secrets import masked_pairs
 from indexer.model import (
+    CONFIG_MAX,
     PAIRS_MAX,
     WARNINGS_MAX,
+    Content,
     Descriptor,
     Digest,
     Manifest,
@@ -25,11 +25,10 @@ from indexer.model import (
     Platform,
     media_types,
     read_platform,
-    subject_of_tag,
 )
 
-EXTRACTOR_VERSION: int = 3
-"""Goes up when the same bytes give other facts or documents, so that all are made again."""
+EXTRACT_VERSION: int = 4
+"""Goes up when the same bytes give other facts, documents or rows, so that all are made again."""
 
 SIZE_MAX = 2**63 - 1
 """What a database can hold; sizes in descriptors are claims."""
@@ -43,13 +42,85 @@ _EMPTY_OBJECT = Digest("sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e831
 _CREATED = "org.opencontainers.image.created"
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one manifest or index means; a text is ``""`` and a tuple empty where it is silent.
+
+    ``kind`` is the name of its kind, ``image`` or ``artifact`` where it is of no particular one;
+    ``kind_names`` are all the names by which it is asked for, and ``is_image`` says whether it is
+    an image, of whatever kind. ``role`` says whether it is a result, or what else.
+    ``artifact_name`` is readable.
+
+    ``licenses`` are SPDX identifiers where we know them, ``license_expression`` is the whole.
+    ``properties`` are what only this kind has, such as the quantisation of a model; ``contents``
+    the names of what is inside, such as files. ``env_values`` are those of the environment that
+    are known to hold no secret.
+
+    ``media_types`` are its own, those of the platforms of an index, and of all configs and layers.
+    ``layer_counts`` is the number of layers, of an index that of each platform; ``children`` are
+    all the direct children of an index. ``size_bytes`` is compressed and counts distinct layers
+    and configs over the whole index, attestations left out. ``labels`` and ``annotations`` hold
+    every pair, secrets masked; ``inherited_labels`` are those that came with the base image, and
+    ``inherited_fields`` what nothing but them fills. ``moments`` are all times that it may have
+    been made at, the most trusted first, and ``created_at`` the first that can be believed now.
+    """
+
+    kind: str
+    kind_names: tuple[str, ...]
+    is_image: bool
+    role: Role
+    artifact_type: str
+    artifact_name: str
+    media_type: str
+    media_types: tuple[str, ...]
+    title: str
+    description: str
+    summary: str
+    version: str
+    revision: str
+    source: str
+    url: str
+    documentation: str
+    vendor: str
+    authors: tuple[str, ...]
+    licenses: tuple[str, ...]
+    license_expression: str
+    keywords: tuple[str, ...]
+    category: str
+    base_name: str
+    base_digest: str
+    component: str
+    deprecated: bool
+    prerelease: bool
+    inherited_fields: tuple[str, ...]
+    properties: Mapping[str, tuple[str, ...]]
+    contents: tuple[str, ...]
+    created_at: datetime | None
+    moments: tuple[datetime, ...]
+    platforms: tuple[Platform, ...]
+    ports: tuple[str, ...]
+    volumes: tuple[str, ...]
+    entrypoint: tuple[str, ...]
+    cmd: tuple[str, ...]
+    env_names: tuple[str, ...]
+    env_values: Mapping[str, str]
+    user: str
+    labels: Mapping[str, str]
+    inherited_labels: tuple[str, ...]
+    annotations: Mapping[str, str]
+    size_bytes: int
+    layer_counts: tuple[int, ...]
+    children: tuple[Digest, ...]
+    warnings: tuple[str, ...]
+
+
 def extract(
     content: Content,
     *,
     now: datetime,
+    kinds: KindTable,
     tags: Sequence[str] = (),
     base_labels: Mapping[str, str] | None = None,
-    kinds: KindTable = BUILT_IN,
 ) -> Facts:
     """Return what ``content`` means; never raises, whatever the bytes are.
 
@@ -57,26 +128,26 @@ def extract(
     ``tags`` are those that point to it, newest first. ``base_labels`` are those of the image that
     it is built on, where that is known: what it says in the same words was said of the base.
     """
-    anatomy = anatomy_of(content, tags=tags, kinds=kinds)
-    return facts_of(anatomy, now=now, base_labels=base_labels)
+    anatomy = take_apart(content, tags=tags, kinds=kinds)
+    return read_facts(anatomy, now=now, base_labels=base_labels)
 
 
-def facts_of(
+def read_facts(
     anatomy: Anatomy, *, now: datetime, base_labels: Mapping[str, str] | None = None
 ) -> Facts:
     """Return the same of what is taken apart already."""
     manifest, parts, found, tags = anatomy.manifest, anatomy.parts, anatomy.found, anatomy.tags
     kind, shown = found.kind, found.part
-    own = own_of(kind, found.material)
+    own = read_kind_fields(kind, found.material)
     read = [part.manifest for part in parts if part.manifest is not None]
     in_order = [shown, *(part for part in parts if part is not shown)]
     labels = _merged(part.config.labels for part in in_order)
+    moments = read_moments(_moments(shown, own, kind, base_labels or {}), now=now)
     return Facts(
         kind=kind.name,
         kind_names=found.names,
         is_image=kind.is_image,
-        role=role_of(kind, manifest),
-        attachment=attachment_as(kind, manifest, tag=next(filter(subject_of_tag, tags), None)),
+        role=find_role(kind, manifest),
         artifact_type=found.artifact_type,
         artifact_name=found.artifact_name,
         media_type=manifest.media_type,
@@ -91,7 +162,8 @@ def facts_of(
         ),
         properties=own.properties,
         contents=own.contents,
-        created_at=created(_moments(shown, own, kind, base_labels or {}), now=now),
+        created_at=pick_created(moments, now=now),
+        moments=moments,
         platforms=_platforms(parts, shown, kind),
         **_running(shown),
         labels=masked_pairs(labels),
@@ -99,16 +171,14 @@ def facts_of(
         annotations=masked_pairs(
             _merged(source for part in in_order for source in part.annotations)
         ),
-        size_bytes=size_bytes_of(read),
-        platform_sizes=_platform_sizes(parts),
-        layers=_layers(manifest, read),
+        size_bytes=sum_sizes(read),
         layer_counts=_layer_counts(manifest, parts),
         children=_distinct(child.digest for child in manifest.children),
         warnings=_distinct(warning[:WARNING_MAX] for warning in anatomy.warnings)[:WARNINGS_MAX],
     )
 
 
-def config_descriptor(manifest: Manifest, *, kinds: KindTable = BUILT_IN) -> Descriptor | None:
+def config_descriptor(manifest: Manifest, *, kinds: KindTable) -> Descriptor | None:
     """Return the config that is worth fetching, or None.
 
     Worth it are image configs, other JSON, and what a kind reads, of at most 4 MiB. The empty
@@ -129,7 +199,7 @@ def _distinct(values: Iterable[T | None]) -> tuple[T, ...]:
 
 
 class _Running(TypedDict):
-    """The fields of :class:`Facts` about what runs, and how it was built."""
+    """The fields of :class:`Facts` about what runs."""
 
     ports: tuple[str, ...]
     volumes: tuple[str, ...]
@@ -138,7 +208,6 @@ class _Running(TypedDict):
     env_names: tuple[str, ...]
     env_values: Mapping[str, str]
     user: str
-    history: tuple[HistoryEntry, ...]
 
 
 def _running(part: Part) -> _Running:
@@ -151,7 +220,6 @@ def _running(part: Part) -> _Running:
         env_names=config.env_names,
         env_values=config.versions,
         user=config.user,
-        history=history_of(config.history, part.manifest.layers if part.manifest else ()),
     )
 
 
@@ -162,7 +230,9 @@ def _platforms(parts: Sequence[Part], shown: Part, kind: Kind) -> tuple[Platform
     return _distinct([*named, own if own is not None and own.is_real else None])
 
 
-def _moments(part: Part, own: Own, kind: Kind, base_labels: Mapping[str, str]) -> Iterator[str]:
+def _moments(
+    part: Part, own: KindFields, kind: Kind, base_labels: Mapping[str, str]
+) -> Iterator[str]:
     """Yield the texts that may say when ``part`` was made, the most trusted first."""
     labels, _ = split_labels(part.config.labels, base_labels)
     sources = (*part.annotations, labels)
@@ -192,29 +262,13 @@ def _merged(sources: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return merged
 
 
-def size_bytes_of(manifests: Sequence[Manifest]) -> int:
+def sum_sizes(manifests: Sequence[Manifest]) -> int:
     """Return what the distinct layers and configs of manifests take, compressed."""
     sizes: dict[Digest, int] = {}
     for manifest in manifests:
         for descriptor in (*manifest.layers, *((manifest.config,) if manifest.config else ())):
             sizes.setdefault(descriptor.digest, descriptor.size_bytes)
     return min(sum(sizes.values()), SIZE_MAX)
-
-
-def _platform_sizes(parts: Sequence[Part]) -> dict[str, int]:
-    """Return the size of each platform; of several children for one, clients take the first."""
-    sizes: dict[str, int] = {}
-    for part in parts:
-        if part.manifest is not None and part.is_platform:
-            sizes.setdefault(str(part.platform), size_bytes_of([part.manifest]))
-    # Schema 1 does not know the sizes of its layers.
-    return {platform: size for platform, size in sizes.items() if size}
-
-
-def _layers(manifest: Manifest, parts: Sequence[Manifest]) -> tuple[Digest, ...]:
-    if manifest.kind is not ManifestKind.INDEX:
-        return tuple(layer.digest for layer in manifest.layers)
-    return _distinct(layer.digest for part in parts for layer in part.layers)
 
 
 def _layer_counts(manifest: Manifest, parts: Sequence[Part]) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from typing import Final, TypedDict, TypeVar
 
 from indexer.extract import text as read
 from indexer.extract.image_config import ImageConfig
-from indexer.extract.kind_fields import Own
+from indexer.extract.kind_fields import KindFields
 from indexer.extract.licenses import license_expression, license_url, licenses
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ Keys = Sequence[tuple[str, Callable[[str], T]]]
 _OCI: Final = "org.opencontainers.image."
 _SCHEMA: Final = "org.label-schema."
 _HUB: Final = "io.artifacthub.package."
-NOTHING: Final = Own()
+NOTHING: Final = KindFields()
 """What has no metadata of its own says nothing there."""
 CONFIG_AUTHOR: Final = "author of the image config"
 """Stands among the labels for the config's own field; no label is spelt like this."""
@@ -106,11 +106,6 @@ _CATEGORY: Keys[str] = ((f"{_HUB}category", read.short_text),)
 _BASE_NAME: Keys[str] = ((f"{_OCI}base.name", read.short_text),)
 _BASE_DIGEST: Keys[str] = ((f"{_OCI}base.digest", read.digest),)
 _COMPONENT: Keys[str] = (("com.redhat.component", read.short_text),)
-_ICON: Keys[str] = (
-    (f"{_HUB}logo-url", read.url),
-    ("com.docker.desktop.extension.icon", read.url),
-    ("io.goharbor.artifact.v1alpha1.icon", read.url),
-)
 _DEPRECATED: Keys[str] = ((f"{_HUB}deprecated", read.short_text),)
 _PRERELEASE: Keys[str] = ((f"{_HUB}prerelease", read.short_text),)
 
@@ -119,7 +114,7 @@ _LOOKS_LIKE_VERSION = re.compile(r"v?[0-9][0-9A-Za-z.+~_-]{0,63}")
 
 
 class Described(TypedDict):
-    """The fields of :class:`~indexer.extract.content.Facts` that annotations and labels fill."""
+    """The fields of :class:`~indexer.extract.facts.Facts` that annotations and labels fill."""
 
     title: str
     description: str
@@ -138,7 +133,6 @@ class Described(TypedDict):
     base_name: str
     base_digest: str
     component: str
-    icon: str
     deprecated: bool
     prerelease: bool
     inherited_fields: tuple[str, ...]
@@ -148,7 +142,7 @@ def described(
     annotations: Sequence[Source],
     config: ImageConfig,
     *,
-    own: Own = NOTHING,
+    own: KindFields = NOTHING,
     is_own_first: bool = True,
     base_labels: Source | None = None,
     tags: Sequence[str] = (),
@@ -188,7 +182,6 @@ def described(
         base_name=fields.text("base_name", _BASE_NAME),
         base_digest=fields.text("base_digest", _BASE_DIGEST),
         component=component,
-        icon=fields.text("icon", _ICON),
         deprecated=fields.flag("deprecated", _DEPRECATED),
         prerelease=fields.flag("prerelease", _PRERELEASE),
         inherited_fields=tuple(sorted(fields.inherited - {"license_expression"})),
@@ -220,7 +213,12 @@ class _Fields:
     """Finds one field after the other in its sources; ``inherited`` is what only a base filled."""
 
     def __init__(
-        self, sources: Sequence[Source], base: Sequence[Source], own: Own, *, is_own_first: bool
+        self,
+        sources: Sequence[Source],
+        base: Sequence[Source],
+        own: KindFields,
+        *,
+        is_own_first: bool,
     ) -> None:
         self._sources = sources
         self._base = base

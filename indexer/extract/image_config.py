@@ -11,10 +11,8 @@ from typing import Any
 
 from indexer.errors import InvalidValueError
 from indexer.extract.secrets import MASK, is_secret_name, masked, masked_arguments
-from indexer.model import Platform, parse_json_object, read_platform, string_map
+from indexer.model import Platform, parse_body, parse_json_object, read_platform, string_map
 
-CONFIG_MAX = 4 * 1_024 * 1_024
-"""Bytes of a config that is still read."""
 STEP_MAX = 8 * 1_024
 """Characters of one command of the history."""
 ENTRIES_MAX = 1_000
@@ -35,7 +33,6 @@ class Step:
     created: str = ""
     created_by: str = ""
     comment: str = ""
-    author: str = ""
     is_empty: bool = False
 
 
@@ -61,7 +58,7 @@ class ImageConfig:
     versions: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-    raw: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    raw: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +78,13 @@ class RunSettings:
     stop_signal: str
 
 
-def parse_image_config(body: bytes) -> ImageConfig:
-    """Return what the config blob ``body`` says; an empty config where it is unreadable."""
-    if len(body) > CONFIG_MAX:
-        return ImageConfig(warnings=(f"config has {len(body)} bytes and is not read",))
-    try:
-        return read_image_config(parse_json_object(body))
-    except InvalidValueError as error:
-        return ImageConfig(warnings=(f"config: {error}",))
-
-
-def parse_schema1_config(body: bytes) -> ImageConfig:
+def read_schema1_config(body: bytes) -> ImageConfig:
     """Return the config inside a schema 1 manifest: the newest entry of its history.
 
     The platform is the manifest's own architecture, on linux where nothing else is said.
     """
     try:
-        manifest = parse_json_object(body)
+        manifest = parse_body(body)
     except InvalidValueError as error:
         return ImageConfig(warnings=(f"schema 1: {error}",))
     entries, warnings = _compatibility_entries(manifest.get("history"))
@@ -132,7 +119,7 @@ def read_image_config(data: Mapping[str, Any], earlier: tuple[str, ...] = ()) ->
         versions=versions,
         labels=string_map(run.get("Labels"), "config.Labels", reader.warnings),
         warnings=tuple(reader.warnings),
-        raw=dict(data),
+        raw=data,
     )
 
 
@@ -246,7 +233,6 @@ def _step(entry: Any) -> Step:
         created=_cut(entry.get("created"), 64),
         created_by=command,
         comment=_cut(entry.get("comment"), 256),
-        author=_cut(entry.get("author"), 256),
         is_empty=entry.get("empty_layer") is True,
     )
 

@@ -28,7 +28,6 @@ _TEXTS: Mapping[str, Callable[[str], str]] = {
     "vendor": read.short_text,
     "category": read.short_text,
     "component": read.short_text,
-    "icon": read.url,
     "base_name": read.short_text,
     "base_digest": read.digest,
     "created": read.short_text,
@@ -36,7 +35,7 @@ _TEXTS: Mapping[str, Callable[[str], str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class KindFields:
     """The described fields that an object's own metadata fills; what it does not say is absent.
 
     ``created`` is among the texts, as it is written.
@@ -49,9 +48,9 @@ class Own:
     contents: tuple[str, ...] = ()
 
 
-def own_of(kind: Kind, material: Material) -> Own:
+def read_kind_fields(kind: Kind, material: Material) -> KindFields:
     """Return what ``material`` says in the places that its ``kind`` declares."""
-    found = Own({}, {}, {}, {}, _contents(kind, material))
+    found = KindFields({}, {}, {}, {}, _contents(kind, material))
     for name, places in kind.fields.items():
         for place in _places(places):
             if _fill(found, name, list(islice(place(material), VALUES_MAX))):
@@ -62,7 +61,7 @@ def own_of(kind: Kind, material: Material) -> Own:
     return found
 
 
-def _fill(own: Own, name: str, values: list[Any]) -> bool:
+def _fill(own: KindFields, name: str, values: list[Any]) -> bool:
     """Put the values of a place into a field; False where they are of no use for it."""
     if name in _TEXTS:
         text = next(filter(None, map(_TEXTS[name], _scalars(values))), "")

@@ -13,22 +13,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from indexer.errors import InvalidValueError
-from indexer.extract.content import Content
-from indexer.extract.image_config import CONFIG_MAX
 from indexer.model import (
     LAYERS_MAX,
+    Content,
     Digest,
     Manifest,
     ManifestKind,
     digest_of,
     parse_digest,
-    parse_json_object,
-    parse_manifest,
     string_map,
 )
-
-DERIVED_VERSION: int = 1
-"""Goes up when the same bytes give other rows in the store, so that those are made again."""
 
 EMPTY_DIFF_ID = Digest("sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef")
 EMPTY_GZIP = Digest("sha256:a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4")
@@ -78,7 +72,7 @@ class Layers:
     diff_ids: tuple[Digest, ...]
     is_image: bool
 
-    def of(self, kind: ChainKind) -> tuple[Digest, ...]:
+    def select(self, kind: ChainKind) -> tuple[Digest, ...]:
         """Return the layers that a chain of ``kind`` is made of."""
         return self.diff_ids if kind is ChainKind.DIFF else self.blobs
 
@@ -91,8 +85,8 @@ class Layers:
         return ChainFamily.BLOB if self.diff_ids else ChainFamily.BARE
 
 
-def layers_of(manifest: Manifest, config: bytes | None) -> Layers | None:
-    """Return the layers of a manifest, None where it has none.
+def read_layers(manifest: Manifest, config: Mapping[str, object]) -> Layers | None:
+    """Return the layers of a manifest with this config, None where it has none.
 
     An attestation inside an index is shaped like an image; its statements are no layers.
     """
@@ -100,8 +94,8 @@ def layers_of(manifest: Manifest, config: bytes | None) -> Layers | None:
     if not blobs or _is_attestation(manifest):
         return None
     is_image = manifest.is_image
-    has_config = is_image and manifest.kind is ManifestKind.IMAGE and config is not None
-    diff_ids = _diff_ids(config) if has_config and config is not None else ()
+    has_config = is_image and manifest.kind is ManifestKind.IMAGE
+    diff_ids = _diff_ids(config) if has_config else ()
     return Layers(blobs, diff_ids if len(diff_ids) == len(blobs) else (), is_image)
 
 
@@ -118,9 +112,9 @@ def is_empty_layer(layer: Digest) -> bool:
     return layer in _EMPTY_LAYERS
 
 
-def labels_of(config: bytes) -> Mapping[str, str]:
-    """Return the labels in a config blob; none where it cannot be read."""
-    run = _get(_object(config), "config")
+def config_labels(config: Mapping[str, object]) -> Mapping[str, str]:
+    """Return the labels in a config."""
+    run = _get(config, "config")
     return string_map(_get(run, "Labels") if isinstance(run, dict) else None, "Labels", [])
 
 
@@ -149,12 +143,12 @@ def chain_keywords(content: Content) -> set[tuple[str, str]]:
     """
     found: set[tuple[str, str]] = set()
     for one in _manifests(content, {}):
-        layers = layers_of(parse_manifest(one.body, content_type=one.content_type), one.config)
+        layers = read_layers(one.manifest, one.parsed_config.object if one.parsed_config else {})
         if layers is None:
             continue
         for kind in ChainKind:
             family = layers.family(kind)
-            keys = [chain_key(family, chain_id) for chain_id in chain_ids(layers.of(kind))]
+            keys = [chain_key(family, chain_id) for chain_id in chain_ids(layers.select(kind))]
             found.update(("below", key) for key in keys[:-1])
             found.update(("chain", key) for key in keys[-1:])
     return found
@@ -166,9 +160,9 @@ def _is_attestation(manifest: Manifest) -> bool:
     return all(layer.media_type.startswith(_IN_TOTO) for layer in manifest.layers)
 
 
-def _diff_ids(config: bytes) -> tuple[Digest, ...]:
+def _diff_ids(config: Mapping[str, object]) -> tuple[Digest, ...]:
     """Return the DiffIDs in a config; none if one is malformed."""
-    rootfs = _get(_object(config), "rootfs")
+    rootfs = _get(config, "rootfs")
     texts = _get(rootfs, "diff_ids") if isinstance(rootfs, dict) else None
     if not isinstance(texts, list) or len(texts) > LAYERS_MAX:
         return ()
@@ -176,15 +170,6 @@ def _diff_ids(config: bytes) -> tuple[Digest, ...]:
         return tuple(parse_digest(text if isinstance(text, str) else "") for text in texts)
     except InvalidValueError:
         return ()
-
-
-def _object(config: bytes) -> Mapping[str, object]:
-    if len(config) > CONFIG_MAX:
-        return {}
-    try:
-        return parse_json_object(config)
-    except InvalidValueError:
-        return {}
 
 
 def _get(data: Mapping[str, object], key: str) -> object:

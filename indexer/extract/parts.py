@@ -7,26 +7,18 @@ manifest without children is its own only part.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from indexer.errors import InvalidValueError
-from indexer.extract.attachments import attachment_of_descriptor
-from indexer.extract.content import Content
-from indexer.extract.image_config import (
-    CONFIG_MAX,
-    ImageConfig,
-    parse_image_config,
-    parse_schema1_config,
-)
+from indexer.extract.attachments import read_listed_attachment
+from indexer.extract.image_config import ImageConfig, read_image_config, read_schema1_config
 from indexer.extract.kinds import KindTable
 from indexer.model import (
     CHILDREN_MAX,
+    Content,
     Descriptor,
     Digest,
     Manifest,
     ManifestKind,
     Platform,
     media_types,
-    parse_json_object,
-    parse_manifest,
 )
 
 DEPTH_MAX = 4
@@ -38,7 +30,7 @@ class Part:
     """One manifest, or the descriptor of one that is not in the store (``manifest`` is None).
 
     ``annotations`` are its sources from the outermost index down to the manifest itself, each
-    index followed by its descriptor of what is below. ``config_body`` is the config as it is.
+    index followed by its descriptor of what is below.
     """
 
     annotations: tuple[Mapping[str, str], ...]
@@ -46,7 +38,6 @@ class Part:
     manifest: Manifest | None = None
     config: ImageConfig = field(default_factory=ImageConfig)
     digest: Digest | None = None
-    config_body: bytes | None = field(default=None, repr=False)
 
     @property
     def is_platform(self) -> bool:
@@ -54,23 +45,21 @@ class Part:
         return self.platform is not None and self.platform.is_real
 
 
-def parts_of(
-    content: Content, manifest: Manifest, warnings: list[str], *, kinds: KindTable
-) -> list[Part]:
-    """Return the parts of ``manifest`` in index order; what is odd about them is noted.
+def list_parts(content: Content, warnings: list[str], *, kinds: KindTable) -> list[Part]:
+    """Return the parts of a manifest in index order; what is odd about them is noted.
 
     An index without any platform has none.
     """
+    manifest = content.manifest
     if manifest.kind is ManifestKind.INDEX:
         walk = _Walk(warnings, kinds)
-        walk.index(content, manifest, (manifest.annotations,), depth=1)
+        walk.index(content, (manifest.annotations,), depth=1)
         if walk.missing:
             warnings.append(f"{walk.missing} children are not in the store")
         return walk.parts
-    config = _config_of(content, manifest)
+    config = _read_config(content)
     warnings += config.warnings
-    body = _config_body(content, manifest)
-    return [Part((manifest.annotations,), config.platform, manifest, config, content.digest, body)]
+    return [Part((manifest.annotations,), config.platform, manifest, config, content.digest)]
 
 
 def documented(parts: Sequence[Part]) -> Part | None:
@@ -86,7 +75,7 @@ def documented(parts: Sequence[Part]) -> Part | None:
 class _Walk:
     """Collects the parts of an index, at most 1,000 descriptors over all its levels.
 
-    Each child is parsed once: an index may list the same one a thousand times on every level.
+    Each child is read once: an index may list the same one a thousand times on every level.
     """
 
     def __init__(self, warnings: list[str], kinds: KindTable) -> None:
@@ -95,19 +84,18 @@ class _Walk:
         self._warnings = warnings
         self._kinds = kinds
         self._remaining = CHILDREN_MAX
-        self._parsed: dict[Digest, tuple[Manifest, ImageConfig]] = {}
+        self._read: dict[Digest, tuple[Content, ImageConfig]] = {}
 
     def index(
         self,
         content: Content,
-        manifest: Manifest,
         above: tuple[Mapping[str, str], ...],
         *,
         depth: int,
     ) -> None:
         stored = {child.digest: child for child in content.children}
-        for descriptor in manifest.children:
-            if attachment_of_descriptor(descriptor, kinds=self._kinds) is not None:
+        for descriptor in content.manifest.children:
+            if read_listed_attachment(descriptor, kinds=self._kinds) is not None:
                 continue
             if not self._remaining:
                 self._warnings.append(f"more than {CHILDREN_MAX} children over all levels")
@@ -128,51 +116,43 @@ class _Walk:
             self.missing += 1
             self.parts.append(Part(above, descriptor.platform, digest=descriptor.digest))
             return
-        manifest, config = self._parse(content, descriptor.media_type)
+        content, config = self._read_once(content, descriptor.media_type)
+        manifest = content.manifest
         above = (*above, manifest.annotations)
         if manifest.kind is not ManifestKind.INDEX:
             platform = _platform(descriptor.platform, config.platform)
-            body = _config_body(content, manifest)
-            self.parts.append(Part(above, platform, manifest, config, content.digest, body))
+            self.parts.append(Part(above, platform, manifest, config, content.digest))
         elif depth < DEPTH_MAX:
-            self.index(content, manifest, above, depth=depth + 1)
+            self.index(content, above, depth=depth + 1)
         else:
             self._warnings.append(f"indexes are nested deeper than {DEPTH_MAX}")
 
-    def _parse(self, content: Content, media_type: str) -> tuple[Manifest, ImageConfig]:
-        if content.digest not in self._parsed:
-            manifest = parse_manifest(
-                content.body, media_type=media_type, content_type=content.content_type
-            )
-            config = _config_of(content, manifest)
-            self._warnings += (*manifest.warnings, *config.warnings)
-            self._parsed[content.digest] = (manifest, config)
-        return self._parsed[content.digest]
+    def _read_once(self, content: Content, media_type: str) -> tuple[Content, ImageConfig]:
+        if content.digest not in self._read:
+            if media_type not in ("", content.media_type, content.manifest.media_type):
+                # The index says that it is something else than the registry did.
+                content = replace(content, media_type=media_type)
+            config = _read_config(content)
+            self._warnings += (*content.manifest.warnings, *config.warnings)
+            self._read[content.digest] = (content, config)
+        return self._read[content.digest]
 
 
-def _config_of(content: Content, manifest: Manifest) -> ImageConfig:
+def _read_config(content: Content) -> ImageConfig:
+    manifest = content.manifest
     if manifest.kind is ManifestKind.SCHEMA1:
-        return parse_schema1_config(content.body)
+        return read_schema1_config(content.body)
     if manifest.config is None or manifest.config.media_type == media_types.EMPTY:
         return ImageConfig()
-    body = _config_body(content, manifest)
-    if body is None:
+    parsed = content.parsed_config
+    if parsed is None:
         return ImageConfig()
+    if parsed.error:
+        return ImageConfig(warnings=(parsed.error,))
     # A descriptor without a media type is an image's until something says otherwise.
     if manifest.config.media_type in {*media_types.IMAGE_CONFIGS, ""}:
-        return parse_image_config(body)
-    if len(body) > CONFIG_MAX:
-        return ImageConfig(warnings=(f"config has {len(body)} bytes and is not read",))
-    try:
-        return ImageConfig(raw=parse_json_object(body))
-    except InvalidValueError as error:
-        return ImageConfig(warnings=(f"config: {error}",))
-
-
-def _config_body(content: Content, manifest: Manifest) -> bytes | None:
-    if content.config is not None or manifest.config is None:
-        return content.config
-    return manifest.config.data or None
+        return read_image_config(parsed.object)
+    return ImageConfig(raw=parsed.object)
 
 
 def _platform(named: Platform | None, built: Platform | None) -> Platform | None:

@@ -3,20 +3,18 @@
 from collections import defaultdict
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from indexer.clock import Clock
 from indexer.documents import (
-    DescribedImage,
     image_document,
     repository_document,
     untagged_document,
 )
 from indexer.engines import IndexWriter
-from indexer.extract import KindTable, Role
-from indexer.indexing.image_cache import DescribedImages
-from indexer.model import Digest, Document, DocumentKey, DocumentType
-from indexer.store import StaleDocument, Store
+from indexer.extract import KindTable
+from indexer.indexing.images import ImageReader
+from indexer.model import Digest, Document, DocumentKey, DocumentType, TaggedImage
+from indexer.store import ExtractedRow, StaleDocument, Store
 
 _IMAGE_TYPES = (DocumentType.IMAGE, DocumentType.UNTAGGED)
 
@@ -60,16 +58,16 @@ class DocumentMaker:
 
     def __init__(self, store: Store, *, clock: Clock, kinds: KindTable) -> None:
         self._store = store
-        self._images = DescribedImages(clock=clock, kinds=kinds)
+        self._images = ImageReader(store, clock=clock, kinds=kinds)
 
-    def batch_of(self, stale: Sequence[StaleDocument]) -> Batch:
+    def make_batch(self, stale: Sequence[StaleDocument]) -> Batch:
         """Make the documents that are stale, or drop those that are not to be shown any more."""
         batch = Batch()
         by_repository: dict[int, dict[str, Digest | None]] = defaultdict(dict)
         for document in stale:
             by_repository[document.repository_id][self._stale_id(document)] = document.digest
         for repository_id, ids in by_repository.items():
-            made = self.of_repository(repository_id, wanted=ids)
+            made = self.repository_documents(repository_id, wanted=ids)
             shown = {document.key.id: document for document in made}
             hidden = [digest for wanted, digest in ids.items() if digest and wanted not in shown]
             shown.update((one.key.id, one) for one in self._untagged(repository_id, hidden))
@@ -77,13 +75,24 @@ class DocumentMaker:
                 batch.put(wanted, shown.get(wanted), is_image=digest is not None)
         return batch
 
-    def everything_of(self, repository_id: int) -> Iterator[Document]:
+    def take_extracted(self) -> list[ExtractedRow]:
+        """Return what was extracted since the last time, for the store to keep."""
+        return self._images.take_extracted()
+
+    def list_lacking(self, repository_id: int) -> list[tuple[int, Digest]]:
+        """Return the images of a repository of which the store keeps nothing."""
+        store = self._store
+        digests = [image.digest for image in store.content.tagged_images(repository_id)]
+        digests += store.untagged.list_in(repository_id)
+        return [(repository_id, digest) for digest in store.extraction.lacking_images(digests)]
+
+    def all_documents(self, repository_id: int) -> Iterator[Document]:
         """Yield all documents of a repository, of images without tags too."""
-        yield from self.of_repository(repository_id)
+        yield from self.repository_documents(repository_id)
         untagged = self._store.untagged.list_in(repository_id)
         yield from self._untagged(repository_id, untagged)
 
-    def of_repository(
+    def repository_documents(
         self, repository_id: int, *, wanted: Container[str] | None = None
     ) -> Iterator[Document]:
         """Yield the repository's document and those of its images; none when it has no image.
@@ -91,14 +100,9 @@ class DocumentMaker:
         Where some ids are wanted, only those images. One after the other: together the documents
         of a large repository would take hundreds of megabytes.
         """
-        store, images = self._store, self._images
-        # All images there are would crowd out those that are asked for again.
-        describe = images.describe if wanted is None else partial(images.recall, repository_id)
-        described: list[DescribedImage] = []
-        for digest in store.content.visible_images(repository_id):
-            image = store.content.image(repository_id, digest)
-            if image is not None:
-                described.append(describe(image))
+        store = self._store
+        images = store.content.tagged_images(repository_id)
+        described = self._images.describe(repository_id, images)
         if not described:
             return
         repository = store.repositories.get(repository_id)
@@ -118,11 +122,14 @@ class DocumentMaker:
         store = self._store
         for digest in digests:
             untagged = store.content.untagged_image(repository_id, digest)
-            described = self._images.describe(untagged.image) if untagged else None
-            # An attachment of what is gone is nothing to look for.
-            if untagged and described and described.facts.role is not Role.ATTACHMENT:
-                repository = store.repositories.get(repository_id)
-                yield untagged_document(repository, described, untagged)
+            if untagged is None:
+                continue
+            image = TaggedImage(digest, pulls=store.pulls.get_image(repository_id, digest))
+            for described in self._images.describe(repository_id, [image]):
+                # An attachment of what is gone is nothing to look for.
+                if not described.extracted.is_attachment:
+                    repository = store.repositories.get(repository_id)
+                    yield untagged_document(repository, described, untagged)
 
     def _stale_id(self, stale: StaleDocument) -> str:
         repository = self._store.repositories.get(stale.repository_id)

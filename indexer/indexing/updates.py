@@ -7,7 +7,7 @@ the new generation too, and the swap is one row in the store.
 import asyncio
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,10 +18,13 @@ import structlog
 from indexer.clock import Clock
 from indexer.engines import Engine, IndexWriter
 from indexer.errors import EngineError
-from indexer.extract import BUILT_IN, EXTRACTOR_VERSION, KindTable
+from indexer.extract import EXTRACT_VERSION, KindTable
 from indexer.indexing.batches import Batch, DocumentMaker
-from indexer.model import DocumentType
+from indexer.indexing.processes import ExtractionProcesses
+from indexer.model import Digest, DocumentType
 from indexer.store import (
+    EXTRACTED_AT_ONCE,
+    ExtractedRow,
     LiveIndex,
     OwnThread,
     RebuildProgress,
@@ -38,6 +41,8 @@ BATCH = 500
 """Documents in one commit, about: more are faster to write, and longer to wait for."""
 _REPOSITORY_BATCHES = 2
 """A repository of more than so many batches is written bit by bit, or it takes too much memory."""
+_READ_AHEAD = 100
+"""Repositories that are looked through in one step for what they lack."""
 IDLE_SECONDS = 0.5
 """How long to wait for a change before looking for one."""
 PAUSE_SHARE = 2.0
@@ -53,6 +58,10 @@ class _Rebuild:
     writer: IndexWriter
     waiting: list[int]
     total: int
+    unread: list[int]
+    """Repositories of which is not known yet what they lack."""
+    lacking: list[tuple[int, Digest]] = field(default_factory=list)
+    """Images of repositories that are to be extracted."""
 
 
 class Indexing:
@@ -70,9 +79,10 @@ class Indexing:
         engine: Engine,
         store: StoreThread,
         clock: Clock,
+        kinds: KindTable,
         others: Sequence[Engine] = (),
         batch: int = BATCH,
-        kinds: KindTable = BUILT_IN,
+        processes: int = 0,
     ) -> None:
         self._directory = directory
         self._engine = engine
@@ -81,6 +91,7 @@ class Indexing:
         self._clock = clock
         self._batch_size = batch
         self._kinds = kinds
+        self._processes = ExtractionProcesses(directory, count=processes) if processes else None
         self._thread = OwnThread("indexing", path=directory)
         self._reading: Store | None = None
         self._maker: DocumentMaker | None = None
@@ -93,7 +104,7 @@ class Indexing:
 
     async def run(self) -> None:
         """Work until cancelled; a broken search index is healed at start."""
-        await self._heal()
+        await self.open_or_rebuild()
         while True:
             self.changed.clear()
             started = self._clock.now()
@@ -110,6 +121,8 @@ class Indexing:
 
     async def close(self) -> None:
         """Wait for what runs, then let go of all files."""
+        if self._processes is not None:
+            await asyncio.to_thread(self._processes.close)
         await self._thread.run(self._close)
         self._thread.close()
 
@@ -122,7 +135,7 @@ class Indexing:
 
     # The live generation
 
-    async def _heal(self) -> None:
+    async def open_or_rebuild(self) -> None:
         """Open the live generation; where that cannot be, fill a new one from the store."""
         self._live = await self._store.read(lambda store: store.search_index.live())
         await self._thread.run(self._open_reading)
@@ -132,8 +145,8 @@ class Indexing:
             log.warning("search_index_unusable", generation=generation, reason=reason)
         if self._writer is None:
             await self._start_over()
-        if not await self._store.read(lambda store: store.derivation.is_current()):
-            await self._store.write(lambda store: store.derivation.ask())
+        if not await self._store.read(lambda store: store.extraction.is_current()):
+            await self._store.write(lambda store: store.extraction.ask())
         live = self._known_live()
         await self._thread.run(partial(self._drop_others, live.generation))
         if not live.complete:
@@ -141,8 +154,8 @@ class Indexing:
         elif live.engine != self._engine.name:
             log.info("engine_changed", before=live.engine, now=self._engine.name)
             await self._ask_for_rebuild()
-        elif live.extractor_version != EXTRACTOR_VERSION:
-            log.info("extractor_changed", before=live.extractor_version, now=EXTRACTOR_VERSION)
+        elif live.extractor_version != EXTRACT_VERSION:
+            log.info("extractor_changed", before=live.extractor_version, now=EXTRACT_VERSION)
             await self._ask_for_rebuild()
 
     def _open_live(self) -> str | None:
@@ -174,16 +187,21 @@ class Indexing:
             lambda store: store.search_index.stale(limit=self._batch_size)
         )
         if not stale:
-            if await self._mark_derived():
+            if await self._mark_some():
                 return True
             await self._verify()
             return False
-        await self._thread.run(partial(self._apply, stale))
-        await self._store.write(lambda store: store.search_index.indexed(stale))
+        extracted = await self._thread.run(partial(self._apply, stale))
+
+        def save(store: Store) -> None:
+            store.extraction.keep(extracted)
+            store.search_index.indexed(stale)
+
+        await self._store.write(save)
         log.debug("documents_indexed", documents=len(stale))
         return True
 
-    async def _mark_derived(self) -> bool:
+    async def _mark_some(self) -> bool:
         """Mark more documents of images whose base changed; True when there were any."""
         if not await self._store.read(lambda store: store.chains.has_changed_bases()):
             return False
@@ -208,11 +226,13 @@ class Indexing:
         writer = self._known_writer()
         return writer.count(DocumentType.REPOSITORY), writer.count(DocumentType.IMAGE)
 
-    def _apply(self, stale: Sequence[StaleDocument]) -> None:
-        batch = self._known_maker().batch_of(stale)
+    def _apply(self, stale: Sequence[StaleDocument]) -> list[ExtractedRow]:
+        """Write what is stale; return what had to be extracted for it."""
+        batch = self._known_maker().make_batch(stale)
         batch.apply(self._known_writer())
         if self._rebuild is not None and self._rebuild.writer is not self._writer:
             batch.apply(self._rebuild.writer)
+        return self._known_maker().take_extracted()
 
     # Rebuilding
 
@@ -221,9 +241,9 @@ class Indexing:
 
     async def _go_on_rebuilding(self) -> bool:
         """Do one step of the rebuild that is wanted; True when there was one."""
-        if await self._store.read(lambda store: store.derivation.progress()):
+        if await self._store.read(lambda store: store.extraction.progress()):
             # The documents come after what they are made from.
-            await self._store.write(lambda store: store.derivation.go_on())
+            await self._go_on_extracting()
             return True
         wanted = await self._store.read(lambda store: store.search_index.rebuild())
         if wanted is None:
@@ -232,12 +252,50 @@ class Indexing:
             await self._start_rebuild()
         rebuild = self._rebuild
         assert rebuild is not None  # noqa: S101 - just started
-        await self._thread.run(partial(self._rebuild_step, rebuild))
+        if await self._extract_ahead(rebuild):
+            return True
+        extracted = await self._thread.run(partial(self._rebuild_step, rebuild))
         progress = RebuildProgress(rebuild.total - len(rebuild.waiting), rebuild.total)
-        await self._store.write(lambda store: store.search_index.set_rebuild(progress))
+
+        def save(store: Store) -> None:
+            store.extraction.keep(extracted)
+            store.search_index.set_rebuild(progress)
+
+        await self._store.write(save)
         if not rebuild.waiting:
             await self._finish_rebuild(rebuild)
         return True
+
+    async def _go_on_extracting(self) -> None:
+        """Read the next manifests again, in other processes if there are any."""
+        kinds = self._kinds
+        digests = await self._store.read(lambda store: store.extraction.next_digests())
+        read = await self._processes.read_manifests(digests) if self._processes else []
+        is_last = len(digests) < EXTRACTED_AT_ONCE
+        await self._store.write(
+            lambda store: store.extraction.replace(digests, read, kinds=kinds, is_last=is_last)
+        )
+
+    async def _extract_ahead(self, rebuild: _Rebuild) -> bool:
+        """Extract more of what a rebuild lacks, in other processes; True while there may be more.
+
+        What cannot be kept is extracted once more, by whoever makes its document.
+        """
+        if self._processes is None or not (rebuild.unread or rebuild.lacking):
+            return False
+        if len(rebuild.lacking) < self._batch_size:
+            await self._thread.run(partial(self._find_lacking, rebuild))
+        size = self._batch_size
+        some, rebuild.lacking = rebuild.lacking[:size], rebuild.lacking[size:]
+        extracted = await self._processes.read_images(some)
+        await self._store.write(lambda store: store.extraction.keep(extracted))
+        return True
+
+    def _find_lacking(self, rebuild: _Rebuild) -> None:
+        for _ in range(min(len(rebuild.unread), _READ_AHEAD)):
+            rebuild.lacking += self._known_maker().list_lacking(rebuild.unread.pop())
+            if len(rebuild.lacking) >= self._batch_size:
+                break
 
     async def _start_rebuild(self) -> None:
         ids = await self._store.read(lambda store: store.search_index.repository_ids())
@@ -248,20 +306,26 @@ class Indexing:
             writer = await self._thread.run(partial(self._engine.open_writer, generation))
         else:
             generation, writer = live.generation, self._known_writer()
-        self._rebuild = _Rebuild(generation, writer, waiting=ids[::-1], total=len(ids))
+        self._rebuild = _Rebuild(
+            generation, writer, waiting=ids[::-1], total=len(ids), unread=ids[::-1]
+        )
         log.info("rebuild_started", generation=generation, repositories=len(ids))
 
-    def _rebuild_step(self, rebuild: _Rebuild) -> None:
-        """Write the documents of the next repositories, about a batch of them."""
+    def _rebuild_step(self, rebuild: _Rebuild) -> list[ExtractedRow]:
+        """Write the documents of the next repositories, about a batch of them.
+
+        Return what had to be extracted for them.
+        """
         written, batch = 0, Batch()
         while rebuild.waiting and written + batch.images < self._batch_size:
             # All of one repository in one step, as updates of it come between steps.
-            for document in self._known_maker().everything_of(rebuild.waiting.pop()):
+            for document in self._known_maker().all_documents(rebuild.waiting.pop()):
                 batch.add(document)
                 if batch.images == _REPOSITORY_BATCHES * self._batch_size:
                     batch.apply(rebuild.writer)
                     written, batch = written + batch.images, Batch()
         batch.apply(rebuild.writer)
+        return self._known_maker().take_extracted()
 
     async def _finish_rebuild(self, rebuild: _Rebuild) -> None:
         before, old_writer = self._known_live(), self._known_writer()
@@ -280,7 +344,7 @@ class Indexing:
             generation=generation,
             engine=self._engine.name,
             schema_version=self._engine.schema_version,
-            extractor_version=EXTRACTOR_VERSION,
+            extractor_version=EXTRACT_VERSION,
             complete=complete,
         )
 
@@ -317,13 +381,13 @@ class Indexing:
             self._reading.close()
 
     def _known_live(self) -> LiveIndex:
-        assert self._live is not None  # noqa: S101 - set by _heal before anything else
+        assert self._live is not None  # noqa: S101 - set by open_or_rebuild before anything else
         return self._live
 
     def _known_writer(self) -> IndexWriter:
-        assert self._writer is not None  # noqa: S101 - set by _heal before anything else
+        assert self._writer is not None  # noqa: S101 - set by open_or_rebuild before anything else
         return self._writer
 
     def _known_maker(self) -> DocumentMaker:
-        assert self._maker is not None  # noqa: S101 - set by _heal before anything else
+        assert self._maker is not None  # noqa: S101 - set by open_or_rebuild before anything else
         return self._maker

@@ -1,6 +1,7 @@
 """Values without input or output: names, manifests, events, documents, the query tree."""
 
 from indexer.model import media_types
+from indexer.model.content import CONFIG_MAX, Content, ParsedConfig, parse_config
 from indexer.model.document import (
     ASKED_FOR,
     FACET_VALUES,
@@ -34,9 +35,11 @@ from indexer.model.manifest import (
     ManifestKind,
     Platform,
     normalised_platform,
+    parse_body,
     parse_json_object,
     parse_manifest,
     read_platform,
+    recent_bodies,
     string_map,
 )
 from indexer.model.names import (
@@ -83,7 +86,7 @@ from indexer.model.stored import (
     RepositoryRow,
     StoredAttachment,
     StoredImage,
-    StoredManifest,
+    TaggedImage,
     UntaggedImage,
 )
 from indexer.model.text import (
@@ -100,6 +103,7 @@ from indexer.model.text import (
 __all__ = [
     "ASKED_FOR",
     "CHILDREN_MAX",
+    "CONFIG_MAX",
     "FACETS",
     "FACET_VALUES",
     "JSON_DEPTH_MAX",
@@ -115,6 +119,7 @@ __all__ = [
     "And",
     "Command",
     "Condition",
+    "Content",
     "Descriptor",
     "Digest",
     "Document",
@@ -131,6 +136,7 @@ __all__ = [
     "ManifestKind",
     "Not",
     "Or",
+    "ParsedConfig",
     "Path",
     "Phrase",
     "PlacedWord",
@@ -149,8 +155,8 @@ __all__ = [
     "Sort",
     "StoredAttachment",
     "StoredImage",
-    "StoredManifest",
     "TagName",
+    "TaggedImage",
     "Text",
     "TextField",
     "TextRow",
@@ -174,6 +180,8 @@ __all__ = [
     "near",
     "normalised_platform",
     "one_line",
+    "parse_body",
+    "parse_config",
     "parse_digest",
     "parse_json_object",
     "parse_manifest",
@@ -183,6 +191,7 @@ __all__ = [
     "placed_words",
     "printable",
     "read_platform",
+    "recent_bodies",
     "referrers_tag",
     "string_map",
     "subject_of_tag",

@@ -10,6 +10,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from indexer.errors import InvalidValueError
@@ -25,6 +26,10 @@ JSON_DEPTH_MAX = 64
 DATA_MAX = 256 * 1_024
 """Characters of content inside a descriptor, in base64."""
 WARNINGS_MAX = 100
+RECENT_BODIES = 128
+"""Bodies that are kept parsed."""
+RECENT_BYTES_MAX = 32 * 1_024
+"""Bytes of a body that is kept parsed."""
 
 
 class ManifestKind(StrEnum):
@@ -171,6 +176,19 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     return _without_surrogates(value) if _SURROGATE.search(text) else value
 
 
+def parse_body(body: bytes) -> Mapping[str, Any]:
+    """Return the JSON object in a manifest or config, which nobody may change.
+
+    A refresh stores a body, and a moment later another thread extracts it: one of usual size is
+    then not parsed again.
+    """
+    return recent_bodies(body) if len(body) <= RECENT_BYTES_MAX else parse_json_object(body)
+
+
+recent_bodies = lru_cache(maxsize=RECENT_BODIES)(parse_json_object)
+"""The bodies of usual size that were parsed last; it counts how many were parsed."""
+
+
 def parse_manifest(body: bytes, *, media_type: str = "", content_type: str = "") -> Manifest:
     """Return what ``body`` is.
 
@@ -180,7 +198,7 @@ def parse_manifest(body: bytes, *, media_type: str = "", content_type: str = "")
     """
     header_type = content_type[:KEY_MAX].partition(";")[0].strip().lower()
     try:
-        data = parse_json_object(body)
+        data = parse_body(body)
     except InvalidValueError as error:
         known = media_type or header_type or media_types.OCTET_STREAM
         return Manifest(kind=ManifestKind.OPAQUE, media_type=known, warnings=(str(error),))

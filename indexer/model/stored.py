@@ -1,22 +1,9 @@
 """What the store gives for making documents: an image with its content, and where it is."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from indexer.model.content import Content
 from indexer.model.names import Digest, RepositoryName, TagName
-
-
-@dataclass(frozen=True, slots=True)
-class StoredManifest:
-    """A manifest out of the store with what belongs to it, in index order."""
-
-    digest: Digest
-    content_type: str
-    body: bytes
-    config: bytes | None
-    children: tuple["StoredManifest", ...]
-    base_labels: tuple[Mapping[str, str], ...] = ()
-    """The labels of each image that may be the one this was built on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +21,29 @@ class StoredAttachment:
     ``tag`` is the one of cosign's that says so, "" where none does.
     """
 
-    digest: Digest
+    content: Content
     subject: Digest
-    content_type: str
-    body: bytes
     tag: str = ""
+    kept: bytes | None = None
+    """What is kept of it as an attachment; then its bytes were not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedImage:
+    """What a repository says of a manifest or index: its tags, newest first, pushes and pulls."""
+
+    digest: Digest
+    tags: tuple[TagName, ...] = ()
+    pushed_at: str | None = None
+    """RFC 3339, as an event said; None when no event did."""
+    pulls: Pulls = Pulls()
 
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
     """A visible manifest or index of a repository, with its tags, newest first."""
 
-    manifest: StoredManifest
+    content: Content
     tags: tuple[TagName, ...]
     pushed_at: str | None
     """RFC 3339, as an event said; None when no event did."""
@@ -61,7 +59,6 @@ class UntaggedImage:
     ``since`` is when we saw that, RFC 3339.
     """
 
-    image: StoredImage
     last_tags: tuple[TagName, ...]
     since: str
 

@@ -5,15 +5,15 @@ again.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from indexer.errors import AbsentError, DeniedError, RegistryError, TooLargeError
-from indexer.extract import BUILT_IN, KindTable, config_descriptor
-from indexer.model import Descriptor, Digest, RepositoryName, StoredManifest, parse_manifest
-from indexer.registry import FetchedManifest, RegistryClient
-from indexer.store import ReadManifest, RegistryRow, Store, StoreThread
+from indexer.extract import KindTable, config_descriptor
+from indexer.model import Content, Descriptor, Digest, RepositoryName
+from indexer.registry import RegistryClient
+from indexer.store import RegistryRow, Store, StoreThread
 
 log = structlog.get_logger()
 
@@ -23,11 +23,11 @@ CONTENT_MAX = 1_000
 
 
 @dataclass(slots=True)
-class Reading:
+class FetchedContent:
     """What one refresh has read so far; ``linked`` is what the store has from elsewhere."""
 
     repository: RepositoryName
-    manifests: dict[Digest, ReadManifest] = field(default_factory=dict)
+    manifests: dict[Digest, Content] = field(default_factory=dict)
     configs: list[tuple[Digest, bytes]] = field(default_factory=list)
     linked: list[Digest] = field(default_factory=list)
     seen: set[Digest] = field(default_factory=set)
@@ -50,7 +50,7 @@ class ContentReader:
         registry: RegistryRow,
         client: RegistryClient,
         store: StoreThread,
-        kinds: KindTable = BUILT_IN,
+        kinds: KindTable,
     ) -> None:
         self._registry = registry
         self._client = client
@@ -58,68 +58,59 @@ class ContentReader:
         self._kinds = kinds
 
     async def read(
-        self, repository: RepositoryName, digest: Digest, fetched: FetchedManifest | None
-    ) -> Reading:
+        self, repository: RepositoryName, digest: Digest, manifest: Content | None
+    ) -> FetchedContent:
         """Take in a manifest with all below it, or what is missing of one that is unchanged.
 
-        None for ``fetched`` says that the store has it. :class:`RegistryError` when the registry
+        None for ``manifest`` says that the store has it. :class:`RegistryError` when the registry
         did not say.
         """
-        reading = Reading(repository)
-        if fetched is None:
-            await self._complete(reading, digest, depth=0)
+        fetched = FetchedContent(repository)
+        if manifest is None:
+            await self._complete(fetched, digest, depth=0)
         else:
-            await self._read_manifest(reading, fetched)
-        return reading
+            await self._read_manifest(fetched, manifest)
+        return fetched
 
     async def read_listed(
         self, repository: RepositoryName, listed: Sequence[Descriptor]
-    ) -> Reading:
+    ) -> FetchedContent:
         """Take in what a list of referrers names and the store does not have."""
-        reading = Reading(repository)
+        fetched = FetchedContent(repository)
         for one in listed:
-            await self._read_child(reading, one, depth=1)
-        return reading
+            await self._read_child(fetched, one, depth=1)
+        return fetched
 
     async def _read_manifest(
-        self, reading: Reading, fetched: FetchedManifest, *, media_type: str = "", depth: int = 0
+        self, fetched: FetchedContent, content: Content, *, depth: int = 0
     ) -> None:
         """Take in a manifest with its config and, of an index, its children."""
-        manifest = parse_manifest(
-            fetched.body, media_type=media_type, content_type=fetched.content_type
-        )
-        config = config_descriptor(manifest, kinds=self._kinds)
-        reading.manifests[fetched.digest] = ReadManifest(
-            digest=fetched.digest,
-            content_type=fetched.content_type,
-            body=fetched.body,
-            manifest=manifest,
-            config_digest=config.digest if config else None,
-        )
-        reading.seen.add(fetched.digest)
+        fetched.manifests[content.digest] = content
+        fetched.seen.add(content.digest)
+        config = config_descriptor(content.manifest, kinds=self._kinds)
         if config is not None:
-            await self._read_config(reading, config)
+            await self._read_config(fetched, config)
         if depth < INDEX_DEPTH_MAX:
-            for child in manifest.children:
-                await self._read_child(reading, child, depth=depth + 1)
+            for child in content.manifest.children:
+                await self._read_child(fetched, child, depth=depth + 1)
 
-    async def _read_config(self, reading: Reading, config: Descriptor) -> None:
-        known = any(digest == config.digest for digest, _ in reading.configs)
+    async def _read_config(self, fetched: FetchedContent, config: Descriptor) -> None:
+        known = any(digest == config.digest for digest, _ in fetched.configs)
         if known or await self._store.read(lambda store: store.content.has_config(config.digest)):
             return
         try:
-            body = config.data or await self._client.blob(reading.repository, config)
+            body = config.data or await self._client.blob(fetched.repository, config)
         except (AbsentError, TooLargeError) as error:
             # The manifest is still found by what it says itself.
-            log.warning("config_unread", repository=reading.repository, reason=str(error))
+            log.warning("config_unread", repository=fetched.repository, reason=str(error))
             return
-        reading.configs.append((config.digest, body))
+        fetched.configs.append((config.digest, body))
 
-    async def _read_child(self, reading: Reading, child: Descriptor, *, depth: int) -> None:
-        if child.digest in reading.seen or len(reading.seen) >= CONTENT_MAX:
+    async def _read_child(self, fetched: FetchedContent, child: Descriptor, *, depth: int) -> None:
+        if child.digest in fetched.seen or len(fetched.seen) >= CONTENT_MAX:
             return
-        reading.seen.add(child.digest)
-        repository = reading.repository
+        fetched.seen.add(child.digest)
+        repository = fetched.repository
         linked, whole = await self._store.read(
             lambda store: (
                 is_linked(store, self._registry, repository, child.digest),
@@ -127,10 +118,10 @@ class ContentReader:
             )
         )
         if linked:
-            await self._complete(reading, child.digest, depth=depth)
+            await self._complete(fetched, child.digest, depth=depth)
             return
         try:
-            fetched = await self._client.manifest(
+            content = await self._client.manifest(
                 repository, child.digest, known=child.digest if whole else None
             )
         except RegistryError as error:
@@ -140,27 +131,27 @@ class ContentReader:
             # does not hand out are common; the others still count.
             log.warning("child_unread", repository=repository, reason=str(error))
             return
-        if fetched is None:
-            reading.linked.append(child.digest)
+        if content is None:
+            fetched.linked.append(child.digest)
             return
-        await self._read_manifest(reading, fetched, media_type=child.media_type, depth=depth)
+        content = replace(content, media_type=child.media_type)
+        await self._read_manifest(fetched, content, depth=depth)
 
-    async def _complete(self, reading: Reading, digest: Digest, *, depth: int) -> None:
+    async def _complete(self, fetched: FetchedContent, digest: Digest, *, depth: int) -> None:
         """Read what earlier refreshes could not, of a manifest in the store and all below it."""
         unfinished = await self._store.read(
-            lambda store: self._unfinished(store, reading.repository, digest)
+            lambda store: self._unfinished(store, fetched.repository, digest)
         )
         for below, stored in unfinished:
-            if stored.digest not in reading.manifests:
-                fetched = FetchedManifest(stored.digest, stored.content_type, stored.body)
-                await self._read_manifest(reading, fetched, depth=depth + below)
+            if stored.digest not in fetched.manifests:
+                await self._read_manifest(fetched, stored, depth=depth + below)
 
     def _unfinished(
         self, store: Store, repository: RepositoryName, digest: Digest
-    ) -> list[tuple[int, StoredManifest]]:
+    ) -> list[tuple[int, Content]]:
         """Return what is not whole of a manifest and those below it, with how far below."""
         repository_id = store.repositories.find(self._registry.id, repository) or 0
-        found: list[tuple[int, StoredManifest]] = []
+        found: list[tuple[int, Content]] = []
         level, seen = [digest], {digest}
         for below in range(INDEX_DEPTH_MAX + 1):
             children: list[Digest] = []

@@ -9,7 +9,7 @@ import structlog
 
 from indexer.clock import Clock
 from indexer.errors import AbsentError, RegistryError
-from indexer.extract import ClaimType, attachment_of
+from indexer.extract import ClaimType, KindTable, read_attachment
 from indexer.model import Descriptor, Digest, Manifest, ManifestKind
 from indexer.registry import RegistryClient
 from indexer.store import Refresh, RefreshKind, RefreshTarget, RegistryRow, Store, StoreThread
@@ -24,12 +24,19 @@ class ReferrerLists:
     """The lists of referrers of one registry."""
 
     def __init__(
-        self, *, registry: RegistryRow, client: RegistryClient, store: StoreThread, clock: Clock
+        self,
+        *,
+        registry: RegistryRow,
+        client: RegistryClient,
+        store: StoreThread,
+        clock: Clock,
+        kinds: KindTable,
     ) -> None:
         self._registry = registry
         self._client = client
         self._store = store
         self._clock = clock
+        self._kinds = kinds
 
     async def read(self, refresh: Refresh) -> tuple[Descriptor, ...] | None:
         """Return the referrers of the digest of a refresh, as the registry lists them.
@@ -76,7 +83,7 @@ class ReferrerLists:
             targets += [
                 RefreshTarget(RefreshKind.REFERRERS, repository, one.digest)
                 for one in listed
-                if not _is_signature(one)
+                if not self._is_signature(one)
             ]
         if self._set_api(store, has_api=True):
             # Without this one: a registry that has lists only sometimes would be asked for ever.
@@ -94,14 +101,13 @@ class ReferrerLists:
         now = self._clock.now()
         return store.referrers.set_api(self._registry.id, has_api=has_api, at=now)
 
-
-def _is_signature(listed: Descriptor) -> bool:
-    """Tell whether a list names something as a signature; nobody signs a signature."""
-    seen = Manifest(
-        ManifestKind.IMAGE,
-        listed.media_type,
-        artifact_type=listed.artifact_type,
-        annotations=listed.annotations,
-    )
-    attachment = attachment_of(seen)
-    return attachment is not None and attachment.claims[0].type is ClaimType.SIGNATURE
+    def _is_signature(self, listed: Descriptor) -> bool:
+        """Tell whether a list says that something is a signature, which nobody signs."""
+        seen = Manifest(
+            ManifestKind.IMAGE,
+            listed.media_type,
+            artifact_type=listed.artifact_type,
+            annotations=listed.annotations,
+        )
+        attachment = read_attachment(seen, kinds=self._kinds)
+        return attachment is not None and attachment.claims[0].type is ClaimType.SIGNATURE

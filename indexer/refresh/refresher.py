@@ -12,9 +12,9 @@ import structlog
 
 from indexer.clock import Clock
 from indexer.errors import AbsentError
-from indexer.extract import BUILT_IN, KindTable
+from indexer.extract import KindTable
 from indexer.model import Digest, RepositoryName, TagName, is_system_tag
-from indexer.refresh.content import ContentReader, Reading, is_linked
+from indexer.refresh.content import ContentReader, FetchedContent, is_linked
 from indexer.refresh.referrers import ReferrerLists
 from indexer.refresh.removal import check_catalog, hide_tags
 from indexer.registry import CatalogPage, RegistryClient
@@ -52,19 +52,22 @@ class Refresher:
         client: RegistryClient,
         store: StoreThread,
         clock: Clock,
+        kinds: KindTable,
         includes: Callable[[str], bool] = everything,
-        kinds: KindTable = BUILT_IN,
         confirmed_max: int = CONFIRMED_MAX,
     ) -> None:
         """Keep the parts; ``includes`` tells by name whether a repository is read."""
         self._includes = includes
+        self._kinds = kinds
         self._confirmed_max = confirmed_max
         self._registry = registry
         self._client = client
         self._store = store
         self._clock = clock
         self._reader = ContentReader(registry=registry, client=client, store=store, kinds=kinds)
-        self._lists = ReferrerLists(registry=registry, client=client, store=store, clock=clock)
+        self._lists = ReferrerLists(
+            registry=registry, client=client, store=store, clock=clock, kinds=kinds
+        )
 
     async def run(self, refresh: Refresh) -> None:
         """Read the target, store the result and take the refresh out of the queue.
@@ -214,19 +217,19 @@ class Refresher:
         repository, tag = refresh.target.repository, TagName(refresh.target.reference)
         known = await self._store.read(lambda store: self._known_digest(store, repository, tag))
         try:
-            fetched = await self._client.manifest(repository, tag, known=known)
+            manifest = await self._client.manifest(repository, tag, known=known)
         except AbsentError:
             if not await self._look_again(refresh):
                 await self._finish(
                     refresh, lambda store: self._note_absence(store, refresh, repository, tag)
                 )
             return
-        digest = known if fetched is None else fetched.digest
+        digest = known if manifest is None else manifest.digest
         assert digest is not None  # noqa: S101 - only what is known is answered with nothing
-        reading = await self._reader.read(repository, digest, fetched)
+        fetched = await self._reader.read(repository, digest, manifest)
 
         def save(store: Store) -> None:
-            repository_id = self._keep(store, reading)
+            repository_id = self._keep(store, fetched)
             store.content.put_tag(repository_id, tag, digest, seen_at=self._clock.now())
             if not is_system_tag(tag):
                 self._ask_for_referrers(store, refresh, digest)
@@ -240,7 +243,7 @@ class Refresher:
             lambda store: is_linked(store, self._registry, repository, digest)
         )
         try:
-            fetched = await self._client.manifest(
+            manifest = await self._client.manifest(
                 repository, digest, known=digest if linked else None
             )
         except AbsentError:
@@ -249,10 +252,10 @@ class Refresher:
                     refresh, lambda store: self._forget_digest(store, refresh, repository, digest)
                 )
             return
-        reading = await self._reader.read(repository, digest, fetched)
+        fetched = await self._reader.read(repository, digest, manifest)
 
         def save(store: Store) -> None:
-            repository_id = self._keep(store, reading)
+            repository_id = self._keep(store, fetched)
             store.presence.confirm(repository_id, digest, at=self._clock.now())
             if refresh.expected_digest is None:
                 # It was deleted and exists again, but perhaps not with its tags.
@@ -331,10 +334,10 @@ class Refresher:
         if listed is None:
             await self._finish(refresh)
             return
-        reading = await self._reader.read_listed(refresh.target.repository, listed)
+        fetched = await self._reader.read_listed(refresh.target.repository, listed)
 
         def save(store: Store) -> None:
-            repository_id = self._keep(store, reading)
+            repository_id = self._keep(store, fetched)
             targets = self._lists.next_targets(store, refresh, repository_id, listed)
             # No event named these.
             asked = replace(refresh, newest_event_at=None)
@@ -342,13 +345,13 @@ class Refresher:
 
         await self._finish(refresh, save)
 
-    def _keep(self, store: Store, reading: Reading) -> int:
+    def _keep(self, store: Store, fetched: FetchedContent) -> int:
         now = self._clock.now()
-        repository_id = store.repositories.put(self._registry.id, reading.repository, seen_at=now)
+        repository_id = store.repositories.put(self._registry.id, fetched.repository, seen_at=now)
         store.untagged.exclude(repository_id, excluded=False)
-        content = ReadContent(tuple(reading.manifests.values()), tuple(reading.configs))
-        store.content.put_content(repository_id, content, seen_at=now)
-        for digest in reading.linked:
+        content = ReadContent(tuple(fetched.manifests.values()), tuple(fetched.configs))
+        store.content.put_content(repository_id, content, kinds=self._kinds, seen_at=now)
+        for digest in fetched.linked:
             store.content.link_manifest(repository_id, digest, seen_at=now)
         return repository_id
 

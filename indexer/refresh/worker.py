@@ -10,7 +10,7 @@ import structlog
 
 from indexer.clock import Clock
 from indexer.errors import RegistryError, StoreError, UnreachableError
-from indexer.extract import BUILT_IN, KindTable
+from indexer.extract import KindTable
 from indexer.model import RepositoryName
 from indexer.refresh.refresher import CONFIRMED_MAX, Refresher, everything
 from indexer.refresh.removal import decide_removal
@@ -51,8 +51,8 @@ class RegistryPlan:
 
     crawl_interval: timedelta
     max_in_flight: int
+    kinds: KindTable
     includes: Callable[[str], bool] = everything
-    kinds: KindTable = BUILT_IN
     confirmed_max: int = CONFIRMED_MAX
 
 

@@ -8,13 +8,11 @@ from indexer.registry.client import RegistryClient
 from indexer.registry.docker_config import docker_credentials
 from indexer.registry.http import USER_AGENT, is_own_user_agent
 from indexer.registry.listings import CatalogPage
-from indexer.registry.manifests import FetchedManifest
 
 __all__ = [
     "USER_AGENT",
     "CatalogPage",
     "Credentials",
-    "FetchedManifest",
     "RegistryClient",
     "docker_credentials",
     "is_own_user_agent",

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import httpx2
 
 from indexer.clock import Clock
-from indexer.model import Descriptor, Digest, RepositoryName, TagName
+from indexer.model import Content, Descriptor, Digest, RepositoryName, TagName
 from indexer.registry.auth import Credentials
 from indexer.registry.http import Exchange
 from indexer.registry.listings import CatalogPage, Lister
-from indexer.registry.manifests import BLOB_MAX_BYTES, FetchedManifest, read_blob, read_manifest
+from indexer.registry.manifests import BLOB_MAX_BYTES, read_blob, read_manifest
 from indexer.registry.referrers import read_referrers
 
 
@@ -74,7 +74,7 @@ class RegistryClient:
 
     async def manifest(
         self, repository: RepositoryName, reference: str, *, known: Digest | None = None
-    ) -> FetchedManifest | None:
+    ) -> Content | None:
         """Return the manifest of a tag or digest; None if it still has the digest ``known``.
 
         The digest is verified. :class:`InvalidValueError` for a ``reference`` that is neither tag

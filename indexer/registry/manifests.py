@@ -4,10 +4,9 @@ A digest is made of the exact bytes of the body. Content with another digest is 
 requested once more.
 """
 
-from dataclasses import dataclass, field
-
 from indexer.errors import InvalidValueError, TooLargeError, UnusableAnswerError
 from indexer.model import (
+    Content,
     Descriptor,
     Digest,
     ManifestKind,
@@ -35,19 +34,13 @@ _MANIFEST_HEADERS: tuple[Header, ...] = ((b"Accept", media_types.ACCEPT_MANIFEST
 _BLOB_HEADERS = ((b"Accept", b"*/*"),)
 
 
-@dataclass(frozen=True, slots=True)
-class FetchedManifest:
-    """A manifest as the registry sent it; its digest is verified."""
-
-    digest: Digest
-    content_type: str
-    body: bytes = field(repr=False)
-
-
 async def read_manifest(
     exchange: Exchange, repository: RepositoryName, reference: str, *, known: Digest | None
-) -> FetchedManifest | None:
-    """Return the manifest of a tag or digest; None if it still has the digest ``known``."""
+) -> Content | None:
+    """Return the manifest of a tag or digest; None if it still has the digest ``known``.
+
+    It is as the registry sent it; its digest is verified.
+    """
     expected = _digest_or_tag(reference)
     headers = _MANIFEST_HEADERS
     if known is not None and expected is None:
@@ -151,6 +144,6 @@ def _matches(body: bytes, digest: Digest) -> bool:
     return digest_of(body, algorithm=digest.partition(":")[0]) == digest
 
 
-def _make_fetched(response: Response, digest: Digest) -> FetchedManifest:
+def _make_fetched(response: Response, digest: Digest) -> Content:
     content_type = one_line(response.headers.get("content-type", ""), limit=CONTENT_TYPE_MAX)
-    return FetchedManifest(digest=digest, content_type=content_type, body=response.body)
+    return Content(digest=digest, content_type=content_type, body=response.body)

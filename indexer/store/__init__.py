@@ -2,9 +2,16 @@
 
 from indexer.store.absences import Absence, AbsentTags
 from indexer.store.changes import Change, ChangeCursor, ChangeKind, Changes
-from indexer.store.content import ReadContent, ReadManifest
+from indexer.store.content import ReadContent
 from indexer.store.database import translated_errors
-from indexer.store.derivation import DerivationProgress
+from indexer.store.extraction import (
+    EXTRACTED_AT_ONCE,
+    IMAGE,
+    ExtractedRow,
+    ExtractionProgress,
+    ManifestRows,
+    attachment_form,
+)
 from indexer.store.history import TagMove
 from indexer.store.index_state import LiveIndex, RebuildProgress, StaleDocument
 from indexer.store.journal import Entry, Journal, JournalCounts
@@ -34,6 +41,8 @@ from indexer.store.store import Store
 from indexer.store.threaded import OwnThread, StoreThread
 
 __all__ = [
+    "EXTRACTED_AT_ONCE",
+    "IMAGE",
     "KEYS_MAX",
     "STORE_FILE",
     "Absence",
@@ -46,19 +55,20 @@ __all__ = [
     "Changes",
     "Crawl",
     "Declared",
-    "DerivationProgress",
     "Entry",
+    "ExtractedRow",
+    "ExtractionProgress",
     "Journal",
     "JournalCounts",
     "LineageKeys",
     "LiveIndex",
+    "ManifestRows",
     "OwnThread",
     "Page",
     "Priority",
     "PullCount",
     "Queue",
     "ReadContent",
-    "ReadManifest",
     "RebuildProgress",
     "Refresh",
     "RefreshKind",
@@ -80,5 +90,6 @@ __all__ = [
     "StoreStatus",
     "StoreThread",
     "TagMove",
+    "attachment_form",
     "translated_errors",
 ]

@@ -13,16 +13,17 @@ Each only while the repository has the manifest, as far as we know.
 
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from sqlite_utils import Database
 
 from indexer.errors import InvalidValueError
+from indexer.extract import EXTRACT_VERSION
 from indexer.model import (
+    Content,
     Digest,
     Manifest,
     StoredAttachment,
-    StoredManifest,
     media_types,
     parse_digest,
     parse_manifest,
@@ -33,6 +34,8 @@ from indexer.store.stale import ATTACHED_DEPTH
 
 ATTACHMENTS_MAX = 1_000
 """Attachments of one image, over both depths, that are looked at."""
+INDEX_DEPTH = 4
+"""Levels of indexes that are looked through."""
 
 # The order of joins is given: SQLite would rather read all tags of a repository.
 _HAS_API = """
@@ -42,11 +45,21 @@ coalesce((SELECT has_referrers FROM registries JOIN repositories ON registries.i
 # Most images have nothing attached, and this is ten times quicker to ask. The names of cosign's
 # tags come behind that of the list, and "/" behind their dot.
 _ANYTHING = """
-SELECT 1 FROM json_each(:asked)
+SELECT json_extract(value, '$[0]') FROM json_each(:asked)
 WHERE EXISTS (SELECT 1 FROM subjects WHERE subject = json_extract(value, '$[0]'))
 OR EXISTS (SELECT 1 FROM tags WHERE repository_id = :repository
-    AND name >= json_extract(value, '$[1]') AND name < json_extract(value, '$[1]') || '/')
-LIMIT 1"""
+    AND name >= json_extract(value, '$[1]') AND name < json_extract(value, '$[1]') || '/')"""
+
+_BELOW = f"""
+WITH RECURSIVE below (image, digest, depth) AS (
+    SELECT value, value, 0 FROM json_each(:digests)
+    UNION SELECT image, child_digest, depth + 1 FROM below
+    CROSS JOIN index_children ON index_children.digest = below.digest
+    CROSS JOIN repository_manifests AS own
+        ON own.repository_id = :repository AND own.digest = child_digest
+    WHERE depth < {INDEX_DEPTH}
+)
+SELECT DISTINCT image, digest FROM below"""  # noqa: S608 - a number of this module
 
 _ATTACHED = f"""
 WITH asked (subject, list_tag) AS (
@@ -77,11 +90,24 @@ WITH asked (subject, list_tag) AS (
         SELECT 1 FROM above CROSS JOIN tags INDEXED BY tags_digest
         ON tags.repository_id = :repository AND tags.digest = above.digest AND hidden_at IS NULL)
 )
-SELECT found.subject, found.digest, tag, content_type, body FROM found
+SELECT subject, found.digest, tag, content_type, kept.found,
+    CASE WHEN kept.found IS NULL THEN body END
+FROM (SELECT *, row_number() OVER (PARTITION BY subject ORDER BY digest, tag) AS place FROM found)
+    AS found
 CROSS JOIN repository_manifests ON repository_id = :repository
     AND repository_manifests.digest = found.digest AND absent_at IS NULL
 CROSS JOIN manifests ON manifests.digest = found.digest
-ORDER BY found.digest, tag, found.subject LIMIT :limit"""  # noqa: S608 - texts of this module
+LEFT JOIN extracted AS kept ON kept.digest = found.digest AND version = :version
+    AND form = 'attachment' || CASE WHEN tag = '' THEN '' ELSE substr(tag, instr(tag, '.')) END
+WHERE place <= :limit
+ORDER BY found.digest, tag, subject"""  # noqa: S608 - texts of this module
+
+
+_Key = tuple[Digest, str, Digest]
+
+
+def _key(one: StoredAttachment) -> _Key:
+    return one.content.digest, one.tag, one.subject
 
 
 class AttachmentTables:
@@ -90,61 +116,86 @@ class AttachmentTables:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def find(self, repository_id: int, manifest: StoredManifest) -> tuple[StoredAttachment, ...]:
-        """Return what is attached to a manifest and those below it, and to that in turn."""
-        found: dict[tuple[Digest, Digest, str], StoredAttachment] = {}
-        asked, known = list(_with_children(manifest)), set[Digest]()
-        for _ in range(ATTACHED_DEPTH):
-            known.update(asked)
-            attached = self._attached(repository_id, asked, limit=ATTACHMENTS_MAX - len(found))
-            found.update(((one.subject, one.digest, one.tag), one) for one in attached)
-            asked = [one.digest for one in attached if one.digest not in known]
-            if not asked:
-                break
-        return tuple(found.values())
+    def find(
+        self, repository_id: int, digests: Sequence[Digest]
+    ) -> dict[Digest, tuple[StoredAttachment, ...]]:
+        """Return what is attached to images and those below them, and to that in turn."""
+        below: dict[Digest, list[Digest]] = {}
+        names: dict[str, object] = {
+            "repository": repository_id,
+            "digests": json.dumps(list(digests)),
+        }
+        for image, digest in self._database.execute(_BELOW, names).fetchall():
+            below.setdefault(Digest(image), []).append(Digest(digest))
+        asked = {digest for some in below.values() for digest in some}
+        names = {"repository": repository_id, "asked": _asked(asked)}
+        known = {row[0] for row in self._database.execute(_ANYTHING, names)}
+        attached = self._attached(repository_id, below, known)
+        return {image: tuple(found.values()) for image, found in attached.items() if found}
 
     def _attached(
-        self, repository_id: int, digests: Sequence[Digest], *, limit: int
-    ) -> list[StoredAttachment]:
-        asked = json.dumps([(digest, referrers_tag(digest)) for digest in digests])
-        names: dict[str, object] = {"repository": repository_id, "asked": asked}
-        if not self._database.execute(_ANYTHING, names).fetchone():
-            return []
-        names |= {"index_type": f"{media_types.OCI_INDEX}%", "limit": limit}
-        rows = self._database.execute(_ATTACHED, names)
-        return [
-            StoredAttachment(
-                digest=Digest(row[1]),
-                subject=Digest(row[0]),
-                content_type=row[3],
-                body=zlib.decompress(row[4]),
-                tag=row[2],
-            )
-            for row in rows
-        ]
+        self,
+        repository_id: int,
+        below: Mapping[Digest, Sequence[Digest]],
+        known: Collection[str],
+    ) -> dict[Digest, dict[_Key, StoredAttachment]]:
+        """Ask for all images at once: level after level, what is attached to what was found."""
+        found: dict[Digest, dict[_Key, StoredAttachment]] = {image: {} for image in below}
+        seen = {image: set(some) for image, some in below.items()}
+        asked = {image: [one for one in some if one in known] for image, some in below.items()}
+        for _ in range(ATTACHED_DEPTH):
+            subjects = {digest for some in asked.values() for digest in some}
+            by_subject = self._by_subject(repository_id, subjects)
+            for image, some in asked.items():
+                attached = sorted(
+                    (one for subject in some for one in by_subject.get(subject, ())), key=_key
+                )[: ATTACHMENTS_MAX - len(found[image])]
+                found[image].update((_key(one), one) for one in attached)
+                digests = dict.fromkeys(one.content.digest for one in attached)
+                asked[image] = [one for one in digests if one not in seen[image]]
+                seen[image].update(asked[image])
+        return found
+
+    def _by_subject(
+        self, repository_id: int, subjects: Collection[Digest]
+    ) -> dict[Digest, list[StoredAttachment]]:
+        if not subjects:
+            return {}
+        names = {
+            "repository": repository_id,
+            "asked": _asked(subjects),
+            "index_type": f"{media_types.OCI_INDEX}%",
+            "limit": ATTACHMENTS_MAX,
+            "version": EXTRACT_VERSION,
+        }
+        found: dict[Digest, list[StoredAttachment]] = {}
+        for subject, digest, tag, content_type, kept, body in self._database.execute(
+            _ATTACHED, names
+        ):
+            content = Content(Digest(digest), content_type, zlib.decompress(body) if body else b"")
+            one = StoredAttachment(content, Digest(subject), tag, kept)
+            found.setdefault(one.subject, []).append(one)
+        return found
 
 
-def _with_children(manifest: StoredManifest) -> dict[Digest, StoredManifest]:
-    """Return a manifest and all below it, each once: indexes can share their children."""
-    found = {manifest.digest: manifest}
-    waiting = [manifest]
-    while waiting:
-        new = {child.digest: child for child in waiting.pop().children}
-        waiting += [child for digest, child in new.items() if digest not in found]
-        found.update(new)
-    return found
+def _asked(digests: Iterable[Digest]) -> str:
+    return json.dumps([(digest, referrers_tag(digest)) for digest in digests])
 
 
 _REFERENCE = "vnd.docker.reference.digest"
 _HINTS = (b'"subject"', _REFERENCE.encode())
 
 
-def put_subjects(database: Database, digest: Digest, manifest: Manifest) -> None:
-    """Keep what a manifest says is attached to what; what is there already stays as it is."""
+SubjectRow = tuple[str, str, str]
+"""What is attached, to what, and the index that says so; "" for the manifest itself."""
+
+
+def put_subjects(database: Database, rows: Iterable[SubjectRow]) -> None:
+    """Keep what manifests say is attached to what; what is there already stays as it is."""
     database.conn.executemany(
         "INSERT INTO subjects (digest, subject, index_digest) VALUES (?, ?, ?)"
         " ON CONFLICT DO NOTHING",
-        list(_subjects(digest, manifest)),
+        list(rows),
     )
 
 
@@ -155,7 +206,8 @@ def fill_subjects(database: Database) -> None:
         body = zlib.decompress(packed)
         # Parsing a million manifests would take minutes, and few have any of this.
         if any(hint in body for hint in _HINTS):
-            put_subjects(database, digest, parse_manifest(body, content_type=content_type))
+            manifest = parse_manifest(body, content_type=content_type)
+            put_subjects(database, list_subjects(digest, manifest))
 
 
 def forget_subjects(database: Database, digest: Digest) -> None:
@@ -168,8 +220,8 @@ def forget_subjects(database: Database, digest: Digest) -> None:
     )
 
 
-def _subjects(digest: Digest, manifest: Manifest) -> Iterator[tuple[str, str, str]]:
-    """Yield what is attached, to what, and the index that says so; "" for the manifest itself."""
+def list_subjects(digest: Digest, manifest: Manifest) -> Iterator[SubjectRow]:
+    """Yield what a manifest says is attached to what."""
     if manifest.subject is not None:
         yield digest, manifest.subject.digest, ""
     for child in manifest.children:

@@ -8,18 +8,20 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from indexer.clock import rfc3339
+from indexer.extract import KindTable, config_descriptor
 from indexer.model import (
+    Content,
     Digest,
-    Manifest,
+    Pulls,
     StoredImage,
-    StoredManifest,
+    TaggedImage,
     TagName,
     UntaggedImage,
     is_system_tag,
 )
 from indexer.store.attachments import AttachmentTables
 from indexer.store.changes import Changes
-from indexer.store.derivation import Derivation
+from indexer.store.extraction import ExtractionTables
 from indexer.store.history import Since, TagHistory, TagMove
 from indexer.store.lineage import ChainTables
 from indexer.store.presence import PresenceTables
@@ -30,22 +32,10 @@ from indexer.store.untagged import UntaggedTables
 
 
 @dataclass(frozen=True, slots=True)
-class ReadManifest:
-    """A manifest as a registry answered it, with what it was parsed to."""
-
-    digest: Digest
-    content_type: str
-    body: bytes
-    manifest: Manifest
-    config_digest: Digest | None
-    """The config worth keeping, None where there is none."""
-
-
-@dataclass(frozen=True, slots=True)
 class ReadContent:
     """Content that one refresh read and that the store did not have."""
 
-    manifests: tuple[ReadManifest, ...] = ()
+    manifests: tuple[Content, ...] = ()
     configs: tuple[tuple[Digest, bytes], ...] = ()
 
 
@@ -59,7 +49,7 @@ class ContentTables:
         attachments: AttachmentTables,
         chains: ChainTables,
         changes: Changes,
-        derivation: Derivation,
+        extraction: ExtractionTables,
         history: TagHistory,
         presence: PresenceTables,
         pulls: PullTables,
@@ -71,7 +61,7 @@ class ContentTables:
         self._attachments = attachments
         self._chains = chains
         self._changes = changes
-        self._derivation = derivation
+        self._extraction = extraction
         self._history = history
         self._presence = presence
         self._pulls = pulls
@@ -201,9 +191,14 @@ class ContentTables:
         ).fetchone()
         return bool(row[0])
 
-    def put_content(self, repository_id: int, content: ReadContent, *, seen_at: datetime) -> None:
-        """Keep what was read; content that is there already stays as it is."""
-        changed: dict[Digest, Manifest | None] = {}
+    def put_content(
+        self, repository_id: int, content: ReadContent, *, kinds: KindTable, seen_at: datetime
+    ) -> None:
+        """Keep what was read; content that is there already stays as it is.
+
+        ``kinds`` tell which config belongs to a manifest.
+        """
+        changed: dict[Digest, Content | None] = {}
         for digest, body in content.configs:
             added = self._database.execute(
                 "INSERT INTO configs (digest, body) VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -213,11 +208,11 @@ class ContentTables:
                 self._stale.mark_config(digest)
                 changed.update(dict.fromkeys(self._config_users(digest)))
         for read in content.manifests:
-            if self._put_manifest(read, rfc3339(seen_at)):
-                changed[read.digest] = read.manifest
+            if self._put_manifest(read, kinds, rfc3339(seen_at)):
+                changed[read.digest] = read
             self.link_manifest(repository_id, read.digest, seen_at=seen_at)
-        for digest, manifest in changed.items():
-            self._derivation.put_chains(digest, manifest)
+        for digest, changed_content in changed.items():
+            self._extraction.put_chains(digest, changed_content)
 
     def link_manifest(self, repository_id: int, digest: Digest, *, seen_at: datetime) -> None:
         """Write that a repository served a manifest; an index it belongs to changes with it.
@@ -251,9 +246,7 @@ class ContentTables:
         ).fetchone()
         return row is not None
 
-    def manifest(
-        self, repository_id: int, digest: Digest, *, depth: int = 4
-    ) -> StoredManifest | None:
+    def manifest(self, repository_id: int, digest: Digest, *, depth: int = 4) -> Content | None:
         """Return a manifest that a repository has, with its config and children to ``depth``."""
         return self._manifest(repository_id, digest, depth, {})
 
@@ -262,8 +255,8 @@ class ContentTables:
         repository_id: int,
         digest: Digest,
         depth: int,
-        known: dict[tuple[Digest, int], StoredManifest | None],
-    ) -> StoredManifest | None:
+        known: dict[tuple[Digest, int], Content | None],
+    ) -> Content | None:
         """Read each manifest once a level: indexes of indexes can have more paths than bytes."""
         if (digest, depth) in known:
             return known[digest, depth]
@@ -278,7 +271,7 @@ class ContentTables:
             self._manifest(repository_id, child, depth - 1, known)
             for child in (self._children(digest) if row and depth > 0 else ())
         )
-        known[digest, depth] = row and StoredManifest(
+        known[digest, depth] = row and Content(
             digest=digest,
             content_type=row[0],
             body=zlib.decompress(row[1]),
@@ -288,15 +281,22 @@ class ContentTables:
         )
         return known[digest, depth]
 
-    def _put_manifest(self, read: ReadManifest, seen_at: str) -> bool:
+    def _put_manifest(self, read: Content, kinds: KindTable, seen_at: str) -> bool:
         """Keep a manifest; True when the store did not have it."""
+        config = config_descriptor(read.manifest, kinds=kinds)
         added = self._database.execute(
             "INSERT INTO manifests (digest, content_type, body, config_digest, first_seen_at)"
             " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            [read.digest, read.content_type, zlib.compress(read.body), read.config_digest, seen_at],
+            [
+                read.digest,
+                read.content_type,
+                zlib.compress(read.body),
+                config.digest if config else None,
+                seen_at,
+            ],
         )
         if added.rowcount:
-            self._derivation.put_children(read.digest, read.manifest)
+            self._extraction.put_children(read.digest, read.manifest)
         return bool(added.rowcount)
 
     def _config_users(self, config: Digest) -> list[Digest]:
@@ -337,21 +337,53 @@ class ContentTables:
     def untagged_image(self, repository_id: int, digest: Digest) -> UntaggedImage | None:
         """Return a manifest that no tag leads to any more; None when it is not such a one."""
         untagged = self._untagged.find(repository_id, digest)
-        image = self.image_with(repository_id, digest, ()) if untagged else None
-        return UntaggedImage(image, *untagged) if image and untagged else None
+        return UntaggedImage(*untagged) if untagged else None
+
+    def tagged_images(self, repository_id: int) -> list[TaggedImage]:
+        """Return what a visible tag of a repository points at, system tags aside, by digest."""
+        tags = self.tags(repository_id)
+        since, pulls = (
+            self._history.since_all(repository_id),
+            self._pulls.list_images(repository_id),
+        )
+        found: dict[Digest, list[tuple[TagName, Since]]] = {}
+        for tag in sorted(filter(_is_shown, tags)):
+            # Who reads beside the writer may see a tag move between the two.
+            found.setdefault(tags[tag], []).append((tag, since.get((tag, tags[tag]), Since())))
+        return [
+            TaggedImage(
+                digest=digest,
+                tags=tuple(tag for tag, _ in _newest_first(found[digest])),
+                pushed_at=_newest_push(found[digest]),
+                pulls=pulls.get(digest, Pulls()),
+            )
+            for digest in sorted(found)
+        ]
 
     def image_with(
         self, repository_id: int, digest: Digest, tags: Sequence[TagName]
     ) -> StoredImage | None:
         """Return a manifest with these of the tags that point at it; None where it is not there."""
-        manifest = self.manifest(repository_id, digest)
-        if manifest is None:
+        content = self.manifest(repository_id, digest)
+        if content is None:
             return None
-        since = {tag: self._since(repository_id, tag, digest) for tag in tags}
+        since = [(tag, self._since(repository_id, tag, digest)) for tag in tags]
         return StoredImage(
-            manifest=manifest,
-            tags=tuple(sorted(tags, key=lambda tag: since[tag].moved_at, reverse=True)),
-            pushed_at=max((one.pushed_at for one in since.values() if one.pushed_at), default=None),
+            content=content,
+            tags=tuple(tag for tag, _ in _newest_first(since)),
+            pushed_at=_newest_push(since),
             pulls=self._pulls.get_image(repository_id, digest),
-            attachments=self._attachments.find(repository_id, manifest),
+            attachments=self._attachments.find(repository_id, [digest]).get(digest, ()),
         )
+
+
+def _is_shown(tag: TagName) -> bool:
+    return not is_system_tag(tag)
+
+
+def _newest_first(tags: Sequence[tuple[TagName, Since]]) -> list[tuple[TagName, Since]]:
+    return sorted(tags, key=lambda one: one[1].moved_at, reverse=True)
+
+
+def _newest_push(tags: Sequence[tuple[TagName, Since]]) -> str | None:
+    return max((since.pushed_at for _, since in tags if since.pushed_at), default=None)

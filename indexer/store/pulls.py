@@ -103,6 +103,14 @@ class PullTables:
         """Return how often a digest was pulled from a repository."""
         return self._get(repository_id, digest)
 
+    def list_images(self, repository_id: int) -> dict[Digest, Pulls]:
+        """Return the same of all digests of a repository that were ever pulled."""
+        rows = self._database.execute(
+            "SELECT digest, pulls, last_pulled_at FROM pulls WHERE repository_id = ?",
+            [repository_id],
+        )
+        return {Digest(row[0]): Pulls(row[1], row[2]) for row in rows}
+
     def get_repository(self, repository_id: int) -> Pulls:
         """Return how often anything was pulled from a repository."""
         return self._get(repository_id, _OF_REPOSITORY)

@@ -72,6 +72,7 @@ DELETE FROM subjects WHERE digest = :digest OR (index_digest = :digest AND index
 
 # Of what is in the store once, however many repositories have it.
 _FORGET_CONTENT = (
+    "DELETE FROM extracted WHERE digest = :digest",
     "DELETE FROM index_children WHERE digest = :digest",
     _FORGET_SUBJECTS,
     "DELETE FROM manifests WHERE digest = :digest",

@@ -266,6 +266,17 @@ INSERT INTO changes_start VALUES (1, 0, random());
 ALTER TABLE repositories ADD COLUMN tag_count INTEGER NOT NULL DEFAULT 0
 """
 
+_EXTRACTED = """
+ALTER TABLE derivation RENAME TO extraction;
+CREATE TABLE extracted (
+    digest TEXT NOT NULL,
+    form TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    found BLOB NOT NULL,
+    PRIMARY KEY (digest, form)
+) WITHOUT ROWID
+"""
+
 
 def _run(database: Database, script: str) -> None:
     # Not executescript: that would commit the transaction the migration runs in.
@@ -363,3 +374,9 @@ def m014_changes(database: Database) -> None:
     """Make the list of what users see change, from now on, and count what they see now."""
     _run(database, _CHANGES)
     count_tags(database)
+
+
+@migrations()
+def m015_extracted(database: Database) -> None:
+    """Make the table of what was extracted; it is filled while the documents are made again."""
+    _run(database, _EXTRACTED)

@@ -17,7 +17,7 @@ from sqlite_utils import Database
 from indexer.errors import OutdatedStoreError, StoreError
 from indexer.store.absences import AbsentTags
 from indexer.store.database import translated_errors
-from indexer.store.derivation import DerivationProgress
+from indexer.store.extraction import ExtractionProgress
 from indexer.store.index_state import LiveIndex, RebuildProgress, read_live_index
 from indexer.store.journal import JOURNAL_FILE, Journal, JournalCounts
 from indexer.store.lineage import LineageKeys
@@ -46,7 +46,7 @@ class StoreStatus:
 
     stale_documents: int = 0
     rebuild: RebuildProgress | None = None
-    extraction: DerivationProgress | None = None
+    extraction: ExtractionProgress | None = None
     crawls: Mapping[str, Crawl | None] = field(default_factory=dict)
     set_aside: Sequence[SetAside] = ()
     rejected: Sequence[tuple[str, str, str]] = ()
@@ -104,7 +104,7 @@ class StoreSearchState:
         return StoreStatus(
             stale_documents=store.search_index.stale_count(),
             rebuild=store.search_index.rebuild(),
-            extraction=store.derivation.progress(),
+            extraction=store.extraction.progress(),
             crawls=_latest_crawls(store),
             set_aside=store.queue.list_set_aside(limit=SHOWN_MAX),
             rejected=rejected,

@@ -12,7 +12,7 @@ from indexer.store.attachments import AttachmentTables
 from indexer.store.changes import Changes
 from indexer.store.content import ContentTables
 from indexer.store.database import open_database, translated_errors
-from indexer.store.derivation import Derivation
+from indexer.store.extraction import ExtractionTables
 from indexer.store.history import TagHistory
 from indexer.store.index_state import SearchIndexTables
 from indexer.store.lineage import ChainTables, LineageKeys, LineageTables, Trie
@@ -45,9 +45,9 @@ class Store:
             self.path, migrations, synchronous="NORMAL", read_only=read_only
         )
         self._make_tables(self._database)
-        if not read_only and not self.derivation.is_current():
+        if not read_only and not self.extraction.is_current():
             with translated_errors(self.path), self._database.atomic():
-                self.derivation.begin()
+                self.extraction.begin()
 
     def _make_tables(self, database: Database) -> None:
         """Make each table once, those first that others are made with."""
@@ -62,7 +62,7 @@ class Store:
         self.repositories = RepositoryTables(database)
         self.stale = StaleDocuments(database)
         self.chains = ChainTables(database, tries=tries, stale=self.stale)
-        self.derivation = Derivation(database, self.chains)
+        self.extraction = ExtractionTables(database, self.chains)
         self.lineage = LineageTables(
             database, history=history, repositories=self.repositories, tries=tries
         )
@@ -79,7 +79,7 @@ class Store:
             attachments=self.attachments,
             chains=self.chains,
             changes=self.changes,
-            derivation=self.derivation,
+            extraction=self.extraction,
             history=history,
             presence=self.presence,
             pulls=self.pulls,

@@ -241,8 +241,8 @@ def _is_searchable(store: Store) -> bool:
 
 def _rebuild_progress(store: Store) -> Progress:
     # In this order, because a rebuild follows the extraction.
-    if deriving := store.derivation.progress():
-        return Progress(done=deriving.done, total=deriving.total, what="manifests")
+    if extracting := store.extraction.progress():
+        return Progress(done=extracting.done, total=extracting.total, what="manifests")
     wanted, live = store.search_index.rebuild(), store.search_index.live()
     is_finished = wanted is None and live is not None and live.complete
     return Progress(

@@ -1,7 +1,9 @@
 """The indexer process: it reads registries and updates the search index until it is stopped."""
 
+import os
+
 from indexer.clock import SystemClock
-from indexer.extract.kinds import load_kinds
+from indexer.extract import load_kinds
 from indexer.settings import Settings
 from search_api.processes.data_dir import make_engines
 
@@ -19,4 +21,5 @@ async def serve_indexer(settings: Settings) -> None:
             others=engines.others,
             clock=SystemClock(),
             kinds=load_kinds(),
+            extract_processes=os.cpu_count() or 1,
         )

@@ -12,10 +12,10 @@ from indexer.extract import (
     Facts,
     HistoryEntry,
     Part,
-    annotations_of,
-    build_of,
+    list_annotations,
+    read_build,
     run_settings,
-    size_bytes_of,
+    sum_sizes,
 )
 from indexer.model import Digest, ManifestKind, RepositoryRow, StoredImage, UntaggedImage
 from indexer.store import Bases, Declared, Page, RelatedImages, ShownPlace
@@ -36,7 +36,7 @@ PAIRS_SHOWN = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ImageDetails:
     """An image of a repository with what its content says and what is attached to it."""
 
     image: StoredImage
@@ -56,16 +56,21 @@ class Lineage:
 
 
 def image_json(
-    repository: RepositoryRow, known: Known, *, lineage: Lineage, places: Page[ShownPlace]
+    repository: RepositoryRow, details: ImageDetails, *, lineage: Lineage, places: Page[ShownPlace]
 ) -> dict[str, Any]:
     """Return an image of a repository; its config and layers are those of the platform shown."""
-    image, facts, anatomy, untagged = known.image, known.facts, known.anatomy, known.untagged
+    image, facts, anatomy, untagged = (
+        details.image,
+        details.facts,
+        details.anatomy,
+        details.untagged,
+    )
     shown = anatomy.shown
-    build = build_of(shown)
+    build = read_build(shown)
     return {
         **place_json(repository),
-        "digest": image.manifest.digest,
-        "reference": reference_of(repository, image.manifest.digest, image.tags),
+        "digest": image.content.digest,
+        "reference": reference_of(repository, image.content.digest, image.tags),
         "tags": list(image.tags),
         "last_tags": list(untagged.last_tags) if untagged else [],
         "untagged_since": untagged.since if untagged else None,
@@ -76,17 +81,17 @@ def image_json(
         "last_pulled_at": image.pulls.last_at,
         "is_index": anatomy.is_index,
         "platforms": [_platform_json(part) for part in anatomy.parts[:PLATFORMS_MAX]],
-        "shown_digest": shown.digest or image.manifest.digest,
+        "shown_digest": shown.digest or image.content.digest,
         "config": config_json(shown),
         "layers": [step_json(step) for step in build.steps],
         "history": [_history_json(entry) for entry in build.unplaced],
         "labels": _labels_json(facts),
         "annotations": [
             {"key": one.key, "value": one.value, "from": one.source}
-            for one in annotations_of(shown)[:PAIRS_SHOWN]
+            for one in list_annotations(shown)[:PAIRS_SHOWN]
         ],
         "attachments": attachment_results(
-            known.attached, repository=path_of(repository), limit=ATTACHMENTS_SHOWN
+            details.attached, repository=path_of(repository), limit=ATTACHMENTS_SHOWN
         ),
         "bases": bases_json(lineage, anatomy),
         "derived": related_json(lineage.derived, limit=RELATED_SHOWN),
@@ -200,7 +205,7 @@ def _platform_json(part: Part) -> dict[str, Any]:
         "architecture": platform.architecture or None if platform else None,
         "variant": platform.variant or None if platform else None,
         "os_version": platform.os_version or None if platform else None,
-        "size_bytes": size_bytes_of([manifest]) if manifest and has_sizes else None,
+        "size_bytes": sum_sizes([manifest]) if manifest and has_sizes else None,
         "layer_count": len(manifest.layers) if manifest else None,
         "config": config_json(part) if manifest else None,
     }

@@ -10,16 +10,15 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from indexer.documents import attached_to, attachment_results, base_labels_of, content_of
+from indexer.documents import attach, attachment_results, merge_base_labels
 from indexer.errors import NotFoundError
 from indexer.extract import (
-    BUILT_IN,
     Anatomy,
     KindTable,
-    anatomy_of,
-    build_of,
     declares_base,
-    facts_of,
+    read_build,
+    read_facts,
+    take_apart,
 )
 from indexer.model import Digest, RepositoryRow, StoredImage, parse_digest
 from indexer.store import (
@@ -33,7 +32,7 @@ from indexer.store import (
 )
 from search_api.resources.image_json import (
     ATTACHMENTS_SHOWN,
-    Known,
+    ImageDetails,
     Lineage,
     bases_json,
     image_json,
@@ -70,7 +69,7 @@ class TagOrder(StrEnum):
 class Resources:
     """What can be read of an open store; for one request. ``now`` is the time."""
 
-    def __init__(self, store: Store, *, now: datetime, kinds: KindTable = BUILT_IN) -> None:
+    def __init__(self, store: Store, *, now: datetime, kinds: KindTable) -> None:
         self._store = store
         self._now = now
         self._kinds = kinds
@@ -131,18 +130,18 @@ class Resources:
         Where no place is named, it is one that has it, with a tag for it if there is such a one.
         """
         place, image = self._image(digest, registry=registry, repository=repository)
-        anatomy, wanted = self._anatomy(image), image.manifest.digest
-        inherited = base_labels_of(image.manifest)
-        known = Known(
+        anatomy, wanted = self._anatomy(image), image.content.digest
+        inherited = merge_base_labels(image.content)
+        details = ImageDetails(
             image=image,
             anatomy=anatomy,
-            facts=facts_of(anatomy, now=self._now, base_labels=inherited),
-            attached=attached_to(image, now=self._now, kinds=self._kinds),
+            facts=read_facts(anatomy, now=self._now, base_labels=inherited),
+            attached=attach(image, now=self._now, kinds=self._kinds),
             untagged=None if image.tags else self._store.shown.untagged(place.id, wanted),
         )
         return image_json(
             place,
-            known,
+            details,
             lineage=self._lineage(image, anatomy),
             places=self._store.shown.places(wanted, limit=PLACES_MAX),
         )
@@ -160,7 +159,7 @@ class Resources:
         """Return what an image, or each platform of one, is built on."""
         _, image = self._image(digest, registry=registry, repository=repository)
         anatomy = self._anatomy(image)
-        bases = self._bases(anatomy, image.manifest.digest)
+        bases = self._bases(anatomy, image.content.digest)
         declared = self._declared(image, anatomy)
         nothing = RelatedImages((), has_more=False)
         return bases_json(Lineage(bases, declared, nothing), anatomy)
@@ -170,7 +169,7 @@ class Resources:
     ) -> list[dict[str, Any]]:
         """Return what is attached to an image and to its platforms, and to that in turn."""
         place, image = self._image(digest, registry=registry, repository=repository)
-        attached = attached_to(image, now=self._now, kinds=self._kinds)
+        attached = attach(image, now=self._now, kinds=self._kinds)
         return attachment_results(attached, repository=path_of(place), limit=ATTACHMENTS_SHOWN)
 
     def derived(self, digest: str, *, limit: int) -> dict[str, Any]:
@@ -225,10 +224,10 @@ class Resources:
         return self._store.repositories.get(holder), image
 
     def _anatomy(self, image: StoredImage) -> Anatomy:
-        return anatomy_of(content_of(image.manifest), tags=image.tags, kinds=self._kinds)
+        return take_apart(image.content, tags=image.tags, kinds=self._kinds)
 
     def _lineage(self, image: StoredImage, anatomy: Anatomy) -> Lineage:
-        digest = image.manifest.digest
+        digest = image.content.digest
         return Lineage(
             bases=self._bases(anatomy, digest),
             declared=self._declared(image, anatomy),
@@ -245,17 +244,17 @@ class Resources:
         ]
 
     def _declared(self, image: StoredImage, anatomy: Anatomy) -> Mapping[Digest, Declared]:
-        # Looking parses the image once more.
+        # Few images declare one.
         if not declares_base(anatomy.parts):
             return {}
-        return self._store.lineage.declared(image.manifest)
+        return self._store.lineage.declared(image.content)
 
     def _layer(self, repository_id: int, manifest: Digest, wanted: Digest) -> dict[str, Any] | None:
         stored = self._store.content.manifest(repository_id, manifest, depth=0)
         if stored is None:
             return None
-        shown = anatomy_of(content_of(stored), kinds=self._kinds).shown
-        for step in build_of(shown).steps:
+        shown = take_apart(stored, kinds=self._kinds).shown
+        for step in read_build(shown).steps:
             if step.layer and wanted in (step.layer.digest, step.diff_id):
                 return {
                     "digest": step.layer.digest,

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 from indexer.clock import Clock
+from indexer.extract import KindTable
 from indexer.store import AbsentTags, OwnThread, StoreSearchState
 from search_api.resources import Resources
 from search_api.search.freshness import ServiceStatus
@@ -30,12 +31,14 @@ class SearchService:
         store: StoreSearchState,
         *,
         clock: Clock,
+        kinds: KindTable,
         processes: SearchProcesses | None = None,
     ) -> None:
         """Take a searcher over ``store``. Resources are read from the same store."""
         self._searcher = searcher
         self._store = store
         self._clock = clock
+        self._kinds = kinds
         self._processes = processes
         self._thread = OwnThread("search", path=store.directory)
 
@@ -59,9 +62,11 @@ class SearchService:
 
     async def read(self, function: Callable[[Resources], Result]) -> Result:
         """Return ``function``'s result; :class:`StoreError` before an indexer made the store."""
-        now = self._clock.now()
+        now, kinds = self._clock.now(), self._kinds
         return await self._on_thread(
-            lambda _: self._store.read(lambda store: function(Resources(store, now=now)))
+            lambda _: self._store.read(
+                lambda store: function(Resources(store, now=now, kinds=kinds))
+            )
         )
 
     async def status(self) -> ServiceStatus:

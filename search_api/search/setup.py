@@ -3,6 +3,7 @@
 from functools import partial
 
 from indexer.clock import Clock, SystemClock
+from indexer.extract import load_kinds
 from indexer.settings import Settings
 from indexer.store import StoreSearchState
 from search_api.processes import configure_logging, make_engines
@@ -21,6 +22,7 @@ def make_service(
         _make_searcher(settings, state, clock),
         state,
         clock=clock,
+        kinds=load_kinds(),
         processes=(
             SearchProcesses(partial(_make_process_searcher, settings), count=processes)
             if processes

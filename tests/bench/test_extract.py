@@ -25,6 +25,6 @@ def test_a_whole_corpus_is_extracted_again_and_searchable(tmp_path: Path) -> Non
     live = store.search_index.live()
     assert live is not None
     assert live.complete
-    assert store.derivation.progress() is None
+    assert store.extraction.progress() is None
     assert (again.manifests, again.documents) > (TINY.manifests, TINY.repositories)
     store.close()

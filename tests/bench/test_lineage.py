@@ -17,7 +17,7 @@ def test_every_question_has_an_answer(tmp_path: Path) -> None:
     filled = fill(tmp_path, MANIFESTS)
     store = Store(tmp_path, read_only=True)
     answers = {name: ask() for name, ask in questions(store, filled, random.Random(1))}
-    assert store.derivation.is_current()
+    assert store.extraction.is_current()
     derived = store.lineage.derived(Digest(filled.hot_base))
     assert derived.has_more
     assert len(answers) == 15

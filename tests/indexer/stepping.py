@@ -20,6 +20,7 @@ from indexer.clock import parse_rfc3339
 from indexer.engines import Engine
 from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.errors import StoreError
+from indexer.extract import BUILT_IN
 from indexer.indexing.updates import BATCH, Indexing
 from indexer.intake import move_entries, move_pulls
 from indexer.model.document import DocumentType, Hit
@@ -167,7 +168,7 @@ class Stepping:
         self.open_indexing()
         self.workers = {name: self._worker(name) for name in self.registries}
 
-    def open_indexing(self) -> None:
+    def open_indexing(self, *, processes: int = 0) -> None:
         """Start the indexing of documents anew, with the next :meth:`index`."""
         self.indexing = Indexing(
             directory=self.directory,
@@ -176,6 +177,8 @@ class Stepping:
             store=self.thread,
             clock=self.clock,
             batch=self.batch,
+            kinds=BUILT_IN,
+            processes=processes,
         )
         self._is_healed = False
 
@@ -194,6 +197,7 @@ class Stepping:
                 self.interval,
                 self.max_in_flight,
                 includes=lambda name: name not in self.excluded,
+                kinds=BUILT_IN,
                 confirmed_max=self.confirmed_max,
             ),
             client=client,
@@ -304,7 +308,7 @@ class Stepping:
     async def index(self) -> None:
         """Bring the search index up to date, and do a rebuild that is wanted."""
         if not self._is_healed:
-            await self.indexing._heal()
+            await self.indexing.open_or_rebuild()
             self._is_healed = True
         worked = True
         while worked:

@@ -39,7 +39,7 @@ async def changed(tmp_path: Path) -> AsyncIterator[Stepping]:
 async def restarted(stepping: Stepping, engine: Engine, *others: Engine) -> None:
     stepping.engine, stepping.others = engine, others
     await stepping.reopen()
-    await stepping.indexing._heal()
+    await stepping.indexing.open_or_rebuild()
     stepping._is_healed = True
 
 

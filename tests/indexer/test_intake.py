@@ -13,8 +13,8 @@ from indexer.intake import enqueue_refreshes
 from indexer.model.event import Action, Command, Event
 from indexer.model.names import Digest, RepositoryName, TagName
 from indexer.store import (
-    DerivationProgress,
     Entry,
+    ExtractionProgress,
     Journal,
     Priority,
     RebuildProgress,
@@ -172,7 +172,7 @@ def test_a_rebuild_that_is_asked_for_concerns_no_registry(intake: Intake) -> Non
 
 def test_extracting_again_is_asked_of_the_store_alone(intake: Intake) -> None:
     intake.take(Command.EXTRACT, registry="")
-    assert intake.store.derivation.progress() == DerivationProgress(0, 0)
+    assert intake.store.extraction.progress() == ExtractionProgress(0, 0)
     assert intake.store.search_index.rebuild() is None, "it follows"
     assert intake.due("one") + intake.due("two") == []
 

@@ -18,6 +18,7 @@ import structlog
 from indexer.clock import SystemClock
 from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.errors import IndexerRunningError, StoreError
+from indexer.extract import BUILT_IN
 from indexer.intake import ENTRIES_PER_WRITE, move_entries
 from indexer.model.document import ASKED_FOR, DocumentType
 from indexer.model.event import Command, Event, Rejected
@@ -261,7 +262,9 @@ async def running(
         ),
     )
     run = Running(directory, registry)
-    task = asyncio.create_task(run_indexer(settings, engine=run.engine, clock=clock))
+    task = asyncio.create_task(
+        run_indexer(settings, engine=run.engine, clock=clock, kinds=BUILT_IN)
+    )
     try:
         yield run
     finally:

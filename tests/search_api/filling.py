@@ -12,12 +12,12 @@ from starlette.applications import Starlette
 
 from indexer.clock import Clock
 from indexer.engines.whoosh.engine import WhooshEngine
-from indexer.extract import config_descriptor
+from indexer.extract import BUILT_IN, config_descriptor
 from indexer.indexing.updates import Indexing
-from indexer.model.manifest import parse_manifest
+from indexer.model import Content
 from indexer.model.names import RepositoryName, TagName, parse_digest
 from indexer.settings import RegistrySettings, Settings
-from indexer.store import ReadContent, ReadManifest, Store, StoreThread
+from indexer.store import ReadContent, Store, StoreThread
 from search_api.processes.data_dir import INDEX_DIRECTORY
 from search_api.web import make_web
 from tests.builders import BuiltManifest
@@ -62,7 +62,8 @@ def put(store: Store, pushed: Sequence[Pushed], *, clock: Clock) -> None:
             registry = store.registries.put(each.registry, url=f"http://{host}", registry_host=host)
             name = RepositoryName(each.repository)
             repository_id = store.repositories.put(registry.id, name, seen_at=now)
-            store.content.put_content(repository_id, _content(each.built), seen_at=now)
+            content = _content(each.built)
+            store.content.put_content(repository_id, content, kinds=BUILT_IN, seen_at=now)
             digest = parse_digest(each.built.digest)
             store.content.put_tag(repository_id, TagName(each.tag), digest, seen_at=now)
 
@@ -102,7 +103,9 @@ async def bring_up_to_date(directory: Path, *, clock: Clock) -> None:
     """Index all stale documents of the store, as the indexer does."""
     store = StoreThread(Store(directory))
     engine = WhooshEngine(directory / INDEX_DIRECTORY)
-    indexing = Indexing(directory=directory, engine=engine, store=store, clock=clock)
+    indexing = Indexing(
+        directory=directory, engine=engine, store=store, clock=clock, kinds=BUILT_IN
+    )
     running = asyncio.create_task(indexing.run())
     while not await store.read(partial(_is_up_to_date, directory)):
         assert not running.done(), running.exception()
@@ -162,16 +165,8 @@ def _is_up_to_date(directory: Path, store: Store) -> bool:
 def _content(built: BuiltManifest) -> ReadContent:
     manifests, configs = [], []
     for one in (*built.children, built):
-        manifest = parse_manifest(one.body, content_type=one.media_type)
-        config = config_descriptor(manifest)
-        manifests.append(
-            ReadManifest(
-                digest=parse_digest(one.digest),
-                content_type=one.media_type,
-                body=one.body,
-                manifest=manifest,
-                config_digest=config.digest if config else None,
-            )
-        )
+        manifest = Content(parse_digest(one.digest), one.media_type, one.body)
+        manifests.append(manifest)
+        config = config_descriptor(manifest.manifest, kinds=BUILT_IN)
         configs += [(config.digest, one.blobs[0].body)] if config else []
     return ReadContent(tuple(manifests), tuple(configs))

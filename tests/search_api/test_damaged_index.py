@@ -17,6 +17,7 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
+from indexer.extract import BUILT_IN
 from indexer.indexing.updates import Indexing
 from indexer.settings import Settings
 from indexer.store import Store, StoreThread
@@ -69,6 +70,7 @@ async def started(directory: Path, engine: str) -> AsyncIterator[Service]:
         store=store,
         clock=clock,
         batch=BATCH,
+        kinds=BUILT_IN,
     )
     async with client_of(make_web(chosen, clock=clock)) as client:
         yield Service(client, indexing)
@@ -97,7 +99,7 @@ async def _fill(directory: Path, engine: str) -> Whole:
         finish_crawl(store, registry, clock=ManualClock())
     store.close()
     async with started(directory, engine) as service:
-        await service.indexing._heal()
+        await service.indexing.open_or_rebuild()
         while await service.step():
             pass
         answers = await service.answers()
@@ -225,7 +227,7 @@ async def test_a_damaged_index_is_named_and_made_anew_while_searches_are_answere
     damage(folder)
     async with started(directory, engine) as service:
         with capture_logs() as logs:
-            await service.indexing._heal()
+            await service.indexing.open_or_rebuild()
         [told] = [line for line in logs if line["event"] == "search_index_unusable"]
         assert told["log_level"] == "warning"
         assert told["generation"] == folder.name
@@ -257,7 +259,7 @@ async def test_an_index_of_the_engine_of_before_is_replaced_while_searches_are_a
     async with started(directory, engine) as service:
         assert await service.answers() == whole[engine].answers
         with capture_logs() as logs:
-            await service.indexing._heal()
+            await service.indexing.open_or_rebuild()
         [told] = [line for line in logs if line["event"] == "engine_changed"]
         assert (told["before"], told["now"]) == (before, engine)
         while await service.step():

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from indexer.extract import BUILT_IN
+from indexer.model import Content
 from indexer.model.event import Action, Event
-from indexer.model.manifest import parse_manifest
 from indexer.model.names import Digest, RepositoryName, TagName
 from indexer.store import (
     Journal,
     LiveIndex,
     ReadContent,
-    ReadManifest,
     Store,
     TagMove,
 )
@@ -39,14 +39,8 @@ WAITING_REFRESH = (
 MOVE = Move(PLACE, INDEX.digest, AT)
 
 
-def read(built: BuiltManifest) -> ReadManifest:
-    return ReadManifest(
-        digest=Digest(built.digest),
-        content_type=built.media_type,
-        body=built.body,
-        manifest=parse_manifest(built.body, content_type=built.media_type),
-        config_digest=Digest(built.blobs[0].digest) if built.blobs else None,
-    )
+def read(built: BuiltManifest) -> Content:
+    return Content(Digest(built.digest), built.media_type, built.body)
 
 
 @pytest.fixture
@@ -64,7 +58,7 @@ def data(tmp_path: Path) -> Path:
         store.content.add_tag_moves(number, [move])
         configs = ((Digest(CHILD.blobs[0].digest), CHILD.blobs[0].body),)
         content = ReadContent((read(INDEX), read(CHILD)), configs)
-        store.content.put_content(number, content, seen_at=AT)
+        store.content.put_content(number, content, seen_at=AT, kinds=BUILT_IN)
         store.content.put_tag(number, TAG, Digest(INDEX.digest), seen_at=AT)
         store.search_index.indexed(store.search_index.stale(limit=100))
         store.search_index.set_live(LiveIndex("one", "whoosh", 1, 1, complete=True))

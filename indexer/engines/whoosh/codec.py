@@ -10,6 +10,7 @@ Any reader of Whoosh reads them; those that search and merge take the postings a
 import pickle
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from whoosh.codec.whoosh3 import W3Codec, W3FieldWriter, W3TermInfo, W3TermsReader
@@ -27,31 +28,32 @@ class Postings(NamedTuple):
 class PostingPool:
     """The postings of a segment that is being written, by field and term.
 
-    Stands in for Whoosh's pool, which sorts single postings.
+    Stands in for Whoosh's pool, which sorts single postings. Of a term there is one list: of
+    documents, each with its weight behind it if the field has weights.
     """
 
-    def __init__(self) -> None:
-        self._fields: defaultdict[str, dict[str, tuple[list[int], list[int]]]] = defaultdict(dict)
+    def __init__(self, schema: Schema) -> None:
+        self._fields: dict[str, defaultdict[str, list[int]]] = {
+            name: defaultdict(list) for name, field in schema.items() if field.indexed
+        }
 
     def add(self, field: str, document: int, terms: Collection[str]) -> None:
         """Add the terms of a document; a mapping has their weights."""
         known = self._fields[field]
-        for term in terms:
-            if term in known:
-                known[term][0].append(document)
-            else:
-                known[term] = ([document], [])
         if isinstance(terms, Mapping):
             for term, weight in terms.items():
-                known[term][1].append(weight)
+                known[term] += (document, weight)
+        else:
+            for term in terms:
+                known[term].append(document)
 
     def extend(self, field: str, term: str, postings: Postings) -> None:
         """Add the postings of a term in documents that follow."""
-        documents, weights = self._fields[field].setdefault(term, ([], []))
-        documents += postings.documents
-        weights += postings.weights
+        documents, weights = postings
+        both = chain.from_iterable(zip(documents, weights, strict=True)) if weights else documents
+        self._fields[field][term] += both
 
-    def iter_postings(self) -> Iterator[tuple[str, Mapping[str, tuple[list[int], list[int]]]]]:
+    def iter_postings(self) -> Iterator[tuple[str, Mapping[str, list[int]]]]:
         """Yield the terms of each field, in the order of the fields."""
         yield from sorted(self._fields.items())
 
@@ -63,17 +65,16 @@ class FieldWriter(W3FieldWriter):  # type: ignore[misc]  # Whoosh carries no typ
     """Writes the terms of a segment with their postings inlined."""
 
     def add_postings(
-        self,
-        schema: Schema,
-        lengths: Any,
-        items: Iterable[tuple[str, Mapping[str, tuple[list[int], list[int]]]]],
+        self, schema: Schema, lengths: Any, items: Iterable[tuple[str, Mapping[str, list[int]]]]
     ) -> None:
         """Write what a pool holds; no field has lengths."""
         for field, terms in items:
             self.start_field(field, schema[field])
-            start = pack_ushort(self._fieldid)
+            start, step = pack_ushort(self._fieldid), 1 + schema[field].has_weights
             for term in sorted(terms):
-                self._tindex.add(start + term.encode(), _entry(*terms[term]))
+                found = terms[term]
+                weights = found[1::2] if step > 1 else ()
+                self._tindex.add(start + term.encode(), _entry(found[::step], weights))
             self.finish_field()
 
 

@@ -104,8 +104,7 @@ def _hit(ranked: RankedHit[Location], sort: Sort, *, with_texts: bool) -> Hit:
     return ranked.shown(sort, segment.result(document), texts)
 
 
-class WhooshWriter(GenerationWriter[IndexFolderWriter]):
-    """Changes one generation; see :class:`indexer.engines.protocol.IndexWriter`."""
+WhooshWriter = GenerationWriter[IndexFolderWriter]
 
 
 def _folder_writer(folder: Path) -> IndexFolderWriter:

@@ -6,7 +6,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -127,8 +127,10 @@ class Storage(OverlayStorage):  # type: ignore[misc]
 
     def create_file(self, name: str, **options: Any) -> Any:
         """Open a file for writing."""
-        is_part = not name.endswith(SEGMENT) and ".toc" not in name
-        return (self.a if is_part else self.b).create_file(name, **options)
+        if not name.endswith(SEGMENT) and ".toc" not in name:
+            return self.a.create_file(name)
+        self._opened.append(self.b.create_file(name, **options))
+        return self._opened[-1]
 
     def delete_file(self, name: str) -> None:
         """Remove a file."""
@@ -158,7 +160,9 @@ class Storage(OverlayStorage):  # type: ignore[misc]
         except BaseException:
             for file in self._opened:
                 if not file.is_closed:
-                    file.close()
+                    # What a full disk did not take is written once more, in vain.
+                    with suppress(OSError):
+                        file.close()
             raise
         finally:
             self._opened.clear()

@@ -1,24 +1,28 @@
 """The order of hits by relevance: the ranking plan evaluated over the lists of terms."""
 
+import sys
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from heapq import nsmallest
 from itertools import repeat
 from operator import add, mul
 
 from indexer.engines.ranking import (
+    NormalizedName,
     PageWindow,
     RankedHit,
     RankedPart,
     RankingPlan,
     Where,
+    WholeName,
+    name_matches,
     score,
 )
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.match import having, name_starting, named_like, part_matching
-from indexer.engines.whoosh.naming import named_by
 from indexer.engines.whoosh.order import Location, Matches
 from indexer.engines.whoosh.schema import NAME, PROMINENCE, TEXT
 from indexer.engines.whoosh.segment import Segment
@@ -28,6 +32,15 @@ from indexer.model import Fuzzy, Wildcard
 # or fewer when reversed, then the lower rank of the id. Comparing such numbers is several times
 # faster than tuples.
 _RANKS = 1 << 28
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """Which documents have points for their names, and how many each."""
+
+    documents: int
+    points: "array[int] | None"
+    """None where no document has any."""
 
 
 def best(matches: Matches, plan: RankingPlan, window: PageWindow) -> list[RankedHit[Location]]:
@@ -85,7 +98,7 @@ def _all_named(segment: Segment, plan: RankingPlan) -> int:
     named = bitmaps.full(segment.size)
     for part in plan.parts:
         named &= _found(segment, part, part.first.where) & part_matching(segment, part.part)
-    return named | named_by(segment, plan.whole_names).documents
+    return named | _named(segment, plan.whole_names).documents
 
 
 def _points(segment: Segment, plan: RankingPlan) -> "list[array[int]]":
@@ -107,7 +120,7 @@ def _all_points(segment: Segment, plan: RankingPlan) -> "Iterator[array[int]]":
     else:
         for part in plan.parts:
             yield segment.cached(("points", part), partial(_part_points, segment, part))
-    of_names = named_by(segment, plan.whole_names).points
+    of_names = _named(segment, plan.whole_names).points
     if of_names is not None:
         yield of_names
 
@@ -158,3 +171,40 @@ def _mean_impacts(segment: Segment, found: Sequence[str]) -> "array[int]":
     if len(found) > 1:
         return array("I", (total // len(found) for total in sums))
     return sums
+
+
+def _named(segment: Segment, whole_names: tuple[WholeName, ...]) -> _Named:
+    """Return what names are worth for the best of ``whole_names``."""
+    return segment.cached(
+        ("named by", whole_names),
+        lambda: _make_named(segment, whole_names),
+        size_bytes=lambda made: sys.getsizeof(made.documents) + sys.getsizeof(made.points),
+    )
+
+
+def _make_named(segment: Segment, whole_names: tuple[WholeName, ...]) -> _Named:
+    found = _points_by_name(segment, whole_names)
+    if not found:
+        return _Named(0, None)
+    points = array("I", bytes(4 * segment.size))
+    documents: list[int] = []
+    for place, of_name in found.items():
+        documents += segment.names.documents[place]
+        for document in segment.names.documents[place]:
+            points[document] = of_name
+    return _Named(bitmaps.from_documents(documents, size=segment.size), points)
+
+
+def _points_by_name(segment: Segment, whole_names: tuple[WholeName, ...]) -> dict[int, int]:
+    """Return the points of each name that has any, by its place."""
+    names, plain_names = segment.names, segment.plain_names
+    found: dict[int, int] = {}
+    for text in dict.fromkeys(whole.text for whole in whole_names):
+        wholes = [whole for whole in whole_names if whole.text == text]
+        for plain_place in plain_names.containing(text.plain):
+            plain = plain_names.names[plain_place]
+            for place in plain_names.documents[plain_place]:
+                name = NormalizedName(names.names[place], plain)
+                points = [one.points for one in wholes if name_matches(name, one.match, text)]
+                found[place] = max([*points, found.get(place, 0)])
+    return {place: points for place, points in found.items() if points}

@@ -65,8 +65,9 @@ _COMPRESSION = 1
 class Terms(FieldType):  # type: ignore[misc]  # Whoosh carries no types
     """Terms as they are given, with or without weights."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_weights: bool = False) -> None:
         super().__init__(Existence(), None)
+        self.has_weights = has_weights
 
 
 COLUMNS = {field: VarBytesColumn() for field in (KEY, LINES, TEXTS, RESULT, NUMBERS)} | {
@@ -75,7 +76,8 @@ COLUMNS = {field: VarBytesColumn() for field in (KEY, LINES, TEXTS, RESULT, NUMB
 """Bytes are compressed by us: Whoosh would unpack and pack them again in every merge."""
 
 SCHEMA = Schema(
-    **{field: Terms() for field in (TEXT, NAME, START, KEYWORD, FACET)},
+    **{TEXT: Terms(has_weights=True)},
+    **{field: Terms() for field in (NAME, START, KEYWORD, FACET)},
     **{field: COLUMN(column) for field, column in COLUMNS.items()},
 )
 

@@ -6,7 +6,7 @@ while. So a push never waits for the merge of a large index, and a rebuild leave
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import accumulate, compress, islice, takewhile
 from pathlib import Path
 from typing import Any
@@ -89,18 +89,15 @@ class IndexFolderWriter:
         return places
 
     def _commit(self, gone: dict[str, list[int]], rows: Sequence[dict[str, Any]]) -> None:
-        writer = _Writer(FileIndex(self._index.storage, SCHEMA, INDEX_NAME))
-        try:
+        storage = self._index.storage
+        with storage.closing_on_error():
+            writer = _Writer(FileIndex(storage, SCHEMA, INDEX_NAME))
             for segment in writer.segments:
                 for document in gone.get(segment.segment_id(), ()):
                     segment.delete_document(document)
             for row in rows:
                 writer.add_document(**row)
             writer.commit(mergetype=merge)
-        except BaseException:
-            with suppress(Exception):
-                writer.cancel()
-            raise
         self._index.refresh()
 
     @contextmanager
@@ -123,7 +120,7 @@ class _Writer(SegmentWriter):  # type: ignore[misc]  # Whoosh carries no types
 
     def __init__(self, index: FileIndex) -> None:
         super().__init__(index, codec=Codec(), _lk=False)
-        self.pool = PostingPool()
+        self.pool = PostingPool(SCHEMA)
 
     def add_document(self, **fields: Any) -> None:
         """Add what ``encode`` made of a document."""
@@ -156,10 +153,14 @@ class _Writer(SegmentWriter):  # type: ignore[misc]  # Whoosh carries no types
         self._added = True
 
     def _finalize_segment(self) -> Any:
-        segment = super()._finalize_segment()
-        path = Path(self.storage.folder, segment_file(segment.segment_id()))
-        sync(path)
-        segment.checksum = checksum(path)
+        path = Path(self.storage.folder, segment_file(self.newsegment.segment_id()))
+        try:
+            segment = super()._finalize_segment()
+            sync(path)
+            segment.checksum = checksum(path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
         return segment
 
 

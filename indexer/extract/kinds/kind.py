@@ -43,7 +43,7 @@ class Material:
     labels: Mapping[str, str] = field(default_factory=dict)
     platform: Platform | None = None
     tags: Sequence[str] = ()
-    config: dict[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
 
 
 FIELDS = frozenset(
@@ -59,7 +59,6 @@ FIELDS = frozenset(
         "vendor",
         "category",
         "component",
-        "icon",
         "base_name",
         "base_digest",
         "created",

@@ -46,7 +46,6 @@ PACKAGES = (
             "url": config("home"),
             "source": config("sources"),
             "authors": config("maintainers"),
-            "icon": config("icon"),
             "licenses": (
                 config("annotations", "artifacthub.io/license"),
                 config("annotations", "licenses"),

@@ -53,23 +53,29 @@ class KindTable:
         """
         return next(self._found(material), None)
 
+    def is_named_by(self, tags: Sequence[str]) -> bool:
+        """Tell whether the tags of something alone may tell its kind."""
+        return bool(tags) and any(all(map(one.fullmatch, tags)) for one, _ in self._tags)
+
     def _found(self, material: Material) -> Iterator[Kind]:
         for ranked in (
-            self._types.of_values([material.artifact_type]),
-            *map(self._annotations.of_pairs, material.annotations),
-            self._layers.of_values(one.media_type for one in material.layers),
-            self._labels.of_pairs(material.labels),
+            self._types.match_values([material.artifact_type]),
+            *map(self._annotations.match_pairs, material.annotations),
+            self._layers.match_values(one.media_type for one in material.layers),
+            self._labels.match_pairs(material.labels),
         ):
             yield from _agreeing(ranked, material)
-        on_layers = [self._layer_annotations.of_pairs(one.annotations) for one in material.layers]
+        on_layers = [
+            self._layer_annotations.match_pairs(one.annotations) for one in material.layers
+        ]
         yield from _agreeing([one for found in on_layers for one in found], material)
         if material.platform is not None:
             name = f"{material.platform.os}/{material.platform.architecture}"
-            yield from _agreeing(self._platforms.of_values([name]), material)
+            yield from _agreeing(self._platforms.match_values([name]), material)
         for pattern, kind in self._tags:
             if material.tags and all(map(pattern.fullmatch, material.tags)):
                 yield kind
-        yield from _agreeing(self._generic.of_values([material.artifact_type]), material)
+        yield from _agreeing(self._generic.match_values([material.artifact_type]), material)
 
 
 class _Keys:
@@ -85,7 +91,7 @@ class _Keys:
                 else:
                     self._exact.setdefault(key, []).append(ranked)
 
-    def of_values(self, values: Iterable[str]) -> list[_Ranked]:
+    def match_values(self, values: Iterable[str]) -> list[_Ranked]:
         found: list[_Ranked] = []
         for value in values:
             essence = value.partition(";")[0].strip().lower()
@@ -93,7 +99,7 @@ class _Keys:
             found += [ranked for start, ranked in self._beginnings if essence.startswith(start)]
         return found
 
-    def of_pairs(self, pairs: Mapping[str, str]) -> list[_Ranked]:
+    def match_pairs(self, pairs: Mapping[str, str]) -> list[_Ranked]:
         if not self._exact and not self._beginnings:
             return []
         found: list[_Ranked] = []

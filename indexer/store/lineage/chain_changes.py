@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 from sqlite_utils import Database
 
-from indexer.extract import ChainKind, Layers, labels_of
-from indexer.model import Digest
+from indexer.extract import ChainKind, Layers, config_labels
+from indexer.model import Digest, parse_config
 from indexer.store.lineage.chains import ManifestRow, Trie, manifest_row
 from indexer.store.stale import StaleDocuments
 
@@ -23,6 +23,15 @@ BASES_READ_MAX = 20
 """Images of the same layers whose labels are looked at: the newest that have any."""
 _LABELS_KEPT = 256
 _LABELS_KEPT_BYTES = 64 * 1_024
+
+# Whoever has these layers was extracted with the labels of another base, shown now or not.
+_FORGET_EXTRACTED = """
+DELETE FROM extracted WHERE form = 'image' AND digest IN (
+    WITH RECURSIVE around (digest) AS (
+        SELECT digest FROM manifest_chains WHERE diff_chain = ?
+        UNION SELECT index_children.digest FROM around
+        CROSS JOIN index_children ON child_digest = around.digest)
+    SELECT digest FROM around)"""
 
 _LABELLED = """
 SELECT DISTINCT config_digest FROM (
@@ -41,19 +50,22 @@ class ChainTables:
         self._stale = stale
         self._labels: dict[str, Mapping[str, str]] = {}
 
-    def put(self, digest: Digest, layers: Layers | None, config: bytes | None) -> None:
-        """Write which layers a manifest has, as far as its body and its config tell."""
+    def put(self, digest: Digest, layers: Layers | None, *, has_labels: bool) -> None:
+        """Write which layers a manifest has, as far as its body and its config tell.
+
+        ``has_labels`` says that its config has any.
+        """
         before = manifest_row(self._database, digest)
         if layers is None:
             self.forget(digest)
             return
-        row = self._put_chains(layers, config)
+        row = self._put_chains(layers, has_labels=has_labels)
         if before == row:
             return
         if before is not None:
             self.forget(digest)
             # That may have dropped what this was about to share.
-            row = self._put_chains(layers, config)
+            row = self._put_chains(layers, has_labels=has_labels)
         was_base = self._is_base(row)
         new_ends = [(kind, end) for kind, end in row.ends if not self._tries[kind].is_end(end)]
         self._database.execute(
@@ -101,6 +113,7 @@ class ChainTables:
         base, reached = row
         chains = self._tries[ChainKind.DIFF].ends_after(base, reached, limit=limit)
         for chain in chains:
+            self._database.execute(_FORGET_EXTRACTED, [chain])
             self._stale.mark_chain(chain)
         if len(chains) < limit:
             self._database.execute("DELETE FROM changed_bases WHERE chain = ?", [base])
@@ -114,11 +127,11 @@ class ChainTables:
         """Tell whether :meth:`mark_some` has something to do."""
         return self._database.execute("SELECT 1 FROM changed_bases").fetchone() is not None
 
-    def _put_chains(self, layers: Layers, config: bytes | None) -> ManifestRow:
+    def _put_chains(self, layers: Layers, *, has_labels: bool) -> ManifestRow:
         diff, blob = self._tries[ChainKind.DIFF], self._tries[ChainKind.BLOB]
         return ManifestRow(
             is_image=layers.is_image,
-            has_labels=layers.is_image and config is not None and bool(labels_of(config)),
+            has_labels=layers.is_image and has_labels,
             diff_chain=diff.put(layers.diff_ids) if layers.diff_ids else None,
             blob_chain=blob.put(layers.blobs),
         )
@@ -150,7 +163,7 @@ class ChainTables:
             "SELECT body FROM configs WHERE digest = ?", [config]
         ).fetchone()
         body = zlib.decompress(row[0]) if row else b""
-        labels = labels_of(body)
+        labels = config_labels(parse_config(body).object)
         if row and len(body) <= _LABELS_KEPT_BYTES:
             if len(self._labels) >= _LABELS_KEPT:
                 self._labels.pop(next(iter(self._labels)))

@@ -18,9 +18,9 @@ from heapq import merge
 
 from sqlite_utils import Database
 
-from indexer.documents import content_of, inherited_of
+from indexer.documents import find_inherited
 from indexer.extract import ChainKind, DeclaredBase, declared_bases
-from indexer.model import Digest, RepositoryRow, StoredManifest, TagName, is_system_tag
+from indexer.model import Content, Digest, RepositoryRow, TagName, is_system_tag
 from indexer.store.history import TagHistory
 from indexer.store.index_tree import indexes_above, manifests_below, parts_below
 from indexer.store.lineage.chains import (
@@ -156,9 +156,9 @@ class LineageTables:
 
         return self._related(manifests, holds, limit=limit)
 
-    def declared(self, stored: StoredManifest) -> dict[Digest, Declared]:
+    def declared(self, stored: Content) -> dict[Digest, Declared]:
         """Return what an image, or each in an index, declares as its base, and if that is so."""
-        found = declared_bases(content_of(stored), inherited_of(stored))
+        found = declared_bases(stored, find_inherited(stored))
         return {part: Declared(base, self._differs(part, base)) for part, base in found.items()}
 
     def parts(self, digest: Digest) -> list[tuple[Digest, ManifestRow]]:

@@ -44,7 +44,9 @@ def tags_of(document: Document) -> list[str]:
 def documents_of_store(stepping: Stepping) -> dict[str, Document]:
     """Return the documents that the indexer makes of a store."""
     ids = stepping.store.search_index.repository_ids()
-    made = [one for each in ids for one in stepping.indexing._known_maker().of_repository(each)]
+    made = [
+        one for each in ids for one in stepping.indexing._known_maker().repository_documents(each)
+    ]
     return {f"{one.key.type} {one.key.id}": one for one in made}
 
 

@@ -10,9 +10,11 @@ from indexer.documents import (
     image_document,
     repository_document,
 )
+from indexer.extract import BUILT_IN
+from indexer.model import Content
 from indexer.model.document import Document, TextField
 from indexer.model.names import Digest, RepositoryName, TagName
-from indexer.model.stored import Pulls, RepositoryRow, StoredImage, StoredManifest
+from indexer.model.stored import Pulls, RepositoryRow, StoredImage
 from tests import builders
 from tests.builders import BuiltManifest
 
@@ -25,8 +27,8 @@ PUSHED = "2026-02-03T04:05:06.500000Z"
 SYSTEM_TAG = TagName("sha256-" + "a" * 64 + ".sig")
 
 
-def stored(built: BuiltManifest) -> StoredManifest:
-    return StoredManifest(
+def stored(built: BuiltManifest) -> Content:
+    return Content(
         digest=Digest(built.digest),
         content_type=built.media_type,
         body=built.body,
@@ -40,13 +42,13 @@ NO_PULLS = Pulls()
 
 def described(built: BuiltManifest, *tags: str, pushed_at: str | None = PUSHED) -> DescribedImage:
     names = tuple(map(TagName, tags or ("latest",)))
-    return describe(StoredImage(stored(built), names, pushed_at), now=NOW)
+    return describe(StoredImage(stored(built), names, pushed_at), now=NOW, kinds=BUILT_IN)
 
 
 def on_base(built: BuiltManifest, labels: Mapping[str, str]) -> DescribedImage:
     """Return an image that is built on one with these labels."""
     manifest = replace(stored(built), base_labels=(labels,))
-    return describe(StoredImage(manifest, (TagName("latest"),), PUSHED), now=NOW)
+    return describe(StoredImage(manifest, (TagName("latest"),), PUSHED), now=NOW, kinds=BUILT_IN)
 
 
 def image_of(built: BuiltManifest, *tags: str, pushed_at: str | None = PUSHED) -> Document:

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from indexer.documents import describe, image_document
 from indexer.documents.numbers import prominence
+from indexer.extract import BUILT_IN
 from indexer.model.document import NUMBERS, PROMINENCE_MAX
 from indexer.model.names import TagName
 from indexer.model.stored import Pulls, StoredImage
@@ -26,7 +27,7 @@ PUSHED_SECONDS = 1_770_091_506
 
 def test_an_image_has_every_number() -> None:
     image = StoredImage(stored(FULL), (TagName("1"),), PUSHED, Pulls(7, PUSHED))
-    document = image_document(ROW, describe(image, now=NOW))
+    document = image_document(ROW, describe(image, now=NOW, kinds=BUILT_IN))
     assert document.numbers == {
         "created": (CREATED_SECONDS,),
         "pushed": (PUSHED_SECONDS,),
@@ -39,7 +40,7 @@ def test_an_image_has_every_number() -> None:
 
 def test_what_is_unknown_has_no_number_but_no_pulls_are_known() -> None:
     built = builders.index([builders.image(architecture="arm64"), builders.image()])
-    alone = describe(StoredImage(stored(built), (TagName("1"),), None), now=NOW)
+    alone = describe(StoredImage(stored(built), (TagName("1"),), None), now=NOW, kinds=BUILT_IN)
     assert image_of(builders.image(created=""), pushed_at=None).numbers.keys() == {
         "size",
         "layers",
@@ -96,7 +97,7 @@ def test_a_push_today_counts_as_much_as_pulls_do() -> None:
 
 def test_a_document_is_as_prominent_as_its_newest_time_and_pulls_say() -> None:
     image = StoredImage(stored(FULL), (TagName("1"),), PUSHED, Pulls(1_000))
-    one = describe(image, now=NOW)
+    one = describe(image, now=NOW, kinds=BUILT_IN)
     expected = prominence(pulls=1_000, newest=PUSHED_SECONDS)
     assert image_document(ROW, one).prominence == expected
     whole = repository_of(one, tags=("1", "2"), pulls=Pulls(1_000))

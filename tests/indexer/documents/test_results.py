@@ -11,6 +11,7 @@ from indexer.documents import (
     describe,
     image_document,
 )
+from indexer.extract import BUILT_IN
 from indexer.model.names import TagName
 from indexer.model.stored import Pulls, StoredImage
 from tests import builders
@@ -90,7 +91,7 @@ def test_a_repository_s_answer_has_every_field() -> None:
 
 def test_pulls_are_those_of_the_image_and_those_of_the_repository() -> None:
     image = StoredImage(stored(FULL), (TagName("1"),), None, Pulls(3, PUSHED))
-    one = describe(image, now=NOW)
+    one = describe(image, now=NOW, kinds=BUILT_IN)
     whole = repository_of(one, pulls=Pulls(8, CREATED)).result
     alone = image_document(ROW, one).result
     assert (alone["pulls"], alone["last_pulled_at"]) == (3, PUSHED)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from indexer.extract import Content, Facts, extract
-from indexer.model import media_types
+from indexer.extract import BUILT_IN, Facts, extract
+from indexer.model import Content, media_types
 from indexer.model.names import Digest, digest_of
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -113,4 +113,4 @@ def index(
 
 def facts(content: Content) -> Facts:
     """Return what ``content`` means at the time of these tests."""
-    return extract(content, now=NOW)
+    return extract(content, now=NOW, kinds=BUILT_IN)

@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 
 from indexer.extract import (
-    Content,
+    BUILT_IN,
     Part,
     Variable,
-    anatomy_of,
-    annotations_of,
-    build_of,
+    list_annotations,
+    read_build,
     run_settings,
+    take_apart,
 )
-from indexer.extract.image_config import parse_image_config
+from indexer.extract.image_config import read_image_config
 from indexer.extract.lineage import EMPTY_GZIP
+from indexer.model import Content, parse_config
 from indexer.model.names import Digest
 from tests.builders import BuiltManifest, artifact, image, index
 
@@ -40,7 +41,7 @@ def with_history(history: Any, *, built: BuiltManifest = A) -> Part:
     """Return the only part of an image whose config has another history."""
     config = json.dumps(built.config | {"history": history}).encode()
     content = Content(Digest(built.digest), built.media_type, built.body, config)
-    return anatomy_of(content).shown
+    return take_apart(content, kinds=BUILT_IN).shown
 
 
 def step(command: str, *, empty: bool = False) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def commands(part: Part) -> list[tuple[str | None, str | None]]:
     """Return the digest of each layer with what made it."""
     return [
         (one.layer.digest if one.layer else None, one.step.created_by if one.step else None)
-        for one in build_of(part).steps
+        for one in read_build(part).steps
     ]
 
 
@@ -59,55 +60,55 @@ def commands(part: Part) -> list[tuple[str | None, str | None]]:
 
 
 def test_a_manifest_is_its_own_only_part() -> None:
-    anatomy = anatomy_of(content_of(A))
+    anatomy = take_apart(content_of(A), kinds=BUILT_IN)
     assert not anatomy.is_index
     assert [part.digest for part in anatomy.parts] == [A.digest]
     assert anatomy.shown is anatomy.parts[0]
 
 
 def test_an_index_is_made_of_its_platforms_and_one_speaks_for_it() -> None:
-    anatomy = anatomy_of(content_of(index([ARM, A], attestations=True)))
+    anatomy = take_apart(content_of(index([ARM, A], attestations=True)), kinds=BUILT_IN)
     assert anatomy.is_index
     assert [part.digest for part in anatomy.parts] == [ARM.digest, A.digest]
     assert anatomy.shown.digest == A.digest
 
 
 def test_a_platform_that_is_not_in_the_store_is_known_by_its_digest() -> None:
-    anatomy = anatomy_of(content_of(index([A, ARM]), stored=[A]))
+    anatomy = take_apart(content_of(index([A, ARM]), stored=[A]), kinds=BUILT_IN)
     missing = anatomy.parts[1]
     assert (missing.digest, missing.manifest, str(missing.platform)) == (
         ARM.digest,
         None,
         "linux/arm64",
     )
-    assert build_of(missing).steps == ()
+    assert read_build(missing).steps == ()
 
 
 def test_an_index_of_nothing_has_no_part_and_no_layers() -> None:
-    anatomy = anatomy_of(content_of(index([])))
+    anatomy = take_apart(content_of(index([])), kinds=BUILT_IN)
     assert anatomy.parts == ()
-    assert build_of(anatomy.shown).steps == ()
+    assert read_build(anatomy.shown).steps == ()
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"layers": 1}', b"\xff\x00"])
 def test_no_bytes_are_too_odd(body: bytes) -> None:
-    anatomy = anatomy_of(Content(Digest("sha256:0"), "text/html", body))
-    assert build_of(anatomy.shown).steps == ()
-    assert annotations_of(anatomy.shown) == []
+    anatomy = take_apart(Content(Digest("sha256:0"), "text/html", body), kinds=BUILT_IN)
+    assert read_build(anatomy.shown).steps == ()
+    assert list_annotations(anatomy.shown) == []
 
 
 # Layers
 
 
 def test_each_layer_has_the_step_that_made_it_and_its_diff_id() -> None:
-    part = anatomy_of(content_of(A)).shown
+    part = take_apart(content_of(A), kinds=BUILT_IN).shown
     assert commands(part) == [
         (A.blobs[1].digest, "COPY layer 0 / # buildkit"),
         (A.blobs[2].digest, "COPY layer 1 / # buildkit"),
     ]
-    diff_ids = [one.diff_id for one in build_of(part).steps]
+    diff_ids = [one.diff_id for one in read_build(part).steps]
     assert diff_ids == A.config["rootfs"]["diff_ids"]
-    assert not any(one.is_empty for one in build_of(part).steps)
+    assert not any(one.is_empty for one in read_build(part).steps)
 
 
 def test_steps_that_made_no_layer_stay_where_they_were() -> None:
@@ -121,12 +122,12 @@ def test_steps_that_made_no_layer_stay_where_they_were() -> None:
         (None, "USER b"),
         (second, "RUN c"),
     ]
-    assert [one.is_empty for one in build_of(part).steps] == [True, False, True, False]
+    assert [one.is_empty for one in read_build(part).steps] == [True, False, True, False]
 
 
 def test_secrets_in_a_step_are_masked() -> None:
     part = with_history([step("RUN curl -H 'Authorization: Bearer abcdefghij'"), step("RUN c")])
-    text = str(build_of(part).steps)
+    text = str(read_build(part).steps)
     assert "abcdefghij" not in text
 
 
@@ -134,32 +135,34 @@ def test_secrets_in_a_step_are_masked() -> None:
 def test_a_history_that_does_not_fit_is_told_beside_the_layers(lines: list[str]) -> None:
     part = with_history([step(line) for line in lines])
     assert commands(part) == [(blob.digest, None) for blob in A.blobs[1:]]
-    assert [entry.created_by for entry in build_of(part).unplaced] == lines
+    assert [entry.created_by for entry in read_build(part).unplaced] == lines
 
 
 @pytest.mark.parametrize("history", [None, [], 5, "x"])
 def test_layers_without_a_history_are_told_alone(history: object) -> None:
     part = with_history(history)
     assert commands(part) == [(blob.digest, None) for blob in A.blobs[1:]]
-    assert build_of(part).unplaced == ()
+    assert read_build(part).unplaced == ()
 
 
 def test_a_layer_of_nothing_is_empty_although_it_is_there() -> None:
     body = A.json
     body["layers"][1]["digest"] = EMPTY_GZIP
     content = Content(Digest(A.digest), A.media_type, json.dumps(body).encode(), A.blobs[0].body)
-    assert [one.is_empty for one in build_of(anatomy_of(content).shown).steps] == [False, True]
+    assert [
+        one.is_empty for one in read_build(take_apart(content, kinds=BUILT_IN).shown).steps
+    ] == [False, True]
 
 
 def test_a_config_that_was_not_read_leaves_the_layers() -> None:
-    part = anatomy_of(Content(Digest(A.digest), A.media_type, A.body)).shown
+    part = take_apart(Content(Digest(A.digest), A.media_type, A.body), kinds=BUILT_IN).shown
     assert commands(part) == [(blob.digest, None) for blob in A.blobs[1:]]
-    assert [one.diff_id for one in build_of(part).steps] == [None, None]
+    assert [one.diff_id for one in read_build(part).steps] == [None, None]
 
 
 def test_the_files_of_an_artifact_have_their_names() -> None:
     built = artifact("application/vnd.acme.set", {"a.json": b"1", "b.json": b"2"})
-    steps = build_of(anatomy_of(content_of(built)).shown).steps
+    steps = read_build(take_apart(content_of(built), kinds=BUILT_IN).shown).steps
     assert [one.title for one in steps] == ["a.json", "b.json"]
 
 
@@ -177,7 +180,10 @@ def test_every_annotation_tells_what_has_it() -> None:
         json.dumps(body).encode(),
         children=(content_of(one),),
     )
-    assert [(a.key, a.value, a.source) for a in annotations_of(anatomy_of(content).shown)] == [
+    assert [
+        (a.key, a.value, a.source)
+        for a in list_annotations(take_apart(content, kinds=BUILT_IN).shown)
+    ] == [
         ("who", "index", "index"),
         ("only", "here", "index"),
         ("who", "descriptor", "descriptor"),
@@ -188,7 +194,7 @@ def test_every_annotation_tells_what_has_it() -> None:
 def test_an_index_inside_an_index_is_one_too() -> None:
     inner = index([image(annotations={"k": "3"})], annotations={"k": "2"})
     outer = index([inner], annotations={"k": "1"})
-    found = annotations_of(anatomy_of(content_of(outer)).shown)
+    found = list_annotations(take_apart(content_of(outer), kinds=BUILT_IN).shown)
     assert [(a.value, a.source) for a in found] == [
         ("1", "index"),
         ("2", "index"),
@@ -198,7 +204,7 @@ def test_an_index_inside_an_index_is_one_too() -> None:
 
 def test_where_no_platform_is_in_the_store_nothing_is_said_of_its_manifest() -> None:
     content = content_of(index([A], annotations={"k": "v"}), stored=[])
-    found = annotations_of(anatomy_of(content).shown)
+    found = list_annotations(take_apart(content, kinds=BUILT_IN).shown)
     assert [(a.value, a.source) for a in found] == [("v", "index")]
 
 
@@ -225,12 +231,12 @@ def running(settings: dict[str, Any]) -> bytes:
     ],
 )
 def test_the_environment_is_shown_without_its_secrets(entry: str, shown: Variable) -> None:
-    config = parse_image_config(running({"Env": [entry]}))
+    config = read_image_config({"config": {"Env": [entry]}})
     assert run_settings(config).env == (shown,)
 
 
 def test_where_and_how_it_runs_is_read() -> None:
-    config = parse_image_config(running({"WorkingDir": "/srv", "StopSignal": "SIGQUIT"}))
+    config = read_image_config({"config": {"WorkingDir": "/srv", "StopSignal": "SIGQUIT"}})
     settings = run_settings(config)
     assert (settings.working_dir, settings.stop_signal, settings.env) == ("/srv", "SIGQUIT", ())
 
@@ -240,5 +246,5 @@ def test_where_and_how_it_runs_is_read() -> None:
     [b"", b"{}", b'{"config": 1}', running({"Env": {"a": "b"}, "WorkingDir": 5, "StopSignal": []})],
 )
 def test_settings_of_the_wrong_type_are_none(body: bytes) -> None:
-    settings = run_settings(parse_image_config(body))
+    settings = run_settings(read_image_config(parse_config(body).object))
     assert (settings.env, settings.working_dir, settings.stop_signal) == ((), "", "")

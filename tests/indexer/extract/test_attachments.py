@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from indexer.extract import (
+    BUILT_IN,
     Attachment,
     Claim,
     ClaimType,
     Role,
-    attachment_of,
-    attachment_of_descriptor,
     extract,
+    read_attachment,
+    read_listed_attachment,
 )
 from indexer.model import media_types
 from indexer.model.manifest import Descriptor, Manifest, parse_manifest
@@ -62,13 +63,17 @@ def claims(found: Attachment | None) -> tuple[Claim, ...]:
 
 def test_cosign_s_signature_is_told_by_its_tag_what_it_signs() -> None:
     signature = layered(COSIGN, {"dev.cosignproject.cosign/signature": "MEUCIQ=="})
-    found = attachment_of(signature, f"sha256-{HEX}.sig")
+    found = read_attachment(signature, f"sha256-{HEX}.sig", kinds=BUILT_IN)
     assert found == Attachment("cosign-signature", (SIGNED_BY_COSIGN,), Digest(WEB.digest))
-    assert attachment_of(signature) == Attachment("cosign-signature", (SIGNED_BY_COSIGN,), None)
+    assert read_attachment(signature, kinds=BUILT_IN) == Attachment(
+        "cosign-signature", (SIGNED_BY_COSIGN,), None
+    )
 
 
 def test_cosign_s_signature_as_a_referrer() -> None:
-    found = attachment_of(typed("application/vnd.dev.cosign.artifact.sig.v1+json"))
+    found = read_attachment(
+        typed("application/vnd.dev.cosign.artifact.sig.v1+json"), kinds=BUILT_IN
+    )
     assert found == Attachment("cosign-signature", (SIGNED_BY_COSIGN,), Digest(WEB.digest))
 
 
@@ -78,7 +83,7 @@ def test_cosign_s_attestation_is_not_taken_for_a_signature() -> None:
         "dev.cosignproject.cosign/signature": "",
         "predicateType": "https://slsa.dev/provenance/v1",
     }
-    found = attachment_of(layered(DSSE, annotations), f"sha256-{HEX}.att")
+    found = read_attachment(layered(DSSE, annotations), f"sha256-{HEX}.att", kinds=BUILT_IN)
     expected = (Claim(ClaimType.PROVENANCE, "slsa", "https://slsa.dev/provenance/v1"),)
     assert found == Attachment("attestation", expected, Digest(WEB.digest))
 
@@ -100,7 +105,7 @@ def test_cosign_s_attestation_is_not_taken_for_a_signature() -> None:
 )
 def test_a_predicate_type_is_a_claim(predicate: str, claim: Claim) -> None:
     manifest = layered("application/vnd.in-toto+json", {"in-toto.io/predicate-type": predicate})
-    assert claims(attachment_of(manifest)) == (claim,)
+    assert claims(read_attachment(manifest, kinds=BUILT_IN)) == (claim,)
 
 
 def test_buildkit_s_attestation_has_an_sbom_and_provenance() -> None:
@@ -110,21 +115,21 @@ def test_buildkit_s_attestation_has_an_sbom_and_provenance() -> None:
         Claim(ClaimType.SBOM, "spdx", "https://spdx.dev/Document"),
         Claim(ClaimType.PROVENANCE, "slsa", "https://slsa.dev/provenance/v1"),
     )
-    assert attachment_of(attestation) == Attachment("attestation", both, None)
+    assert read_attachment(attestation, kinds=BUILT_IN) == Attachment("attestation", both, None)
 
 
 def test_buildkit_s_descriptor_names_the_subject() -> None:
     built = builders.index([WEB], attestations=True)
     platform, attestation = parse_manifest(built.body).children
-    assert attachment_of_descriptor(platform) is None
-    assert attachment_of_descriptor(attestation) == Attachment(
+    assert read_listed_attachment(platform, kinds=BUILT_IN) is None
+    assert read_listed_attachment(attestation, kinds=BUILT_IN) == Attachment(
         "attestation", (Claim(ClaimType.ATTESTATION),), Digest(WEB.digest)
     )
 
 
 def test_buildkit_s_newer_form_has_a_type_and_a_subject() -> None:
     manifest = typed("application/vnd.docker.attestation.manifest.v1+json")
-    found = attachment_of(manifest)
+    found = read_attachment(manifest, kinds=BUILT_IN)
     assert found == Attachment("attestation", (Claim(ClaimType.ATTESTATION),), Digest(WEB.digest))
 
 
@@ -157,7 +162,7 @@ def test_buildkit_s_newer_form_has_a_type_and_a_subject() -> None:
 def test_a_sigstore_bundle_says_what_is_in_it(
     bundle: str, annotations: dict[str, str], claim: Claim
 ) -> None:
-    found = attachment_of(typed(bundle, annotations=annotations))
+    found = read_attachment(typed(bundle, annotations=annotations), kinds=BUILT_IN)
     assert found is not None
     assert (found.kind, found.subject) == ("sigstore-bundle", Digest(WEB.digest))
     assert claims(found) == (claim,)
@@ -166,7 +171,7 @@ def test_a_sigstore_bundle_says_what_is_in_it(
     described = Descriptor(
         media_types.OCI_MANIFEST, digest_of(b"x"), 1, None, annotations, artifact_type=bundle
     )
-    assert claims(attachment_of_descriptor(described)) == (claim,)
+    assert claims(read_listed_attachment(described, kinds=BUILT_IN)) == (claim,)
 
 
 @pytest.mark.parametrize(
@@ -184,8 +189,11 @@ def test_a_sigstore_bundle_says_what_is_in_it(
 )
 def test_an_sbom_has_a_format_by_its_type_or_its_layer(media_type: str, format_: str) -> None:
     expected = (Claim(ClaimType.SBOM, format_),)
-    assert claims(attachment_of(typed(media_type))) == expected
-    assert claims(attachment_of(layered(media_type), f"sha256-{HEX}.sbom")) == expected
+    assert claims(read_attachment(typed(media_type), kinds=BUILT_IN)) == expected
+    assert (
+        claims(read_attachment(layered(media_type), f"sha256-{HEX}.sbom", kinds=BUILT_IN))
+        == expected
+    )
 
 
 @pytest.mark.parametrize("layer", ["application/jose+json", "application/cose"])
@@ -195,31 +203,31 @@ def test_notation_signs_with_a_type_or_with_an_old_config_type(layer: str) -> No
     expected = Attachment(
         "notation-signature", (Claim(ClaimType.SIGNATURE, "notation"),), Digest(WEB.digest)
     )
-    assert attachment_of(old) == expected
-    assert attachment_of(typed(notation)) == expected
+    assert read_attachment(old, kinds=BUILT_IN) == expected
+    assert read_attachment(typed(notation), kinds=BUILT_IN) == expected
 
 
 def test_whatever_unknown_has_a_subject_is_attached_to_it() -> None:
-    found = attachment_of(typed("application/vnd.acme.report"))
+    found = read_attachment(typed("application/vnd.acme.report"), kinds=BUILT_IN)
     assert found == Attachment("artifact", (Claim(ClaimType.OTHER),), Digest(WEB.digest))
 
 
 def test_an_image_with_a_subject_stands_on_its_own() -> None:
-    assert attachment_of(parse_manifest(image(subject=SUBJECT).body)) is None
-    assert attachment_of(parse_manifest(index([], subject=SUBJECT).body)) is None
+    assert read_attachment(parse_manifest(image(subject=SUBJECT).body), kinds=BUILT_IN) is None
+    assert read_attachment(parse_manifest(index([], subject=SUBJECT).body), kinds=BUILT_IN) is None
 
 
 def test_what_has_neither_kind_nor_subject_is_no_attachment() -> None:
-    assert attachment_of(parse_manifest(WEB.body)) is None
-    assert attachment_of(parse_manifest(WEB.body), "latest") is None
-    assert attachment_of(parse_manifest(b"not json")) is None
+    assert read_attachment(parse_manifest(WEB.body), kinds=BUILT_IN) is None
+    assert read_attachment(parse_manifest(WEB.body), "latest", kinds=BUILT_IN) is None
+    assert read_attachment(parse_manifest(b"not json"), kinds=BUILT_IN) is None
 
 
 def test_a_nydus_image_is_one_of_its_own_until_it_names_its_original() -> None:
     bootstrap = {"containerd.io/snapshot/nydus-bootstrap": "true"}
     layer = media_types.DOCKER_LAYER
-    assert attachment_of(layered(layer, bootstrap)) is None
-    found = attachment_of(layered(layer, bootstrap, subject=SUBJECT))
+    assert read_attachment(layered(layer, bootstrap), kinds=BUILT_IN) is None
+    found = read_attachment(layered(layer, bootstrap, subject=SUBJECT), kinds=BUILT_IN)
     assert found == Attachment("nydus-image", (Claim(ClaimType.OTHER),), Digest(WEB.digest))
 
 
@@ -240,8 +248,7 @@ def test_subject_of_tag(tag: str, digest: str | None) -> None:
     assert (named.digest if named else None) == digest
 
 
-def test_the_facts_know_the_subject_by_whichever_tag_names_it() -> None:
+def test_the_facts_know_the_kind_by_whichever_tag_names_it() -> None:
     content = image(layers=[{"mediaType": COSIGN, "digest": digest_of(b"layer"), "size": 5}])
-    found = extract(content, now=NOW, tags=("signed", f"sha256-{HEX}.sig"))
+    found = extract(content, now=NOW, tags=("signed", f"sha256-{HEX}.sig"), kinds=BUILT_IN)
     assert (found.kind, found.role) == ("cosign-signature", Role.ATTACHMENT)
-    assert found.attachment == attachment_of(parse_manifest(content.body), f"sha256-{HEX}.sig")

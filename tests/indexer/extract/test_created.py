@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from indexer.extract.created import created, parse_moment
+from indexer.extract.created import parse_moment, pick_created, read_moments
 from tests.indexer.extract.samples import NOW, child, facts, image, index
 
 OCI = "org.opencontainers.image.created"
@@ -56,7 +56,16 @@ def test_parse_moment(text: str, expected: datetime | None) -> None:
     ],
 )
 def test_what_is_believed(text: str, is_believed: bool) -> None:
-    assert (created([text], now=NOW) is not None) == is_believed
+    assert (pick_created(read_moments([text], now=NOW), now=NOW) is not None) == is_believed
+
+
+def test_a_moment_of_the_future_is_believed_when_it_has_come() -> None:
+    texts = ["2027-01-01", "2026-01-01", "2025-01-01"]
+    moments = read_moments(texts, now=NOW)
+    later = datetime(2027, 1, 1, tzinfo=UTC)
+    assert moments == (later, datetime(2026, 1, 1, tzinfo=UTC))
+    assert pick_created(moments, now=NOW) == moments[1]
+    assert pick_created(moments, now=later) == later
 
 
 def test_the_order_of_the_sources() -> None:

@@ -90,11 +90,6 @@ ORDER: dict[str, list[tuple[str, str, Any]]] = {
     "category": [(f"{HUB}category", "networking", "networking")],
     "deprecated": [(f"{HUB}deprecated", "true", True)],
     "prerelease": [(f"{HUB}prerelease", " True ", True)],
-    "icon": [
-        (f"{HUB}logo-url", "https://a", "https://a"),
-        ("com.docker.desktop.extension.icon", "https://b", "https://b"),
-        ("io.goharbor.artifact.v1alpha1.icon", "https://c", "https://c"),
-    ],
     "base_name": [
         (f"{OCI}base.name", "docker.io/library/debian:12", "docker.io/library/debian:12")
     ],
@@ -149,7 +144,7 @@ def test_json_is_no_text(field: str, key: str, value: str) -> None:
     assert found.labels == {key: value}
 
 
-@pytest.mark.parametrize("field", ["source", "url", "documentation", "icon"])
+@pytest.mark.parametrize("field", ["source", "url", "documentation"])
 @pytest.mark.parametrize(
     "value",
     [

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from indexer.extract import BUILT_IN, Build, read_build, take_apart
 from indexer.extract.secrets import masked, masked_arguments
 from indexer.model.names import digest_of
 from tests.indexer.extract.samples import facts, image, labelled, layer
@@ -15,8 +16,17 @@ A, B = digest_of(b"a"), digest_of(b"b")
 
 
 def pairs(history: Any, layers: list[dict[str, Any]]) -> list[tuple[str, str | None]]:
-    found = facts(image({"history": history}, layers=layers))
-    return [(entry.created_by, entry.layer) for entry in found.history]
+    build = build_of({"history": history}, layers)
+    placed: list[tuple[str, str | None]] = [
+        (one.step.created_by, one.layer.digest if one.layer else None)
+        for one in build.steps
+        if one.step
+    ]
+    return placed + [(entry.created_by, None) for entry in build.unplaced]
+
+
+def build_of(config: dict[str, Any], layers: list[dict[str, Any]]) -> Build:
+    return read_build(take_apart(image(config, layers=layers), kinds=BUILT_IN).shown)
 
 
 def test_steps_without_a_layer_are_skipped_in_pairing() -> None:
@@ -45,30 +55,24 @@ def test_odd_entries_stay_so_that_the_others_keep_their_layers() -> None:
 
 
 def test_every_field_of_an_entry() -> None:
-    (entry,) = facts(
-        image(
-            {
-                "history": [
-                    {
-                        "created": "1970-01-01T00:00:00Z",
-                        "created_by": '/bin/sh -c #(nop)  CMD ["nginx"]',
-                        "comment": "buildkit.dockerfile.v0",
-                        "author": "Ann\n<ann@example.com>",
-                        "empty_layer": True,
-                    }
-                ]
-            }
-        )
-    ).history
+    written = {
+        "created": "1970-01-01T00:00:00Z",
+        "created_by": '/bin/sh -c #(nop)  CMD ["nginx"]',
+        "comment": "buildkit.dockerfile.v0",
+        "empty_layer": True,
+    }
+    (step,) = build_of({"history": [written]}, []).steps
+    entry = step.step
+    assert entry is not None
     assert entry.created_at == datetime(1970, 1, 1, tzinfo=UTC)
     assert (entry.created_by, entry.comment) == ('CMD ["nginx"]', "buildkit.dockerfile.v0")
-    assert (entry.author, entry.is_empty, entry.layer) == ("Ann <ann@example.com>", True, None)
+    assert (entry.is_empty, step.layer) == (True, None)
 
 
 def test_texts_are_cut() -> None:
-    (entry,) = facts(image({"history": [{"created_by": "x" * 9_000_0}]})).history
+    (entry,) = build_of({"history": [{"created_by": "x" * 9_000_0}]}, []).unplaced
     assert len(entry.created_by) == 8_192
-    assert len(facts(image({"history": [{}] * 1_200})).history) == 1_000
+    assert len(build_of({"history": [{}] * 1_200}, []).unplaced) == 1_000
 
 
 # Rather too much is masked than too little: where quotes are unclear, all up to the next one.

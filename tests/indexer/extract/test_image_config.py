@@ -5,21 +5,20 @@ from typing import Any
 
 import pytest
 
-from indexer.extract import Content
 from indexer.extract.image_config import (
     ImageConfig,
     Step,
-    parse_image_config,
-    parse_schema1_config,
+    read_image_config,
+    read_schema1_config,
 )
-from indexer.model import media_types
+from indexer.model import Content, media_types, parse_config
 from indexer.model.manifest import Platform
 from indexer.model.names import digest_of
 from tests.indexer.extract.samples import as_body, facts, image
 
 
 def read(config: dict[str, Any]) -> ImageConfig:
-    return parse_image_config(as_body(config))
+    return read_image_config(parse_config(as_body(config)).object)
 
 
 def test_every_field() -> None:
@@ -131,8 +130,8 @@ def test_an_unreadable_config_leaves_the_rest_of_the_image(body: bytes) -> None:
 
 def test_a_config_over_the_limit_is_not_read() -> None:
     body = b'{"author": "' + b"a" * (4 * 1024 * 1024) + b'"}'
-    found = parse_image_config(body)
-    assert (found.author, len(found.warnings)) == ("", 1)
+    found = facts(replace(image(), config=body))
+    assert (found.authors, len(found.warnings)) == ((), 1)
 
 
 def test_long_lists_are_cut() -> None:
@@ -185,4 +184,4 @@ def test_schema_1_with_a_history_of_any_type(history: object) -> None:
 
 
 def test_schema_1_that_is_not_json() -> None:
-    assert parse_schema1_config(b"no").warnings[0].startswith("schema 1: ")
+    assert read_schema1_config(b"no").warnings[0].startswith("schema 1: ")

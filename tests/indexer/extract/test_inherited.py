@@ -2,7 +2,8 @@
 
 import pytest
 
-from indexer.extract import Content, Facts, extract
+from indexer.extract import BUILT_IN, Facts, extract
+from indexer.model import Content
 from tests.indexer.extract.samples import NOW, child, image, index, labelled
 
 OCI = "org.opencontainers.image."
@@ -27,7 +28,7 @@ BASE = {
 
 
 def facts(content: Content, base: dict[str, str] | None = BASE) -> Facts:
-    return extract(content, now=NOW, base_labels=base)
+    return extract(content, now=NOW, base_labels=base, kinds=BUILT_IN)
 
 
 def test_without_a_known_base_all_labels_count() -> None:

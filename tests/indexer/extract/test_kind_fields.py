@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from indexer.extract import Kind, Material, config
-from indexer.extract.kind_fields import Own, own_of
+from indexer.extract.kind_fields import KindFields, read_kind_fields
 
 HERE = config("here")
 
 
-def own(value: Any, **places: Any) -> Own:
-    return own_of(Kind(name="kind", **places), Material(config={"here": value}))
+def own(value: Any, **places: Any) -> KindFields:
+    return read_kind_fields(Kind(name="kind", **places), Material(config={"here": value}))
 
 
 @pytest.mark.parametrize(

@@ -9,21 +9,20 @@ import pytest
 from indexer.extract import (
     ChainFamily,
     ChainKind,
-    Content,
     DeclaredBase,
     Layers,
     chain_ids,
     chain_key,
     chain_keywords,
+    config_labels,
     declared_bases,
     declared_keywords,
     inherited_labels,
     is_empty_layer,
-    labels_of,
-    layers_of,
+    read_layers,
 )
-from indexer.extract.image_config import CONFIG_MAX, parse_image_config
-from indexer.model import media_types
+from indexer.extract.image_config import read_image_config
+from indexer.model import CONFIG_MAX, Content, media_types, parse_config
 from indexer.model.manifest import parse_manifest
 from indexer.model.names import Digest
 from tests.builders import EMPTY_CONFIG, Blob, BuiltManifest, artifact, image, index
@@ -42,7 +41,9 @@ def digests(texts: list[str]) -> tuple[Digest, ...]:
 
 def layers(built: BuiltManifest, *config: bytes | None) -> Layers | None:
     given = config[0] if config else next((blob.body for blob in built.blobs), None)
-    return layers_of(parse_manifest(built.body, content_type=built.media_type), given)
+    return read_layers(
+        parse_manifest(built.body, content_type=built.media_type), parse_config(given or b"").object
+    )
 
 
 def content(built: BuiltManifest) -> Content:
@@ -87,8 +88,8 @@ def test_the_empty_layer_is_told_compressed_or_not() -> None:
 def test_an_image_has_compressed_layers_and_diff_ids() -> None:
     found = layers(OWN)
     assert found == Layers(digests(layer_digests(OWN)), digests(diff_ids(OWN)), is_image=True)
-    assert found.of(ChainKind.DIFF) == found.diff_ids
-    assert found.of(ChainKind.BLOB) == found.blobs
+    assert found.select(ChainKind.DIFF) == found.diff_ids
+    assert found.select(ChainKind.BLOB) == found.blobs
 
 
 def test_compressing_a_layer_anew_changes_its_digest_alone() -> None:
@@ -135,7 +136,7 @@ def test_keys_of_the_config_are_read_in_any_case_the_exact_one_first() -> None:
 def test_schema_1_has_its_base_first_and_no_diff_ids() -> None:
     body = {"schemaVersion": 1, "fsLayers": [{"blobSum": "x:2"}, {"blobSum": "x:1"}], "history": []}
     manifest = parse_manifest(json.dumps(body).encode(), content_type=media_types.SCHEMA1_SIGNED)
-    assert layers_of(manifest, None) == Layers(digests(["x:1", "x:2"]), (), is_image=True)
+    assert read_layers(manifest, {}) == Layers(digests(["x:1", "x:2"]), (), is_image=True)
 
 
 def test_an_artifact_is_built_on_nothing() -> None:
@@ -258,4 +259,5 @@ def test_a_label_is_inherited_where_key_and_value_are_those_of_a_base() -> None:
     ],
 )
 def test_labels_are_those_that_the_image_s_facts_have(config: bytes) -> None:
-    assert labels_of(config) == parse_image_config(config).labels
+    parsed = parse_config(config).object
+    assert config_labels(parsed) == read_image_config(parsed).labels

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from indexer.extract import Content, config_descriptor
-from indexer.extract.image_config import CONFIG_MAX
-from indexer.model import media_types
+from indexer.extract import BUILT_IN, config_descriptor
+from indexer.model import CONFIG_MAX, Content, media_types
 from indexer.model.manifest import Platform, parse_manifest
 from indexer.model.names import digest_of
 from tests.indexer.extract.samples import as_body, child, facts, image, index, labelled, layer
@@ -78,18 +77,16 @@ def test_both_forms_of_an_attestation_in_an_index_are_left_out() -> None:
         found = facts(index([child(part, "linux/amd64"), extra], [part, attestation]))
         assert found.platforms == alone.platforms
         assert found.size_bytes == alone.size_bytes
-        assert found.platform_sizes == alone.platform_sizes
         assert found.kind == "image"
 
 
-def test_of_two_children_for_one_platform_the_first_gives_the_size() -> None:
+def test_two_children_for_one_platform_both_take_room() -> None:
     parts = [image({**LINUX, "n": size}, layers=[layer(f"l{size}", size)]) for size in (100, 900)]
     found = facts(index([child(one, "linux/amd64") for one in parts], parts))
-    assert found.platform_sizes == {"linux/amd64": 100 + len(parts[0].config or b"")}
     assert found.size_bytes == 1_000 + sum(len(one.config or b"") for one in parts)
 
 
-def test_a_layer_that_platforms_share_counts_once_in_all_and_once_for_each() -> None:
+def test_a_layer_that_platforms_share_counts_once() -> None:
     shared = layer("shared", 1_000)
     parts = [
         image({"os": "linux", "architecture": one}, layers=[shared, layer(one, 10)])
@@ -99,15 +96,12 @@ def test_a_layer_that_platforms_share_counts_once_in_all_and_once_for_each() -> 
     found = facts(index([child(p, n) for p, n in zip(parts, names, strict=True)], parts))
     configs = [len(one.config or b"") for one in parts]
     assert found.size_bytes == 1_000 + 10 + 10 + sum(configs)
-    assert found.platform_sizes == {
-        name: 1_010 + size for name, size in zip(names, configs, strict=True)
-    }
 
 
 def test_a_missing_child_has_a_platform_and_no_size() -> None:
     part = image({**LINUX})
     found = facts(index([child(part, "linux/amd64")]))
-    assert (found.platforms, found.platform_sizes) == ((AMD64,), {})
+    assert (found.platforms, found.size_bytes) == ((AMD64,), 0)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +230,7 @@ def test_data_that_is_not_what_the_digest_names_is_left_alone(data: object) -> N
 
 def test_an_empty_config_is_never_fetched_nor_read() -> None:
     content = image(config_type=media_types.EMPTY, artifactType="application/vnd.acme")
-    assert config_descriptor(parse_manifest(content.body)) is None
+    assert config_descriptor(parse_manifest(content.body), kinds=BUILT_IN) is None
     assert facts(replace(content, config=b"broken")).warnings == ()
 
 
@@ -257,8 +251,6 @@ def test_an_artifact_manifest_has_its_files_and_its_subject() -> None:
     )
     found = facts(Content(digest_of(body), media_types.ORAS_ARTIFACT, body))
     assert (found.kind, found.role, found.contents) == ("sbom", "attachment", ("b.json",))
-    assert found.attachment is not None
-    assert found.attachment.subject == about.digest
 
 
 def test_a_manifest_that_only_says_what_it_is_about_is_attached_to_it() -> None:
@@ -287,7 +279,7 @@ def test_a_field_of_the_wrong_type_drops_that_field_only(wrong: dict[str, Any]) 
     found = facts(retyped(content, {**json.loads(content.body), **wrong}))
     assert found.kind in ("image", "artifact")
     assert "annotations" in wrong or found.vendor == "Acme"
-    assert "layers" in wrong or found.layers == (digest_of(b"a"),)
+    assert "layers" in wrong or found.layer_counts == (1,)
     assert found.warnings or wrong == {"mediaType": []}
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from indexer.extract import EXTRACTOR_VERSION
+from indexer.extract import BUILT_IN, EXTRACT_VERSION
 from indexer.indexing.updates import IDLE_SECONDS, PAUSE_MAX_SECONDS
+from indexer.model import Content
 from indexer.model.document import ASKED_FOR, DocumentType
 from indexer.model.event import Command
-from indexer.model.manifest import parse_manifest
 from indexer.model.names import Digest, RepositoryName, TagName
 from indexer.model.query import Everything
-from indexer.store import LiveIndex, ReadContent, ReadManifest, Store
+from indexer.store import LiveIndex, ReadContent, Store
 from tests.builders import BuiltManifest, image, index
 from tests.indexer.stepping import KilledError, Stepping, pushed
 
@@ -58,9 +58,8 @@ def put(stepping: Stepping, repository: str, built: BuiltManifest, tag: str) -> 
     repository_id = stepping.store.repositories.put(
         stepping.rows["default"].id, RepositoryName(repository), seen_at=now
     )
-    manifest = parse_manifest(built.body, media_type=built.media_type)
-    read = ReadManifest(Digest(built.digest), built.media_type, built.body, manifest, None)
-    content.put_content(repository_id, ReadContent((read,)), seen_at=now)
+    read = Content(Digest(built.digest), built.media_type, built.body)
+    content.put_content(repository_id, ReadContent((read,)), seen_at=now, kinds=BUILT_IN)
     content.put_tag(repository_id, TagName(tag), Digest(built.digest), seen_at=now)
 
 
@@ -153,7 +152,7 @@ async def test_a_search_index_that_cannot_be_used_is_filled_anew(
     documents, before = stepping.documents(), live(stepping)
     damage(stepping)
     await stepping.reopen()
-    await stepping.indexing._heal()
+    await stepping.indexing.open_or_rebuild()
     stepping._is_healed = True
     healed = live(stepping)
     assert healed.generation != before.generation
@@ -273,7 +272,7 @@ async def test_a_tag_whose_manifest_is_gone_is_not_found_until_it_is_read_again(
 # Rebuilds
 
 
-async def test_a_rebuild_of_nothing_ends(tmp_path: Path) -> None:
+async def test_a_reread_build_nothing_ends(tmp_path: Path) -> None:
     async with Stepping(tmp_path) as stepping:
         await stepping.index()
         before = live(stepping)
@@ -356,7 +355,7 @@ async def test_a_rebuild_that_is_killed_begins_again(filled: Stepping) -> None:
     await filled.indexing._go_on_rebuilding()
     assert len(filled.engine.generations()) == 2
     await filled.reopen()
-    await filled.indexing._heal()
+    await filled.indexing.open_or_rebuild()
     filled._is_healed = True
     assert filled.engine.generations() == [before.generation]
     assert filled.documents() == documents
@@ -366,7 +365,7 @@ async def test_a_rebuild_that_is_killed_begins_again(filled: Stepping) -> None:
 
 
 async def test_filling_a_first_generation_goes_on_after_a_kill(filled: Stepping) -> None:
-    await filled.indexing._heal()
+    await filled.indexing.open_or_rebuild()
     await filled.indexing._go_on_rebuilding()
     assert 0 < count(filled) < MANY
     generation = live(filled).generation
@@ -403,14 +402,14 @@ async def test_a_kill_at_any_step_of_a_rebuild_loses_nothing(
 
 async def test_another_extractor_makes_all_documents_again(stepping: Stepping) -> None:
     documents = stepping.documents()
-    set_live(stepping, replace(live(stepping), extractor_version=EXTRACTOR_VERSION - 1))
+    set_live(stepping, replace(live(stepping), extractor_version=EXTRACT_VERSION - 1))
     before = live(stepping)
     await stepping.reopen()
-    await stepping.indexing._heal()
+    await stepping.indexing.open_or_rebuild()
     stepping._is_healed = True
     assert live(stepping) == before, "the old documents are served meanwhile"
     await stepping.index()
-    assert live(stepping).extractor_version == EXTRACTOR_VERSION
+    assert live(stepping).extractor_version == EXTRACT_VERSION
     assert live(stepping).generation != before.generation
     assert stepping.documents() == documents
 
@@ -435,7 +434,7 @@ async def test_documents_that_are_to_be_made_are_not_missed(stepping: Stepping) 
     stepping.registry.put(WEB, C, tag="3")
     before = live(stepping)
     await stepping.reopen()
-    await stepping.indexing._heal()
+    await stepping.indexing.open_or_rebuild()
     stepping._is_healed = True
     await stepping.crawl()
     stepping.indexing._verified = False

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from indexer.documents import describe, image_document, repository_document
-from indexer.extract import config_descriptor
+from indexer.extract import BUILT_IN
+from indexer.model import Content
 from indexer.model.document import Document
-from indexer.model.manifest import parse_manifest
 from indexer.model.names import Digest, RepositoryName, TagName
-from indexer.store import ReadContent, ReadManifest, RegistryRow, Store, TagMove
+from indexer.store import ReadContent, RegistryRow, Store, TagMove
 from tests.builders import BuiltManifest
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -20,16 +20,8 @@ def at(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def read_manifest(built: BuiltManifest) -> ReadManifest:
-    manifest = parse_manifest(built.body, content_type=built.media_type)
-    config = config_descriptor(manifest)
-    return ReadManifest(
-        digest=Digest(built.digest),
-        content_type=built.media_type,
-        body=built.body,
-        manifest=manifest,
-        config_digest=config.digest if config else None,
-    )
+def read_manifest(built: BuiltManifest) -> Content:
+    return Content(Digest(built.digest), built.media_type, built.body)
 
 
 def read_content(*built: BuiltManifest, configs: bool = True) -> ReadContent:
@@ -57,7 +49,7 @@ def put_repository(store: Store, name: str = WEB, registry: str = "default") -> 
 def push(store: Store, repository_id: int, tag: str, built: BuiltManifest, *, when: float) -> None:
     """Store what a refresh of a tag read."""
     with store.transaction():
-        store.content.put_content(repository_id, whole(built), seen_at=at(when))
+        store.content.put_content(repository_id, whole(built), seen_at=at(when), kinds=BUILT_IN)
         store.content.put_tag(repository_id, TagName(tag), Digest(built.digest), seen_at=at(when))
 
 
@@ -71,7 +63,9 @@ def documents_of(store: Store, repository_id: int) -> list[Document]:
         store.content.image(repository_id, digest)
         for digest in store.content.visible_images(repository_id)
     ]
-    described = [describe(image, now=at(10**6)) for image in found if image is not None]
+    described = [
+        describe(image, now=at(10**6), kinds=BUILT_IN) for image in found if image is not None
+    ]
     if not described:
         return []
     repository = store.repositories.get(repository_id)

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from indexer.extract import BUILT_IN
+from indexer.model import Content
 from indexer.model.manifest import CHILDREN_MAX
 from indexer.model.names import Digest, RepositoryName, TagName
-from indexer.model.stored import RepositoryRow, StoredManifest
+from indexer.model.stored import RepositoryRow
 from indexer.store import ReadContent, Store
 from tests import builders
 from tests.builders import BuiltManifest
@@ -190,15 +192,13 @@ def test_content_is_kept_once_and_shared_between_repositories(store: Store) -> N
 def test_stored_bytes_come_back_as_they_were_read(store: Store) -> None:
     repository_id = put_repository(store)
     push(store, repository_id, "latest", INDEX, when=0)
-    assert store.content.manifest(repository_id, Digest(INDEX.digest)) == StoredManifest(
+    assert store.content.manifest(repository_id, Digest(INDEX.digest)) == Content(
         digest=Digest(INDEX.digest),
         content_type=INDEX.media_type,
         body=INDEX.body,
         config=None,
         children=tuple(
-            StoredManifest(
-                Digest(child.digest), child.media_type, child.body, child.blobs[0].body, ()
-            )
+            Content(Digest(child.digest), child.media_type, child.body, child.blobs[0].body, ())
             for child in INDEX.children
         ),
     )
@@ -227,15 +227,19 @@ def test_a_manifest_is_whole_once_its_config_and_all_children_were_read_here(sto
     child, other = INDEX.children
     index_digest = Digest(INDEX.digest)
     with store.transaction():
-        store.content.put_content(web, read_content(INDEX, child, configs=False), seen_at=NOW)
-        store.content.put_content(api, read_content(other, configs=False), seen_at=NOW)
+        store.content.put_content(
+            web, read_content(INDEX, child, configs=False), seen_at=NOW, kinds=BUILT_IN
+        )
+        store.content.put_content(
+            api, read_content(other, configs=False), seen_at=NOW, kinds=BUILT_IN
+        )
     assert not store.content.is_whole(web, Digest(child.digest))
     assert not store.content.is_whole(web, index_digest)
     with store.transaction():
         store.content.link_manifest(web, Digest(other.digest), seen_at=NOW)
     assert store.content.is_whole(web, index_digest)
     with store.transaction():
-        store.content.put_content(web, read_content(child), seen_at=NOW)
+        store.content.put_content(web, read_content(child), seen_at=NOW, kinds=BUILT_IN)
     assert store.content.is_whole(web, Digest(child.digest))
 
 
@@ -245,7 +249,7 @@ def test_a_child_that_only_another_repository_has_is_missing_here(store: Store) 
     push(store, api, "latest", INDEX, when=0)
     first, second = INDEX.children
     with store.transaction():
-        store.content.put_content(web, read_content(INDEX, first), seen_at=NOW)
+        store.content.put_content(web, read_content(INDEX, first), seen_at=NOW, kinds=BUILT_IN)
         store.content.put_tag(web, LATEST, Digest(INDEX.digest), seen_at=NOW)
     found = store.content.manifest(web, Digest(INDEX.digest))
     assert found is not None
@@ -264,7 +268,7 @@ def test_children_are_read_to_a_depth(store: Store) -> None:
     for _ in range(6):
         nested.append(builders.index([nested[-1]]))
     with store.transaction():
-        store.content.put_content(repository_id, read_content(*nested), seen_at=NOW)
+        store.content.put_content(repository_id, read_content(*nested), seen_at=NOW, kinds=BUILT_IN)
     for depth in (0, 1, 4):
         found = store.content.manifest(repository_id, Digest(nested[-1].digest), depth=depth)
         levels = 0
@@ -284,7 +288,9 @@ def test_indexes_of_indexes_with_more_paths_than_bytes_are_read_in_time(store: S
         built += layer
     top = builders.index(layer)
     with store.transaction():
-        store.content.put_content(repository_id, read_content(*built, top), seen_at=NOW)
+        store.content.put_content(
+            repository_id, read_content(*built, top), seen_at=NOW, kinds=BUILT_IN
+        )
         store.content.put_tag(repository_id, LATEST, Digest(top.digest), seen_at=NOW)
     started = time.process_time()
     assert len(documents_of(store, repository_id)) == 2
@@ -295,7 +301,9 @@ def test_a_child_that_is_listed_often_is_read_once(store: Store) -> None:
     repository_id = put_repository(store)
     listing = builders.index([ONE, TWO, ONE, *[TWO] * (CHILDREN_MAX - 3)])
     with store.transaction():
-        store.content.put_content(repository_id, read_content(listing, ONE, TWO), seen_at=NOW)
+        store.content.put_content(
+            repository_id, read_content(listing, ONE, TWO), seen_at=NOW, kinds=BUILT_IN
+        )
     found = store.content.manifest(repository_id, Digest(listing.digest))
     assert found is not None
     assert [child.digest for child in found.children] == digests([ONE, TWO])
@@ -307,7 +315,7 @@ def test_reading_the_same_content_again_changes_nothing(store: Store) -> None:
     before = documents_of(store, repository_id)
     forget_stale(store)
     with store.transaction():
-        store.content.put_content(repository_id, whole(INDEX), seen_at=at(9))
+        store.content.put_content(repository_id, whole(INDEX), seen_at=at(9), kinds=BUILT_IN)
     assert stale_keys(store) == []
     assert documents_of(store, repository_id) == before
 
@@ -327,7 +335,9 @@ def test_a_manifest_that_comes_back_under_a_tag_that_stayed_is_a_document_again(
     forget_stale(store)
     with store.transaction():
         # Its config is known and not read again.
-        store.content.put_content(repository_id, read_content(ONE, configs=False), seen_at=at(1))
+        store.content.put_content(
+            repository_id, read_content(ONE, configs=False), seen_at=at(1), kinds=BUILT_IN
+        )
         store.content.put_tag(repository_id, LATEST, Digest(ONE.digest), seen_at=at(1))
     assert len(documents_of(store, repository_id)) == 2
     assert stale_keys(store) == [(repository_id, ""), (repository_id, ONE.digest)]
@@ -340,12 +350,15 @@ def test_a_config_that_comes_late_changes_the_images_of_every_repository(store: 
     for repository_id in (web, api):
         with store.transaction():
             store.content.put_content(
-                repository_id, read_content(INDEX, *INDEX.children, configs=False), seen_at=NOW
+                repository_id,
+                read_content(INDEX, *INDEX.children, configs=False),
+                seen_at=NOW,
+                kinds=BUILT_IN,
             )
             store.content.put_tag(repository_id, LATEST, Digest(INDEX.digest), seen_at=NOW)
     forget_stale(store)
     with store.transaction():
-        store.content.put_content(web, read_content(child), seen_at=NOW)
+        store.content.put_content(web, read_content(child), seen_at=NOW, kinds=BUILT_IN)
     found = stale_keys(store)
     for repository_id in (web, api):
         assert {(repository_id, ""), (repository_id, INDEX.digest)} <= set(found)
@@ -415,7 +428,9 @@ def test_content_of_any_type_is_kept(store: Store, content_type: str) -> None:
     body = json.dumps({"hello": "world"}).encode()
     opaque = BuiltManifest(builders.digest_of(body), content_type, body)
     with store.transaction():
-        store.content.put_content(repository_id, ReadContent((read_manifest(opaque),)), seen_at=NOW)
+        store.content.put_content(
+            repository_id, ReadContent((read_manifest(opaque),)), seen_at=NOW, kinds=BUILT_IN
+        )
         store.content.put_tag(repository_id, LATEST, Digest(opaque.digest), seen_at=NOW)
     repository, image = documents_of(store, repository_id)
     assert image.result["digest"] == opaque.digest

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 
+from indexer.extract import BUILT_IN
 from indexer.model.document import Document
 from indexer.model.names import Digest, TagName
 from indexer.store import ReadContent, Store, TagMove
@@ -222,12 +223,12 @@ class World:
     def put_content(self, repository_id: int) -> None:
         built = self.chance.sample(BUILT, k=self.chance.randint(1, 3))
         content = read_content(*built, configs=self.chance.random() < 0.4)
-        self.store.content.put_content(repository_id, content, seen_at=self.now())
+        self.store.content.put_content(repository_id, content, seen_at=self.now(), kinds=BUILT_IN)
 
     def put_config(self, repository_id: int) -> None:
         config = self.chance.choice([built.blobs[0] for built in BUILT if built.blobs])
         content = ReadContent((), ((Digest(config.digest), config.body),))
-        self.store.content.put_content(repository_id, content, seen_at=self.now())
+        self.store.content.put_content(repository_id, content, seen_at=self.now(), kinds=BUILT_IN)
 
     def link(self, repository_id: int) -> None:
         digest = self.digest()
@@ -293,7 +294,9 @@ def test_a_new_registry_host_is_in_every_document_of_that_registry_alone(store: 
     one, two = put_repository(store, registry="one"), put_repository(store, registry="two")
     for repository_id in (one, two):
         with store.transaction():
-            store.content.put_content(repository_id, read_content(AMD64), seen_at=at(0))
+            store.content.put_content(
+                repository_id, read_content(AMD64), seen_at=at(0), kinds=BUILT_IN
+            )
             store.content.put_tag(repository_id, LATEST, Digest(AMD64.digest), seen_at=at(0))
     forget_stale(store)
     put_registry(store, "one", host="r.example.org")

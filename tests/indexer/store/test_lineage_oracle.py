@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexer.extract import (
+    BUILT_IN,
     ChainFamily,
     ChainKind,
     Layers,
@@ -197,7 +198,7 @@ def push(
         tuple(m for one in inside for m in read_content(one).manifests),
         tuple(c for one in inside for c in read_content(one, configs=with_configs).configs),
     )
-    store.content.put_content(repository_id, read, seen_at=at(number))
+    store.content.put_content(repository_id, read, seen_at=at(number), kinds=BUILT_IN)
     digest = Digest(content.digest)
     store.content.put_tag(repository_id, TagName(tag), digest, seen_at=at(number))
     oracle.manifests.update((one.digest, one) for one in inside)
@@ -257,7 +258,7 @@ def keys_below(oracle: Oracle, one: BuiltManifest) -> set[str]:
     return {
         chain_key(layers.family(kind), chain_id)
         for kind in ChainKind
-        for chain_id in chain_ids(layers.of(kind))[:-1]
+        for chain_id in chain_ids(layers.select(kind))[:-1]
     }
 
 

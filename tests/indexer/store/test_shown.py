@@ -6,6 +6,7 @@ from itertools import chain
 
 import pytest
 
+from indexer.extract import BUILT_IN
 from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
 from indexer.model.stored import Pulls
 from indexer.store import Page, PullCount, ShownTag, Store
@@ -238,7 +239,7 @@ def test_a_digest_is_wherever_a_tag_leads_to_it(store: Store) -> None:
     push(store, web, "1", A, when=0)
     push(store, web, "multi", MULTI, when=0)
     with store.transaction():
-        store.content.put_content(api, whole(MULTI), seen_at=at(0))
+        store.content.put_content(api, whole(MULTI), seen_at=at(0), kinds=BUILT_IN)
     push(store, api, "nested", NESTED, when=0)
     push(store, other, "a", A, when=0)
     push(store, other, LATEST, A, when=0)
@@ -295,14 +296,14 @@ def test_an_image_is_read_with_its_tags_or_without_any(store: Store) -> None:
     for when, tag in enumerate(("1", "2", "artifacthub.io")):
         push(store, web, tag, MULTI, when=when)
     with store.transaction():
-        store.content.put_content(web, whole(sbom(A)), seen_at=at(0))
+        store.content.put_content(web, whole(sbom(A)), seen_at=at(0), kinds=BUILT_IN)
     tagged = store.shown.image(web, Digest(MULTI.digest))
     assert tagged is not None
     assert tagged == store.content.image(web, Digest(MULTI.digest))
     child = store.shown.image(web, Digest(A.digest))
     assert child is not None
-    assert (child.manifest.digest, child.tags) == (A.digest, ())
-    assert [one.digest for one in child.attachments] == [sbom(A).digest]
+    assert (child.content.digest, child.tags) == (A.digest, ())
+    assert [one.content.digest for one in child.attachments] == [sbom(A).digest]
     assert store.shown.image(web, Digest(B.digest)) is None
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from indexer.extract import BUILT_IN
 from indexer.model.names import Digest, TagName
 from indexer.store import Store
 from tests import attachments
@@ -43,7 +44,7 @@ def web(store: Store) -> int:
 
 
 def put(store: Store, web: int) -> None:
-    store.content.put_content(web, read_content(SIGNATURE), seen_at=at(3))
+    store.content.put_content(web, read_content(SIGNATURE), seen_at=at(3), kinds=BUILT_IN)
 
 
 def unlink_platform(store: Store, web: int) -> None:
@@ -99,13 +100,15 @@ def test_a_config_that_comes_late_is_shown_in_every_repository_that_has_it(store
     late = image(seed="late")
     with store.transaction():
         for place in places:
-            store.content.put_content(place, read_content(late, configs=False), seen_at=at(1))
+            store.content.put_content(
+                place, read_content(late, configs=False), seen_at=at(1), kinds=BUILT_IN
+            )
         for place in places[:3]:
             store.content.put_tag(place, TagName("1"), Digest(late.digest), seen_at=at(1))
         store.content.hide_tag(places[2], TagName("1"), seen_at=at(2))
     forget_stale(store)
     with store.transaction():
-        store.content.put_content(places[0], whole(late), seen_at=at(3))
+        store.content.put_content(places[0], whole(late), seen_at=at(3), kinds=BUILT_IN)
     assert stale_keys(store) == [
         (place, digest) for place in places[:3] for digest in ("", late.digest)
     ]

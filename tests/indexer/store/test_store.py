@@ -12,6 +12,7 @@ from types import FrameType
 import pytest
 
 from indexer.errors import StoreError
+from indexer.extract import BUILT_IN
 from indexer.store import Store
 from tests import builders
 from tests.indexer.store.stored import LATEST, NOW, push, put_repository, whole
@@ -63,7 +64,9 @@ def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
 
     def fail_halfway() -> None:
         with store.transaction():
-            store.content.put_content(repository_id, whole(builders.image()), seen_at=NOW)
+            store.content.put_content(
+                repository_id, whole(builders.image()), seen_at=NOW, kinds=BUILT_IN
+            )
             store.set_journal_position(9)
             raise KeyError
 

@@ -307,7 +307,7 @@ async def test_status_shows_everything_that_is_under_way(tmp_path: Path) -> None
         (refresh,) = store.queue.due(number, clock.now(), limit=5)
         store.queue.set_aside(refresh, reason="it is too large")
         store.search_index.set_rebuild(RebuildProgress(1, 2))
-        store.derivation.ask()
+        store.extraction.ask()
         store.registries.count_requests(number, 7)
         store.registries.set_source(number, "run 1", at=clock.now())
         store.registries.set_source(number, "run 2", at=clock.now())

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from indexer.errors import StoreError
+from indexer.extract import BUILT_IN
 from indexer.model.names import RepositoryName
 from indexer.store import Priority, RebuildProgress, RefreshKind, RefreshTarget, Store
 from search_api.cli.jobs import (
@@ -386,10 +387,10 @@ async def test_a_rebuild_is_done_when_none_is_wanted_and_the_index_is_whole(stor
 
 async def test_extracting_again_is_followed_before_the_rebuild(store: Store) -> None:
     with store.transaction():
-        store.derivation.ask()
+        store.extraction.ask()
     progress = _rebuild_progress(store)
     assert (progress.what, progress.done, progress.is_finished) == ("manifests", 0, False)
     assert progress.total > 0
     with store.transaction():
-        store.derivation.go_on()
+        store.extraction.replace([], [], kinds=BUILT_IN, is_last=True)
     assert _rebuild_progress(store) == Progress(0, 0, "repositories")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from indexer.extract import BUILT_IN
 from indexer.store import Store
 from search_api.resources import Resources
 from search_api.resources.image_json import PLATFORMS_MAX, RELATED_SHOWN
@@ -22,7 +23,7 @@ def read(store: Store, built: BuiltManifest, *others: Pushed) -> dict[str, Any]:
     """Return an image that is tagged in ``team/web``, with others beside it."""
     clock = ManualClock()
     put(store, [*others, Pushed("team/web", built)], clock=clock)
-    return Resources(store, now=clock.now()).image(built.digest)
+    return Resources(store, now=clock.now(), kinds=BUILT_IN).image(built.digest)
 
 
 def pairs(found: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from indexer.errors import CursorExpiredError, InvalidValueError, NotFoundError
+from indexer.extract import BUILT_IN
 from indexer.model.names import Digest, RepositoryName, TagName
 from indexer.store import Page, PullCount, Store, TagMove
 from search_api.resources import Resources, TagOrder
@@ -31,7 +32,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def read(store: Store, clock: ManualClock) -> Resources:
-    return Resources(store, now=clock.now())
+    return Resources(store, now=clock.now(), kinds=BUILT_IN)
 
 
 def repository_id(store: Store, repository: str, registry: str = "main") -> int:

@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 from indexer.engines import Engine
 from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.errors import NotFoundError, StoreError
+from indexer.extract import BUILT_IN
 from indexer.model.document import DocumentType
 from indexer.model.event import Action, Event, Rejected
 from indexer.model.names import RepositoryName
@@ -75,7 +76,7 @@ async def opened(
     state = StoreSearchState(directory)
     engine = engine or WhooshEngine(directory / INDEX_DIRECTORY)
     searcher = Searcher(state=state, engine=engine, clock=clock)
-    service = SearchService(searcher, state, clock=clock)
+    service = SearchService(searcher, state, clock=clock, kinds=BUILT_IN)
     try:
         yield service
     finally:

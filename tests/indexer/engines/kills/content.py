@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
+from indexer.extract import BUILT_IN
 from indexer.model.document import DocumentType
 from indexer.model.names import RepositoryName, TagName, parse_digest
 from indexer.store import Store
@@ -48,7 +49,7 @@ def put_step(store: Store, step: int, *, now: datetime) -> None:
     for repository, tag in sorted(_tags(step) - (_tags(step - 1) if step else frozenset())):
         repository_id = store.repositories.put(row.id, RepositoryName(repository), seen_at=now)
         built = _image(_face(repository, step), tag.partition("-")[0])
-        store.content.put_content(repository_id, read_content(built), seen_at=now)
+        store.content.put_content(repository_id, read_content(built), seen_at=now, kinds=BUILT_IN)
         digest = parse_digest(built.digest)
         store.content.put_tag(repository_id, TagName(tag), digest, seen_at=now)
     if not step:

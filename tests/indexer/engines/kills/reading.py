@@ -12,6 +12,7 @@ from pathlib import Path
 
 from indexer.clock import SystemClock
 from indexer.errors import EngineError
+from indexer.extract import BUILT_IN
 from indexer.model.document import DocumentType, Sort
 from indexer.store import StoreSearchState
 from search_api.search.cursors import Order
@@ -62,7 +63,9 @@ async def read(directory: Path, engine_name: str) -> Reading:
     """Search until the parent process has ended."""
     engine = ENGINES[engine_name](directory / INDEX_DIRECTORY)
     state, clock = StoreSearchState(directory), SystemClock()
-    service = SearchService(Searcher(state=state, engine=engine, clock=clock), state, clock=clock)
+    service = SearchService(
+        Searcher(state=state, engine=engine, clock=clock), state, clock=clock, kinds=BUILT_IN
+    )
     reading = Reading(service)
     ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     for document_type, (limit, sort) in cycle(

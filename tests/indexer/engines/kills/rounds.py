@@ -23,6 +23,7 @@ import structlog
 from indexer.clock import SystemClock
 from indexer.engines import Engine
 from indexer.errors import EngineError
+from indexer.extract import BUILT_IN
 from indexer.indexing.updates import Indexing
 from indexer.model.document import DocumentType, SearchPage, Sort
 from indexer.model.query import Everything, Query
@@ -225,7 +226,7 @@ class Scene:
     async def _look_through_searching(self) -> dict[DocumentType, tuple[int, list[str]]]:
         state, clock = StoreSearchState(self._directory), SystemClock()
         searcher = Searcher(state=state, engine=self._engine, clock=clock)
-        service = SearchService(searcher, state, clock=clock)
+        service = SearchService(searcher, state, clock=clock, kinds=BUILT_IN)
         try:
             loop = asyncio.get_running_loop()
 
@@ -294,7 +295,12 @@ async def _index_all(directory: Path, engine: Engine) -> list[str]:
     """Run Indexing until there is nothing to do; return how the index differs from the store."""
     store = StoreThread(Store(directory))
     indexing = Indexing(
-        directory=directory, engine=engine, store=store, clock=SystemClock(), batch=BATCH
+        directory=directory,
+        engine=engine,
+        store=store,
+        clock=SystemClock(),
+        batch=BATCH,
+        kinds=BUILT_IN,
     )
     running = asyncio.create_task(indexing.run())
     try:
@@ -330,7 +336,7 @@ def _differences(indexing: Indexing, engine: Engine) -> list[str]:
     made = [
         document
         for repository_id in store.search_index.repository_ids()
-        for document in indexing._known_maker().everything_of(repository_id)
+        for document in indexing._known_maker().all_documents(repository_id)
     ]
     wanted = {(one.key.type, one.key.id): json.dumps(dict(one.result)) for one in made}
     found = _found(engine, live)

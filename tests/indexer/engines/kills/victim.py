@@ -12,13 +12,14 @@ import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from indexer.clock import SystemClock
 from indexer.engines import Engine, IndexReader, IndexWriter
-from indexer.engines.whoosh.engine import WhooshWriter
-from indexer.engines.whoosh.writer import segments_to_merge
+from indexer.engines.whoosh.writer import IndexFolderWriter, segments_to_merge
+from indexer.extract import BUILT_IN
 from indexer.indexing.updates import Indexing
 from indexer.model.document import Document, DocumentType
 from indexer.store import RebuildProgress, Store, StoreThread
@@ -159,9 +160,11 @@ class TellingWriter:
 
     def _merges_in_commit(self, document_type: DocumentType, added: int) -> bool:
         """Tell whether the commit to come merges, as those of Whoosh may."""
-        if not isinstance(self._writer, WhooshWriter):
+        writers: dict[DocumentType, Any] = getattr(self._writer, "_writers", {})
+        writer = writers.get(document_type)
+        if not isinstance(writer, IndexFolderWriter):
             return False
-        entries = self._writer._writers[document_type]._index.entries()
+        entries = writer._index.entries()
         return bool(segments_to_merge(entries, added=added))
 
     def _is_merging(self, document_type: DocumentType) -> bool:
@@ -184,7 +187,12 @@ async def run(directory: Path, engine_name: str, *, rebuild_every: int) -> None:
     store = StoreThread(Store(directory))
     engine.changing = changing = Changing(store)
     indexing = Indexing(
-        directory=directory, engine=engine, store=store, clock=SystemClock(), batch=BATCH
+        directory=directory,
+        engine=engine,
+        store=store,
+        clock=SystemClock(),
+        batch=BATCH,
+        kinds=BUILT_IN,
     )
     running = asyncio.create_task(indexing.run())
     steps = 0

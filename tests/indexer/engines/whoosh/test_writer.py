@@ -1,5 +1,6 @@
 """Writing with Whoosh: its locks, its merges, and the numbers of its documents."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -69,4 +70,25 @@ def test_a_reader_in_use_goes_on_after_its_files_were_merged_away(engine: Whoosh
             writer.apply(REPOSITORY, [document(f"web-{n}")], [])
         assert ids(reader) == ["a registry.example"]
         assert reader.search(Word("b"), document_type=REPOSITORY, limit=1).total == 1
+    writer.close()
+
+
+def test_a_batch_that_the_disk_does_not_take_leaves_nothing(
+    engine: WhooshEngine, tmp_path: Path
+) -> None:
+    folder = tmp_path / "search" / "one" / "repository"
+    writer = engine.open_writer("one")
+    writer.apply(REPOSITORY, [document("a")], [])
+    before = sorted(path.name for path in folder.iterdir())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(EngineError, match="one"):
+            writer.apply(REPOSITORY, [document("b")], ["a registry.example"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert sorted(path.name for path in folder.iterdir()) == before
+    assert writer.count(REPOSITORY) == 1
+    writer.apply(REPOSITORY, [document("b")], [])
+    assert writer.count(REPOSITORY) == 2
     writer.close()

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from indexer.extract import BUILT_IN, Content, Facts, Kind, KindTable, Material, extract
+from indexer.extract import BUILT_IN, Facts, Kind, KindTable, Material, extract
 from indexer.extract.kinds.plugins import GROUP, load_kinds
-from indexer.model import media_types
+from indexer.model import Content, media_types
 from indexer.model.names import digest_of
 from tests.indexer.extract.samples import NOW, image
 

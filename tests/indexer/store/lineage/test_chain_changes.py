@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from indexer.documents import describe
+from indexer.extract import BUILT_IN
 from indexer.model.names import Digest, TagName
 from indexer.store import ReadContent, Store
 from indexer.store.lineage.chain_changes import BASES_READ_MAX, MARKED_AT_ONCE
@@ -61,7 +62,9 @@ def labels(store: Store, built: BuiltManifest) -> list[dict[str, str]]:
 def version(store: Store, repository_id: int, built: BuiltManifest) -> str:
     found = store.content.image(repository_id, Digest(built.digest))
     assert found is not None
-    return describe(found, now=NOW + timedelta(days=365)).facts.version
+    return str(
+        describe(found, now=NOW + timedelta(days=365), kinds=BUILT_IN).extracted.result["version"]
+    )
 
 
 def test_labels_are_those_of_the_base_directly_below(store: Store, web: int, other: int) -> None:
@@ -134,7 +137,7 @@ def test_only_what_is_shown_is_marked(store: Store, web: int, other: int) -> Non
     push(store, untagged, "1", LEAF, when=1)
     with store.transaction():
         store.content.hide_tag(untagged, TagName("1"), seen_at=at(2))
-        store.content.put_content(other, whole(LEAF), seen_at=at(2))
+        store.content.put_content(other, whole(LEAF), seen_at=at(2), kinds=BUILT_IN)
     push(store, other, "base", BASE, when=3)
     assert mark(store) == [
         (repository, digest) for repository in (web, untagged) for digest in ("", LEAF.digest)
@@ -170,11 +173,13 @@ def test_a_change_while_marking_begins_anew(store: Store, web: int, other: int) 
 def test_a_config_that_comes_late_brings_its_labels(store: Store, web: int, other: int) -> None:
     push(store, web, "1", LEAF, when=1)
     with store.transaction():
-        store.content.put_content(other, read_content(BASE, configs=False), seen_at=at(2))
+        store.content.put_content(
+            other, read_content(BASE, configs=False), seen_at=at(2), kinds=BUILT_IN
+        )
     assert mark(store) == []
     config = (Digest(BASE.blobs[0].digest), BASE.blobs[0].body)
     with store.transaction():
-        store.content.put_content(other, ReadContent((), (config,)), seen_at=at(3))
+        store.content.put_content(other, ReadContent((), (config,)), seen_at=at(3), kinds=BUILT_IN)
     assert mark(store) == [(web, ""), (web, LEAF.digest)]
 
 
@@ -187,8 +192,8 @@ def test_several_images_of_the_same_layers_may_be_the_one(
     push(store, web, "1", leaf, when=3)
     found = store.content.image(web, Digest(leaf.digest))
     assert found is not None
-    facts = describe(found, now=NOW).facts
-    assert set(facts.inherited_labels) == {"version", "x"}
+    result = describe(found, now=NOW, kinds=BUILT_IN).extracted.result
+    assert set(result["inherited_labels"]) == {"version", "x"}
 
 
 def test_only_so_many_of_them_are_looked_at_the_newest(store: Store, web: int, other: int) -> None:
@@ -231,6 +236,6 @@ def test_each_platform_has_the_labels_of_its_own_base(store: Store, web: int, ot
     push(store, web, "1", index(leaves), when=2)
     found = store.content.image(web, Digest(index(leaves).digest))
     assert found is not None
-    facts = describe(found, now=NOW).facts
-    assert facts.labels["arch"] == "amd64"
-    assert set(facts.inherited_labels) == {"arch", "version"}
+    result = describe(found, now=NOW, kinds=BUILT_IN).extracted.result
+    assert result["labels"]["arch"] == "amd64"
+    assert set(result["inherited_labels"]) == {"arch", "version"}

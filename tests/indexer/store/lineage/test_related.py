@@ -8,7 +8,7 @@ another way, and ``leaf2`` is built on that.
 import pytest
 
 from indexer.errors import InvalidValueError
-from indexer.extract import DeclaredBase
+from indexer.extract import BUILT_IN, DeclaredBase
 from indexer.model.names import Digest, TagName
 from indexer.store import Declared, ReadContent, RelatedImages, Store
 from tests.builders import OCI_LAYER, Blob, BuiltManifest, artifact, digest_of, image, index
@@ -256,7 +256,7 @@ def put_bare(store: Store, repository: str, built: BuiltManifest, when: float) -
     repository_id = put_repository(store, repository)
     with store.transaction():
         content = read_content(built, configs=False)
-        store.content.put_content(repository_id, content, seen_at=at(when))
+        store.content.put_content(repository_id, content, seen_at=at(when), kinds=BUILT_IN)
         store.content.put_tag(repository_id, TagName("1"), Digest(built.digest), seen_at=at(when))
     return repository_id
 
@@ -282,7 +282,7 @@ def test_a_config_that_comes_late_makes_the_comparison_by_diff_ids(store: Store)
     config = LEAF2.blobs[0]
     late = ReadContent((), ((Digest(config.digest), config.body),))
     with store.transaction():
-        store.content.put_content(leaf, late, seen_at=at(3))
+        store.content.put_content(leaf, late, seen_at=at(3), kinds=BUILT_IN)
     assert derived(store, BASE_AMD) == ["default/leaf2"]
 
 
@@ -293,7 +293,7 @@ def test_a_config_that_another_image_brought_is_used(store: Store) -> None:
     repository_id = put_repository(store, "again")
     with store.transaction():
         content = ReadContent((read_manifest(AGAIN),), ())
-        store.content.put_content(repository_id, content, seen_at=at(2))
+        store.content.put_content(repository_id, content, seen_at=at(2), kinds=BUILT_IN)
         store.content.put_tag(repository_id, TagName("1"), Digest(AGAIN.digest), seen_at=at(2))
     assert derived(store, BASE_AMD) == ["default/a", "default/again"]
 
@@ -363,7 +363,7 @@ def test_a_nested_index_counts(store: Store) -> None:
     repository_id = put_repository(store, "nested")
     push(store, put_repository(store, "base"), "1", BASE, when=1)
     with store.transaction():
-        store.content.put_content(repository_id, whole(LEAF), seen_at=at(2))
+        store.content.put_content(repository_id, whole(LEAF), seen_at=at(2), kinds=BUILT_IN)
     push(store, repository_id, "1", nested, when=3)
     assert derived(store, BASE) == ["default/nested"]
     assert set(bases(store, nested)) == {LEAF_AMD.digest, LEAF_ARM.digest}

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from indexer.extract import DERIVED_VERSION
+from indexer.extract import BUILT_IN, EXTRACT_VERSION, Kind
 from indexer.model.names import Digest
-from indexer.store import DerivationProgress, RebuildProgress, Store
-from tests.builders import artifact, image
+from indexer.store import ExtractionProgress, RebuildProgress, Store
+from tests.builders import Blob, artifact, image
 from tests.indexer.store.lineage.test_related import BASE, LEAF, LEAF2, MIDDLE
-from tests.indexer.store.stored import push, put_repository
+from tests.indexer.store.stored import at, push, put_repository, read_content
 
 TABLES = (
     "manifest_chains",
@@ -55,21 +55,29 @@ def derived(store: Store) -> dict[str, object]:
     return found
 
 
+def go_on(store: Store, *, limit: int) -> None:
+    """Read the next manifests again, in the caller's transaction."""
+    tables = store.extraction
+    digests = tables.next_digests(limit=limit)
+    read = tables.read_rows(digests, kinds=BUILT_IN)
+    tables.replace(digests, read, kinds=BUILT_IN, is_last=len(digests) < limit)
+
+
 def derive(store: Store, *, limit: int = 2) -> int:
     """Derive everything again; return in how many transactions."""
     with store.transaction():
-        store.derivation.ask()
+        store.extraction.ask()
     steps = 0
-    while store.derivation.progress():
+    while store.extraction.progress():
         with store.transaction():
-            store.derivation.go_on(limit=limit)
+            go_on(store, limit=limit)
         steps += 1
     return steps
 
 
 def test_a_new_store_has_nothing_to_derive(store: Store) -> None:
-    assert store.derivation.is_current()
-    assert store.derivation.progress() is None
+    assert store.extraction.is_current()
+    assert store.extraction.progress() is None
 
 
 def test_deriving_again_changes_nothing(filled: Store) -> None:
@@ -99,11 +107,11 @@ def test_what_is_wrong_is_put_right(filled: Store) -> None:
 def test_it_is_done_some_manifests_at_a_time_with_progress(filled: Store) -> None:
     (count,) = filled._database.execute("SELECT count(*) FROM manifests").fetchone()
     with filled.transaction():
-        filled.derivation.ask()
-    assert filled.derivation.progress() == DerivationProgress(0, count)
+        filled.extraction.ask()
+    assert filled.extraction.progress() == ExtractionProgress(0, count)
     with filled.transaction():
-        filled.derivation.go_on(limit=3)
-    assert filled.derivation.progress() == DerivationProgress(3, count)
+        go_on(filled, limit=3)
+    assert filled.extraction.progress() == ExtractionProgress(3, count)
     assert filled.search_index.rebuild() is None
     assert derive(filled, limit=3) == count // 3 + 1
     assert filled.search_index.rebuild() == RebuildProgress(0, 0)
@@ -111,10 +119,10 @@ def test_it_is_done_some_manifests_at_a_time_with_progress(filled: Store) -> Non
 
 def test_asking_again_begins_again(filled: Store) -> None:
     with filled.transaction():
-        filled.derivation.ask()
-        filled.derivation.go_on(limit=3)
-        filled.derivation.ask()
-    progress = filled.derivation.progress()
+        filled.extraction.ask()
+        go_on(filled, limit=3)
+        filled.extraction.ask()
+    progress = filled.extraction.progress()
     assert progress is not None
     assert progress.done == 0
 
@@ -122,25 +130,25 @@ def test_asking_again_begins_again(filled: Store) -> None:
 def test_a_store_of_another_version_is_derived_again(filled: Store, tmp_path: Path) -> None:
     before = derived(filled)
     with filled.transaction():
-        filled._database.execute("UPDATE derivation SET version = ?", [DERIVED_VERSION - 1])
+        filled._database.execute("UPDATE extraction SET version = ?", [EXTRACT_VERSION - 1])
         for table in TABLES:
             filled._database.execute(f"DELETE FROM {table}")
     filled.close()
     again = Store(tmp_path)
-    assert not again.derivation.is_current(), "it holds manifests"
+    assert not again.extraction.is_current(), "it holds manifests"
     with again.transaction():
-        again.derivation.ask()
-    assert again.derivation.is_current(), "it is about to be"
+        again.extraction.ask()
+    assert again.extraction.is_current(), "it is about to be"
     derive(again)
-    assert again.derivation.is_current()
+    assert again.extraction.is_current()
     assert derived(again) == before
     again.close()
 
 
 def test_what_is_pushed_and_forgotten_meanwhile_is_right_too(filled: Store) -> None:
     with filled.transaction():
-        filled.derivation.ask()
-        filled.derivation.go_on(limit=4)
+        filled.extraction.ask()
+        go_on(filled, limit=4)
     late = image(seed="late", base=MIDDLE.children[0])
     push(filled, put_repository(filled, "late"), "1", late, when=50)
     with filled.transaction():
@@ -148,9 +156,9 @@ def test_what_is_pushed_and_forgotten_meanwhile_is_right_too(filled: Store) -> N
         for digest in [LEAF.digest, *(child.digest for child in LEAF.children)]:
             filled.content.unlink_manifest(gone, Digest(digest))
     expected = derived(filled)
-    while filled.derivation.progress():
+    while filled.extraction.progress():
         with filled.transaction():
-            filled.derivation.go_on(limit=4)
+            go_on(filled, limit=4)
     assert derived(filled) == expected
 
 
@@ -158,13 +166,13 @@ def test_a_store_from_before_there_were_chains_is_derived(filled: Store, tmp_pat
     before = derived(filled)
     execute = filled._database.execute
     with filled.transaction():
-        for table in (*TABLES, "changed_bases", "derivation"):
+        for table in (*TABLES, "changed_bases", "extraction", "extracted"):
             execute(f"DROP TABLE {table}")
         execute("CREATE TABLE layers (digest TEXT)")
-        execute("DELETE FROM _sqlite_migrations WHERE name LIKE 'm012%'")
+        execute("DELETE FROM _sqlite_migrations WHERE name LIKE 'm012%' OR name LIKE 'm015%'")
     filled.close()
     again = Store(tmp_path)
-    assert not again.derivation.is_current()
+    assert not again.extraction.is_current()
     push(again, put_repository(again, "late"), "1", LEAF2, when=60)
     derive(again)
     assert derived(again) == before
@@ -175,10 +183,35 @@ def test_forgetting_and_deriving_read_no_table_whole(filled: Store) -> None:
     """A store holds a million manifests, and this is done for each of them."""
     steps: list[str] = []
     filled._database.conn.set_trace_callback(steps.append)
-    filled.derivation._derive_again(Digest(LEAF.digest))
+    read = filled.extraction.read_rows([Digest(LEAF.digest)], kinds=BUILT_IN)
+    filled.extraction.replace([Digest(LEAF.digest)], read, kinds=BUILT_IN, is_last=False)
     filled._database.conn.set_trace_callback(None)
-    changing = [step for step in steps if step.startswith(("DELETE", "UPDATE"))]
+    changing = [
+        step
+        for step in steps
+        # That has one row.
+        if step.startswith(("DELETE", "UPDATE")) and "UPDATE extraction" not in step
+    ]
     assert len(changing) >= 3
     for step in changing:
         plan = filled._database.execute(f"EXPLAIN QUERY PLAN {step}").fetchall()
         assert not [row[3] for row in plan if row[3].startswith("SCAN")], step
+
+
+def test_a_config_that_only_a_plugin_reads_is_kept(store: Store) -> None:
+    """Without its kinds, an extraction anew dropped the config, and with it the title."""
+    kind = Kind(name="gadget", types=("application/vnd.gadget",), json_configs=("text/gadget",))
+    kinds = BUILT_IN.extended([kind])
+    blob = Blob("text/gadget", b'{"title": "Sprocket"}')
+    built = artifact("application/vnd.gadget", {"a": b"1"}, config=blob)
+    repository_id = put_repository(store)
+    with store.transaction():
+        content = read_content(built)
+        store.content.put_content(repository_id, content, kinds=kinds, seen_at=at(0))
+    before = derived(store)
+    with store.transaction():
+        store.extraction.ask()
+        digests = store.extraction.next_digests()
+        store.extraction.replace(digests, [], kinds=kinds, is_last=True)
+    assert derived(store) == before
+    assert before["configs"] == {(built.digest, blob.digest)}

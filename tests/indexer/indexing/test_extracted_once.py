@@ -1,0 +1,187 @@
+"""What an image is made of is read once: no rebuild and no push reads it again."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from indexer.extract import BUILT_IN, EXTRACT_VERSION
+from indexer.indexing.batches import DocumentMaker
+from indexer.indexing.processes import ExtractionProcesses
+from indexer.model import Digest, Document, recent_bodies
+from indexer.store import ExtractedRow
+from tests.builders import image, index
+from tests.indexer.stepping import Stepping
+
+pytestmark = pytest.mark.anyio
+
+BASE = image(seed="base", labels={"vendor": "Base"})
+APP = image(seed="app", base=BASE, labels={"vendor": "Base", "team": "a"})
+ARM = image(seed="arm", architecture="arm64")
+MULTI = index([APP, ARM])
+WEB, API = "team/web", "team/api"
+
+
+@pytest.fixture
+async def stepping(tmp_path: Path) -> AsyncIterator[Stepping]:
+    async with Stepping(tmp_path) as opened:
+        yield opened
+
+
+def make(stepping: Stepping) -> tuple[dict[str, Document], list[ExtractedRow]]:
+    """Return all documents by their ids, and what had to be extracted for them."""
+    maker = DocumentMaker(stepping.store, clock=stepping.clock, kinds=BUILT_IN)
+    ids = stepping.store.search_index.repository_ids()
+    made = {one.key.id: one for each in ids for one in maker.all_documents(each)}
+    return made, maker.take_extracted()
+
+
+def forget_kept(stepping: Stepping) -> None:
+    with stepping.store.transaction():
+        stepping.store._database.execute("DELETE FROM extracted")
+
+
+async def test_a_pushed_image_is_parsed_three_times_at_most(stepping: Stepping) -> None:
+    stepping.registry.put(WEB, image(seed="never seen before"), tag="1")
+    before = recent_bodies.cache_info().misses
+    await stepping.crawl()
+    await stepping.index()
+    assert len(make(stepping)[0]) == 2
+    assert 2 <= recent_bodies.cache_info().misses - before <= 3
+
+
+async def test_what_was_extracted_once_is_not_extracted_again(stepping: Stepping) -> None:
+    stepping.registry.put(WEB, MULTI, tag="1")
+    stepping.registry.put(API, APP, tag="1")
+    await stepping.crawl()
+    await stepping.index()
+    kept, again = make(stepping)
+    assert again == []
+    forget_kept(stepping)
+    anew, extracted = make(stepping)
+    assert kept == anew
+    assert {row.digest for row in extracted} == {MULTI.digest, APP.digest}
+
+
+async def test_labels_that_a_late_base_has_too_are_inherited_from_then_on(
+    stepping: Stepping,
+) -> None:
+    stepping.registry.put(WEB, APP, tag="1")
+    await stepping.crawl()
+    await stepping.index()
+    stepping.registry.put("base", BASE, tag="1")
+    await stepping.crawl()
+    await stepping.index()
+    kept, again = make(stepping)
+    assert again == []
+    (app,) = (one for one in kept.values() if one.key.digest == APP.digest)
+    assert app.result["inherited_labels"] == ["vendor"]
+    forget_kept(stepping)
+    assert make(stepping)[0] == kept
+
+
+async def test_an_index_is_another_thing_where_one_of_its_children_is_missing(
+    stepping: Stepping,
+) -> None:
+    stepping.registry.put(WEB, MULTI, tag="1")
+    await stepping.crawl()
+    repository_id = stepping.store.search_index.repository_ids()[0]
+    await stepping.index()
+    documents, extracted = make(stepping)
+    assert extracted == []
+    with_all = next(one.result for one in documents.values() if one.key.digest == MULTI.digest)
+    with stepping.store.transaction():
+        stepping.store.content.unlink_manifest(repository_id, Digest(ARM.digest))
+    found = stepping.store.extraction.kept_images(repository_id, [Digest(MULTI.digest)])
+    assert found == {}
+    documents, extracted = make(stepping)
+    assert extracted == []
+    (multi,) = (one for one in documents.values() if one.key.digest == MULTI.digest)
+    assert multi.result["size_bytes"] < with_all["size_bytes"]
+
+
+async def test_what_another_version_extracted_is_extracted_again(stepping: Stepping) -> None:
+    stepping.registry.put(WEB, APP, tag="1")
+    await stepping.crawl()
+    await stepping.index()
+    with stepping.store.transaction():
+        stepping.store._database.execute(
+            "UPDATE extracted SET version = ?, found = x'00'", [EXTRACT_VERSION - 1]
+        )
+    assert [row.digest for row in make(stepping)[1]] == [APP.digest]
+
+
+async def test_a_forgotten_manifest_leaves_nothing_that_was_extracted(stepping: Stepping) -> None:
+    stepping.registry.put(WEB, APP, tag="1")
+    await stepping.crawl()
+    await stepping.index()
+    repository_id = stepping.store.search_index.repository_ids()[0]
+    with stepping.store.transaction():
+        stepping.store.content.unlink_manifest(repository_id, Digest(APP.digest))
+        row = ExtractedRow(Digest(APP.digest), "image", b"late")
+        stepping.store.extraction.keep([row])
+    (count,) = stepping.store._database.execute("SELECT count(*) FROM extracted").fetchone()
+    assert count == 0
+
+
+async def test_a_version_that_only_tags_tell_is_not_kept(stepping: Stepping) -> None:
+    plain = image(seed="plain")
+    stepping.registry.put(WEB, plain, tag="1.2.3")
+    await stepping.crawl()
+    await stepping.index()
+    stepping.registry.put(WEB, plain, tag="1.2.4-rc1")
+    await stepping.crawl()
+    await stepping.index()
+    made, again = make(stepping)
+    assert again == []
+    versions = {one.result["version"] for one in made.values() if one.key.digest}
+    assert versions == {"1.2.3"}
+
+
+async def test_processes_extract_the_same(stepping: Stepping) -> None:
+    stepping.registry.put(WEB, MULTI, tag="1")
+    stepping.registry.put(API, APP, tag="1")
+    await stepping.crawl()
+    maker = DocumentMaker(stepping.store, clock=stepping.clock, kinds=BUILT_IN)
+    lacking = [
+        one
+        for each in stepping.store.search_index.repository_ids()
+        for one in maker.list_lacking(each)
+    ]
+    digests = sorted(digest for _, digest in lacking)
+    processes = ExtractionProcesses(stepping.directory, count=1)
+    try:
+        found = await processes.read_images(lacking)
+        rows = await processes.read_manifests(digests)
+    finally:
+        processes.close()
+    assert sorted(found, key=lambda row: row.digest) == sorted(
+        make(stepping)[1], key=lambda row: row.digest
+    )
+    assert rows == stepping.store.extraction.read_rows(digests, kinds=BUILT_IN)
+
+
+async def test_a_process_that_dies_is_started_anew(stepping: Stepping) -> None:
+    stepping.registry.put(WEB, APP, tag="1")
+    await stepping.crawl()
+    digests = [Digest(APP.digest)]
+    processes = ExtractionProcesses(stepping.directory / "nowhere", count=1)
+    assert await processes.read_manifests(digests) == []
+    processes.close()
+
+
+async def test_all_is_extracted_anew_in_processes_beside_the_indexer(stepping: Stepping) -> None:
+    stepping.registry.put(WEB, MULTI, tag="1")
+    stepping.registry.put(API, APP, tag="1")
+    await stepping.crawl()
+    await stepping.index()
+    before, _ = make(stepping)
+    with stepping.store.transaction():
+        stepping.store.extraction.ask()
+        stepping.store._database.execute("UPDATE extracted SET found = x'00'")
+    await stepping.indexing.close()
+    stepping.open_indexing(processes=1)
+    await stepping.index()
+    after, again = make(stepping)
+    assert (after, again) == (before, [])
+    assert stepping.store.extraction.progress() is None

@@ -112,7 +112,7 @@ class World:
         for line in self.registry.requests:
             repository, _, reference = line.removeprefix("GET /v2/").partition("/manifests/")
             if reference:
-                found.add(place_of(repository, digest=reference, tag=reference))
+                found.add(format_place(repository, digest=reference, tag=reference))
         return found
 
     def found(self) -> set[str]:
@@ -138,7 +138,7 @@ class World:
         assert stepping.documents() == before
 
 
-def place_of(repository: str, *, digest: str = "", tag: str = "") -> str:
+def format_place(repository: str, *, digest: str = "", tag: str = "") -> str:
     """Return a place in words: a digest by the name of its content."""
     if ":" in digest:
         return f"{repository}@{NAMES.get(digest, 'blob')}"
@@ -260,7 +260,7 @@ def then(*changes: Change) -> Change:
     return change
 
 
-def path_of(place: str) -> str:
+def build_path(place: str) -> str:
     """Return the path of a place in words; ``repository@CONFIG`` is a blob."""
     if "@" not in place:
         repository, _, tag = place.partition(":")
@@ -466,7 +466,7 @@ async def carry_out(world: World, deletion: Deletion) -> None:
     fault = Fault("^DELETE ", do)
     if change is not None:
         registry.faults.append(fault)
-    assert await world.ask("DELETE", path_of(deletion.request)) == deletion.answered
+    assert await world.ask("DELETE", build_path(deletion.request)) == deletion.answered
     registry.faults.clear()
 
 
@@ -483,8 +483,8 @@ async def test_children_of_a_deleted_index_stay_by_digest_and_are_found_by_their
     tmp_path: Path, version: str
 ) -> None:
     async with notifying(tmp_path, version) as world:
-        await world.ask("DELETE", path_of(f"{PLATFORMS}@MULTI"))
-        assert await world.ask("GET", path_of(f"{PLATFORMS}@AMD")) == 200
+        await world.ask("DELETE", build_path(f"{PLATFORMS}@MULTI"))
+        assert await world.ask("GET", build_path(f"{PLATFORMS}@AMD")) == 200
         await world.told()
         await world.enqueue_refreshes()
         digests = {hit.result["digest"] for hit in world.stepping.hits(DocumentType.IMAGE)}
@@ -529,7 +529,7 @@ class Notice:
 
 
 def deleting(place: str) -> Callable[[World], Awaitable[object]]:
-    return lambda world: world.ask("DELETE", path_of(place))
+    return lambda world: world.ask("DELETE", build_path(place))
 
 
 def putting(place: str, name: str) -> Callable[[World], Awaitable[object]]:
@@ -545,7 +545,7 @@ def mounting(world: World) -> Awaitable[object]:
 
 
 async def pulling(world: World) -> None:
-    manifest, blob = path_of(f"{WEB}:1"), path_of(f"{WEB}@CONFIG")
+    manifest, blob = build_path(f"{WEB}:1"), build_path(f"{WEB}@CONFIG")
     answered = [
         await world.ask(method, path, **headers)
         for method, path, headers in (
@@ -553,8 +553,8 @@ async def pulling(world: World) -> None:
             ("GET", manifest, {}),
             ("HEAD", blob, {}),
             ("GET", blob, {}),
-            ("GET", path_of(f"{WEB}:nope"), {}),
-            ("HEAD", path_of(f"{ONE}@CONFIG"), {}),
+            ("GET", build_path(f"{WEB}:nope"), {}),
+            ("HEAD", build_path(f"{ONE}@CONFIG"), {}),
             ("GET", manifest, {"If-None-Match": f'"{A.digest}"'}),
         )
     ]
@@ -687,7 +687,7 @@ async def test_what_a_moved_tag_left_stays_readable_by_digest_and_is_not_found(
             world.registry.put(WEB, B, tag=tag)
         await world.told()
         await world.enqueue_refreshes()
-        assert await world.ask("GET", path_of(f"{WEB}@A")) == 200
+        assert await world.ask("GET", build_path(f"{WEB}@A")) == 200
         assert A.digest not in world.stepping.visible().values()
         assert A.digest not in {
             hit.result["digest"] for hit in world.stepping.hits(DocumentType.IMAGE)

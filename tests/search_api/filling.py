@@ -127,7 +127,7 @@ async def fill(directory: Path, pushed: Sequence[Pushed], *, clock: Clock | None
 
 
 @asynccontextmanager
-async def client_of(
+async def make_client(
     app: Starlette, *, host: str = "search.example", raise_errors: bool = True
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """Give a client of an application that is started and stopped around it."""
@@ -149,7 +149,7 @@ async def searching_client(
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """Give a client of the whole web application over a data directory."""
     settings = settings_for(directory, registries=registries)
-    async with client_of(make_web(settings, clock=clock or ManualClock()), host=host) as client:
+    async with make_client(make_web(settings, clock=clock or ManualClock()), host=host) as client:
         yield client
 
 

@@ -25,7 +25,7 @@ from search_api.processes.data_dir import INDEX_DIRECTORY, make_engines
 from search_api.web import make_web
 from tests.fakes.clock import ManualClock
 from tests.indexer.engines.conformance.engines import ENGINES
-from tests.search_api.filling import REGISTRIES, client_of, finish_crawl, put, settings_for
+from tests.search_api.filling import REGISTRIES, finish_crawl, make_client, put, settings_for
 from tests.search_api.sample_content import CONTENT
 
 pytestmark = pytest.mark.anyio
@@ -72,7 +72,7 @@ async def started(directory: Path, engine: str) -> AsyncIterator[Service]:
         batch=BATCH,
         kinds=BUILT_IN,
     )
-    async with client_of(make_web(chosen, clock=clock)) as client:
+    async with make_client(make_web(chosen, clock=clock)) as client:
         yield Service(client, indexing)
     await indexing.close()
     store.close()

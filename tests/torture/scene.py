@@ -251,7 +251,7 @@ class Scene:
             with states.opened(data) as store:
                 is_same = states.tags_of_store(store) == found and not states.waiting(store)
             if is_same:
-                expected = states.documents_of(truth if crawled else found, built)
+                expected = states.derive_documents(truth if crawled else found, built)
                 findings.differences.extend(checks.different(answered, expected))
                 found_broken = checks.healed(self.processes.new_log())
                 if not self._index_was_removed:

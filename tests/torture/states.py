@@ -54,7 +54,7 @@ def tags_of_registry(registry: FakeRegistry) -> Tags:
     }
 
 
-def documents_of(tags: Tags, built: Mapping[str, BuiltManifest]) -> Documents:
+def derive_documents(tags: Tags, built: Mapping[str, BuiltManifest]) -> Documents:
     """Return the expected documents, given the targets of the tags."""
     images: dict[tuple[str, str], set[str]] = {}
     repositories: Counter[str] = Counter()

@@ -57,7 +57,7 @@ def event_move(tag: str, digest: str, when: float, actor: str = "") -> TagMove:
     return TagMove(TagName(tag), Digest(digest), at(when), actor)
 
 
-def documents_of(store: Store, repository_id: int) -> list[Document]:
+def read_documents(store: Store, repository_id: int) -> list[Document]:
     """Return the documents of a repository as the indexing makes them."""
     found = [
         store.content.image(repository_id, digest)

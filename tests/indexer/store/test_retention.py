@@ -13,12 +13,12 @@ from tests.indexer.store.stored import (
     WEB,
     at,
     digests,
-    documents_of,
     event_move,
     forget_stale,
     push,
     put_registry,
     put_repository,
+    read_documents,
 )
 from tests.indexer.store.test_pulls import counted
 
@@ -272,10 +272,10 @@ def test_forgetting_moves_makes_no_document_another(store: Store, web: int) -> N
     """Regression: without the move in between, that it came back seemed to be no move."""
     push(store, web, LATEST, A, when=DAY)
     push(store, web, LATEST, B, when=2 * DAY)
-    before = [document.result for document in documents_of(store, web)]
+    before = [document.result for document in read_documents(store, web)]
     with store.transaction():
         store.retention.forget_moves(web, before=at(100 * DAY))
-    assert [document.result for document in documents_of(store, web)] == before
+    assert [document.result for document in read_documents(store, web)] == before
 
 
 def test_a_forgotten_push_makes_the_documents_of_its_image_again(store: Store, web: int) -> None:

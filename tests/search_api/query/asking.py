@@ -52,13 +52,13 @@ def only_token(text: str) -> Token:
     return token
 
 
-def parts_of(query: Query) -> list[Query]:
+def list_parts(query: Query) -> list[Query]:
     """Return a query and everything in it."""
     match query:
         case And(parts) | Or(parts):
-            return [query, *(found for part in parts for found in parts_of(part))]
+            return [query, *(found for part in parts for found in list_parts(part))]
         case Not(part):
-            return [query, *parts_of(part)]
+            return [query, *list_parts(part)]
         case _:
             return [query]
 

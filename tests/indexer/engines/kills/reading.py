@@ -20,7 +20,7 @@ from search_api.search.request import SearchRequest
 from search_api.search.searcher import Searcher
 from search_api.search.service import SearchService
 from tests.indexer.engines.conformance.engines import ENGINES
-from tests.indexer.engines.kills.answers import ALL, SOME, TYPES, mixed, steps_of
+from tests.indexer.engines.kills.answers import ALL, SOME, TYPES, find_steps, mixed
 from tests.indexer.engines.kills.content import FACE
 from tests.indexer.engines.kills.victim import INDEX_DIRECTORY
 
@@ -52,7 +52,7 @@ class Reading:
         self.answers += 1
         wrong = list(mixed(answer.page, document_type))
         if not wrong:
-            [step] = steps_of(answer.page)
+            [step] = find_steps(answer.page)
             if step < self._newest[document_type]:
                 wrong.append(f"step {step} after step {self._newest[document_type]}")
             self._newest[document_type] = step

@@ -53,7 +53,7 @@ crawl_interval = "0s"
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was done in how many seconds; ``bodies`` are manifests, indexes and configs."""
+    """The work done and its seconds; ``bodies`` are manifests, indexes and configs."""
 
     contents: int
     bodies: int
@@ -103,7 +103,7 @@ def measure(
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A store that was extracted again: what was in it, and what that took."""
+    """A store that was extracted again: its size, and the time of the extraction."""
 
     manifests: int
     documents: int
@@ -149,7 +149,7 @@ def extract_again(corpus: Corpus, directory: Path, *, store: Path | None = None)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print a table, and write JSON where that is asked for."""
+    """Measure, print a table, and write JSON on demand."""
     parser = argparse.ArgumentParser(prog="python -m bench.extract", description=__doc__)
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--corpus", choices=sorted(SIZES), help="also extract all of it again")

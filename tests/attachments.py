@@ -98,7 +98,7 @@ def attested(*platforms: BuiltManifest) -> BuiltManifest:
 def referrers(
     listed: Sequence[BuiltManifest], *, extra: Sequence[Mapping[str, object]] = ()
 ) -> BuiltManifest:
-    """Return the index that clients keep under a tag, where a registry does not list referrers."""
+    """Return the index that clients keep under a tag, if a registry does not list referrers."""
     pairs = extra or [{} for _ in listed]
     body = {
         "schemaVersion": 2,

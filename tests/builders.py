@@ -73,7 +73,7 @@ class BuiltManifest:
 
     @property
     def config(self) -> dict[str, Any]:
-        """Return the parsed config blob; ``{}`` where there is none."""
+        """Return the parsed config blob; ``{}`` if there is none."""
         parsed: dict[str, Any] = json.loads(self.blobs[0].body) if self.blobs else {}
         return parsed
 
@@ -260,7 +260,7 @@ def _layer_tar(identity: str) -> bytes:
 def _image_config(
     tars: Iterable[bytes], *, base: BuiltManifest | None, created: str
 ) -> dict[str, Any]:
-    """Return what an image config says about its layers, those of ``base`` first."""
+    """Return the part of an image config about layers, those of ``base`` first."""
     below: dict[str, Any] = base.config if base else {"rootfs": {"diff_ids": []}, "history": []}
     diff_ids = [digest_of(tar) for tar in tars]
     history = [

@@ -12,7 +12,7 @@ from tests.captures import Step, digest_of_name
 
 WEBAPP_11 = digest_of_name("webapp-1.1")
 REFERRERS = "team/webapp:sha256-" + WEBAPP_11.removeprefix("sha256:")
-"""Where referrers are listed in a registry that has no API for them: a tag that is not shown."""
+"""The tag of the list of referrers in a registry without an API for it; it is not shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an action: answers to the registry, the queue, and then the search."""
+    """The effect of an action: answers to the registry, the queue, and then the search."""
 
     answers: list[tuple[int, dict[str, int]]]
     due: set[str]
@@ -188,7 +188,7 @@ class Outcome:
     client_caused: int
 
     def tags_of(self, repository: str) -> dict[str, str]:
-        """Return where the tags of a repository are found to point."""
+        """Return the targets of a repository's tags in search results."""
         return {tag: at for (_, name, tag), at in self.searchable.items() if name == repository}
 
 

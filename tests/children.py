@@ -19,7 +19,7 @@ class ChildError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A running program, and the file that takes what it prints."""
+    """A running program, and the file of its output."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -32,9 +32,9 @@ class Child:
 
 
 class Children:
-    """The programs of one run; stopped, the last started first, when this is left.
+    """The programs of one run. On exit they are stopped, the last started first.
 
-    ``folder`` takes what they print. ``stop_seconds`` is how long each may take to end.
+    ``folder`` has their output. ``stop_seconds`` is the time for each to end.
     """
 
     def __init__(self, folder: Path, *, stop_seconds: float = STOP_SECONDS) -> None:

@@ -34,12 +34,12 @@ FILL_SECONDS = 120.0
 
 
 class DemoError(Exception):
-    """The demo cannot run; the message says in one line what to do."""
+    """The demo cannot run; the message names the remedy in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where everything is: host and port of the two servers, the folders, the webhook secret."""
+    """The places of the demo: hosts and ports of two servers, the folders, the webhook secret."""
 
     registry: str
     listen: str
@@ -60,7 +60,7 @@ class Places:
 def find_places(
     folder: Path, environment: Mapping[str, str], *, registry_port: int = REGISTRY_PORT
 ) -> Places:
-    """Return places that are free; :class:`DemoError` where the wanted address is taken.
+    """Return free places; :class:`DemoError` if the wanted address is taken.
 
     The registry gets ``registry_port`` if it can.
     """
@@ -148,7 +148,7 @@ def _command_line(places: Places) -> str:
 
 
 def message(places: Places) -> str:
-    """Return what the demo prints when everything is there."""
+    """Return the output of the running demo."""
     count = len(demo_content.repositories())
     lines = [
         f"regsearch is at http://{places.listen} and has found {count} repositories",

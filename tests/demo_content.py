@@ -183,7 +183,7 @@ def _chart() -> BuiltManifest:
 
 
 def before() -> list[Push]:
-    """Return what is in the registry before the service starts: a crawl must find it."""
+    """Return the content of the registry before the service starts: a crawl must find it."""
     alpine = image(
         labels=_described("Alpine", "Alpine Linux, minimal base image", version="3.22"),
         layers=1,
@@ -200,7 +200,7 @@ def before() -> list[Push]:
 
 
 def after() -> list[Push]:
-    """Return what is pushed while the service runs: notifications announce it."""
+    """Return the content that is pushed while the service runs: notifications announce it."""
     newest = _web("1.1", "2026-11-10T16:45:00Z")
     return [
         Push("team/web", newest, "1.1"),

@@ -20,7 +20,7 @@ Tags = dict[tuple[str, str, str], str]
 
 
 class Copy:
-    """The copy in a file: what is applied and how far is written in one transaction."""
+    """The copy in a file: one transaction writes changes together with their cursor."""
 
     def __init__(self, path: Path) -> None:
         self._database = sqlite3.connect(path, isolation_level=None)
@@ -37,7 +37,7 @@ class Copy:
         self._database.close()
 
     def cursor(self) -> str:
-        """Return where to go on; empty before the first listing is whole."""
+        """Return the cursor; empty before the first listing is whole."""
         row = self._database.execute("SELECT cursor FROM cursor").fetchone()
         return str(row[0]) if row else ""
 

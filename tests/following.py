@@ -5,7 +5,7 @@ from tests.indexer.stepping import Stepping, Tags
 
 
 class Follower:
-    """Has a listing of the visible tags, and what changed since it was taken."""
+    """Has a listing of the visible tags, and the changes since then."""
 
     def __init__(self, stepping: Stepping) -> None:
         self._stepping = stepping
@@ -33,7 +33,7 @@ class Follower:
 
 
 def apply(tags: Tags, change: Change) -> None:
-    """Change a set of tags as a change says; it must fit what is known."""
+    """Apply a change to a set of tags; it must fit the known tags."""
     tag = (change.registry, change.repository, change.tag)
     if change.kind is ChangeKind.REPOSITORY_REMOVED:
         assert not [one for one in tags if one[:2] == tag[:2]], "its tags went before it"

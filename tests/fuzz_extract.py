@@ -48,7 +48,7 @@ class Slowest:
 
 
 def exercise(content: Content, seed: int) -> Facts:
-    """Do with ``content`` all that the indexer does; whatever is raised is a defect."""
+    """Process ``content`` as the indexer does; every exception is a defect."""
     manifest = parse_manifest(content.body, content_type=content.content_type)
     tags = TAGS[seed % len(TAGS)]
     config_descriptor(manifest, kinds=BUILT_IN)
@@ -91,7 +91,7 @@ def run(inputs: int, *, seed: int) -> Iterator[tuple[int, float, Slowest]]:
 
 
 def main() -> int:
-    """Run what the command line asks for; print figures on the way."""
+    """Run the command line; print figures on the way."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("inputs", type=int, nargs="?", default=10_000)
     parser.add_argument("--seed", type=int, default=0)

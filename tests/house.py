@@ -122,7 +122,7 @@ def table(columns: Mapping[str, Mapping[str, Size]]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Print what stands where, then the sizes of the revisions and of the working tree."""
+    """Print the layout, then the sizes of the revisions and of the working tree."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("revisions", nargs="*", help="revisions to compare the sizes with")
     revisions = parser.parse_args().revisions

@@ -28,7 +28,7 @@ LEAVES: list[Any] = [
     ["x"] * 1_200,
     {f"k{number}": "v" for number in range(1_200)},
 ]
-"""Values that do not belong where they are put."""
+"""Values of wrong types or forms for any place."""
 CONTENT_TYPES = [*media_types.MANIFEST_TYPES, "", "text/html; charset=utf-8", "a/b" * 9_000]
 BODY_MAX = 10 * 1_024 * 1_024
 """Bytes of one body; larger ones are never read from a registry."""
@@ -38,7 +38,7 @@ _NOISE = (b"", b"\xff", b'"', b"[" * 80, b"{", b"\\ud83d", b"\x00", b"1e999", b"
 class Mutator:
     """Makes broken content out of valid content; the same seed makes the same.
 
-    What replaces a value comes from :data:`LEAVES` or from another place of the valid contents.
+    A replacement comes from :data:`LEAVES` or from another place of the valid contents.
     """
 
     def __init__(self, valid: Sequence[Content]) -> None:

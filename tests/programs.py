@@ -19,10 +19,10 @@ _VERSIONS = Path(__file__).parents[1] / ".ci" / "versions"
 
 
 class NeedsProgram(Protocol):
-    """What the fixture ``needs_program`` gives."""
+    """The value of the fixture ``needs_program``."""
 
     def __call__(self, name: str, *, package: str = "") -> str:
-        """Return the path of a program; skip or fail the test where it is missing.
+        """Return the path of a program; skip or fail the test if it is missing.
 
         A program that is in ``.ci/versions`` must have the version there. For any other,
         ``package`` is its Debian package, if that has another name.

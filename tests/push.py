@@ -38,8 +38,8 @@ def push(
 ) -> None:
     """Push a manifest with its blobs and children; what is there already is not sent again.
 
-    ``registry`` is an address, or a client of :func:`client_for` where many follow.
-    ``httpx2.HTTPStatusError`` where the registry refuses.
+    ``registry`` is an address, or a client of :func:`client_for` for many pushes.
+    ``httpx2.HTTPStatusError`` if the registry refuses.
     """
     if isinstance(registry, str):
         with client_for(registry, auth=auth) as client:
@@ -66,7 +66,7 @@ def push_many(
 ) -> int:
     """Push everything in ``threads`` threads and return how many manifests that were.
 
-    What belongs to one repository is pushed in its given order, so that tags move as written.
+    The content of one repository is pushed in the given order, so tags move as written.
     """
     by_repository: dict[str, list[Push]] = {}
     for item in items:

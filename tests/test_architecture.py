@@ -139,7 +139,7 @@ def test_a_folder_is_entered_through_what_its_init_names() -> None:
 
 
 def named_by_init() -> dict[str, set[str]]:
-    """Return what the list ``__all__`` of each folder names."""
+    """Return the names in the list ``__all__`` of each folder."""
     names: dict[str, set[str]] = defaultdict(set)
     for source in product():
         for node in source.tree.body:

@@ -30,7 +30,7 @@ ALL = [
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str, Outcome]]]:
-    """Give what came of every action, by version and name."""
+    """Give the effect of every action, by version and name."""
 
     async def play_all() -> dict[str, dict[str, Outcome]]:
         found: dict[str, dict[str, Outcome]] = {}
@@ -71,7 +71,7 @@ def test_recorded_action(
 def _before(
     version: str, expected: Expected, outcomes: dict[str, dict[str, Outcome]]
 ) -> dict[tuple[str, str, str], str]:
-    """Return what was found before an action."""
+    """Return the search results before an action."""
     history = ACTIONS if expected.name in {each.name for each in ACTIONS} else USERS_AND_REFERENCES
     names = [each.name for each in history]
     position = names.index(expected.name)

@@ -36,7 +36,7 @@ LATER = SECOND_LOOK_AFTER.total_seconds()
 
 
 def found(stepping: Stepping) -> str:
-    """Return all tags and where they point, in words; store and search index agree."""
+    """Return all tags with their targets, in words; store and search index agree."""
     visible = stepping.visible()
     assert visible == stepping.searchable()
     return " ".join(
@@ -46,7 +46,7 @@ def found(stepping: Stepping) -> str:
 
 
 def asked(stepping: Stepping) -> list[str]:
-    """Return what was asked of the registry, without repetitions, in words."""
+    """Return the requests to the registry, without repetitions, in words."""
     words = []
     for line in stepping.registry.requests:
         path = line.removeprefix("GET /v2/").partition("?")[0]
@@ -81,10 +81,10 @@ async def stepping(tmp_path: Path) -> AsyncIterator[Stepping]:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A hint, what is true in the registry by then, what is asked and what is found.
+    """A hint, the state of the registry by then, the requests and the results.
 
-    ``lists`` are listings that leave something out, by a part of their path. ``left`` is what lost
-    its last tag and is asked for by its digest.
+    ``lists`` are incomplete listings, by a part of their path. ``left`` lost its last tag and is
+    requested by its digest.
     """
 
     name: str
@@ -290,7 +290,7 @@ def repositories(number: int) -> list[str]:
 
 
 async def lose(stepping: Stepping, *, of: int, lost: int) -> tuple[Tags, Tags]:
-    """Read a registry and then find some of it gone; return what was there, and what is left."""
+    """Read a registry and then find a part gone; return the content before and after."""
     for name in repositories(of):
         stepping.registry.put(name, A, tag="1", notify=False)
     await stepping.crawl()

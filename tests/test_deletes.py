@@ -55,7 +55,7 @@ Change = Callable[[FakeRegistry], None]
 
 
 def fill(registry: FakeRegistry) -> None:
-    """Put in what all that follows is about, silently; OLD is what a tag has left behind."""
+    """Push the content of all cases without events; OLD is content that lost its tag."""
     for place, built in (
         (f"{WEB}:1", OLD),
         (f"{WEB}:1", A),
@@ -72,9 +72,9 @@ def fill(registry: FakeRegistry) -> None:
 
 
 class World:
-    """An indexer and a registry whose notifications reach it as in real life.
+    """An indexer and a registry, with notifications as in real life.
 
-    ``sent`` are the events of the registry in words, ``counts`` what the webhook made of them.
+    ``sent`` are the events of the registry in words, ``counts`` are the counts of the webhook.
     """
 
     def __init__(self, stepping: Stepping, registry: FakeRegistry) -> None:
@@ -92,7 +92,7 @@ class World:
         return answer.status_code
 
     async def told(self) -> tuple[list[str], dict[str, int]]:
-        """Return what the registry has sent since it was last asked, and what became of it."""
+        """Return the new events of the registry since the last call, and their counts."""
         await self.registry.settled()
         told = list(self.sent), dict(self.counts)
         self.sent.clear()
@@ -100,19 +100,19 @@ class World:
         return told
 
     async def enqueue_refreshes(self) -> set[str]:
-        """Do what the journal asks for and make it searchable; return what was asked for."""
+        """Apply the journal and make the result searchable; return the requested manifests."""
         self.registry.requests.clear()
         await self.stepping.settle()
         await self.stepping.index()
         return self.asked()
 
     def asked(self) -> set[str]:
-        """Return the manifests that were asked for, in words."""
+        """Return the requested manifests, in words."""
         found = set()
         for line in self.registry.requests:
             repository, _, reference = line.removeprefix("GET /v2/").partition("/manifests/")
             if reference:
-                found.add(place_of(repository, digest=reference, tag=reference))
+                found.add(format_place(repository, digest=reference, tag=reference))
         return found
 
     def found(self) -> set[str]:
@@ -138,15 +138,15 @@ class World:
         assert stepping.documents() == before
 
 
-def place_of(repository: str, *, digest: str = "", tag: str = "") -> str:
-    """Return where that is, in words: a digest by the name of its content."""
+def format_place(repository: str, *, digest: str = "", tag: str = "") -> str:
+    """Return a place in words: a digest by the name of its content."""
     if ":" in digest:
         return f"{repository}@{NAMES.get(digest, 'blob')}"
     return f"{repository}:{tag}"
 
 
 def in_words(event: Mapping[str, Any]) -> str:
-    """Return an event as the table has it: what it names, and the kind of its media type."""
+    """Return an event as in the table: its target, and the kind of its media type."""
     target = event["target"]
     media_type = target.get("mediaType", "")
     kind = {"": "", OCTET_STREAM: "octet-stream"}.get(media_type, "manifest")
@@ -160,7 +160,7 @@ def in_words(event: Mapping[str, Any]) -> str:
 
 
 class Recording(httpx2.ASGITransport):
-    """Delivers notifications to the webhook, and writes down what they say."""
+    """Delivers notifications to the webhook, and records their events."""
 
     def __init__(self, app: Starlette, world: World) -> None:
         super().__init__(app)
@@ -214,9 +214,10 @@ ALL = {f"{WEB}:1", f"{WEB}:latest", f"{WEB}:2", f"{PLATFORMS}:1", f"{PLATFORMS}:
 class Deletion:
     """A delete in one registry: a row and a column of the table.
 
-    ``request`` is what the client sends a DELETE for, empty where it is done elsewhere. ``change``
-    is what happens in a registry that tells nobody; None where the fake registry does it and
-    sends its events, to which we ``ask``. ``left`` lost its last tag and is asked for as well.
+    ``request`` is the target of the client's DELETE, empty if the delete happens elsewhere.
+    ``change`` is the change in a registry without events. It is None if the fake registry makes
+    the change and sends events, for which we ``ask``. ``left`` lost its last tag and is requested
+    too.
     """
 
     row: str
@@ -259,7 +260,7 @@ def then(*changes: Change) -> Change:
     return change
 
 
-def path_of(place: str) -> str:
+def build_path(place: str) -> str:
     """Return the path of a place in words; ``repository@CONFIG`` is a blob."""
     if "@" not in place:
         repository, _, tag = place.partition(":")
@@ -450,7 +451,7 @@ async def test_what_a_delete_does(tmp_path: Path, deletion: Deletion) -> None:
 
 
 async def carry_out(world: World, deletion: Deletion) -> None:
-    """Let a client delete something, and the registry do what its kind does."""
+    """Let a client delete something, and the registry react as its kind does."""
     registry, change = world.registry, deletion.change
     if not deletion.request:
         assert change is not None
@@ -465,7 +466,7 @@ async def carry_out(world: World, deletion: Deletion) -> None:
     fault = Fault("^DELETE ", do)
     if change is not None:
         registry.faults.append(fault)
-    assert await world.ask("DELETE", path_of(deletion.request)) == deletion.answered
+    assert await world.ask("DELETE", build_path(deletion.request)) == deletion.answered
     registry.faults.clear()
 
 
@@ -482,8 +483,8 @@ async def test_children_of_a_deleted_index_stay_by_digest_and_are_found_by_their
     tmp_path: Path, version: str
 ) -> None:
     async with notifying(tmp_path, version) as world:
-        await world.ask("DELETE", path_of(f"{PLATFORMS}@MULTI"))
-        assert await world.ask("GET", path_of(f"{PLATFORMS}@AMD")) == 200
+        await world.ask("DELETE", build_path(f"{PLATFORMS}@MULTI"))
+        assert await world.ask("GET", build_path(f"{PLATFORMS}@AMD")) == 200
         await world.told()
         await world.enqueue_refreshes()
         digests = {hit.result["digest"] for hit in world.stepping.hits(DocumentType.IMAGE)}
@@ -513,8 +514,8 @@ def test_every_cell_of_the_table_of_deletes_has_a_case() -> None:
 class Notice:
     """A cause, and the events that the registry sends for it.
 
-    ``dropped`` counts those of no interest; for the others we ``ask``. ``gone`` and ``new`` are
-    what is found no more, and what is found now.
+    ``dropped`` counts those of no interest; for the others we ``ask``. Searches no longer find
+    ``gone``, and find ``new``.
     """
 
     cause: str
@@ -528,7 +529,7 @@ class Notice:
 
 
 def deleting(place: str) -> Callable[[World], Awaitable[object]]:
-    return lambda world: world.ask("DELETE", path_of(place))
+    return lambda world: world.ask("DELETE", build_path(place))
 
 
 def putting(place: str, name: str) -> Callable[[World], Awaitable[object]]:
@@ -544,7 +545,7 @@ def mounting(world: World) -> Awaitable[object]:
 
 
 async def pulling(world: World) -> None:
-    manifest, blob = path_of(f"{WEB}:1"), path_of(f"{WEB}@CONFIG")
+    manifest, blob = build_path(f"{WEB}:1"), build_path(f"{WEB}@CONFIG")
     answered = [
         await world.ask(method, path, **headers)
         for method, path, headers in (
@@ -552,8 +553,8 @@ async def pulling(world: World) -> None:
             ("GET", manifest, {}),
             ("HEAD", blob, {}),
             ("GET", blob, {}),
-            ("GET", path_of(f"{WEB}:nope"), {}),
-            ("HEAD", path_of(f"{ONE}@CONFIG"), {}),
+            ("GET", build_path(f"{WEB}:nope"), {}),
+            ("HEAD", build_path(f"{ONE}@CONFIG"), {}),
             ("GET", manifest, {"If-None-Match": f'"{A.digest}"'}),
         )
     ]
@@ -686,7 +687,7 @@ async def test_what_a_moved_tag_left_stays_readable_by_digest_and_is_not_found(
             world.registry.put(WEB, B, tag=tag)
         await world.told()
         await world.enqueue_refreshes()
-        assert await world.ask("GET", path_of(f"{WEB}@A")) == 200
+        assert await world.ask("GET", build_path(f"{WEB}@A")) == 200
         assert A.digest not in world.stepping.visible().values()
         assert A.digest not in {
             hit.result["digest"] for hit in world.stepping.hits(DocumentType.IMAGE)

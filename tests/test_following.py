@@ -13,7 +13,7 @@ from search_api.web import make_web
 from tests.builders import image
 from tests.fakes.serving import serving
 from tests.follower import Copy
-from tests.indexer.stepping import Stepping, deleted, pushed, settings_of
+from tests.indexer.stepping import Stepping, deleted, make_settings, pushed
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +48,7 @@ async def test_a_follower_that_is_killed_and_resumed_50_times_has_the_tags_of_th
     async with Stepping(tmp_path / "data") as stepping:
         for _ in range(5):
             await change_something(stepping, chance)
-        web = make_web(settings_of(stepping.directory), clock=stepping.clock)
+        web = make_web(make_settings(stepping.directory), clock=stepping.clock)
         with serving(web) as url:
             command = [sys.executable, "-m", "tests.follower", url, str(copy)]
             for _ in range(KILLS):
@@ -61,7 +61,7 @@ async def test_a_follower_that_is_killed_and_resumed_50_times_has_the_tags_of_th
             follower = subprocess.Popen(command)
             try:
                 until = time.monotonic() + CATCH_UP_SECONDS
-                while (found := tags_of(copy)) != stepping.visible():
+                while (found := read_tags(copy)) != stepping.visible():
                     assert time.monotonic() < until, found
                     time.sleep(0.05)
             finally:
@@ -74,6 +74,6 @@ def stop(follower: "subprocess.Popen[bytes]") -> None:
     follower.communicate()
 
 
-def tags_of(path: Path) -> dict[tuple[str, str, str], str]:
+def read_tags(path: Path) -> dict[tuple[str, str, str], str]:
     with closing(Copy(path)) as copy:
         return copy.tags()

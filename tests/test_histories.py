@@ -1,4 +1,4 @@
-"""Histories that nobody thought of: whatever happens in a registry and to its notifications.
+"""Random histories: any events in a registry, and any losses of its notifications.
 
 Hypothesis makes up what users do in a registry, which events arrive, in which order and how often,
 where the indexer is killed, and how far it gets in between. At every moment neither the store nor
@@ -278,7 +278,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(days=st.sampled_from((0.0, 1.0, 100.0)), hidden=st.sampled_from((0, 2)))
     def forget(self, days: float, hidden: int) -> None:
-        """Forget what is hidden, be it since just now; counts go with all that was pulled."""
+        """Forget all hidden content, even the newest; counts go with the pulled content."""
         self.stepping.move_pulls()
         self.stepping.clock.advance(days * 86_400)
         old = {"hidden_retention": timedelta(days=hidden), "history_retention": timedelta(days=9)}
@@ -290,7 +290,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 5))
     def follow(self, limit: int) -> None:
-        """Read on in what changed; where that is forgotten, begin again with a listing."""
+        """Follow the changes; if they are pruned, begin again with a listing."""
         try:
             self.follower.read_on(limit=limit)
         except CursorExpiredError:

@@ -1,4 +1,4 @@
-"""Sizes are counted by folder, whatever revisions are compared."""
+"""Sizes are counted by folder, for any two revisions."""
 
 import ast
 from pathlib import PurePosixPath

@@ -127,7 +127,7 @@ async def bring_up_to_date(stepping: Stepping) -> None:
 def found(
     reader: tuple[Stepping, IndexReader], text: str, asked: DocumentType = DocumentType.IMAGE
 ) -> set[str]:
-    """Return what is found: repositories, or images by repository and first tag."""
+    """Return the results: repositories, or images by repository and first tag."""
     stepping, index_reader = reader
     query = resolve_lineage(
         parse_query(text, now=stepping.clock.now()), stepping.store.lineage_keys

@@ -1,4 +1,4 @@
-"""What regsearch promises: whatever happens on the way, a crawl ends in the registry's truth."""
+"""The promise of regsearch: after any disturbance, a crawl ends with the registry's content."""
 
 import json
 import random
@@ -200,7 +200,7 @@ def prepare(stepping: Stepping) -> None:
 
 
 async def whole_run(folder: Path) -> tuple[int, dict[str, str], set[tuple[str, str, str, str]]]:
-    """Return how many transactions a run takes that nobody disturbs, and what it ends in."""
+    """Return the number of transactions of an undisturbed run, and its result."""
     folder.mkdir()
     async with Stepping(folder) as stepping:
         prepare(stepping)

@@ -1,4 +1,4 @@
-"""Pushing sends what is missing, in the given order, to any registry."""
+"""Pushing sends missing content, in the given order, to any registry."""
 
 import httpx2
 import pytest

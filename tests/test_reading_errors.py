@@ -41,7 +41,7 @@ ELSEWHERE = "http://elsewhere.test/elsewhere"
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One kind of question: where it goes, what hints at it, and what it would find."""
+    """One kind of request: its address, its hint, and its normal result."""
 
     name: str
     match: str
@@ -112,7 +112,7 @@ async def timing_out(_: Request) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An answer of one row; ``reason`` is what is reported of it."""
+    """An answer of one row; ``reason`` is the reported reason."""
 
     row: str
     name: str
@@ -213,7 +213,7 @@ async def stepping(tmp_path: Path) -> AsyncIterator[Stepping]:
 
 
 async def hint(stepping: Stepping, read: Read) -> Tags:
-    """Change what a question is about, hint at it and ask it once; return what was there before."""
+    """Change the target of a request, hint at it and send it once; return the old content."""
     before = stepping.truth()
     read.change(stepping.registry)
     assert stepping.truth() != before
@@ -293,7 +293,7 @@ async def test_what_will_not_pass_hides_nothing_and_is_remembered(
 
 
 def references(stepping: Stepping, repository: str = WEB) -> list[str]:
-    """Return which tags and digests of a repository were asked for, in order."""
+    """Return the requested tags and digests of a repository, in order."""
     path = f"GET /v2/{repository}/manifests/"
     asked = (line.partition(path)[2] for line in stepping.registry.requests)
     return [reference for reference in asked if reference]
@@ -315,7 +315,7 @@ def references(stepping: Stepping, repository: str = WEB) -> list[str]:
 async def test_absence_hides_the_tag_it_was_said_of_and_nothing_else(
     stepping: Stepping, code: str, read: Read, *, hidden: bool, asked: list[str]
 ) -> None:
-    """Of a digest or a list it only leads to each tag being asked for by its own name."""
+    """For a digest or a list it only leads to a request for each tag by its own name."""
     before = stepping.truth()
     stepping.registry.faults.append(Fault(read.match, own(404, code)))
     stepping.deliver(read.hint)
@@ -420,7 +420,7 @@ async def test_another_host_cannot_say_that_a_blob_is_absent(stepping: Stepping)
 async def test_what_is_remembered_is_asked_for_again_only_now_and_then(
     stepping: Stepping, said: Said
 ) -> None:
-    """Policies and proxies are mended, and nobody tells us."""
+    """Policies and proxies are repaired without an event."""
     fault = Fault(TAG.match, said.answer)
     stepping.registry.faults.append(fault)
     before = await hint(stepping, TAG)

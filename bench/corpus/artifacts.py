@@ -1,7 +1,7 @@
-"""Artifacts of many kinds: what Helm, ORAS, Flux, model registries and others push.
+"""Artifacts of many kinds, as Helm, ORAS, Flux, model registries and others push them.
 
-A kind is a row of :data:`KINDS`: where it is kept, its types, and what its config or annotations
-say. A type that nobody knows is among them.
+A kind is a row of :data:`KINDS`: its folder, its types, and the facts in its config or annotations.
+An unknown type is among them.
 """
 
 from collections.abc import Callable, Mapping

@@ -49,7 +49,7 @@ class Measured:
         return len(self._corpus.repositories) + self.all_tags + counts["below"] + len(self._configs)
 
     def add(self, plan: Plan, tagged: Tagged, manifests: Sequence[Content]) -> None:
-        """Count what tags of a repository point at; ``manifests`` are it and all below."""
+        """Count the target of tags of a repository; ``manifests`` are the target and all below."""
         counts = self._counts
         if is_system_tag(tagged.tags[0]):
             counts["system tags"] += len(tagged.tags)

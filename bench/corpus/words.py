@@ -1,4 +1,4 @@
-"""Our own words: teams, products and components, and sentences about what they do."""
+"""Our own words: teams, products and components, and sentences about them."""
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ class StoreStatus:
 
 
 class StoreSearchState:
-    """Reads one data directory. Belongs to one thread, inside :meth:`reading`."""
+    """Reads one data directory. Belongs to one thread, inside :meth:`begin_request`."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -62,7 +62,7 @@ class StoreSearchState:
         self._closes_at_once = False
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
+    def begin_request(self) -> Iterator[None]:
         """Enclose one request; SQLite's errors become :class:`StoreError` with the directory."""
         try:
             with translated_errors(self.directory):

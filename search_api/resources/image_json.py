@@ -20,10 +20,10 @@ from indexer.extract import (
 from indexer.model import Digest, ManifestKind, RepositoryRow, StoredImage, UntaggedImage
 from indexer.store import Bases, Declared, Page, RelatedImages, ShownPlace
 from search_api.resources.list_json import (
+    format_path,
+    format_reference,
     images_json,
-    path_of,
     place_json,
-    reference_of,
     related_json,
     shown_place_json,
 )
@@ -70,7 +70,7 @@ def image_json(
     return {
         **place_json(repository),
         "digest": image.content.digest,
-        "reference": reference_of(repository, image.content.digest, image.tags),
+        "reference": format_reference(repository, image.content.digest, image.tags),
         "tags": list(image.tags),
         "last_tags": list(untagged.last_tags) if untagged else [],
         "untagged_since": untagged.since if untagged else None,
@@ -91,7 +91,7 @@ def image_json(
             for one in list_annotations(shown)[:PAIRS_SHOWN]
         ],
         "attachments": attachment_results(
-            details.attached, repository=path_of(repository), limit=ATTACHMENTS_SHOWN
+            details.attached, repository=format_path(repository), limit=ATTACHMENTS_SHOWN
         ),
         "bases": bases_json(lineage, anatomy),
         "derived": related_json(lineage.derived, limit=RELATED_SHOWN),

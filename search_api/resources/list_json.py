@@ -48,7 +48,7 @@ def tag_json(repository: RepositoryRow, tag: ShownTag) -> dict[str, Any]:
     return {
         **place_json(repository),
         "tag": tag.name,
-        "reference": f"{path_of(repository)}:{tag.name}",
+        "reference": f"{format_path(repository)}:{tag.name}",
         "digest": tag.digest,
         "tagged_at": tag.tagged_at,
         "pushed_at": tag.pushed_at,
@@ -91,7 +91,7 @@ def shown_place_json(place: ShownPlace) -> dict[str, Any]:
     return {
         **place_json(place.repository),
         "digest": place.digest,
-        "reference": reference_of(place.repository, place.digest, place.tags),
+        "reference": format_reference(place.repository, place.digest, place.tags),
         "tags": list(place.tags),
     }
 
@@ -111,7 +111,7 @@ def images_json(images: Iterable[RelatedImage]) -> list[dict[str, Any]]:
         {
             **place_json(image.repository),
             "digest": image.digest,
-            "reference": reference_of(image.repository, image.digest, image.tags),
+            "reference": format_reference(image.repository, image.digest, image.tags),
             "tags": list(image.tags[:TAGS_SHOWN]),
             "tag_count": len(image.tags),
             "manifests": list(image.manifests),
@@ -129,13 +129,13 @@ def place_json(repository: RepositoryRow) -> dict[str, Any]:
     }
 
 
-def reference_of(repository: RepositoryRow, digest: Digest, tags: Iterable[str]) -> str:
+def format_reference(repository: RepositoryRow, digest: Digest, tags: Iterable[str]) -> str:
     """Return the argument of ``docker pull``."""
     tag = next(iter(tags), None)
-    path = path_of(repository)
+    path = format_path(repository)
     return f"{path}:{tag}" if tag else f"{path}@{digest}"
 
 
-def path_of(repository: RepositoryRow) -> str:
+def format_path(repository: RepositoryRow) -> str:
     """Return the path of a repository in references."""
     return f"{repository.registry_host}/{repository.name}"

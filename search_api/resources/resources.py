@@ -39,9 +39,9 @@ from search_api.resources.image_json import (
 )
 from search_api.resources.list_json import (
     change_json,
+    format_path,
     history_json,
     images_json,
-    path_of,
     registry_json,
     repository_json,
     shown_place_json,
@@ -170,7 +170,7 @@ class Resources:
         """Return what is attached to an image and to its platforms, and to that in turn."""
         place, image = self._image(digest, registry=registry, repository=repository)
         attached = attach(image, now=self._now, kinds=self._kinds)
-        return attachment_results(attached, repository=path_of(place), limit=ATTACHMENTS_SHOWN)
+        return attachment_results(attached, repository=format_path(place), limit=ATTACHMENTS_SHOWN)
 
     def derived(self, digest: str, *, limit: int) -> dict[str, Any]:
         """Return the images that are built on an image, those first that came to be known last."""

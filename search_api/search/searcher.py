@@ -50,7 +50,7 @@ class Searcher:
         **named: Parameters.kwargs,
     ) -> Result:
         """Call ``function`` with this searcher and the arguments, as one request."""
-        with self._state.reading():
+        with self._state.begin_request():
             return function(self, *arguments, **named)
 
     def search(self, request: SearchRequest) -> SearchResult:

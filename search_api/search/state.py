@@ -7,9 +7,9 @@ from indexer.store import LineageKeys, LiveIndex, StoreFreshness, StoreStatus
 
 
 class SearchState(Protocol):
-    """Read only. It belongs to one thread; each request is inside :meth:`reading`."""
+    """Read only. It belongs to one thread; each request is inside :meth:`begin_request`."""
 
-    def reading(self) -> AbstractContextManager[None]:
+    def begin_request(self) -> AbstractContextManager[None]:
         """Enclose one request; a failure in it is a :class:`indexer.errors.StoreError`."""
 
     def live(self) -> LiveIndex | None:

@@ -1,4 +1,4 @@
-"""All benchmarks of a size are run with what they understand."""
+"""All benchmarks of a size run with valid arguments."""
 
 from importlib import import_module
 from pathlib import Path

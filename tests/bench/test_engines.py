@@ -1,4 +1,4 @@
-"""The benchmark of engines compares what finds the same, and gives the right ratios."""
+"""The benchmark of engines compares equal results, and gives the right ratios."""
 
 import json
 from collections.abc import Sequence

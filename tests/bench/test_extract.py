@@ -1,4 +1,4 @@
-"""The benchmark of the extraction measures what it says."""
+"""The benchmark of the extraction measures the figures that it names."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The benchmark of lineage asks a store that is like one that was really filled."""
+"""The benchmark of lineage uses a store like one that a crawl filled."""
 
 import random
 from pathlib import Path

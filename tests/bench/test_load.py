@@ -1,4 +1,4 @@
-"""The load generator sends what it is told to, when, and counts the answers truly."""
+"""The load generator sends its plan on time, and counts the answers correctly."""
 
 import threading
 from collections.abc import Iterator

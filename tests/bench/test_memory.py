@@ -1,4 +1,4 @@
-"""The memory of a process is measured with all that is below it."""
+"""The memory of a process is measured with that of its descendants."""
 
 import os
 import subprocess

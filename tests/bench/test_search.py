@@ -1,4 +1,4 @@
-"""The benchmark of searching asks what its classes say, and counts what is no answer."""
+"""The benchmark of searching sends the queries of its classes, and counts failures."""
 
 import json
 import subprocess

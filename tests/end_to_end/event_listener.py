@@ -27,7 +27,7 @@ class EventListener:
 
     @property
     def receiver(self) -> Receiver:
-        """Where a registry is to send its notifications."""
+        """The address for a registry's notifications."""
         return Receiver(f"http://{self.host}{PATH}", "not looked at")
 
     def wait_for(self, action: str, repository: str, tag: str) -> None:

@@ -1,4 +1,4 @@
-"""OCI image layouts on the disk, the form in which skopeo reads what it pushes."""
+"""OCI image layouts on the disk, from which skopeo pushes."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -23,7 +23,7 @@ _UNTRACED = {"OTEL_TRACES_EXPORTER": "none"}
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """Where a registry sends its notifications, the secret it shows there, and if of pulls too."""
+    """The target of a registry's notifications, its secret, and whether pulls are included."""
 
     url: str
     secret: str
@@ -93,9 +93,9 @@ class RealRegistry:
         self.start()
 
     def paste(self, notifications: str) -> None:
-        """Have this block of YAML in the configuration, in place of our own, from the next start.
+        """Use this block of YAML in the configuration, in place of our own, from the next start.
 
-        It is what ``regsearch serve`` prints.
+        ``regsearch serve`` prints such a block.
         """
         self._pasted, self.receiver = notifications, None
 

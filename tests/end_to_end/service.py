@@ -268,7 +268,7 @@ class Service:
         return found[0]
 
     def status(self) -> Any:
-        """What ``GET /api/v1/status`` says of the registry."""
+        """The registry's part of ``GET /api/v1/status``."""
         return self.get("/api/v1/status").json()["registries"][self.registry]
 
     def log_text(self) -> str:

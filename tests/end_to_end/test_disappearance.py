@@ -1,4 +1,4 @@
-"""A registry that is suddenly empty takes nothing out of the search before somebody says so."""
+"""A registry that is suddenly empty removes nothing from the search until an operator agrees."""
 
 import json
 
@@ -60,7 +60,7 @@ def _fill(deployment: Deployment, skopeo: Skopeo) -> None:
 
 
 def _check_held_back(service: Service) -> None:
-    """Read everything: it is still found, and everybody is told what is wrong."""
+    """Crawl everything: searches still find it, and every report names the problem."""
     ended = service.command("backfill")
     assert ended.returncode == 1
     assert "6 repositories disappeared at once" in ended.stderr

@@ -194,7 +194,7 @@ def test_while_the_store_is_locked_events_are_taken_and_searches_answered(
 
 
 def _push_until_refused(here: Installation) -> httpx2.Response:
-    """Push again and again: what the files have room for is still taken."""
+    """Push again and again: events are accepted while the files have room."""
     for _ in range(PUSHES_MAX):
         answer = here.push()
         if answer.status_code != 202:

@@ -1,4 +1,4 @@
-"""A registry that is away or says nonsense loses nothing, and the service says so."""
+"""A registry that is away or answers nonsense loses nothing, and the service reports it."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext

@@ -1,4 +1,4 @@
-"""What is pushed while nobody receives is found: the registry sends it again, or a crawl reads it.
+"""Pushes without a receiver are found: the registry sends them again, or a crawl reads them.
 
 A registry keeps what it could not send in memory, so that its own end loses it.
 """

@@ -1,4 +1,4 @@
-"""The measures of a registry with 1,000 repositories, on whatever machine this is."""
+"""Measurements of a registry with 1,000 repositories, on any machine."""
 
 import time
 from collections.abc import Callable
@@ -66,7 +66,7 @@ def _backfill_requests_a_second(service: Service, figure: Callable[[str], None])
 
 
 def _hey_requests_a_second(url: str, figure: Callable[[str], None]) -> float:
-    """Return what hey reaches on the mix that a crawl asks for: tags, manifest, config."""
+    """Return the speed of hey on the requests of a crawl: tags, manifest, config."""
     item = _item(0)
     config = item.built.blobs[0].digest
     rates = {}

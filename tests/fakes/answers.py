@@ -59,12 +59,12 @@ def error_answer(error: RefusedError) -> Response:
 
 
 def no_such_path() -> Response:
-    """Return what Go's router says to a path it does not know: no registry error body."""
+    """Return the answer of Go's router to an unknown path: no registry error body."""
     return PlainTextResponse("404 page not found\n", 404)
 
 
 def wrong_method(allowed: str) -> Response:
-    """Return what Go's router says to a method that a path does not take."""
+    """Return the answer of Go's router to a method that a path does not take."""
     return PlainTextResponse("Method not allowed\n", 405, headers={"Allow": allowed})
 
 

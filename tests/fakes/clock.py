@@ -6,7 +6,7 @@ START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 class ManualClock:
-    """Time in the hands of a test. ``sleeps`` records in seconds what was waited for."""
+    """Time in the hands of a test. ``sleeps`` has the seconds of each wait."""
 
     def __init__(self, start: datetime = START) -> None:
         self._now = start

@@ -20,7 +20,7 @@ class StoredManifest:
 
 @dataclass(slots=True)
 class Repository:
-    """What one repository holds; ``blobs`` are the digests it may serve."""
+    """The content of one repository; ``blobs`` are the digests it may serve."""
 
     blobs: set[str] = field(default_factory=set)
     manifests: dict[str, StoredManifest] = field(default_factory=dict)
@@ -55,11 +55,11 @@ class Content:
         self.repositories: dict[str, Repository] = {}
 
     def get(self, name: str) -> Repository:
-        """Return a repository; an empty one, not kept, where there is none."""
+        """Return a repository; an empty one, not kept, if it does not exist."""
         return self.repositories.get(name) or Repository()
 
     def create(self, name: str) -> Repository:
-        """Return a repository, made now where there was none."""
+        """Return a repository; it is made if it does not exist."""
         return self.repositories.setdefault(name, Repository())
 
     def add_blob(self, name: str, body: bytes) -> str:
@@ -88,5 +88,5 @@ class Content:
 
 
 def in_catalog_order(name: str) -> list[str]:
-    """Return what the catalog sorts a name by."""
+    """Return the sort key of a name in the catalog."""
     return name.split("/") if name else []

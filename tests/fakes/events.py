@@ -21,7 +21,7 @@ AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What an event is about; ``size_bytes`` counts only where there is a media type."""
+    """The target of an event; ``size_bytes`` counts only with a media type."""
 
     repository: str
     media_type: str = ""
@@ -136,7 +136,7 @@ def content_type(*, v3: bool) -> str:
 
 
 def _target(target: Target, *, host: str, v3: bool) -> dict[str, Any]:
-    """Return the target's JSON: 2.8.3 leaves out what is empty, 3.x says that it is empty."""
+    """Return the target's JSON: 2.8.3 leaves out empty values, 3.x has them."""
     values: dict[str, Any] = {}
     if target.media_type or v3:
         values["mediaType"] = target.media_type

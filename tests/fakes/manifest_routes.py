@@ -31,14 +31,14 @@ class ManifestRoutes:
         self._options = options
 
     async def catalog(self, request: Request) -> Response:
-        """Answer one page of repository names; at most 1000 may be asked for."""
+        """Answer with one page of at most 1000 repository names."""
         size = self._page_size(request, default=CATALOG_PAGE)
         last = request.query_params.get("last", "")
         names = self._content.names(after=last, with_empty=not self._options.v3)
         return _page(request, {"repositories": names[:size]}, names, size)
 
     async def tags(self, request: Request, name: str) -> Response:
-        """Answer the tags: all of them in any order, or sorted pages where tags are paged."""
+        """Answer with the tags: all of them in any order, or sorted pages if tags are paged."""
         repository = self._content.get(name)
         if not repository.had_manifest:
             raise answers.name_unknown(name)
@@ -89,7 +89,7 @@ class ManifestRoutes:
         return Response(status_code=201, headers=headers)
 
     async def delete(self, request: Request, name: str, reference: str) -> Response:
-        """Delete a manifest with all its tags; a tag alone only where that is switched on."""
+        """Delete a manifest with all its tags; a tag alone only if that is switched on."""
         if ":" not in reference:
             return self._delete_tag(request, name, reference)
         if reference not in self._content.get(name).manifests:
@@ -117,7 +117,7 @@ class ManifestRoutes:
     def _acceptable(
         self, request: Request, name: str, manifest: StoredManifest, *, by_tag: bool
     ) -> StoredManifest:
-        """Return what the Accept header lets this client see; ``*/*`` is no wildcard here."""
+        """Return the manifest in a form that the Accept header allows; ``*/*`` is no wildcard."""
         header = ",".join(request.headers.getlist("accept"))
         accepted = {part.partition(";")[0].strip() for part in header.split(",")}
         if manifest.media_type in accepted:
@@ -133,7 +133,7 @@ class ManifestRoutes:
         return manifest
 
     def _check(self, name: str, media_type: str, body: bytes) -> None:
-        """Refuse what is no manifest, or points at content that is not in this repository."""
+        """Refuse a body that is no manifest, or refers to content outside this repository."""
         try:
             parsed = json.loads(body)
         except ValueError:
@@ -152,7 +152,7 @@ class ManifestRoutes:
             raise answers.RefusedError(400, *entries)
 
     def _page_size(self, request: Request, *, default: int) -> int:
-        """Return ``n``; what is no number is ignored in 2.8.3 and refused in 3.x."""
+        """Return ``n``; 2.8.3 ignores a value that is no number, and 3.x refuses it."""
         text = request.query_params.get("n", "")
         if not text:
             return default
@@ -171,7 +171,7 @@ def _bad_page(n: int | str) -> answers.RefusedError:
 
 
 def _page(request: Request, body: dict[str, Any], items: list[str], size: int) -> Response:
-    """Return one page, with a relative Link where more follows."""
+    """Return one page, with a relative Link if more follows."""
     headers = {}
     if 0 < size < len(items):
         query = urlencode({"last": items[size - 1], "n": size})

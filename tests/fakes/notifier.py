@@ -17,10 +17,10 @@ IGNORE_MEDIA_TYPES = frozenset({"application/octet-stream"})
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where notifications go; times in seconds.
+    """The target of notifications; times in seconds.
 
-    ``threshold`` failures in a row are retried at once, then one attempt is made every
-    ``backoff`` seconds, for ever. ``transport`` delivers in process.
+    After each of ``threshold`` failures in a row, a retry follows at once. Then there is one
+    attempt every ``backoff`` seconds, for ever. ``transport`` delivers in process.
     """
 
     url: str
@@ -73,7 +73,7 @@ class Notifier:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Deliver in background tasks while this is open; what still waits then is lost."""
+        """Deliver in background tasks while this is open; the rest is lost on exit."""
         tasks = [queue.start() for queue in self._queues]
         try:
             yield
@@ -94,7 +94,7 @@ class Notifier:
 
 
 class _Queue:
-    """What waits for one endpoint, delivered strictly one after the other."""
+    """The notifications for one endpoint, delivered strictly one after the other."""
 
     def __init__(self, endpoint: Endpoint, *, clock: Clock, v3: bool) -> None:
         self.endpoint = endpoint
@@ -125,7 +125,7 @@ class _Queue:
         self._loop = None
 
     async def _deliver(self) -> None:
-        """Send what waits, for ever; an entry leaves the queue when it was accepted."""
+        """Send waiting notifications, for ever; an accepted one leaves the queue."""
         async with self._client() as client:
             while True:
                 self._added.clear()

@@ -37,9 +37,9 @@ Answer = Response | Callable[[Request], Response | Awaitable[Response]]
 
 @dataclass(slots=True)
 class Fault:
-    """A lie the registry tells: where ``match`` is found in ``METHOD /path?query``, ``answer``.
+    """A false answer of the registry, if ``match`` is in ``METHOD /path?query``.
 
-    ``times`` counts down with each use; None is for ever. ``answers.DroppedConnection()`` breaks
+    ``times`` counts down with each use; None means for ever. ``answers.DroppedConnection()`` breaks
     the connection.
     """
 
@@ -59,12 +59,12 @@ class Fault:
 class FakeRegistry:
     """A registry in memory.
 
-    ``endpoints`` get notifications. ``v3`` gives events and number checks the shape of
-    distribution 3.x, ``delete_by_tag`` allows DELETE of a tag as 3.x does, without ``page_tags``
-    a tag listing ignores ``n`` and ``last`` as 2.8.3 does. ``referrers`` has it list referrers, in
-    pages of so many, as zot does and distribution does not. ``username`` switches Basic
-    authentication on. ``faults`` are looked at first; ``requests`` lists every request seen as
-    ``METHOD /path?query``. ``content`` is what it holds, nothing at first.
+    ``endpoints`` get notifications. With ``v3``, events and checks of numbers are those of
+    distribution 3.x. ``delete_by_tag`` allows DELETE of a tag as 3.x does. Without ``page_tags``,
+    a tag listing ignores ``n`` and ``last`` as 2.8.3 does. ``referrers`` is the page size of its
+    lists of referrers, which zot has and distribution has not; 0 means no lists. ``username``
+    switches Basic authentication on. ``faults`` come first. ``requests`` lists every request as
+    ``METHOD /path?query``. ``content`` is empty at first.
     """
 
     def __init__(

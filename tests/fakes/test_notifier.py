@@ -67,7 +67,7 @@ def registry_for(
     return FakeRegistry(endpoints=[endpoint], clock=clock or SystemClock(), v3=v3)
 
 
-def client_of(registry: FakeRegistry) -> httpx2.AsyncClient:
+def make_client(registry: FakeRegistry) -> httpx2.AsyncClient:
     transport = httpx2.ASGITransport(app=registry.app)
     return httpx2.AsyncClient(transport=transport, base_url="http://registry.test")
 
@@ -101,7 +101,7 @@ async def test_a_deleted_digest_is_announced_before_its_tags() -> None:
     registry = registry_for(receiver)
     registry.put("a", IMAGE, tag="2", notify=False)
     registry.put("a", IMAGE, tag="1", notify=False)
-    async with registry.notifying(), client_of(registry) as client:
+    async with registry.notifying(), make_client(registry) as client:
         await client.delete(f"/v2/a/manifests/{IMAGE.digest}")
         await registry.settled()
     assert receiver.seen == [("delete", "digest"), ("delete", "1"), ("delete", "2")]
@@ -132,7 +132,7 @@ async def test_reading_is_a_pull_even_where_it_ends_in_404_for_its_accept_header
     receiver = Receiver()
     registry = registry_for(receiver)
     registry.put("a", IMAGE, tag="1", notify=False)
-    async with registry.notifying(), client_of(registry) as client:
+    async with registry.notifying(), make_client(registry) as client:
         accept = {"Accept": ACCEPT_MANIFESTS, "User-Agent": "tester/1"}
         assert (await client.head("/v2/a/manifests/1", headers=accept)).status_code == 200
         assert (await client.get("/v2/a/manifests/1")).status_code == 404
@@ -157,7 +157,7 @@ async def test_an_endpoint_can_ignore_pulls_and_blobs() -> None:
         ignore_actions=frozenset({"pull"}),
         ignore_media_types=frozenset({OCTET_STREAM}),
     )
-    async with registry.notifying(), client_of(registry) as client:
+    async with registry.notifying(), make_client(registry) as client:
         registry.put("a", IMAGE, tag="1")
         await client.head("/v2/a/manifests/1", headers={"Accept": ACCEPT_MANIFESTS})
         await registry.settled()

@@ -27,7 +27,7 @@ ACCEPT = {"Accept": ACCEPT_MANIFESTS}
 UPLOADS = "/v2/team/web/blobs/uploads/"
 
 
-def client_of(registry: FakeRegistry, **given: Any) -> httpx2.AsyncClient:
+def make_client(registry: FakeRegistry, **given: Any) -> httpx2.AsyncClient:
     transport = httpx2.ASGITransport(app=registry.app)
     return httpx2.AsyncClient(transport=transport, base_url="http://registry.test", **given)
 
@@ -41,7 +41,7 @@ def registry() -> FakeRegistry:
 
 @pytest.fixture
 async def client(registry: FakeRegistry) -> AsyncIterator[httpx2.AsyncClient]:
-    async with client_of(registry) as made:
+    async with make_client(registry) as made:
         yield made
 
 
@@ -91,7 +91,7 @@ class TestListings:
     ) -> None:
         answer = await client.get("/v2/_catalog?n=-1")
         assert len(answer.json()["repositories"]) == len(self.NAMES)
-        async with client_of(FakeRegistry(v3=True)) as newer:
+        async with make_client(FakeRegistry(v3=True)) as newer:
             assert codes(await newer.get("/v2/_catalog?n=x")) == ["PAGINATION_NUMBER_INVALID"]
 
     async def test_tags_come_in_sorted_pages(
@@ -106,7 +106,7 @@ class TestListings:
         registry = FakeRegistry(page_tags=False)
         for tag in ("3", "2", "10"):
             registry.put("a", IMAGE, tag=tag)
-        async with client_of(registry) as client:
+        async with make_client(registry) as client:
             found = await pages(client, "/v2/a/tags/list?n=1&last=10", "tags")
         assert found == [["3", "2", "10"]]
 
@@ -132,7 +132,7 @@ class TestListings:
     ) -> None:
         registry = FakeRegistry(v3=v3)
         registry.content.add_blob("x", b"blob")
-        async with client_of(registry) as client:
+        async with make_client(registry) as client:
             assert (await client.get("/v2/_catalog")).json() == {"repositories": listed}
             assert codes(await client.get("/v2/x/tags/list")) == ["NAME_UNKNOWN"]
 
@@ -351,7 +351,7 @@ class TestDeleting:
     async def test_a_tag_goes_alone_where_that_is_allowed(self) -> None:
         registry = FakeRegistry(delete_by_tag=True)
         registry.put("a", IMAGE, tag="1")
-        async with client_of(registry) as client:
+        async with make_client(registry) as client:
             assert (await client.delete("/v2/a/manifests/1")).status_code == 202
             assert codes(await client.delete("/v2/a/manifests/1")) == ["MANIFEST_UNKNOWN"]
             by_digest = await client.get(f"/v2/a/manifests/{IMAGE.digest}", headers=ACCEPT)
@@ -370,7 +370,7 @@ class TestCredentials:
     async def test_nothing_is_shown_without_them(self) -> None:
         registry = FakeRegistry(username="alice", password="secret")
         registry.put("a", IMAGE, tag="1")
-        async with client_of(registry) as client:
+        async with make_client(registry) as client:
             for path in ("/v2/", "/v2/_catalog", "/v2/a/manifests/1", "/v2/nope/tags/list"):
                 for auth in (None, ("alice", "wrong")):
                     answer = await client.get(path, auth=auth)

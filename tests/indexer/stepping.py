@@ -93,7 +93,7 @@ class CountingThread(StoreThread):
         return await super().read(function)
 
 
-def settings_of(directory: Path, *registries: RegistrySettings) -> Settings:
+def make_settings(directory: Path, *registries: RegistrySettings) -> Settings:
     """Return settings without looking at files or the environment."""
     return Settings.model_construct(registry=registries, data_dir=directory)
 
@@ -156,7 +156,7 @@ class Stepping:
         self.journal = Journal(self.directory)
         self.store = MortalStore(self.directory, dies_at=dies_at)
         self.thread = CountingThread(self.store)
-        settings = settings_of(
+        settings = make_settings(
             self.directory,
             *(
                 RegistrySettings(name=name, url=f"http://{name}.test", registry_host=f"{name}.test")
@@ -245,7 +245,7 @@ class Stepping:
 
     def forget(self, **retention: timedelta | None) -> None:
         """Forget what is older than the settings keep, or these in their place."""
-        settings = settings_of(self.directory).model_copy(update=retention)
+        settings = make_settings(self.directory).model_copy(update=retention)
         reached: int | None = 0
         while reached is not None:
             with self.store.transaction():
@@ -349,13 +349,13 @@ class Stepping:
         """Return every document of the live generation, as a search answers it."""
         live = self.store.search_index.live()
         assert live is not None
-        reader = self.engine_of(live).open_reader(live.generation)
+        reader = self.find_engine(live).open_reader(live.generation)
         try:
             return list(reader.search(Everything(), document_type=kind, limit=10_000).hits)
         finally:
             reader.close()
 
-    def engine_of(self, live: LiveIndex) -> Engine:
+    def find_engine(self, live: LiveIndex) -> Engine:
         """Return the engine that made a generation."""
         return next(one for one in (self.engine, *self.others) if one.name == live.engine)
 
@@ -364,7 +364,7 @@ class Stepping:
         query = parse_query(text, now=self.clock.now())
         live = self.store.search_index.live()
         assert live is not None
-        reader = self.engine_of(live).open_reader(live.generation)
+        reader = self.find_engine(live).open_reader(live.generation)
         try:
             document_type = choose_type(query, kind)
             found = reader.search(query, document_type=document_type, limit=1_000).hits

@@ -1,4 +1,4 @@
-"""What is attached to an image is a fact of it while it is attached, whatever tells of that."""
+"""Attachments of an image are facts of it while they are attached, by every way to find them."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -55,7 +55,7 @@ async def quiet(stepping: Stepping) -> None:
 
 
 async def told(stepping: Stepping, *events: Any) -> None:
-    """Deliver events and make what they lead to searchable."""
+    """Deliver events and make their effects searchable."""
     stepping.deliver(*events)
     await stepping.settle()
     await stepping.index()
@@ -83,7 +83,7 @@ def facts(stepping: Stepping, *, kind: DocumentType = DocumentType.IMAGE) -> dic
 
 
 def shown(stepping: Stepping, repository: str, built: BuiltManifest) -> list[tuple[str, ...]]:
-    """Return kind, format and digests of what an answer shows as attached."""
+    """Return kind, format and digests of the attachments in an answer."""
     [result] = [
         one
         for one in stepping.results(f"repo:{repository} digest:{built.digest}")

@@ -19,7 +19,7 @@ NEW = image(seed="new")
 
 
 class OtherEngine(WhooshEngine):
-    """An engine of another name; what it makes is read by itself alone."""
+    """An engine with another name; only it can read its generations."""
 
     name = "other"
 

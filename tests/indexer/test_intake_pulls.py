@@ -1,4 +1,4 @@
-"""Pull counts come into the store and into answers once, whoever is killed when."""
+"""Pull counts reach the store and answers once, after a kill of any process at any time."""
 
 import asyncio
 import shutil

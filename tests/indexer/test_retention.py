@@ -17,7 +17,7 @@ from indexer.retention import (
 from indexer.settings import Settings
 from tests.builders import image
 from tests.fakes.clock import ManualClock
-from tests.indexer.stepping import Stepping, pushed, settings_of
+from tests.indexer.stepping import Stepping, make_settings, pushed
 
 pytestmark = pytest.mark.anyio
 
@@ -61,7 +61,7 @@ def repositories(stepping: Stepping) -> int:
 
 async def test_what_is_gone_is_forgotten_after_a_week_however_much_it_is(tmp_path: Path) -> None:
     gone = 2 * REPOSITORIES_AT_ONCE + 1
-    settings = settings_of(tmp_path)
+    settings = make_settings(tmp_path)
     async with Stepping(tmp_path) as stepping:
         for number in range(gone):
             stepping.registry.put(f"gone/app{number}", A, tag="1")
@@ -93,7 +93,7 @@ async def test_what_is_gone_is_forgotten_after_a_week_however_much_it_is(tmp_pat
 
 
 async def test_where_everything_is_kept_for_ever_nothing_is_forgotten(tmp_path: Path) -> None:
-    settings = settings_of(tmp_path).model_copy(
+    settings = make_settings(tmp_path).model_copy(
         update={"journal_retention": None, "hidden_retention": None, "history_retention": None}
     )
     async with Stepping(tmp_path) as stepping:
@@ -114,7 +114,7 @@ async def test_where_everything_is_kept_for_ever_nothing_is_forgotten(tmp_path: 
 
 
 async def test_what_changed_is_kept_as_long_as_the_history(tmp_path: Path) -> None:
-    settings = settings_of(tmp_path).model_copy(update={"history_retention": timedelta(days=30)})
+    settings = make_settings(tmp_path).model_copy(update={"history_retention": timedelta(days=30)})
     many = CHANGES_AT_ONCE + 1
     async with Stepping(tmp_path) as stepping:
         row = stepping.rows["default"]
@@ -140,7 +140,7 @@ def shown(stepping: Stepping) -> dict[str, str]:
 
 
 async def test_the_settings_say_how_long_the_history_of_tags_is_kept(tmp_path: Path) -> None:
-    settings = settings_of(tmp_path).model_copy(update={"history_retention": timedelta(days=30)})
+    settings = make_settings(tmp_path).model_copy(update={"history_retention": timedelta(days=30)})
     async with Stepping(tmp_path) as stepping:
         for seed in "aba":
             built = image(seed=seed)

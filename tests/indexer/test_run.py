@@ -30,7 +30,7 @@ from indexer.store import Journal, RefreshKind, RefreshTarget, Store
 from tests.builders import image
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.serving import serving
-from tests.indexer.stepping import Stepping, pushed, settings_of
+from tests.indexer.stepping import Stepping, make_settings, pushed
 
 pytestmark = pytest.mark.anyio
 
@@ -126,7 +126,7 @@ async def move(stepping: Stepping) -> int:
 
 
 class TestSettings:
-    """What changes when the settings name other registries than those of the run before."""
+    """The effect of settings with other registries than in the run before."""
 
     async def test_a_registry_that_is_removed_leaves_the_search_index(self, tmp_path: Path) -> None:
         async with Stepping(tmp_path, "old", "new") as stepping:
@@ -173,7 +173,7 @@ class TestSettings:
     async def test_a_registry_with_another_host_is_shown_under_it_and_read_again(
         self, stepping: Stepping
     ) -> None:
-        settings = settings_of(
+        settings = make_settings(
             stepping.directory,
             RegistrySettings(
                 name="default", url="http://default.test", registry_host="mirror.test:5000"
@@ -192,7 +192,7 @@ class TestSettings:
 
 
 class TickingClock(SystemClock):
-    """Real time in which nobody sleeps longer than a moment; ``slept`` is what was asked for."""
+    """Real time in which every sleep is short; ``slept`` has the requested seconds."""
 
     def __init__(self) -> None:
         self.slept: list[float] = []
@@ -250,7 +250,7 @@ async def running(
     directory: Path, served: tuple[FakeRegistry, str], clock: SystemClock
 ) -> AsyncIterator[Running]:
     registry, url = served
-    settings = settings_of(
+    settings = make_settings(
         directory,
         RegistrySettings(
             name="default",

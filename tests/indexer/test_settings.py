@@ -43,7 +43,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
 
 @pytest.fixture
 def refusal(load: Load) -> Callable[..., str]:
-    """Return what is said about settings; nowhere in it, or behind it, is the secret."""
+    """Return the message about settings; neither it nor its causes have the secret."""
 
     def run(file: str | None = None, **environment: str) -> str:
         with pytest.raises(SettingsError) as caught:
@@ -258,7 +258,7 @@ def test_a_url_is_kept_with_its_path_and_names_the_host(
 def test_credentials_move_from_the_url_to_their_settings(
     load: Load, user_info: str, username: str, password: str
 ) -> None:
-    """Regression: what is percent-encoded in a URL was sent to the registry as it stood there."""
+    """Regression: percent-encoded credentials of a URL were sent without decoding."""
     (found,) = load(REGISTRY=f"https://{user_info}@r.example.org").registry
     assert (found.username, found.password, found.secret()) == (username, password, password)
     assert found.url == "https://r.example.org"

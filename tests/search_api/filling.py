@@ -54,7 +54,7 @@ def settings_for(
 
 
 def put(store: Store, pushed: Sequence[Pushed], *, clock: Clock) -> None:
-    """Write what a refresh of each tag would have written."""
+    """Write the rows of a refresh of each tag."""
     now = clock.now()
     with store.transaction():
         for each in pushed:
@@ -100,7 +100,7 @@ def hold_back(store: Store, registry: str, *, clock: Clock) -> int:
 
 
 async def bring_up_to_date(directory: Path, *, clock: Clock) -> None:
-    """Index what the store says is to be indexed, as the indexer would."""
+    """Index all stale documents of the store, as the indexer does."""
     store = StoreThread(Store(directory))
     engine = WhooshEngine(directory / INDEX_DIRECTORY)
     indexing = Indexing(
@@ -127,7 +127,7 @@ async def fill(directory: Path, pushed: Sequence[Pushed], *, clock: Clock | None
 
 
 @asynccontextmanager
-async def client_of(
+async def make_client(
     app: Starlette, *, host: str = "search.example", raise_errors: bool = True
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """Give a client of an application that is started and stopped around it."""
@@ -149,7 +149,7 @@ async def searching_client(
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """Give a client of the whole web application over a data directory."""
     settings = settings_for(directory, registries=registries)
-    async with client_of(make_web(settings, clock=clock or ManualClock()), host=host) as client:
+    async with make_client(make_web(settings, clock=clock or ManualClock()), host=host) as client:
         yield client
 
 

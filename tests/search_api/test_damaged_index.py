@@ -1,4 +1,4 @@
-"""A search index that is torn, cut, foreign or not there when the service starts, with each engine.
+"""A torn, cut, foreign or missing search index at the start of the service, with each engine.
 
 The log names it, searches are answered while it is made anew, and say that they are not complete.
 """
@@ -25,7 +25,7 @@ from search_api.processes.data_dir import INDEX_DIRECTORY, make_engines
 from search_api.web import make_web
 from tests.fakes.clock import ManualClock
 from tests.indexer.engines.conformance.engines import ENGINES
-from tests.search_api.filling import REGISTRIES, client_of, finish_crawl, put, settings_for
+from tests.search_api.filling import REGISTRIES, finish_crawl, make_client, put, settings_for
 from tests.search_api.sample_content import CONTENT
 
 pytestmark = pytest.mark.anyio
@@ -43,13 +43,13 @@ class Service:
     indexing: Indexing
 
     async def answers(self) -> list[dict[str, Any]]:
-        """Return what searches answer; all of them are answered."""
+        """Return the answers of searches; all searches must be answered."""
         found = [await self.client.get(f"/api/v1/search?{asked}") for asked in QUESTIONS]
         assert [answer.status_code for answer in found] == [200] * len(QUESTIONS)
         return [answer.json() for answer in found]
 
     async def step(self) -> bool:
-        """Have the indexing do what it does next; False when there is nothing to do."""
+        """Run the next step of indexing; False if there is nothing to do."""
         worked = await self.indexing._update()
         return await self.indexing._go_on_rebuilding() or worked
 
@@ -72,7 +72,7 @@ async def started(directory: Path, engine: str) -> AsyncIterator[Service]:
         batch=BATCH,
         kinds=BUILT_IN,
     )
-    async with client_of(make_web(chosen, clock=clock)) as client:
+    async with make_client(make_web(chosen, clock=clock)) as client:
         yield Service(client, indexing)
     await indexing.close()
     store.close()

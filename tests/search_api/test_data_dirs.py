@@ -23,7 +23,7 @@ from indexer.store import Journal, Store, StoreThread
 from search_api.processes import make_engines
 from search_api.web import make_web
 from tests.fakes.clock import ManualClock
-from tests.search_api.filling import client_of, settings_for
+from tests.search_api.filling import make_client, settings_for
 
 pytestmark = pytest.mark.anyio
 
@@ -61,7 +61,7 @@ def unpack(name: str, directory: Path) -> None:
 
 async def test_it_ends_with_the_same_answers(settings: Settings, clock: ManualClock) -> None:
     """Until the search index is made anew, answers may lack something, and then they say so."""
-    async with client_of(make_web(settings, clock=clock)) as client:
+    async with make_client(make_web(settings, clock=clock)) as client:
         await ask_meanwhile(client)
         async with indexing(settings, clock=clock) as store, asyncio.timeout(ENOUGH_SECONDS):
             engine = make_engines(settings).chosen

@@ -16,7 +16,7 @@ from search_api.web import make_web
 from tests.builders import image
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.serving import serving
-from tests.search_api.filling import client_of
+from tests.search_api.filling import make_client
 
 pytestmark = pytest.mark.anyio
 
@@ -64,7 +64,7 @@ async def found(client: httpx2.AsyncClient) -> list[str]:
     return sorted(result["repository"] for result in answer.json().get("results", ()))
 
 
-async def index_of(client: httpx2.AsyncClient) -> dict[str, object]:
+async def read_index(client: httpx2.AsyncClient) -> dict[str, object]:
     answer = await client.get("/api/v1/status")
     assert answer.status_code == 200
     index: dict[str, object] = answer.json()["search_index"]
@@ -77,7 +77,7 @@ async def is_whole(engine: str, client: httpx2.AsyncClient, *, always: bool = Fa
     assert not always or names == NAMES
     if names != NAMES:
         return False
-    index = await index_of(client)
+    index = await read_index(client)
     return (index["engine"], index["complete"], index["rebuild"]) == (engine, True, None)
 
 
@@ -96,19 +96,19 @@ async def test_a_change_of_engines_and_back_never_stops_the_answers(
     settings_with: Callable[[str], Settings], tmp_path: Path
 ) -> None:
     settings = settings_with("whoosh")
-    async with indexing(settings), client_of(make_web(settings)) as client:
+    async with indexing(settings), make_client(make_web(settings)) as client:
         await until(lambda: is_whole("whoosh", client))
     for before, now in (("whoosh", "tantivy"), ("tantivy", "whoosh")):
         settings = settings_with(now)
-        async with client_of(make_web(settings)) as client:
-            index = await index_of(client)
+        async with make_client(make_web(settings)) as client:
+            index = await read_index(client)
             assert (index["engine"], index["wanted_engine"]) == (before, now)
             assert await found(client) == NAMES
             async with indexing(settings):
                 # Each time it looks, all is found, by one engine or the other.
                 await until(functools.partial(is_whole, now, client, always=True))
                 await until(functools.partial(is_alone, tmp_path / INDEX_DIRECTORY))
-            index = await index_of(client)
+            index = await read_index(client)
             assert (index["engine"], index["wanted_engine"]) == (now, now)
             assert isinstance(index["size_bytes"], int)
             assert index["size_bytes"] > 0

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from indexer import errors
 from search_api.http_errors import error_answer, exception_handlers
-from tests.search_api.filling import client_of
+from tests.search_api.filling import make_client
 
 pytestmark = pytest.mark.anyio
 
@@ -49,7 +49,7 @@ async def failing(error: Exception) -> AsyncIterator[httpx2.AsyncClient]:
         raise error
 
     app = Starlette(routes=[Route("/x", fail)], exception_handlers=exception_handlers())
-    async with client_of(app, raise_errors=False) as client:
+    async with make_client(app, raise_errors=False) as client:
         yield client
 
 

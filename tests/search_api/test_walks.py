@@ -1,4 +1,4 @@
-"""A walk from page to page meets what does not change exactly once, whatever else changes."""
+"""A walk over pages meets each unchanged hit exactly once, while others change."""
 
 import random
 from collections import Counter

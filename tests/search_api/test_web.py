@@ -19,7 +19,7 @@ from search_api.search.setup import make_service
 from search_api.web import make_web
 from tests.fakes.clock import ManualClock
 from tests.fakes.events import delete_event, envelope
-from tests.search_api.filling import client_of, settings_for
+from tests.search_api.filling import make_client, settings_for
 from tests.webhooks.journals import kept_events
 
 PROJECT = Path(__file__).parents[2]
@@ -84,7 +84,7 @@ def test_a_data_directory_that_cannot_be_written_is_named(closed: Path) -> None:
 @pytest.mark.anyio
 async def test_receiving_and_searching_are_one_application(tmp_path: Path) -> None:
     app = make_web(settings_for(tmp_path), clock=ManualClock())
-    async with client_of(app) as client:
+    async with make_client(app) as client:
         answer = await client.post(
             "/webhooks/main",
             content=envelope([delete_event("a")]),
@@ -101,7 +101,7 @@ async def test_receiving_and_searching_are_one_application(tmp_path: Path) -> No
 async def test_the_end_of_the_application_closes_every_file(filled: Path, tmp_path: Path) -> None:
     for directory in (filled, tmp_path):
         app = make_web(settings_for(directory), clock=ManualClock())
-        async with client_of(app) as client:
+        async with make_client(app) as client:
             await client.get("/v1/search?q=nginx")
             await client.get("/api/v1/status")
             assert open_files(directory)
@@ -113,7 +113,7 @@ async def test_files_are_closed_when_the_application_ends_by_an_error(tmp_path: 
     app = make_web(settings_for(tmp_path), clock=ManualClock())
 
     async def run_and_fail() -> None:
-        async with client_of(app) as client:
+        async with make_client(app) as client:
             await client.get("/v1/search")
             raise KeyError
 

@@ -1,4 +1,4 @@
-"""What must hold whenever the service is idle, whatever was killed before.
+"""The conditions that hold in an idle service, after any kills.
 
 Each function returns what is wrong, one text for each; nothing is what there should be.
 """
@@ -59,7 +59,7 @@ _HEALED = ("search_index_differs", "search_index_unusable", "Traceback", "refres
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What is wrong: events that are lost, changes that are half made, and what differs."""
+    """The failures: lost events, half-made changes, and differences."""
 
     lost: list[str] = field(default_factory=list)
     half_applied: list[str] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Findings:
         return bool(self.lost or self.half_applied or self.differences)
 
     def add(self, other: "Findings") -> None:
-        """Take over what another look found."""
+        """Add the findings of another check."""
         self.lost.extend(other.lost)
         self.half_applied.extend(other.half_applied)
         self.differences.extend(other.differences)
@@ -83,7 +83,7 @@ class Findings:
 def half_applied(
     store: sqlite3.Connection, ledger: Ledger, *, generations: Collection[str]
 ) -> Iterator[str]:
-    """Yield what tells of half a change in the store, the journal or the folder of the index."""
+    """Yield the signs of half a change in the store, the journal or the folder of the index."""
     for schema in ("main", "journal"):
         for (text,) in store.execute(f"PRAGMA {schema}.integrity_check"):
             if text != "ok":
@@ -140,7 +140,7 @@ def untold(store: sqlite3.Connection, ledger: Ledger) -> Iterator[str]:
 
 
 def unlike(found: Tags, expected: Tags, *, unheard: Collection[TagPlace] = ()) -> Iterator[str]:
-    """Yield the tags that the store has otherwise, but for those that nobody told of."""
+    """Yield the tags that differ in the store, except those without an event."""
     for place in sorted(found.keys() | expected.keys(), key=str):
         if found.get(place) != expected.get(place) and place not in unheard:
             yield f"{place}: {found.get(place)} instead of {expected.get(place)}"

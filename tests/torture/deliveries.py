@@ -102,7 +102,7 @@ class Delivery(httpx2.AsyncBaseTransport):
         self._held_back: bytes | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Answer as web does, or in its place where the event gets lost."""
+        """Answer as the web process does, or in its place if the event gets lost."""
         (event,) = json.loads(request.content)["events"]
         attempts = self._attempts[event["id"]] = self._attempts.get(event["id"], 0) + 1
         if attempts == 1 and self._chance.random() < self._lost:

@@ -20,7 +20,7 @@ AGAIN = 0.08
 NUMBER = "torture.number"
 """The label by which an image is told from all others."""
 LATE_SECONDS_MAX = 0.15
-"""How long after its event a late push is to be seen."""
+"""The longest delay between the event of a late push and the push."""
 
 
 class History:
@@ -102,7 +102,7 @@ class History:
                 self._put(other, built)
 
     def copy(self) -> None:
-        """Push what one repository has to another one."""
+        """Push the content of one repository to another one."""
         if self.built:
             self._put(self._some_place(), self._chance.choice(list(self.built.values())))
 
@@ -165,7 +165,7 @@ class History:
             self._remove(self._chance.choice(list(self._repositories)))
 
     def remove_many(self) -> None:
-        """Remove so many repositories at once that a crawl may take it for a disk that is gone."""
+        """Remove many repositories at once, so that a crawl may see a lost disk."""
         names = list(self._repositories)
         for name in self._chance.sample(names, len(names) // 3):
             self._remove(name)

@@ -1,4 +1,4 @@
-"""Web and indexer as real processes that can be killed at a named step, and started again."""
+"""Web and indexer as real processes. They can be killed at a named step and restarted."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ STOP_SECONDS = 10.0
 
 
 class TortureError(Exception):
-    """The service did something that no kill excuses; the message says what."""
+    """The service failed in a way that no kill excuses; the message names it."""
 
 
 class Processes:
@@ -141,7 +141,7 @@ class Processes:
             return False
 
     def new_log(self) -> str:
-        """Return what both processes wrote since the last time."""
+        """Return the new output of both processes."""
         texts = []
         for name in (WEB, INDEXER):
             with self._log(name).open("rb") as log:

@@ -39,10 +39,10 @@ BOTH = 0.2
 SECOND_KILL = 0.4
 """The share of restarts in which the process is killed again while it makes up for the first."""
 BY_COMMAND = 0.3
-"""The share of crawls and rebuilds that are asked for by the command, which takes over the work."""
+"""The share of crawls and rebuilds by the command, which takes over the work."""
 EXTRA_REBUILD = 0.1
 SILENT_CHANGES = 4
-"""Before each crawl, for it to find."""
+"""Changes before each crawl, which it must find."""
 MASS_REMOVAL = 0.4
 """The share of crawls before which a third of all repositories is removed."""
 TRIES = 3
@@ -55,7 +55,7 @@ _COMMANDS = {Needs.CRAWL: Command.CRAWL, Needs.REBUILD: Command.REBUILD}
 
 @dataclass(slots=True)
 class Tally:
-    """What happened so far."""
+    """The counts and failures of the rounds so far."""
 
     seed: str
     rounds: int = 0
@@ -123,7 +123,7 @@ class _Rounds:
         self._deck: list[Step] = []
 
     def round(self, number: int, *, crawled: bool) -> None:
-        """Kill once, or twice, and look what is left; ``crawled`` after reading everything."""
+        """Kill once or twice, and check the state; ``crawled`` after a complete crawl."""
         self._chance = random.Random(f"{self._tally.seed}/{number}")
         self._scene.history.start_round(self._chance)
         if number == 1:
@@ -255,7 +255,7 @@ class _Rounds:
             self._revive(each, again=self._some_step(each) if again else None)
 
     def _look_while_dead(self) -> None:
-        """Search while there is no indexer, and change things that nobody watches."""
+        """Search without an indexer, and make changes without notifications."""
         if self._command is None and not self._processes.is_dead(WEB):
             twice = self._scene.answers_twice()
             self._tally.findings.half_applied.extend(f"while dead: {text}" for text in twice)

@@ -1,4 +1,4 @@
-"""A registry in this process, the service beside it, and all that is known of both."""
+"""A registry in this process, the service beside it, and all facts about both."""
 
 import os
 import random
@@ -185,7 +185,7 @@ class Scene:
         self.wait_until(self.is_idle, "idle")
 
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
-        """Return once a condition holds; :class:`TortureError` with what is still to be done."""
+        """Return once a condition holds; :class:`TortureError` lists the waiting work."""
         try:
             wait_for(condition, IDLE_SECONDS, what)
         except TortureError as error:
@@ -220,10 +220,11 @@ class Scene:
         return list(found.twice)
 
     def examine(self, *, crawled: bool) -> Findings:
-        """Return all that is wrong in an idle service.
+        """Return all failures of an idle service.
 
-        ``crawled`` says that everything was read since the last change, so that nothing may differ
-        from the registry; else tags may of whose last change nobody told, and what is held back.
+        ``crawled`` says that a complete crawl followed the last change, so nothing may differ from
+        the registry. Otherwise tags may differ if no event told their last change, and quarantined
+        tags may too.
         """
         truth = states.tags_of_registry(self.registry)
         data, built = self.processes.data, self.history.built
@@ -250,7 +251,7 @@ class Scene:
             with states.opened(data) as store:
                 is_same = states.tags_of_store(store) == found and not states.waiting(store)
             if is_same:
-                expected = states.documents_of(truth if crawled else found, built)
+                expected = states.derive_documents(truth if crawled else found, built)
                 findings.differences.extend(checks.different(answered, expected))
                 found_broken = checks.healed(self.processes.new_log())
                 if not self._index_was_removed:

@@ -46,7 +46,7 @@ class Documents:
 
 
 def tags_of_registry(registry: FakeRegistry) -> Tags:
-    """Return where every tag points, in truth."""
+    """Return the true target of every tag."""
     return {
         TagPlace(name, tag): digest
         for name, repository in registry.content.repositories.items()
@@ -54,8 +54,8 @@ def tags_of_registry(registry: FakeRegistry) -> Tags:
     }
 
 
-def documents_of(tags: Tags, built: Mapping[str, BuiltManifest]) -> Documents:
-    """Return the documents that there must be, given where the tags point."""
+def derive_documents(tags: Tags, built: Mapping[str, BuiltManifest]) -> Documents:
+    """Return the expected documents, given the targets of the tags."""
     images: dict[tuple[str, str], set[str]] = {}
     repositories: Counter[str] = Counter()
     for place, digest in tags.items():
@@ -117,13 +117,13 @@ def opened(data: Path) -> Iterator[sqlite3.Connection]:
 
 
 def waiting(store: sqlite3.Connection) -> dict[str, int]:
-    """Return how much there is still to be done, by what it is; nothing of an idle service."""
+    """Return the amounts of waiting work by kind; none in an idle service."""
     counts = {what: store.execute(query).fetchone()[0] for what, query in WAITING.items()}
     return {what: count for what, count in counts.items() if count}
 
 
 def tags_of_store(store: sqlite3.Connection) -> Tags:
-    """Return where every visible tag points, as far as the store knows."""
+    """Return the target of every visible tag in the store."""
     rows = store.execute(
         "SELECT repositories.name, tags.name, digest FROM tags"
         " JOIN repositories ON repositories.id = repository_id WHERE hidden_at IS NULL"

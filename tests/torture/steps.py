@@ -10,11 +10,11 @@ from enum import StrEnum
 WEB, INDEXER = "web", "indexer"
 MOMENT = "any-moment"
 READING = "registry-read"
-"""The one step that the torture sees itself: the registry is asked, and nobody takes the answer."""
+"""The one step that the torture sees itself: a request whose answer is never read."""
 
 
 class Needs(StrEnum):
-    """What must happen for a step to be reached."""
+    """The condition for reaching a step."""
 
     PUSHES = "pushes"
     LATE_PUSH = "a push that is told of before it is to be seen"

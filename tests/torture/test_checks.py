@@ -207,7 +207,7 @@ def test_tags_are_compared_but_for_those_nobody_told_of() -> None:
 def test_documents_are_compared_whole() -> None:
     tags = {PLACE: CHILD.digest, TagPlace(REPOSITORY, "latest"): CHILD.digest}
     signature = TagPlace("signed", f"sha256-{'a' * 64}.sig")
-    expected = states.documents_of(tags | {signature: INDEX.digest}, {CHILD.digest: CHILD})
+    expected = states.derive_documents(tags | {signature: INDEX.digest}, {CHILD.digest: CHILD})
     key = (REPOSITORY, CHILD.digest)
     assert expected == Documents({key: (frozenset({"1.0", "latest"}), "1")}, {REPOSITORY: 2})
     assert list(checks.different(expected, expected)) == []

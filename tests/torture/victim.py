@@ -69,7 +69,7 @@ class FailPoints:
 
 
 class _Connection(sqlite3.Connection):
-    """A connection that tells of every change and of every commit, by what it is for."""
+    """A connection that reports every change and every commit, with its purpose."""
 
     reached: Reached
     inside: str
@@ -106,7 +106,7 @@ class _Connection(sqlite3.Connection):
 
 
 def watch_databases(reached: Reached) -> None:
-    """Have every connection to SQLite that is opened from now on tell what it does."""
+    """Make every new connection to SQLite report its actions."""
     connect = sqlite3.connect
 
     def connect_watched(database: Any, **options: Any) -> sqlite3.Connection:
@@ -119,7 +119,7 @@ def watch_databases(reached: Reached) -> None:
 
 
 def watch_files(reached: Reached) -> None:
-    """Have what is done to the files of the search index, and to locks, told from now on."""
+    """Report all actions on files of the search index and on locks from now on."""
 
     def told(event: str, arguments: tuple[Any, ...]) -> None:
         step = _step_of_file(event, arguments)

@@ -1,4 +1,4 @@
-"""A journal that counts its transactions and can be held up or taken away, and what is in one."""
+"""A journal that counts its transactions and can be blocked or removed, and its rows."""
 
 import sqlite3
 import threading

@@ -147,7 +147,7 @@ async def test_a_request_that_goes_away_from_a_failing_group_is_let_go(
 async def test_an_item_that_sqlite_cannot_take_is_an_error_and_not_a_wait_for_ever(
     writer: JournalWriter, tmp_path: Path
 ) -> None:
-    """Whatever goes wrong with a group, nobody waits for ever and the next group is written."""
+    """After any failure of a group, no request waits for ever, and the next group is written."""
     with pytest.raises(JournalError):
         await writer.append([item(1, actor="\ud800")])
     await writer.append([item(2)])

@@ -1,4 +1,4 @@
-"""A corpus is the same each time, valid to the last digest, and as varied as asked for."""
+"""A corpus is the same each time, valid to the last digest, and as varied as its size says."""
 
 import hashlib
 import json

@@ -30,14 +30,14 @@ def own_share(documents: dict[str, Document]) -> dict[str, object]:
     """Return what a document says of its own content."""
     return {
         key: (
-            (one.key, one.name, tags_of(one), one.pushed),
+            (one.key, one.name, read_tags(one), one.pushed),
             {name: value for name, value in one.result.items() if name in OF_ITS_OWN},
         )
         for key, one in documents.items()
     }
 
 
-def tags_of(document: Document) -> list[str]:
+def read_tags(document: Document) -> list[str]:
     return [text.text for text in document.texts if text.field is TextField.TAG]
 
 

@@ -1,4 +1,4 @@
-"""Numbers have the quantiles and the sum that are asked for."""
+"""Numbers have the wanted quantiles and the wanted sum."""
 
 import pytest
 

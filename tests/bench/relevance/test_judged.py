@@ -1,4 +1,4 @@
-"""The judgements keep to their rule (bench/relevance/data/README.md) where that can be told."""
+"""The judgements follow their rule (bench/relevance/data/README.md), as far as a test can tell."""
 
 from collections import Counter
 
@@ -12,7 +12,7 @@ from indexer.model.text import fold
 ENTRIES = catalogue()
 
 
-def of_class(name: str) -> list[JudgedQuery]:
+def select_class(name: str) -> list[JudgedQuery]:
     return [query for query in judged_queries() if query.query_class == name]
 
 
@@ -36,12 +36,12 @@ def test_every_query_has_a_best_answer_and_grades_what_there_is(query: JudgedQue
 
 
 def test_a_name_names_one_repository() -> None:
-    for query in of_class("exact name"):
+    for query in select_class("exact name"):
         assert query.grades == {fold(query.text): BEST}
 
 
 def test_a_pasted_reference_names_one_repository() -> None:
-    for query in of_class("pasted reference"):
+    for query in select_class("pasted reference"):
         path = query.text.removeprefix(f"{REGISTRY_HOST}/").partition("@")[0].partition(":")[0]
         assert query.grades == {path: BEST}
 
@@ -59,11 +59,11 @@ def test_of_several_copies_those_are_best_that_are_pulled_most(
 
 
 def test_a_beginning_begins_what_is_meant() -> None:
-    for query in of_class("prefix"):
+    for query in select_class("prefix"):
         assert not query.thing or query.thing.startswith(query.text.rstrip("*"))
 
 
 def test_a_typing_mistake_is_an_edit_or_two_away_from_what_is_meant() -> None:
-    for query in of_class("typo"):
+    for query in select_class("typo"):
         if query.thing:
             assert 1 <= edits(query.text, query.thing, limit=EDITS_MAX) <= EDITS_MAX

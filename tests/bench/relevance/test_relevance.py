@@ -56,8 +56,8 @@ def test_the_baselines_are_left_behind(figures: Mapping[str, Figures]) -> None:
     """In every class and over all, by nDCG@10."""
     for name in BASELINES:
         baseline = by_class(ask_baseline(name, entries=catalogue()))
-        for query_class, of_class in figures.items():
-            assert of_class.ndcg >= baseline[query_class].ndcg, (name, query_class)
+        for query_class, select_class in figures.items():
+            assert select_class.ndcg >= baseline[query_class].ndcg, (name, query_class)
         assert figures[OVERALL].ndcg - baseline[OVERALL].ndcg > 0.2, name
 
 

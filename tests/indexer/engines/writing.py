@@ -38,7 +38,7 @@ def state(number: int) -> set[str]:
 
 @contextmanager
 def writing(engine: Engine, directory: Path, batches: int) -> "Iterator[subprocess.Popen[str]]":
-    """Have a process write so many batches to the generation ``one``; it is killed at the end."""
+    """Run a process that writes ``batches`` to the generation ``one``; kill it at the end."""
     command = [sys.executable, "-m", "tests.indexer.engines.writing"]
     arguments = [str(directory), "one", str(batches), engine.name]
     with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:

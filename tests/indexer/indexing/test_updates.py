@@ -81,7 +81,7 @@ def set_live(stepping: Stepping, row: LiveIndex) -> None:
 def count(stepping: Stepping, kind: DocumentType = DocumentType.IMAGE) -> int:
     """Return how many documents a search for everything finds now."""
     row = live(stepping)
-    reader = stepping.engine_of(row).open_reader(row.generation)
+    reader = stepping.find_engine(row).open_reader(row.generation)
     try:
         return reader.search(Everything(), document_type=kind, limit=1).total
     finally:

@@ -1,4 +1,4 @@
-"""References: one grammar for all that is typed, pasted or written by builders."""
+"""References: one grammar for typed and pasted ones, and for those of builders."""
 
 import pytest
 

@@ -36,7 +36,7 @@ def oci_error(status: int, code: str, message: str = "no") -> Response:
     return JSONResponse({"errors": [{"code": code, "message": message}]}, status)
 
 
-def manifest_of(body: dict[str, object], media_type: str) -> BuiltManifest:
+def build_manifest(body: dict[str, object], media_type: str) -> BuiltManifest:
     encoded = json.dumps(body).encode()
     return BuiltManifest(digest_of(encoded), media_type, encoded)
 
@@ -439,7 +439,7 @@ class TestChildrenAndConfigs:
         self, stepping: Stepping
     ) -> None:
         config = {"mediaType": media_types.OCI_CONFIG, "digest": A.digest, "size": 2**40}
-        built = manifest_of(
+        built = build_manifest(
             {"schemaVersion": 2, "config": config, "layers": []}, media_types.OCI_MANIFEST
         )
         hold(stepping, WEB, built, "1")
@@ -525,7 +525,7 @@ class TestChildrenAndConfigs:
         fake = "blake3:" + "0" * 64
         child = {"mediaType": media_types.OCI_INDEX, "digest": fake, "size": 10}
         body = {"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": [child]}
-        built = manifest_of(body, media_types.OCI_INDEX)
+        built = build_manifest(body, media_types.OCI_INDEX)
         hold(stepping, WEB, built, "1")
         answer = Response(built.body, media_type=media_types.OCI_INDEX)
         fail(stepping, "blake3", answer)

@@ -22,7 +22,7 @@ WEB = RepositoryName("team/web")
 REALM = "http://auth.test/token"
 
 
-def path_of(repository: str) -> str:
+def build_path(repository: str) -> str:
     return f"/v2/{repository}/manifests/1.0"
 
 
@@ -60,7 +60,7 @@ def sent(registry: ScriptedRegistry) -> list[str]:
 async def test_basic_is_sent_when_asked_for_and_from_then_on() -> None:
     registry = ScriptedRegistry()
     for repository in ("team/web", "team/other"):
-        registry.on(path_of(repository), demanding({BASIC}, 'Basic realm="x"'))
+        registry.on(build_path(repository), demanding({BASIC}, 'Basic realm="x"'))
     registry.on("/v2/_catalog?n=1000", as_json({"repositories": []}))
     client = registry.client(credentials=ALICE)
     await read(client)
@@ -71,14 +71,14 @@ async def test_basic_is_sent_when_asked_for_and_from_then_on() -> None:
 
 async def test_credentials_are_not_sent_unasked() -> None:
     registry = ScriptedRegistry()
-    registry.on(path_of("team/web"), as_json({"layers": []}))
+    registry.on(build_path("team/web"), as_json({"layers": []}))
     await read(registry.client(credentials=ALICE))
     assert sent(registry) == [""]
 
 
 async def test_wrong_credentials_are_denied_and_tried_once() -> None:
     registry = ScriptedRegistry()
-    registry.on(path_of("team/web"), demanding(set(), 'Basic realm="x"'))
+    registry.on(build_path("team/web"), demanding(set(), 'Basic realm="x"'))
     client = registry.client(credentials=ALICE)
     for requests in (2, 3):
         with pytest.raises(DeniedError) as caught:
@@ -92,7 +92,7 @@ async def test_wrong_credentials_are_denied_and_tried_once() -> None:
 )
 async def test_without_a_way_to_answer_it_is_denied(challenges: tuple[str, ...]) -> None:
     registry = ScriptedRegistry()
-    registry.on(path_of("team/web"), challenged(*challenges))
+    registry.on(build_path("team/web"), challenged(*challenges))
     with pytest.raises(DeniedError, match="401"):
         await read(registry.client())
     assert len(registry.seen) == 1
@@ -104,7 +104,7 @@ async def test_a_token_is_fetched_once_for_a_scope(
     credentials: Credentials | None, key: str
 ) -> None:
     registry = ScriptedRegistry()
-    registry.on(path_of("team/web"), demanding({"Bearer t1"}, bearer()))
+    registry.on(build_path("team/web"), demanding({"Bearer t1"}, bearer()))
     registry.on(token_url(), as_json({key: "t1", "expires_in": 300}))
     client = registry.client(credentials=credentials)
     await read(client)
@@ -126,7 +126,7 @@ async def test_a_token_is_fetched_once_for_a_scope(
 )
 async def test_a_token_is_preferred_to_basic(challenges: tuple[str, ...]) -> None:
     registry = ScriptedRegistry()
-    registry.on(path_of("team/web"), demanding({"Bearer t1"}, *challenges))
+    registry.on(build_path("team/web"), demanding({"Bearer t1"}, *challenges))
     registry.on(token_url(), as_json({"token": "t1"}))
     await read(registry.client(credentials=ALICE))
 
@@ -145,7 +145,7 @@ async def test_a_token_is_preferred_to_basic(challenges: tuple[str, ...]) -> Non
 async def test_the_scope_asked_for_is_that_of_the_challenge(scope: str, query: str) -> None:
     registry = ScriptedRegistry()
     challenge = f'Bearer realm="{REALM}?x=y",service="s",{scope}'
-    registry.on(path_of("team/web"), demanding({"Bearer t1"}, challenge))
+    registry.on(build_path("team/web"), demanding({"Bearer t1"}, challenge))
     registry.on(f"{REALM}?x=y&service=s&{query}", as_json({"token": "t1"}))
     await read(registry.client())
 
@@ -170,7 +170,7 @@ async def test_a_token_is_used_for_nine_tenths_of_its_life(
     registry = ScriptedRegistry()
     clock = ManualClock()
     accepted = {"Bearer t1", "Bearer t2"}
-    registry.on(path_of("team/web"), demanding(accepted, bearer()))
+    registry.on(build_path("team/web"), demanding(accepted, bearer()))
     registry.on(
         token_url(), as_json({"token": "t1", "expires_in": expires_in}), as_json({"token": "t2"})
     )
@@ -187,7 +187,7 @@ async def test_a_token_is_used_for_nine_tenths_of_its_life(
 async def test_a_token_that_is_refused_is_renewed_once() -> None:
     registry = ScriptedRegistry()
     accepted = {"Bearer t1"}
-    registry.on(path_of("team/web"), demanding(accepted, bearer()))
+    registry.on(build_path("team/web"), demanding(accepted, bearer()))
     registry.on(token_url(), as_json({"token": "t1"}), as_json({"token": "t2"}))
     client = registry.client()
     await read(client)
@@ -204,7 +204,7 @@ async def test_a_token_that_is_refused_is_renewed_once() -> None:
 
 async def test_a_fresh_token_that_is_refused_means_denied() -> None:
     registry = ScriptedRegistry()
-    registry.on(path_of("team/web"), demanding(set(), bearer()))
+    registry.on(build_path("team/web"), demanding(set(), bearer()))
     registry.on(token_url(), as_json({"token": "t1"}))
     with pytest.raises(DeniedError) as caught:
         await read(registry.client(credentials=ALICE))
@@ -222,7 +222,7 @@ async def test_a_burst_of_requests_asks_for_one_token() -> None:
         valid.add(f"Bearer {token}")
         return as_json({"token": token})
 
-    registry.on(path_of("team/web"), demanding(valid, bearer()))
+    registry.on(build_path("team/web"), demanding(valid, bearer()))
     registry.on(token_url(), mint)
     client = registry.client()
     await asyncio.gather(*[read(client) for _ in range(20)])
@@ -236,7 +236,7 @@ async def test_each_scope_has_its_own_token() -> None:
     registry = ScriptedRegistry()
     for name in ("a", "b"):
         scope = f"repository:{name}:pull"
-        registry.on(path_of(name), demanding({f"Bearer {name}"}, bearer(scope)))
+        registry.on(build_path(name), demanding({f"Bearer {name}"}, bearer(scope)))
         registry.on(token_url(f"repository%3A{name}%3Apull"), as_json({"token": name}))
     client = registry.client()
     for name in ("a", "b", "a", "b"):
@@ -252,7 +252,7 @@ async def test_tokens_that_are_over_are_forgotten() -> None:
     client = registry.client(clock)
     for number in range(TOKENS_SWEPT_FROM + 2):
         name = f"r{number}"
-        registry.on(path_of(name), demanding({"Bearer t"}, bearer(f"repository:{name}:pull")))
+        registry.on(build_path(name), demanding({"Bearer t"}, bearer(f"repository:{name}:pull")))
         registry.on(token_url(f"repository%3A{name}%3Apull"), as_json({"token": "t"}))
         await read(client, name)
         clock.advance(1)
@@ -284,7 +284,7 @@ async def test_a_token_service_that_fails_is_never_an_absence(
     reply: Reply | Exception, expected: type[RegistryError]
 ) -> None:
     registry = ScriptedRegistry()
-    registry.on(path_of("team/web"), challenged(bearer()))
+    registry.on(build_path("team/web"), challenged(bearer()))
     registry.on(token_url(), reply)
     with pytest.raises(RegistryError) as caught:
         await read(registry.client(credentials=ALICE))
@@ -296,7 +296,7 @@ async def test_a_token_service_that_fails_is_never_an_absence(
 
 async def test_a_token_answer_over_the_limit_is_not_read() -> None:
     registry = ScriptedRegistry()
-    registry.on(path_of("team/web"), challenged(bearer()))
+    registry.on(build_path("team/web"), challenged(bearer()))
     registry.on(token_url(), as_json({"token": "x" * 65_536}))
     with pytest.raises(RegistryError, match="65536"):
         await read(registry.client())
@@ -304,7 +304,7 @@ async def test_a_token_answer_over_the_limit_is_not_read() -> None:
 
 async def test_a_token_service_may_redirect_once_within_its_host() -> None:
     registry = ScriptedRegistry()
-    registry.on(path_of("team/web"), demanding({"Bearer t1"}, bearer()))
+    registry.on(build_path("team/web"), demanding({"Bearer t1"}, bearer()))
     registry.on(token_url(), Reply(307, b"", (("Location", "/other"),)))
     registry.on("http://auth.test/other", as_json({"token": "t1"}))
     await read(registry.client())
@@ -313,7 +313,7 @@ async def test_a_token_service_may_redirect_once_within_its_host() -> None:
 async def test_a_pause_that_the_token_service_asks_for_is_kept() -> None:
     registry = ScriptedRegistry()
     clock = ManualClock()
-    registry.on(path_of("team/web"), demanding({"Bearer t1"}, bearer()))
+    registry.on(build_path("team/web"), demanding({"Bearer t1"}, bearer()))
     pause = Reply(429, b"", (("Retry-After", "4"),))
     registry.on(token_url(), pause, as_json({"token": "t1"}))
     await read(registry.client(clock))
@@ -342,7 +342,7 @@ async def test_a_pause_that_the_token_service_asks_for_is_kept() -> None:
 )
 async def test_credentials_go_to_no_doubtful_realm(url: str, realm: str) -> None:
     registry = ScriptedRegistry()
-    registry.on(url + path_of("team/web"), challenged(bearer(realm=realm)))
+    registry.on(url + build_path("team/web"), challenged(bearer(realm=realm)))
     with pytest.raises(UnusableAnswerError) as caught:
         await read(registry.client(url=url, credentials=ALICE))
     assert not caught.value.temporary
@@ -352,7 +352,7 @@ async def test_credentials_go_to_no_doubtful_realm(url: str, realm: str) -> None
 
 async def test_a_scope_that_makes_no_address_is_refused() -> None:
     registry = ScriptedRegistry()
-    registry.on(path_of("team/web"), challenged(bearer("x" * 70_000)))
+    registry.on(build_path("team/web"), challenged(bearer("x" * 70_000)))
     with pytest.raises(UnusableAnswerError, match="no URL"):
         await read(registry.client(credentials=ALICE))
     assert len(registry.seen) == 1
@@ -360,9 +360,9 @@ async def test_a_scope_that_makes_no_address_is_refused() -> None:
 
 async def test_another_token_service_than_the_first_is_refused() -> None:
     registry = ScriptedRegistry()
-    registry.on(path_of("a"), demanding({"Bearer t1"}, bearer("repository:a:pull")))
+    registry.on(build_path("a"), demanding({"Bearer t1"}, bearer("repository:a:pull")))
     registry.on(token_url("repository%3Aa%3Apull"), as_json({"token": "t1"}))
-    registry.on(path_of("b"), challenged(bearer("repository:b:pull", "http://evil.test/token")))
+    registry.on(build_path("b"), challenged(bearer("repository:b:pull", "http://evil.test/token")))
     client = registry.client(credentials=ALICE)
     await read(client, "a")
     with pytest.raises(UnusableAnswerError, match=r"evil\.test"):
@@ -373,7 +373,7 @@ async def test_another_token_service_than_the_first_is_refused() -> None:
 async def test_a_registry_may_want_basic_for_the_catalog_and_tokens_elsewhere() -> None:
     registry = ScriptedRegistry()
     registry.on("/v2/_catalog?n=1000", challenged("Basic realm=x"), as_json({"repositories": []}))
-    registry.on(path_of("team/web"), demanding({"Bearer t1"}, bearer()))
+    registry.on(build_path("team/web"), demanding({"Bearer t1"}, bearer()))
     registry.on(token_url(), as_json({"token": "t1"}))
     client = registry.client(credentials=ALICE)
     assert [page async for page in client.repositories()]

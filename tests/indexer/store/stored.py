@@ -1,4 +1,4 @@
-"""Built content as a refresh would hand it to the store, and what the store makes of it."""
+"""Built content as a refresh gives it to the store, and its rows in the store."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -57,7 +57,7 @@ def event_move(tag: str, digest: str, when: float, actor: str = "") -> TagMove:
     return TagMove(TagName(tag), Digest(digest), at(when), actor)
 
 
-def documents_of(store: Store, repository_id: int) -> list[Document]:
+def read_documents(store: Store, repository_id: int) -> list[Document]:
     """Return the documents of a repository as the indexing makes them."""
     found = [
         store.content.image(repository_id, digest)

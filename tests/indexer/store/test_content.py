@@ -20,13 +20,13 @@ from tests.indexer.store.stored import (
     WEB,
     at,
     digests,
-    documents_of,
     event_move,
     forget_stale,
     push,
     put_registry,
     put_repository,
     read_content,
+    read_documents,
     read_manifest,
     stale_keys,
     whole,
@@ -113,7 +113,7 @@ def test_a_hidden_tag_is_nowhere_and_hiding_again_changes_nothing(store: Store) 
         assert store.content.list_tags(repository_id, Digest(ONE.digest)) == []
         assert store.content.visible_images(repository_id) == []
         assert store.content.image(repository_id, Digest(ONE.digest)) is None
-        assert documents_of(store, repository_id) == []
+        assert read_documents(store, repository_id) == []
     assert stale_keys(store) == []
 
 
@@ -293,7 +293,7 @@ def test_indexes_of_indexes_with_more_paths_than_bytes_are_read_in_time(store: S
         )
         store.content.put_tag(repository_id, LATEST, Digest(top.digest), seen_at=NOW)
     started = time.process_time()
-    assert len(documents_of(store, repository_id)) == 2
+    assert len(read_documents(store, repository_id)) == 2
     assert time.process_time() - started < 5
 
 
@@ -312,12 +312,12 @@ def test_a_child_that_is_listed_often_is_read_once(store: Store) -> None:
 def test_reading_the_same_content_again_changes_nothing(store: Store) -> None:
     repository_id = put_repository(store)
     push(store, repository_id, "latest", INDEX, when=0)
-    before = documents_of(store, repository_id)
+    before = read_documents(store, repository_id)
     forget_stale(store)
     with store.transaction():
         store.content.put_content(repository_id, whole(INDEX), seen_at=at(9), kinds=BUILT_IN)
     assert stale_keys(store) == []
-    assert documents_of(store, repository_id) == before
+    assert read_documents(store, repository_id) == before
 
 
 def test_a_manifest_that_comes_back_under_a_tag_that_stayed_is_a_document_again(
@@ -331,7 +331,7 @@ def test_a_manifest_that_comes_back_under_a_tag_that_stayed_is_a_document_again(
     push(store, repository_id, "latest", ONE, when=0)
     with store.transaction():
         store.content.unlink_manifest(repository_id, Digest(ONE.digest))
-    assert documents_of(store, repository_id) == []
+    assert read_documents(store, repository_id) == []
     forget_stale(store)
     with store.transaction():
         # Its config is known and not read again.
@@ -339,7 +339,7 @@ def test_a_manifest_that_comes_back_under_a_tag_that_stayed_is_a_document_again(
             repository_id, read_content(ONE, configs=False), seen_at=at(1), kinds=BUILT_IN
         )
         store.content.put_tag(repository_id, LATEST, Digest(ONE.digest), seen_at=at(1))
-    assert len(documents_of(store, repository_id)) == 2
+    assert len(read_documents(store, repository_id)) == 2
     assert stale_keys(store) == [(repository_id, ""), (repository_id, ONE.digest)]
 
 
@@ -417,7 +417,7 @@ def test_visible_repositories_and_images_are_counted_like_their_documents(store:
         repository_id = put_repository(store, name)
         for tag, built in tags:
             push(store, repository_id, tag, built, when=0)
-        made += len(documents_of(store, repository_id))
+        made += len(read_documents(store, repository_id))
     assert store.content.count_visible() == (2, 3)
     assert made == 5
 
@@ -432,6 +432,6 @@ def test_content_of_any_type_is_kept(store: Store, content_type: str) -> None:
             repository_id, ReadContent((read_manifest(opaque),)), seen_at=NOW, kinds=BUILT_IN
         )
         store.content.put_tag(repository_id, LATEST, Digest(opaque.digest), seen_at=NOW)
-    repository, image = documents_of(store, repository_id)
+    repository, image = read_documents(store, repository_id)
     assert image.result["digest"] == opaque.digest
     assert repository.result["tag_count"] == 1

@@ -1,4 +1,4 @@
-"""What the content promises whatever the order: one history, and no document that is forgotten."""
+"""The content keeps its promises in any order: one history, and no forgotten document."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -15,12 +15,12 @@ from tests import builders
 from tests.indexer.store.stored import (
     LATEST,
     at,
-    documents_of,
     event_move,
     forget_stale,
     put_registry,
     put_repository,
     read_content,
+    read_documents,
     stale_keys,
 )
 from tests.series import series
@@ -217,7 +217,7 @@ class World:
         return {
             (repository_id, document.key.digest or ""): document
             for repository_id in self.repositories
-            for document in documents_of(self.store, repository_id)
+            for document in read_documents(self.store, repository_id)
         }
 
     def put_content(self, repository_id: int) -> None:
@@ -303,5 +303,5 @@ def test_a_new_registry_host_is_in_every_document_of_that_registry_alone(store: 
     assert stale_keys(store) == []
     put_registry(store, "one", host="new.example.org")
     assert stale_keys(store) == [(one, ""), (one, AMD64.digest)]
-    references = {document.result["reference"] for document in documents_of(store, one)}
+    references = {document.result["reference"] for document in read_documents(store, one)}
     assert references == {"new.example.org/team/web:latest"}

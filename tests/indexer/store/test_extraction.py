@@ -1,4 +1,4 @@
-"""Everything that was derived from stored bodies can be derived again, wherever it stops."""
+"""Stored bodies can be extracted again, even if the work stops at any point."""
 
 import random
 from pathlib import Path

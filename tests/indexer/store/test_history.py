@@ -1,4 +1,4 @@
-"""The history of tags: which moves count, and since when a tag points where it does."""
+"""The history of tags: the moves that count, and the time of the present target."""
 
 import pytest
 

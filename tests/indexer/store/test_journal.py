@@ -1,4 +1,4 @@
-"""The journal: what is acknowledged is kept, once and in order."""
+"""The journal keeps every acknowledged event once, in order."""
 
 import signal
 import sqlite3

@@ -109,16 +109,16 @@ class Oracle:
         for (place, _), root in self.tags.items():
             if (place, root.digest) not in seen and (place, root.digest) in self.linked:
                 seen.add((place, root.digest))
-                parts = [p for p in parts_of(root) if (place, p.digest) in self.linked]
+                parts = [p for p in list_parts(root) if (place, p.digest) in self.linked]
                 yield place, root, parts
 
 
-def parts_of(root: BuiltManifest) -> list[BuiltManifest]:
-    below = [part for child in root.children for part in parts_of(child)]
-    return below or ([root] if layer_digests_of(root) else [])
+def list_parts(root: BuiltManifest) -> list[BuiltManifest]:
+    below = [part for child in root.children for part in list_parts(child)]
+    return below or ([root] if list_layer_digests(root) else [])
 
 
-def layer_digests_of(one: BuiltManifest) -> list[str]:
+def list_layer_digests(one: BuiltManifest) -> list[str]:
     return layer_digests(one) if one.blobs else []
 
 
@@ -241,7 +241,7 @@ def check_keys(store: Store, oracle: Oracle) -> None:
             for base in here
             for above in parts
             if oracle.is_base(base, above)
-            for key in [key_of(oracle, base, above)]
+            for key in [find_key(oracle, base, above)]
         }
         meant = named(store._database, path)
         for query in (_BASES, _BASES_IN_MANY):
@@ -262,7 +262,7 @@ def keys_below(oracle: Oracle, one: BuiltManifest) -> set[str]:
     }
 
 
-def key_of(oracle: Oracle, base: BuiltManifest, above: BuiltManifest) -> str:
+def find_key(oracle: Oracle, base: BuiltManifest, above: BuiltManifest) -> str:
     """Return what of a base is in the document of an image built on it."""
     below = oracle.chain(base, ChainKind.DIFF)
     if below and oracle.chain(above, ChainKind.DIFF):

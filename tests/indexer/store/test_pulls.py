@@ -1,4 +1,4 @@
-"""Pulls: added up in the journal, moved into the store once, whatever happens in between."""
+"""Pulls: added up in the journal, and moved into the store once, even after a kill."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What is hidden comes back for a while and is forgotten then; what is shown never is."""
+"""Hidden content can come back for a while and is forgotten then; visible content never is."""
 
 from datetime import datetime
 
@@ -13,12 +13,12 @@ from tests.indexer.store.stored import (
     WEB,
     at,
     digests,
-    documents_of,
     event_move,
     forget_stale,
     push,
     put_registry,
     put_repository,
+    read_documents,
 )
 from tests.indexer.store.test_pulls import counted
 
@@ -40,7 +40,7 @@ def hide(store: Store, repository_id: int, tag: str, *, when: float) -> None:
 
 
 def everything(store: Store) -> dict[str, int]:
-    """Count what the store holds of content."""
+    """Count the rows of content in the store."""
     tables = ["repositories", "tags", "tag_moves", "repository_manifests", "manifests", "configs"]
     tables += ["index_children", "manifest_chains", "pulls"]
     tables += [f"{kind}_{what}" for kind in ("diff", "blob") for what in ("chains", "prefixes")]
@@ -272,14 +272,14 @@ def test_forgetting_moves_makes_no_document_another(store: Store, web: int) -> N
     """Regression: without the move in between, that it came back seemed to be no move."""
     push(store, web, LATEST, A, when=DAY)
     push(store, web, LATEST, B, when=2 * DAY)
-    before = [document.result for document in documents_of(store, web)]
+    before = [document.result for document in read_documents(store, web)]
     with store.transaction():
         store.retention.forget_moves(web, before=at(100 * DAY))
-    assert [document.result for document in documents_of(store, web)] == before
+    assert [document.result for document in read_documents(store, web)] == before
 
 
 def test_a_forgotten_push_makes_the_documents_of_its_image_again(store: Store, web: int) -> None:
-    """Regression: where a tag came back to an image unheard, only its first push told of one."""
+    """Regression: if a tag came back to an image without an event, only its first push was told."""
     with store.transaction():
         store.content.add_tag_moves(web, [event_move(LATEST, B.digest, DAY)])
     push(store, web, LATEST, A, when=2 * DAY)

@@ -1,4 +1,4 @@
-"""The schema: what a migration does to rows that are there already."""
+"""The schema: the effect of migrations on existing rows."""
 
 import sqlite3
 from contextlib import closing

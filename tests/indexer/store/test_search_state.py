@@ -47,7 +47,7 @@ def make_older(directory: Path, name: str) -> None:
 def test_before_the_first_start_nothing_is_known_and_no_file_is_made(
     state: StoreSearchState, tmp_path: Path
 ) -> None:
-    with state.reading():
+    with state.begin_request():
         assert (state.live(), state.lineage_keys(), state.quarantined()) == (None, None, {})
         assert (state.freshness(), state.status()) == (StoreFreshness(), StoreStatus())
         with pytest.raises(StoreError, match="no indexer has made a store yet"):
@@ -106,5 +106,5 @@ def test_what_is_no_database_is_named_and_not_taken_for_nothing(
 def test_what_goes_wrong_in_a_request_names_the_data_directory(
     state: StoreSearchState, tmp_path: Path
 ) -> None:
-    with pytest.raises(StoreError, match=tmp_path.name), state.reading():
+    with pytest.raises(StoreError, match=tmp_path.name), state.begin_request():
         raise sqlite3.OperationalError("disk I/O error")

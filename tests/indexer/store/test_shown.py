@@ -1,4 +1,4 @@
-"""Reading what users see, page by page."""
+"""Reading visible rows, page by page."""
 
 import random
 from collections.abc import Callable, Sequence

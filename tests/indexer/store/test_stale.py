@@ -1,4 +1,4 @@
-"""Which documents a change makes stale: those that show what changed, and no others."""
+"""A change makes exactly those documents stale that show it."""
 
 from collections.abc import Callable
 

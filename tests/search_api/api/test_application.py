@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 
 from indexer.settings import Settings
 from search_api.web import make_web
-from tests.search_api.filling import client_of, searching_client
+from tests.search_api.filling import make_client, searching_client
 
 pytestmark = pytest.mark.anyio
 
@@ -137,7 +137,7 @@ async def test_pages_of_others_may_not_read_unless_the_settings_say_so(
 
 async def test_pages_that_the_settings_name_may_read(filled: Path) -> None:
     settings = Settings(data_dir=filled, search_processes=0, cors_origins=("https://example.org",))
-    async with client_of(make_web(settings)) as client:
+    async with make_client(make_web(settings)) as client:
         ours = await client.get("/api/v1/search", headers={"Origin": "https://example.org"})
         assert ours.headers["access-control-allow-origin"] == "https://example.org"
         assert "Link" in ours.headers["access-control-expose-headers"]
@@ -163,7 +163,7 @@ async def test_a_defect_is_one_error_in_the_log_and_says_nothing_to_the_caller(
     (mount,) = [route for route in app.routes if isinstance(route, Mount)]
     assert isinstance(mount.app, FastAPI)
     mount.app.router.routes.append(Route("/broken", broken))
-    async with client_of(app, raise_errors=False) as client:
+    async with make_client(app, raise_errors=False) as client:
         response = await client.get("/api/v1/broken")
     assert response.status_code == 500
     (error,) = response.json()["errors"]

@@ -1,4 +1,4 @@
-"""Changes: page by page from a cursor on, and as events that go on where they stopped."""
+"""Changes: page by page after a cursor, and as events that resume after a break."""
 
 import http.client
 import json

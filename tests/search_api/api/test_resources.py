@@ -1,4 +1,4 @@
-"""Resources over HTTP: addresses with slashes in names, pages, ETags, and what is not there."""
+"""Resources over HTTP: addresses with slashes in names, pages, ETags, missing resources."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

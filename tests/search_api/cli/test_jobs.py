@@ -1,4 +1,4 @@
-"""Following what was asked of the indexer: until it is done, fails, or does not move any more."""
+"""Following a request to the indexer: until it is done, fails, or stops moving."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -63,7 +63,7 @@ def store(directory: Path) -> Iterator[Store]:
         yield opened
 
 
-def number_of(store: Store, name: str) -> int:
+def find_number(store: Store, name: str) -> int:
     number = store.registries.registry_id(name)
     assert number is not None
     return number
@@ -211,7 +211,7 @@ async def test_a_backfill_is_done_when_its_crawl_is_and_all_is_searchable(
     store: Store, clock: ManualClock
 ) -> None:
     assert _crawl_progress(store, ["main", "second"]).is_finished
-    number = number_of(store, "main")
+    number = find_number(store, "main")
     with store.transaction():
         store.queue.add(number, [CATALOG], priority=Priority.CRAWL, due_at=clock.now())
     assert not _crawl_progress(store, ["main"]).is_finished, "it waits for its turn"
@@ -251,7 +251,7 @@ async def test_a_registry_that_was_never_seen_is_not_done(store: Store) -> None:
 
 
 async def test_what_could_not_be_read_is_a_problem(store: Store, clock: ManualClock) -> None:
-    number = number_of(store, "main")
+    number = find_number(store, "main")
     target = RefreshTarget(RefreshKind.TAG, RepositoryName("a"), "1")
     with store.transaction():
         crawl = store.registries.start_crawl(number, at=clock.now())
@@ -272,7 +272,7 @@ async def test_what_a_catalog_left_out_is_a_note_and_no_problem(
 ) -> None:
     assert _crawl_progress(store, ["main", "second"]).notes == ()
     clock.advance(1)
-    number = number_of(store, "main")
+    number = find_number(store, "main")
     with store.transaction():
         crawl = store.registries.start_crawl(number, at=clock.now())
         store.registries.save_catalog_page(crawl, resume="", repositories=1)
@@ -287,7 +287,7 @@ async def test_what_a_catalog_left_out_is_a_note_and_no_problem(
 async def test_a_refused_catalog_is_a_problem_with_its_reason(
     store: Store, clock: ManualClock
 ) -> None:
-    number = number_of(store, "main")
+    number = find_number(store, "main")
     with store.transaction():
         crawl = store.registries.start_crawl(number, at=clock.now())
         store.registries.refuse_catalog(crawl, reason="401 at _catalog", repositories=1)
@@ -304,11 +304,11 @@ async def test_an_error_of_a_registry_counts_until_its_crawl_was_complete(
 ) -> None:
     for name in ("main", "second"):
         with store.transaction():
-            store.registries.set_error(number_of(store, name), "401", at=clock.now())
+            store.registries.set_error(find_number(store, name), "401", at=clock.now())
     assert _crawl_progress(store, ["main"]).problem == "", "the crawl itself was complete"
     with store.transaction():
-        store.registries.start_crawl(number_of(store, "main"), at=clock.now())
-        store.registries.end_crawl(number_of(store, "main"), at=clock.now())
+        store.registries.start_crawl(find_number(store, "main"), at=clock.now())
+        store.registries.end_crawl(find_number(store, "main"), at=clock.now())
     progress = _crawl_progress(store, ["main"])
     assert progress.is_finished
     assert progress.problem == "registry main: 401"
@@ -326,7 +326,7 @@ async def test_what_is_held_back_is_a_problem_once_all_else_is_done(
     )
     assert _crawl_progress(store, ["second"]).problem == ""
     with store.transaction():
-        store.registries.start_crawl(number_of(store, "main"), at=clock.now())
+        store.registries.start_crawl(find_number(store, "main"), at=clock.now())
     assert _crawl_progress(store, ["main"]).problem == "", "the crawl may find it again"
 
 
@@ -349,7 +349,7 @@ async def test_what_was_held_back_and_is_no_more_was_hidden(
     assert _quarantined_before(settings, ["second"]) == {}
     before = _quarantined_before(settings, ["main", "second"])
     assert before == {"repositories": 1, "tags": 1}
-    number = number_of(store, "main")
+    number = find_number(store, "main")
     with store.transaction():
         for held in store.absences.list_in(number, quarantined=True):
             store.content.hide_tag(held.repository_id, held.tags[0], seen_at=clock.now())

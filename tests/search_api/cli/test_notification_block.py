@@ -9,7 +9,7 @@ import pytest
 
 from indexer.settings import RegistrySettings
 from search_api.cli.notification_block import notification_block
-from tests.indexer.stepping import settings_of
+from tests.indexer.stepping import make_settings
 from tests.search_api.filling import settings_for
 
 
@@ -52,7 +52,7 @@ def test_it_is_what_the_registrys_documentation_asks_for() -> None:
 
 def test_pulls_are_sent_where_they_are_counted() -> None:
     registry = RegistrySettings(name="main", url="http://r", count_pulls=True)
-    settings = settings_of(Path("data"), registry)
+    settings = make_settings(Path("data"), registry)
     counting = notification_block(settings, "main", secret="s3cret")
     assert counting == block().removesuffix("        actions: [pull]\n")
     assert counting.endswith("        mediatypes: [application/octet-stream]\n")

@@ -1,4 +1,4 @@
-"""The conformance checks pass on our server and name what is broken on one that is not."""
+"""The conformance checks pass on our server, and name the faults of a broken one."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from tests.search_api.filling import settings_for
 
 
 @contextmanager
-def server_of(directory: Path, *, broken: Broken | None = None) -> Iterator[str]:
+def run_server(directory: Path, *, broken: Broken | None = None) -> Iterator[str]:
     app: ASGIApp = make_web(settings_for(directory), clock=ManualClock())
     with serving(BrokenServer(app, broken) if broken else app) as url:
         yield url
@@ -28,7 +28,7 @@ def outcomes(url: str) -> list[Outcome]:
 
 
 def test_our_server_conforms_and_everything_is_checked(filled: Path) -> None:
-    with server_of(filled) as url:
+    with run_server(filled) as url:
         found = outcomes(url)
     assert {one.state for one in found} == {State.PASSED}, [
         one for one in found if one.state is not State.PASSED
@@ -139,7 +139,7 @@ BROKEN = {
 @pytest.mark.parametrize("way", BROKEN)
 def test_what_is_broken_is_named(filled: Path, way: str) -> None:
     broken, expected = BROKEN[way]
-    with server_of(filled, broken=broken) as url:
+    with run_server(filled, broken=broken) as url:
         failed = {one.name: one.message for one in outcomes(url) if one.state is State.FAILED}
     assert expected in failed, failed
     assert failed[expected]

@@ -1,4 +1,4 @@
-"""Queries for tests: a moment they are asked at, short ways to write their trees, random texts."""
+"""Queries for tests: a fixed time, short forms of their trees, random texts."""
 
 import random
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ def parsed(text: str) -> Query:
 
 
 def mistake(text: str) -> QueryError:
-    """Return what is wrong with a query."""
+    """Return the error of a query."""
     with pytest.raises(QueryError) as caught:
         parsed(text)
     return caught.value
@@ -52,13 +52,13 @@ def only_token(text: str) -> Token:
     return token
 
 
-def parts_of(query: Query) -> list[Query]:
+def list_parts(query: Query) -> list[Query]:
     """Return a query and everything in it."""
     match query:
         case And(parts) | Or(parts):
-            return [query, *(found for part in parts for found in parts_of(part))]
+            return [query, *(found for part in parts for found in list_parts(part))]
         case Not(part):
-            return [query, *parts_of(part)]
+            return [query, *list_parts(part)]
         case _:
             return [query]
 

@@ -27,7 +27,7 @@ from indexer.model.query import (
 from indexer.model.text import fold, words
 from search_api.query import QUERY_MAX, plain_query
 from search_api.query.parser import DEPTH_MAX, TERMS_MAX
-from tests.search_api.query.asking import both, mistake, parsed, parts_of, random_text
+from tests.search_api.query.asking import both, list_parts, mistake, parsed, random_text
 
 FORMS: list[tuple[str, Query]] = [
     # Everything
@@ -217,7 +217,7 @@ def check(text: str) -> bool:
     """Check what holds for the tree of any text; tell whether it has a mistake."""
     tree, column = tree_or_column(text)
     assert column is None or 1 <= column <= len(text) + 1
-    for part in parts_of(tree):
+    for part in list_parts(tree):
         match part:
             case Word(found) | Path(found) | Prefix(found) | Fuzzy(found) | Condition(_, found):
                 assert found == fold(found)

@@ -1,4 +1,4 @@
-"""One image as JSON: everything that is known of it, and nothing that is secret."""
+"""One image as JSON: all known facts, and no secret."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Resources: each thing by its name, lists page by page, and what is not there."""
+"""Resources: single ones by name, lists page by page, and missing ones."""
 
 import json
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Other spellings: used where nothing matches, offered where little does, kept over all pages."""
+"""Other spellings: used if nothing matches, offered if little does, kept over all pages."""
 
 import asyncio
 from collections.abc import AsyncIterator

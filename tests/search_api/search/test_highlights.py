@@ -1,4 +1,4 @@
-"""Highlights: what matches is shown with exact places, whatever folding does to lengths."""
+"""Highlights: matches have exact ranges, even if folding changes lengths."""
 
 import pytest
 from hypothesis import given

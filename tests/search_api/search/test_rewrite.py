@@ -1,4 +1,4 @@
-"""What the store is asked about a query, and what it is not."""
+"""The questions to the store about a query, and the tree for the engine."""
 
 from typing import Any
 

@@ -12,7 +12,7 @@ FILES = {"io", "os.path", "pathlib", "shutil", "sqlite3", "Journal", "Store"}
 
 def test_the_store_answers_all_of_it(tmp_path: Path) -> None:
     state: SearchState = StoreSearchState(tmp_path)
-    with state.reading():
+    with state.begin_request():
         assert state.live() is None
 
 

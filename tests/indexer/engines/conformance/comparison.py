@@ -13,7 +13,7 @@ from tests.indexer.engines.conformance.index import REPOSITORY, Index
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A query and how its hits are asked for."""
+    """A query, with the order, the page and the facets of the search."""
 
     query: Query
     limit: int
@@ -34,7 +34,7 @@ def random_search(random: Random) -> Search:
     )
 
 
-def page_of(index: Index, search: Search, *, after: Position | None = None) -> SearchPage:
+def read_page(index: Index, search: Search, *, after: Position | None = None) -> SearchPage:
     return index.reader.search(
         search.query,
         document_type=REPOSITORY,
@@ -61,7 +61,7 @@ def check(index: Index, search: Search) -> None:
     walked: list[tuple[float | int | str, str]] = []
     after = None
     while True:
-        page = page_of(index, search, after=after)
+        page = read_page(index, search, after=after)
         assert page.total == len(expected), search
         assert page.facets == counts, search
         for hit in page.hits:

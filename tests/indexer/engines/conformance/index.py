@@ -1,4 +1,4 @@
-"""A generation of an engine beside the documents that should be in it."""
+"""A generation of an engine, beside its expected documents."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ REPOSITORY = DocumentType.REPOSITORY
 
 
 class Index:
-    """A generation with a writer and a reader, and what should be in it."""
+    """A generation with a writer and a reader, and its expected documents."""
 
     def __init__(self, engine: Engine) -> None:
         self.writer = engine.open_writer("one")

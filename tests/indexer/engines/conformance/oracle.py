@@ -173,7 +173,7 @@ def score(query: Query, document: Document) -> float:
 
 
 def wholes(query: Query) -> list[str]:
-    """The texts that say all of a query; the empty one where only conditions are left."""
+    """The whole texts of a query; an empty one if only conditions are left."""
     match query:
         case Word(text) | Prefix(text) | Path(text):
             return [text.strip("/")]

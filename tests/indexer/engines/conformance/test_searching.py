@@ -35,8 +35,8 @@ from tests.indexer.engines.conformance.comparison import (
     Search,
     check,
     check_spellings,
-    page_of,
     random_search,
+    read_page,
     through_json,
 )
 from tests.indexer.engines.conformance.generator import (
@@ -54,7 +54,7 @@ IMAGE = DocumentType.IMAGE
 
 @pytest.mark.parametrize("seed", series(range(4), short=2))
 def test_any_query_finds_what_brute_force_finds_after_any_updates(index: Index, seed: int) -> None:
-    """Sets, totals, scores, order and pages equal those of the oracle, whatever was written."""
+    """Sets, totals, scores, order and pages equal those of the oracle, after any writes."""
     random = Random(seed)
     for _ in range(14):
         index.apply(*random_changes(random, index.documents, documents_max=120))
@@ -84,7 +84,7 @@ def test_documents_with_all_words_in_the_name_are_before_all_others(index: Index
 
 
 def test_many_text_parts_are_ranked_like_few(index: Index) -> None:
-    """With so many parts that impacts could bridge a step, the order is still by score."""
+    """With many parts, impacts could outweigh a step; the order is still by score."""
     random = Random(8)
     index.apply([random_document(random) for _ in range(60)])
     many = Or(tuple(Word(f"web{n}" if n > 1 else "web") for n in range(30)))
@@ -307,7 +307,7 @@ def test_a_range_holds_for_any_number_and_never_for_none(index: Index) -> None:
 
 
 def ordered(index: Index, sort: Sort, *, is_reversed: bool = False) -> list[str]:
-    page = page_of(index, Search(Everything(), 9, sort, is_reversed=is_reversed))
+    page = read_page(index, Search(Everything(), 9, sort, is_reversed=is_reversed))
     return [hit.result["repository"] for hit in page.hits]
 
 
@@ -358,10 +358,10 @@ def test_a_position_is_good_after_its_document_is_gone(
     random = Random(5)
     index.apply([random_document(random) for _ in range(40)])
     search = Search(Or((Word("web"), Not(Word("web")))), 10, sort, is_reversed=is_reversed)
-    first = page_of(index, search)
-    expected = [hit.id for hit in page_of(index, search, after=first.hits[-1].position).hits]
+    first = read_page(index, search)
+    expected = [hit.id for hit in read_page(index, search, after=first.hits[-1].position).hits]
     index.apply([], [hit.id for hit in first.hits])
-    found = page_of(index, search, after=through_json(first.hits[-1].position))
+    found = read_page(index, search, after=through_json(first.hits[-1].position))
     assert [hit.id for hit in found.hits] == expected
     assert len(expected) == 10
 

@@ -1,1 +1,1 @@
-"""Kills whoever writes a search index, with either engine, and looks at what is left."""
+"""Kill the writer of a search index, with either engine, and check the files afterwards."""

@@ -1,4 +1,4 @@
-"""Whether an answer is whole: exactly what there is at one step, in hits, total and facets."""
+"""Check that an answer is whole: hits, total and facets are those of one step."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ TYPES = (DocumentType.REPOSITORY, DocumentType.IMAGE)
 
 
 class Asked(Protocol):
-    """How a search is asked for."""
+    """The arguments of a search."""
 
     def __call__(
         self, query: Query, *, document_type: DocumentType, limit: int, sort: Sort
@@ -22,7 +22,7 @@ class Asked(Protocol):
         """Return the page, with the facet ``FACE``."""
 
 
-def steps_of(page: SearchPage) -> set[int]:
+def find_steps(page: SearchPage) -> set[int]:
     """Return the steps that the hits of a page are of; there is to be one."""
     tags = {tag for hit in page.hits for tag in _tags(hit.result)}
     return {step for step in map(step_of_tag, tags) if step is not None}
@@ -33,7 +33,7 @@ def mixed(page: SearchPage, document_type: DocumentType) -> Iterator[str]:
 
     Marked images come first by name, so that each page has some of them.
     """
-    steps = steps_of(page)
+    steps = find_steps(page)
     if len(steps) != 1:
         yield f"{document_type}: hits of steps {sorted(steps)}"
         return
@@ -58,11 +58,11 @@ def look(ask: Asked, document_type: DocumentType) -> tuple[int, list[str]]:
     wrong = list(mixed(page, document_type))
     if wrong:
         return -1, wrong
-    [step] = steps_of(page)
+    [step] = find_steps(page)
     first = ask(Everything(), document_type=document_type, limit=SOME, sort=Sort.NAME)
     wrong += mixed(first, document_type)
-    if steps_of(first) != {step}:
-        wrong.append(f"{document_type}: step {step}, and then {sorted(steps_of(first))}")
+    if find_steps(first) != {step}:
+        wrong.append(f"{document_type}: step {step}, and then {sorted(find_steps(first))}")
     # Image by image what stands in the inverted index, and not only what is stored with it.
     for word, total in ((mark(step), expected(step, document_type).marked), (mark(step - 1), 0)):
         found = ask(Word(word), document_type=document_type, limit=ALL, sort=Sort.RELEVANCE)

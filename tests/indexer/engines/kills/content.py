@@ -30,7 +30,7 @@ _OTHER = "other"
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What an answer to a question for everything of one type tells at one step."""
+    """The answer to a search for all documents of one type, at one step."""
 
     tags: frozenset[tuple[str, str]]
     """All (repository, tag)."""
@@ -79,7 +79,7 @@ def step_of_store(store: Store) -> int:
 
 
 def step_of_tag(tag: str) -> int | None:
-    """Return the step that a tag is a mark of; None where it is none."""
+    """Return the step that a tag marks; None if it marks none."""
     _, _, mark = tag.partition("-s")
     return int(mark) if mark else None
 

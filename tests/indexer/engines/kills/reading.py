@@ -1,4 +1,4 @@
-"""A process that searches beside the one that is killed, as the web process does.
+"""A process that searches beside the killed one, as the web process does.
 
 ``python -m tests.indexer.engines.kills.reading DIRECTORY ENGINE`` looks at each single answer,
 until its standard input ends; then it prints as JSON how many there were and what was wrong.
@@ -20,7 +20,7 @@ from search_api.search.request import SearchRequest
 from search_api.search.searcher import Searcher
 from search_api.search.service import SearchService
 from tests.indexer.engines.conformance.engines import ENGINES
-from tests.indexer.engines.kills.answers import ALL, SOME, TYPES, mixed, steps_of
+from tests.indexer.engines.kills.answers import ALL, SOME, TYPES, find_steps, mixed
 from tests.indexer.engines.kills.content import FACE
 from tests.indexer.engines.kills.victim import INDEX_DIRECTORY
 
@@ -29,7 +29,7 @@ WRONG_MAX = 20
 
 
 class Reading:
-    """Asks again and again, and keeps what is wrong."""
+    """Searches again and again, and keeps the failures."""
 
     def __init__(self, service: SearchService) -> None:
         self._service = service
@@ -52,7 +52,7 @@ class Reading:
         self.answers += 1
         wrong = list(mixed(answer.page, document_type))
         if not wrong:
-            [step] = steps_of(answer.page)
+            [step] = find_steps(answer.page)
             if step < self._newest[document_type]:
                 wrong.append(f"step {step} after step {self._newest[document_type]}")
             self._newest[document_type] = step
@@ -60,7 +60,7 @@ class Reading:
 
 
 async def read(directory: Path, engine_name: str) -> Reading:
-    """Search until there is nobody any more who wants to know."""
+    """Search until the parent process has ended."""
     engine = ENGINES[engine_name](directory / INDEX_DIRECTORY)
     state, clock = StoreSearchState(directory), SystemClock()
     service = SearchService(
@@ -80,7 +80,7 @@ async def read(directory: Path, engine_name: str) -> Reading:
 
 
 def main() -> None:
-    """Read, and print what was found."""
+    """Search, and print the findings."""
     reading = asyncio.run(read(Path(sys.argv[1]), sys.argv[2]))
     wrong, refused = reading.wrong[:WRONG_MAX], reading.refused[:WRONG_MAX]
     print(json.dumps({"answers": reading.answers, "wrong": wrong, "refused": refused}))

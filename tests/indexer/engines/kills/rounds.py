@@ -1,4 +1,4 @@
-"""The rounds: changes, a kill in the middle of them, and a look at what is left."""
+"""The rounds: changes, a kill in the middle of them, and a check afterwards."""
 
 import asyncio
 import json
@@ -55,7 +55,7 @@ AT_ANY_MOMENT = 0.3
 MOMENT_SECONDS = 1.5
 AIMS = (START, COMMIT, MERGE, REBUILD, SWAP)
 DELAYS = {"whoosh": 0.08, "tantivy": 0.02}
-"""A kill comes within so many seconds of what it aims at, rather sooner than later."""
+"""The longest delay in seconds between the target of a kill and the kill; mostly shorter."""
 START_DELAY = 0.2
 SWAP_DELAY = 0.006
 GIVE_UP_SECONDS = 30.0
@@ -68,7 +68,7 @@ _NURSERY.set_forkserver_preload([__name__])
 
 @dataclass(slots=True)
 class Tally:
-    """What happened so far."""
+    """The counts and failures of the rounds so far."""
 
     engine: str
     seed: str
@@ -143,7 +143,7 @@ class Scene:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Have a process search all the time; what it finds is in the tally at the end."""
+        """Run a process that searches all the time; its findings are in the tally at the end."""
         program = "tests.indexer.engines.kills.reading"
         command = [sys.executable, "-m", program, str(self._directory), self._tally.engine]
         with subprocess.Popen(
@@ -170,7 +170,7 @@ class Scene:
     # The kill
 
     def _kill(self, chance: random.Random) -> str:
-        """Start a process and kill it; return what it was doing then."""
+        """Start a process and kill it; return its step at that time."""
         is_aimed = chance.random() >= AT_ANY_MOMENT
         aim = chance.choice(AIMS) if is_aimed else ""
         rebuild_every = chance.randint(1, 3) if aim in {REBUILD, SWAP} else chance.randint(3, 12)
@@ -330,7 +330,7 @@ def _is_up_to_date(engine: Engine, store: Store) -> bool:
 
 
 def _differences(indexing: Indexing, engine: Engine) -> list[str]:
-    """Compare each document of the live generation with what is made from the store now."""
+    """Compare each document of the live generation with the one made from the store now."""
     store, live = indexing._reading, indexing._known_live()
     assert store is not None
     made = [

@@ -1,4 +1,4 @@
-"""Whoever writes an index may be killed at any moment; and the checks find what they look for."""
+"""The writer of an index may be killed at any moment; and the checks find planted faults."""
 
 import secrets
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The process that is killed: the real store, indexing and engine, changing all the time.
+"""The killed process: the real store, indexing and engine, with changes all the time.
 
 It goes from step to step until it is killed, and rebuilds now and then. It writes a line for
 whatever begins: ``start``, ``commit``, ``merge``, ``rebuild``, ``swap``, and ``rest`` between them.
@@ -36,12 +36,12 @@ TANTIVY_MERGES = 8
 
 
 def say(phase: str) -> None:
-    """Tell the parent what begins."""
+    """Report the start of a step to the parent."""
     os.write(sys.stdout.fileno(), f"{phase}\n".encode())
 
 
 class Changing:
-    """Goes from step to step in the store, from whatever thread of the process."""
+    """Goes from step to step in the store, from any thread of the process."""
 
     def __init__(self, store: StoreThread) -> None:
         self._store = store
@@ -80,7 +80,7 @@ class Changing:
 
 
 class TellingEngine:
-    """An engine that tells of what it does, and has a step taken in the middle of each rebuild."""
+    """An engine that reports its actions, and takes a step in the middle of each rebuild."""
 
     def __init__(self, engine: Engine, directory: Path) -> None:
         self.name, self.schema_version = engine.name, engine.schema_version
@@ -126,7 +126,7 @@ class TellingEngine:
 
 
 class TellingWriter:
-    """A writer that tells of what it does."""
+    """A writer that reports its actions."""
 
     def __init__(self, writer: IndexWriter, engine: TellingEngine, generation: str) -> None:
         self._writer = writer
@@ -172,7 +172,7 @@ class TellingWriter:
         return meta.exists() and len(json.loads(meta.read_bytes())["segments"]) >= TANTIVY_MERGES
 
     def _wait_for_merge(self, document_type: DocumentType) -> None:
-        """Do nothing else meanwhile, for a while: a kill is to be seen to come during a merge."""
+        """Pause a while, so that a kill can come during a merge."""
         give_up_at = time.monotonic() + MERGE_SECONDS
         while time.monotonic() < give_up_at and self._is_merging(document_type):
             time.sleep(LOOK_SECONDS)

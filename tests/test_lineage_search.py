@@ -281,7 +281,7 @@ def spoil(stepping: Stepping) -> None:
     """Make a store as an older version would have left it: nothing derived but children."""
     with stepping.store.transaction():
         execute = stepping.store._database.execute
-        execute("UPDATE derivation SET version = ?", [EXTRACT_VERSION - 1])
+        execute("UPDATE extraction SET version = ?", [EXTRACT_VERSION - 1])
         for table in ("manifest_chains", "diff_chains", "diff_prefixes", "blob_chains"):
             execute(f"DELETE FROM {table}")
         execute("DELETE FROM blob_prefixes")

@@ -28,6 +28,7 @@ STATUSES = [
     (errors.CursorExpiredError("not kept"), 410, "CURSOR_EXPIRED"),
     (errors.JournalError("it is full"), 503, "UNAVAILABLE"),
     (errors.StoreError("store.db: broken"), 503, "UNAVAILABLE"),
+    (errors.OutdatedStoreError("store.db: older"), 503, "UNAVAILABLE"),
     (errors.UnusableFileError("store.db: damaged"), 503, "UNAVAILABLE"),
     (errors.EngineError("it is torn"), 503, "UNAVAILABLE"),
     (HTTPException(404, "Not Found"), 404, "NOT_FOUND"),

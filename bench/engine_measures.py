@@ -23,7 +23,6 @@ from indexer.engines import Engine, IndexReader, IndexWriter
 from indexer.engines.tantivy.engine import TantivyEngine
 from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.indexing.batches import Batch
-from indexer.indexing.updates import BATCH
 from indexer.model.document import Document, DocumentType, Text, TextField
 from tests.end_to_end.measures import memory_megabytes, percentile
 
@@ -76,7 +75,7 @@ def build(engine: Engine, material: Material) -> Build:
     seconds, busy, count = 0.0, 0.0, 0
     documents = material.documents()
     with closing(engine.open_writer(GENERATION)) as writer:
-        while batch := list(islice(documents, BATCH)):
+        while batch := list(islice(documents, engine.batch_documents)):
             started, before = time.perf_counter(), time.process_time()
             _write(writer, batch)
             seconds += time.perf_counter() - started

@@ -38,7 +38,7 @@ log = structlog.get_logger()
 Result = TypeVar("Result")
 
 BATCH = 500
-"""Documents in one commit, about: more are faster to write, and longer to wait for."""
+"""Documents in one commit of live updates, about: more are faster to write, but found later."""
 _REPOSITORY_BATCHES = 2
 """A repository of more than so many batches is written bit by bit, or it takes too much memory."""
 _READ_AHEAD = 100
@@ -68,8 +68,9 @@ class Indexing:
     """Keeps the search index the same as the store says it should be.
 
     ``engine`` is the one that the settings name. A whole generation that one of ``others`` made
-    goes on answering, and is kept up to date, until ``engine`` has one. ``batch`` is how many
-    documents are written in one commit, about; ``kinds`` are those that are recognised.
+    goes on answering, and is kept up to date, until ``engine`` has one. ``kinds`` are those that
+    are recognised. ``batch`` is about the number of documents in one commit; by default ``BATCH``
+    for live updates, and for rebuilds the number that the engine names.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Indexing:
         clock: Clock,
         kinds: KindTable,
         others: Sequence[Engine] = (),
-        batch: int = BATCH,
+        batch: int | None = None,
         processes: int = 0,
     ) -> None:
         self._directory = directory
@@ -89,7 +90,8 @@ class Indexing:
         self._engines = {one.name: one for one in (*others, engine)}
         self._store = store
         self._clock = clock
-        self._batch_size = batch
+        self._batch_size = batch or BATCH
+        self._rebuild_size = batch or engine.batch_documents
         self._kinds = kinds
         self._processes = ExtractionProcesses(directory, count=processes) if processes else None
         self._thread = OwnThread("indexing", path=directory)
@@ -283,9 +285,9 @@ class Indexing:
         """
         if self._processes is None or not (rebuild.unread or rebuild.lacking):
             return False
-        if len(rebuild.lacking) < self._batch_size:
+        if len(rebuild.lacking) < self._rebuild_size:
             await self._thread.run(partial(self._find_lacking, rebuild))
-        size = self._batch_size
+        size = self._rebuild_size
         some, rebuild.lacking = rebuild.lacking[:size], rebuild.lacking[size:]
         extracted = await self._processes.read_images(some)
         await self._store.write(lambda store: store.extraction.keep(extracted))
@@ -294,7 +296,7 @@ class Indexing:
     def _find_lacking(self, rebuild: _Rebuild) -> None:
         for _ in range(min(len(rebuild.unread), _READ_AHEAD)):
             rebuild.lacking += self._known_maker().list_lacking(rebuild.unread.pop())
-            if len(rebuild.lacking) >= self._batch_size:
+            if len(rebuild.lacking) >= self._rebuild_size:
                 break
 
     async def _start_rebuild(self) -> None:
@@ -317,11 +319,11 @@ class Indexing:
         Return what had to be extracted for them.
         """
         written, batch = 0, Batch()
-        while rebuild.waiting and written + batch.images < self._batch_size:
+        while rebuild.waiting and written + batch.images < self._rebuild_size:
             # All of one repository in one step, as updates of it come between steps.
             for document in self._known_maker().all_documents(rebuild.waiting.pop()):
                 batch.add(document)
-                if batch.images == _REPOSITORY_BATCHES * self._batch_size:
+                if batch.images == _REPOSITORY_BATCHES * self._rebuild_size:
                     batch.apply(rebuild.writer)
                     written, batch = written + batch.images, Batch()
         batch.apply(rebuild.writer)

@@ -21,7 +21,7 @@ from indexer.engines import Engine
 from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.errors import StoreError
 from indexer.extract import BUILT_IN
-from indexer.indexing.updates import BATCH, Indexing
+from indexer.indexing.updates import Indexing
 from indexer.intake import move_entries, move_pulls
 from indexer.model.document import DocumentType, Hit
 from indexer.model.event import Action, Command, Event
@@ -111,7 +111,7 @@ class Stepping:
         *names: str,
         interval: timedelta = timedelta(0),
         max_in_flight: int = 4,
-        batch: int = BATCH,
+        batch: int | None = None,
         confirmed_max: int = CONFIRMED_MAX,
     ) -> None:
         self.directory = directory

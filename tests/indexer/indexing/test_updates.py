@@ -322,6 +322,22 @@ async def test_a_large_repository_is_rebuilt_bit_by_bit_in_one_step(tmp_path: Pa
         assert large.documents() == documents
 
 
+async def test_a_rebuild_writes_as_much_at_once_as_its_engine_names(tmp_path: Path) -> None:
+    async with Stepping(tmp_path) as stepping:
+        stepping.engine.batch_documents = 3
+        stepping.open_indexing()
+        with stepping.store.transaction():
+            for name in "abcdefgh":
+                put(stepping, f"many/{name}", A, "1")
+        await stepping.index()
+        stepping.deliver(Command.REBUILD)
+        await stepping.enqueue_refreshes()
+        assert await stepping.indexing._go_on_rebuilding()
+        progress = stepping.store.search_index.rebuild()
+        assert progress is not None
+        assert (progress.done, progress.total) == (3, 8)
+
+
 async def test_changes_during_a_rebuild_are_in_both_generations(filled: Stepping) -> None:
     await filled.index()
     filled.deliver(Command.REBUILD)

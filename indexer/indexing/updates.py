@@ -26,6 +26,7 @@ from indexer.store import (
     EXTRACTED_AT_ONCE,
     ExtractedRow,
     LiveIndex,
+    ManifestRows,
     OwnThread,
     RebuildProgress,
     StaleDocument,
@@ -64,6 +65,15 @@ class _Rebuild:
     """Images of repositories that are to be extracted."""
 
 
+@dataclass(frozen=True, slots=True)
+class _ReadAhead:
+    """Manifests that other processes read again, those after ``reached``."""
+
+    reached: str
+    digests: Sequence[Digest]
+    rows: asyncio.Task[list[ManifestRows]]
+
+
 class Indexing:
     """Keeps the search index the same as the store says it should be.
 
@@ -100,6 +110,7 @@ class Indexing:
         self._live: LiveIndex | None = None
         self._writer: IndexWriter | None = None
         self._rebuild: _Rebuild | None = None
+        self._ahead: _ReadAhead | None = None
         self._verified = False
         self.changed = asyncio.Event()
         """Set by whoever changed the store, so that the change is searchable soon."""
@@ -123,6 +134,9 @@ class Indexing:
 
     async def close(self) -> None:
         """Wait for what runs, then let go of all files."""
+        if self._ahead is not None:
+            self._ahead.rows.cancel()
+            await asyncio.gather(self._ahead.rows, return_exceptions=True)
         if self._processes is not None:
             await asyncio.to_thread(self._processes.close)
         await self._thread.run(self._close)
@@ -269,14 +283,32 @@ class Indexing:
         return True
 
     async def _go_on_extracting(self) -> None:
-        """Read the next manifests again, in other processes if there are any."""
+        """Read the next manifests again, in other processes if there are any.
+
+        Those read ahead while this one writes: each takes about half of the time.
+        """
         kinds = self._kinds
-        digests = await self._store.read(lambda store: store.extraction.next_digests())
-        read = await self._processes.read_manifests(digests) if self._processes else []
+        reached = await self._store.read(lambda store: store.extraction.reached())
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead.reached != reached:
+            # Somebody asked for all of it once more.
+            ahead.rows.cancel()
+            ahead = None
+        ahead = ahead or await self._read_ahead(reached)
+        digests, read = ahead.digests, await ahead.rows
         is_last = len(digests) < EXTRACTED_AT_ONCE
+        if not is_last:
+            self._ahead = await self._read_ahead(digests[-1])
         await self._store.write(
             lambda store: store.extraction.replace(digests, read, kinds=kinds, is_last=is_last)
         )
+
+    async def _read_ahead(self, reached: str) -> _ReadAhead:
+        digests = await self._store.read(lambda store: store.extraction.next_digests(reached))
+        return _ReadAhead(reached, digests, asyncio.create_task(self._read_manifests(digests)))
+
+    async def _read_manifests(self, digests: Sequence[Digest]) -> list[ManifestRows]:
+        return await self._processes.read_manifests(digests) if self._processes else []
 
     async def _extract_ahead(self, rebuild: _Rebuild) -> bool:
         """Extract more of what a rebuild lacks, in other processes; True while there may be more.

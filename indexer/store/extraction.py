@@ -124,12 +124,16 @@ class ExtractionTables:
         ).fetchone()
         return ExtractionProgress(row[0], row[1]) if row else None
 
-    def next_digests(self, *, limit: int = EXTRACTED_AT_ONCE) -> list[Digest]:
-        """Return the manifests that are to be read again next; fewer are the last."""
+    def reached(self) -> str:
+        """Return the last manifest that was read again; empty before the first one."""
+        row = self._database.execute("SELECT reached FROM extraction").fetchone()
+        return row[0] or ""
+
+    def next_digests(self, reached: str, *, limit: int = EXTRACTED_AT_ONCE) -> list[Digest]:
+        """Return the next manifests to read again; fewer than ``limit`` are the last."""
         rows = self._database.execute(
-            "SELECT digest FROM manifests WHERE digest > (SELECT reached FROM extraction)"
-            " ORDER BY digest LIMIT ?",
-            [limit],
+            "SELECT digest FROM manifests WHERE digest > ? ORDER BY digest LIMIT ?",
+            [reached, limit],
         )
         return [Digest(row[0]) for row in rows]
 

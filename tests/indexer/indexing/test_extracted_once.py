@@ -9,9 +9,10 @@ from indexer.extract import BUILT_IN, EXTRACT_VERSION
 from indexer.indexing.batches import DocumentMaker
 from indexer.indexing.processes import ExtractionProcesses
 from indexer.model import Digest, Document, recent_bodies
-from indexer.store import ExtractedRow
+from indexer.store import EXTRACTED_AT_ONCE, ExtractedRow
 from tests.builders import image, index
 from tests.indexer.stepping import Stepping
+from tests.indexer.store.stored import push, put_repository
 
 pytestmark = pytest.mark.anyio
 
@@ -184,4 +185,27 @@ async def test_all_is_extracted_anew_in_processes_beside_the_indexer(stepping: S
     await stepping.index()
     after, again = make(stepping)
     assert (after, again) == (before, [])
+    assert stepping.store.extraction.progress() is None
+
+
+def ask(stepping: Stepping) -> None:
+    with stepping.store.transaction():
+        stepping.store.extraction.ask()
+
+
+async def test_asking_again_meanwhile_reads_all_of_it_again(stepping: Stepping) -> None:
+    """The manifests that are read ahead then are not the next ones."""
+    repository_id = put_repository(stepping.store)
+    for number in range(EXTRACTED_AT_ONCE + 1):
+        push(stepping.store, repository_id, f"{number}", image(seed=f"{number}"), when=number)
+    configs = "SELECT count(config_digest) FROM manifests"
+    execute = stepping.store._database.execute
+    before = execute(configs).fetchone()
+    ask(stepping)
+    assert await stepping.indexing._go_on_rebuilding()
+    with stepping.store.transaction():
+        execute("UPDATE manifests SET config_digest = NULL")
+    ask(stepping)
+    await stepping.index()
+    assert execute(configs).fetchone() == before
     assert stepping.store.extraction.progress() is None

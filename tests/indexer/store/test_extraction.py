@@ -58,7 +58,7 @@ def derived(store: Store) -> dict[str, object]:
 def go_on(store: Store, *, limit: int) -> None:
     """Read the next manifests again, in the caller's transaction."""
     tables = store.extraction
-    digests = tables.next_digests(limit=limit)
+    digests = tables.next_digests(tables.reached(), limit=limit)
     read = tables.read_rows(digests, kinds=BUILT_IN)
     tables.replace(digests, read, kinds=BUILT_IN, is_last=len(digests) < limit)
 
@@ -211,7 +211,7 @@ def test_a_config_that_only_a_plugin_reads_is_kept(store: Store) -> None:
     before = derived(store)
     with store.transaction():
         store.extraction.ask()
-        digests = store.extraction.next_digests()
+        digests = store.extraction.next_digests(store.extraction.reached())
         store.extraction.replace(digests, [], kinds=kinds, is_last=True)
     assert derived(store) == before
     assert before["configs"] == {(built.digest, blob.digest)}

@@ -2,7 +2,6 @@
 
 from indexer.extract.anatomy import (
     Anatomy,
-    Annotation,
     Build,
     BuildStep,
     list_annotations,
@@ -34,7 +33,7 @@ from indexer.extract.facts import (
 )
 from indexer.extract.fields import version_of_tags
 from indexer.extract.history import HistoryEntry
-from indexer.extract.image_config import RunSettings, Variable, run_settings
+from indexer.extract.image_config import Variable, run_settings
 from indexer.extract.kinds import (
     BUILT_IN,
     Kind,
@@ -66,7 +65,6 @@ __all__ = [
     "BUILT_IN",
     "EXTRACT_VERSION",
     "Anatomy",
-    "Annotation",
     "Attachment",
     "Build",
     "BuildStep",
@@ -83,7 +81,6 @@ __all__ = [
     "Material",
     "Part",
     "Role",
-    "RunSettings",
     "Variable",
     "Where",
     "annotation",

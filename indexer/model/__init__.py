@@ -1,7 +1,7 @@
 """Values without input or output: names, manifests, events, documents, the query tree."""
 
 from indexer.model import media_types
-from indexer.model.content import CONFIG_MAX, Content, ParsedConfig, parse_config
+from indexer.model.content import CONFIG_MAX, Content, parse_config
 from indexer.model.document import (
     ASKED_FOR,
     FACET_VALUES,
@@ -136,7 +136,6 @@ __all__ = [
     "ManifestKind",
     "Not",
     "Or",
-    "ParsedConfig",
     "Path",
     "Phrase",
     "PlacedWord",

@@ -1,9 +1,8 @@
 """SQLite: the journal, the queue, our copy of the registries, and the history only events know."""
 
 from indexer.store.absences import Absence, AbsentTags
-from indexer.store.changes import Change, ChangeCursor, ChangeKind, Changes
+from indexer.store.changes import Change, ChangeCursor, ChangeKind
 from indexer.store.content import ReadContent
-from indexer.store.database import translated_errors
 from indexer.store.extraction import (
     EXTRACTED_AT_ONCE,
     IMAGE,
@@ -17,7 +16,6 @@ from indexer.store.index_state import LiveIndex, RebuildProgress, StaleDocument
 from indexer.store.journal import Entry, Journal, JournalCounts
 from indexer.store.lineage import (
     KEYS_MAX,
-    Base,
     Bases,
     Declared,
     LineageKeys,
@@ -26,7 +24,7 @@ from indexer.store.lineage import (
 )
 from indexer.store.page import Page
 from indexer.store.pulls import PullCount
-from indexer.store.queue import Priority, Queue, Refresh, RefreshKind, RefreshTarget, SetAside
+from indexer.store.queue import Priority, Refresh, RefreshKind, RefreshTarget
 from indexer.store.registries import Crawl, RegistryFreshness, RegistryRow
 from indexer.store.schema import STORE_FILE
 from indexer.store.search_state import StoreFreshness, StoreSearchState, StoreStatus
@@ -34,7 +32,6 @@ from indexer.store.shown import (
     ShownPlace,
     ShownRegistry,
     ShownRepository,
-    ShownTables,
     ShownTag,
 )
 from indexer.store.store import Store
@@ -47,12 +44,10 @@ __all__ = [
     "STORE_FILE",
     "Absence",
     "AbsentTags",
-    "Base",
     "Bases",
     "Change",
     "ChangeCursor",
     "ChangeKind",
-    "Changes",
     "Crawl",
     "Declared",
     "Entry",
@@ -67,7 +62,6 @@ __all__ = [
     "Page",
     "Priority",
     "PullCount",
-    "Queue",
     "ReadContent",
     "RebuildProgress",
     "Refresh",
@@ -77,11 +71,9 @@ __all__ = [
     "RegistryRow",
     "RelatedImage",
     "RelatedImages",
-    "SetAside",
     "ShownPlace",
     "ShownRegistry",
     "ShownRepository",
-    "ShownTables",
     "ShownTag",
     "StaleDocument",
     "Store",
@@ -91,5 +83,4 @@ __all__ = [
     "StoreThread",
     "TagMove",
     "attachment_form",
-    "translated_errors",
 ]

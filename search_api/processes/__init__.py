@@ -1,13 +1,12 @@
 """Processes: their start, supervision, logs and data directory."""
 
-from search_api.processes.data_dir import Engines, make_engines, prepare
+from search_api.processes.data_dir import make_engines, prepare
 from search_api.processes.indexer import serve_indexer
 from search_api.processes.logs import configure_logging
 from search_api.processes.supervisor import USAGE_ERROR, end_with_parent, own_command, supervise
 
 __all__ = [
     "USAGE_ERROR",
-    "Engines",
     "configure_logging",
     "end_with_parent",
     "make_engines",

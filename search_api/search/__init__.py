@@ -18,7 +18,6 @@ from search_api.search.request import (
     parse_order,
 )
 from search_api.search.response import quarantined_json, search_bytes, search_json, status_json
-from search_api.search.result import SearchResult
 from search_api.search.searcher import Searcher
 from search_api.search.service import SearchService
 from search_api.search.setup import make_service
@@ -28,7 +27,6 @@ __all__ = [
     "Cursor",
     "Order",
     "SearchRequest",
-    "SearchResult",
     "SearchService",
     "Searcher",
     "ServiceStatus",

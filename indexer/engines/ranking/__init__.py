@@ -2,7 +2,6 @@
 
 from indexer.engines.ranking.names import NameMatch, NormalizedName, name_matches, normalize
 from indexer.engines.ranking.order import (
-    Address,
     Key,
     PageWindow,
     RankedHit,
@@ -25,7 +24,6 @@ from indexer.engines.ranking.text_parts import TextPart, part_text
 
 __all__ = [
     "IMPACT_MAX",
-    "Address",
     "Key",
     "Line",
     "NameMatch",

@@ -2,8 +2,6 @@
 
 from indexer.extract.kinds.attachments import ATTESTATION
 from indexer.extract.kinds.kind import (
-    ARTIFACT,
-    IMAGE,
     Kind,
     Material,
     Role,
@@ -13,16 +11,13 @@ from indexer.extract.kinds.kind import (
     label,
     layer,
 )
-from indexer.extract.kinds.plain import PLAIN_IMAGE, UNKNOWN, plain_kind
+from indexer.extract.kinds.plain import UNKNOWN, plain_kind
 from indexer.extract.kinds.plugins import load_kinds
 from indexer.extract.kinds.table import BUILT_IN, KindTable
 
 __all__ = [
-    "ARTIFACT",
     "ATTESTATION",
     "BUILT_IN",
-    "IMAGE",
-    "PLAIN_IMAGE",
     "UNKNOWN",
     "Kind",
     "KindTable",

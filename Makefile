@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WHOOSH3 := $(VENV)/whoosh3
+WHOOSH3_VERSION = $(shell awk '$$1 == "whoosh3" { print $$2 }' .ci/versions)
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --no-loadscope-reorder
 T ?= tests
 
@@ -38,7 +39,7 @@ check: lint types whoosh3 ## Run everything: format, lint, types, whoosh3 and al
 	$(PYTEST)
 
 whoosh3: install ## Run the tests of searching with whoosh3, a fork, in Whoosh's place
-	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(WHOOSH3) whoosh3==3.54.0
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(WHOOSH3) whoosh3==$(WHOOSH3_VERSION)
 	PYTHONPATH=$(WHOOSH3) $(BIN)/python -c 'import whoosh; assert "$(WHOOSH3)" in whoosh.__file__'
 	PYTHONPATH=$(WHOOSH3) $(PYTEST) -k "not tantivy" tests/indexer/engines \
 		tests/search_api/search/test_service.py tests/search_api/test_walks.py \

@@ -23,6 +23,7 @@ COMPRESSED_FROM = 1_000
 """Answers are compressed from this size in bytes on."""
 COMPRESS_LEVEL = 5
 _EVENTS = "text/event-stream"
+_EVENT = 'event: tag.pushed\nid: MTI\ndata: {"kind": "tag.pushed", "repository": "team/web"}\n\n'
 _DESCRIPTION = """
 Search the content of container registries. Answers are JSON objects; each failure is a list of
 errors. A parameter that is unknown or given twice is an error. Times are RFC 3339 in UTC, sizes are
@@ -52,6 +53,8 @@ def make_api(
         redoc_url=None,
         redirect_slashes=False,
         responses=_ERRORS,
+        # A generated client names its functions by it.
+        generate_unique_id_function=lambda route: route.name,
         exception_handlers=inner_exception_handlers(),
         middleware=_middleware(cors_origins),
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -65,7 +68,7 @@ def make_api(
     @api.get(
         "/status", summary="The status of the service", tags=["operation"], response_model=Status
     )
-    async def status() -> JSONResponse:
+    async def get_status() -> JSONResponse:
         """Return registries, crawls, waiting work, the search index, and unusable input."""
         return JSONResponse(status_json(await service.status()))
 
@@ -90,7 +93,7 @@ def _middleware(cors_origins: Sequence[str]) -> list[Middleware]:
 
 class _Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document; a wrong parameter is answered with 400, not 422."""
+        """Return the OpenAPI 3.1 document; a wrong parameter is answered with 400, not 422."""
         if self.openapi_schema is None:
             document = super().openapi()
             for path in document["paths"].values():
@@ -103,9 +106,16 @@ class _Api(FastAPI):
 
 
 def _correct(responses: dict[str, Any]) -> None:
-    """Drop the 422 that is never answered; errors are JSON even for a stream."""
+    """Drop the 422 that is never answered; errors are JSON even for a stream.
+
+    A stream is text in version 3.1: only 3.2 can say what each event of it has.
+    """
     responses.pop("422", None)
     for status, response in responses.items():
         content = response.get("content", {})
-        if status != "200" and _EVENTS in content:
+        if _EVENTS not in content:
+            continue
+        if status == "200":
+            content[_EVENTS] = {"schema": {"type": "string"}, "example": _EVENT}
+        else:
             content["application/json"] = content.pop(_EVENTS)

@@ -53,7 +53,7 @@ def changes_router(service: SearchService, streams: Streams) -> APIRouter:
     router = APIRouter(route_class=Operation, tags=["changes"], responses=_EXPIRED)
 
     @router.get("/changes", summary="Changes", response_model=Changes)
-    async def changes(
+    async def list_changes(
         *, cursor: ChangeCursorText = "", limit: Limit = LIMIT_DEFAULT
     ) -> JSONResponse:
         """Return changes, oldest first. Get a cursor, then a listing, then the changes after it."""
@@ -82,7 +82,7 @@ def changes_router(service: SearchService, streams: Streams) -> APIRouter:
     @router.get(
         "/changes/stream", summary="A stream of changes", response_class=EventSourceResponse
     )
-    async def stream(
+    async def stream_changes(
         request: Request, start: Annotated[str | None, Depends(start_of_stream)]
     ) -> AsyncIterator[ServerSentEvent]:
         """Send each change as an event with the name of its kind and its cursor as the id.

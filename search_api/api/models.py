@@ -1,8 +1,25 @@
 """The shapes of answers, for the OpenAPI document; an answer may have more keys."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+Time = Annotated[
+    str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-03-01T12:00:00Z"])
+]
+"""RFC 3339 in UTC."""
+DigestText = Annotated[
+    str,
+    Field(examples=["sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"]),
+]
+Reference = Annotated[str, Field(examples=["registry.example:5000/team/web:1.4"])]
+RegistryText = Annotated[str, Field(examples=["main"])]
+RepositoryText = Annotated[str, Field(examples=["team/web"])]
+TagText = Annotated[str, Field(examples=["1.4"])]
+PlatformText = Annotated[str, Field(examples=["linux/arm64"])]
+Count = Annotated[int, Field(ge=0)]
+Bytes = Annotated[int, Field(ge=0, examples=[7_340_032])]
+Cursor = Annotated[str, Field(examples=["eyJwIjoxfQ"])]
 
 
 class Shape(BaseModel):
@@ -14,7 +31,7 @@ class Shape(BaseModel):
 class Error(Shape):
     """An error."""
 
-    code: str
+    code: Annotated[str, Field(examples=["PARAMETER_INVALID"])]
     """A name for programs, such as `PARAMETER_INVALID`."""
     message: str
     """A sentence for people, with the name and the value."""
@@ -31,15 +48,15 @@ class Errors(Shape):
 class RegistryFreshness(Shape):
     """The freshness of a registry; times are RFC 3339, null is never."""
 
-    newest_event_applied_at: str | None
+    newest_event_applied_at: Time | None
     """The time of the newest event with a searchable effect."""
-    entries_waiting: int
-    refreshes_waiting: int
-    last_complete_crawl_at: str | None
+    entries_waiting: Count
+    refreshes_waiting: Count
+    last_complete_crawl_at: Time | None
     first_backfill_running: bool
-    set_aside: int
+    set_aside: Count
     """Places that could not be read, set aside until the next crawl."""
-    held_back: int
+    held_back: Count
     """Repositories that are still shown, although the last crawl did not find them."""
     error: str | None
 
@@ -86,19 +103,19 @@ class Result(Shape):
 
     model_config = ConfigDict(extra="allow")
 
-    registry: str
-    repository: str
-    reference: str
+    registry: RegistryText
+    repository: RepositoryText
+    reference: Reference
     """The argument of `docker pull`."""
-    kind: str
+    kind: Annotated[str, Field(examples=["image"])]
     title: str
     description: str
-    platforms: list[str]
-    created_at: str | None
+    platforms: list[PlatformText]
+    created_at: Time | None
     """The build time, as the builder says."""
-    pushed_at: str | None
+    pushed_at: Time | None
     """The time of the push, as an event said."""
-    size_bytes: int
+    size_bytes: Bytes
     match: Match
     links: Links
 
@@ -107,14 +124,14 @@ class FacetValue(Shape):
     """A value, and the number of matches with it."""
 
     value: str
-    count: int
+    count: Count
 
 
 class Facet(Shape):
     """The values of a facet, the most frequent first."""
 
     values: list[FacetValue]
-    others: int
+    others: Count
     """The number of other values."""
 
 
@@ -130,14 +147,14 @@ class SearchAnswer(Shape):
     """A page of results."""
 
     type: Literal["repository", "image"]
-    total: int
+    total: Count
     """The number of all matches."""
     total_is_exact: bool
     """Whether the index has the complete content of the registries."""
     results: list[Result]
     facets: dict[str, Facet]
     suggestion: Suggestion | None
-    next: str | None
+    next: Cursor | None
     """The cursor of the next page; null on the last. The `Link` header has its address."""
     freshness: Freshness
 
@@ -149,7 +166,7 @@ class Completion(Shape):
     """The whole query, with its last word completed."""
     kind: Literal["repository", "field", "value"]
     """The kind of the completed word."""
-    reference: str = ""
+    reference: Reference = ""
     """For a repository: the argument of `docker pull`; missing for others."""
 
 
@@ -162,10 +179,10 @@ class Completions(Shape):
 class RegistryStatus(RegistryFreshness):
     """The state of a registry; the last crawl is null before the first."""
 
-    error_at: str | None
-    registry_restarted_at: str | None
-    entries_rejected: int
-    requests: int
+    error_at: Time | None
+    registry_restarted_at: Time | None
+    entries_rejected: Count
+    requests: Count
     """The number of requests to it."""
     crawl: dict[str, Any] | None
 

@@ -1,10 +1,21 @@
 """The shapes of resources, for the OpenAPI document; an answer may have more keys."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
-from search_api.api.models import Shape
+from search_api.api.models import (
+    Bytes,
+    Count,
+    Cursor,
+    DigestText,
+    Reference,
+    RegistryText,
+    RepositoryText,
+    Shape,
+    TagText,
+    Time,
+)
 
 
 class Resource(Shape):
@@ -16,12 +27,12 @@ class Resource(Shape):
 class Registry(Resource):
     """A registry."""
 
-    registry: str
+    registry: RegistryText
     """Its name in answers."""
-    registry_host: str
+    registry_host: Annotated[str, Field(examples=["registry.example:5000"])]
     """The host and port in the references that users type."""
-    repository_count: int
-    tag_count: int
+    repository_count: Count
+    tag_count: Count
 
 
 class Registries(Shape):
@@ -34,19 +45,19 @@ class Registries(Shape):
 class Place(Resource):
     """The name of a repository and its registry."""
 
-    registry: str
-    registry_host: str
-    repository: str
+    registry: RegistryText
+    registry_host: Annotated[str, Field(examples=["registry.example:5000"])]
+    repository: RepositoryText
 
 
 class Repository(Place):
     """A repository."""
 
-    first_seen_at: str
-    tag_count: int
-    pulls: int
-    last_pulled_at: str | None
-    pushed_at: str | None
+    first_seen_at: Time
+    tag_count: Count
+    pulls: Count
+    last_pulled_at: Time | None
+    pushed_at: Time | None
     """The time of the last push, as an event said."""
 
 
@@ -54,29 +65,29 @@ class Repositories(Shape):
     """A page of repositories, by name."""
 
     repositories: list[Repository]
-    next: str | None
+    next: Cursor | None
     """The cursor of the next page; null on the last."""
 
 
 class Tag(Place):
     """A tag and its target."""
 
-    tag: str
-    reference: str
+    tag: TagText
+    reference: Reference
     """The argument of `docker pull`."""
-    digest: str
-    tagged_at: str
+    digest: DigestText
+    tagged_at: Time
     """Since when it points there."""
-    pushed_at: str | None
+    pushed_at: Time | None
     """The time of the push, as an event said; null if only a crawl found it."""
-    first_seen_at: str
+    first_seen_at: Time
 
 
 class TagMove(Resource):
     """A move of a tag to a target."""
 
-    digest: str
-    tagged_at: str
+    digest: DigestText
+    tagged_at: Time
     actor: str | None
     """The user who moved it, by the registry's name."""
     from_event: bool
@@ -94,34 +105,34 @@ class Tags(Shape):
     """A page of tags."""
 
     tags: list[Tag]
-    next: str | None
+    next: Cursor | None
     """The cursor of the next page; null on the last."""
 
 
 class Related(Place):
     """An image related to another one."""
 
-    digest: str
-    reference: str
-    tags: list[str]
+    digest: DigestText
+    reference: Reference
+    tags: list[TagText]
 
 
 class Image(Place):
     """An image or another artifact, with all known facts."""
 
-    digest: str
-    reference: str
+    digest: DigestText
+    reference: Reference
     """The argument of `docker pull`."""
-    tags: list[str]
-    kind: str
+    tags: list[TagText]
+    kind: Annotated[str, Field(examples=["image"])]
     title: str
     description: str
-    pushed_at: str | None
-    size_bytes: int
+    pushed_at: Time | None
+    size_bytes: Bytes
     is_index: bool
     platforms: list[dict[str, Any]]
     """Each with its digest, its size and its number of layers."""
-    shown_digest: str
+    shown_digest: DigestText
     """The digest of the platform with this config and these layers."""
     config: dict[str, Any]
     """The command and settings of its containers; secrets are masked."""
@@ -152,9 +163,9 @@ class Layer(Images):
 
     model_config = ConfigDict(extra="allow")
 
-    digest: str
-    diff_id: str | None
-    size_bytes: int
+    digest: DigestText
+    diff_id: DigestText | None
+    size_bytes: Bytes
     media_type: str | None
     command: str | None
     """The command that made it."""
@@ -164,7 +175,7 @@ class Places(Shape):
     """The places of a manifest."""
 
     places: list[Related]
-    next: str | None
+    next: Cursor | None
     """The cursor of the next page; null on the last."""
 
 
@@ -183,21 +194,21 @@ class Attachments(Shape):
 class Change(Resource):
     """A change that users could see."""
 
-    cursor: str
+    cursor: Cursor
     """The cursor after this change."""
     at: str
     kind: Literal["tag.pushed", "tag.removed", "repository.removed"]
-    registry: str
-    repository: str
-    tag: str | None
-    digest: str | None
+    registry: RegistryText
+    repository: RepositoryText
+    tag: TagText | None
+    digest: DigestText | None
     """The new target of the tag; null if the tag is gone."""
-    previous_digest: str | None
+    previous_digest: DigestText | None
 
 
 class Changes(Shape):
     """Some changes, oldest first."""
 
     changes: list[Change]
-    next: str
+    next: Cursor
     """The cursor after these changes, even if there are none: use it in the next request."""

@@ -83,7 +83,7 @@ def resources_router(service: SearchService) -> APIRouter:
 
 def _add_places(router: APIRouter, service: SearchService) -> None:
     @router.get("/registries", summary="All registries", tags=["places"], response_model=Registries)
-    async def registries(request: Request) -> Response:
+    async def list_registries(request: Request) -> Response:
         """Return the searched registries, each with its numbers of repositories and tags."""
         found = await service.read(lambda resources: resources.registries())
         return kept_answer(request, {"registries": found, "next": None})
@@ -91,7 +91,7 @@ def _add_places(router: APIRouter, service: SearchService) -> None:
     @router.get(
         "/registries/{registry}", summary="A registry", tags=["places"], response_model=Registry
     )
-    async def one_registry(request: Request, registry: RegistryName) -> Response:
+    async def get_registry(request: Request, registry: RegistryName) -> Response:
         """Return one registry."""
         found = await service.read(lambda resources: resources.registry(registry))
         return kept_answer(request, found)
@@ -102,7 +102,7 @@ def _add_places(router: APIRouter, service: SearchService) -> None:
         tags=["places"],
         response_model=Repositories,
     )
-    async def repositories(
+    async def list_repositories(
         request: Request,
         registry: RegistryName,
         *,
@@ -122,7 +122,7 @@ def _add_places(router: APIRouter, service: SearchService) -> None:
         tags=["places"],
         response_model=Repository,
     )
-    async def one_repository(
+    async def get_repository(
         request: Request, registry: RegistryName, repository: RepositoryPath
     ) -> Response:
         """Return one repository."""
@@ -137,7 +137,7 @@ def _add_tags(router: APIRouter, service: SearchService) -> None:
         tags=["tags"],
         response_model=TagWithHistory,
     )
-    async def one_tag(
+    async def get_tag(
         request: Request, registry: RegistryName, repository: RepositoryPath, tag: TagPath
     ) -> Response:
         """Return the image of a tag, and the images it pointed to before."""
@@ -150,7 +150,7 @@ def _add_tags(router: APIRouter, service: SearchService) -> None:
         tags=["tags"],
         response_model=Tags,
     )
-    async def tags(
+    async def list_tags(
         request: Request,
         registry: RegistryName,
         repository: RepositoryPath,
@@ -172,7 +172,7 @@ def _add_tags(router: APIRouter, service: SearchService) -> None:
 
 def _add_images(router: APIRouter, service: SearchService) -> None:
     @router.get("/images/{digest}", summary="An image", tags=["images"], response_model=Image)
-    async def image(request: Request, digest: DigestPath, within: WithinPlace) -> Response:
+    async def get_image(request: Request, digest: DigestPath, within: WithinPlace) -> Response:
         """Return all facts about an image in one repository."""
         found = await service.read(lambda resources: resources.image(digest, **within.named()))
         return kept_answer(request, found)
@@ -183,7 +183,9 @@ def _add_images(router: APIRouter, service: SearchService) -> None:
         tags=["images"],
         response_model=Attachments,
     )
-    async def attachments(request: Request, digest: DigestPath, within: WithinPlace) -> Response:
+    async def list_attachments(
+        request: Request, digest: DigestPath, within: WithinPlace
+    ) -> Response:
         """Return signatures, bills of materials and other artifacts of an image, and theirs."""
         found = await service.read(
             lambda resources: resources.attachments(digest, **within.named())
@@ -196,7 +198,7 @@ def _add_images(router: APIRouter, service: SearchService) -> None:
         tags=["images"],
         response_model=Bases,
     )
-    async def bases(request: Request, digest: DigestPath, within: WithinPlace) -> Response:
+    async def list_bases(request: Request, digest: DigestPath, within: WithinPlace) -> Response:
         """Return the bases of each platform: those that its layers show, and those it declares."""
         found = await service.read(lambda resources: resources.bases(digest, **within.named()))
         return kept_answer(request, {"bases": found})
@@ -209,7 +211,7 @@ def _add_related(router: APIRouter, service: SearchService) -> None:
         tags=["images"],
         response_model=Images,
     )
-    async def derived(
+    async def list_derived(
         request: Request, digest: DigestPath, *, limit: Limit = LIMIT_DEFAULT
     ) -> Response:
         """Return the images built on an image, the most recently found first."""
@@ -222,7 +224,7 @@ def _add_related(router: APIRouter, service: SearchService) -> None:
         tags=["images"],
         response_model=Places,
     )
-    async def places(
+    async def list_places(
         request: Request,
         digest: DigestPath,
         *,
@@ -237,7 +239,7 @@ def _add_related(router: APIRouter, service: SearchService) -> None:
         return _respond_page(request, "places", page, place="places")
 
     @router.get("/layers/{digest}", summary="A layer", tags=["images"], response_model=Layer)
-    async def layer(
+    async def get_layer(
         request: Request, digest: DigestPath, *, limit: Limit = LIMIT_DEFAULT
     ) -> Response:
         """Return a layer by its compressed digest or its DiffID, and the images with it."""

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI
+from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.requests import Request
 from starlette.routing import Mount, Route
 
@@ -39,6 +40,28 @@ async def test_the_document_is_openapi_3_1_and_says_where_it_holds(
 ) -> None:
     assert document["openapi"].startswith("3.1.")
     assert document["servers"] == [{"url": "/api/v1"}]
+
+
+async def test_the_document_is_valid(document: dict[str, Any]) -> None:
+    assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
+
+
+async def test_operations_have_names_that_a_generated_client_can_live_with(
+    document: dict[str, Any],
+) -> None:
+    names = [one["operationId"] for path in document["paths"].values() for one in path.values()]
+    assert len(set(names)) == len(names)
+    assert [name for name in names if not re.fullmatch(r"[a-z]+(_[a-z]+)?", name)] == []
+
+
+async def test_times_and_digests_say_how_they_are_written(document: dict[str, Any]) -> None:
+    for name, schema in document["components"]["schemas"].items():
+        for key, found in schema.get("properties", {}).items():
+            if key.endswith("_at"):
+                formats = {one.get("format") for one in found.get("anyOf", [found])} - {None}
+                assert formats == {"date-time"}, f"{name}.{key}"
+            if key == "digest":
+                assert "sha256:" in str(found), f"{name}.{key}"
 
 
 async def test_every_operation_has_words_a_shape_and_its_errors(document: dict[str, Any]) -> None:

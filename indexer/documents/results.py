@@ -1,5 +1,6 @@
 """The JSON objects that answers show of images and repositories."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ NEWEST_TAGS_MAX = 10
 SHOWN_PAIRS_MAX = 100
 _VALUE_MAX = 4 * 1_024
 _SHORT_MAX = 200
+_RELEASE = re.compile(r"v?([0-9]{1,10}(?:\.[0-9]{1,10}){0,4})", re.ASCII)
+_DAY_MIN = 1_000_000
+"""Versions begin with smaller numbers."""
 
 
 def result_fields(facts: Facts) -> dict[str, Any]:
@@ -66,11 +70,10 @@ def repository_result(
 ) -> dict[str, Any]:
     """Return what an answer shows of a repository; the first of its images speaks for it."""
     face = newest_first[0]
-    reference_tag = "latest" if "latest" in face.tags else face.tags[0]
     results = [one.extracted.result for one in newest_first]
     pushed_at = max((i.pushed_at for i in newest_first if i.pushed_at), default=None)
     return {
-        **_common(repository, face, reference=_reference(repository, TagName(reference_tag))),
+        **_common(repository, face, reference=_reference(repository, _choose_tag(newest_first))),
         "description": next((d for one in results if (d := one["description"])), ""),
         "platforms": sorted({platform for one in results for platform in one["platforms"]}),
         "pushed_at": pushed_at,
@@ -78,6 +81,32 @@ def repository_result(
         "newest_tags": list(tags[:NEWEST_TAGS_MAX]),
         **_pulls(pulls),
     }
+
+
+def _choose_tag(newest_first: Sequence[DescribedImage]) -> TagName:
+    """Return the tag to pull where nothing else was asked for.
+
+    It is ``latest``, else that of the newest release by the order of versions, else the newest.
+    Attachments and what does not run count only if there is nothing else.
+    """
+    face = newest_first[0].extracted
+    tags = [
+        tag
+        for one in newest_first
+        if (one.extracted.is_content, one.extracted.is_image) == (face.is_content, face.is_image)
+        for tag in one.tags
+    ]
+    if "latest" in tags:
+        return TagName("latest")
+    releases = {
+        tag: tuple(map(int, found[1].split(".")))
+        for tag in tags
+        if (found := _RELEASE.fullmatch(tag))
+    }
+    # A day, such as 20260301, is a release only where no version is.
+    versions = {tag: version for tag, version in releases.items() if version[0] < _DAY_MIN}
+    found = versions or releases
+    return max(found, key=found.__getitem__) if found else tags[0]
 
 
 def _common(

@@ -99,11 +99,33 @@ def test_pulls_are_those_of_the_image_and_those_of_the_repository() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tags", "shown"), [(("1.0", "latest"), "latest"), (("1.1", "1.0"), "1.1")]
+    ("tags", "shown"),
+    [
+        (("dev-ann", "1.0", "latest"), "latest"),
+        (("1.9", "1.10", "1.10-alpine", "2.0-rc1"), "1.10"),
+        (("17", "17.2", "v16.9"), "17.2"),
+        (("20260301", "3.20"), "3.20"),
+        (("20260301", "20260401", "edge"), "20260401"),
+        (("dev-ann", "dev-bob"), "dev-ann"),
+    ],
 )
-def test_the_reference_is_latest_where_the_image_has_it(tags: tuple[str, ...], shown: str) -> None:
-    document = repository_of(described(FULL, *tags), tags=tags)
+def test_the_reference_is_latest_else_the_newest_release_else_the_newest(
+    tags: tuple[str, ...], shown: str
+) -> None:
+    """The image that was pushed last is not what people pull."""
+    images = [
+        described(builders.image(seed=tag), tag, pushed_at=f"2026-01-{20 - n:02}T00:00:00.000000Z")
+        for n, tag in enumerate(tags)
+    ]
+    document = repository_of(*images, tags=tags)
     assert document.result["reference"] == f"R.example.org:5000/team/web-app:{shown}"
+
+
+def test_the_reference_of_a_repository_is_no_attachment() -> None:
+    sbom = builders.artifact("application/spdx+json", {"bom.json": b"{}"})
+    image = described(builders.image(), "1.0", pushed_at=None)
+    found = repository_of(described(sbom, "latest"), image).result["reference"]
+    assert found == "R.example.org:5000/team/web-app:1.0"
 
 
 def test_a_repository_without_a_description_borrows_that_of_its_newest_image_with_one() -> None:

@@ -99,9 +99,9 @@ def _choose_tag(newest_first: Sequence[DescribedImage]) -> TagName:
     if "latest" in tags:
         return TagName("latest")
     releases = {
-        tag: tuple(map(int, found[1].split(".")))
+        tag: tuple(map(int, matched[1].split(".")))
         for tag in tags
-        if (found := _RELEASE.fullmatch(tag))
+        if (matched := _RELEASE.fullmatch(tag))
     }
     # A day, such as 20260301, is a release only where no version is.
     versions = {tag: version for tag, version in releases.items() if version[0] < _DAY_MIN}

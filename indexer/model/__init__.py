@@ -43,6 +43,7 @@ from indexer.model.manifest import (
     string_map,
 )
 from indexer.model.names import (
+    HEX_LENGTHS,
     Digest,
     RepositoryName,
     TagName,
@@ -106,6 +107,7 @@ __all__ = [
     "CONFIG_MAX",
     "FACETS",
     "FACET_VALUES",
+    "HEX_LENGTHS",
     "JSON_DEPTH_MAX",
     "LABEL_FACET",
     "LAYERS_MAX",

@@ -143,6 +143,15 @@ class Suggestion(Shape):
     """Whether the results are those of this query, because the original matches nothing."""
 
 
+class Note(Shape):
+    """A remark on how a query was understood."""
+
+    code: Annotated[str, Field(examples=["FIELD_UNKNOWN"])]
+    """A name for programs."""
+    message: str
+    """A sentence for people."""
+
+
 class SearchAnswer(Shape):
     """A page of results."""
 
@@ -154,6 +163,8 @@ class SearchAnswer(Shape):
     results: list[Result]
     facets: dict[str, Facet]
     suggestion: Suggestion | None
+    notes: list[Note]
+    """Remarks for people; mostly none."""
     next: Cursor | None
     """The cursor of the next page; null on the last. The `Link` header has its address."""
     freshness: Freshness

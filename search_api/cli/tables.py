@@ -52,7 +52,7 @@ def print_results(body: dict[str, Any]) -> None:
     if suggestion := body["suggestion"]:
         what = "nothing matches as typed; these match" if suggestion["is_used"] else "did you mean"
         print_line(console, f"{what}: {suggestion['query']}")
-    for note in _notes(body["freshness"]):
+    for note in (*(one["message"] for one in body["notes"]), *_notes(body["freshness"])):
         print_line(console, f"note: {note}")
 
 

@@ -21,8 +21,9 @@ from search_api.search import Cursor, Order, Searcher, SearchRequest, SearchServ
 LIMIT_DEFAULT = 25
 PAGE_MAX = 1_000_000
 DESCRIPTION_MAX = 250
+_NOTE_MAX = 300
 _API_VERSION = {"Docker-Distribution-API-Version": "registry/2.0"}
-_INCOMPLETE = '299 - "not everything has been read and indexed yet; results are incomplete"'
+_INCOMPLETE = "not everything has been read and indexed yet; results are incomplete"
 _PRIVATE = {
     "Cache-Control": "no-store",
     "Vary": "Authorization, Docker-Distribution-API-Version",
@@ -80,7 +81,7 @@ class DockerSearch:
             skip=(number - 1) * limit,
             results_only=True,
         )
-        rows, total, is_complete = await self._service.call(_rows, asked)
+        rows, total, notes = await self._service.call(_rows, asked)
         body = {
             "query": term,
             "num_results": total,
@@ -90,8 +91,8 @@ class DockerSearch:
             "results": rows,
         }
         headers = dict(_PRIVATE)
-        if not is_complete:
-            headers["Warning"] = _INCOMPLETE
+        if notes:
+            headers["Warning"] = ", ".join(map(_warning, notes))
         return JSONResponse(body, headers=headers)
 
     async def catalog(self, request: Request) -> Response:
@@ -120,11 +121,19 @@ def asked_host(request: Request, hosts: frozenset[str]) -> str:
     return host if host in hosts else ""
 
 
-def _rows(searcher: Searcher, asked: SearchRequest) -> tuple[list[dict[str, Any]], int, bool]:
-    """Return the rows of a page, the number of all rows, and whether the index is complete."""
+def _rows(searcher: Searcher, asked: SearchRequest) -> tuple[list[dict[str, Any]], int, list[str]]:
+    """Return the rows of a page, the number of all rows, and remarks on them."""
     found = searcher.search(asked)
-    rows = [_row(hit.result) for hit in found.page.hits]
-    return rows, found.page.total, found.freshness.complete
+    notes = [note.message for note in found.notes]
+    if not found.freshness.complete:
+        notes.append(_INCOMPLETE)
+    return [_row(hit.result) for hit in found.page.hits], found.page.total, notes
+
+
+def _warning(note: str) -> str:
+    """Return a note as a header has it: RFC 7234, 5.5; other characters become ``?``."""
+    text = one_line(note, limit=_NOTE_MAX).encode("ascii", "replace").decode()
+    return '299 - "' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 _ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]

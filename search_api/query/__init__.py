@@ -4,6 +4,7 @@
 """
 
 from search_api.query.fields import FACTS, FIELDS
+from search_api.query.hints import mistaken_fields
 from search_api.query.parser import QUERY_MAX, parse_query, plain_query
 from search_api.query.spelling import (
     correctable_words,
@@ -16,6 +17,7 @@ __all__ = [
     "FIELDS",
     "QUERY_MAX",
     "correctable_words",
+    "mistaken_fields",
     "parse_query",
     "plain_query",
     "text_with_words_replaced",

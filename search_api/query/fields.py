@@ -54,10 +54,16 @@ FIELDS = tuple(sorted({*_KEYWORDS, *DESCRIBED, *FACTS, *SAME_AS, *LINEAGE, *NUMB
 _FIELD = re.compile(r"([a-z]+):", re.ASCII | re.IGNORECASE)
 
 
+def field_name(typed: Typed) -> str | None:
+    """Return the letters before a colon at the beginning of a word; None without them."""
+    match = _FIELD.match(typed.signs)
+    return match[1].lower() if match else None
+
+
 def find_field(typed: Typed) -> str | None:
     """Return the field at the beginning of a word; None if there is no known field."""
-    match = _FIELD.match(typed.signs)
-    return match[1].lower() if match and match[1].lower() in FIELDS else None
+    name = field_name(typed)
+    return name if name in FIELDS else None
 
 
 def unknown_field(typed: Typed) -> QueryError | None:

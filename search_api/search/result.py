@@ -6,7 +6,7 @@ from datetime import datetime
 
 from indexer.errors import QueryError
 from indexer.model import Query, SearchPage
-from search_api.query import parse_query, plain_query, text_with_words_replaced
+from search_api.query import mistaken_fields, parse_query, plain_query, text_with_words_replaced
 from search_api.search.corrections import FEW, correct
 from search_api.search.cursors import Cursor
 from search_api.search.freshness import SearchFreshness
@@ -21,6 +21,14 @@ class SpellingSuggestion:
 
     text: str
     is_used: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A remark about a result, for people; programs look at its ``code``."""
+
+    code: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,16 @@ class SearchResult:
             return None
         text = text_with_words_replaced(self.request.text, words)
         return SpellingSuggestion(text, is_used=bool(self.replaced))
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """Remarks on how the query was understood, if it found nothing."""
+        if self.page.total:
+            return ()
+        return tuple(
+            Note("FIELD_UNKNOWN", f"{typed!r} is a name with a tag; did you mean {meant!r}?")
+            for typed, meant in mistaken_fields(self.request.text)
+        )
 
     @property
     def next(self) -> Cursor | None:

@@ -18,7 +18,7 @@ from tests.search_api.sample_content import CONTENT, NGINX, WEB
 
 pytestmark = pytest.mark.anyio
 
-ENVELOPE = {"type", "total", "total_is_exact", "results", "facets", "suggestion", "next"}
+ENVELOPE = {"type", "total", "total_is_exact", "results", "facets", "suggestion", "next", "notes"}
 COMMON = {"registry", "repository", "reference", "kind", "title", "description", "platforms"}
 COMMON |= {"created_at", "pushed_at", "size_bytes", "match", "artifact_type"}
 FRESHNESS = {"newest_event_applied_at", "entries_waiting", "refreshes_waiting"}
@@ -60,7 +60,32 @@ async def test_an_image_has_what_an_answer_promises(client: httpx2.AsyncClient) 
     assert image["platforms"] == ["linux/amd64", "linux/arm64", "linux/arm/v7"]
     assert image["match"]["score"] > 0
     assert body["type"] == "image"
-    assert (body["facets"], body["suggestion"], body["next"]) == ({}, None, None)
+    assert (body["facets"], body["suggestion"], body["notes"], body["next"]) == ({}, None, [], None)
+
+
+@pytest.mark.parametrize(
+    ("q", "meant"),
+    [
+        ("licence:Apache-2.0", "license:Apache-2.0"),
+        ("architecture:arm64", "arch:arm64"),
+        ("nginx labels:team", "label:team"),
+        ("labl:x", "label:x"),
+    ],
+)
+async def test_a_misspelt_field_that_finds_nothing_gets_a_hint(
+    client: httpx2.AsyncClient, q: str, meant: str
+) -> None:
+    body = await search(client, q=q)
+    assert body["total"] == 0
+    (note,) = body["notes"]
+    assert note["code"] == "FIELD_UNKNOWN"
+    assert f"did you mean '{meant}'?" in note["message"]
+
+
+@pytest.mark.parametrize("q", ["web:9.9", "sha256:1234", '"labl:x"', "zzz", "label:zzz"])
+async def test_a_name_with_a_tag_gets_no_hint(client: httpx2.AsyncClient, q: str) -> None:
+    body = await search(client, q=q)
+    assert (body["total"], body["notes"]) == (0, [])
 
 
 async def test_a_repository_has_what_an_answer_promises(client: httpx2.AsyncClient) -> None:

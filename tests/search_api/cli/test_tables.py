@@ -72,7 +72,14 @@ def result(**changes: Any) -> dict[str, Any]:
 def page(*results: dict[str, Any], **changes: Any) -> dict[str, Any]:
     freshness = {"complete": True, "registries": {"main": FRESH}}
     body = {"type": "repository", "total": len(results), "results": list(results)}
-    return {**body, "facets": {}, "suggestion": None, "freshness": freshness, **changes}
+    return {
+        **body,
+        "facets": {},
+        "suggestion": None,
+        "notes": [],
+        "freshness": freshness,
+        **changes,
+    }
 
 
 def status(**changes: Any) -> dict[str, Any]:

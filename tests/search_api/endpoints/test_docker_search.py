@@ -70,7 +70,8 @@ async def search(client: httpx2.AsyncClient, query: str, **headers: str) -> dict
     assert response.status_code == 200, response.text
     assert response.headers["content-type"] == "application/json"
     assert response.headers["cache-control"] == "no-store"
-    assert "warning" not in response.headers
+    # Everything is indexed; a hint at a misspelt field says so.
+    assert "did you mean" in response.headers.get("warning", "did you mean")
     body: dict[str, Any] = response.json()
     assert {key: type(value) for key, value in body.items()} == BODY_TYPES
     for row in body["results"]:
@@ -265,6 +266,13 @@ async def test_a_mistake_is_read_as_plain_words(
 async def test_without_a_word_is_not_a_word(client: httpx2.AsyncClient) -> None:
     found = await names(client, "q=-nginx")
     assert sorted(found) == sorted(set(NAMES) - {"nginx", "team/nginx", "team/nginx-ingress"})
+
+
+async def test_a_misspelt_field_is_named_in_a_header(client: httpx2.AsyncClient) -> None:
+    response = await client.get("/v1/search?q=licence:MIT")
+    assert response.json()["results"] == []
+    hint = "'licence:MIT' is a name with a tag; did you mean 'license:MIT'?"
+    assert response.headers["warning"] == f'299 - "{hint}"'
 
 
 async def test_any_text_is_answered_with_200(client: httpx2.AsyncClient) -> None:

@@ -47,15 +47,20 @@ _TAGS = f"""
 SELECT tags.name, tags.digest, first_seen_at FROM tags
 WHERE tags.repository_id = ? AND {VISIBLE} AND tags.name """  # noqa: S608
 
+# Where no tag leads to it, the repository alone says that it is there.
 _PLACES = f"""
-{indexes_above("SELECT repository_id, digest FROM repository_manifests WHERE digest = ?")}
-SELECT repositories.id, registries.name, registry_host, repositories.name, above.digest
-FROM above CROSS JOIN repositories ON repositories.id = repository_id
+{indexes_above("SELECT repository_id, digest FROM repository_manifests WHERE digest = ?1")},
+tagged AS (SELECT * FROM above WHERE EXISTS (SELECT 1 FROM tags INDEXED BY tags_digest
+    WHERE tags.repository_id = above.repository_id AND tags.digest = above.digest AND {VISIBLE})),
+places AS (SELECT * FROM tagged UNION ALL
+    SELECT repository_id, digest FROM repository_manifests WHERE digest = ?1
+    AND absent_at IS NULL AND repository_id NOT IN (SELECT repository_id FROM tagged))
+SELECT repositories.id, registries.name, registry_host, repositories.name, places.digest
+FROM places CROSS JOIN repositories ON repositories.id = repository_id
 CROSS JOIN registries ON registries.id = registry_id
-WHERE NOT removed AND EXISTS (SELECT 1 FROM tags INDEXED BY tags_digest
-    WHERE tags.repository_id = above.repository_id AND tags.digest = above.digest AND {VISIBLE})
-AND (registries.name, repositories.name, above.digest) > (?, ?, ?)
-ORDER BY registries.name, repositories.name, above.digest LIMIT ?"""  # noqa: S608
+WHERE NOT removed AND NOT left_out
+AND (registries.name, repositories.name, places.digest) > (?2, ?3, ?4)
+ORDER BY registries.name, repositories.name, places.digest LIMIT ?5"""  # noqa: S608
 
 _TAGS_OF_PLACE = f"""
 SELECT tags.name FROM tags INDEXED BY tags_digest
@@ -109,7 +114,10 @@ class ShownTag:
 
 @dataclass(frozen=True, slots=True)
 class ShownPlace:
-    """Where a manifest is: ``digest`` is its own, or that of an index with it, and has the tags."""
+    """Where a manifest is: ``digest`` is its own, or that of an index with it, and has the tags.
+
+    There are no tags where a repository holds it without one.
+    """
 
     repository: RepositoryRow
     digest: Digest
@@ -181,7 +189,7 @@ class ShownTables:
         return make_page(found, limit=limit, place=lambda move: rfc3339(move.tagged_at))
 
     def places(self, digest: Digest, *, after: str = "", limit: int) -> Page[ShownPlace]:
-        """Return where a manifest is that a tag leads to, through an index or not, by name.
+        """Return where a manifest is, by name, with a tag, through an index or without a tag.
 
         :class:`InvalidValueError` where ``after`` is not from a page of these.
         """

@@ -254,12 +254,22 @@ def test_a_digest_is_wherever_a_tag_leads_to_it(store: Store) -> None:
     assert store.shown.places(Digest(A.digest), after=some.next or "", limit=9).items == found[2:]
 
 
-def test_a_digest_is_not_where_only_hidden_tags_lead_to_it(store: Store) -> None:
-    web = put_repository(store)
+def test_a_digest_without_a_tag_is_where_a_repository_holds_it(store: Store) -> None:
+    web, other = put_repository(store), put_repository(store, "x", "y")
     for tag in ("1", SYSTEM_TAG):
         push(store, web, tag, A, when=0)
+    push(store, other, "1", A, when=0)
     hide(store, web, "1")
-    assert store.shown.places(Digest(A.digest), limit=9).items == ()
+    found = store.shown.places(Digest(A.digest), limit=9).items
+    assert [(one.repository.name, one.digest, one.tags) for one in found] == [
+        (WEB, A.digest, ()),
+        ("x", A.digest, ("1",)),
+    ]
+    with store.transaction():
+        store.content.unlink_manifest(web, Digest(A.digest))
+    assert [one.repository.name for one in store.shown.places(Digest(A.digest), limit=9).items] == [
+        "x"
+    ]
 
 
 def test_who_has_a_manifest_is_one_with_a_tag_for_it_if_any_is(store: Store) -> None:

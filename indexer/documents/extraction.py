@@ -1,6 +1,6 @@
 """Content to what is kept of it, and to what its document is made from. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from indexer.documents.attachments import Attached, list_attached
@@ -31,7 +31,7 @@ from indexer.extract import (
     extract,
     read_attachment,
 )
-from indexer.model import Content, StoredImage, fold
+from indexer.model import Content, Digest, StoredImage, fold
 
 
 def extract_image(
@@ -117,11 +117,22 @@ def attach(image: StoredImage, *, now: datetime, kinds: KindTable) -> tuple[Atta
 
 
 def _related(content: Content, facts: Facts) -> Iterable[Pair]:
-    for digest in facts.children:
+    for digest in (*facts.children, *_image_ids(content)):
         yield "digest", fold(digest)
         yield "digest", fold(digest.partition(":")[2])
     yield from sorted(chain_keywords(content))
     yield from sorted(declared_keywords(facts.base_name, facts.base_digest))
+
+
+def _image_ids(content: Content) -> Iterator[Digest]:
+    """Yield the digests of the configs of an image and of its platforms.
+
+    Docker calls such a digest the id of an image.
+    """
+    if content.manifest.is_image and content.manifest.config is not None:
+        yield content.manifest.config.digest
+    for child in content.children:
+        yield from _image_ids(child)
 
 
 def _by_field(pairs: Iterable[Pair]) -> Mapping[str, list[str]]:

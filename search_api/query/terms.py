@@ -8,19 +8,21 @@ from indexer.model import (
     Everything,
     Fuzzy,
     Glob,
+    Or,
     Path,
     Phrase,
     Prefix,
     Query,
     Wildcard,
     Word,
+    digest_range,
     edits_allowed,
     fold,
     words,
 )
 from search_api.query.fields import condition, find_field, unknown_field
 from search_api.query.patterns import FIXED_MIN, has_wildcards, read_pattern, refuse_literal
-from search_api.query.references import reference
+from search_api.query.references import digest_condition, reference
 from search_api.query.tokens import Typed
 
 
@@ -58,6 +60,9 @@ def bare(typed: Typed) -> Query:
     folded = fold(stripped.text)
     if not folded:
         raise QueryError("nothing to search for", column=typed.column)
+    if digest_range(folded) is not None:
+        # The short form of a digest or image id, as clients print it; perhaps it is a word too.
+        return Or((Word(folded), digest_condition(folded)))
     return Path(folded) if "/" in folded else Word(folded)
 
 

@@ -24,13 +24,14 @@ from tests.indexer.documents.made import (
 
 def test_conditions_find_an_image_by_its_folded_keywords() -> None:
     document = image_of(FULL, "1.4.2", "Latest")
+    image_id = FULL.json["config"]["digest"]
     encoded = FULL.digest.partition(":")[2]
     assert keywords(document, "registry") == {"default"}
     assert keywords(document, "host") == {"r.example.org:5000"}
     assert keywords(document, "repo") == {"team/web-app"}
     assert keywords(document, "name") == {"team", "web", "app", "team/web-app", "web-app"}
     assert keywords(document, "tag") == {"1.4.2", "latest"}
-    assert keywords(document, "digest") == {FULL.digest, encoded}
+    assert keywords(document, "digest") == {FULL.digest, encoded, image_id, image_id[7:]}
     assert keywords(document, "os") == {"linux"}
     assert keywords(document, "arch") == {"arm64", "arm64/v9"}
     assert keywords(document, "platform") == {"linux/arm64/v9"}
@@ -161,3 +162,9 @@ def test_a_repository_has_a_limited_number_of_keywords_and_all_tags() -> None:
     found = len(document.keywords)
     assert REPOSITORY_KEYWORDS_MAX < found < REPOSITORY_KEYWORDS_MAX + KEYWORDS_MAX + 200
     assert len(keywords(document, "tag")) == 14
+
+
+def test_the_id_that_docker_prints_finds_an_image_and_an_index() -> None:
+    config = FULL.json["config"]["digest"]
+    assert {config, config.removeprefix("sha256:")} <= keywords(image_of(FULL), "digest")
+    assert config in keywords(image_of(builders.index([FULL])), "digest")

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from indexer.documents.attachments import attachment_keywords
 from indexer.documents.described import DescribedImage
 from indexer.extract import Facts
-from indexer.model import LABEL_FACET, RepositoryRow, one_line
+from indexer.model import LABEL_FACET, RepositoryRow, is_system_tag, one_line
 
 Pair = tuple[str, str]
 
@@ -18,13 +19,14 @@ VALUES_MAX = 50
 """Values that one document has of one facet."""
 PAIRS_MAX = 2_000
 """Facets and values that one document has."""
+_ATTACHED = ("signed", "sbom", "provenance")
 
 
 def merge_facets(repository: RepositoryRow, images: Iterable[DescribedImage]) -> frozenset[Pair]:
     """Return the facets of an image, or of a repository: those of its images, newest first."""
     found: dict[Pair, None] = dict.fromkeys(_repository(repository))
     counts = Counter(name for name, _ in found)
-    for pair in (pair for one in images for pair in one.extracted.facets):
+    for pair in (pair for one in images for pair in _image_facets(one)):
         if pair in found or not pair[1] or counts[pair[0]] == VALUES_MAX:
             continue
         if len(found) == PAIRS_MAX:
@@ -40,11 +42,20 @@ def _repository(repository: RepositoryRow) -> Iterator[Pair]:
         yield "namespace", namespace
 
 
+def _image_facets(described: DescribedImage) -> Iterator[Pair]:
+    yield from described.extracted.facets
+    yield from (("tag", tag) for tag in described.tags if not is_system_tag(tag))
+    claims = attachment_keywords(described.attached, is_attachment=False)
+    yield from (("has", value) for value in _ATTACHED if {("has", value), ("is", value)} & claims)
+
+
 def list_facets(facts: Facts) -> Iterator[Pair]:
     """Yield the facets of what an image says of itself."""
     yield "kind", facts.kind
     for platform in facts.platforms:
         yield "platform", _shown(str(platform))
+        yield "arch", _shown(platform.architecture)
+        yield "os", _shown(platform.os)
     if "licenses" not in facts.inherited_fields:
         for one in facts.licenses:
             yield "license", _shown(one)

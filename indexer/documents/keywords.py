@@ -54,6 +54,8 @@ def _repository(repository: RepositoryRow) -> Iterator[Pair]:
     yield "registry", fold(repository.registry)
     yield "host", fold(repository.registry_host)
     yield "repo", repository.name
+    if namespace := repository.name.rpartition("/")[0]:
+        yield "namespace", namespace
     yield from (("name", word) for word in words(repository.name))
     yield "name", repository.name
     yield "name", repository.name.rpartition("/")[2]

@@ -46,7 +46,10 @@ class DocumentKey:
 
 NUMBERS = ("created", "pushed", "pulled", "size", "layers", "pulls")
 """The numbers of documents: times in seconds since 1970, bytes, and counts."""
-FACETS = ("registry", "namespace", "kind", "platform", "license", "vendor")
+FACETS = (
+    *("registry", "namespace", "kind", "platform", "arch", "os", "has", "license", "vendor"),
+    "tag",
+)
 """The facets of documents; ``label:KEY`` is one too, for the key of any label."""
 LABEL_FACET = "label:"
 LIMIT_MAX = 1_000

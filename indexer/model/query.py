@@ -75,6 +75,17 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class FacetValue:
+    """``vendor:="Red Hat"``: the document counts for this value of a facet.
+
+    ``value`` is as it is shown, not folded.
+    """
+
+    facet: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Glob:
     """``field:v*l?e``: a keyword of the document matches the pattern, as in :class:`Wildcard`."""
 
@@ -125,6 +136,7 @@ Query = (
     | Phrase
     | Path
     | Condition
+    | FacetValue
     | Glob
     | Range
     | And

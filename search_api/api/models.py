@@ -125,6 +125,8 @@ class FacetValue(Shape):
 
     value: str
     count: Count
+    query: Annotated[str, Field(examples=['vendor:="Red Hat"'])]
+    """Added to the query, it selects exactly the matches that are counted."""
 
 
 class Facet(Shape):

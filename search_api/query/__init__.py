@@ -3,7 +3,7 @@
 ``docs/query-language.md`` defines it.
 """
 
-from search_api.query.fields import FACTS, FIELDS
+from search_api.query.fields import FACTS, FIELDS, facet_query
 from search_api.query.hints import mistaken_fields
 from search_api.query.parser import QUERY_MAX, parse_query, plain_query
 from search_api.query.spelling import (
@@ -17,6 +17,7 @@ __all__ = [
     "FIELDS",
     "QUERY_MAX",
     "correctable_words",
+    "facet_query",
     "mistaken_fields",
     "parse_query",
     "plain_query",

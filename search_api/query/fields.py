@@ -8,9 +8,12 @@ from functools import partial
 
 from indexer.errors import QueryError
 from indexer.model import (
+    FACETS,
+    LABEL_FACET,
     NUMBERS,
     And,
     Condition,
+    FacetValue,
     Glob,
     Or,
     Path,
@@ -31,7 +34,7 @@ from search_api.query.patterns import TypedPattern, has_wildcards, read_pattern
 from search_api.query.ranges import read_range
 from search_api.query.references import digest_condition
 from search_api.query.sizes import read_count, read_size
-from search_api.query.tokens import Typed
+from search_api.query.tokens import Typed, quoted
 
 DESCRIBED = ("author", "cmd", "description", "entrypoint", "keyword", "title", "vendor")
 """Fields of text: each word of the value must match."""
@@ -45,8 +48,20 @@ SAME_AS = {"artifact": "type"}
 LINEAGE = ("base", "baseof", "layer")
 """Fields whose values are looked up in the store."""
 _KEYWORDS = (
-    *("annotation", "arch", "digest", "env", "kind", "label", "license", "media", "name", "os"),
-    *("platform", "port", "registry", "repo", "revision", "source", "tag", "type", "user"),
+    *("annotation", "arch", "digest", "env", "kind", "label", "license", "media", "name"),
+    *(
+        "namespace",
+        "os",
+        "platform",
+        "port",
+        "registry",
+        "repo",
+        "revision",
+        "source",
+        "tag",
+        "type",
+        "user",
+    ),
     *("version", "volume"),
 )
 FIELDS = tuple(sorted({*_KEYWORDS, *DESCRIBED, *FACTS, *SAME_AS, *LINEAGE, *NUMBERS}))
@@ -84,6 +99,9 @@ def condition(field: str, typed: Typed, *, now: datetime) -> Query:
     if not fold(typed.text).strip():
         raise QueryError(f"{field}: without a value", column=typed.column)
     field = SAME_AS.get(field, field)
+    facet = _facet_value(field, typed)
+    if facet is not None:
+        return facet
     if field in NUMBERS:
         return read_range(field, typed, reader=_READERS.get(field) or partial(read_moment, now=now))
     if field in LINEAGE:
@@ -95,6 +113,26 @@ def condition(field: str, typed: Typed, *, now: datetime) -> Query:
     return _keyword_condition(field, typed)
 
 
+def facet_query(facet: str, value: str) -> str:
+    """Return the text of the query that selects what counts for a value of a facet."""
+    if facet.startswith(LABEL_FACET):
+        return f"{LABEL_FACET}{quoted(facet.removeprefix(LABEL_FACET))}{_EXACTLY}{quoted(value)}"
+    return f"{facet}{_EXACTLY}{quoted(value)}"
+
+
+def _facet_value(field: str, typed: Typed) -> FacetValue | None:
+    """Return the condition of ``field:=value`` or ``label:KEY:=value``; None for another form."""
+    # The colon of a field is not in ``typed``.
+    key, sign, _ = f":{typed.signs}".partition(_EXACTLY)
+    value = typed.text[len(key) + 1 :]
+    is_label = field == "label" and bool(key)
+    if not sign or not value or not (is_label or (field in FACETS and not key)):
+        return None
+    facet = f"{LABEL_FACET}{typed.text[: len(key) - 1]}" if is_label else field
+    return FacetValue(facet, value)
+
+
+_EXACTLY = ":="
 _READERS = {"size": read_size, "layers": read_count, "pulls": read_count}
 
 

@@ -11,6 +11,7 @@ from indexer.errors import QueryError
 
 QUOTES = '"“”„‟'
 """The signs that open and close a phrase; word processors and telephones write some of them."""
+_ESCAPED = frozenset(QUOTES) | {"\\"}
 _LITERAL = "\0"
 
 
@@ -68,6 +69,11 @@ class Token:
     def is_operator(self, word: str) -> bool:
         """Tell whether this is an ``AND``, ``OR`` or ``NOT``, and not that word in quotes."""
         return self.type is TokenType.WORD and self.typed.signs == word
+
+
+def quoted(text: str) -> str:
+    """Return a text so that a query takes each of its characters literally."""
+    return '"' + "".join(f"\\{one}" if one in _ESCAPED else one for one in text) + '"'
 
 
 def tokens(text: str) -> list[Token]:

@@ -8,6 +8,7 @@ import orjson
 
 from indexer.model import FacetCounts, Hit
 from indexer.store import AbsentTags
+from search_api.query import facet_query
 from search_api.search.cursors import encode_cursor
 from search_api.search.freshness import SearchFreshness, ServiceStatus
 from search_api.search.highlights import Highlighter, TextHighlight
@@ -27,7 +28,7 @@ def search_json(result: SearchResult) -> dict[str, Any]:
         "total": page.total,
         "total_is_exact": result.freshness.complete,
         "results": [_result(hit, highlighter) for hit in page.hits],
-        "facets": {name: _facet(counts) for name, counts in page.facets.items()},
+        "facets": {name: _facet(name, counts) for name, counts in page.facets.items()},
         "suggestion": (
             {"query": suggestion.text, "is_used": suggestion.is_used} if suggestion else None
         ),
@@ -158,8 +159,11 @@ def _highlight(highlight: TextHighlight) -> dict[str, Any]:
     return {**shown, "snippet": highlight.snippet, "ranges": highlight.ranges}
 
 
-def _facet(counts: FacetCounts) -> dict[str, Any]:
-    values = [{"value": one.value, "count": one.count} for one in counts.values]
+def _facet(name: str, counts: FacetCounts) -> dict[str, Any]:
+    values = [
+        {"value": one.value, "count": one.count, "query": facet_query(name, one.value)}
+        for one in counts.values
+    ]
     return {"values": values, "others": counts.others}
 
 

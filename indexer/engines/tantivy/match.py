@@ -16,16 +16,21 @@ from indexer.engines.tantivy.schema import (
     LAST,
     NAME,
     NAME_WORD,
+    OTHER_FACET,
     TEXT,
+    facet_field,
+    facet_prefix,
     grams,
     number_field,
 )
 from indexer.engines.tantivy.words import KnownWords
 from indexer.errors import QueryError
 from indexer.model import (
+    FACETS,
     And,
     Condition,
     Everything,
+    FacetValue,
     Fuzzy,
     Glob,
     Not,
@@ -96,6 +101,10 @@ class Matcher:
             case Condition(field, value, is_prefix):
                 keyword = f"{field}:{value}"
                 return self.starting(KEYWORD, keyword) if is_prefix else self.term(KEYWORD, keyword)
+            case FacetValue(facet, value) if facet in FACETS:
+                return self.term(facet_field(facet), value)
+            case FacetValue(facet, value):
+                return self.term(OTHER_FACET, facet_prefix(facet) + value)
             case Glob():
                 return self._spelled(KEYWORD, query)
             case Range(name, low, high):

@@ -30,7 +30,7 @@ from indexer.model import (
     words,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 ID = "id"
 NAME = "name"

@@ -8,13 +8,14 @@ from typing import TypeVar
 
 from indexer.engines.ranking import TextPart, part_text, pattern
 from indexer.engines.whoosh import bitmap as bitmaps
-from indexer.engines.whoosh.schema import KEYWORD, NAME, START, START_MAX, TEXT
+from indexer.engines.whoosh.schema import FACET, KEYWORD, NAME, START, START_MAX, TEXT, facet_prefix
 from indexer.engines.whoosh.segment import Segment
 from indexer.errors import QueryError
 from indexer.model import (
     And,
     Condition,
     Everything,
+    FacetValue,
     Fuzzy,
     Glob,
     Not,
@@ -58,6 +59,8 @@ def matching(segment: Segment, query: Query) -> int:
         case Condition(field, value, is_prefix):
             keyword = f"{field}:{value}"
             return _beginning(segment, keyword) if is_prefix else segment.bitmap(KEYWORD, keyword)
+        case FacetValue(facet, value):
+            return segment.bitmap(FACET, facet_prefix(facet) + value)
         case Glob(field, text):
             return _globbed(segment, field, text)
         case Range(name, low, high):

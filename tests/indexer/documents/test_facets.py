@@ -7,11 +7,22 @@ from indexer.documents import (
     LABEL_FACETS_MAX,
     PAIRS_MAX,
     VALUES_MAX,
+    Attached,
     image_document,
 )
-from indexer.model.names import RepositoryName
+from indexer.extract import Claim, ClaimType
+from indexer.model.names import Digest, RepositoryName
 from tests import builders
-from tests.indexer.documents.made import FULL, OCI, ROW, described, image_of, on_base, repository_of
+from tests.indexer.documents.made import (
+    FULL,
+    OCI,
+    ROW,
+    SYSTEM_TAG,
+    described,
+    image_of,
+    on_base,
+    repository_of,
+)
 
 
 def values(found: frozenset[tuple[str, str]], facet: str) -> set[str]:
@@ -25,10 +36,24 @@ def test_an_image_s_facets_are_as_they_are_shown() -> None:
         ("namespace", "team"),
         ("kind", "image"),
         ("platform", "linux/arm64/v9"),
+        ("arch", "arm64"),
+        ("os", "linux"),
+        ("tag", "latest"),
         ("license", "MIT"),
         ("vendor", "Example Ltd"),
     }
     assert values(found, "label:com.example.Team") == {"Payments"}
+
+
+def test_what_is_attached_is_counted() -> None:
+    def attached(claim: Claim) -> Attached:
+        return Attached(Digest(f"sha256:{0:064}"), Digest(FULL.digest), claim, "", None)
+
+    claims = [Claim(ClaimType.SIGNATURE), Claim(ClaimType.SBOM, "spdx"), Claim(ClaimType.OTHER)]
+    image = replace(described(FULL, "1", SYSTEM_TAG), attached=tuple(map(attached, claims)))
+    found = image_document(ROW, image).facets
+    assert values(found, "has") == {"signed", "sbom"}
+    assert values(found, "tag") == {"1"}
 
 
 def test_a_repository_without_a_path_has_no_namespace() -> None:

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode, urljoin
 import httpx2
 import pytest
 
-from indexer.model.document import LIMIT_MAX
+from indexer.model.document import FACETS, LIMIT_MAX
 from indexer.model.event import Action, Event, Rejected
 from indexer.model.names import RepositoryName
 from indexer.store import Journal, Priority, RebuildProgress, RefreshKind, RefreshTarget, Store
@@ -440,13 +440,28 @@ async def test_a_cursor_of_another_order_is_refused(client: httpx2.AsyncClient) 
         assert error["message"].startswith("cursor is of type=repository and sort=relevance, not")
 
 
+@pytest.mark.parametrize("kind", ["image", "repository"])
+async def test_the_query_of_a_facet_s_value_finds_what_it_counts(
+    client: httpx2.AsyncClient, kind: str
+) -> None:
+    facets = ",".join([*FACETS, "label:team"])
+    for q in ("", "web OR nginx"):
+        body = await search(client, q=q, type=kind, facets=facets, limit="1")
+        assert body["facets"]["tag"]["values"]
+        for facet in body["facets"].values():
+            for one in facet["values"]:
+                selected = await search(client, q=f"{q} {one['query']}", type=kind, limit="1")
+                assert selected["total"] == one["count"], one
+
+
 async def test_facets_count_all_that_match(client: httpx2.AsyncClient) -> None:
     body = await search(
         client, type="image", facets="kind,platform,label:team,registry", limit="1", q="team"
     )
     facets = body["facets"]
     assert facets.keys() == {"kind", "platform", "label:team", "registry"}
-    assert facets["label:team"] == {"values": [{"value": "payments", "count": 1}], "others": 0}
+    payments = {"value": "payments", "count": 1, "query": 'label:"team":="payments"'}
+    assert facets["label:team"] == {"values": [payments], "others": 0}
     assert sum(one["count"] for one in facets["registry"]["values"]) == body["total"]
     assert {one["value"] for one in facets["platform"]["values"]} >= {"linux/arm/v7"}
 

@@ -11,6 +11,7 @@ from indexer.model.query import (
     And,
     Condition,
     Everything,
+    FacetValue,
     Fuzzy,
     Glob,
     Not,
@@ -44,7 +45,19 @@ NODES = {
     **{
         node.__name__: node
         for node in (
-            *(Condition, Everything, Fuzzy, Glob, Not, Path, Prefix, Range, Wildcard, Word),
+            *(
+                Condition,
+                Everything,
+                FacetValue,
+                Fuzzy,
+                Glob,
+                Not,
+                Path,
+                Prefix,
+                Range,
+                Wildcard,
+                Word,
+            ),
         )
     },
 }

@@ -19,6 +19,7 @@ from indexer.model.query import (
     And,
     Condition,
     Everything,
+    FacetValue,
     Fuzzy,
     Glob,
     Not,
@@ -40,7 +41,7 @@ TEXTS += ["数据库", "v1.2", "e-mail", "web-server", "nginx/1.25", "İstanbul"
 TAGS = ["latest", "1.25", "1.25-alpine", "v2", "2024-01-02", "nginx"]
 KEYS = ["", "team", "org.opencontainers.image.vendor", "io/web.nginx", "über"]
 KINDS = ["word", "word", "prefix", "phrase", "path", "condition", "everything"]
-KINDS += ["wildcard", "fuzzy", "glob", "range"]
+KINDS += ["wildcard", "fuzzy", "glob", "range", "facet"]
 FACETS = ["registry", "vendor", f"{LABEL_FACET}team", f"{LABEL_FACET}", f"{LABEL_FACET}a:b"]
 VALUES = ["one", "Two", "über", "a", "b", "", *(f"v{n}" for n in range(70))]
 
@@ -184,6 +185,8 @@ def _leaf(random: Random) -> Query:
         case "glob":
             condition = _condition(random)
             return Glob(condition.field, _pattern(random, condition.value))
+        case "facet":
+            return FacetValue(random.choice(FACETS), random.choice(VALUES))
         case "range":
             low, high = (random.choice([None, random.randint(-4, 13)]) for _ in range(2))
             return Range(random.choice(NUMBERS), low, high)

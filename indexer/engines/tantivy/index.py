@@ -10,7 +10,7 @@ from tantivy import Index, IndexWriter
 
 from indexer.engines.tantivy.checksums import META, check_files
 from indexer.engines.tantivy.limits import LIMITS, Limits
-from indexer.engines.tantivy.match import Matcher
+from indexer.engines.tantivy.match import QueryMatcher
 from indexer.engines.tantivy.schema import schema
 from indexer.engines.tantivy.view import View
 from indexer.engines.tantivy.words import KnownWords
@@ -69,7 +69,7 @@ class OpenIndex:
             # Perhaps a newer one by now: then there is one refresh too many, never one too few.
             self._commit = commit
             searcher = self._index.searcher()
-            matcher = Matcher(self._schema, searcher, self._words, self._limits)
+            matcher = QueryMatcher(self._schema, searcher, self._words, self._limits)
             self.view = View(searcher, matcher, self._limits)
 
     def writer(self) -> IndexWriter:

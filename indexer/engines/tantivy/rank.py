@@ -18,25 +18,20 @@ from indexer.engines.ranking import (
     RankedHit,
     RankedPart,
     RankingPlan,
-    Tier,
-    Where,
     WholeName,
     score,
 )
-from indexer.engines.tantivy.match import Matcher, all_of, any_of, constant
+from indexer.engines.tantivy.match import QueryMatcher, all_of, any_of, constant
 from indexer.engines.tantivy.order import Hits, first_by_id
 from indexer.engines.tantivy.schema import (
     END,
     IMPACT,
     NAME,
-    NAME_WORD,
     SPELT_END,
-    TEXT,
     digits_start,
     spelt_end,
 )
 from indexer.engines.tantivy.view import View
-from indexer.model import Fuzzy, Wildcard
 
 Scored = Sequence[tuple[float, DocAddress]]
 """Points and documents, in order."""
@@ -74,9 +69,9 @@ def best(view: View, plan: RankingPlan, window: PageWindow) -> tuple[Hits, int |
     return _by_score(view, _limited(points, filters), window)
 
 
-def _part(matcher: Matcher, part: RankedPart) -> _Part:
+def _part(matcher: QueryMatcher, part: RankedPart) -> _Part:
     matched = matcher.part_matching(part.part)
-    return _Part(part, matched, [_tier(matcher, part, tier, matched) for tier in part.tiers])
+    return _Part(part, matched, [matcher.in_tier(part, tier) for tier in part.tiers])
 
 
 def _limited(points: Sequence[Clause], filters: Iterable[Matching]) -> Matching:
@@ -141,7 +136,7 @@ def _most(worths: Iterable[tuple[Matching, int]]) -> Matching:
     return Matching.disjunction_max_query([constant(query, points) for query, points in worths])
 
 
-def _whole_name(matcher: Matcher, whole: WholeName) -> Matching:
+def _whole_name(matcher: QueryMatcher, whole: WholeName) -> Matching:
     """Return what a whole name matches."""
     match whole.match:
         case NameMatch.IS:
@@ -161,26 +156,3 @@ def _adding_impact(part: _Part) -> Matching:
         return part.matched
     # What is in the first tier is in the second one too.
     return any_of(compress(part.tiers[1:], adding[1:]))
-
-
-def _tier(matcher: Matcher, part: RankedPart, tier: Tier, matched: Matching) -> Matching:
-    """Return the documents that match ``part`` and are in ``tier``, or in one before it."""
-    there = _there(matcher, part, tier.where, matched)
-    return there if tier.implies_match else all_of([there, matched])
-
-
-def _there(matcher: Matcher, part: RankedPart, where: Where, matched: Matching) -> Matching:
-    match where:
-        case Where.NAME_WORDS:
-            return matcher.having(NAME_WORD, part.words)
-        case Where.NAME_START:
-            return matcher.starting_words(NAME_WORD, part.words)
-        case Where.NAME_LIKE:
-            assert isinstance(part.part, Wildcard | Fuzzy)  # noqa: S101 - the only ones
-            return matcher.named_like(part.part)
-        case Where.TEXT_WORDS:
-            return matcher.having(TEXT, part.words)
-        case Where.INSIDE_NAME:
-            return matcher.inside_name(part.text)
-        case Where.ANYWHERE:
-            return matched

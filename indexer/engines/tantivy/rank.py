@@ -103,7 +103,7 @@ def _first(view: View, scored: Scored, window: PageWindow, *, is_all: bool) -> H
             break
         if before is not None and points != before and (points > before) == window.is_descending:
             continue
-        after_id = window.after.id if window.after is not None and points == before else None
+        after_id = window.after.id if window.after is not None and points == before else ""
         addresses = [address for _, address in group]
         found = first_by_id(view, addresses, need, after=after_id)
         hits += [RankedHit(score(int(points)), found_id, address) for found_id, address in found]

@@ -2,8 +2,8 @@
 
 tantivy scores with numbers of its own, which depend on other documents. Here scores are sums of
 constants that our queries give to terms, so what a word is worth in a document is a few terms: its
-impact in digits, one term for each that is not 0. Whole numbers below ``EXACT_MAX`` are exact in
-tantivy's four-byte floats, in any order of adding.
+impact in digits, one term for each that is not 0. All points are whole numbers below 2**24, so
+sums are exact in tantivy's four-byte floats, in any order.
 """
 
 import json
@@ -89,7 +89,6 @@ _DIGITS_OF = tuple(
     for worth in range(IMPACT_MAX + 1)
 )
 """The digits of all worths, as they follow a word."""
-EXACT_MAX = 1 << 24
 
 INT64 = range(-(2**63), 2**63)
 

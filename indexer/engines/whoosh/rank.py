@@ -110,7 +110,8 @@ def _points(segment: Segment, plan: RankingPlan) -> "list[array[int]]":
 def _all_points(segment: Segment, plan: RankingPlan) -> "Iterator[array[int]]":
     step = plan.prominence_points
     yield segment.cached(
-        "prominence points", lambda: array("I", map(step.__mul__, segment.scalars(PROMINENCE)))
+        ("prominence points", step),
+        lambda: array("I", map(step.__mul__, segment.scalars(PROMINENCE))),
     )
     if len(plan.parts) == 1:
         yield _part_points(segment, plan.parts[0])
@@ -132,7 +133,7 @@ def _sum(columns: "Iterable[array[int]]") -> "array[int]":
 def _part_points(segment: Segment, part: RankedPart) -> "array[int]":
     """Return what ``part`` is worth for each document of ``segment``."""
     matcher, left = SegmentMatcher(segment), bitmaps.full(segment.size)
-    impacts = _mean_impacts(segment, part.words)
+    impacts = _impacts(segment, part.words)
     points = array("I", bytes(4 * segment.size))
     for tier in part.tiers:
         documents = left & matcher.in_tier(part, tier)
@@ -142,14 +143,12 @@ def _part_points(segment: Segment, part: RankedPart) -> "array[int]":
     return points
 
 
-def _mean_impacts(segment: Segment, found: Sequence[str]) -> "array[int]":
+def _impacts(segment: Segment, found: Sequence[str]) -> "array[int]":
     sums = array("I", bytes(4 * segment.size))
-    for word in found:
+    for word in dict.fromkeys(found):
         postings = segment.postings(word)
         for n, impact in zip(postings.documents, postings.weights, strict=True):
             sums[n] += impact
-    if len(found) > 1:
-        return array("I", (total // len(found) for total in sums))
     return sums
 
 

@@ -12,11 +12,11 @@ The folder must be writable by the service alone: Whoosh keeps part of an index 
 from collections.abc import Sequence
 from pathlib import Path
 
-from indexer.engines.local import GenerationFolders, GenerationWriter
+from indexer.engines.local import GenerationFolders, GenerationWriter, engine_errors
 from indexer.engines.ranking import RankedHit, make_plan, page_window
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.facets import facet_counts
-from indexer.engines.whoosh.index import OpenSegments, create_index, engine_errors
+from indexer.engines.whoosh.index import OpenSegments, create_index
 from indexer.engines.whoosh.match import SegmentMatcher
 from indexer.engines.whoosh.order import Location, Matches, in_order
 from indexer.engines.whoosh.rank import best

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from indexer.engines.tantivy.index import OpenIndex, engine_errors
+from indexer.engines.local import engine_errors
+from indexer.engines.tantivy.index import OpenIndex
 from indexer.engines.tantivy.schema import ID, Encoded
 from indexer.engines.tantivy.schema import encode as encode_document
 from indexer.engines.tantivy.words import NewWords

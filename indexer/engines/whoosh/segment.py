@@ -17,12 +17,11 @@ from typing import Any, TypeVar
 import orjson
 from whoosh.reading import SegmentReader
 
-from indexer.engines.ranking import Pattern, normalize
+from indexer.engines.ranking import TEXT, Pattern, Vocabulary, normalize
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.codec import Codec, Postings
-from indexer.engines.whoosh.schema import KEY, LINES, NUMBERS, RESULT, SCHEMA, TEXT, TEXTS
-from indexer.engines.whoosh.vocabulary import Vocabulary, vocabulary
+from indexer.engines.whoosh.schema import KEY, LINES, NUMBERS, RESULT, SCHEMA, TEXTS
 from indexer.model import TextRow
 
 _Value = TypeVar("_Value")
@@ -111,7 +110,7 @@ class Segment:
         """Return the words of all searchable text."""
         return self.cached(
             "vocabulary",
-            lambda: vocabulary(map(bytes.decode, self._reader.lexicon(TEXT))),
+            lambda: Vocabulary(map(bytes.decode, self._reader.lexicon(TEXT))),
             size_bytes=lambda made: made.size_bytes,
         )
 

@@ -15,9 +15,9 @@ from whoosh.index import FileIndex
 from whoosh.reading import SegmentReader
 from whoosh.writing import SegmentWriter
 
-from indexer.engines.local import sync
+from indexer.engines.local import engine_errors, sync
 from indexer.engines.whoosh.codec import Codec, PostingPool, Postings
-from indexer.engines.whoosh.index import OpenSegments, checksum, engine_errors, segment_file
+from indexer.engines.whoosh.index import OpenSegments, checksum, segment_file
 from indexer.engines.whoosh.schema import COLUMNS, INDEX_NAME, SCHEMA, encode
 from indexer.errors import EngineError
 from indexer.model import Document

@@ -90,10 +90,10 @@ def test_every_thing_is_meant_by_a_query() -> None:
     assert set(things(FOLDER)) == {query.thing for query in QUERIES if query.thing}
 
 
-def test_an_exact_name_is_the_best_answer_alone() -> None:
+def test_an_exact_name_is_the_only_answer() -> None:
     for query in QUERIES:
         if query.query_class == "exact":
-            assert [name for name, grade in query.grades.items() if grade == BEST] == [query.text]
+            assert query.grades == {query.text: BEST}
 
 
 def test_a_typing_mistake_is_an_edit_or_two_away_from_what_is_meant() -> None:

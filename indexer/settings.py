@@ -214,6 +214,9 @@ class Settings(BaseSettings):
         timedelta(days=365), description="How long the history of tags is kept; 0s: for ever."
     )
     engine: Literal["whoosh", "tantivy"] = Field("whoosh", description="The search engine.")
+    synonyms: tuple[tuple[str, ...], ...] = Field(
+        (), description='Words that mean the same, in groups: `[["billing", "payments"]]`.'
+    )
     search_processes: int = Field(
         2, ge=0, le=64, description="How many processes search; 0: the web process itself searches."
     )

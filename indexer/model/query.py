@@ -4,7 +4,7 @@ Engines translate these values and nothing else. All texts in them are folded
 (:func:`indexer.model.text.fold`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,11 @@ class Word:
     """
 
     text: str
+    others: tuple["Word | Phrase", ...] = ()
+    """Words that mean the same, such as its plural or a synonym. They match too, and rank below
+    ``text``. They have no others of their own."""
+    is_literal: bool = field(default=False, compare=False)
+    """Whether it was in quotes, so that it has no others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,8 @@ class SearchAnswer(Shape):
     results: list[Result]
     facets: dict[str, Facet]
     suggestion: Suggestion | None
+    expanded: dict[str, list[str]]
+    """Words of the query, each with the synonyms that were searched too."""
     notes: list[Note]
     """Remarks for people; mostly none."""
     next: Cursor | None

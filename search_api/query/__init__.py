@@ -3,6 +3,12 @@
 ``docs/query-language.md`` defines it.
 """
 
+from search_api.query.alternatives import (
+    Synonyms,
+    load_synonyms,
+    used_synonyms,
+    with_others,
+)
 from search_api.query.fields import FACTS, FIELDS, facet_query
 from search_api.query.hints import mistaken_fields
 from search_api.query.parser import QUERY_MAX, parse_query, plain_query
@@ -16,11 +22,15 @@ __all__ = [
     "FACTS",
     "FIELDS",
     "QUERY_MAX",
+    "Synonyms",
     "correctable_words",
     "facet_query",
+    "load_synonyms",
     "mistaken_fields",
     "parse_query",
     "plain_query",
     "text_with_words_replaced",
+    "used_synonyms",
+    "with_others",
     "with_words_replaced",
 ]

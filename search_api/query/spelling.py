@@ -30,7 +30,7 @@ def with_words_replaced(query: Query, replacements: Mapping[str, str]) -> Query:
             changed = tuple(with_words_replaced(part, replacements) for part in parts)
             return replace(query, parts=changed)
         case Word(text):
-            return Word(_changed(text, replacements))
+            return replace(query, text=_changed(text, replacements))
         case _:
             return query
 

@@ -31,7 +31,7 @@ def phrase(typed: Typed) -> Query:
     found = words(typed.text)
     if not found:
         raise QueryError("a phrase without a word", column=typed.column)
-    return Phrase(tuple(found)) if len(found) > 1 else Word(found[0])
+    return Phrase(tuple(found)) if len(found) > 1 else Word(found[0], is_literal=True)
 
 
 def term(typed: Typed, *, now: datetime) -> Query:

@@ -6,7 +6,7 @@ of the other spelling, and the result says so. If little matches, the result onl
 
 from indexer.model import DocumentType, Word
 from search_api.query import correctable_words
-from search_api.search.rewrite import EngineQuery
+from search_api.search.rewrite import EngineQuery, expand
 from search_api.search.snapshot import Snapshot
 
 WORDS_MAX = 5
@@ -26,6 +26,7 @@ def correct(
     return {
         word: other
         for word in correctable_words(query.typed)[:WORDS_MAX]
-        if snapshot.count(EngineQuery(Word(word), document_type)) < enough
+        if snapshot.count(expand(EngineQuery(Word(word), document_type), snapshot.synonyms))
+        < enough
         if (other := snapshot.nearest_spelling(word, document_type)) is not None
     }

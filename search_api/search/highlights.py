@@ -67,14 +67,16 @@ class Highlighter:
     """Finds the matches of one query in one page of hits."""
 
     def __init__(self, query: Query) -> None:
-        parts = list(_positive(query))
+        typed = list(_positive(query))
+        others = [other for part in typed if isinstance(part, Word) for other in part.others]
+        parts = [*typed, *others]
         of_words = [words(part.text) for part in parts if isinstance(part, Word)]
         self._exact = {word for found in of_words for word in found}
         self._prefixes = tuple(part.text for part in parts if isinstance(part, Prefix))
         self._patterns = [pattern(part.pattern) for part in parts if isinstance(part, Wildcard)]
         self._fuzzy = [part.text for part in parts if isinstance(part, Fuzzy)]
         self._phrases = [list(part.words) for part in parts if isinstance(part, Phrase)]
-        self._name_parts = {part.text for part in parts if isinstance(part, Word | Path)}
+        self._name_parts = {part.text for part in typed if isinstance(part, Word | Path)}
         # Every matching text contains one of these, unless only a pattern or spelling matches.
         self._needles = {*self._exact, *self._prefixes, *(phrase[0] for phrase in self._phrases)}
         self._compared = set[str]()

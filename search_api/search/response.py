@@ -32,6 +32,7 @@ def search_json(result: SearchResult) -> dict[str, Any]:
         "suggestion": (
             {"query": suggestion.text, "is_used": suggestion.is_used} if suggestion else None
         ),
+        "expanded": dict(result.expanded),
         "notes": [{"code": note.code, "message": note.message} for note in result.notes],
         "next": encode_cursor(result.next, order) if result.next else None,
         "freshness": freshness_json(result.freshness),

@@ -1,17 +1,23 @@
 """From one request to one result, over one snapshot of the search index."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from indexer.errors import QueryError
 from indexer.model import Query, SearchPage
-from search_api.query import mistaken_fields, parse_query, plain_query, text_with_words_replaced
+from search_api.query import (
+    mistaken_fields,
+    parse_query,
+    plain_query,
+    text_with_words_replaced,
+    used_synonyms,
+)
 from search_api.search.corrections import FEW, correct
 from search_api.search.cursors import Cursor
 from search_api.search.freshness import SearchFreshness
 from search_api.search.request import SearchRequest
-from search_api.search.rewrite import respell, rewrite
+from search_api.search.rewrite import expand, respell, rewrite
 from search_api.search.snapshot import Snapshot
 
 
@@ -43,6 +49,9 @@ class SearchResult:
     """The corrected words of the text, with the words used instead."""
     offered: Mapping[str, str] = field(default_factory=dict)
     """Words with another spelling that has more matches, because the query has few."""
+
+    expanded: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Words of the query, with the synonyms that matched too."""
 
     @property
     def suggestion(self) -> SpellingSuggestion | None:
@@ -86,9 +95,11 @@ def _search(snapshot: Snapshot, parsed: Query, request: SearchRequest) -> Search
     asked = rewrite(parsed, request, keys=snapshot.lineage_keys)
 
     def result(replaced: Mapping[str, str]) -> SearchResult:
-        query = respell(asked, replaced)
+        query = expand(respell(asked, replaced), snapshot.synonyms)
         page = snapshot.page(query, request)
-        return SearchResult(request, query.query, page, snapshot.freshness, replaced=replaced)
+        used = dict(used_synonyms(query.typed, snapshot.synonyms))
+        fresh = snapshot.freshness
+        return SearchResult(request, query.query, page, fresh, replaced=replaced, expanded=used)
 
     if request.cursor is not None:
         return result(request.cursor.replaced)
@@ -102,5 +113,5 @@ def _search(snapshot: Snapshot, parsed: Query, request: SearchRequest) -> Search
     if total == 0:
         corrected = result(words)
         return corrected if corrected.page.total else found
-    more = snapshot.count(respell(asked, words))
+    more = snapshot.count(expand(respell(asked, words), snapshot.synonyms))
     return replace(found, offered=words) if more > total else found

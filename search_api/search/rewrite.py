@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from indexer.errors import QueryError
 from indexer.model import And, Condition, DocumentType, Not, Or, Query, fold
 from indexer.store import KEYS_MAX, LineageKeys
-from search_api.query import with_words_replaced
+from search_api.query import Synonyms, with_others, with_words_replaced
 from search_api.search.request import SearchRequest
 
 UNTAGGED = Condition("is", "untagged")
@@ -54,6 +54,11 @@ def respell(query: EngineQuery, replaced: Mapping[str, str]) -> EngineQuery:
     if not replaced:
         return query
     return replace(query, typed=with_words_replaced(query.typed, replaced))
+
+
+def expand(query: EngineQuery, synonyms: Synonyms) -> EngineQuery:
+    """Return a query that finds forms and synonyms of its typed words too."""
+    return replace(query, typed=with_others(query.typed, synonyms))
 
 
 def _within(request: SearchRequest) -> Iterator[Query]:

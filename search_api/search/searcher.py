@@ -1,6 +1,6 @@
 """The searcher: it reads the search index and the state beside it, and changes neither."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -11,6 +11,7 @@ from indexer.engines import Engine, IndexReader
 from indexer.errors import EngineError
 from indexer.model import DocumentType
 from indexer.store import LiveIndex, StoreFreshness
+from search_api.query import load_synonyms
 from search_api.search.freshness import SearchFreshness, ServiceStatus
 from search_api.search.request import SearchRequest
 from search_api.search.result import SearchResult, search
@@ -32,9 +33,19 @@ class Searcher:
     """
 
     def __init__(
-        self, *, state: SearchState, engine: Engine, clock: Clock, others: Sequence[Engine] = ()
+        self,
+        *,
+        state: SearchState,
+        engine: Engine,
+        clock: Clock,
+        others: Sequence[Engine] = (),
+        synonyms: Iterable[Sequence[str]] = (),
     ) -> None:
-        """Take the engine of the settings, and ``others`` that may have made the index."""
+        """Take the engine of the settings, and ``others`` that may have made the index.
+
+        ``synonyms`` are the groups of the settings.
+        """
+        self._synonyms = load_synonyms(synonyms)
         self._state = state
         self._engine = engine
         self._engines = {one.name: one for one in (*others, engine)}
@@ -67,7 +78,8 @@ class Searcher:
         freshness, keys = self._known_freshness(), self._state.lineage_keys()
 
         def with_reader(reader: IndexReader | None) -> Result:
-            return use(Snapshot(reader, self._search_freshness(freshness), keys))
+            fresh = self._search_freshness(freshness)
+            return use(Snapshot(reader, fresh, keys, self._synonyms))
 
         return self._with_reader(with_reader)
 

@@ -33,7 +33,13 @@ def make_service(
 
 def _make_searcher(settings: Settings, state: StoreSearchState, clock: Clock) -> Searcher:
     engines = make_engines(settings)
-    return Searcher(state=state, engine=engines.chosen, others=engines.others, clock=clock)
+    return Searcher(
+        state=state,
+        engine=engines.chosen,
+        others=engines.others,
+        clock=clock,
+        synonyms=settings.synonyms,
+    )
 
 
 def _make_process_searcher(settings: Settings) -> Searcher:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from indexer.engines import IndexReader
 from indexer.model import LIMIT_MAX, DocumentType, SearchPage
 from indexer.store import LineageKeys
+from search_api.query import Synonyms
 from search_api.search.freshness import SearchFreshness
 from search_api.search.highlights import has_highlights
 from search_api.search.request import SearchRequest
@@ -25,6 +26,7 @@ class Snapshot:
     reader: IndexReader | None
     freshness: SearchFreshness
     lineage_keys: LineageKeys | None
+    synonyms: Synonyms
 
     def page(self, query: EngineQuery, request: SearchRequest) -> SearchPage:
         """Return the requested page; the search passes over skipped hits."""

@@ -76,9 +76,10 @@ class Matcher(ABC, Generic[Matched]):
     def part_matching(self, part: TextPart) -> Matched:
         """Return the documents that match one text part."""
         match part:
-            case Word(text):
+            case Word(text, others):
                 found, inside = words(text), self.inside_name(text)
-                return self.any_of([self.having(TEXT, found), inside]) if found else inside
+                meant = [self.having(TEXT, found)] if found else []
+                return self.any_of([*meant, inside, *map(self._other, others)])
             case Path():
                 return self.inside_name(part_text(part))
             case Prefix(text):
@@ -111,10 +112,21 @@ class Matcher(ABC, Generic[Matched]):
                 return self._named_like(part.part)
             case Where.TEXT_WORDS:
                 return self.having(TEXT, part.words)
+            case Where.OTHER_NAME:
+                others = (words(part_text(other)) for other in part.others)
+                return self.any_of(self.having(NAME_WORD, found) for found in others)
+            case Where.OTHER_TEXT:
+                return self.any_of(map(self._other, part.others))
             case Where.INSIDE_NAME:
                 return self.inside_name(part.text)
             case Where.ANYWHERE:
                 return self.part_matching(part.part)
+
+    def _other(self, other: Word | Phrase) -> Matched:
+        """Return the documents with a word that means the same as a word of the query."""
+        if isinstance(other, Phrase):
+            return self.phrase(other.words)
+        return self.having(TEXT, words(other.text))
 
     def _starting_words(self, field: str, found: Sequence[str]) -> Matched:
         """Return the documents with all words of ``found``, or the beginning of the last one."""

@@ -8,14 +8,17 @@ The score of a document is a sum of whole *points*. 1000 points make a score of 
   ==== ==========================================================================================
   100  All words of the part are words of the name.
   50   All but the last one are, and the last one begins a word of the name.
-  2    All words are in the text of the document.
+  10   All words are in the text of the document.
+  5    A word that means the same is in the name.
+  2    A word that means the same is in the text.
   0.1  The part is only found inside the name.
   ==== ==========================================================================================
 
   A pattern or a close spelling has two tiers: 50 if it fits the name or a word of the name, else
-  2. A prefix and a phrase are in the third tier for any other match.
-- For each tier but the last of the four, the impacts of the part's different words: at most 2.2
-  each. Patterns and close spellings have none.
+  10. A prefix and a phrase are in the third tier for any other match.
+- For each of the first three tiers, the impacts of the part's different words: at most 2.2 each.
+  Patterns and close spellings have none.
+- The greatest impact of a word that means the same, once for each part.
 - For its name, the best of these, once for each text part, for at most six:
 
   ==== ==========================================================================================
@@ -53,7 +56,9 @@ from indexer.model import (
 
 NAME_WORDS = 100 * POINTS
 NAME_START = 50 * POINTS
-TEXT_WORDS = 2 * POINTS
+TEXT_WORDS = 10 * POINTS
+OTHER_NAME = 5 * POINTS
+OTHER_TEXT = 2 * POINTS
 INSIDE_NAME = POINTS // 10
 IS_NAME = 1000 * POINTS
 ENDS_NAME = 500 * POINTS
@@ -78,6 +83,10 @@ class Where(StrEnum):
     last component."""
     TEXT_WORDS = "text_words"
     """All its words are searchable words of the document, including those of the name."""
+    OTHER_NAME = "other_name"
+    """Words that mean the same are words of the name."""
+    OTHER_TEXT = "other_text"
+    """Words that mean the same are in the document."""
     INSIDE_NAME = "inside_name"
     """Its text is anywhere inside the name."""
     ANYWHERE = "anywhere"
@@ -110,10 +119,17 @@ class RankedPart:
     """The words of its text in order, perhaps repeated; none for a pattern or close spelling."""
     is_required: bool
     """Whether each hit matches it. If not, it only adds points."""
+    others: tuple[Word | Phrase, ...]
+    """Words that mean the same. A document gets the greatest impact of the single ones too."""
     tiers: tuple[Tier, ...]
     """Most points first; each document that matches the part is in one of them."""
     impact_is_unconditional: bool
     """Whether each document with a word of the part is in a tier that adds its impact."""
+
+    @property
+    def other_words(self) -> tuple[str, ...]:
+        """The single words among the others."""
+        return tuple(one.text for one in self.others if isinstance(one, Word))
 
     @property
     def first(self) -> Tier:
@@ -156,7 +172,8 @@ def make_plan(query: Query) -> RankingPlan:
     parts = tuple(_ranked_part(part, is_required=part in required) for part in text_parts(query))
     words = [len(set(part.words)) for part in parts]
     prominence_points = PROMINENCE_POINTS * max([1, *words])
-    added = sum(words) * IMPACT_MAX + PROMINENCE_MAX * prominence_points
+    impacts = sum(words) + sum(bool(part.others) for part in parts)
+    added = impacts * IMPACT_MAX + PROMINENCE_MAX * prominence_points
     return RankingPlan(
         filters=tuple(part for part in required if not isinstance(part, TextPart | Everything)),
         parts=parts,
@@ -182,6 +199,7 @@ def _ranked_part(part: TextPart, *, is_required: bool) -> RankedPart:
         text=part_text(part),
         words=words,
         is_required=is_required,
+        others=part.others if isinstance(part, Word) else (),
         tiers=_tiers(part, words),
         # One of several words does not make the part match. A text does not make a path match.
         impact_is_unconditional=len(words) == 1 and not isinstance(part, Path),
@@ -203,7 +221,13 @@ def _tiers(part: TextPart, words: tuple[str, ...]) -> tuple[Tier, ...]:
     if isinstance(part, Prefix | Phrase):
         return (name_words, name_start, Tier(Where.ANYWHERE, TEXT_WORDS, adds_impact=True))
     text_words = Tier(Where.TEXT_WORDS, TEXT_WORDS, adds_impact=True, implies_match=is_word)
-    return (name_words, name_start, text_words, Tier(Where.INSIDE_NAME, INSIDE_NAME))
+    others: tuple[Tier, ...] = (
+        Tier(Where.OTHER_NAME, OTHER_NAME),
+        Tier(Where.OTHER_TEXT, OTHER_TEXT),
+    )
+    if not (isinstance(part, Word) and part.others):
+        others = ()
+    return (name_words, name_start, text_words, *others, Tier(Where.INSIDE_NAME, INSIDE_NAME))
 
 
 def _whole_names(texts: Iterable[str], *, parts: int) -> Iterator[WholeName]:

@@ -119,6 +119,14 @@ def _part_points(view: View, part: _Part) -> list[Clause]:
     if impacts and not part.ranked.impact_is_unconditional:
         reached = (Occur.Must, constant(_adding_impact(part), 0))
         impacts = [(Occur.Should, Matching.boolean_query([reached, *impacts]))]
+    # The others of one part count once: the best of them.
+    best_other = [
+        Matching.boolean_query([(Occur.Should, digit) for digit in digits])
+        for word in part.ranked.other_words
+        if (digits := _digits(view, word, 1))
+    ]
+    if best_other:
+        impacts.append((Occur.Should, Matching.disjunction_max_query(best_other)))
     return [(occur, tiers), *impacts]
 
 

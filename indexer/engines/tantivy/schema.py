@@ -38,7 +38,7 @@ from indexer.model import (
     words,
 )
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 ID = "id"
 NAME = "name"

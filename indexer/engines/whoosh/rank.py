@@ -3,7 +3,7 @@
 import sys
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from heapq import nsmallest
@@ -133,22 +133,25 @@ def _sum(columns: "Iterable[array[int]]") -> "array[int]":
 def _part_points(segment: Segment, part: RankedPart) -> "array[int]":
     """Return what ``part`` is worth for each document of ``segment``."""
     matcher, left = SegmentMatcher(segment), bitmaps.full(segment.size)
-    impacts = _impacts(segment, part.words)
-    points = array("I", bytes(4 * segment.size))
+    impacts = _impacts(segment, part.words, add)
+    points = _impacts(segment, part.other_words, max)
     for tier in part.tiers:
         documents = left & matcher.in_tier(part, tier)
         for n in bitmaps.documents(documents):
-            points[n] = tier.points + (impacts[n] if tier.adds_impact else 0)
+            points[n] += tier.points + (impacts[n] if tier.adds_impact else 0)
         left &= ~documents
     return points
 
 
-def _impacts(segment: Segment, found: Sequence[str]) -> "array[int]":
+def _impacts(
+    segment: Segment, found: Sequence[str], combine: Callable[[int, int], int]
+) -> "array[int]":
+    """Return the combined impacts of words in each document."""
     sums = array("I", bytes(4 * segment.size))
     for word in dict.fromkeys(found):
         postings = segment.postings(word)
         for n, impact in zip(postings.documents, postings.weights, strict=True):
-            sums[n] += impact
+            sums[n] = combine(sums[n], impact)
     return sums
 
 

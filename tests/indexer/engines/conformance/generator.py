@@ -168,7 +168,8 @@ def _leaf(random: Random) -> Query:
     match random.choice(KINDS):
         case "word":
             return Word(
-                random.choice([text, f"{text}-{random.choice(NAMES)}", random_name(random)])
+                random.choice([text, f"{text}-{random.choice(NAMES)}", random_name(random)]),
+                tuple(_other(random) for _ in range(random.choice([0, 0, 0, 1, 3]))),
             )
         case "prefix":
             return Prefix(text[: random.randint(0, 16)])
@@ -192,6 +193,11 @@ def _leaf(random: Random) -> Query:
             return Range(random.choice(NUMBERS), low, high)
         case _:
             return Everything()
+
+
+def _other(random: Random) -> Word | Phrase:
+    found = words(fold(_sentence(random, random.choice([1, 1, 2])))) or ["web"]
+    return Word(found[0]) if len(found) == 1 else Phrase(tuple(found))
 
 
 def _pattern(random: Random, text: str) -> str:

@@ -100,9 +100,10 @@ def part_matches(part: TextPart, document: Document) -> bool:
     match part:
         case Wildcard() | Fuzzy():
             return named_like(part, document) or any(means(part, word) for word in searchable)
-        case Word(text):
+        case Word(text, others):
             found = words(text)
-            return (bool(found) and set(found) <= searchable) or text in name
+            meant = any(other_matches(other, document) for other in others)
+            return (bool(found) and set(found) <= searchable) or text in name or meant
         case Path(text):
             return text.strip("/") in name
         case Prefix(text):
@@ -118,6 +119,12 @@ def part_matches(part: TextPart, document: Document) -> bool:
                 for line, _ in lines(document)
                 for i in range(len(line) - n + 1)
             )
+
+
+def other_matches(other: Word | Phrase, document: Document) -> bool:
+    if isinstance(other, Phrase):
+        return part_matches(other, document)
+    return set(words(other.text)) <= {word for line, _ in lines(document) for word in line}
 
 
 def means(part: Wildcard | Fuzzy, word: str) -> bool:
@@ -225,8 +232,15 @@ def part_points(part: TextPart, document: Document) -> int:
     if not part_matches(part, document):
         return 0
     if isinstance(part, Wildcard | Fuzzy):
-        return 50_000 if named_like(part, document) else 2000
-    name_words, found = set(words(document.name)), part_words(part)
+        return 50_000 if named_like(part, document) else 10_000
+    found = part_words(part)
+    others = part.others if isinstance(part, Word) else ()
+    single = [impact(document, one.text) for one in others if isinstance(one, Word)]
+    return max(single, default=0) + typed_points(part, found, document)
+
+
+def typed_points(part: TextPart, found: list[str], document: Document) -> int:
+    name_words = set(words(document.name))
     searchable = {word for line, _ in lines(document) for word in line}
     if not found:
         return 100
@@ -236,7 +250,12 @@ def part_points(part: TextPart, document: Document) -> int:
     if set(found[:-1]) <= name_words and any(w.startswith(found[-1]) for w in name_words):
         return 50_000 + impacts
     if isinstance(part, Prefix) or set(found) <= searchable:
-        return 2000 + impacts
+        return 10_000 + impacts
+    for other in part.others if isinstance(part, Word) else ():
+        if set(words(part_text(other))) <= name_words:
+            return 5000
+    if isinstance(part, Word) and any(other_matches(one, document) for one in part.others):
+        return 2000
     return 100
 
 

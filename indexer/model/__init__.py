@@ -59,6 +59,7 @@ from indexer.model.names import (
 )
 from indexer.model.query import (
     And,
+    AtLeast,
     Condition,
     Everything,
     FacetValue,
@@ -120,6 +121,7 @@ __all__ = [
     "WORD_MAX",
     "Action",
     "And",
+    "AtLeast",
     "Command",
     "Condition",
     "Content",

@@ -126,6 +126,14 @@ class Or:
 
 
 @dataclass(frozen=True, slots=True)
+class AtLeast:
+    """At least ``count`` of the parts match."""
+
+    count: int
+    parts: tuple["Query", ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     """The part does not match."""
 
@@ -146,5 +154,6 @@ Query = (
     | Range
     | And
     | Or
+    | AtLeast
     | Not
 )

@@ -154,6 +154,15 @@ class Note(Shape):
     """A sentence for people."""
 
 
+class Relaxed(Shape):
+    """How many words of the query the results match, because nothing matches all of them."""
+
+    matched: Count
+    of: Count
+    left_out: list[str]
+    """The words that the first result does not match."""
+
+
 class SearchAnswer(Shape):
     """A page of results."""
 
@@ -165,6 +174,8 @@ class SearchAnswer(Shape):
     results: list[Result]
     facets: dict[str, Facet]
     suggestion: Suggestion | None
+    relaxed: Relaxed | None
+    """Set if the results match some words of the query only."""
     expanded: dict[str, list[str]]
     """Words of the query, each with the synonyms that were searched too."""
     notes: list[Note]

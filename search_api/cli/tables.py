@@ -52,6 +52,12 @@ def print_results(body: dict[str, Any]) -> None:
     if suggestion := body["suggestion"]:
         what = "nothing matches as typed; these match" if suggestion["is_used"] else "did you mean"
         print_line(console, f"{what}: {suggestion['query']}")
+    for text, synonyms in body["expanded"].items():
+        print_line(console, f"{text} is also: {', '.join(synonyms)}")
+    if relaxed := body["relaxed"]:
+        left_out = ", ".join(relaxed["left_out"])
+        what = f"nothing matches all words; these match {relaxed['matched']} of {relaxed['of']}"
+        print_line(console, f"{what}, the first without: {left_out}")
     for note in (*(one["message"] for one in body["notes"]), *_notes(body["freshness"])):
         print_line(console, f"note: {note}")
 

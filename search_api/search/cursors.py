@@ -15,6 +15,8 @@ from indexer.model import DocumentType, Position, Sort
 
 SCORE_MAX = 1e12
 """No hit has this score, so a cursor with more is refused before it reaches an engine."""
+RELAXED_WORDS_MAX = 12
+"""The words of a query of which some may be left out."""
 _NUMBER_MAX = 2**63
 _CURSOR_MAX = 8_000
 _WORD_MAX = 256
@@ -37,31 +39,36 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A position in an order, and the replaced words of the query."""
+    """A position in an order, with the replaced words of the query and how many must match."""
 
     position: Position
     replaced: Mapping[str, str] = field(default_factory=dict)
+    matched: int = 0
+    """How many words must match, if not all."""
 
 
 def encode_cursor(cursor: Cursor, order: Order) -> str:
     """Return a cursor as an opaque text."""
     position, replaced = cursor.position, dict(cursor.replaced)
     place = [order.document_type.value, order.name, position.key, position.id, replaced]
+    place += [cursor.matched] if cursor.matched else []
     return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
 
 
 def decode_cursor(text: str, order: Order) -> Cursor:
     """Return the cursor in a text; :class:`InvalidValueError` if it is not of that order."""
     match _decoded(text):
-        case [str() as kind, str() as name, key, str() as hit_id, dict() as replaced]:
+        case [str() as kind, str() as name, key, str() as hit_id, dict() as replaced, *rest]:
             asked = (order.document_type.value, order.name)
             if (kind, name) != asked:
                 raise InvalidValueError(
                     f"cursor is of type={kind[:20]} and sort={name[:20]},"
                     f" not of type={asked[0]} and sort={asked[1]}"
                 )
-            if _is_key(key, order.sort) and _are_words(replaced):
-                return Cursor(Position(key, hit_id), replaced)
+            matched = rest[0] if rest else 0
+            is_count = type(matched) is int and 0 <= matched <= RELAXED_WORDS_MAX
+            if len(rest) < 2 and is_count and _is_key(key, order.sort) and _are_words(replaced):
+                return Cursor(Position(key, hit_id), replaced, matched)
     raise InvalidValueError(f"not a cursor: {text[:100]!r}")
 
 

@@ -13,6 +13,7 @@ from itertools import accumulate
 from indexer.engines.ranking import pattern
 from indexer.model import (
     And,
+    AtLeast,
     Fuzzy,
     Or,
     Path,
@@ -201,7 +202,7 @@ def has_highlights(query: Query) -> bool:
 def _positive(query: Query) -> Iterator[Query]:
     """Yield the parts that are not negated."""
     match query:
-        case And(parts) | Or(parts):
+        case And(parts) | Or(parts) | AtLeast(parts=parts):
             for part in parts:
                 yield from _positive(part)
         case Word() | Prefix() | Wildcard() | Fuzzy() | Phrase() | Path():

@@ -13,7 +13,7 @@ from search_api.search.cursors import encode_cursor
 from search_api.search.freshness import SearchFreshness, ServiceStatus
 from search_api.search.highlights import Highlighter, TextHighlight
 from search_api.search.request import SearchRequest
-from search_api.search.result import SearchResult
+from search_api.search.result import Relaxation, SearchResult
 from search_api.search.searcher import Searcher
 
 API = "/api/v1"
@@ -32,6 +32,7 @@ def search_json(result: SearchResult) -> dict[str, Any]:
         "suggestion": (
             {"query": suggestion.text, "is_used": suggestion.is_used} if suggestion else None
         ),
+        "relaxed": _relaxed(result.relaxed) if result.relaxed else None,
         "expanded": dict(result.expanded),
         "notes": [{"code": note.code, "message": note.message} for note in result.notes],
         "next": encode_cursor(result.next, order) if result.next else None,
@@ -158,6 +159,14 @@ def _highlight(highlight: TextHighlight) -> dict[str, Any]:
     if highlight.key:
         shown |= {"key": highlight.key, "key_ranges": highlight.key_ranges}
     return {**shown, "snippet": highlight.snippet, "ranges": highlight.ranges}
+
+
+def _relaxed(relaxed: Relaxation) -> dict[str, Any]:
+    return {
+        "matched": relaxed.matched,
+        "of": relaxed.of,
+        "left_out": list(relaxed.left_out),
+    }
 
 
 def _facet(name: str, counts: FacetCounts) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from search_api.query import (
     used_synonyms,
 )
 from search_api.search.corrections import FEW, correct
-from search_api.search.cursors import Cursor
+from search_api.search.cursors import RELAXED_WORDS_MAX, Cursor
 from search_api.search.freshness import SearchFreshness
 from search_api.search.request import SearchRequest
-from search_api.search.rewrite import expand, respell, rewrite
+from search_api.search.rewrite import EngineQuery, expand, relax, relaxable, respell, rewrite
 from search_api.search.snapshot import Snapshot
 
 
@@ -30,7 +30,17 @@ class SpellingSuggestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class Relaxation:
+    """Results match ``matched`` of the query's words, because nothing matches all of them."""
+
+    matched: int
+    of: int
+    left_out: tuple[str, ...]
+    """The words that the first result does not match."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchNote:
     """A remark about a result, for people; programs look at its ``code``."""
 
     code: str
@@ -53,6 +63,8 @@ class SearchResult:
     expanded: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Words of the query, with the synonyms that matched too."""
 
+    relaxed: Relaxation | None = None
+
     @property
     def suggestion(self) -> SpellingSuggestion | None:
         """The other spelling, if there is one."""
@@ -63,12 +75,12 @@ class SearchResult:
         return SpellingSuggestion(text, is_used=bool(self.replaced))
 
     @property
-    def notes(self) -> tuple[Note, ...]:
+    def notes(self) -> tuple[SearchNote, ...]:
         """Remarks on how the query was understood, if it found nothing."""
         if self.page.total:
             return ()
         return tuple(
-            Note("FIELD_UNKNOWN", f"{typed!r} is a name with a tag; did you mean {meant!r}?")
+            SearchNote("FIELD_UNKNOWN", f"{typed!r} is a name with a tag; did you mean {meant!r}?")
             for typed, meant in mistaken_fields(self.request.text)
         )
 
@@ -77,7 +89,8 @@ class SearchResult:
         """The cursor of the next page; None on the last page."""
         if not self.page.has_more or not self.page.hits:
             return None
-        return Cursor(self.page.hits[-1].position, self.replaced)
+        matched = self.relaxed.matched if self.relaxed else 0
+        return Cursor(self.page.hits[-1].position, self.replaced, matched)
 
 
 def search(snapshot: Snapshot, request: SearchRequest, *, now: datetime) -> SearchResult:
@@ -94,24 +107,61 @@ def search(snapshot: Snapshot, request: SearchRequest, *, now: datetime) -> Sear
 def _search(snapshot: Snapshot, parsed: Query, request: SearchRequest) -> SearchResult:
     asked = rewrite(parsed, request, keys=snapshot.lineage_keys)
 
+    def expanded(replaced: Mapping[str, str]) -> EngineQuery:
+        return expand(respell(asked, replaced), snapshot.synonyms)
+
     def result(replaced: Mapping[str, str]) -> SearchResult:
-        query = expand(respell(asked, replaced), snapshot.synonyms)
+        query = expanded(replaced)
         page = snapshot.page(query, request)
         used = dict(used_synonyms(query.typed, snapshot.synonyms))
         fresh = snapshot.freshness
         return SearchResult(request, query.query, page, fresh, replaced=replaced, expanded=used)
 
     if request.cursor is not None:
+        matched = request.cursor.matched
+        if matched and relaxable(query := expanded({})):
+            return _relaxed(snapshot, query, request, matched=matched)
         return result(request.cursor.replaced)
     found = result({})
     total = found.page.total
     if total >= FEW or (total and request.results_only):
         return found
     words = correct(snapshot, asked, document_type=request.order.document_type, total=total)
+    if total == 0:
+        if words and (corrected := result(words)).page.total:
+            return corrected
+        return _relax(snapshot, expanded({}), request) or found
     if not words:
         return found
-    if total == 0:
-        corrected = result(words)
-        return corrected if corrected.page.total else found
-    more = snapshot.count(expand(respell(asked, words), snapshot.synonyms))
+    more = snapshot.count(expanded(words))
     return replace(found, offered=words) if more > total else found
+
+
+def _relax(snapshot: Snapshot, asked: EngineQuery, request: SearchRequest) -> SearchResult | None:
+    """Return what matches most words; None if no word matches anything."""
+    of = len(relaxable(asked))
+    if of > RELAXED_WORDS_MAX:
+        return None
+    for matched in range(of - 1, 0, -1):
+        if snapshot.count(relax(asked, matched)):
+            return _relaxed(snapshot, asked, request, matched=matched)
+    return None
+
+
+def _relaxed(
+    snapshot: Snapshot, asked: EngineQuery, request: SearchRequest, *, matched: int
+) -> SearchResult:
+    query, some = relax(asked, matched), relaxable(asked)
+    page = snapshot.page(query, request)
+    left_out = tuple(
+        word.text for word in some if page.hits and not snapshot.is_matched(page.hits[0], word)
+    )
+    used = dict(used_synonyms(asked.typed, snapshot.synonyms))
+    return SearchResult(
+        request,
+        query.query,
+        page,
+        snapshot.freshness,
+        expanded=used,
+        relaxed=Relaxation(matched, len(some), left_out),
+    )

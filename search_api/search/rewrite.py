@@ -9,11 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from indexer.errors import QueryError
-from indexer.model import And, Condition, DocumentType, Not, Or, Query, fold
+from indexer.model import And, AtLeast, Condition, DocumentType, Not, Or, Query, Word, fold
 from indexer.store import KEYS_MAX, LineageKeys
 from search_api.query import Synonyms, with_others, with_words_replaced
 from search_api.search.request import SearchRequest
 
+_EMPTY_WORDS = frozenset(
+    {"a", "an", "and", "as", "at", "by", "for", "from", "in", "into", "is", "of", "on", "or"}
+    | {"over", "that", "the", "to", "using", "via", "which", "with", "without"}
+)
 UNTAGGED = Condition("is", "untagged")
 
 
@@ -59,6 +63,28 @@ def respell(query: EngineQuery, replaced: Mapping[str, str]) -> EngineQuery:
 def expand(query: EngineQuery, synonyms: Synonyms) -> EngineQuery:
     """Return a query that finds forms and synonyms of its typed words too."""
     return replace(query, typed=with_others(query.typed, synonyms))
+
+
+def relaxable(query: EngineQuery) -> tuple[Word, ...]:
+    """Return the words of which some may be left out: those that must all match, not in quotes.
+
+    Words such as "for" and "with" do not count. They say nothing about an image.
+    """
+    parts = query.typed.parts if isinstance(query.typed, And) else ()
+    words = (part for part in parts if isinstance(part, Word) and not part.is_literal)
+    return tuple(word for word in words if not _is_empty(word))
+
+
+def relax(query: EngineQuery, count: int) -> EngineQuery:
+    """Return a query that needs ``count`` of its words only; all else must match as before."""
+    some = relaxable(query)
+    assert isinstance(query.typed, And)  # noqa: S101 - it has words side by side
+    others = (part for part in query.typed.parts if part not in some and not _is_empty(part))
+    return replace(query, typed=And((*others, AtLeast(count, some))))
+
+
+def _is_empty(part: Query) -> bool:
+    return isinstance(part, Word) and not part.is_literal and part.text in _EMPTY_WORDS
 
 
 def _within(request: SearchRequest) -> Iterator[Query]:

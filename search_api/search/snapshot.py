@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from indexer.engines import IndexReader
-from indexer.model import LIMIT_MAX, DocumentType, SearchPage
+from indexer.model import LIMIT_MAX, And, Condition, DocumentType, Hit, SearchPage, Word, fold
 from indexer.store import LineageKeys
 from search_api.query import Synonyms
 from search_api.search.freshness import SearchFreshness
@@ -69,6 +69,17 @@ class Snapshot:
     def count(self, query: EngineQuery) -> int:
         """Return the number of matching documents."""
         return self.reader.count(query.document_type, query.query) if self.reader else 0
+
+    def is_matched(self, hit: Hit, word: Word) -> bool:
+        """Tell whether a hit of this snapshot matches a word of its query."""
+        result = hit.result
+        conditions = [
+            Condition("registry", fold(result["registry"])),
+            Condition("repo", result["repository"]),
+            *([Condition("digest", fold(result["digest"]))] if "digest" in result else []),
+        ]
+        kind = DocumentType.IMAGE if "digest" in result else DocumentType.REPOSITORY
+        return self.count(EngineQuery(And((word, *conditions)), kind)) > 0
 
     def nearest_spelling(self, word: str, document_type: DocumentType) -> str | None:
         """Return the indexed word with the nearest spelling; None if none is close."""

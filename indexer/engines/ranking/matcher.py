@@ -10,6 +10,7 @@ from indexer.engines.ranking.text_parts import TextPart, part_text
 from indexer.errors import QueryError
 from indexer.model import (
     And,
+    AtLeast,
     Condition,
     Everything,
     FacetValue,
@@ -57,6 +58,8 @@ class Matcher(ABC, Generic[Matched]):
                 return self.all_of(map(self.matching, parts))
             case Or(parts):
                 return self.any_of(map(self.matching, parts))
+            case AtLeast(count, parts):
+                return self.at_least(count, map(self.matching, parts))
             case Not(part):
                 return self.without(self.matching(part))
             case Condition(field, "", is_prefix=True):
@@ -150,6 +153,10 @@ class Matcher(ABC, Generic[Matched]):
     @abstractmethod
     def any_of(self, parts: Iterable[Matched]) -> Matched:
         """Return the documents in at least one part."""
+
+    @abstractmethod
+    def at_least(self, count: int, parts: Iterable[Matched]) -> Matched:
+        """Return the documents in at least ``count`` parts."""
 
     @abstractmethod
     def without(self, part: Matched) -> Matched:

@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
 
-from indexer.model import And, Fuzzy, Or, Path, Phrase, Prefix, Query, Wildcard, Word, words
+from indexer.model import (
+    And,
+    AtLeast,
+    Fuzzy,
+    Or,
+    Path,
+    Phrase,
+    Prefix,
+    Query,
+    Wildcard,
+    Word,
+    words,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,7 @@ def _texts(query: Query) -> list[str]:
             return [text.strip("/")]
         case Phrase(found):
             return [" ".join(found)]
-        case Wildcard() | Fuzzy():
+        case Wildcard() | Fuzzy() | AtLeast():
             return []
         case Or(parts):
             return [text for part in parts for text in _texts(part)]

@@ -2,7 +2,19 @@
 
 from collections.abc import Iterator
 
-from indexer.model import And, Fuzzy, Or, Path, Phrase, Prefix, Query, Wildcard, Word, words
+from indexer.model import (
+    And,
+    AtLeast,
+    Fuzzy,
+    Or,
+    Path,
+    Phrase,
+    Prefix,
+    Query,
+    Wildcard,
+    Word,
+    words,
+)
 
 TextPart = Word | Prefix | Wildcard | Fuzzy | Path | Phrase
 
@@ -30,7 +42,7 @@ def asked_words(part: TextPart) -> list[str]:
 
 def _text_parts(query: Query) -> Iterator[TextPart]:
     match query:
-        case And(parts) | Or(parts):
+        case And(parts) | Or(parts) | AtLeast(parts=parts):
             for part in parts:
                 yield from _text_parts(part)
         case Word() | Prefix() | Wildcard() | Fuzzy() | Path() | Phrase():

@@ -65,6 +65,11 @@ class QueryMatcher(Matcher[Matching]):
         """Return the documents in at least one part."""
         return any_of(parts)
 
+    def at_least(self, count: int, parts: Iterable[Matching]) -> Matching:
+        """Return the documents in at least ``count`` parts."""
+        clauses = [(Occur.Should, part) for part in parts]
+        return Matching.boolean_query(clauses, minimum_number_should_match=count)
+
     def without(self, part: Matching) -> Matching:
         """Return the documents that are not in ``part``."""
         return Matching.boolean_query([(Occur.Must, all_of([])), (Occur.MustNot, part)])

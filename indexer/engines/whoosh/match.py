@@ -31,6 +31,15 @@ class SegmentMatcher(Matcher[int]):
         """Return the documents in at least one part."""
         return reduce(or_, parts, 0)
 
+    def at_least(self, count: int, parts: Iterable[int]) -> int:
+        """Return the documents in at least ``count`` parts."""
+        # In ``found[n]`` are the documents in at least n of the parts so far.
+        found = [self._all, *[0] * count]
+        for part in parts:
+            for n in range(count, 0, -1):
+                found[n] |= found[n - 1] & part
+        return found[count]
+
     def without(self, part: int) -> int:
         """Return the documents that are not in ``part``."""
         return self._all & ~part

@@ -77,6 +77,8 @@ def page(*results: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "facets": {},
         "suggestion": None,
         "notes": [],
+        "expanded": {},
+        "relaxed": None,
         "freshness": freshness,
         **changes,
     }

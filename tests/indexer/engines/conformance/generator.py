@@ -17,6 +17,7 @@ from indexer.model.document import (
 from indexer.model.names import Digest, RepositoryName
 from indexer.model.query import (
     And,
+    AtLeast,
     Condition,
     Everything,
     FacetValue,
@@ -155,6 +156,8 @@ def random_query(random: Random, *, depth: int = 2) -> Query:
         parts = tuple(
             random_query(random, depth=depth - 1) for _ in range(random.choice([0, 1, 2, 2, 3]))
         )
+        if parts and random.random() < 0.15:
+            return AtLeast(random.randint(1, len(parts)), parts)
         return And(parts) if random.random() < 0.6 else Or(parts)
     if depth and random.random() < 0.15:
         return Not(random_query(random, depth=depth - 1))

@@ -10,6 +10,7 @@ from functools import cache, lru_cache
 from indexer.model.document import Document, FacetCounts, Sort, Text, ValueCount
 from indexer.model.query import (
     And,
+    AtLeast,
     Condition,
     Everything,
     FacetValue,
@@ -76,6 +77,8 @@ def matches(query: Query, document: Document) -> bool:
             return all(matches(part, document) for part in parts)
         case Or(parts):
             return any(matches(part, document) for part in parts)
+        case AtLeast(count, parts):
+            return sum(matches(part, document) for part in parts) >= count
         case Not(part):
             return not matches(part, document)
         case Condition(field, value, is_prefix):
@@ -167,7 +170,7 @@ def edits(one: str, other: str) -> int:
 
 def text_parts(query: Query) -> list[TextPart]:
     match query:
-        case And(parts) | Or(parts):
+        case And(parts) | Or(parts) | AtLeast(parts=parts):
             return [found for part in parts for found in text_parts(part)]
         case Word() | Prefix() | Wildcard() | Fuzzy() | Path() | Phrase():
             return [query]
@@ -209,7 +212,7 @@ def wholes(query: Query) -> list[str]:
                     return []
                 ways = [f"{one} {two}".strip(" ") for one in ways for two in other]
             return ways
-        case Wildcard() | Fuzzy():
+        case Wildcard() | Fuzzy() | AtLeast():
             return []
         case _:
             return [""]

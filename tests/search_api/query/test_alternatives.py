@@ -1,0 +1,74 @@
+"""Other words for what somebody typed: in which parts of a query, and in what order."""
+
+import pytest
+
+from indexer.model import And, Condition, Not, Or, Phrase, Query, Word, fold
+from search_api.query import Synonyms, load_synonyms, used_synonyms, with_others
+from tests.search_api.query.asking import parsed
+
+TABLE = Synonyms(
+    [["kubernetes", "k8s"], ["message queue", "mq", "message broker"], ["Büro", "office"]]
+)
+
+
+def expanded(text: str) -> Query:
+    return with_others(parsed(text), TABLE)
+
+
+def others(query: Query) -> set[str]:
+    assert isinstance(query, Word)
+    return {
+        " ".join(other.words) if isinstance(other, Phrase) else other.text for other in query.others
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("k8s", {"kubernetes"}),
+        ("mq", {"message queue", "message broker"}),
+        ("message queue", {"mq", "message broker", "message queues"}),
+        ("message queues", {"mq", "message broker", "message queue"}),
+        ("office", {"buro", "offices"}),
+    ],
+)
+def test_a_word_and_a_text_of_the_table_have_others(text: str, meant: set[str]) -> None:
+    assert meant <= others(expanded(text))
+    assert fold(text) not in others(expanded(text))
+
+
+@pytest.mark.parametrize("text", ['"k8s"', "-k8s", "k8s*", "k8s~", "kind:k8s", "team/k8s"])
+def test_quotes_signs_and_fields_switch_them_off(text: str) -> None:
+    assert expanded(text) == parsed(text)
+
+
+def test_words_side_by_side_become_the_longest_text_of_the_table() -> None:
+    query = expanded("fast message queue kind:image")
+    assert isinstance(query, And)
+    first, text, condition = query.parts
+    assert (first, text) == (Word("fast", first.others), Word("message queue", text.others))
+    assert condition == Condition("kind", "image")
+    assert isinstance(expanded("message OR queue"), Or)
+    assert isinstance(expanded("message -queue"), And)
+    assert Not(Word("queue")) in expanded("message -queue").parts
+
+
+def test_an_answer_can_say_which_synonyms_were_used() -> None:
+    query = expanded("k8s message queues fast")
+    assert dict(used_synonyms(query, TABLE)) == {
+        "k8s": ["kubernetes"],
+        "message queues": ["mq", "message broker"],
+    }
+
+
+def test_an_operator_adds_groups_to_those_of_the_program() -> None:
+    table = load_synonyms([["billing", "payments"]])
+    assert ("payments",) in table.find(("billing",))
+    assert ("kubernetes",) in table.find(("k8s",))
+
+
+def test_every_text_of_the_table_leads_to_the_others_of_its_line() -> None:
+    table = load_synonyms()
+    for text in (("postgres",), ("web", "server"), ("s3",), ("object", "storage")):
+        for other in table.find(text):
+            assert text in table.find(other), other

@@ -59,7 +59,7 @@ types: install ## Check the types
 bench: install ## Measure everything; SIZE=primary or stress, J=DIR for JSON, KEEP=DIR to fill once
 	$(BIN)/python -m bench $(or $(SIZE),small) $(if $(J),--json $(J)) $(if $(KEEP),--keep $(KEEP))
 
-relevance: install ## Measure how good the order of results is; A=--json, A='--worst 20'
+relevance: install ## Measure how good the order of results is; A=--json, A='--worst 20', A=--set-aside
 	$(BIN)/python -m bench.relevance $(A)
 
 fuzz: install ## Extract a million broken inputs; N=1000 for fewer

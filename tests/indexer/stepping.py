@@ -46,6 +46,7 @@ from search_api.query import parse_query
 from search_api.search.rewrite import choose_type
 from tests.fakes.clock import ManualClock
 from tests.fakes.registry import FakeRegistry
+from tests.indexer.empty_store import put_empty_store
 
 Tags = dict[tuple[str, str, str], str]
 """The digest at each (registry, repository, tag)."""
@@ -153,6 +154,7 @@ class Stepping:
 
     async def open(self, *, dies_at: int | None = None) -> None:
         """Open everything, as a start of the process does."""
+        put_empty_store(self.directory)
         self.journal = Journal(self.directory)
         self.store = MortalStore(self.directory, dies_at=dies_at)
         self.thread = CountingThread(self.store)

@@ -15,6 +15,7 @@ from indexer.model.query import Everything, Glob, Or, Phrase, Wildcard, Word
 from tests.indexer.engines.conformance.comparison import Search, check, random_search
 from tests.indexer.engines.conformance.generator import document, random_document
 from tests.indexer.engines.conformance.index import Index
+from tests.series import series
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ SMALL_STEPS = Limits(
 """As if there were many documents: hits are asked for few at a time, and few are read."""
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", series(range(2), short=1))
 def test_answers_do_not_depend_on_how_much_is_asked_for_at_once(
     tmp_path: FilePath, seed: int
 ) -> None:

@@ -8,8 +8,8 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import BinaryIO
 
 from indexer.errors import EngineError
 
@@ -18,7 +18,6 @@ META = "meta.json"
 _PARTS = ("term", "idx", "pos", "fieldnorm", "fast", "store")
 _END = struct.Struct("<II")
 _MAGIC = 1337
-_BLOCK_BYTES = 1 << 20
 _ATTEMPTS = 20
 """How often the newest commit may be overtaken by another one while it is being checked."""
 
@@ -48,26 +47,12 @@ def _files(meta: bytes) -> Iterator[str]:
 
 
 def _check(path: Path) -> None:
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        file.seek(max(0, size - _END.size))
-        length, magic = _END.unpack(file.read(_END.size))
-        start = size - _END.size - length
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        length, magic = _END.unpack(content[-_END.size :])
+        start = len(content) - _END.size - length
         if magic != _MAGIC or start < 0:
             raise ValueError(f"{path.name} is cut short")
-        file.seek(start)
-        expected = json.loads(file.read(length))["crc"]
-        file.seek(0)
-        if _checksum(file, start) != expected:
+        expected = json.loads(content[start : start + length])["crc"]
+        # In no variable, because a view keeps the file open.
+        if zlib.crc32(memoryview(content)[:start]) != expected:
             raise ValueError(f"{path.name} has wrong bytes")
-
-
-def _checksum(file: BinaryIO, size: int) -> int:
-    checksum = 0
-    while size:
-        block = file.read(min(size, _BLOCK_BYTES))
-        if not block:
-            raise ValueError("a file ended while it was read")
-        checksum = zlib.crc32(block, checksum)
-        size -= len(block)
-    return checksum

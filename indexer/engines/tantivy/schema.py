@@ -21,6 +21,7 @@ from indexer.engines.ranking import (
     KEYWORD,
     NAME_WORD,
     TEXT,
+    facet_prefix,
     impacts,
     normalize,
     scored_lines,
@@ -118,11 +119,6 @@ def number_field(name: str) -> str:
 def facet_field(facet: str) -> str:
     """Return the field of one of ``FACETS``."""
     return f"facet_{facet}"
-
-
-def facet_prefix(facet: str) -> str:
-    """Return what the values of any other facet start with, and those of no other."""
-    return f"{len(facet)}:{facet}"
 
 
 def chunks(text: str, count: int) -> list[int]:

@@ -8,7 +8,6 @@ import orjson
 from tantivy import DocAddress, Order, Searcher
 from tantivy import Query as Matching
 
-from indexer.engines.ranking import TEXT
 from indexer.engines.tantivy.limits import Limits
 from indexer.engines.tantivy.match import QueryMatcher, constant
 from indexer.engines.tantivy.schema import (
@@ -84,14 +83,3 @@ class View:
         stored = self.searcher.doc(address)
         texts = read_texts(bytes(stored[TEXTS][0])) if with_texts else ()
         return orjson.loads(bytes(stored[RESULT][0])), texts
-
-    def spellings(self, word: str, *, limit: int) -> list[tuple[str, int]]:
-        """Return at most ``limit`` other words near ``word`` and how many documents have each."""
-        edits = dict(self.matcher.vocabulary(TEXT).near(word))
-        edits.pop(word, None)
-        counts = {found: self.total(self.matcher.term(TEXT, found)) for found in edits}
-        ordered = sorted(
-            filter(counts.__getitem__, edits),
-            key=lambda found: (edits[found], -counts[found], found),
-        )
-        return [(found, counts[found]) for found in ordered[:limit]]

@@ -36,7 +36,6 @@ class SegmentedWriter:
     def __init__(self, folder: Path, index: OpenSegments) -> None:
         self._folder = folder
         self._index = index
-        index.refresh()
         try:
             with engine_errors(folder):
                 self._check()

@@ -22,8 +22,8 @@ class Limits:
     """So many terms are found faster one by one than as a set."""
     expanded_terms: int = 10_000
     """How many terms a pattern may stand for when they are sought one by one."""
-    kept_spellings: int = 64
-    """How many patterns and close spellings are kept as queries."""
+    kept: int = 64
+    """How many vocabularies, patterns and close spellings are kept for a commit."""
 
 
 LIMITS = Limits()

@@ -19,7 +19,6 @@ from indexer.engines.ranking import (
     prominence_score,
     scored_prominence,
 )
-from indexer.engines.tantivy.match import all_of, any_of
 from indexer.engines.tantivy.schema import ID_CHUNKS, NAME_CHUNKS, SORT_FIELDS, chunks
 from indexer.engines.tantivy.view import View
 from indexer.model import Sort
@@ -35,25 +34,25 @@ class _Column:
     """Its number at the position of the page, perhaps between two numbers."""
 
     def equal(self, view: View, number: float) -> Matching:
-        return view.matcher.in_column(self.field, ceil(number), floor(number))
+        return view.in_column(self.field, ceil(number), floor(number))
 
     def beyond(self, view: View, number: float) -> Matching:
         if self.is_descending:
-            return view.matcher.in_column(self.field, None, ceil(number) - 1)
-        return view.matcher.in_column(self.field, floor(number) + 1, None)
+            return view.in_column(self.field, None, ceil(number) - 1)
+        return view.in_column(self.field, floor(number) + 1, None)
 
 
 def in_order(view: View, query: Matching, sort: Sort, window: PageWindow) -> Hits:
     """Return the hits of ``query`` in the window; relevance goes by prominence alone."""
     columns, count = _columns(sort, window), window.count
     if window.after is not None:
-        behind = all_of(column.equal(view, column.bound) for column in columns)
+        behind = view.all_of(column.equal(view, column.bound) for column in columns)
         # Some of these are not behind the position; they are left out at the end.
-        count += view.total(all_of([query, behind]))
+        count += view.hits(view.all_of([query, behind]))
         for column in reversed(columns):
             equal = column.equal(view, column.bound)
-            behind = any_of([column.beyond(view, column.bound), all_of([equal, behind])])
-        query = all_of([query, behind])
+            behind = view.any_of([column.beyond(view, column.bound), view.all_of([equal, behind])])
+        query = view.all_of([query, behind])
     addresses = _first(view, query, columns, count)
     places = zip(_keys(view, sort, addresses), map(view.id, addresses), addresses, strict=True)
     hits = (RankedHit(key, found_id, address) for key, found_id, address in places)
@@ -88,7 +87,7 @@ def _first(
     if len(hits) < limit or hits[-1][0] != last:
         return [address for n, (number, address) in enumerate(hits) if n < count or number == last]
     before = [address for number, address in hits if number != last]
-    equal = all_of([query, column.equal(view, hits[-1][0])])
+    equal = view.all_of([query, column.equal(view, hits[-1][0])])
     return [*before, *_first(view, equal, columns[1:], count - len(before))]
 
 

@@ -9,7 +9,6 @@ sums are exact in tantivy's four-byte floats, in any order.
 import json
 import zlib
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -34,7 +33,6 @@ from indexer.model import (
     Document,
     Sort,
     Text,
-    TextRow,
     fold,
     words,
 )
@@ -138,17 +136,12 @@ def spelt_end(plain: str) -> str:
     return f"{plain.count('/')}{plain}"
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A document as tantivy takes it."""
-
-    row: Row
-    words: Set[str]
-    """The searchable ones."""
+Encoded = tuple[Row, Set[str]]
+"""A document as tantivy takes it, with its searchable words."""
 
 
 def encode(document: Document) -> Encoded:
-    """Return ``document`` as tantivy takes it.
+    """Return ``document`` as tantivy takes it, and its searchable words.
 
     :class:`indexer.errors.EngineError` naming the id when something in it cannot be stored.
     """
@@ -186,7 +179,7 @@ def _encode(document: Document) -> Encoded:
             columns.setdefault(OTHER_FACET, []).append(facet_prefix(facet) + value)
     for field, numbers in _numbers(document, name).items():
         columns[field] = [_within(number, INT64) for number in numbers]
-    return Encoded(Row.from_dict(columns), worths.keys())
+    return Row.from_dict(columns), worths.keys()
 
 
 def _numbers(document: Document, name: str) -> dict[str, Sequence[int]]:
@@ -210,14 +203,6 @@ def _stored_texts(texts: Sequence[Text]) -> bytes:
     """Return ``texts`` as they are stored, which most searches read past."""
     stored = orjson.dumps([(text.field.value, text.text, text.key) for text in texts])
     return stored if len(stored) < _LONG_BYTES else zlib.compress(stored, level=1)
-
-
-def read_texts(stored: bytes) -> list[TextRow]:
-    """Return the texts that were stored."""
-    rows: list[TextRow] = orjson.loads(
-        stored if stored.startswith(b"[") else zlib.decompress(stored)
-    )
-    return rows
 
 
 def _slashes(name: str) -> list[int]:

@@ -30,7 +30,7 @@ def made(directory: FilePath, limits: Limits) -> Index:
 
 
 SMALL_STEPS = Limits(
-    sorted_documents=1, first_hits=1, more_hits=2, facet_values=2, single_terms=1, kept_spellings=1
+    sorted_documents=1, first_hits=1, more_hits=2, facet_values=2, single_terms=1, kept=1
 )
 """As if there were many documents: hits are asked for few at a time, and few are read."""
 

@@ -13,7 +13,7 @@ from tantivy.tantivy import __version__ as library_version
 from indexer.engines.local import GenerationFolders, GenerationReader, GenerationWriter
 from indexer.engines.ranking import TEXT, PageWindow, RankedHit, RankingPlan
 from indexer.engines.tantivy.facets import facet_counts
-from indexer.engines.tantivy.limits import LIMITS, Limits
+from indexer.engines.tantivy.index import LIMITS, Limits
 from indexer.engines.tantivy.order import in_order
 from indexer.engines.tantivy.rank import best
 from indexer.engines.tantivy.schema import SCHEMA_VERSION, schema

@@ -9,6 +9,7 @@ import struct
 import zlib
 from collections.abc import Callable, Hashable
 from contextlib import suppress
+from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +17,6 @@ from typing import Any, TypeVar
 from tantivy import Index
 
 from indexer.engines.local import engine_errors
-from indexer.engines.tantivy.limits import LIMITS, Limits
 
 _META = "meta.json"
 """The list of the files of a commit. It is written last."""
@@ -26,6 +26,30 @@ _MAGIC = 1337
 
 
 _Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Numbers that decide how fast an answer is made, and never the answer.
+
+    But for ``expanded_terms``: what stands for more of them may be refused.
+    """
+
+    sorted_documents: int = 100
+    """So many documents are read at once and then sorted."""
+    first_hits: int = 500
+    """How many hits are asked for first, beside those of the page."""
+    facet_values: int = 65_000
+    """How many values of a facet are counted in one pass; tantivy counts no more."""
+    single_terms: int = 30
+    """So many terms are found faster one by one than as a set."""
+    expanded_terms: int = 10_000
+    """How many terms a pattern may stand for when they are sought one by one."""
+    kept: int = 64
+    """How many vocabularies, patterns and close spellings are kept for a commit."""
+
+
+LIMITS = Limits()
 
 
 class OpenIndex:

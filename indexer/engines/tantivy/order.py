@@ -19,7 +19,8 @@ from indexer.engines.ranking import (
     prominence_score,
     scored_prominence,
 )
-from indexer.engines.tantivy.schema import ID_CHUNKS, NAME_CHUNKS, SORT_FIELDS, chunks
+from indexer.engines.tantivy.match import constant
+from indexer.engines.tantivy.schema import ID, ID_CHUNKS, NAME, NAME_CHUNKS, SORT_FIELDS, chunks
 from indexer.engines.tantivy.view import View
 from indexer.model import Sort
 
@@ -54,7 +55,12 @@ def in_order(view: View, query: Matching, sort: Sort, window: PageWindow) -> Hit
             behind = view.any_of([column.beyond(view, column.bound), view.all_of([equal, behind])])
         query = view.all_of([query, behind])
     addresses = _first(view, query, columns, count)
-    places = zip(_keys(view, sort, addresses), map(view.id, addresses), addresses, strict=True)
+    places = zip(
+        _keys(view, sort, addresses),
+        (view.text(ID, one) for one in addresses),
+        addresses,
+        strict=True,
+    )
     hits = (RankedHit(key, found_id, address) for key, found_id, address in places)
     return window.ordered(hit for hit in hits if window.is_behind(hit.key, hit.id))
 
@@ -80,7 +86,7 @@ def _first(
 ) -> Sequence[DocAddress]:
     """Return the first ``count`` of ``query`` by ``columns``, and perhaps some that are next."""
     if not columns:
-        return view.found(query, view.size)
+        return [address for _, address in view.scored(constant(query, 0), view.size)[0]]
     column, limit = columns[0], count + view.limits.sorted_documents
     hits = view.ordered(query, column.field, limit, is_descending=column.is_descending)
     last = hits[count - 1][0] if len(hits) >= count else None
@@ -93,7 +99,7 @@ def _first(
 
 def _keys(view: View, sort: Sort, addresses: Sequence[DocAddress]) -> Sequence[Key]:
     if sort is Sort.NAME:
-        return view.names(addresses)
+        return [view.text(NAME, address) for address in addresses]
     numbers = view.numbers(SORT_FIELDS[sort], addresses)
     return list(map(prominence_score, numbers)) if sort is Sort.RELEVANCE else numbers
 
@@ -109,5 +115,5 @@ def first_by_id(
         behind = sorted(start for start in starts if start >= bound)
         first = set(behind[: count + behind.count(bound)])
         addresses = [a for a, start in zip(addresses, starts, strict=True) if start in first]
-    found = ((view.id(address), address) for address in addresses)
+    found = ((view.text(ID, address), address) for address in addresses)
     return nsmallest(count, (pair for pair in found if pair[0] > after))

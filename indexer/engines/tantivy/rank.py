@@ -35,6 +35,9 @@ Scored = Sequence[tuple[float, DocAddress]]
 """Points and documents, in order."""
 Clause = tuple[Occur, Matching]
 
+_MORE = 8
+"""How many times as many hits are asked for next."""
+
 
 def best(view: View, plan: RankingPlan, window: PageWindow) -> tuple[Hits, int | None]:
     """Return the hits in the window by ``plan``, and the total if that is known."""
@@ -65,8 +68,7 @@ def _by_score(
 ) -> tuple[Hits, int]:
     query = Matching.boolean_query([*((Occur.Must, constant(one, 0)) for one in filters), *points])
     # How far behind the first hit a position is, is not known.
-    more = view.limits.more_hits
-    limit = window.count + view.limits.first_hits * (1 if window.after is None else more)
+    limit = window.count + view.limits.first_hits * (1 if window.after is None else _MORE)
     while True:
         # tantivy gives the greatest scores only, so the least of them come with all others.
         scored, total = view.scored(query, limit if window.is_descending else view.size)
@@ -74,7 +76,7 @@ def _by_score(
         hits = _first(view, scored if window.is_descending else scored[::-1], window, is_all=is_all)
         if len(hits) >= window.count or is_all:
             return hits, total
-        limit *= more
+        limit *= _MORE
 
 
 def _first(view: View, scored: Scored, window: PageWindow, *, is_all: bool) -> Hits:

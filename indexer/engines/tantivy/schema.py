@@ -94,7 +94,7 @@ INT64 = range(-(2**63), 2**63)
 def schema() -> Schema:
     """Return the schema of the indexes of a generation."""
     builder = SchemaBuilder()
-    facets = (*map(facet_field, FACETS), OTHER_FACET)
+    facets = [OTHER_FACET, *(facet_location(facet)[0] for facet in FACETS)]
     for field in (ID, NAME, LAST, END, SPELT_END, KEYWORD, *facets):
         stored, fast = field in (ID, NAME), field in facets
         builder.add_text_field(field, stored, fast, tokenizer_name="raw", index_option="basic")
@@ -114,9 +114,11 @@ def number_field(name: str) -> str:
     return f"number_{name}"
 
 
-def facet_field(facet: str) -> str:
-    """Return the field of one of ``FACETS``."""
-    return f"facet_{facet}"
+def facet_location(facet: str) -> tuple[str, str]:
+    """Return the field with the values of a facet, and their beginning there."""
+    if facet in FACETS:
+        return f"facet_{facet}", ""
+    return OTHER_FACET, facet_prefix(facet)
 
 
 def chunks(text: str, count: int) -> list[int]:
@@ -173,10 +175,8 @@ def _encode(document: Document) -> Encoded:
         TEXTS: _stored_texts(document.texts),
     }
     for facet, value in document.facets:
-        if facet in FACETS:
-            columns.setdefault(facet_field(facet), []).append(value)
-        else:
-            columns.setdefault(OTHER_FACET, []).append(facet_prefix(facet) + value)
+        field, prefix = facet_location(facet)
+        columns.setdefault(field, []).append(prefix + value)
     for field, numbers in _numbers(document, name).items():
         columns[field] = [_within(number, INT64) for number in numbers]
     return Row.from_dict(columns), worths.keys()

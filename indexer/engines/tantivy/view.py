@@ -8,11 +8,9 @@ import orjson
 from tantivy import DocAddress, Order
 from tantivy import Query as Matching
 
-from indexer.engines.tantivy.match import QueryMatcher, constant
+from indexer.engines.tantivy.match import QueryMatcher
 from indexer.engines.tantivy.schema import (
-    ID,
     IMPACT,
-    NAME,
     RESULT,
     TEXTS,
 )
@@ -47,10 +45,6 @@ class View(QueryMatcher):
         )
         return found.hits
 
-    def found(self, query: Matching, limit: int) -> list[DocAddress]:
-        """Return some documents that match, all when they are no more than ``limit``."""
-        return [address for _, address in self.scored(constant(query, 0), limit)[0]]
-
     def numbers(self, field: str, addresses: Sequence[DocAddress]) -> list[int]:
         """Return what is in a column of numbers, for each of ``addresses``."""
         return self.searcher.fast_field_values(field, list(addresses))  # type: ignore[return-value]  # all documents have each
@@ -60,13 +54,9 @@ class View(QueryMatcher):
         terms = self.searcher.terms_with_prefix(IMPACT, f"{word}:")
         return [(term, int(term.rpartition(":")[2])) for term, _ in terms]
 
-    def id(self, address: DocAddress) -> str:
-        """Return the id of a document."""
-        return str(self.searcher.doc(address).get_first(ID))
-
-    def names(self, addresses: Sequence[DocAddress]) -> list[str]:
-        """Return the folded names of documents."""
-        return [str(self.searcher.doc(address).get_first(NAME)) for address in addresses]
+    def text(self, field: str, address: DocAddress) -> str:
+        """Return a stored text of a document."""
+        return str(self.searcher.doc(address).get_first(field))
 
     def stored(
         self, address: DocAddress, *, with_texts: bool

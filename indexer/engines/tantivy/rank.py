@@ -27,7 +27,6 @@ from indexer.engines.tantivy.schema import (
     IMPACT,
     NAME,
     SPELT_END,
-    digits_start,
     spelt_end,
 )
 from indexer.engines.tantivy.view import View
@@ -112,10 +111,9 @@ def _part_points(view: View, part: RankedPart, tiers: Sequence[Matching]) -> lis
 
 def _digits(view: View, word: str, points: int) -> list[Clause]:
     """Return clauses that add ``points`` for each one of the impact of ``word``."""
-    start = digits_start(word)
     return [
-        (Occur.Should, constant(view.matcher.term(IMPACT, f"{start}{worth}"), worth * points))
-        for worth in view.digits(word)
+        (Occur.Should, constant(view.matcher.term(IMPACT, term), digit * points))
+        for term, digit in view.digits(word)
     ]
 
 

@@ -80,19 +80,15 @@ _DIGITS_OF = tuple(
 def schema() -> Schema:
     """Return the schema of the indexes of a generation."""
     builder = SchemaBuilder()
-    for field in (ID, NAME):
-        builder.add_text_field(field, stored=True, tokenizer_name="raw", index_option="basic")
-    for field in (LAST, END, SPELT_END, KEYWORD):
-        builder.add_text_field(field, tokenizer_name="raw", index_option="basic")
-    for field in (NAME_WORD, GRAM, IMPACT):
-        builder.add_text_field(field, tokenizer_name="whitespace", index_option="basic")
-    for field in (GRAM3, TEXT):
-        builder.add_text_field(field, tokenizer_name="whitespace", index_option="position")
-    for field in (*(facet_location(facet)[0] for facet in FACETS), OTHER_FACET):
-        builder.add_text_field(field, fast=True, tokenizer_name="raw", index_option="basic")
+    facets = (*(facet_location(facet)[0] for facet in FACETS), OTHER_FACET)
+    for field in (ID, NAME, LAST, END, SPELT_END, KEYWORD, *facets):
+        stored, fast = field in (ID, NAME), field in facets
+        builder.add_text_field(field, stored, fast, tokenizer_name="raw", index_option="basic")
+    for field in (NAME_WORD, GRAM, IMPACT, GRAM3, TEXT):
+        option = "position" if field in (GRAM3, TEXT) else "basic"
+        builder.add_text_field(field, tokenizer_name="whitespace", index_option=option)
     # Never unsigned: tantivy takes Python's numbers for signed ones, and loses the batch then.
-    numbers = (*map(number_field, NUMBERS), *SORT_FIELDS.values(), *ID_CHUNKS, *NAME_CHUNKS)
-    for field in numbers:
+    for field in (*map(number_field, NUMBERS), *SORT_FIELDS.values(), *ID_CHUNKS, *NAME_CHUNKS):
         builder.add_integer_field(field, fast=True)
     for field in (RESULT, TEXTS):
         builder.add_bytes_field(field, stored=True)
@@ -126,11 +122,6 @@ def spelt_end(plain: str) -> str:
     return f"{plain.count('/')}{plain}"
 
 
-def digits_start(word: str) -> str:
-    """Return what the terms of the digits of a word's impact start with, before their worth."""
-    return f"{word}:"
-
-
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """A document as tantivy takes it."""
@@ -148,24 +139,25 @@ def encode(document: Document) -> Encoded:
     with encoding_errors(document):
         name, lines = fold(document.name), list(scored_lines(document))
         plain, worths, numbers = normalize(name).plain, impacts(lines), sort_numbers(document)
-        numbers |= zip(ID_CHUNKS, chunks(document.key.id, len(ID_CHUNKS)), strict=True)
-        numbers |= zip(NAME_CHUNKS, chunks(name, len(NAME_CHUNKS)), strict=True)
-        columns: dict[str, list[Any]] = {
-            ID: [document.key.id],
-            NAME: [name],
-            LAST: [name.rpartition("/")[2]],
+        digits = {**worths, "": document.prominence}
+        columns: dict[str, Any] = {
+            ID: document.key.id,
+            NAME: name,
+            LAST: name.rpartition("/")[2],
             END: [name[place + 1 :] for place in _slashes(name)],
             SPELT_END: [spelt_end(plain[place:]) for place in _slashes(plain)],
-            NAME_WORD: [" ".join(set(words(document.name)))],
-            GRAM: [" ".join({*name, *grams(name, 2)})],
-            GRAM3: [" ".join(grams(name, 3))],
+            NAME_WORD: " ".join(set(words(document.name))),
+            GRAM: " ".join({*name, *grams(name, 2)}),
+            GRAM3: " ".join(grams(name, 3)),
             TEXT: [" ".join(line) for line, _ in lines],
-            IMPACT: [" ".join(_digits({**worths, "": document.prominence}))],
+            IMPACT: " ".join(word + digit for word in digits for digit in _DIGITS_OF[digits[word]]),
             KEYWORD: list(keyword_terms(document)),
-            RESULT: [stored_result(document)],
-            TEXTS: [_packed(stored_texts(document))],
-            **{field: [number] for field, number in numbers.items()},
+            RESULT: stored_result(document),
+            TEXTS: _packed(stored_texts(document)),
+            **numbers,
             **{number_field(field): found for field, found in range_numbers(document).items()},
+            **dict(zip(ID_CHUNKS, chunks(document.key.id, len(ID_CHUNKS)), strict=True)),
+            **dict(zip(NAME_CHUNKS, chunks(name, len(NAME_CHUNKS)), strict=True)),
         }
         for facet, value in document.facets:
             field, prefix = facet_location(facet)
@@ -174,20 +166,17 @@ def encode(document: Document) -> Encoded:
 
 
 def _packed(stored: bytes) -> bytes:
-    """Return long texts compressed: most searches read past them."""
+    """Return long texts compressed, because most searches read past them."""
     return stored if len(stored) < _LONG_BYTES else zlib.compress(stored, level=1)
 
 
 def read_texts(stored: bytes) -> list[TextRow]:
     """Return the texts that were stored."""
-    is_packed = not stored.startswith(b"[")
-    rows: list[TextRow] = orjson.loads(zlib.decompress(stored) if is_packed else stored)
+    rows: list[TextRow] = orjson.loads(
+        stored if stored.startswith(b"[") else zlib.decompress(stored)
+    )
     return rows
 
 
 def _slashes(name: str) -> list[int]:
     return [place for place, character in enumerate(name) if character == "/"]
-
-
-def _digits(worths: dict[str, int]) -> list[str]:
-    return [word + digit for word, worth in worths.items() for digit in _DIGITS_OF[worth]]

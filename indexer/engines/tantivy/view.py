@@ -16,7 +16,6 @@ from indexer.engines.tantivy.schema import (
     NAME,
     RESULT,
     TEXTS,
-    digits_start,
     read_texts,
 )
 from indexer.model import TextRow
@@ -63,11 +62,10 @@ class View:
         """Return what is in a column of numbers, for each of ``addresses``."""
         return self.searcher.fast_field_values(field, list(addresses))  # type: ignore[return-value]  # all documents have each
 
-    def digits(self, word: str) -> list[int]:
-        """Return what the digits are worth that the impact of ``word`` has in any document."""
-        start = digits_start(word)
-        terms = self.searcher.terms_with_prefix(IMPACT, start)
-        return [int(term[len(start) :]) for term, _ in terms]
+    def digits(self, word: str) -> list[tuple[str, int]]:
+        """Return the terms of all digits that the impact of ``word`` has, with their values."""
+        terms = self.searcher.terms_with_prefix(IMPACT, f"{word}:")
+        return [(term, int(term.rpartition(":")[2])) for term, _ in terms]
 
     def id(self, address: DocAddress) -> str:
         """Return the id of a document."""

@@ -12,12 +12,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from indexer.errors import EngineError
+from indexer.errors import EngineError, RegsearchError
 from indexer.model import Document, DocumentType
 
 _ABOUT = "generation.json"
-_UNREADABLE = (OSError, ValueError, TypeError, RecursionError)
-"""The errors of a missing, torn or foreign file."""
+_PANIC = "PanicException"
+"""The name of a panic of tantivy in Python: a ``BaseException`` that no module exports."""
 
 
 class GenerationFolders:
@@ -35,10 +35,10 @@ class GenerationFolders:
         """Make a generation: yield its new folder, and mark it as whole after success."""
         self.drop(generation)
         folder = self._folder(generation)
-        with _engine_errors(folder):
+        with engine_errors(folder):
             folder.mkdir(parents=True)
         yield folder
-        with _engine_errors(folder):
+        with engine_errors(folder):
             unfinished = folder / f"{_ABOUT}.new"
             unfinished.write_text(json.dumps(self._about))
             sync(unfinished)
@@ -49,7 +49,7 @@ class GenerationFolders:
     def checked(self, generation: str) -> Path:
         """Return a generation's folder; :class:`EngineError` if missing, torn or foreign."""
         folder = self._folder(generation)
-        with _engine_errors(folder):
+        with engine_errors(folder):
             found = json.loads((folder / _ABOUT).read_text())
         if found != self._about:
             raise EngineError(f"search index {folder} is of another schema: {found}")
@@ -70,7 +70,7 @@ class GenerationFolders:
     def drop(self, generation: str) -> None:
         """Remove a generation; a missing one is no error."""
         folder = self._folder(generation)
-        with _engine_errors(folder):
+        with engine_errors(folder):
             if folder.is_dir():
                 # This file goes first: after a kill, the rest does not look like a generation.
                 (folder / _ABOUT).unlink(missing_ok=True)
@@ -97,6 +97,9 @@ class FolderWriter(Protocol):
 
     def apply(self, documents: Sequence[Document], removed: Sequence[str]) -> None:
         """Add or replace ``documents`` and drop the ids ``removed``, in one durable commit."""
+
+    def optimize(self) -> None:
+        """Make later searches as fast as can be; see the protocol."""
 
     def count(self) -> int:
         """Return the number of documents."""
@@ -130,6 +133,11 @@ class GenerationWriter(Generic[OneWriter]):
         """
         self._writers[document_type].apply(documents, removed)
 
+    def optimize(self) -> None:
+        """Make later searches as fast as can be; see the protocol."""
+        for writer in self._writers.values():
+            writer.optimize()
+
     def count(self, document_type: DocumentType) -> int:
         """Return the number of documents of a type."""
         return self._writers[document_type].count()
@@ -151,8 +159,16 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def _engine_errors(folder: Path) -> Iterator[None]:
+def engine_errors(folder: Path) -> Iterator[None]:
+    """Turn any error of a library into :class:`EngineError`; the folder may be torn or foreign.
+
+    A library may raise any class of error for wrong bytes. Errors of our own stay as they are.
+    """
     try:
         yield
-    except _UNREADABLE as error:
+    except RegsearchError:
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != _PANIC:
+            raise
         raise EngineError(f"search index {folder} cannot be used: {error!r}") from error

@@ -1,5 +1,13 @@
 """Ranking, the same for every engine: the plan, impacts, names, patterns and order."""
 
+from indexer.engines.ranking.matcher import (
+    EXPANDED_TERMS_MAX,
+    KEYWORD,
+    NAME_WORD,
+    TEXT,
+    Matcher,
+    few,
+)
 from indexer.engines.ranking.names import NameMatch, NormalizedName, name_matches, normalize
 from indexer.engines.ranking.order import (
     Key,
@@ -15,17 +23,22 @@ from indexer.engines.ranking.plan import (
     RankedPart,
     RankingPlan,
     Tier,
-    Where,
     WholeName,
     make_plan,
 )
 from indexer.engines.ranking.scoring import IMPACT_MAX, Line, impacts, scored_lines
-from indexer.engines.ranking.text_parts import TextPart, part_text
+from indexer.engines.ranking.text_parts import part_text
+from indexer.engines.ranking.vocabulary import Vocabulary
 
 __all__ = [
+    "EXPANDED_TERMS_MAX",
     "IMPACT_MAX",
+    "KEYWORD",
+    "NAME_WORD",
+    "TEXT",
     "Key",
     "Line",
+    "Matcher",
     "NameMatch",
     "NormalizedName",
     "PageWindow",
@@ -33,10 +46,10 @@ __all__ = [
     "RankedHit",
     "RankedPart",
     "RankingPlan",
-    "TextPart",
     "Tier",
-    "Where",
+    "Vocabulary",
     "WholeName",
+    "few",
     "impacts",
     "make_plan",
     "name_matches",

@@ -9,10 +9,10 @@ from pathlib import Path
 from tantivy import DocAddress, Index
 from tantivy.tantivy import __version__ as library_version
 
-from indexer.engines.local import GenerationFolders, GenerationWriter
+from indexer.engines.local import GenerationFolders, GenerationWriter, engine_errors
 from indexer.engines.ranking import RankedHit, make_plan, page_window
 from indexer.engines.tantivy.facets import facet_counts
-from indexer.engines.tantivy.index import OpenIndex, engine_errors
+from indexer.engines.tantivy.index import OpenIndex
 from indexer.engines.tantivy.limits import LIMITS, Limits
 from indexer.engines.tantivy.order import in_order
 from indexer.engines.tantivy.rank import best

@@ -1,47 +1,22 @@
-"""Opening a tantivy index, and what it raises when that fails."""
+"""An open tantivy index."""
 
 import ctypes
-import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tantivy import Index, IndexWriter
 
+from indexer.engines.local import engine_errors
 from indexer.engines.tantivy.checksums import META, check_files
 from indexer.engines.tantivy.limits import LIMITS, Limits
-from indexer.engines.tantivy.match import Matcher
+from indexer.engines.tantivy.match import QueryMatcher
 from indexer.engines.tantivy.schema import schema
 from indexer.engines.tantivy.view import View
 from indexer.engines.tantivy.words import KnownWords
-from indexer.errors import EngineError
 
-_UNREADABLE = (
-    struct.error,
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    OverflowError,
-    MemoryError,
-)
 _HEAP_BYTES = 32 * 1024 * 1024
 """What a writer may gather in memory before it makes a segment of it."""
 _M_ARENA_MAX = -8
 """The number of that setting of the C library."""
-_PANIC = "PanicException"
-"""What a panic inside of tantivy becomes: a ``BaseException`` that no module gives a name to."""
-
-
-@contextmanager
-def engine_errors(folder: Path) -> Iterator[None]:
-    """Turn what tantivy raises for a missing, torn or foreign index into an ``EngineError``."""
-    try:
-        yield
-    except BaseException as error:
-        if type(error).__name__ != _PANIC and not isinstance(error, _UNREADABLE):
-            raise
-        raise EngineError(f"search index {folder} cannot be used: {error!r}") from error
 
 
 class OpenIndex:
@@ -69,7 +44,7 @@ class OpenIndex:
             # Perhaps a newer one by now: then there is one refresh too many, never one too few.
             self._commit = commit
             searcher = self._index.searcher()
-            matcher = Matcher(self._schema, searcher, self._words, self._limits)
+            matcher = QueryMatcher(self._schema, searcher, self._words, self._limits)
             self.view = View(searcher, matcher, self._limits)
 
     def writer(self) -> IndexWriter:

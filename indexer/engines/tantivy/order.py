@@ -138,9 +138,9 @@ class _WindowWalk:
         return self.window.ordered(hit for hit in hits if self.window.is_behind(hit.key, hit.id))
 
     def _equal(self, query: Matching, column: _Column, number: int) -> Matching:
-        return all_of([query, self.view.matcher.within(column.field, number, number)])
+        return all_of([query, self.view.matcher.in_column(column.field, number, number)])
 
     def _behind(self, query: Matching, column: _Column) -> Matching:
         bound = column.bound or 0
         low, high = (None, ceil(bound) - 1) if column.is_descending else (floor(bound) + 1, None)
-        return all_of([query, self.view.matcher.within(column.field, low, high)])
+        return all_of([query, self.view.matcher.in_column(column.field, low, high)])

@@ -2,8 +2,8 @@
 
 tantivy scores with numbers of its own, which depend on other documents. Here scores are sums of
 constants that our queries give to terms, so what a word is worth in a document is a few terms: its
-impact in digits, one term for each that is not 0. Whole numbers below ``EXACT_MAX`` are exact in
-tantivy's four-byte floats, in any order of adding.
+impact in digits, one term for each that is not 0. All points are whole numbers below 2**24, so
+sums are exact in tantivy's four-byte floats, in any order.
 """
 
 import json
@@ -16,7 +16,15 @@ import orjson
 from tantivy import Document as Row
 from tantivy import Schema, SchemaBuilder
 
-from indexer.engines.ranking import IMPACT_MAX, impacts, normalize, scored_lines
+from indexer.engines.ranking import (
+    IMPACT_MAX,
+    KEYWORD,
+    NAME_WORD,
+    TEXT,
+    impacts,
+    normalize,
+    scored_lines,
+)
 from indexer.errors import EngineError
 from indexer.model import (
     FACETS,
@@ -41,17 +49,12 @@ END = "end"
 """All that follows a slash in the name."""
 SPELT_END = "spelt_end"
 """The last components of the name without punctuation, as many as there are; see ``spelt_end``."""
-NAME_WORD = "name_word"
 GRAM = "gram"
 """Single characters of the name, and pairs."""
 GRAM3 = "gram3"
 """All three characters in a row of the name: what is inside a name is a phrase of them."""
-TEXT = "text"
-"""The words of every searchable text, in order."""
 IMPACT = "impact"
 """The digits of the impact of every word, and of the prominence as that of no word."""
-KEYWORD = "keyword"
-"""``field:value`` for every keyword, and ``field``; field names hold no colon."""
 OTHER_FACET = "facet"
 """The values of facets that have no field of their own, behind what ``facet_prefix`` returns."""
 RESULT = "result"
@@ -86,7 +89,6 @@ _DIGITS_OF = tuple(
     for worth in range(IMPACT_MAX + 1)
 )
 """The digits of all worths, as they follow a word."""
-EXACT_MAX = 1 << 24
 
 INT64 = range(-(2**63), 2**63)
 

@@ -8,19 +8,19 @@ import orjson
 from tantivy import DocAddress, Order, Searcher
 from tantivy import Query as Matching
 
+from indexer.engines.ranking import TEXT
 from indexer.engines.tantivy.limits import Limits
-from indexer.engines.tantivy.match import Matcher, constant
+from indexer.engines.tantivy.match import QueryMatcher, constant
 from indexer.engines.tantivy.schema import (
     ID,
     IMPACT,
     NAME,
     RESULT,
-    TEXT,
     TEXTS,
     digits_start,
     read_texts,
 )
-from indexer.model import TextRow, edits_allowed
+from indexer.model import TextRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class View:
     """The documents of one commit."""
 
     searcher: Searcher
-    matcher: Matcher
+    matcher: QueryMatcher
     limits: Limits
 
     @property
@@ -89,7 +89,7 @@ class View:
 
     def spellings(self, word: str, *, limit: int) -> list[tuple[str, int]]:
         """Return at most ``limit`` other words near ``word`` and how many documents have each."""
-        edits = dict(self.matcher.words.near(word, limit=edits_allowed(word)))
+        edits = dict(self.matcher.vocabulary(TEXT).near(word))
         edits.pop(word, None)
         counts = {found: self.total(self.matcher.term(TEXT, found)) for found in edits}
         ordered = sorted(

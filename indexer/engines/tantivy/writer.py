@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from indexer.engines.tantivy.index import OpenIndex, engine_errors
+from indexer.engines.local import engine_errors
+from indexer.engines.tantivy.index import OpenIndex
 from indexer.engines.tantivy.schema import ID, Encoded
 from indexer.engines.tantivy.schema import encode as encode_document
 from indexer.engines.tantivy.words import NewWords
@@ -63,6 +64,9 @@ class IndexFolderWriter:
                 self._begin()
                 raise
         self._index.refresh()
+
+    def optimize(self) -> None:
+        """Do nothing: tantivy merges beside the commits."""
 
     def count(self) -> int:
         """Return the number of documents."""

@@ -24,7 +24,7 @@ from whoosh.system import pack_ushort
 from indexer.engines.whoosh.schema import SCHEMA
 
 _FIELDS = [name for name, field in SCHEMA.items() if field.indexed]
-"""A term's key is the number of its field, here, and its text; so it is the same in all segments."""
+"""A term's key is the place of its field here, and its text. It is the same in all segments."""
 
 
 class Postings(NamedTuple):
@@ -92,12 +92,12 @@ class _TermIndex(OrderedHashWriter):  # type: ignore[misc]  # Whoosh carries no 
         super().__init__(file)
         self._position = file.tell()
         self._hashes = array("I")
-        self._by_bucket = [array("I") for _ in self.buckets]
+        self._by_bucket = [array("I") for _ in range(_BUCKETS)]
 
     def add(self, key: bytes, value: bytes) -> None:
         """Write a term; terms come in order."""
         hashed = self.hashfn(key)
-        self._by_bucket[hashed % len(self.buckets)].append(len(self._hashes))
+        self._by_bucket[hashed % _BUCKETS].append(len(self._hashes))
         self._hashes.append(hashed)
         self.index.append(self._position)
         entry = _LENGTHS.pack(len(key), len(value)) + key + value
@@ -175,6 +175,8 @@ class Codec(W3Codec):  # type: ignore[misc]
 
 _HEAD = W3TermInfo._struct  # noqa: SLF001 - how entries are laid out
 _LENGTHS = Struct("!ii")
+_BUCKETS = 256
+"""The number of hash tables in a dictionary of Whoosh."""
 _IS_INLINED = 1
 
 

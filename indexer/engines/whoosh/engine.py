@@ -12,13 +12,13 @@ The folder must be writable by the service alone: Whoosh keeps part of an index 
 from collections.abc import Sequence
 from pathlib import Path
 
-from indexer.engines.local import GenerationFolders, GenerationWriter
+from indexer.engines.local import GenerationFolders, GenerationWriter, engine_errors
 from indexer.engines.ranking import RankedHit, make_plan, page_window
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.facets import facet_counts
-from indexer.engines.whoosh.index import OpenSegments, create_index, engine_errors
-from indexer.engines.whoosh.match import matching
-from indexer.engines.whoosh.order import Location, in_order
+from indexer.engines.whoosh.index import OpenSegments, create_index
+from indexer.engines.whoosh.match import SegmentMatcher
+from indexer.engines.whoosh.order import Location, Matches, in_order
 from indexer.engines.whoosh.rank import best
 from indexer.engines.whoosh.schema import SCHEMA_VERSION
 from indexer.engines.whoosh.spellings import spellings
@@ -64,8 +64,7 @@ class WhooshReader:
     ) -> SearchPage:
         """Return the first ``limit`` hits behind ``after``; see the protocol."""
         with engine_errors(self._folder):
-            views = self._indexes[document_type].views
-            found = [(view.segment, matching(view.segment, query) & view.alive) for view in views]
+            found = _matches(self._indexes[document_type], query)
             window = page_window(limit, after, sort=sort, is_reversed=is_reversed)
             plan = make_plan(query) if sort is Sort.RELEVANCE else None
             if plan and plan.parts:
@@ -90,12 +89,19 @@ class WhooshReader:
         if query is None:
             return index.count()
         with engine_errors(self._folder):
-            return sum((matching(v.segment, query) & v.alive).bit_count() for v in index.views)
+            return sum(documents.bit_count() for _, documents in _matches(index, query))
 
     def close(self) -> None:
         """Let go of all files."""
         for index in self._indexes.values():
             index.close()
+
+
+def _matches(index: OpenSegments, query: Query) -> Matches:
+    return [
+        (view.segment, SegmentMatcher(view.segment).matching(query) & view.alive)
+        for view in index.views
+    ]
 
 
 def _hit(ranked: RankedHit[Location], sort: Sort, *, with_texts: bool) -> Hit:

@@ -1,15 +1,12 @@
 """An open Whoosh index: the segments of its newest commit."""
 
-import pickle
 import re
-import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from whoosh.codec.whoosh3 import W3Segment
@@ -18,7 +15,7 @@ from whoosh.filedb.filestore import FileStorage
 from whoosh.filedb.structfile import StructFile
 from whoosh.index import TOC, EmptyIndexError
 
-from indexer.engines.local import sync
+from indexer.engines.local import engine_errors, sync
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.schema import INDEX_NAME, SCHEMA
@@ -32,49 +29,6 @@ SEGMENT = W3Segment.COMPOUND_EXT
 _ATTEMPTS = 20
 """How often the newest commit may be overtaken by another one while it is being opened."""
 _CHECKED_BYTES = 1 << 20
-
-_UNREADABLE = (
-    # The file is missing, or the system cannot read it.
-    OSError,
-    # What a cut or foreign file looks like to Whoosh, which reads it with struct and pickle.
-    struct.error,
-    pickle.UnpicklingError,
-    zlib.error,
-    EOFError,
-    AssertionError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    MemoryError,
-    NameError,
-    OverflowError,
-    TypeError,
-    ValueError,
-)
-
-
-class engine_errors:  # noqa: N801  # used like a function, as context managers are
-    """Turn what Whoosh raises for a missing, torn or foreign index into an ``EngineError``.
-
-    That is one of Python's errors above, a class of Whoosh's own, or, for a posting list that does
-    not begin like one, a bare ``Exception``; that very class then, and none of those below it.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> None:
-        """Begin; the body is judged when it ends."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        if kind is None:
-            return
-        is_of_whoosh = kind is Exception or kind.__module__.partition(".")[0] == "whoosh"
-        if is_of_whoosh or issubclass(kind, _UNREADABLE):
-            message = f"search index {self._folder} cannot be used: {error!r}"
-            raise EngineError(message) from error
 
 
 class _File(StructFile):  # type: ignore[misc]  # Whoosh carries no types
@@ -99,7 +53,7 @@ class _File(StructFile):  # type: ignore[misc]  # Whoosh carries no types
 
 
 class Storage(FileStorage):  # type: ignore[misc]
-    """The files of one folder. It knows those it opened: Whoosh drops them when one is unreadable."""
+    """The files of a folder. It knows those it opened: Whoosh drops them if one is unreadable."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(str(folder), supports_mmap=False)
@@ -107,8 +61,7 @@ class Storage(FileStorage):  # type: ignore[misc]
 
     def open_file(self, name: str, **options: Any) -> Any:
         """Open a file for reading."""
-        raw = Path(self.folder, name).open("rb")
-        return _File(self._opened.enter_context(raw), name=name)
+        return _File(self._opened.enter_context(Path(self.folder, name).open("rb")), name=name)
 
     def create_file(self, name: str, **options: Any) -> Any:
         """Open a file for writing."""

@@ -16,17 +16,15 @@ from indexer.engines.ranking import (
     RankedHit,
     RankedPart,
     RankingPlan,
-    Where,
     WholeName,
     name_matches,
     score,
 )
 from indexer.engines.whoosh import bitmap as bitmaps
-from indexer.engines.whoosh.match import having, name_starting, named_like, part_matching
+from indexer.engines.whoosh.match import SegmentMatcher
 from indexer.engines.whoosh.order import Location, Matches
-from indexer.engines.whoosh.schema import NAME, PROMINENCE, TEXT
+from indexer.engines.whoosh.schema import PROMINENCE
 from indexer.engines.whoosh.segment import Segment
-from indexer.model import Fuzzy, Wildcard
 
 # Within a segment, a hit's place in the order is one whole number, its key: more points first,
 # or fewer when reversed, then the lower rank of the id. Comparing such numbers is several times
@@ -95,9 +93,8 @@ def _hit(segment: Segment, key: int, step: int) -> RankedHit[Location]:
 
 def _all_named(segment: Segment, plan: RankingPlan) -> int:
     """Return the documents that are in the first tier of every part, or named by all."""
-    named = bitmaps.full(segment.size)
-    for part in plan.parts:
-        named &= _found(segment, part, part.first.where) & part_matching(segment, part.part)
+    matcher = SegmentMatcher(segment)
+    named = matcher.all_of(matcher.in_tier(part, part.first) for part in plan.parts)
     return named | _named(segment, plan.whole_names).documents
 
 
@@ -113,7 +110,8 @@ def _points(segment: Segment, plan: RankingPlan) -> "list[array[int]]":
 def _all_points(segment: Segment, plan: RankingPlan) -> "Iterator[array[int]]":
     step = plan.prominence_points
     yield segment.cached(
-        "prominence points", lambda: array("I", map(step.__mul__, segment.scalars(PROMINENCE)))
+        ("prominence points", step),
+        lambda: array("I", map(step.__mul__, segment.scalars(PROMINENCE))),
     )
     if len(plan.parts) == 1:
         yield _part_points(segment, plan.parts[0])
@@ -134,42 +132,23 @@ def _sum(columns: "Iterable[array[int]]") -> "array[int]":
 
 def _part_points(segment: Segment, part: RankedPart) -> "array[int]":
     """Return what ``part`` is worth for each document of ``segment``."""
-    match = part_matching(segment, part.part)
-    impacts = _mean_impacts(segment, part.words)
+    matcher, left = SegmentMatcher(segment), bitmaps.full(segment.size)
+    impacts = _impacts(segment, part.words)
     points = array("I", bytes(4 * segment.size))
     for tier in part.tiers:
-        documents = match & _found(segment, part, tier.where)
+        documents = left & matcher.in_tier(part, tier)
         for n in bitmaps.documents(documents):
             points[n] = tier.points + (impacts[n] if tier.adds_impact else 0)
-        match &= ~documents
+        left &= ~documents
     return points
 
 
-def _found(segment: Segment, part: RankedPart, where: Where) -> int:
-    """Return the documents that have ``part`` there; perhaps others, which do not match it."""
-    match where:
-        case Where.NAME_WORDS:
-            return having(segment, NAME, part.words)
-        case Where.NAME_START:
-            begun = name_starting(segment, part.words[-1])
-            return having(segment, NAME, part.words[:-1]) & begun
-        case Where.NAME_LIKE:
-            assert isinstance(part.part, Wildcard | Fuzzy)  # noqa: S101 - the only ones
-            return named_like(segment, part.part)
-        case Where.TEXT_WORDS:
-            return having(segment, TEXT, part.words)
-        case Where.INSIDE_NAME | Where.ANYWHERE:
-            return bitmaps.full(segment.size)
-
-
-def _mean_impacts(segment: Segment, found: Sequence[str]) -> "array[int]":
+def _impacts(segment: Segment, found: Sequence[str]) -> "array[int]":
     sums = array("I", bytes(4 * segment.size))
-    for word in found:
+    for word in dict.fromkeys(found):
         postings = segment.postings(word)
         for n, impact in zip(postings.documents, postings.weights, strict=True):
             sums[n] += impact
-    if len(found) > 1:
-        return array("I", (total // len(found) for total in sums))
     return sums
 
 

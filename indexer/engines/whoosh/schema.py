@@ -15,22 +15,16 @@ from whoosh.columns import NumericColumn, VarBytesColumn
 from whoosh.fields import COLUMN, FieldType, Schema
 from whoosh.formats import Existence
 
-from indexer.engines.ranking import Line, impacts, scored_lines
+from indexer.engines.ranking import KEYWORD, NAME_WORD, TEXT, Line, impacts, scored_lines
 from indexer.errors import EngineError
 from indexer.model import PROMINENCE_MAX, Document, Sort, fold, words
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 INDEX_NAME = "MAIN"
 
-TEXT = "text"
-"""Every searchable word, weighted by its impact."""
-NAME = "name"
-"""The words of the repository name."""
 START = "start"
 """What the words of the name start with, one term for each length up to ``START_MAX``."""
-KEYWORD = "kw"
-"""``field:value`` for every keyword, and ``field``; field names hold no colon."""
 FACET = "facet"
 """The values of facets, each behind what ``facet_prefix`` returns."""
 
@@ -77,7 +71,7 @@ COLUMNS = {field: VarBytesColumn() for field in (KEY, LINES, TEXTS, RESULT, NUMB
 
 SCHEMA = Schema(
     **{TEXT: Terms(has_weights=True)},
-    **{field: Terms() for field in (NAME, START, KEYWORD, FACET)},
+    **{field: Terms() for field in (NAME_WORD, START, KEYWORD, FACET)},
     **{field: COLUMN(column) for field, column in COLUMNS.items()},
 )
 
@@ -110,7 +104,7 @@ def _encode(document: Document) -> dict[str, Any]:
     texts = [(text.field.value, text.text, text.key) for text in document.texts]
     return {
         TEXT: impacts(lines),
-        NAME: name_words,
+        NAME_WORD: name_words,
         START: {word[:n] for word in name_words for n in range(1, min(len(word), START_MAX) + 1)},
         KEYWORD: keywords,
         FACET: facets,

@@ -16,12 +16,11 @@ from typing import Any, TypeVar
 
 import orjson
 
-from indexer.engines.ranking import Pattern, normalize
+from indexer.engines.ranking import TEXT, Pattern, Vocabulary, normalize
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.codec import Codec, Postings
-from indexer.engines.whoosh.schema import COLUMNS, KEY, LINES, NUMBERS, RESULT, TEXT, TEXTS
-from indexer.engines.whoosh.vocabulary import Vocabulary, vocabulary
+from indexer.engines.whoosh.schema import COLUMNS, KEY, LINES, NUMBERS, RESULT, TEXTS
 from indexer.model import TextRow
 
 _Value = TypeVar("_Value")
@@ -113,7 +112,7 @@ class Segment:
         """Return the words of all searchable text."""
         return self.cached(
             "vocabulary",
-            lambda: vocabulary(self.terms.words(TEXT)),
+            lambda: Vocabulary(self.terms.words(TEXT)),
             size_bytes=lambda made: made.size_bytes,
         )
 

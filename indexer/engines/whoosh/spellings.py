@@ -2,19 +2,17 @@
 
 from collections.abc import Iterable
 
+from indexer.engines.ranking import TEXT
 from indexer.engines.whoosh.index import SegmentView
-from indexer.engines.whoosh.schema import TEXT
-from indexer.model import edits_allowed
 
 
 def spellings(views: Iterable[SegmentView], word: str, *, limit: int) -> list[tuple[str, int]]:
     """Return at most ``limit`` other words near ``word`` and how many documents have each."""
-    allowed = edits_allowed(word)
     counts: dict[str, int] = {}
     edits: dict[str, int] = {}
     for view in views:
         segment = view.segment
-        for found, distance in segment.vocabulary().near(word, limit=allowed):
+        for found, distance in segment.vocabulary().near(word):
             count = (segment.bitmap(TEXT, found) & view.alive).bit_count()
             if count and found != word:
                 edits[found] = distance

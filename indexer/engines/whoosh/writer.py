@@ -12,16 +12,10 @@ from typing import Any
 from whoosh.index import FileIndex
 from whoosh.writing import SegmentWriter
 
-from indexer.engines.local import sync
+from indexer.engines.local import engine_errors, sync
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.codec import Codec, PostingPool
-from indexer.engines.whoosh.index import (
-    OpenSegments,
-    alive,
-    checksum,
-    engine_errors,
-    segment_file,
-)
+from indexer.engines.whoosh.index import OpenSegments, alive, checksum, segment_file
 from indexer.engines.whoosh.schema import COLUMNS, INDEX_NAME, SCHEMA, encode
 from indexer.engines.whoosh.segment import Segment
 from indexer.errors import EngineError
@@ -117,12 +111,12 @@ class SegmentedWriter:
                     entry.delete_document(document)
             for row in rows:
                 writer.add_document(**row)
-            kept = [entry for entry in writer.segments if entry.doc_count()]
-            merged = kept if merges_all else segments_to_merge(kept, added=len(rows))
-            for entry in merged:
-                writer.add_segment(segments[entry.segment_id()], alive(entry))
-            left = [entry for entry in kept if entry not in merged]
-            writer.commit(mergetype=lambda *_: left)
+            entries = {one.segment_id(): one for one in writer.segments if one.doc_count()}
+            sizes = {segment: entry.doc_count() for segment, entry in entries.items()}
+            merged = list(sizes) if merges_all else segments_to_merge(sizes, added=len(rows))
+            for segment in merged:
+                writer.add_segment(segments[segment], alive(entries.pop(segment)))
+            writer.commit(mergetype=lambda *_: list(entries.values()))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -174,20 +168,20 @@ class _Writer(SegmentWriter):  # type: ignore[misc]  # Whoosh carries no types
         return segment
 
 
-def segments_to_merge(segments: Sequence[Any], *, added: int) -> list[Any]:
-    """Return the segments to make one of, beside ``added`` new documents, smallest first.
+def segments_to_merge(sizes: Mapping[str, int], *, added: int) -> list[str]:
+    """Return the segments to make one of, beside ``added`` new documents.
 
-    They are as many of the smallest as a commit may merge. The largest is no larger than the others
-    together, so a document is at least in a segment of twice the size after it was merged.
+    ``sizes`` are the numbers of documents by segment. Of the smallest, those are merged that a
+    commit may merge. The largest of them is no larger than the others together: so a document is
+    merged seldom, because its segment has at least twice the size afterwards.
     """
     limit = max(MERGED_MIN, MERGED_SHARE * added)
-    ordered = sorted(segments, key=lambda segment: segment.doc_count())
+    ordered = sorted(sizes, key=sizes.__getitem__)
     chosen, together = 0, 0
-    for number, segment in enumerate(ordered, 1):
-        size = segment.doc_count()
-        if together + size > limit:
+    for number, segment in enumerate(ordered, start=1):
+        if together + sizes[segment] > limit:
             break
-        if number >= FAN and size <= together:
+        if number >= FAN and sizes[segment] <= together:
             chosen = number
-        together += size
+        together += sizes[segment]
     return ordered[:chosen]

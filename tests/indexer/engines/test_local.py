@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.engines.local import GenerationFolders
-from indexer.errors import EngineError
+from indexer.engines.local import GenerationFolders, engine_errors
+from indexer.errors import EngineError, QueryError
 
 
 @pytest.fixture
@@ -34,3 +34,19 @@ def test_a_file_that_is_removed_meanwhile_takes_no_room(folders: GenerationFolde
         (folder / "gone").symlink_to(folder / "nowhere")
     about = (folders.checked("one") / "generation.json").stat().st_size
     assert folders.size_bytes("one") == about
+
+
+@pytest.mark.parametrize("error", [EOFError(), AttributeError(), Exception()])
+def test_any_error_of_a_library_is_one_of_the_engine(tmp_path: Path, error: Exception) -> None:
+    with pytest.raises(EngineError, match="cannot be used") as caught, engine_errors(tmp_path):
+        raise error
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [QueryError("too much", column=1), KeyboardInterrupt()])
+def test_our_own_errors_and_the_end_of_the_process_pass(
+    tmp_path: Path, error: BaseException
+) -> None:
+    with pytest.raises(type(error)) as caught, engine_errors(tmp_path):
+        raise error
+    assert caught.value is error

@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
+from indexer.engines.local import engine_errors
 from indexer.engines.tantivy.engine import TantivyEngine
-from indexer.engines.tantivy.index import engine_errors
 from indexer.errors import EngineError
 from indexer.model.document import DocumentType
 from indexer.model.query import Everything

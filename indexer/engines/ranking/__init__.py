@@ -1,5 +1,6 @@
 """Ranking, the same for every engine: the plan, impacts, names, patterns and order."""
 
+from indexer.engines.ranking.facets import facet_prefix, most_frequent
 from indexer.engines.ranking.matcher import (
     EXPANDED_TERMS_MAX,
     KEYWORD,
@@ -10,6 +11,7 @@ from indexer.engines.ranking.matcher import (
 )
 from indexer.engines.ranking.names import NameMatch, NormalizedName, name_matches, normalize
 from indexer.engines.ranking.order import (
+    Address,
     Key,
     PageWindow,
     RankedHit,
@@ -36,6 +38,7 @@ __all__ = [
     "KEYWORD",
     "NAME_WORD",
     "TEXT",
+    "Address",
     "Key",
     "Line",
     "Matcher",
@@ -49,9 +52,11 @@ __all__ = [
     "Tier",
     "Vocabulary",
     "WholeName",
+    "facet_prefix",
     "few",
     "impacts",
     "make_plan",
+    "most_frequent",
     "name_matches",
     "normalize",
     "page_window",

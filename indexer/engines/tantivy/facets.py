@@ -1,15 +1,15 @@
 """How many documents have each value of a facet."""
 
 from collections.abc import Sequence
-from heapq import nsmallest
 from typing import Any
 
 from tantivy import Query as Matching
 
+from indexer.engines.ranking import facet_prefix, most_frequent
 from indexer.engines.tantivy.match import escaped
-from indexer.engines.tantivy.schema import OTHER_FACET, facet_field, facet_prefix
+from indexer.engines.tantivy.schema import OTHER_FACET, facet_field
 from indexer.engines.tantivy.view import View
-from indexer.model import FACET_VALUES, FACETS, FacetCounts, ValueCount
+from indexer.model import FACETS, FacetCounts
 
 
 def facet_counts(view: View, query: Matching, facets: Sequence[str]) -> dict[str, FacetCounts]:
@@ -41,6 +41,4 @@ def _counts(view: View, query: Matching, facet: str, found: dict[str, Any]) -> F
         counts = [(term, count) for term, count in terms if count]
     else:
         counts = [(bucket["key"], bucket["doc_count"]) for bucket in found["buckets"]]
-    first = nsmallest(FACET_VALUES, counts, key=lambda pair: (-pair[1], pair[0]))
-    values = tuple(ValueCount(term[len(prefix) :], count) for term, count in first)
-    return FacetCounts(values, others=len(counts) - len(values))
+    return most_frequent((term[len(prefix) :], count) for term, count in counts)

@@ -8,7 +8,7 @@ sums are exact in tantivy's four-byte floats, in any order.
 
 import json
 import zlib
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from indexer.engines.ranking import (
     KEYWORD,
     NAME_WORD,
     TEXT,
+    facet_prefix,
     impacts,
     normalize,
     scored_lines,
@@ -60,9 +61,8 @@ OTHER_FACET = "facet"
 RESULT = "result"
 TEXTS = "texts"
 
-PROMINENCE = "prominence"
 SORT_FIELDS = {
-    Sort.RELEVANCE: PROMINENCE,
+    Sort.RELEVANCE: "prominence",
     Sort.CREATED: "sort_created",
     Sort.PUSHED: "sort_pushed",
     Sort.SIZE: "sort_size",
@@ -96,19 +96,15 @@ INT64 = range(-(2**63), 2**63)
 def schema() -> Schema:
     """Return the schema of the indexes of a generation."""
     builder = SchemaBuilder()
-    for field in (ID, NAME):
-        builder.add_text_field(field, stored=True, tokenizer_name="raw", index_option="basic")
-    for field in (LAST, END, SPELT_END, KEYWORD):
-        builder.add_text_field(field, tokenizer_name="raw", index_option="basic")
-    for field in (NAME_WORD, GRAM, IMPACT):
-        builder.add_text_field(field, tokenizer_name="whitespace", index_option="basic")
-    for field in (GRAM3, TEXT):
-        builder.add_text_field(field, tokenizer_name="whitespace", index_option="position")
-    for field in (*map(facet_field, FACETS), OTHER_FACET):
-        builder.add_text_field(field, fast=True, tokenizer_name="raw", index_option="basic")
+    facets = (*map(facet_field, FACETS), OTHER_FACET)
+    for field in (ID, NAME, LAST, END, SPELT_END, KEYWORD, *facets):
+        stored, fast = field in (ID, NAME), field in facets
+        builder.add_text_field(field, stored, fast, tokenizer_name="raw", index_option="basic")
+    for field in (NAME_WORD, GRAM, IMPACT, GRAM3, TEXT):
+        option = "position" if field in (GRAM3, TEXT) else "basic"
+        builder.add_text_field(field, tokenizer_name="whitespace", index_option=option)
     # Never unsigned: tantivy takes Python's numbers for signed ones, and loses the batch then.
-    numbers = (*map(number_field, NUMBERS), *SORT_FIELDS.values(), *ID_CHUNKS, *NAME_CHUNKS)
-    for field in numbers:
+    for field in (*map(number_field, NUMBERS), *SORT_FIELDS.values(), *ID_CHUNKS, *NAME_CHUNKS):
         builder.add_integer_field(field, fast=True)
     for field in (RESULT, TEXTS):
         builder.add_bytes_field(field, stored=True)
@@ -123,11 +119,6 @@ def number_field(name: str) -> str:
 def facet_field(facet: str) -> str:
     """Return the field of one of ``FACETS``."""
     return f"facet_{facet}"
-
-
-def facet_prefix(facet: str) -> str:
-    """Return what the values of any other facet start with, and those of no other."""
-    return f"{len(facet)}:{facet}"
 
 
 def chunks(text: str, count: int) -> list[int]:
@@ -145,11 +136,6 @@ def grams(text: str, length: int) -> list[str]:
 def spelt_end(plain: str) -> str:
     """Return the term of last components; what one begins with are those of as many."""
     return f"{plain.count('/')}{plain}"
-
-
-def digits_start(word: str) -> str:
-    """Return what the terms of the digits of a word's impact start with, before their worth."""
-    return f"{word}:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,30 +163,47 @@ def _encode(document: Document) -> Encoded:
     name, lines = fold(document.name), list(scored_lines(document))
     plain = normalize(name).plain
     worths = impacts(lines)
-    digits = _digits(worths) + _digits({"": _within(document.prominence, _PROMINENCES)})
-    columns: dict[str, list[Any]] = {
-        ID: [document.key.id],
-        NAME: [name],
-        LAST: [name.rpartition("/")[2]],
+    digits = {**worths, "": _within(document.prominence, range(PROMINENCE_MAX + 1))}
+    columns: dict[str, Any] = {
+        ID: document.key.id,
+        NAME: name,
+        LAST: name.rpartition("/")[2],
         END: [name[place + 1 :] for place in _slashes(name)],
         SPELT_END: [spelt_end(plain[place:]) for place in _slashes(plain)],
-        NAME_WORD: [" ".join(set(words(document.name)))],
-        GRAM: [" ".join({*name, *grams(name, 2)})],
-        GRAM3: [" ".join(grams(name, 3))],
+        NAME_WORD: " ".join(set(words(document.name))),
+        GRAM: " ".join({*name, *grams(name, 2)}),
+        GRAM3: " ".join(grams(name, 3)),
         TEXT: [" ".join(line) for line, _ in lines],
-        IMPACT: [" ".join(digits)],
-        KEYWORD: _keywords(document),
-        RESULT: [_json(dict(document.result))],
-        TEXTS: [_stored_texts(document.texts)],
+        IMPACT: " ".join(word + digit for word in digits for digit in _DIGITS_OF[digits[word]]),
+        KEYWORD: [*{field for field, _ in document.keywords}, *map(":".join, document.keywords)],
+        RESULT: _json(dict(document.result)),
+        TEXTS: _stored_texts(document.texts),
     }
     for facet, value in document.facets:
         if facet in FACETS:
             columns.setdefault(facet_field(facet), []).append(value)
         else:
             columns.setdefault(OTHER_FACET, []).append(facet_prefix(facet) + value)
-    for field, number in _numbers(document, name):
-        columns.setdefault(field, []).append(_within(number, INT64))
+    for field, numbers in _numbers(document, name).items():
+        columns[field] = [_within(number, INT64) for number in numbers]
     return Encoded(Row.from_dict(columns), worths.keys())
+
+
+def _numbers(document: Document, name: str) -> dict[str, Sequence[int]]:
+    sources = ((ID_CHUNKS, document.key.id), (NAME_CHUNKS, name))
+    return {
+        SORT_FIELDS[Sort.RELEVANCE]: [document.prominence],
+        SORT_FIELDS[Sort.CREATED]: [document.created],
+        SORT_FIELDS[Sort.PUSHED]: [document.pushed],
+        SORT_FIELDS[Sort.SIZE]: [document.size_bytes],
+        SORT_FIELDS[Sort.PULLS]: [document.pulls],
+        **{number_field(number): values for number, values in document.numbers.items()},
+        **{
+            field: [chunk]
+            for fields, text in sources
+            for field, chunk in zip(fields, chunks(text, len(fields)), strict=True)
+        },
+    }
 
 
 def _stored_texts(texts: Sequence[Text]) -> bytes:
@@ -211,8 +214,9 @@ def _stored_texts(texts: Sequence[Text]) -> bytes:
 
 def read_texts(stored: bytes) -> list[TextRow]:
     """Return the texts that were stored."""
-    is_packed = not stored.startswith(b"[")
-    rows: list[TextRow] = orjson.loads(zlib.decompress(stored) if is_packed else stored)
+    rows: list[TextRow] = orjson.loads(
+        stored if stored.startswith(b"[") else zlib.decompress(stored)
+    )
     return rows
 
 
@@ -220,34 +224,9 @@ def _slashes(name: str) -> list[int]:
     return [place for place, character in enumerate(name) if character == "/"]
 
 
-def _digits(worths: dict[str, int]) -> list[str]:
-    return [word + digit for word, worth in worths.items() for digit in _DIGITS_OF[worth]]
-
-
-def _keywords(document: Document) -> list[str]:
-    fields = {field for field, _ in document.keywords}
-    return [*fields, *(f"{field}:{value}" for field, value in document.keywords)]
-
-
-def _numbers(document: Document, name: str) -> Iterator[tuple[str, int]]:
-    yield PROMINENCE, document.prominence
-    yield SORT_FIELDS[Sort.CREATED], document.created
-    yield SORT_FIELDS[Sort.PUSHED], document.pushed
-    yield SORT_FIELDS[Sort.SIZE], document.size_bytes
-    yield SORT_FIELDS[Sort.PULLS], document.pulls
-    for number, values in document.numbers.items():
-        for value in values:
-            yield number_field(number), value
-    yield from zip(ID_CHUNKS, chunks(document.key.id, len(ID_CHUNKS)), strict=True)
-    yield from zip(NAME_CHUNKS, chunks(name, len(NAME_CHUNKS)), strict=True)
-
-
 def _json(value: Any) -> bytes:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode()
-
-
-_PROMINENCES = range(PROMINENCE_MAX + 1)
 
 
 def _within(number: int, allowed: range) -> int:

@@ -8,7 +8,6 @@ import orjson
 from tantivy import DocAddress, Order, Searcher
 from tantivy import Query as Matching
 
-from indexer.engines.ranking import TEXT
 from indexer.engines.tantivy.limits import Limits
 from indexer.engines.tantivy.match import QueryMatcher, constant
 from indexer.engines.tantivy.schema import (
@@ -17,7 +16,6 @@ from indexer.engines.tantivy.schema import (
     NAME,
     RESULT,
     TEXTS,
-    digits_start,
     read_texts,
 )
 from indexer.model import TextRow
@@ -64,11 +62,10 @@ class View:
         """Return what is in a column of numbers, for each of ``addresses``."""
         return self.searcher.fast_field_values(field, list(addresses))  # type: ignore[return-value]  # all documents have each
 
-    def digits(self, word: str) -> list[int]:
-        """Return what the digits are worth that the impact of ``word`` has in any document."""
-        start = digits_start(word)
-        terms = self.searcher.terms_with_prefix(IMPACT, start)
-        return [int(term[len(start) :]) for term, _ in terms]
+    def digits(self, word: str) -> list[tuple[str, int]]:
+        """Return the terms of all digits that the impact of ``word`` has, with their values."""
+        terms = self.searcher.terms_with_prefix(IMPACT, f"{word}:")
+        return [(term, int(term.rpartition(":")[2])) for term, _ in terms]
 
     def id(self, address: DocAddress) -> str:
         """Return the id of a document."""
@@ -86,14 +83,3 @@ class View:
         stored = self.searcher.doc(address)
         texts = read_texts(bytes(stored[TEXTS][0])) if with_texts else ()
         return orjson.loads(bytes(stored[RESULT][0])), texts
-
-    def spellings(self, word: str, *, limit: int) -> list[tuple[str, int]]:
-        """Return at most ``limit`` other words near ``word`` and how many documents have each."""
-        edits = dict(self.matcher.vocabulary(TEXT).near(word))
-        edits.pop(word, None)
-        counts = {found: self.total(self.matcher.term(TEXT, found)) for found in edits}
-        ordered = sorted(
-            filter(counts.__getitem__, edits),
-            key=lambda found: (edits[found], -counts[found], found),
-        )
-        return [(found, counts[found]) for found in ordered[:limit]]

@@ -114,6 +114,7 @@ class OpenSegments:
         self.storage = Storage(folder)
         self._generation = -1
         self.views: tuple[SegmentView, ...] = ()
+        self.refresh()
 
     def refresh(self) -> bool:
         """Go to the newest commit; return whether there was a new one.
@@ -180,7 +181,6 @@ class OpenSegments:
 
 def create_index(folder: Path) -> None:
     """Make an empty index in a folder of its own."""
-    folder.mkdir()
     TOC.create(Storage(folder), SCHEMA, INDEX_NAME)
 
 

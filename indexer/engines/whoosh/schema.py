@@ -15,7 +15,15 @@ from whoosh.columns import NumericColumn, VarBytesColumn
 from whoosh.fields import COLUMN, FieldType, Schema
 from whoosh.formats import Existence
 
-from indexer.engines.ranking import KEYWORD, NAME_WORD, TEXT, Line, impacts, scored_lines
+from indexer.engines.ranking import (
+    KEYWORD,
+    NAME_WORD,
+    TEXT,
+    Line,
+    facet_prefix,
+    impacts,
+    scored_lines,
+)
 from indexer.errors import EngineError
 from indexer.model import PROMINENCE_MAX, Document, Sort, fold, words
 
@@ -86,11 +94,6 @@ def encode(document: Document) -> dict[str, Any]:
     except (TypeError, ValueError, RecursionError, struct.error) as error:
         message = f"document {document.key.id!r} cannot be indexed: {error}"
         raise EngineError(message) from error
-
-
-def facet_prefix(facet: str) -> str:
-    """Return what terms of a facet start with, and those of no other."""
-    return f"{len(facet)}:{facet}"
 
 
 def _encode(document: Document) -> dict[str, Any]:

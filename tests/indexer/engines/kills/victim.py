@@ -166,7 +166,7 @@ class TellingWriter:
     def _merges_in_commit(self, document_type: DocumentType, added: int) -> bool:
         """Tell whether the commit to come merges, as those of Whoosh may."""
         assert isinstance(self._writer, GenerationWriter)
-        writer = self._writer._writers[document_type]
+        writer = self._writer._indexes[document_type]
         if not isinstance(writer, SegmentedWriter):
             return False
         sizes = {view.segment.id: view.alive.bit_count() for view in writer._index.views}

@@ -87,7 +87,7 @@ def test_the_first_change_of_a_writer_has_a_number_of_its_own(
     writer.apply(REPOSITORY, [document("a")], [])
     writer.close()
     writer = engine.open_writer("one")
-    inner = writer._writers[REPOSITORY]._writer
+    inner = writer._indexes[REPOSITORY]._writer
     assert inner.delete_documents_by_term("id", "a registry.example") > opstamp(folder)
     writer.close()
 

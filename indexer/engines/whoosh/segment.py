@@ -15,16 +15,16 @@ from itertools import chain
 from typing import Any, TypeVar
 
 import orjson
-from whoosh.reading import SegmentReader
 
 from indexer.engines.ranking import TEXT, Pattern, Vocabulary, normalize
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.codec import Codec, Postings
-from indexer.engines.whoosh.schema import KEY, LINES, NUMBERS, RESULT, SCHEMA, TEXTS
+from indexer.engines.whoosh.schema import COLUMNS, KEY, LINES, NUMBERS, RESULT, TEXTS
 from indexer.model import TextRow
 
 _Value = TypeVar("_Value")
+_CODEC = Codec()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +67,18 @@ class Segment:
 
     def __init__(self, storage: Any, entry: Any, cache: SegmentCache) -> None:
         self.id: str = entry.segment_id()
+        self.checksum: int = entry.checksum
         self.size: int = entry.doc_count_all()
         """How many documents there are, deleted ones included."""
-        self._reader = SegmentReader(storage, SCHEMA, entry)
-        self._terms = Codec().terms_reader(self._reader.storage(), entry)
+        self._files = entry.open_compound_file(storage)
+        self._rows = _CODEC.per_document_reader(self._files, entry)
+        self.terms = _CODEC.terms_reader(self._files, entry)
         self._columns: dict[str, Any] = {}
         self._cache = cache
 
     def close(self) -> None:
         """Close the file; nothing of this segment may be read any more."""
-        self._reader.close()
+        self._files.close()
 
     def bitmap(self, field: str, text: str) -> int:
         """Return the documents that have the term ``text`` in ``field``."""
@@ -110,7 +112,7 @@ class Segment:
         """Return the words of all searchable text."""
         return self.cached(
             "vocabulary",
-            lambda: Vocabulary(map(bytes.decode, self._reader.lexicon(TEXT))),
+            lambda: Vocabulary(self.terms.words(TEXT)),
             size_bytes=lambda made: made.size_bytes,
         )
 
@@ -127,16 +129,16 @@ class Segment:
 
     def scalars(self, field: str) -> "array[int]":
         """Return the number that each document has in a column of ``SCALARS``, or prominence."""
-        return self.cached(("scalars", field), lambda: array("q", self._column(field)))
+        return self.cached(("scalars", field), lambda: array("q", self.column(field)))
 
     def postings_from(self, field: str, prefix: str) -> Iterator[tuple[str, Iterable[int]]]:
         """Yield the terms of ``field`` that start with ``prefix``, each with its documents."""
-        for term, found in self._terms.starting(field, prefix):
+        for term, found in self.terms.starting(field, prefix):
             yield term, found.documents
 
     def having_any(self, field: str, terms: Iterable[str]) -> int:
         """Return the documents that have at least one of ``terms`` in ``field``."""
-        documents = chain.from_iterable(self._terms.find(field, term).documents for term in terms)
+        documents = chain.from_iterable(self.terms.find(field, term).documents for term in terms)
         return bitmaps.from_documents(documents, size=self.size)
 
     def named(self, part: str) -> int:
@@ -157,16 +159,16 @@ class Segment:
 
     def lines(self, document: int) -> str:
         """Return the searchable fields of a document, a line of words each."""
-        return zlib.decompress(self._column(LINES)[document]).decode()
+        return zlib.decompress(self.column(LINES)[document]).decode()
 
     def texts(self, document: int) -> list[TextRow]:
         """Return the searchable texts of a document as they were given."""
-        rows: list[TextRow] = orjson.loads(zlib.decompress(self._column(TEXTS)[document]))
+        rows: list[TextRow] = orjson.loads(zlib.decompress(self.column(TEXTS)[document]))
         return rows
 
     def result(self, document: int) -> dict[str, Any]:
         """Return the stored result of a document."""
-        result: dict[str, Any] = orjson.loads(zlib.decompress(self._column(RESULT)[document]))
+        result: dict[str, Any] = orjson.loads(zlib.decompress(self.column(RESULT)[document]))
         return result
 
     @cached_property
@@ -195,18 +197,19 @@ class Segment:
         return {document_id: n for n, (_, document_id) in enumerate(self._keys())}
 
     def _keys(self) -> Iterator[tuple[str, str]]:
-        for key in self._column(KEY):
+        for key in self.column(KEY):
             name, _, document_id = key.decode().partition("\n")
             yield name, document_id
 
     def _find(self, field: str, term: str) -> Postings:
-        found = self._terms.find(field, term)
+        found = self.terms.find(field, term)
         return Postings(array("I", found.documents), array("H", found.weights))
 
-    def _column(self, field: str) -> Any:
+    def column(self, field: str) -> Any:
+        """Return the bytes or number of every document in a column."""
         # Opening a column of bytes adds up the lengths of all its rows, so it is kept open.
         if field not in self._columns:
-            self._columns[field] = self._reader.column_reader(field, translate=False)
+            self._columns[field] = self._rows.column_reader(field, COLUMNS[field])
         return self._columns[field]
 
     def _numbers(self, name: str) -> tuple["array[int]", "array[int]"]:
@@ -215,7 +218,7 @@ class Segment:
         def make() -> tuple["array[int]", "array[int]"]:
             pairs = sorted(
                 (number, document)
-                for document, row in enumerate(self._column(NUMBERS))
+                for document, row in enumerate(self.column(NUMBERS))
                 for number in orjson.loads(zlib.decompress(row)).get(name, ())
             )
             return array("q", (number for number, _ in pairs)), array("I", (n for _, n in pairs))

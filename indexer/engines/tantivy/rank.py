@@ -38,7 +38,7 @@ Clause = tuple[Occur, Matching]
 
 def best(view: View, plan: RankingPlan, window: PageWindow) -> tuple[Hits, int | None]:
     """Return the hits in the window by ``plan``, and the total if that is known."""
-    matcher, before = view.matcher, window.points_before
+    matcher = view.matcher
     filters = [matcher.matching(query) for query in plan.filters]
     tiers = [[matcher.in_tier(part, tier) for tier in part.tiers] for part in plan.parts]
     points = [
@@ -50,8 +50,7 @@ def best(view: View, plan: RankingPlan, window: PageWindow) -> tuple[Hits, int |
     if wholes:
         points.append((Occur.Should, _most(wholes)))
     points += _digits(view, "", plan.prominence_points)
-    may_be_named = plan.named_points is not None and (before is None or before >= plan.named_points)
-    if may_be_named and window.is_descending:
+    if window.reaches(plan.named_points):
         in_names = all_of(found[0] for found in tiers)
         named = [any_of([in_names, *(whole for whole, _ in wholes)]), *filters]
         if view.total(all_of(named)) >= window.count:

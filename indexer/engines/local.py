@@ -252,7 +252,7 @@ class GenerationWriter(_Generation[OneWriter]):
 
     def optimize(self) -> None:
         """Make later searches as fast as can be; see the protocol."""
-        for writer in self._writers.values():
+        for writer in self._indexes.values():
             writer.optimize()
 
     def count(self, document_type: DocumentType) -> int:

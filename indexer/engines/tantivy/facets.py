@@ -5,11 +5,11 @@ from typing import Any
 
 from tantivy import Query as Matching
 
-from indexer.engines.ranking import facet_prefix, most_frequent
+from indexer.engines.ranking import most_frequent
 from indexer.engines.tantivy.match import escaped
-from indexer.engines.tantivy.schema import OTHER_FACET, facet_field
+from indexer.engines.tantivy.schema import facet_location
 from indexer.engines.tantivy.view import View
-from indexer.model import FACETS, FacetCounts
+from indexer.model import FacetCounts
 
 
 def facet_counts(view: View, query: Matching, facets: Sequence[str]) -> dict[str, FacetCounts]:
@@ -20,21 +20,14 @@ def facet_counts(view: View, query: Matching, facets: Sequence[str]) -> dict[str
     return {facet: _counts(view, query, facet, found[str(n)]) for n, facet in enumerate(facets)}
 
 
-def _location(facet: str) -> tuple[str, str]:
-    """Return the field that holds the values of a facet, and what they start with there."""
-    if facet in FACETS:
-        return facet_field(facet), ""
-    return OTHER_FACET, facet_prefix(facet)
-
-
 def _asked(facet: str, size: int) -> dict[str, Any]:
-    field, prefix = _location(facet)
+    field, prefix = facet_location(facet)
     include = {"include": rf"{escaped(prefix)}[\s\S]*"} if prefix else {}
     return {"field": field, "size": size, **include}
 
 
 def _counts(view: View, query: Matching, facet: str, found: dict[str, Any]) -> FacetCounts:
-    field, prefix = _location(facet)
+    field, prefix = facet_location(facet)
     if found["sum_other_doc_count"]:
         # There are more values than are counted in one pass.
         terms = view.searcher.terms_with_prefix(field, prefix, filter_query=query)

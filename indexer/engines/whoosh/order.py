@@ -9,9 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from indexer.engines.ranking import Key, PageWindow, RankedHit, prominence_score
+from indexer.engines.ranking import (
+    PROMINENCE,
+    SORT_FIELDS,
+    Key,
+    PageWindow,
+    RankedHit,
+    prominence_score,
+)
 from indexer.engines.whoosh import bitmap as bitmaps
-from indexer.engines.whoosh.schema import SCALARS
 from indexer.engines.whoosh.segment import Segment
 from indexer.model import Sort
 
@@ -71,6 +77,6 @@ def _key_of(segment: Segment, sort: Sort) -> Callable[[int], Key]:
         names = segment.names
         return lambda document: names.names[names.by_document[document]]
     if sort is Sort.RELEVANCE:
-        prominence = segment.scalars("prominence")
+        prominence = segment.scalars(PROMINENCE)
         return lambda document: prominence_score(prominence[document])
-    return segment.scalars(SCALARS[sort]).__getitem__
+    return segment.scalars(SORT_FIELDS[sort]).__getitem__

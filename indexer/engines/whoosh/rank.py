@@ -11,6 +11,7 @@ from itertools import repeat
 from operator import add, mul
 
 from indexer.engines.ranking import (
+    PROMINENCE,
     NormalizedName,
     PageWindow,
     RankedHit,
@@ -23,7 +24,6 @@ from indexer.engines.ranking import (
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.match import SegmentMatcher
 from indexer.engines.whoosh.order import Location, Matches
-from indexer.engines.whoosh.schema import PROMINENCE
 from indexer.engines.whoosh.segment import Segment
 
 # Within a segment, a hit's place in the order is one whole number, its key: more points first,

@@ -12,7 +12,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from heapq import merge
-from itertools import compress, groupby
+from itertools import chain, compress, groupby
 from operator import itemgetter
 from struct import Struct
 from typing import Any, NamedTuple
@@ -58,20 +58,16 @@ class PostingPool:
                     known[term].append(document)
 
     def merge(self, terms: "TermsReader", numbers: Sequence[int | None]) -> None:
-        """Add a segment of documents that follow: their new numbers, None for those left out."""
+        """Add a segment: the new numbers of its documents, None for those left out."""
         self._merged.append(_renumbered(terms, numbers))
 
     def iter_postings(self) -> Iterator[tuple[bytes, Postings]]:
         """Yield the key of each term with its postings."""
         by_key = itemgetter(0)
         sources = merge(self._new(), *self._merged, key=by_key)
-        for key, found in groupby(sources, key=by_key):
-            documents: list[int] = []
-            weights: list[int] = []
-            for _, postings in found:
-                documents += postings.documents
-                weights += postings.weights
-            yield key, Postings(documents, weights)
+        for key, group in groupby(sources, key=by_key):
+            (_, found), *others = group
+            yield key, _joined([found, *(more for _, more in others)]) if others else found
 
     def cleanup(self) -> None:
         """Do nothing: there are no files."""
@@ -86,28 +82,25 @@ class PostingPool:
 
 
 class _TermIndex(OrderedHashWriter):  # type: ignore[misc]  # Whoosh carries no types
-    """Writes what Whoosh's own does, with a tenth of the memory and in half of the time."""
+    """Writes what Whoosh's own does, with a fifth of the memory and in half of the time."""
 
     def __init__(self, file: Any) -> None:
         super().__init__(file)
         self._position = file.tell()
-        self._hashes = array("I")
-        self._by_bucket = [array("I") for _ in range(_BUCKETS)]
+        self._tables = [array("Q") for _ in range(_LOW_BITS + 1)]
 
     def add(self, key: bytes, value: bytes) -> None:
         """Write a term; terms come in order."""
         hashed = self.hashfn(key)
-        self._by_bucket[hashed % _BUCKETS].append(len(self._hashes))
-        self._hashes.append(hashed)
+        self._tables[hashed & _LOW_BITS].extend((hashed, self._position))
         self.index.append(self._position)
         entry = _LENGTHS.pack(len(key), len(value)) + key + value
         self.dbfile.write(entry)
         self._position += len(entry)
 
     def close(self) -> None:
-        """Write the hash tables, one bucket in memory after the other."""
-        hashes, positions = self._hashes, self.index.array
-        self.buckets = ([(hashes[n], positions[n]) for n in found] for found in self._by_bucket)
+        """Write the hash tables, and make one after the other for that."""
+        self.buckets = (list(zip(table[::2], table[1::2], strict=True)) for table in self._tables)
         super().close()
 
 
@@ -175,8 +168,8 @@ class Codec(W3Codec):  # type: ignore[misc]
 
 _HEAD = W3TermInfo._struct  # noqa: SLF001 - how entries are laid out
 _LENGTHS = Struct("!ii")
-_BUCKETS = 256
-"""The number of hash tables in a dictionary of Whoosh."""
+_LOW_BITS = 255
+"""The bits of a hash that choose its table."""
 _IS_INLINED = 1
 
 
@@ -190,6 +183,14 @@ def _entry(documents: Sequence[int], weights: Sequence[int]) -> bytes:
 def _postings(entry: bytes) -> Postings:
     documents, weights, _ = pickle.loads(entry[_HEAD.size :])  # noqa: S301 - as Whoosh does
     return Postings(documents, weights)
+
+
+def _joined(several: Iterable[Postings]) -> Postings:
+    documents = list(chain.from_iterable(one.documents for one in several))
+    weights = list(chain.from_iterable(one.weights for one in several))
+    if not weights:
+        return Postings(sorted(documents), weights)
+    return Postings(*zip(*sorted(zip(documents, weights, strict=True)), strict=True))
 
 
 def _renumbered(

@@ -44,18 +44,17 @@ def _first(
     segment: Segment, match: int, sort: Sort, window: PageWindow
 ) -> list[RankedHit[Location]]:
     key_of = _key_of(segment, sort)
-    ids = segment.ids
 
     def make() -> "array[int]":
-        # Sorting keeps equals in their order, also from the greatest on.
-        return array("I", sorted(ids.documents, key=key_of, reverse=window.is_descending))
+        # Sorting keeps equals in the order of their ids, also from the greatest on.
+        return array("I", sorted(range(segment.size), key=key_of, reverse=window.is_descending))
 
     documents = segment.cached(("order", sort, window.is_descending), make)
     start = _start(segment, documents, key_of, window)
     matched = bitmaps.flags(match, size=segment.size)
     found = filter(matched.__getitem__, memoryview(documents)[start:])
     return [
-        RankedHit(key_of(n), ids.ordered[ids.ranks[n]], Location(segment, n))
+        RankedHit(key_of(n), segment.ids[n], Location(segment, n))
         for n in islice(found, window.count)
     ]
 
@@ -66,10 +65,9 @@ def _start(
     """Return how many of ``documents``, which are in order, are not behind the position."""
     if window.after is None:
         return 0
-    ids = segment.ids
 
     def is_behind(document: int) -> bool:
-        return window.is_behind(key_of(document), ids.ordered[ids.ranks[document]])
+        return window.is_behind(key_of(document), segment.ids[document])
 
     return bisect_left(documents, x=True, key=is_behind)
 

@@ -50,17 +50,6 @@ class Names:
             position = self.joined.find(text, following)
 
 
-@dataclass(frozen=True, slots=True)
-class Ids:
-    """The ids of a segment in order; a document's place in that order is its rank."""
-
-    ordered: list[str]
-    documents: "array[int]"
-    """The document of each rank."""
-    ranks: "array[int]"
-    """The rank of each document."""
-
-
 class Segment:
     """Reads one segment, the one that a table of contents has ``entry`` for."""
 
@@ -144,19 +133,14 @@ class Segment:
         return _names([normalize(name).plain for name in self.names.names])
 
     @cached_property
-    def ids(self) -> Ids:
-        """The ids of all documents."""
-        ids = [document_id for _, document_id in self._keys()]
-        documents = array("I", sorted(range(len(ids)), key=ids.__getitem__))
-        ranks = array("I", bytes(4 * len(ids)))
-        for rank, document in enumerate(documents):
-            ranks[document] = rank
-        return Ids([ids[document] for document in documents], documents, ranks)
+    def ids(self) -> list[str]:
+        """The ids of all documents, which are in the order of their ids."""
+        return [document_id for _, document_id in self._keys()]
 
     @cached_property
     def places(self) -> dict[str, int]:
-        """The document of each id; a writer needs no more than this."""
-        return {document_id: n for n, (_, document_id) in enumerate(self._keys())}
+        """The document of each id."""
+        return {document_id: document for document, document_id in enumerate(self.ids)}
 
     def _keys(self) -> Iterator[tuple[str, str]]:
         for key in self.column(KEY):

@@ -4,8 +4,11 @@ A commit merges segments too, no more than it can in about a second, or than its
 while. So a push never waits for the merge of a large index, and searches meet few segments.
 """
 
+import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import compress
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,8 @@ from whoosh.writing import SegmentWriter
 from indexer.engines.local import engine_errors, sync
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.codec import Codec, PostingPool
-from indexer.engines.whoosh.index import OpenSegments, alive, checksum, segment_file
+from indexer.engines.whoosh.index import OpenSegments, SegmentView, alive, checksum, segment_file
 from indexer.engines.whoosh.schema import COLUMNS, INDEX_NAME, SCHEMA, encode
-from indexer.engines.whoosh.segment import Segment
 from indexer.errors import EngineError
 from indexer.model import Document
 
@@ -25,6 +27,8 @@ FAN = 8
 """The least number of segments that become one in a commit."""
 MERGED_MIN, MERGED_SHARE = 1000, 10
 """A commit merges so many documents, or so many times those of its batch."""
+_Row = Mapping[str, Any]
+"""The fields of a document."""
 _LOCK = f"{INDEX_NAME}_WRITELOCK"
 
 
@@ -54,13 +58,13 @@ class SegmentedWriter:
         with engine_errors(self._folder), self._locked():
             gone = self._gone({*rows, *removed})
             if rows or gone:
-                self._commit(list(rows.values()), gone)
+                self._commit(rows, gone)
 
     def optimize(self) -> None:
         """Make one segment of all."""
         with engine_errors(self._folder), self._locked():
             if len(self._index.views) > 1:
-                self._commit([], {}, merges_all=True)
+                self._commit({}, {}, merges_all=True)
 
     def count(self) -> int:
         """Return the number of documents."""
@@ -97,7 +101,7 @@ class SegmentedWriter:
 
     def _commit(
         self,
-        rows: Sequence[dict[str, Any]],
+        rows: Mapping[str, _Row],
         gone: Mapping[str, Iterable[int]],
         *,
         merges_all: bool = False,
@@ -109,13 +113,11 @@ class SegmentedWriter:
             for entry in writer.segments:
                 for document in gone.get(entry.segment_id(), ()):
                     entry.delete_document(document)
-            for row in rows:
-                writer.add_document(**row)
             entries = {one.segment_id(): one for one in writer.segments if one.doc_count()}
             sizes = {segment: entry.doc_count() for segment, entry in entries.items()}
             merged = list(sizes) if merges_all else segments_to_merge(sizes, added=len(rows))
-            for segment in merged:
-                writer.add_segment(segments[segment], alive(entries.pop(segment)))
+            views = [SegmentView(segments[one], alive(entries.pop(one))) for one in merged]
+            writer.add(rows, views)
             writer.commit(mergetype=lambda *_: list(entries.values()))
 
     @contextmanager
@@ -137,22 +139,28 @@ class _Writer(SegmentWriter):  # type: ignore[misc]  # Whoosh carries no types
         super().__init__(index, codec=Codec(), _lk=False)
         self.pool = PostingPool()
 
-    def add_document(self, **row: Any) -> None:
-        """Add what ``encode`` made of a document."""
-        self.pool.add(self.docnum, row)
-        self._add_columns(row)
+    def add(self, rows: Mapping[str, _Row], merged: Iterable[SegmentView]) -> None:
+        """Add new documents, as ``encode`` makes them, and those of segments, in order of ids."""
+        new = ((key, None, 0, rows[key]) for key in sorted(rows))
+        sources = (new, *map(self._old, merged))
+        for _, numbers, document, row in heapq.merge(*sources, key=itemgetter(0)):
+            if numbers is None:
+                self.pool.add(self.docnum, row)
+            else:
+                numbers[document] = self.docnum
+            self._add_columns(row)
 
-    def add_segment(self, segment: Segment, alive: int) -> None:
-        """Add those documents of a segment that are ``alive``."""
-        numbers: list[int | None] = []
-        rows = zip(*map(segment.column, COLUMNS), strict=True)
-        for row, is_alive in zip(rows, bitmaps.flags(alive, size=segment.size), strict=True):
-            numbers.append(self.docnum if is_alive else None)
-            if is_alive:
-                self._add_columns(dict(zip(COLUMNS, row, strict=True)))
+    def _old(self, view: SegmentView) -> Iterator[tuple[str, list[int | None], int, _Row]]:
+        """Yield what is alive in a segment, after the place of its new number."""
+        segment = view.segment
+        numbers: list[int | None] = [None] * segment.size
         self.pool.merge(segment.terms, numbers)
+        rows = zip(*map(segment.column, COLUMNS), strict=True)
+        is_alive = bitmaps.flags(view.alive, size=segment.size)
+        for document, row in compress(enumerate(rows), is_alive):
+            yield segment.ids[document], numbers, document, dict(zip(COLUMNS, row, strict=True))
 
-    def _add_columns(self, row: Mapping[str, Any]) -> None:
+    def _add_columns(self, row: _Row) -> None:
         self.perdocwriter.start_doc(self.docnum)
         for field, column in COLUMNS.items():
             self.perdocwriter.add_column_value(field, column, row[field])

@@ -125,6 +125,9 @@ class FolderWriter(_Index, Protocol):
     def apply(self, documents: Sequence[Document], removed: Sequence[str]) -> None:
         """Add or replace ``documents`` and drop the ids ``removed``, in one durable commit."""
 
+    def optimize(self) -> None:
+        """Make later searches as fast as can be; see the protocol."""
+
     def count(self) -> int:
         """Return the number of documents."""
 
@@ -246,6 +249,11 @@ class GenerationWriter(_Generation[OneWriter]):
         stored (it is named) or the index cannot be written.
         """
         self._indexes[document_type].apply(documents, removed)
+
+    def optimize(self) -> None:
+        """Make later searches as fast as can be; see the protocol."""
+        for writer in self._indexes.values():
+            writer.optimize()
 
     def count(self, document_type: DocumentType) -> int:
         """Return the number of documents of a type."""

@@ -1,11 +1,22 @@
 """Ranking, the same for every engine: the plan, impacts, names, patterns and order."""
 
 from indexer.engines.ranking.facets import facet_prefix, most_frequent
-from indexer.engines.ranking.matcher import (
-    EXPANDED_TERMS_MAX,
+from indexer.engines.ranking.fields import (
+    INT64,
     KEYWORD,
     NAME_WORD,
+    PROMINENCE,
+    SORT_FIELDS,
     TEXT,
+    encoding_errors,
+    keyword_terms,
+    range_numbers,
+    sort_numbers,
+    stored_result,
+    stored_texts,
+)
+from indexer.engines.ranking.matcher import (
+    EXPANDED_TERMS_MAX,
     Matcher,
     few,
 )
@@ -35,8 +46,11 @@ from indexer.engines.ranking.vocabulary import Vocabulary
 __all__ = [
     "EXPANDED_TERMS_MAX",
     "IMPACT_MAX",
+    "INT64",
     "KEYWORD",
     "NAME_WORD",
+    "PROMINENCE",
+    "SORT_FIELDS",
     "TEXT",
     "Address",
     "Key",
@@ -52,9 +66,11 @@ __all__ = [
     "Tier",
     "Vocabulary",
     "WholeName",
+    "encoding_errors",
     "facet_prefix",
     "few",
     "impacts",
+    "keyword_terms",
     "make_plan",
     "most_frequent",
     "name_matches",
@@ -63,7 +79,11 @@ __all__ = [
     "part_text",
     "pattern",
     "prominence_score",
+    "range_numbers",
     "score",
     "scored_lines",
     "scored_prominence",
+    "sort_numbers",
+    "stored_result",
+    "stored_texts",
 ]

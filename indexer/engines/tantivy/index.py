@@ -8,7 +8,6 @@ import json
 import struct
 import zlib
 from collections.abc import Callable, Hashable
-from contextlib import suppress
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -88,13 +87,18 @@ class OpenIndex:
 
 
 def _check_files(folder: Path) -> None:
-    """Check the files of the newest commit; an error if one of them has wrong bytes."""
-    for segment in json.loads((folder / _META).read_bytes())["segments"]:
-        stem, deletes = segment["segment_id"].replace("-", ""), segment["deletes"]
-        for part in (*_PARTS, *([f"{deletes['opstamp']}.del"] if deletes else [])):
-            # A writer removes merged files meanwhile. tantivy itself misses the others.
-            with suppress(FileNotFoundError):
+    """Check the files of the newest commit; an error if one is missing or has wrong bytes."""
+    meta = (folder / _META).read_bytes()
+    try:
+        for segment in json.loads(meta)["segments"]:
+            stem, deletes = segment["segment_id"].replace("-", ""), segment["deletes"]
+            for part in (*_PARTS, *([f"{deletes['opstamp']}.del"] if deletes else [])):
                 _check(folder / f"{stem}.{part}")
+    except FileNotFoundError:
+        # A writer removes files that it merged, so a newer commit has others.
+        if (folder / _META).read_bytes() == meta:
+            raise
+        _check_files(folder)
 
 
 def _check(path: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from tantivy import FieldType, Occur
 from tantivy import Query as Matching
 
-from indexer.engines.ranking import KEYWORD, TEXT, Matcher, Vocabulary, few, pattern
+from indexer.engines.ranking import INT64, KEYWORD, TEXT, Matcher, Vocabulary, few, pattern
 from indexer.engines.tantivy.index import LIMITS, Limits, OpenIndex
-from indexer.engines.tantivy.schema import GRAM, GRAM3, INT64, LAST, NAME, grams, number_field
+from indexer.engines.tantivy.schema import GRAM, GRAM3, LAST, NAME, grams, number_field
 from indexer.engines.tantivy.words import KnownWords
 from indexer.model import Fuzzy, Wildcard
 

@@ -13,6 +13,7 @@ from tantivy import DocAddress
 from tantivy import Query as Matching
 
 from indexer.engines.ranking import (
+    SORT_FIELDS,
     Key,
     PageWindow,
     RankedHit,
@@ -20,7 +21,7 @@ from indexer.engines.ranking import (
     scored_prominence,
 )
 from indexer.engines.tantivy.match import constant
-from indexer.engines.tantivy.schema import ID, ID_CHUNKS, NAME, NAME_CHUNKS, SORT_FIELDS, chunks
+from indexer.engines.tantivy.schema import ID, ID_CHUNKS, NAME, NAME_CHUNKS, chunks
 from indexer.engines.tantivy.view import View
 from indexer.model import Sort
 

@@ -41,7 +41,6 @@ _MORE = 8
 
 def best(view: View, plan: RankingPlan, window: PageWindow) -> tuple[Hits, int | None]:
     """Return the hits in the window by ``plan``, and the total if that is known."""
-    before = window.points_before
     filters = [view.matching(query) for query in plan.filters]
     tiers = [[view.in_tier(part, tier) for tier in part.tiers] for part in plan.parts]
     points = [
@@ -52,8 +51,7 @@ def best(view: View, plan: RankingPlan, window: PageWindow) -> tuple[Hits, int |
     wholes = [(_whole_name(view, whole), whole.points) for whole in plan.whole_names]
     points.append((Occur.Should, _most(wholes)))
     points += _digits(view, "", plan.prominence_points)
-    may_be_named = plan.named_points is not None and (before is None or before >= plan.named_points)
-    if may_be_named and window.is_descending:
+    if window.reaches(plan.named_points):
         in_names = view.all_of(found[0] for found in tiers)
         named = [view.any_of([in_names, *(whole for whole, _ in wholes)]), *filters]
         if view.hits(view.all_of(named)) >= window.count:

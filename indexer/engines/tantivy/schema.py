@@ -6,12 +6,10 @@ impact in digits, one term for each that is not 0. All points are whole numbers 
 sums are exact in tantivy's four-byte floats, in any order.
 """
 
-import json
 import zlib
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from typing import Any
 
-import orjson
 from tantivy import Document as Row
 from tantivy import Schema, SchemaBuilder
 
@@ -19,23 +17,20 @@ from indexer.engines.ranking import (
     IMPACT_MAX,
     KEYWORD,
     NAME_WORD,
+    SORT_FIELDS,
     TEXT,
+    encoding_errors,
     facet_prefix,
     impacts,
+    keyword_terms,
     normalize,
+    range_numbers,
     scored_lines,
+    sort_numbers,
+    stored_result,
+    stored_texts,
 )
-from indexer.errors import EngineError
-from indexer.model import (
-    FACETS,
-    NUMBERS,
-    PROMINENCE_MAX,
-    Document,
-    Sort,
-    Text,
-    fold,
-    words,
-)
+from indexer.model import FACETS, NUMBERS, Document, fold, words
 
 SCHEMA_VERSION = 3
 
@@ -59,15 +54,6 @@ OTHER_FACET = "facet"
 RESULT = "result"
 TEXTS = "texts"
 
-SORT_FIELDS = {
-    Sort.RELEVANCE: "prominence",
-    Sort.CREATED: "sort_created",
-    Sort.PUSHED: "sort_pushed",
-    Sort.SIZE: "sort_size",
-    Sort.PULLS: "sort_pulls",
-}
-"""Columns: what hits are ordered by when no words are asked for."""
-
 _CHUNK = 8
 ID_CHUNKS = tuple(f"id_{n}" for n in range(5))
 NAME_CHUNKS = tuple(f"name_{n}" for n in range(4))
@@ -88,13 +74,11 @@ _DIGITS_OF = tuple(
 )
 """The digits of all worths, as they follow a word."""
 
-INT64 = range(-(2**63), 2**63)
-
 
 def schema() -> Schema:
     """Return the schema of the indexes of a generation."""
     builder = SchemaBuilder()
-    facets = [OTHER_FACET, *(facet_location(facet)[0] for facet in FACETS)]
+    facets = (*(facet_location(facet)[0] for facet in FACETS), OTHER_FACET)
     for field in (ID, NAME, LAST, END, SPELT_END, KEYWORD, *facets):
         stored, fast = field in (ID, NAME), field in facets
         builder.add_text_field(field, stored, fast, tokenizer_name="raw", index_option="basic")
@@ -116,9 +100,7 @@ def number_field(name: str) -> str:
 
 def facet_location(facet: str) -> tuple[str, str]:
     """Return the field with the values of a facet, and their beginning there."""
-    if facet in FACETS:
-        return f"facet_{facet}", ""
-    return OTHER_FACET, facet_prefix(facet)
+    return (f"facet_{facet}", "") if facet in FACETS else (OTHER_FACET, facet_prefix(facet))
 
 
 def chunks(text: str, count: int) -> list[int]:
@@ -147,74 +129,39 @@ def encode(document: Document) -> Encoded:
 
     :class:`indexer.errors.EngineError` naming the id when something in it cannot be stored.
     """
-    try:
-        return _encode(document)
-    except (TypeError, ValueError, RecursionError) as error:
-        message = f"document {document.key.id!r} cannot be indexed: {error}"
-        raise EngineError(message) from error
+    with encoding_errors(document):
+        name, lines = fold(document.name), list(scored_lines(document))
+        plain, worths, numbers = normalize(name).plain, impacts(lines), sort_numbers(document)
+        digits = {**worths, "": document.prominence}
+        columns: dict[str, Any] = {
+            ID: document.key.id,
+            NAME: name,
+            LAST: name.rpartition("/")[2],
+            END: [name[place + 1 :] for place in _slashes(name)],
+            SPELT_END: [spelt_end(plain[place:]) for place in _slashes(plain)],
+            NAME_WORD: " ".join(set(words(document.name))),
+            GRAM: " ".join({*name, *grams(name, 2)}),
+            GRAM3: " ".join(grams(name, 3)),
+            TEXT: [" ".join(line) for line, _ in lines],
+            IMPACT: " ".join(word + digit for word in digits for digit in _DIGITS_OF[digits[word]]),
+            KEYWORD: list(keyword_terms(document)),
+            RESULT: stored_result(document),
+            TEXTS: _packed(stored_texts(document)),
+            **numbers,
+            **{number_field(field): found for field, found in range_numbers(document).items()},
+            **dict(zip(ID_CHUNKS, chunks(document.key.id, len(ID_CHUNKS)), strict=True)),
+            **dict(zip(NAME_CHUNKS, chunks(name, len(NAME_CHUNKS)), strict=True)),
+        }
+        for facet, value in document.facets:
+            field, prefix = facet_location(facet)
+            columns.setdefault(field, []).append(prefix + value)
+        return Row.from_dict(columns), worths.keys()
 
 
-def _encode(document: Document) -> Encoded:
-    name, lines = fold(document.name), list(scored_lines(document))
-    plain = normalize(name).plain
-    worths = impacts(lines)
-    digits = {**worths, "": _within(document.prominence, range(PROMINENCE_MAX + 1))}
-    columns: dict[str, Any] = {
-        ID: document.key.id,
-        NAME: name,
-        LAST: name.rpartition("/")[2],
-        END: [name[place + 1 :] for place in _slashes(name)],
-        SPELT_END: [spelt_end(plain[place:]) for place in _slashes(plain)],
-        NAME_WORD: " ".join(set(words(document.name))),
-        GRAM: " ".join({*name, *grams(name, 2)}),
-        GRAM3: " ".join(grams(name, 3)),
-        TEXT: [" ".join(line) for line, _ in lines],
-        IMPACT: " ".join(word + digit for word in digits for digit in _DIGITS_OF[digits[word]]),
-        KEYWORD: [*{field for field, _ in document.keywords}, *map(":".join, document.keywords)],
-        RESULT: _json(dict(document.result)),
-        TEXTS: _stored_texts(document.texts),
-    }
-    for facet, value in document.facets:
-        field, prefix = facet_location(facet)
-        columns.setdefault(field, []).append(prefix + value)
-    for field, numbers in _numbers(document, name).items():
-        columns[field] = [_within(number, INT64) for number in numbers]
-    return Row.from_dict(columns), worths.keys()
-
-
-def _numbers(document: Document, name: str) -> dict[str, Sequence[int]]:
-    sources = ((ID_CHUNKS, document.key.id), (NAME_CHUNKS, name))
-    return {
-        SORT_FIELDS[Sort.RELEVANCE]: [document.prominence],
-        SORT_FIELDS[Sort.CREATED]: [document.created],
-        SORT_FIELDS[Sort.PUSHED]: [document.pushed],
-        SORT_FIELDS[Sort.SIZE]: [document.size_bytes],
-        SORT_FIELDS[Sort.PULLS]: [document.pulls],
-        **{number_field(number): values for number, values in document.numbers.items()},
-        **{
-            field: [chunk]
-            for fields, text in sources
-            for field, chunk in zip(fields, chunks(text, len(fields)), strict=True)
-        },
-    }
-
-
-def _stored_texts(texts: Sequence[Text]) -> bytes:
-    """Return ``texts`` as they are stored, which most searches read past."""
-    stored = orjson.dumps([(text.field.value, text.text, text.key) for text in texts])
+def _packed(stored: bytes) -> bytes:
+    """Return long texts compressed, because most searches read past them."""
     return stored if len(stored) < _LONG_BYTES else zlib.compress(stored, level=1)
 
 
 def _slashes(name: str) -> list[int]:
     return [place for place, character in enumerate(name) if character == "/"]
-
-
-def _json(value: Any) -> bytes:
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode()
-
-
-def _within(number: int, allowed: range) -> int:
-    if number not in allowed:
-        raise ValueError(f"{number} is not from {allowed[0]} to {allowed[-1]}")
-    return number

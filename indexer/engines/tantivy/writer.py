@@ -71,6 +71,9 @@ class IndexFolderWriter(OpenIndex):
                 raise
         self.refresh()
 
+    def optimize(self) -> None:
+        """Do nothing: tantivy merges beside the commits."""
+
     def count(self) -> int:
         """Return the number of documents."""
         return self.searcher.num_docs

@@ -64,6 +64,8 @@ class View(QueryMatcher):
         """Return the stored result of a document and, if asked for, its searchable texts."""
         # Once, as all of a document is unpacked each time.
         row = self.searcher.doc(address)
-        result, texts = bytes(row[RESULT][0]), bytes(row[TEXTS][0]) if with_texts else b""
-        unpacked = zlib.decompress(texts) if texts[:1] not in (b"", b"[") else texts
-        return orjson.loads(result), orjson.loads(unpacked) if with_texts else ()
+        result = orjson.loads(bytes(row[RESULT][0]))
+        if not with_texts:
+            return result, ()
+        texts = bytes(row[TEXTS][0])
+        return result, orjson.loads(texts if texts.startswith(b"[") else zlib.decompress(texts))

@@ -14,10 +14,9 @@ from indexer.model import FacetCounts
 
 def facet_counts(view: View, query: Matching, facets: Sequence[str]) -> dict[str, FacetCounts]:
     """Return how many documents that match have each value of each of ``facets``."""
-    size = view.limits.facet_values
-    asked = {str(n): {"terms": _asked(facet, size)} for n, facet in enumerate(facets)}
+    asked = {facet: {"terms": _asked(facet, view.limits.facet_values)} for facet in facets}
     found = view.searcher.aggregate(query, asked) if asked else {}
-    return {facet: _counts(view, query, facet, found[str(n)]) for n, facet in enumerate(facets)}
+    return {facet: _counts(view, query, facet, found[facet]) for facet in facets}
 
 
 def _asked(facet: str, size: int) -> dict[str, Any]:

@@ -33,4 +33,4 @@ def _counts(view: View, query: Matching, facet: str, found: dict[str, Any]) -> F
         counts = [(term, count) for term, count in terms if count]
     else:
         counts = [(bucket["key"], bucket["doc_count"]) for bucket in found["buckets"]]
-    return most_frequent((term[len(prefix) :], count) for term, count in counts)
+    return most_frequent(counts, prefix)

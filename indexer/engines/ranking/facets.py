@@ -1,6 +1,6 @@
 """Facets: the terms of their values, and the counts of the most frequent ones."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from heapq import nsmallest
 
 from indexer.model import FACET_VALUES, FacetCounts, ValueCount
@@ -11,8 +11,8 @@ def facet_prefix(facet: str) -> str:
     return f"{len(facet)}:{facet}"
 
 
-def most_frequent(counts: Iterable[tuple[str, int]]) -> FacetCounts:
-    """Return the first of all values with their numbers of documents, most documents first."""
-    listed = list(counts)
-    first = nsmallest(FACET_VALUES, listed, key=lambda pair: (-pair[1], pair[0]))
-    return FacetCounts(tuple(ValueCount(*pair) for pair in first), others=len(listed) - len(first))
+def most_frequent(counts: Collection[tuple[str, int]], prefix: str = "") -> FacetCounts:
+    """Return the first values, most documents first, of terms that begin with ``prefix``."""
+    first = nsmallest(FACET_VALUES, counts, key=lambda pair: (-pair[1], pair[0]))
+    values = tuple(ValueCount(term[len(prefix) :], count) for term, count in first)
+    return FacetCounts(values, others=len(counts) - len(values))

@@ -6,7 +6,6 @@ A generation is a folder with one tantivy index for each type of document.
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tantivy import DocAddress, Index
 from tantivy.tantivy import __version__ as library_version
@@ -14,16 +13,16 @@ from tantivy.tantivy import __version__ as library_version
 from indexer.engines.local import GenerationFolders, GenerationReader, GenerationWriter
 from indexer.engines.ranking import TEXT, PageWindow, RankedHit, RankingPlan
 from indexer.engines.tantivy.facets import facet_counts
-from indexer.engines.tantivy.index import OpenIndex
-from indexer.engines.tantivy.limits import LIMITS, Limits
+from indexer.engines.tantivy.index import LIMITS, Limits
 from indexer.engines.tantivy.order import in_order
 from indexer.engines.tantivy.rank import best
 from indexer.engines.tantivy.schema import SCHEMA_VERSION, schema
+from indexer.engines.tantivy.view import View
 from indexer.engines.tantivy.writer import IndexFolderWriter
-from indexer.model import FacetCounts, Query, Sort, TextRow
+from indexer.model import FacetCounts, Query, Sort
 
 
-class SearchedIndex(OpenIndex):
+class SearchedIndex(View):
     """Searches one index; see :class:`indexer.engines.local.FolderReader`."""
 
     def first(
@@ -36,29 +35,22 @@ class SearchedIndex(OpenIndex):
         facets: Sequence[str],
     ) -> tuple[list[RankedHit[DocAddress]], int, Mapping[str, FacetCounts]]:
         """Return the hits in a window by ``plan``, or else by ``sort``; the total; the facets."""
-        view, matching, total = self.view, self.view.matcher.matching(query), None
+        matching, total = self.matching(query), None
         if plan:
-            hits, total = best(view, plan, window)
+            hits, total = best(self, plan, window)
         else:
-            hits = in_order(view, matching, sort, window)
-        total = view.total(matching) if total is None else total
-        return hits, total, facet_counts(view, matching, facets)
+            hits = in_order(self, matching, sort, window)
+        total = self.hits(matching) if total is None else total
+        return hits, total, facet_counts(self, matching, facets)
 
     def total(self, query: Query) -> int:
         """Return the number of matching documents."""
-        return self.view.total(self.view.matcher.matching(query))
+        return self.hits(self.matching(query))
 
     def near(self, word: str) -> Iterator[tuple[str, int, int]]:
         """Yield words near ``word``, with the edits and the number of documents."""
-        matcher = self.view.matcher
-        for found, edits in dict(matcher.vocabulary(TEXT).near(word)).items():
-            yield found, edits, self.view.total(matcher.term(TEXT, found))
-
-    def stored(
-        self, address: DocAddress, *, with_texts: bool
-    ) -> tuple[dict[str, Any], Sequence[TextRow]]:
-        """Return the stored result of a document and, if requested, its searchable texts."""
-        return self.view.shown(address, with_texts=with_texts)
+        for found, edits in dict(self.vocabulary(TEXT).near(word)).items():
+            yield found, edits, self.hits(self.term(TEXT, found))
 
     def close(self) -> None:
         """Do nothing: the files are closed with the last reference to the index."""

@@ -14,10 +14,9 @@ from indexer.model import FacetCounts
 
 def facet_counts(view: View, query: Matching, facets: Sequence[str]) -> dict[str, FacetCounts]:
     """Return how many documents that match have each value of each of ``facets``."""
-    size = view.limits.facet_values
-    asked = {str(n): {"terms": _asked(facet, size)} for n, facet in enumerate(facets)}
+    asked = {facet: {"terms": _asked(facet, view.limits.facet_values)} for facet in facets}
     found = view.searcher.aggregate(query, asked) if asked else {}
-    return {facet: _counts(view, query, facet, found[str(n)]) for n, facet in enumerate(facets)}
+    return {facet: _counts(view, query, facet, found[facet]) for facet in facets}
 
 
 def _asked(facet: str, size: int) -> dict[str, Any]:
@@ -34,4 +33,4 @@ def _counts(view: View, query: Matching, facet: str, found: dict[str, Any]) -> F
         counts = [(term, count) for term, count in terms if count]
     else:
         counts = [(bucket["key"], bucket["doc_count"]) for bucket in found["buckets"]]
-    return most_frequent((term[len(prefix) :], count) for term, count in counts)
+    return most_frequent(counts, prefix)

@@ -7,26 +7,49 @@ memory than a machine has, which ends the process. So they are found here, when 
 import json
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from typing import Any, TypeVar
 
 from tantivy import Index
 
 from indexer.engines.local import engine_errors
-from indexer.engines.tantivy.limits import LIMITS, Limits
-from indexer.engines.tantivy.match import QueryMatcher
-from indexer.engines.tantivy.view import View
-from indexer.engines.tantivy.words import KnownWords
-from indexer.errors import EngineError
 
 _META = "meta.json"
 """The list of the files of a commit. It is written last."""
 _PARTS = ("term", "idx", "pos", "fieldnorm", "fast", "store")
 _END = struct.Struct("<II")
 _MAGIC = 1337
-_ATTEMPTS = 20
-"""The most times that another commit may come while the newest one is checked."""
+
+
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Numbers that decide how fast an answer is made, and never the answer.
+
+    But for ``expanded_terms``: what stands for more of them may be refused.
+    """
+
+    sorted_documents: int = 100
+    """So many documents are read at once and then sorted."""
+    first_hits: int = 500
+    """How many hits are asked for first, beside those of the page."""
+    facet_values: int = 65_000
+    """How many values of a facet are counted in one pass; tantivy counts no more."""
+    single_terms: int = 30
+    """So many terms are found faster one by one than as a set."""
+    expanded_terms: int = 10_000
+    """How many terms a pattern may stand for when they are sought one by one."""
+    kept: int = 64
+    """How many vocabularies, patterns and close spellings are kept for a commit."""
+
+
+LIMITS = Limits()
 
 
 class OpenIndex:
@@ -34,12 +57,11 @@ class OpenIndex:
 
     def __init__(self, folder: Path, limits: Limits = LIMITS) -> None:
         self._folder = folder
-        self._limits = limits
+        self.limits = limits
         with engine_errors(folder):
             _check_files(folder)
             self._index = Index.open(str(folder))
             self._index.config_reader("manual")
-        self._words = KnownWords(folder)
         self._commit = b""
         self.refresh()
 
@@ -52,33 +74,27 @@ class OpenIndex:
             self._index.reload()
             # Perhaps a newer one by now: then there is one refresh too many, never one too few.
             self._commit = commit
-            searcher = self._index.searcher()
-            matcher = QueryMatcher(self._index.schema, searcher, self._words, self._limits)
-            self.view = View(searcher, matcher, self._limits)
+            self.searcher = self._index.searcher()
+            self._kept: dict[Hashable, Any] = {}
+
+    def kept(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
+        """Return what ``make`` returns, made once for this commit, unless many are kept."""
+        if key not in self._kept:
+            if len(self._kept) >= self.limits.kept:
+                self._kept.clear()
+            self._kept[key] = make()
+        made: _Made = self._kept[key]
+        return made
 
 
 def _check_files(folder: Path) -> None:
-    """Check the files of the newest commit; :class:`EngineError` or an error of reading them."""
-    for _ in range(_ATTEMPTS):
-        meta = (folder / _META).read_bytes()
-        try:
-            for name in _files(meta):
-                _check(folder / name)
-        except FileNotFoundError:
-            # A writer removes what it merged.
-            if (folder / _META).read_bytes() == meta:
-                raise
-        else:
-            return
-    raise EngineError(f"search index {folder} changes too fast to be opened")
-
-
-def _files(meta: bytes) -> Iterator[str]:
-    for segment in json.loads(meta)["segments"]:
-        stem = segment["segment_id"].replace("-", "")
-        yield from (f"{stem}.{part}" for part in _PARTS)
-        if segment["deletes"]:
-            yield f"{stem}.{segment['deletes']['opstamp']}.del"
+    """Check the files of the newest commit; an error if one of them has wrong bytes."""
+    for segment in json.loads((folder / _META).read_bytes())["segments"]:
+        stem, deletes = segment["segment_id"].replace("-", ""), segment["deletes"]
+        for part in (*_PARTS, *([f"{deletes['opstamp']}.del"] if deletes else [])):
+            # A writer removes merged files meanwhile. tantivy itself misses the others.
+            with suppress(FileNotFoundError):
+                _check(folder / f"{stem}.{part}")
 
 
 def _check(path: Path) -> None:

@@ -20,7 +20,7 @@ from indexer.engines.ranking import (
     WholeName,
     score,
 )
-from indexer.engines.tantivy.match import QueryMatcher, all_of, any_of, constant
+from indexer.engines.tantivy.match import constant
 from indexer.engines.tantivy.order import Hits, first_by_id
 from indexer.engines.tantivy.schema import (
     END,
@@ -35,26 +35,26 @@ Scored = Sequence[tuple[float, DocAddress]]
 """Points and documents, in order."""
 Clause = tuple[Occur, Matching]
 
+_MORE = 8
+"""How many times as many hits are asked for next."""
+
 
 def best(view: View, plan: RankingPlan, window: PageWindow) -> tuple[Hits, int | None]:
     """Return the hits in the window by ``plan``, and the total if that is known."""
-    matcher, before = view.matcher, window.points_before
-    filters = [matcher.matching(query) for query in plan.filters]
-    tiers = [[matcher.in_tier(part, tier) for tier in part.tiers] for part in plan.parts]
+    filters = [view.matching(query) for query in plan.filters]
+    tiers = [[view.in_tier(part, tier) for tier in part.tiers] for part in plan.parts]
     points = [
         clause
         for part, found in zip(plan.parts, tiers, strict=True)
         for clause in _part_points(view, part, found)
     ]
-    wholes = [(_whole_name(matcher, whole), whole.points) for whole in plan.whole_names]
-    if wholes:
-        points.append((Occur.Should, _most(wholes)))
+    wholes = [(_whole_name(view, whole), whole.points) for whole in plan.whole_names]
+    points.append((Occur.Should, _most(wholes)))
     points += _digits(view, "", plan.prominence_points)
-    may_be_named = plan.named_points is not None and (before is None or before >= plan.named_points)
-    if may_be_named and window.is_descending:
-        in_names = all_of(found[0] for found in tiers)
-        named = [any_of([in_names, *(whole for whole, _ in wholes)]), *filters]
-        if view.total(all_of(named)) >= window.count:
+    if window.reaches(plan.named_points):
+        in_names = view.all_of(found[0] for found in tiers)
+        named = [view.any_of([in_names, *(whole for whole, _ in wholes)]), *filters]
+        if view.hits(view.all_of(named)) >= window.count:
             hits, _ = _by_score(view, named, points, window)
             if len(hits) >= window.count:
                 return hits, None
@@ -66,8 +66,7 @@ def _by_score(
 ) -> tuple[Hits, int]:
     query = Matching.boolean_query([*((Occur.Must, constant(one, 0)) for one in filters), *points])
     # How far behind the first hit a position is, is not known.
-    more = view.limits.more_hits
-    limit = window.count + view.limits.first_hits * (1 if window.after is None else more)
+    limit = window.count + view.limits.first_hits * (1 if window.after is None else _MORE)
     while True:
         # tantivy gives the greatest scores only, so the least of them come with all others.
         scored, total = view.scored(query, limit if window.is_descending else view.size)
@@ -75,7 +74,7 @@ def _by_score(
         hits = _first(view, scored if window.is_descending else scored[::-1], window, is_all=is_all)
         if len(hits) >= window.count or is_all:
             return hits, total
-        limit *= more
+        limit *= _MORE
 
 
 def _first(view: View, scored: Scored, window: PageWindow, *, is_all: bool) -> Hits:
@@ -103,7 +102,7 @@ def _part_points(view: View, part: RankedPart, tiers: Sequence[Matching]) -> lis
     if impacts and not part.impact_is_unconditional:
         # All documents of the first tier are in the second one, and all matches are in the last.
         adding = [found for found, tier in zip(tiers, part.tiers, strict=True) if tier.adds_impact]
-        reached = adding[-1] if adding[-1] is tiers[-1] else any_of(adding[1:])
+        reached = adding[-1] if adding[-1] is tiers[-1] else view.any_of(adding[1:])
         gated = Matching.boolean_query([(Occur.Must, constant(reached, 0)), *impacts])
         impacts = [(Occur.Should, gated)]
     return [first, *impacts]
@@ -112,7 +111,7 @@ def _part_points(view: View, part: RankedPart, tiers: Sequence[Matching]) -> lis
 def _digits(view: View, word: str, points: int) -> list[Clause]:
     """Return clauses that add ``points`` for each one of the impact of ``word``."""
     return [
-        (Occur.Should, constant(view.matcher.term(IMPACT, term), digit * points))
+        (Occur.Should, constant(view.term(IMPACT, term), digit * points))
         for term, digit in view.digits(word)
     ]
 
@@ -122,14 +121,14 @@ def _most(worths: Iterable[tuple[Matching, int]]) -> Matching:
     return Matching.disjunction_max_query([constant(query, points) for query, points in worths])
 
 
-def _whole_name(matcher: QueryMatcher, whole: WholeName) -> Matching:
+def _whole_name(view: View, whole: WholeName) -> Matching:
     """Return the documents whose name matches a whole text."""
     match whole.match:
         case NameMatch.IS:
-            return matcher.term(NAME, whole.text.folded)
+            return view.term(NAME, whole.text.folded)
         case NameMatch.ENDS:
-            return matcher.term(END, whole.text.folded)
+            return view.term(END, whole.text.folded)
         case NameMatch.SPELLS_END:
-            return matcher.term(SPELT_END, spelt_end(whole.text.plain))
+            return view.term(SPELT_END, spelt_end(whole.text.plain))
         case NameMatch.BEGINS_END:
-            return matcher.starting(SPELT_END, spelt_end(whole.text.plain))
+            return view.starting(SPELT_END, spelt_end(whole.text.plain))

@@ -8,10 +8,8 @@ sums are exact in tantivy's four-byte floats, in any order.
 
 import zlib
 from collections.abc import Set
-from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from tantivy import Document as Row
 from tantivy import Schema, SchemaBuilder
 
@@ -32,7 +30,7 @@ from indexer.engines.ranking import (
     stored_result,
     stored_texts,
 )
-from indexer.model import FACETS, NUMBERS, Document, TextRow, fold, words
+from indexer.model import FACETS, NUMBERS, Document, fold, words
 
 SCHEMA_VERSION = 3
 
@@ -122,17 +120,12 @@ def spelt_end(plain: str) -> str:
     return f"{plain.count('/')}{plain}"
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A document as tantivy takes it."""
-
-    row: Row
-    words: Set[str]
-    """The searchable ones."""
+Encoded = tuple[Row, Set[str]]
+"""A document as tantivy takes it, with its searchable words."""
 
 
 def encode(document: Document) -> Encoded:
-    """Return ``document`` as tantivy takes it.
+    """Return ``document`` as tantivy takes it, and its searchable words.
 
     :class:`indexer.errors.EngineError` naming the id when something in it cannot be stored.
     """
@@ -162,20 +155,12 @@ def encode(document: Document) -> Encoded:
         for facet, value in document.facets:
             field, prefix = facet_location(facet)
             columns.setdefault(field, []).append(prefix + value)
-        return Encoded(Row.from_dict(columns), worths.keys())
+        return Row.from_dict(columns), worths.keys()
 
 
 def _packed(stored: bytes) -> bytes:
     """Return long texts compressed, because most searches read past them."""
     return stored if len(stored) < _LONG_BYTES else zlib.compress(stored, level=1)
-
-
-def read_texts(stored: bytes) -> list[TextRow]:
-    """Return the texts that were stored."""
-    rows: list[TextRow] = orjson.loads(
-        stored if stored.startswith(b"[") else zlib.decompress(stored)
-    )
-    return rows
 
 
 def _slashes(name: str) -> list[int]:

@@ -33,7 +33,7 @@ class IndexFolderWriter(OpenIndex):
         with engine_errors(folder):
             self._writer = self._index.writer(_HEAP_BYTES, 1)
             self._begin()
-            self._new_words = NewWords(folder, self.view.searcher)
+            self._new_words = NewWords(folder, self.searcher)
 
     def _begin(self) -> None:
         """Commit nothing.
@@ -60,9 +60,9 @@ class IndexFolderWriter(OpenIndex):
                 words = set[str]()
                 # One by one: tantivy is at work on one while the next is made.
                 for document in given.values():
-                    encoded = self._encode(document)
-                    self._writer.add_document(encoded.row)
-                    words |= encoded.words
+                    row, new_words = self._encode(document)
+                    self._writer.add_document(row)
+                    words |= new_words
                 self._new_words.add(words)
                 self._writer.commit()
             except BaseException:
@@ -76,7 +76,7 @@ class IndexFolderWriter(OpenIndex):
 
     def count(self) -> int:
         """Return the number of documents."""
-        return self.view.size
+        return self.searcher.num_docs
 
     def close(self) -> None:
         """Wait for merges and let go of the lock."""

@@ -58,8 +58,8 @@ def facet_counts(matches: Matches, facet: str) -> FacetCounts:
 def _facet(segment: Segment, facet: str) -> _Facet:
     def make() -> _Facet:
         made, prefix = _Facet(), facet_prefix(facet)
-        for term, having in segment.postings_from(FACET, prefix):
-            value, documents = term[len(prefix) :], array("I", having)
+        for term, having in segment.terms.starting(FACET, prefix):
+            value, documents = term[len(prefix) :], having.documents
             if len(documents) * _BITMAP_SHARE >= segment.size:
                 made.bitmaps[value] = bitmaps.from_documents(documents, size=segment.size)
             else:

@@ -43,19 +43,13 @@ class _Named:
 
 def best(matches: Matches, plan: RankingPlan, window: PageWindow) -> list[RankedHit[Location]]:
     """Return those of ``matches`` that are in the window, by what ``plan`` says."""
-    before = window.points_before
-    if window.is_descending and _are_named(plan, before):
+    if window.reaches(plan.named_points):
         named = [(segment, match & _all_named(segment, plan)) for segment, match in matches]
         if sum(documents.bit_count() for _, documents in named) >= window.count:
             hits = _by_score(named, plan, window)
             if len(hits) >= window.count:
                 return hits
     return _by_score(matches, plan, window)
-
-
-def _are_named(plan: RankingPlan, before: int | None) -> bool:
-    """Tell whether named documents may be what comes next behind so many points."""
-    return plan.named_points is not None and (before is None or before >= plan.named_points)
 
 
 def _by_score(matches: Matches, plan: RankingPlan, window: PageWindow) -> list[RankedHit[Location]]:

@@ -7,16 +7,15 @@ and a search masks what is deleted at the end.
 import sys
 import zlib
 from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from typing import Any, TypeVar
 
 import orjson
 
-from indexer.engines.ranking import TEXT, Pattern, Vocabulary, normalize
+from indexer.engines.ranking import TEXT, Vocabulary, normalize
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.codec import Codec, Postings
@@ -105,46 +104,9 @@ class Segment:
             size_bytes=lambda made: made.size_bytes,
         )
 
-    def within(self, name: str, low: int | None, high: int | None) -> int:
-        """Return the documents with a number of that name from ``low`` to ``high``."""
-
-        def make() -> int:
-            values, documents = self._numbers(name)
-            start = 0 if low is None else bisect_left(values, low)
-            end = len(values) if high is None else bisect_right(values, high)
-            return bitmaps.from_documents(documents[start:end], size=self.size)
-
-        return self.cached(("within", name, low, high), make)
-
     def scalars(self, field: str) -> "array[int]":
-        """Return the number that each document has in a column of ``SCALARS``, or prominence."""
+        """Return the number that each document has in a column of ``SORT_FIELDS``."""
         return self.cached(("scalars", field), lambda: array("q", self.column(field)))
-
-    def postings_from(self, field: str, prefix: str) -> Iterator[tuple[str, Iterable[int]]]:
-        """Yield the terms of ``field`` that start with ``prefix``, each with its documents."""
-        for term, found in self.terms.starting(field, prefix):
-            yield term, found.documents
-
-    def having_any(self, field: str, terms: Iterable[str]) -> int:
-        """Return the documents that have at least one of ``terms`` in ``field``."""
-        documents = chain.from_iterable(self.terms.find(field, term).documents for term in terms)
-        return bitmaps.from_documents(documents, size=self.size)
-
-    def named(self, part: str) -> int:
-        """Return the documents whose name contains ``part``."""
-        names = self.names
-        found = chain.from_iterable(names.documents[place] for place in names.containing(part))
-        return bitmaps.from_documents(found, size=self.size)
-
-    def named_like(self, pattern: Pattern) -> int:
-        """Return the documents whose name, or whose name's last component, fits ``pattern``."""
-        names = self.names
-        fitting = [
-            documents
-            for name, documents in zip(names.names, names.documents, strict=True)
-            if pattern.fits(name) or pattern.fits(name.rpartition("/")[2])
-        ]
-        return bitmaps.from_documents(chain.from_iterable(fitting), size=self.size)
 
     def lines(self, document: int) -> str:
         """Return the searchable fields of a document, a line of words each."""
@@ -196,7 +158,7 @@ class Segment:
             self._columns[field] = self._rows.column_reader(field, COLUMNS[field])
         return self._columns[field]
 
-    def _numbers(self, name: str) -> tuple["array[int]", "array[int]"]:
+    def numbers(self, name: str) -> tuple["array[int]", "array[int]"]:
         """Return the numbers of one name, ascending, and the document of each."""
 
         def make() -> tuple["array[int]", "array[int]"]:

@@ -117,10 +117,9 @@ def test_what_panics_inside_of_tantivy_is_an_engine_error(
     reader = engine.open_reader("one")
     index = reader._indexes[REPOSITORY]
     assert isinstance(index, SearchedIndex)
-    view = index.view
 
     def panic() -> None:
-        view.searcher.search(view.matcher.matching(Everything()), limit=0)
+        index.searcher.search(index.matching(Everything()), limit=0)
 
     with pytest.raises(BaseException, match="greater than 0") as caught:
         panic()

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from indexer.engines.tantivy.engine import TantivyEngine
-from indexer.engines.tantivy.limits import LIMITS, Limits
+from indexer.engines.tantivy.index import LIMITS, Limits
 from indexer.errors import QueryError
 from indexer.model.document import DocumentType, Sort, TextField
 from indexer.model.query import Everything, Glob, Or, Phrase, Wildcard, Word
@@ -29,9 +29,7 @@ def made(directory: FilePath, limits: Limits) -> Index:
     return Index(engine)
 
 
-SMALL_STEPS = Limits(
-    sorted_documents=1, first_hits=1, more_hits=2, facet_values=2, single_terms=1, kept_spellings=1
-)
+SMALL_STEPS = Limits(sorted_documents=1, first_hits=1, facet_values=2, single_terms=1, kept=1)
 """As if there were many documents: hits are asked for few at a time, and few are read."""
 
 

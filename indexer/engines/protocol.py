@@ -90,7 +90,7 @@ class IndexWriter(Protocol):
     def optimize(self) -> None:
         """Make later searches as fast as can be; a generation was filled.
 
-        It may take a tenth of the time of filling, and changes no answer.
+        It may take half of the time that filling took, and changes no answer.
         """
 
     def count(self, document_type: DocumentType) -> int:

@@ -10,9 +10,9 @@ Any reader of Whoosh reads them; those that search and merge take the postings a
 import pickle
 from array import array
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from heapq import merge
-from itertools import chain, compress, groupby
+from itertools import chain, groupby, repeat
 from operator import itemgetter
 from struct import Struct
 from typing import Any, NamedTuple
@@ -34,51 +34,49 @@ class Postings(NamedTuple):
     weights: Sequence[int]
 
 
+_Pair = tuple[int, int]
+"""A document, and the weight of a term in it; 0 in fields without weights."""
+_Terms = Iterator[tuple[bytes, list[_Pair]]]
+"""Keys of terms in order, each with its pairs."""
+
+
 class PostingPool:
-    """The postings of a segment that is being written, in the order of their terms' keys.
+    """The postings of a segment that is being written: by term, pairs of a document and a weight.
 
     Stands in for Whoosh's pool, which sorts single postings. New documents are kept; those of
     segments that are merged are read while they are written, so that they need no memory.
     """
 
     def __init__(self) -> None:
-        self._added = [defaultdict[str, list[int]](list) for _ in _FIELDS]
-        """By field and term: documents, each with its weight behind it if the field has weights."""
-        self._merged: list[Iterator[tuple[bytes, Postings]]] = []
+        self._added = [defaultdict[str, list[_Pair]](list) for _ in _FIELDS]
+        self._merged: list[_Terms] = []
 
     def add(self, document: int, row: Mapping[str, Any]) -> None:
-        """Add the terms of a document; a mapping has their weights."""
+        """Add the terms of a document; a mapping has their weights, which are not 0."""
         for field, known in zip(_FIELDS, self._added, strict=True):
-            terms: Collection[str] = row[field]
-            if isinstance(terms, Mapping):
-                for term, weight in terms.items():
-                    known[term] += (document, weight)
-            else:
-                for term in terms:
-                    known[term].append(document)
+            terms = row[field]
+            weights = terms if isinstance(terms, Mapping) else dict.fromkeys(terms, 0)
+            for term, weight in weights.items():
+                known[term].append((document, weight))
 
     def merge(self, terms: "TermsReader", numbers: Sequence[int | None]) -> None:
         """Add a segment: the new numbers of its documents, None for those left out."""
         self._merged.append(_renumbered(terms, numbers))
 
-    def iter_postings(self) -> Iterator[tuple[bytes, Postings]]:
-        """Yield the key of each term with its postings."""
+    def iter_postings(self) -> _Terms:
+        """Yield the key of each term with its pairs, both in order."""
         by_key = itemgetter(0)
-        sources = merge(self._new(), *self._merged, key=by_key)
-        for key, group in groupby(sources, key=by_key):
-            (_, found), *others = group
-            yield key, _joined([found, *(more for _, more in others)]) if others else found
+        for key, found in groupby(merge(self._new(), *self._merged, key=by_key), key=by_key):
+            if pairs := sorted(chain.from_iterable(some for _, some in found)):
+                yield key, pairs
 
     def cleanup(self) -> None:
         """Do nothing: there are no files."""
 
-    def _new(self) -> Iterator[tuple[bytes, Postings]]:
-        for n, (field, terms) in enumerate(zip(_FIELDS, self._added, strict=True)):
-            step = 1 + SCHEMA[field].has_weights
+    def _new(self) -> _Terms:
+        for number, terms in enumerate(self._added):
             for term in sorted(terms):
-                found = terms[term]
-                weights = found[1::2] if step > 1 else ()
-                yield pack_ushort(n) + term.encode(), Postings(found[::step], weights)
+                yield pack_ushort(number) + term.encode(), terms[term]
 
 
 class _TermIndex(OrderedHashWriter):  # type: ignore[misc]  # Whoosh carries no types
@@ -112,13 +110,12 @@ class FieldWriter(W3FieldWriter):  # type: ignore[misc]
         self._postfile = segment.create_file(storage, W3Codec.POSTS_EXT)
         self.is_closed = False
 
-    def add_postings(
-        self, schema: Any, lengths: Any, items: Iterable[tuple[bytes, Postings]]
-    ) -> None:
+    def add_postings(self, schema: Any, lengths: Any, items: _Terms) -> None:
         """Write what a pool holds; no field has lengths."""
         self._tindex.extras["fieldmap"] = {field: n for n, field in enumerate(_FIELDS)}
-        for key, postings in items:
-            self._tindex.add(key, _entry(*postings))
+        for key, pairs in items:
+            documents, weights = zip(*pairs, strict=True)
+            self._tindex.add(key, _entry(documents, weights if any(weights) else ()))
 
 
 class TermsReader(W3TermsReader):  # type: ignore[misc]
@@ -177,7 +174,7 @@ def _entry(documents: Sequence[int], weights: Sequence[int]) -> bytes:
     """Return what ``W3TermInfo.to_bytes`` does, in a third of the time."""
     size = len(documents)
     head: bytes = _HEAD.pack(_IS_INLINED, size, size, 0, 0, 1, documents[0], documents[-1])
-    return head + pickle.dumps((tuple(documents), tuple(weights), ()), 2)
+    return head + pickle.dumps((documents, weights, ()), 2)
 
 
 def _postings(entry: bytes) -> Postings:
@@ -185,22 +182,13 @@ def _postings(entry: bytes) -> Postings:
     return Postings(documents, weights)
 
 
-def _joined(several: Iterable[Postings]) -> Postings:
-    documents = list(chain.from_iterable(one.documents for one in several))
-    weights = list(chain.from_iterable(one.weights for one in several))
-    if not weights:
-        return Postings(sorted(documents), weights)
-    return Postings(*zip(*sorted(zip(documents, weights, strict=True)), strict=True))
-
-
-def _renumbered(
-    terms: TermsReader, numbers: Sequence[int | None]
-) -> Iterator[tuple[bytes, Postings]]:
-    for key, postings in terms:
-        found = [numbers[document] for document in postings.documents]
-        kept = [number for number in found if number is not None]
-        if len(kept) == len(found):
-            yield key, Postings(kept, postings.weights)
-        elif kept:
-            is_kept = [number is not None for number in found]
-            yield key, Postings(kept, list(compress(postings.weights, is_kept)))
+def _renumbered(terms: TermsReader, numbers: Sequence[int | None]) -> _Terms:
+    for key, (documents, weights) in terms:
+        yield (
+            key,
+            [
+                (number, weight)
+                for document, weight in zip(documents, weights or repeat(0), strict=False)
+                if (number := numbers[document]) is not None
+            ],
+        )

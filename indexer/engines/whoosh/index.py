@@ -3,7 +3,7 @@
 import re
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,19 +13,16 @@ from whoosh.codec.whoosh3 import W3Segment
 from whoosh.filedb.compound import SubFile
 from whoosh.filedb.filestore import FileStorage
 from whoosh.filedb.structfile import StructFile
-from whoosh.index import TOC, EmptyIndexError
+from whoosh.index import TOC
 
 from indexer.engines.local import engine_errors, sync
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.schema import INDEX_NAME, SCHEMA
 from indexer.engines.whoosh.segment import Segment
-from indexer.errors import EngineError
 
 _TOC = re.compile(rf"_{INDEX_NAME}_([0-9]+)\.toc")
 """A table of contents, the last file of a commit."""
-SEGMENT = W3Segment.COMPOUND_EXT
-"""How the file of a segment ends."""
 _ATTEMPTS = 20
 """How often the newest commit may be overtaken by another one while it is being opened."""
 _CHECKED_BYTES = 1 << 20
@@ -116,25 +113,19 @@ class OpenSegments:
         self.views: tuple[SegmentView, ...] = ()
         self.refresh()
 
-    def refresh(self) -> bool:
-        """Go to the newest commit; return whether there was a new one.
+    def refresh(self) -> None:
+        """Go to the newest commit.
 
         :class:`indexer.errors.EngineError` when it cannot be read; the old one stays then.
         """
         with engine_errors(self._folder):
-            for _ in range(_ATTEMPTS):
-                newest = self._newest()
-                if newest == self._generation:
-                    return False
-                try:
-                    self._open(newest)
-                except FileNotFoundError:
-                    # A writer that commits removes what the commit before consisted of.
-                    if self._newest() == newest:
-                        raise
-                else:
-                    return True
-        raise EngineError(f"search index {self._folder} changes too fast to be opened")
+            for _ in range(_ATTEMPTS - 1):
+                # A writer that commits removes what the commit before consisted of. A listing is
+                # no snapshot: it may miss both.
+                with suppress(FileNotFoundError):
+                    self._open(self._newest())
+                    return
+            self._open(self._newest())
 
     def files(self) -> set[Path]:
         """Return the files that the commit consists of."""
@@ -156,15 +147,12 @@ class OpenSegments:
 
     def _newest(self) -> int:
         """Return the number of the newest commit."""
-        for _ in range(_ATTEMPTS):
-            found = [_TOC.fullmatch(path.name) for path in self._folder.iterdir()]
-            numbers = [int(match[1]) for match in found if match]
-            if numbers:
-                return max(numbers)
-            # A listing is no snapshot: it may miss the new commit and the removed old one.
-        raise EmptyIndexError(f"no index in {self._folder}")
+        found = (_TOC.fullmatch(path.name) for path in self._folder.iterdir())
+        return max((int(match[1]) for match in found if match), default=0)
 
     def _open(self, generation: int) -> None:
+        if generation == self._generation:
+            return
         kept = {view.segment.id: view.segment for view in self.views}
         views = []
         with self.storage.closing_on_error():
@@ -186,7 +174,7 @@ def create_index(folder: Path) -> None:
 
 def segment_file(segment_id: str) -> str:
     """Return the name of the file of a segment."""
-    return f"{segment_id}{SEGMENT}"
+    return f"{segment_id}{W3Segment.COMPOUND_EXT}"
 
 
 def checksum(path: Path) -> int:

@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 WHOOSH3 := $(VENV)/whoosh3
 WHOOSH3_VERSION = $(shell awk '$$1 == "whoosh3" { print $$2 }' .ci/versions)
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --no-loadscope-reorder
+# Tests sync thousands of small files, so `make test` keeps them in memory if 2 GB are free there.
+MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 { print "/dev/shm" }')
 T ?= tests
 
 .DEFAULT_GOAL := help
@@ -32,6 +34,9 @@ demo: install ## Serve a demonstration: a registry with a dozen images, and regs
 programs: ## Build the programs that tests need and Debian does not have, once; needs Go
 	@.ci/programs
 
+# Each process that a test starts would compile every module again.
+test check: export PYTHONDONTWRITEBYTECODE :=
+test: export TMPDIR := $(or $(TMPDIR),$(MEMORY))
 test: install ## Run the tests, in less than five minutes; T=tests/webhooks runs a part
 	$(PYTEST) -m "not thorough" $(T)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Generic, TypeVar
 
+from indexer.engines.ranking.fields import KEYWORD, NAME_WORD, TEXT
 from indexer.engines.ranking.plan import RankedPart, Tier, Where
 from indexer.engines.ranking.text_parts import TextPart, part_text
 from indexer.errors import QueryError
@@ -27,13 +28,6 @@ from indexer.model import (
     Word,
     words,
 )
-
-TEXT = "text"
-"""The field of every searchable word."""
-NAME_WORD = "name_word"
-"""The field of the words of the name."""
-KEYWORD = "keyword"
-"""The field of ``field:value`` for every keyword, and of ``field``. Field names hold no colon."""
 
 EXPANDED_TERMS_MAX = 10_000
 """The most terms that a pattern or the beginning of a value may mean."""

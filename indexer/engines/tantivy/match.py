@@ -1,16 +1,16 @@
 """The documents that a query matches, as a query of tantivy made of parts and never parsed."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from tantivy import FieldType, Occur, Schema, Searcher
+from tantivy import FieldType, Occur
 from tantivy import Query as Matching
 
-from indexer.engines.ranking import KEYWORD, TEXT, Matcher, Vocabulary, few, pattern
-from indexer.engines.tantivy.limits import Limits
+from indexer.engines.ranking import INT64, KEYWORD, TEXT, Matcher, Vocabulary, few, pattern
+from indexer.engines.tantivy.index import LIMITS, Limits, OpenIndex
 from indexer.engines.tantivy.schema import (
     GRAM,
     GRAM3,
-    INT64,
     LAST,
     NAME,
     facet_location,
@@ -23,47 +23,29 @@ from indexer.model import Fuzzy, Wildcard
 _ANY = r"[\s\S]"
 
 
-def all_of(parts: Iterable[Matching]) -> Matching:
-    """Return what matches when every part does, also when there are none."""
-    listed = list(parts)
-    if not listed:
-        return Matching.all_query()
-    if len(listed) == 1:
-        return listed[0]
-    return Matching.boolean_query([(Occur.Must, part) for part in listed])
-
-
-def any_of(parts: Iterable[Matching]) -> Matching:
-    """Return what matches when a part does."""
-    return Matching.boolean_query([(Occur.Should, part) for part in parts])
-
-
 def constant(query: Matching, points: int) -> Matching:
     """Return what matches as ``query`` does and gives so many points."""
     return Matching.const_score_query(query, float(points))
 
 
-class QueryMatcher(Matcher[Matching]):
-    """Translates queries for the documents of one commit."""
+class QueryMatcher(OpenIndex, Matcher[Matching]):
+    """Translates queries for the documents of an open index."""
 
-    def __init__(
-        self, schema: Schema, searcher: Searcher, words: KnownWords, limits: Limits
-    ) -> None:
-        self._schema = schema
-        self._searcher = searcher
-        self._words = words
-        self._limits = limits
-        self._vocabularies: dict[str, Vocabulary] = {}
-        # Making one takes milliseconds, and a search asks for the same ones several times.
-        self._spelled: dict[tuple[str, Wildcard | Fuzzy], Matching] = {}
+    def __init__(self, folder: Path, limits: Limits = LIMITS) -> None:
+        super().__init__(folder, limits)
+        self._schema = self._index.schema
+        self._words = KnownWords(folder)
 
     def all_of(self, parts: Iterable[Matching]) -> Matching:
         """Return the documents in every part; all documents if there is none."""
-        return all_of(parts)
+        first, *others = [*parts] or [Matching.all_query()]
+        if not others:
+            return first
+        return Matching.boolean_query([(Occur.Must, one) for one in (first, *others)])
 
     def any_of(self, parts: Iterable[Matching]) -> Matching:
         """Return the documents in at least one part."""
-        return any_of(parts)
+        return Matching.boolean_query([(Occur.Should, part) for part in parts])
 
     def at_least(self, count: int, parts: Iterable[Matching]) -> Matching:
         """Return the documents in at least ``count`` parts."""
@@ -72,7 +54,7 @@ class QueryMatcher(Matcher[Matching]):
 
     def without(self, part: Matching) -> Matching:
         """Return the documents that are not in ``part``."""
-        return Matching.boolean_query([(Occur.Must, all_of([])), (Occur.MustNot, part)])
+        return Matching.boolean_query([(Occur.Must, Matching.all_query()), (Occur.MustNot, part)])
 
     def term(self, field: str, text: str) -> Matching:
         """Return the documents with the term ``text`` in ``field``."""
@@ -85,12 +67,8 @@ class QueryMatcher(Matcher[Matching]):
 
     def spelled(self, field: str, part: Wildcard | Fuzzy) -> Matching:
         """Return the documents with a word in ``field`` that ``part`` means."""
-        key = (field, part)
-        if key not in self._spelled:
-            if len(self._spelled) >= self._limits.kept_spellings:
-                self._spelled.clear()
-            self._spelled[key] = self._make_spelled(field, part)
-        return self._spelled[key]
+        # Making it takes milliseconds, and a search asks for the same one several times.
+        return self.kept((field, part), lambda: self._make_spelled(field, part))
 
     def phrase(self, found: Sequence[str]) -> Matching:
         """Return the documents with a text that has the words ``found`` in a row."""
@@ -106,7 +84,7 @@ class QueryMatcher(Matcher[Matching]):
 
     def name_fitting(self, part: Wildcard) -> Matching:
         """Return the documents whose name, or whose name's last component, fits a pattern."""
-        return any_of(self.spelled(field, part) for field in (NAME, LAST))
+        return self.any_of(self.spelled(field, part) for field in (NAME, LAST))
 
     def keyword_fitting(self, field: str, text: str) -> Matching:
         """Return the documents with a value of a keyword field that fits the pattern ``text``."""
@@ -131,22 +109,21 @@ class QueryMatcher(Matcher[Matching]):
 
     def vocabulary(self, field: str) -> Vocabulary:
         """Return the words of a field."""
-        if field not in self._vocabularies:
-            if field == TEXT:
-                self._words.catch_up(self._searcher)
-                self._vocabularies[TEXT] = self._words
-            else:
-                terms = self._searcher.terms_with_prefix(field, "")
-                self._vocabularies[field] = Vocabulary(term for term, _ in terms)
-        return self._vocabularies[field]
+        return self.kept(field, lambda: self._make_vocabulary(field))
+
+    def _make_vocabulary(self, field: str) -> Vocabulary:
+        if field == TEXT:
+            self._words.catch_up(self.searcher)
+            return self._words
+        return Vocabulary(term for term, _ in self.searcher.terms_with_prefix(field, ""))
 
     def _make_spelled(self, field: str, part: Wildcard | Fuzzy) -> Matching:
         terms = list(self.vocabulary(field).like(part))
-        if isinstance(part, Wildcard) and len(terms) > self._limits.expanded_terms:
+        if isinstance(part, Wildcard) and len(terms) > self.limits.expanded_terms:
             # So many terms are too many to list. tantivy walks through all terms each time.
             return self._fitting(field, part.pattern)
-        if len(terms) <= self._limits.single_terms:
-            return any_of(self.term(field, term) for term in terms)
+        if len(terms) <= self.limits.single_terms:
+            return self.any_of(self.term(field, term) for term in terms)
         return Matching.term_set_query(self._schema, field, terms)
 
     def _fitting(self, field: str, text: str, *, start: str = "") -> Matching:
@@ -156,9 +133,9 @@ class QueryMatcher(Matcher[Matching]):
         except ValueError:
             # More states than tantivy allows; many ``?`` behind a ``*`` take exponentially many.
             fitting = pattern(text)
-        terms = self._searcher.terms_with_prefix(field, start + fitting.prefix)
+        terms = self.searcher.terms_with_prefix(field, start + fitting.prefix)
         found = (term for term, _ in terms if fitting.fits(term[len(start) :]))
-        listed = few(found, start + text, most=self._limits.expanded_terms)
+        listed = few(found, start + text, most=self.limits.expanded_terms)
         return Matching.term_set_query(self._schema, field, listed)
 
 

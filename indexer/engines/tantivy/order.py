@@ -13,14 +13,15 @@ from tantivy import DocAddress
 from tantivy import Query as Matching
 
 from indexer.engines.ranking import (
+    SORT_FIELDS,
     Key,
     PageWindow,
     RankedHit,
     prominence_score,
     scored_prominence,
 )
-from indexer.engines.tantivy.match import all_of, any_of
-from indexer.engines.tantivy.schema import ID_CHUNKS, NAME_CHUNKS, SORT_FIELDS, chunks
+from indexer.engines.tantivy.match import constant
+from indexer.engines.tantivy.schema import ID, ID_CHUNKS, NAME, NAME_CHUNKS, chunks
 from indexer.engines.tantivy.view import View
 from indexer.model import Sort
 
@@ -35,27 +36,32 @@ class _Column:
     """Its number at the position of the page, perhaps between two numbers."""
 
     def equal(self, view: View, number: float) -> Matching:
-        return view.matcher.in_column(self.field, ceil(number), floor(number))
+        return view.in_column(self.field, ceil(number), floor(number))
 
     def beyond(self, view: View, number: float) -> Matching:
         if self.is_descending:
-            return view.matcher.in_column(self.field, None, ceil(number) - 1)
-        return view.matcher.in_column(self.field, floor(number) + 1, None)
+            return view.in_column(self.field, None, ceil(number) - 1)
+        return view.in_column(self.field, floor(number) + 1, None)
 
 
 def in_order(view: View, query: Matching, sort: Sort, window: PageWindow) -> Hits:
     """Return the hits of ``query`` in the window; relevance goes by prominence alone."""
     columns, count = _columns(sort, window), window.count
     if window.after is not None:
-        behind = all_of(column.equal(view, column.bound) for column in columns)
+        behind = view.all_of(column.equal(view, column.bound) for column in columns)
         # Some of these are not behind the position; they are left out at the end.
-        count += view.total(all_of([query, behind]))
+        count += view.hits(view.all_of([query, behind]))
         for column in reversed(columns):
             equal = column.equal(view, column.bound)
-            behind = any_of([column.beyond(view, column.bound), all_of([equal, behind])])
-        query = all_of([query, behind])
+            behind = view.any_of([column.beyond(view, column.bound), view.all_of([equal, behind])])
+        query = view.all_of([query, behind])
     addresses = _first(view, query, columns, count)
-    places = zip(_keys(view, sort, addresses), map(view.id, addresses), addresses, strict=True)
+    places = zip(
+        _keys(view, sort, addresses),
+        (view.text(ID, one) for one in addresses),
+        addresses,
+        strict=True,
+    )
     hits = (RankedHit(key, found_id, address) for key, found_id, address in places)
     return window.ordered(hit for hit in hits if window.is_behind(hit.key, hit.id))
 
@@ -81,20 +87,20 @@ def _first(
 ) -> Sequence[DocAddress]:
     """Return the first ``count`` of ``query`` by ``columns``, and perhaps some that are next."""
     if not columns:
-        return view.found(query, view.size)
+        return [address for _, address in view.scored(constant(query, 0), view.size)[0]]
     column, limit = columns[0], count + view.limits.sorted_documents
     hits = view.ordered(query, column.field, limit, is_descending=column.is_descending)
     last = hits[count - 1][0] if len(hits) >= count else None
     if len(hits) < limit or hits[-1][0] != last:
         return [address for n, (number, address) in enumerate(hits) if n < count or number == last]
     before = [address for number, address in hits if number != last]
-    equal = all_of([query, column.equal(view, hits[-1][0])])
+    equal = view.all_of([query, column.equal(view, hits[-1][0])])
     return [*before, *_first(view, equal, columns[1:], count - len(before))]
 
 
 def _keys(view: View, sort: Sort, addresses: Sequence[DocAddress]) -> Sequence[Key]:
     if sort is Sort.NAME:
-        return view.names(addresses)
+        return [view.text(NAME, address) for address in addresses]
     numbers = view.numbers(SORT_FIELDS[sort], addresses)
     return list(map(prominence_score, numbers)) if sort is Sort.RELEVANCE else numbers
 
@@ -110,5 +116,5 @@ def first_by_id(
         behind = sorted(start for start in starts if start >= bound)
         first = set(behind[: count + behind.count(bound)])
         addresses = [a for a, start in zip(addresses, starts, strict=True) if start in first]
-    found = ((view.id(address), address) for address in addresses)
+    found = ((view.text(ID, address), address) for address in addresses)
     return nsmallest(count, (pair for pair in found if pair[0] > after))

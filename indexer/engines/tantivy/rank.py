@@ -5,8 +5,7 @@ one for each digit of an impact.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import compress, groupby
+from itertools import groupby
 from operator import itemgetter
 
 from tantivy import DocAddress, Occur
@@ -21,14 +20,13 @@ from indexer.engines.ranking import (
     WholeName,
     score,
 )
-from indexer.engines.tantivy.match import QueryMatcher, all_of, any_of, constant
+from indexer.engines.tantivy.match import constant
 from indexer.engines.tantivy.order import Hits, first_by_id
 from indexer.engines.tantivy.schema import (
     END,
     IMPACT,
     NAME,
     SPELT_END,
-    digits_start,
     spelt_end,
 )
 from indexer.engines.tantivy.view import View
@@ -37,52 +35,38 @@ Scored = Sequence[tuple[float, DocAddress]]
 """Points and documents, in order."""
 Clause = tuple[Occur, Matching]
 
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A text part with what it and its tiers match."""
-
-    ranked: RankedPart
-    matched: Matching
-    tiers: Sequence[Matching]
-    """In each are the documents of the tiers before it, perhaps."""
+_MORE = 8
+"""How many times as many hits are asked for next."""
 
 
 def best(view: View, plan: RankingPlan, window: PageWindow) -> tuple[Hits, int | None]:
-    """Return the hits in the window by what ``plan`` says, and the total if that is known."""
-    matcher, before = view.matcher, window.points_before
-    parts = [_part(matcher, part) for part in plan.parts]
-    wholes = [(_whole_name(matcher, whole), whole.points) for whole in plan.whole_names]
-    filters = [matcher.matching(query) for query in plan.filters]
-    points = [clause for part in parts for clause in _part_points(view, part)]
-    if wholes:
-        points.append((Occur.Should, _most(wholes)))
-    points += [(Occur.Should, digit) for digit in _digits(view, "", plan.prominence_points)]
-    may_be_named = plan.named_points is not None and (before is None or before >= plan.named_points)
-    if may_be_named and window.is_descending:
-        named = all_of(part.tiers[0] for part in parts)
-        named = any_of([named, *(whole for whole, _ in wholes)]) if wholes else named
-        if view.total(all_of([named, *filters])) >= window.count:
-            hits, _ = _by_score(view, _limited(points, [named, *filters]), window)
+    """Return the hits in the window by ``plan``, and the total if that is known."""
+    filters = [view.matching(query) for query in plan.filters]
+    tiers = [[view.in_tier(part, tier) for tier in part.tiers] for part in plan.parts]
+    points = [
+        clause
+        for part, found in zip(plan.parts, tiers, strict=True)
+        for clause in _part_points(view, part, found)
+    ]
+    wholes = [(_whole_name(view, whole), whole.points) for whole in plan.whole_names]
+    points.append((Occur.Should, _most(wholes)))
+    points += _digits(view, "", plan.prominence_points)
+    if window.reaches(plan.named_points):
+        in_names = view.all_of(found[0] for found in tiers)
+        named = [view.any_of([in_names, *(whole for whole, _ in wholes)]), *filters]
+        if view.hits(view.all_of(named)) >= window.count:
+            hits, _ = _by_score(view, named, points, window)
             if len(hits) >= window.count:
                 return hits, None
-    return _by_score(view, _limited(points, filters), window)
+    return _by_score(view, filters, points, window)
 
 
-def _part(matcher: QueryMatcher, part: RankedPart) -> _Part:
-    matched = matcher.part_matching(part.part)
-    return _Part(part, matched, [matcher.in_tier(part, tier) for tier in part.tiers])
-
-
-def _limited(points: Sequence[Clause], filters: Iterable[Matching]) -> Matching:
-    """Return what gives ``points`` to all that ``filters`` match too."""
-    return Matching.boolean_query([*((Occur.Must, constant(one, 0)) for one in filters), *points])
-
-
-def _by_score(view: View, query: Matching, window: PageWindow) -> tuple[Hits, int]:
+def _by_score(
+    view: View, filters: Sequence[Matching], points: Sequence[Clause], window: PageWindow
+) -> tuple[Hits, int]:
+    query = Matching.boolean_query([*((Occur.Must, constant(one, 0)) for one in filters), *points])
     # How far behind the first hit a position is, is not known.
-    more = view.limits.more_hits
-    limit = window.count + view.limits.first_hits * (1 if window.after is None else more)
+    limit = window.count + view.limits.first_hits * (1 if window.after is None else _MORE)
     while True:
         # tantivy gives the greatest scores only, so the least of them come with all others.
         scored, total = view.scored(query, limit if window.is_descending else view.size)
@@ -90,7 +74,7 @@ def _by_score(view: View, query: Matching, window: PageWindow) -> tuple[Hits, in
         hits = _first(view, scored if window.is_descending else scored[::-1], window, is_all=is_all)
         if len(hits) >= window.count or is_all:
             return hits, total
-        limit *= more
+        limit *= _MORE
 
 
 def _first(view: View, scored: Scored, window: PageWindow, *, is_all: bool) -> Hits:
@@ -110,57 +94,45 @@ def _first(view: View, scored: Scored, window: PageWindow, *, is_all: bool) -> H
     return hits
 
 
-def _part_points(view: View, part: _Part) -> list[Clause]:
-    """Return what gives each document the points of its first tier, and the impacts of words."""
-    tiers = _most(zip(part.tiers, (tier.points for tier in part.ranked.tiers), strict=True))
-    occur = Occur.Must if part.ranked.is_required else Occur.Should
-    words = dict.fromkeys(part.ranked.words)
-    impacts = [(Occur.Should, digit) for word in words for digit in _digits(view, word, 1)]
-    if impacts and not part.ranked.impact_is_unconditional:
-        reached = (Occur.Must, constant(_adding_impact(part), 0))
-        impacts = [(Occur.Should, Matching.boolean_query([reached, *impacts]))]
+def _part_points(view: View, part: RankedPart, tiers: Sequence[Matching]) -> list[Clause]:
+    """Return clauses that add the points of a document's first tier, and its impacts."""
+    worths = zip(tiers, (tier.points for tier in part.tiers), strict=True)
+    first = (Occur.Must if part.is_required else Occur.Should, _most(worths))
+    impacts = [digit for word in dict.fromkeys(part.words) for digit in _digits(view, word, 1)]
+    if impacts and not part.impact_is_unconditional:
+        # All documents of the first tier are in the second one, and all matches are in the last.
+        adding = [found for found, tier in zip(tiers, part.tiers, strict=True) if tier.adds_impact]
+        reached = adding[-1] if adding[-1] is tiers[-1] else view.any_of(adding[1:])
+        gated = Matching.boolean_query([(Occur.Must, constant(reached, 0)), *impacts])
+        impacts = [(Occur.Should, gated)]
     # The others of one part count once: the best of them.
-    best_other = [
-        Matching.boolean_query([(Occur.Should, digit) for digit in digits])
-        for word in part.ranked.other_words
-        if (digits := _digits(view, word, 1))
-    ]
-    if best_other:
-        impacts.append((Occur.Should, Matching.disjunction_max_query(best_other)))
-    return [(occur, tiers), *impacts]
+    others = filter(None, (_digits(view, word, 1) for word in part.other_words))
+    if best := [Matching.boolean_query(digits) for digits in others]:
+        impacts.append((Occur.Should, Matching.disjunction_max_query(best)))
+    return [first, *impacts]
 
 
-def _digits(view: View, word: str, points: int) -> list[Matching]:
-    """Return what gives each document so many points for each one of the impact of ``word``."""
-    start = digits_start(word)
+def _digits(view: View, word: str, points: int) -> list[Clause]:
+    """Return clauses that add ``points`` for each one of the impact of ``word``."""
     return [
-        constant(view.matcher.term(IMPACT, f"{start}{worth}"), worth * points)
-        for worth in view.digits(word)
+        (Occur.Should, constant(view.term(IMPACT, term), digit * points))
+        for term, digit in view.digits(word)
     ]
 
 
 def _most(worths: Iterable[tuple[Matching, int]]) -> Matching:
-    """Return what gives each document the most of the points of what it matches."""
+    """Return a query that gives each document the points of the best query that it matches."""
     return Matching.disjunction_max_query([constant(query, points) for query, points in worths])
 
 
-def _whole_name(matcher: QueryMatcher, whole: WholeName) -> Matching:
-    """Return what a whole name matches."""
+def _whole_name(view: View, whole: WholeName) -> Matching:
+    """Return the documents whose name matches a whole text."""
     match whole.match:
         case NameMatch.IS:
-            return matcher.term(NAME, whole.text.folded)
+            return view.term(NAME, whole.text.folded)
         case NameMatch.ENDS:
-            return matcher.term(END, whole.text.folded)
+            return view.term(END, whole.text.folded)
         case NameMatch.SPELLS_END:
-            return matcher.term(SPELT_END, spelt_end(whole.text.plain))
+            return view.term(SPELT_END, spelt_end(whole.text.plain))
         case NameMatch.BEGINS_END:
-            return matcher.starting(SPELT_END, spelt_end(whole.text.plain))
-
-
-def _adding_impact(part: _Part) -> Matching:
-    """Return what is in a tier of ``part`` that adds impacts."""
-    adding = [tier.adds_impact for tier in part.ranked.tiers]
-    if all(adding):
-        return part.matched
-    # What is in the first tier is in the second one too.
-    return any_of(compress(part.tiers[1:], adding[1:]))
+            return view.starting(SPELT_END, spelt_end(whole.text.plain))

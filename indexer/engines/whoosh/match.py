@@ -1,13 +1,23 @@
 """The documents of a segment that a query matches, as a bitmap."""
 
-from collections.abc import Iterable, Sequence
-from functools import partial, reduce
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import reduce
 from itertools import chain, islice
 from operator import and_, or_
 
-from indexer.engines.ranking import KEYWORD, NAME_WORD, TEXT, Matcher, few, part_text, pattern
+from indexer.engines.ranking import (
+    KEYWORD,
+    NAME_WORD,
+    TEXT,
+    Matcher,
+    facet_prefix,
+    few,
+    part_text,
+    pattern,
+)
 from indexer.engines.whoosh import bitmap as bitmaps
-from indexer.engines.whoosh.schema import FACET, START, START_MAX, facet_prefix
+from indexer.engines.whoosh.schema import FACET, START, START_MAX
 from indexer.engines.whoosh.segment import Segment
 from indexer.model import Fuzzy, Wildcard
 
@@ -52,37 +62,72 @@ class SegmentMatcher(Matcher[int]):
         """Return the documents with a term in ``field`` that starts with ``prefix``."""
         if field == NAME_WORD and len(prefix) <= START_MAX:
             return self.term(START, prefix)
-        begun = self._segment.cached(
-            ("starting", field, prefix), partial(self._expanded, field, prefix)
-        )
+
+        def find() -> Iterable[Iterable[int]]:
+            found = (having.documents for _, having in self._segment.terms.starting(field, prefix))
+            return (
+                few(found, f"{prefix}*") if field == KEYWORD else islice(found, EXPANDED_WORDS_MAX)
+            )
+
+        begun = self._kept(("starting", field, prefix), find)
         # The limit of words is not one of names.
         return begun | self.starting(NAME_WORD, prefix) if field == TEXT else begun
 
     def spelled(self, field: str, part: Wildcard | Fuzzy) -> int:
         """Return the documents with a word in ``field`` that ``part`` means."""
-        return self._segment.cached(
-            ("spelled", field, part),
-            lambda: self._segment.having_any(field, self._spellings(part)),
-        )
+        segment = self._segment
+
+        def find() -> Iterable[Iterable[int]]:
+            found = segment.cached(
+                ("spellings", part),
+                lambda: few(segment.vocabulary().like(part), part_text(part)),
+                size_bytes=lambda made: 64 * len(made),
+            )
+            return (segment.terms.find(field, word).documents for word in found)
+
+        return self._kept(("spelled", field, part), find)
 
     def phrase(self, found: Sequence[str]) -> int:
         """Return the documents with a text that has the words ``found`` in a row."""
-        return self._segment.cached(("phrase", found), partial(self._phrase, found))
+        sought = f" {' '.join(found)} "
+
+        def find() -> Iterable[Iterable[int]]:
+            candidates = bitmaps.documents(self.having(TEXT, found))
+            return [
+                [document for document in candidates if sought in self._segment.lines(document)]
+            ]
+
+        return self._kept(("phrase", found), find)
 
     def inside_name(self, text: str) -> int:
         """Return the documents with ``text`` inside the name."""
-        return self._segment.cached(("named", text), partial(self._segment.named, text))
+        names = self._segment.names
+        return self._kept(
+            ("named", text), lambda: (names.documents[place] for place in names.containing(text))
+        )
 
     def name_fitting(self, part: Wildcard) -> int:
         """Return the documents whose name, or whose name's last component, fits a pattern."""
-        fitting = pattern(part.pattern)
-        return self._segment.cached(
-            ("named like", part.pattern), partial(self._segment.named_like, fitting)
+        names, fits = self._segment.names, pattern(part.pattern).fits
+        return self._kept(
+            ("named like", part),
+            lambda: (
+                documents
+                for name, documents in zip(names.names, names.documents, strict=True)
+                if fits(name) or fits(name.rpartition("/")[2])
+            ),
         )
 
     def keyword_fitting(self, field: str, text: str) -> int:
         """Return the documents with a value of a keyword field that fits the pattern ``text``."""
-        return self._segment.cached(("globbed", field, text), partial(self._globbed, field, text))
+        fitting, start = pattern(text), f"{field}:"
+
+        def find() -> Iterable[Iterable[int]]:
+            terms = self._segment.terms.starting(KEYWORD, start + fitting.prefix)
+            found = (having for term, having in terms if fitting.fits(term[len(start) :]))
+            return (having.documents for having in few(found, start + text))
+
+        return self._kept(("globbed", field, text), find)
 
     def facet_value(self, facet: str, value: str) -> int:
         """Return the documents that count for a value of a facet."""
@@ -90,33 +135,18 @@ class SegmentMatcher(Matcher[int]):
 
     def within(self, name: str, low: int | None, high: int | None) -> int:
         """Return the documents with a number of that name from ``low`` to ``high``."""
-        return self._segment.within(name, low, high)
 
-    def _expanded(self, field: str, prefix: str) -> int:
-        found = (documents for _, documents in self._segment.postings_from(field, prefix))
-        if field == KEYWORD:
-            return self._having(few(found, f"{prefix}*"))
-        return self._having(islice(found, EXPANDED_WORDS_MAX))
+        def find() -> Iterable[Iterable[int]]:
+            values, documents = self._segment.numbers(name)
+            start = 0 if low is None else bisect_left(values, low)
+            end = len(values) if high is None else bisect_right(values, high)
+            return [documents[start:end]]
 
-    def _spellings(self, part: Wildcard | Fuzzy) -> list[str]:
-        """Return the words of the segment that ``part`` means."""
+        return self._kept(("within", name, low, high), find)
+
+    def _kept(self, key: Hashable, find: Callable[[], Iterable[Iterable[int]]]) -> int:
+        """Return all documents that ``find`` lists; they are kept for later searches."""
+        size = self._segment.size
         return self._segment.cached(
-            ("spellings", part),
-            lambda: few(self._segment.vocabulary().like(part), part_text(part)),
-            size_bytes=lambda made: 64 * len(made),
+            key, lambda: bitmaps.from_documents(chain.from_iterable(find()), size=size)
         )
-
-    def _phrase(self, found: Sequence[str]) -> int:
-        sought = f" {' '.join(found)} "
-        candidates = bitmaps.documents(self.having(TEXT, found))
-        holding = (document for document in candidates if sought in self._segment.lines(document))
-        return bitmaps.from_documents(holding, size=self._segment.size)
-
-    def _globbed(self, field: str, text: str) -> int:
-        fitting, start = pattern(text), len(field) + 1
-        postings = self._segment.postings_from(KEYWORD, f"{field}:{fitting.prefix}")
-        found = (documents for term, documents in postings if fitting.fits(term[start:]))
-        return self._having(few(found, f"{field}:{text}"))
-
-    def _having(self, postings: Iterable[Iterable[int]]) -> int:
-        return bitmaps.from_documents(chain.from_iterable(postings), size=self._segment.size)

@@ -11,6 +11,7 @@ from itertools import repeat
 from operator import add, mul
 
 from indexer.engines.ranking import (
+    PROMINENCE,
     NormalizedName,
     PageWindow,
     RankedHit,
@@ -23,13 +24,12 @@ from indexer.engines.ranking import (
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.match import SegmentMatcher
 from indexer.engines.whoosh.order import Location, Matches
-from indexer.engines.whoosh.schema import PROMINENCE
 from indexer.engines.whoosh.segment import Segment
 
 # Within a segment, a hit's place in the order is one whole number, its key: more points first,
-# or fewer when reversed, then the lower rank of the id. Comparing such numbers is several times
-# faster than tuples.
-_RANKS = 1 << 28
+# or fewer when reversed, then the lower document, because documents are in the order of their ids.
+# Comparing such numbers is several times faster than tuples.
+_DOCUMENTS = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +43,13 @@ class _Named:
 
 def best(matches: Matches, plan: RankingPlan, window: PageWindow) -> list[RankedHit[Location]]:
     """Return those of ``matches`` that are in the window, by what ``plan`` says."""
-    before = window.points_before
-    if window.is_descending and _are_named(plan, before):
+    if window.reaches(plan.named_points):
         named = [(segment, match & _all_named(segment, plan)) for segment, match in matches]
         if sum(documents.bit_count() for _, documents in named) >= window.count:
             hits = _by_score(named, plan, window)
             if len(hits) >= window.count:
                 return hits
     return _by_score(matches, plan, window)
-
-
-def _are_named(plan: RankingPlan, before: int | None) -> bool:
-    """Tell whether named documents may be what comes next behind so many points."""
-    return plan.named_points is not None and (before is None or before >= plan.named_points)
 
 
 def _by_score(matches: Matches, plan: RankingPlan, window: PageWindow) -> list[RankedHit[Location]]:
@@ -67,28 +61,23 @@ def _by_score(matches: Matches, plan: RankingPlan, window: PageWindow) -> list[R
 def _first(
     segment: Segment, match: int, plan: RankingPlan, window: PageWindow
 ) -> list[RankedHit[Location]]:
-    ids = segment.ids
     documents = bitmaps.documents(match)
     first, *others = _points(segment, plan)
     totals: Iterator[int] = map(first.__getitem__, documents)
     for points in others:
         totals = map(add, totals, map(points.__getitem__, documents))
-    step = -_RANKS if window.is_descending else _RANKS
-    keys: Iterator[int] = map(
-        add, map(mul, totals, repeat(step)), map(ids.ranks.__getitem__, documents)
-    )
+    step = -_DOCUMENTS if window.is_descending else _DOCUMENTS
+    keys: Iterator[int] = map(add, map(mul, totals, repeat(step)), documents)
     if window.after is not None and window.points_before is not None:
-        start = window.points_before * step + bisect_right(ids.ordered, window.after.id)
+        start = window.points_before * step + bisect_right(segment.ids, window.after.id)
         keys = filter(start.__le__, keys)
     return [_hit(segment, key, step) for key in nsmallest(window.count, keys)]
 
 
 def _hit(segment: Segment, key: int, step: int) -> RankedHit[Location]:
-    rank = key % _RANKS
-    ids = segment.ids
-    return RankedHit(
-        score((key - rank) // step), ids.ordered[rank], Location(segment, ids.documents[rank])
-    )
+    document = key % _DOCUMENTS
+    points = (key - document) // step
+    return RankedHit(score(points), segment.ids[document], Location(segment, document))
 
 
 def _all_named(segment: Segment, plan: RankingPlan) -> int:

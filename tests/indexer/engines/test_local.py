@@ -10,15 +10,15 @@ from indexer.errors import EngineError, QueryError
 
 @pytest.fixture
 def folders(tmp_path: Path) -> GenerationFolders:
-    return GenerationFolders(tmp_path, {"engine": "any"})
+    return GenerationFolders(tmp_path, {"engine": "any"}, lambda folder: None)
 
 
 def test_the_size_is_that_of_all_files(folders: GenerationFolders) -> None:
-    with folders.creating("one") as folder:
-        (folder / "image").mkdir()
-        (folder / "image" / "a").write_bytes(b"a" * 1000)
-        (folder / "b").write_bytes(b"b" * 500)
-    about = (folders.checked("one") / "generation.json").stat().st_size
+    folders.create("one")
+    folder = folders.checked("one")
+    (folder / "image" / "a").write_bytes(b"a" * 1000)
+    (folder / "b").write_bytes(b"b" * 500)
+    about = (folder / "generation.json").stat().st_size
     assert folders.size_bytes("one") == about + 1500
 
 
@@ -30,9 +30,10 @@ def test_what_is_not_there_takes_no_room(folders: GenerationFolders) -> None:
 
 def test_a_file_that_is_removed_meanwhile_takes_no_room(folders: GenerationFolders) -> None:
     """A writer removes what it merged; here a name that leads nowhere, as after the listing."""
-    with folders.creating("one") as folder:
-        (folder / "gone").symlink_to(folder / "nowhere")
-    about = (folders.checked("one") / "generation.json").stat().st_size
+    folders.create("one")
+    folder = folders.checked("one")
+    (folder / "gone").symlink_to(folder / "nowhere")
+    about = (folder / "generation.json").stat().st_size
     assert folders.size_bytes("one") == about
 
 

@@ -46,11 +46,14 @@ def test_words_side_by_side_become_the_longest_text_of_the_table() -> None:
     query = expanded("fast message queue kind:image")
     assert isinstance(query, And)
     first, text, condition = query.parts
-    assert (first, text) == (Word("fast", first.others), Word("message queue", text.others))
+    assert isinstance(first, Word)
+    assert isinstance(text, Word)
+    assert (first.text, text.text) == ("fast", "message queue")
     assert condition == Condition("kind", "image")
     assert isinstance(expanded("message OR queue"), Or)
-    assert isinstance(expanded("message -queue"), And)
-    assert Not(Word("queue")) in expanded("message -queue").parts
+    negated = expanded("message -queue")
+    assert isinstance(negated, And)
+    assert Not(Word("queue")) in negated.parts
 
 
 def test_an_answer_can_say_which_synonyms_were_used() -> None:

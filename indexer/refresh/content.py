@@ -4,7 +4,7 @@ Only what the store does not have is asked for, and once: refreshes that run sid
 their reads. What an earlier refresh could not read is tried again.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -33,9 +33,15 @@ class FetchedContent:
     manifests: dict[Digest, Content] = field(default_factory=dict)
     configs: list[tuple[Digest, bytes]] = field(default_factory=list)
     linked: list[Digest] = field(default_factory=list)
+    left_out: list[Digest] = field(default_factory=list)
+    """What must not be read, or not yet."""
     seen: set[Digest] = field(default_factory=set)
     held_manifests: HeldReads[Content | None] = field(default_factory=HeldReads)
     held_configs: HeldReads[bytes] = field(default_factory=HeldReads)
+
+
+MayRead = Callable[[Store, RepositoryName, Digest], bool]
+"""Tells whether the registry may be asked for the content of a digest."""
 
 
 def is_linked(
@@ -56,7 +62,9 @@ class ContentReader:
         client: RegistryClient,
         store: StoreThread,
         kinds: KindTable,
+        may_read: MayRead,
     ) -> None:
+        self._may_read = may_read
         self._registry = registry
         self._client = client
         self._store = store
@@ -90,14 +98,14 @@ class ContentReader:
         fewest bodies. :class:`RegistryError` when the registry did not say.
         """
         if known is not None or not in_crawl:
-            digest, _ = await self._get_tag(fetched, tag, known=known)
+            digest = await self._get_tag(fetched, tag, known=known)
         else:
             digest = await self._find_new_tag(fetched, tag)
         try:
             await self._read_digest(fetched, digest)
         except AbsentError:
             # The tag moved since the registry told this digest without a body.
-            digest, _ = await self._get_tag(fetched, tag, known=None)
+            digest = await self._get_tag(fetched, tag, known=None)
             await self._read_digest(fetched, digest)
         return digest
 
@@ -107,7 +115,7 @@ class ContentReader:
         if tags.newest is None:
             async with tags.first:
                 if tags.newest is None:
-                    tags.newest, _ = await self._get_tag(fetched, tag, known=None)
+                    tags.newest = await self._get_tag(fetched, tag, known=None)
                     return tags.newest
         if tags.prefers_head(tag):
             digest = await self._client.digest(fetched.repository, tag)
@@ -116,8 +124,11 @@ class ContentReader:
             else:
                 await self._learn_from_head(fetched.repository, digest, tags)
                 return digest
+        guess = tags.newest
         with tags.getting():
-            digest, is_alias = await self._get_tag(fetched, tag, known=tags.newest)
+            content = await self._client.manifest(fetched.repository, tag, known=guess)
+            is_alias = content is None or await self._is_known(fetched.repository, content.digest)
+            digest = self._share(fetched, content, known=guess)
         tags.learn(digest, is_alias=is_alias, by_head=False)
         return digest
 
@@ -133,16 +144,20 @@ class ContentReader:
 
     async def _get_tag(
         self, fetched: FetchedContent, tag: TagName, *, known: Digest | None
-    ) -> tuple[Digest, bool]:
-        """Return where a tag points, and whether that is known; share the body if one came."""
-        repository = fetched.repository
-        content = await self._client.manifest(repository, tag, known=known)
+    ) -> Digest:
+        """Return where a tag points; share the body if one came."""
+        content = await self._client.manifest(fetched.repository, tag, known=known)
+        return self._share(fetched, content, known=known)
+
+    def _share(
+        self, fetched: FetchedContent, content: Content | None, *, known: Digest | None
+    ) -> Digest:
         if content is None:
             assert known is not None  # noqa: S101 - only what is known is answered with nothing
-            return known, True
-        is_known = await self._is_known(repository, content.digest)
-        self._manifests.put((repository, content.digest), content, held=fetched.held_manifests)
-        return content.digest, is_known
+            return known
+        key = (fetched.repository, content.digest)
+        self._manifests.put(key, content, held=fetched.held_manifests)
+        return content.digest
 
     async def _is_known(self, repository: RepositoryName, digest: Digest) -> bool:
         """Tell whether a manifest was read in this repository, be it a moment ago."""
@@ -186,8 +201,19 @@ class ContentReader:
                 await self._read_child(fetched, child, depth=depth + 1)
 
     async def _read_config(self, fetched: FetchedContent, config: Descriptor) -> None:
-        known = any(digest == config.digest for digest, _ in fetched.configs)
-        if known or await self._store.read(lambda store: store.content.has_config(config.digest)):
+        repository, digest = fetched.repository, config.digest
+        if any(known == digest for known, _ in fetched.configs):
+            return
+        known, may_read = await self._store.read(
+            lambda store: (
+                store.content.has_config(digest),
+                bool(config.data) or self._may_read(store, repository, digest),
+            )
+        )
+        if known:
+            return
+        if not may_read:
+            fetched.left_out.append(digest)
             return
         try:
             body = config.data or await self._get_config(fetched, config)
@@ -230,14 +256,18 @@ class ContentReader:
         repository, key = fetched.repository, (fetched.repository, digest)
         is_whole = False
         if key not in self._manifests:
-            linked, is_whole = await self._store.read(
+            linked, is_whole, may_read = await self._store.read(
                 lambda store: (
                     is_linked(store, self._registry, repository, digest),
                     self._is_whole(store, repository, digest),
+                    self._may_read(store, repository, digest),
                 )
             )
             if linked:
                 await self._complete(fetched, digest, depth=depth)
+                return
+            if not may_read:
+                fetched.left_out.append(digest)
                 return
 
         async def get() -> Content | None:

@@ -277,6 +277,20 @@ CREATE TABLE extracted (
 ) WITHOUT ROWID
 """
 
+_PULLED = """
+CREATE TABLE pulled (
+    repository_id INTEGER NOT NULL REFERENCES repositories,
+    digest TEXT NOT NULL,
+    is_blob INTEGER NOT NULL,
+    cached_at TEXT NOT NULL,
+    readable_from TEXT NOT NULL,
+    pulled_at TEXT NOT NULL,
+    is_doubtful INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (repository_id, digest)
+) WITHOUT ROWID;
+CREATE INDEX pulled_time ON pulled (pulled_at)
+"""
+
 
 def _run(database: Database, script: str) -> None:
     # Not executescript: that would commit the transaction the migration runs in.
@@ -380,3 +394,9 @@ def m014_changes(database: Database) -> None:
 def m015_extracted(database: Database) -> None:
     """Make the table of what was extracted; it is filled while the documents are made again."""
     _run(database, _EXTRACTED)
+
+
+@migrations()
+def m016_pulled(database: Database) -> None:
+    """Make the list of what clients pulled through registries that cache others."""
+    _run(database, _PULLED)

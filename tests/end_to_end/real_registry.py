@@ -42,11 +42,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """The target of a registry's notifications, its secret, and whether pulls are included."""
+    """The target of a registry's notifications, its secret, and which pulls are included."""
 
     url: str
     secret: str
     counts_pulls: bool = False
+    wants_blobs: bool = False
 
 
 class RealRegistry:
@@ -210,6 +211,6 @@ def _endpoint(receiver: Receiver) -> dict[str, object]:
         "backoff": "1s",
         "ignore": {
             "actions": [] if receiver.counts_pulls else ["pull"],
-            "mediatypes": ["application/octet-stream"],
+            "mediatypes": [] if receiver.wants_blobs else ["application/octet-stream"],
         },
     }

@@ -1,0 +1,106 @@
+"""A registry that caches another one is searched without a request to that other one."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from indexer.model import media_types
+from tests.builders import BuiltManifest, image, index
+from tests.end_to_end.measures import spread
+from tests.end_to_end.real_registry import RealRegistry
+from tests.end_to_end.service import Service
+from tests.end_to_end.versions import on_both
+from tests.push import client_for, push
+
+TAGS = 12
+MEASURED = 8
+
+
+class Cache:
+    """A real registry, another one that caches it, and the service beside the cache."""
+
+    def __init__(self, folder: Path, *, program: str) -> None:
+        self.service = Service(folder)
+        folders = [folder / name for name in ("upstream", "cache")]
+        for one in folders:
+            one.mkdir()
+        self.upstream = RealRegistry(folders[0], program=program)
+        self.upstream.logs_requests = True
+        receiver = replace(self.service.receiver, counts_pulls=True, wants_blobs=True)
+        self.registry = RealRegistry(
+            folders[1], program=program, receiver=receiver, upstream=self.upstream.url
+        )
+        settings = folder / "regsearch.toml"
+        text = f'[[registry]]\nurl = "{self.registry.url}"\npull_through = true\n'
+        settings.write_text(text, "utf-8")
+        self.service.configure(REGSEARCH_CONFIG=str(settings))
+
+    def pull(self, built: BuiltManifest, tag: str) -> None:
+        """Pull one platform through the cache, as a container engine does."""
+        with client_for(self.registry.url) as client:
+            manifest = partial(_get, client, "manifests")
+            manifest(tag, method="HEAD")
+            manifest(built.digest)
+            image = built.children[0] if built.children else built
+            manifest(image.digest)
+            for blob in image.blobs:
+                _get(client, "blobs", blob.digest)
+
+
+@pytest.fixture
+def cache(registry_program: str, tmp_path: Path) -> Iterator[Cache]:
+    opened = Cache(tmp_path, program=registry_program)
+    with ExitStack() as stack:
+        stack.callback(opened.upstream.stop)
+        stack.callback(opened.registry.stop)
+        stack.callback(opened.service.close)
+        yield opened
+
+
+@on_both
+def test_what_is_pulled_through_a_cache_is_found_and_nothing_more_is_pulled(
+    cache: Cache, figure: Callable[[str], None]
+) -> None:
+    service, upstream = cache.service, cache.upstream
+    upstream.start()
+    indexes = [_index(number) for number in range(TAGS)]
+    for number, built in enumerate(indexes):
+        push(upstream.url, "library/app", built, f"1.{number}")
+    cache.registry.start()
+    service.start()
+    service.wait_until_idle()
+    seconds = []
+    before = 0
+    for number, built in enumerate(indexes[:MEASURED]):
+        cache.pull(built, f"1.{number}")
+        pulled_at = time.monotonic()
+        before = len(upstream.requests())
+        find = partial(service.finds, f"repo:library/app tag:1.{number} label:number={number}")
+        service.wait_until(find, 30, f"1.{number} is found")
+        seconds.append(time.monotonic() - pulled_at)
+        assert len(upstream.requests()) == before, "finding it made no request"
+    service.backfill()
+    in_crawl = len(upstream.requests()) - before
+    figure(f"pull through a cache to found: {spread(seconds)}, crawl: {in_crawl} upstream requests")
+    assert in_crawl == 0
+    found = service.everything("repo:library/app")
+    assert {tag for one in found for tag in one.tags} == {f"1.{n}" for n in range(MEASURED)}
+
+
+def _index(number: int) -> BuiltManifest:
+    labels = {"number": str(number)}
+    return index(
+        [image(seed="app", layers=1, architecture=one, labels=labels) for one in ("amd64", "arm64")]
+    )
+
+
+def _get(client: httpx2.Client, kind: str, reference: str, *, method: str = "GET") -> None:
+    headers = {"Accept": media_types.ACCEPT_MANIFESTS}
+    path = f"/v2/library/app/{kind}/{reference}"
+    client.request(method, path, headers=headers).raise_for_status()

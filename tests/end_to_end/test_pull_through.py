@@ -20,6 +20,7 @@ from tests.push import client_for, push
 
 TAGS = 12
 MEASURED = 8
+SETTLE_SECONDS = 2
 
 
 class Cache:
@@ -73,30 +74,49 @@ def test_what_is_pulled_through_a_cache_is_found_and_nothing_more_is_pulled(
     for number, built in enumerate(indexes):
         push(upstream.url, "library/app", built, f"1.{number}")
     cache.registry.start()
+    alone = _requests_of(upstream, lambda: cache.pull(indexes[-1], f"1.{TAGS - 1}"))
     service.start()
     service.wait_until_idle()
     seconds = []
-    before = 0
-    for number, built in enumerate(indexes[:MEASURED]):
-        cache.pull(built, f"1.{number}")
-        pulled_at = time.monotonic()
-        before = len(upstream.requests())
-        find = partial(service.finds, f"repo:library/app tag:1.{number} label:number={number}")
-        service.wait_until(find, 30, f"1.{number} is found")
-        seconds.append(time.monotonic() - pulled_at)
-        assert len(upstream.requests()) == before, "finding it made no request"
-    service.backfill()
-    in_crawl = len(upstream.requests()) - before
-    figure(f"pull through a cache to found: {spread(seconds)}, crawl: {in_crawl} upstream requests")
+
+    def pull_and_find() -> None:
+        for number, built in enumerate(indexes[:MEASURED]):
+            cache.pull(built, f"1.{number}")
+            pulled_at = time.monotonic()
+            query = f"repo:library/app tag:1.{number} label:number={number}"
+            service.wait_until_found(query, seconds=30)
+            seconds.append(time.monotonic() - pulled_at)
+
+    in_pulls = _requests_of(upstream, pull_and_find)
+    in_crawl = _requests_of(upstream, service.backfill)
+    figure(
+        f"pull through a cache to found: {spread(seconds)}; upstream requests: {alone} a pull,"
+        f" {in_pulls} in {MEASURED} pulls, {in_crawl} in a crawl"
+    )
+    assert in_pulls == MEASURED * alone, "a pull costs what it costs without the service"
     assert in_crawl == 0
     found = service.everything("repo:library/app")
-    assert {tag for one in found for tag in one.tags} == {f"1.{n}" for n in range(MEASURED)}
+    # The cache told of the first pull too, once the service was there.
+    pulled = [*range(MEASURED), TAGS - 1]
+    assert {tag for one in found for tag in one.tags} == {f"1.{number}" for number in pulled}
+
+
+def _requests_of(upstream: RealRegistry, action: Callable[[], object]) -> int:
+    """Return how many requests the upstream registry got because of something."""
+    before = len(upstream.requests())
+    action()
+    # The cache goes on in the background, and a request is logged after its answer.
+    time.sleep(SETTLE_SECONDS)
+    return len(upstream.requests()) - before
 
 
 def _index(number: int) -> BuiltManifest:
     labels = {"number": str(number)}
     return index(
-        [image(seed="app", layers=1, architecture=one, labels=labels) for one in ("amd64", "arm64")]
+        [
+            image(seed=f"app {number}", layers=1, architecture=one, labels=labels)
+            for one in ("amd64", "arm64")
+        ]
     )
 
 

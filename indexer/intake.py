@@ -11,7 +11,7 @@ import structlog
 from indexer.clock import Clock
 from indexer.errors import JournalError
 from indexer.model import Action, Command, Event, RepositoryName
-from indexer.refresh import RegistryWorker, accept
+from indexer.refresh import CACHE_FILLS_AFTER, RegistryWorker, accept
 from indexer.store import (
     Entry,
     Journal,
@@ -30,6 +30,7 @@ log = structlog.get_logger()
 ENTRIES_PER_WRITE = 500
 POLL_SECONDS = 0.05
 """How often to look for new entries in the journal."""
+_PULLS = frozenset({Action.PULL, Action.PULL_BLOB})
 
 
 def enqueue_refreshes(
@@ -67,6 +68,9 @@ def _enqueue_event(
         log.warning("registry_restarted", registry=registry.name)
     if event.repository is None:
         return
+    if registry.pull_through_ttl is not None or event.action in _PULLS:
+        _enqueue_pull(store, event, registry, pulled_at=min(occurred_at, received_at), now=now)
+        return
     if event.action is Action.PUSH and event.tag and event.digest:
         move = TagMove(event.tag, event.digest, occurred_at, actor=event.actor)
         repository_id = store.repositories.put(registry.id, event.repository, seen_at=now)
@@ -78,6 +82,33 @@ def _enqueue_event(
         due_at=now,
         newest_event_at=occurred_at,
         expected_digest=event.digest if event.action is Action.PUSH else None,
+    )
+
+
+def _enqueue_pull(
+    store: Store, event: Event, registry: RegistryRow, *, pulled_at: datetime, now: datetime
+) -> None:
+    """Ask for the digest that a pull named; nothing else tells what a cache has."""
+    ttl, repository, digest = registry.pull_through_ttl, event.repository, event.digest
+    if ttl is None or repository is None or digest is None or event.action is Action.DELETE:
+        return
+    repository_id = store.repositories.put(registry.id, repository, seen_at=now)
+    is_blob = event.action is Action.PULL_BLOB
+    due_at = now + CACHE_FILLS_AFTER if is_blob else now
+    store.pulled.put(
+        repository_id, digest, at=pulled_at, ttl=ttl, is_blob=is_blob, readable_from=due_at
+    )
+    targets = list(_targets(event, repository))
+    if is_blob:
+        users = store.pulled.without_config(repository_id, digest)
+        targets = [RefreshTarget(RefreshKind.DIGEST, repository, user) for user in users]
+    store.queue.add(
+        registry.id,
+        targets,
+        priority=Priority.EVENT,
+        due_at=due_at,
+        newest_event_at=pulled_at,
+        expected_digest=digest if event.tag else None,
     )
 
 

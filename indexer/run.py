@@ -140,7 +140,10 @@ def put_registries(store: Store, settings: Settings, *, now: datetime) -> dict[s
     for registry in settings.registry:
         shown = _repositories(store, registry.name, now=now)[:1]
         row = store.registries.put(
-            registry.name, url=registry.url, registry_host=registry.registry_host
+            registry.name,
+            url=registry.url,
+            registry_host=registry.registry_host,
+            pull_through_ttl=registry.pull_through_ttl if registry.pull_through else None,
         )
         rows[registry.name] = row
         if any(repository.registry_host != row.registry_host for repository in shown):

@@ -86,6 +86,12 @@ class RegistrySettings(BaseModel):
         timedelta(hours=6), description="The time between two crawls; 0s: no crawls."
     )
     count_pulls: bool = Field(False, description="Whether pulls are counted.")
+    pull_through: bool = Field(
+        False, description="Whether it caches another registry; only pulls tell what it has."
+    )
+    pull_through_ttl: Annotated[Duration, Field(ge=timedelta(seconds=1))] = Field(
+        timedelta(hours=168), description="How long such a cache keeps what was pulled through it."
+    )
     max_in_flight: int = Field(
         8, ge=1, le=32, description="How many requests to it run at the same time."
     )

@@ -35,6 +35,7 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         journal,
         secrets=webhook_secrets(settings),
         counting=frozenset(registry.name for registry in settings.registry if registry.count_pulls),
+        pull_through=frozenset(one.name for one in settings.registry if one.pull_through),
     )
     hosts = frozenset(registry.registry_host for registry in settings.registry)
     streams = Streams()

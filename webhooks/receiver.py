@@ -31,11 +31,16 @@ class Receiver:
         *,
         secrets: Mapping[str, str],
         counting: Collection[str] = (),
+        pull_through: Collection[str] = (),
     ) -> None:
-        """Keep the secret of each registry by its name, and the names of those that count pulls."""
+        """Keep the secret of each registry by its name.
+
+        ``counting`` names those that count pulls, ``pull_through`` those that cache another one.
+        """
         self._journal = journal
         self._secrets = secrets
         self._counting = counting
+        self._pull_through = pull_through
 
     def routes(self) -> list[Route]:
         """Return the routes to mount."""
@@ -50,7 +55,11 @@ class Receiver:
             reason = f"a body of more than {BODY_MAX} bytes"
             notification = Notification((Rejected(reason, body[:BODY_MAX]),), 0)
         else:
-            notification = parse_notification(body, count_pulls=registry in self._counting)
+            notification = parse_notification(
+                body,
+                count_pulls=registry in self._counting,
+                pull_through=registry in self._pull_through,
+            )
         await self._journal.append([(registry, item) for item in notification.items])
         rejected = sum(isinstance(item, Rejected) for item in notification.items)
         counts = {

@@ -21,7 +21,12 @@ from indexer.documents.extraction import (
 )
 from indexer.documents.facets import FACET_VALUE_MAX, LABEL_FACETS_MAX, PAIRS_MAX, VALUES_MAX
 from indexer.documents.keywords import KEYWORDS_MAX, REPOSITORY_KEYWORDS_MAX, VALUE_MAX
-from indexer.documents.results import DESCRIPTION_MAX, NEWEST_TAGS_MAX, SHOWN_PAIRS_MAX
+from indexer.documents.results import (
+    DESCRIPTION_MAX,
+    NEWEST_TAGS_MAX,
+    SHOWN_PAIRS_MAX,
+    pull_through_result,
+)
 from indexer.documents.texts import TAGS_MAX, TEXT_MAX, TEXT_VALUE_MAX
 
 __all__ = [
@@ -54,6 +59,7 @@ __all__ = [
     "merge_base_labels",
     "pack_attachment",
     "pack_image",
+    "pull_through_result",
     "repository_document",
     "unpack_attachment",
     "unpack_image",

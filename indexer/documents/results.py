@@ -129,7 +129,18 @@ def _common(
 
 
 def _pulls(pulls: Pulls) -> dict[str, Any]:
-    return {"pulls": pulls.count, "last_pulled_at": pulls.last_at}
+    return {
+        "pulls": pulls.count,
+        "last_pulled_at": pulls.last_at,
+        **pull_through_result(pulls),
+    }
+
+
+def pull_through_result(pulls: Pulls) -> dict[str, str]:
+    """Return the state of something in a registry that caches another one; nothing for others."""
+    if pulls.is_doubtful is None:
+        return {}
+    return {"pull_through": "perhaps_expired" if pulls.is_doubtful else "cached"}
 
 
 def _reference(repository: RepositoryRow, tag: TagName) -> str:

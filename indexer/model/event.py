@@ -12,6 +12,10 @@ class Action(StrEnum):
 
     PUSH = "push"
     DELETE = "delete"
+    PULL = "pull"
+    """A manifest was pulled through a registry that caches another one."""
+    PULL_BLOB = "pull_blob"
+    """So was a blob, perhaps a config."""
 
 
 class Command(StrEnum):

@@ -8,10 +8,15 @@ from indexer.model.names import Digest, RepositoryName, TagName
 
 @dataclass(frozen=True, slots=True)
 class Pulls:
-    """How often something was pulled, and when for the last time: RFC 3339, None for never."""
+    """How often something was pulled, and when for the last time: RFC 3339, None for never.
+
+    ``is_doubtful`` tells whether a registry that caches another one may have dropped it since; None
+    for any other registry.
+    """
 
     count: int = 0
     last_at: str | None = None
+    is_doubtful: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Refreshes: read one catalog, repository, tag or digest again and store the result."""
 
+from indexer.refresh.pull_through import CACHE_FILLS_AFTER
 from indexer.refresh.removal import accept
 from indexer.refresh.worker import RegistryPlan, RegistryWorker
 
-__all__ = ["RegistryPlan", "RegistryWorker", "accept"]
+__all__ = ["CACHE_FILLS_AFTER", "RegistryPlan", "RegistryWorker", "accept"]

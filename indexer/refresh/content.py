@@ -1,17 +1,20 @@
 """Reading content: a manifest with its config and, of an index, its children.
 
-Only what the store does not have is asked for; what an earlier refresh could not read is tried
-again.
+Only what the store does not have is asked for, and once: refreshes that run side by side share
+their reads. What an earlier refresh could not read is tried again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import structlog
 
 from indexer.errors import AbsentError, DeniedError, RegistryError, TooLargeError
 from indexer.extract import KindTable, config_descriptor
-from indexer.model import Content, Descriptor, Digest, RepositoryName
+from indexer.model import Content, Descriptor, Digest, RepositoryName, TagName
+from indexer.refresh.aliases import RepositoryTags, TagEvidence, split_likely_aliases
+from indexer.refresh.shared import HeldReads, SharedReads
 from indexer.registry import RegistryClient
 from indexer.store import RegistryRow, Store, StoreThread
 
@@ -30,7 +33,15 @@ class FetchedContent:
     manifests: dict[Digest, Content] = field(default_factory=dict)
     configs: list[tuple[Digest, bytes]] = field(default_factory=list)
     linked: list[Digest] = field(default_factory=list)
+    left_out: list[Digest] = field(default_factory=list)
+    """What must not be read, or not yet."""
     seen: set[Digest] = field(default_factory=set)
+    held_manifests: HeldReads[Content | None] = field(default_factory=HeldReads)
+    held_configs: HeldReads[bytes] = field(default_factory=HeldReads)
+
+
+MayRead = Callable[[Store, RepositoryName, Digest], bool]
+"""Tells whether the registry may be asked for the content of a digest."""
 
 
 def is_linked(
@@ -51,35 +62,130 @@ class ContentReader:
         client: RegistryClient,
         store: StoreThread,
         kinds: KindTable,
+        may_read: MayRead,
     ) -> None:
+        self._may_read = may_read
         self._registry = registry
         self._client = client
         self._store = store
         self._kinds = kinds
+        self._manifests: SharedReads[Content | None] = SharedReads()
+        self._configs: SharedReads[bytes] = SharedReads()
+        self._evidence = TagEvidence()
 
-    async def read(
-        self, repository: RepositoryName, digest: Digest, manifest: Content | None
-    ) -> FetchedContent:
+    @contextmanager
+    def open(self, repository: RepositoryName) -> Iterator[FetchedContent]:
+        """Give what one refresh reads. Others share it until the end, when the store has it."""
+        fetched = FetchedContent(repository)
+        try:
+            yield fetched
+        finally:
+            self._manifests.release(fetched.held_manifests)
+            self._configs.release(fetched.held_configs)
+
+    def order_tags(self, repository: RepositoryName, tags: Collection[TagName]) -> list[TagName]:
+        """Return tags in the order to read them in: probable aliases of others come last."""
+        own, likely_aliases = split_likely_aliases(tags)
+        self._evidence.find(repository).likely_aliases = frozenset(likely_aliases)
+        return [*own, *likely_aliases]
+
+    async def read_tag(
+        self, fetched: FetchedContent, tag: TagName, *, known: Digest | None, in_crawl: bool
+    ) -> Digest:
+        """Take in what a tag points at with all below it, and return its digest.
+
+        ``known`` is where the store says it points. The many new tags of a crawl are read with the
+        fewest bodies. :class:`RegistryError` when the registry did not say.
+        """
+        if known is not None or not in_crawl:
+            digest = await self._get_tag(fetched, tag, known=known)
+        else:
+            digest = await self._find_new_tag(fetched, tag)
+        try:
+            await self._read_digest(fetched, digest)
+        except AbsentError:
+            # The tag moved since the registry told this digest without a body.
+            digest = await self._get_tag(fetched, tag, known=None)
+            await self._read_digest(fetched, digest)
+        return digest
+
+    async def _find_new_tag(self, fetched: FetchedContent, tag: TagName) -> Digest:
+        """Return where a tag that is not in the store points; share the body if one came."""
+        tags = self._evidence.find(fetched.repository)
+        if tags.newest is None:
+            async with tags.first:
+                if tags.newest is None:
+                    tags.newest = await self._get_tag(fetched, tag, known=None)
+                    return tags.newest
+        if tags.prefers_head(tag):
+            digest = await self._client.digest(fetched.repository, tag)
+            if digest is None:
+                tags.heads_in_vain += 1
+            else:
+                await self._learn_from_head(fetched.repository, digest, tags)
+                return digest
+        guess = tags.newest
+        with tags.getting():
+            content = await self._client.manifest(fetched.repository, tag, known=guess)
+            is_alias = content is None or await self._is_known(fetched.repository, content.digest)
+            digest = self._share(fetched, content, known=guess)
+        tags.learn(digest, is_alias=is_alias, by_head=False)
+        return digest
+
+    async def _learn_from_head(
+        self, repository: RepositoryName, digest: Digest, tags: RepositoryTags
+    ) -> None:
+        is_alias = await self._is_known(repository, digest)
+        if not is_alias:
+            # One of the GETs that run may be about to tell the same digest.
+            await tags.wait_for_gets()
+            is_alias = await self._is_known(repository, digest)
+        tags.learn(digest, is_alias=is_alias, by_head=True)
+
+    async def _get_tag(
+        self, fetched: FetchedContent, tag: TagName, *, known: Digest | None
+    ) -> Digest:
+        """Return where a tag points; share the body if one came."""
+        content = await self._client.manifest(fetched.repository, tag, known=known)
+        return self._share(fetched, content, known=known)
+
+    def _share(
+        self, fetched: FetchedContent, content: Content | None, *, known: Digest | None
+    ) -> Digest:
+        if content is None:
+            assert known is not None  # noqa: S101 - only what is known is answered with nothing
+            return known
+        key = (fetched.repository, content.digest)
+        self._manifests.put(key, content, held=fetched.held_manifests)
+        return content.digest
+
+    async def _is_known(self, repository: RepositoryName, digest: Digest) -> bool:
+        """Tell whether a manifest was read in this repository, be it a moment ago."""
+        return (repository, digest) in self._manifests or await self._store.read(
+            lambda store: is_linked(store, self._registry, repository, digest)
+        )
+
+    async def read_digest(
+        self, fetched: FetchedContent, digest: Digest, *, known: Digest | None, shares: bool
+    ) -> None:
         """Take in a manifest with all below it, or what is missing of one that is unchanged.
 
-        None for ``manifest`` says that the store has it. :class:`RegistryError` when the registry
-        did not say.
+        The registry is asked for it in any case, unless the refresh ``shares`` the answer that
+        another one gets. :class:`RegistryError` when the registry did not say.
         """
-        fetched = FetchedContent(repository)
-        if manifest is None:
+        if shares and known is None:
+            await self._read_digest(fetched, digest)
+            return
+        content = await self._client.manifest(fetched.repository, digest, known=known)
+        if content is None:
             await self._complete(fetched, digest, depth=0)
         else:
-            await self._read_manifest(fetched, manifest)
-        return fetched
+            await self._read_manifest(fetched, content)
 
-    async def read_listed(
-        self, repository: RepositoryName, listed: Sequence[Descriptor]
-    ) -> FetchedContent:
+    async def read_listed(self, fetched: FetchedContent, listed: Sequence[Descriptor]) -> None:
         """Take in what a list of referrers names and the store does not have."""
-        fetched = FetchedContent(repository)
         for one in listed:
             await self._read_child(fetched, one, depth=1)
-        return fetched
 
     async def _read_manifest(
         self, fetched: FetchedContent, content: Content, *, depth: int = 0
@@ -95,46 +201,85 @@ class ContentReader:
                 await self._read_child(fetched, child, depth=depth + 1)
 
     async def _read_config(self, fetched: FetchedContent, config: Descriptor) -> None:
-        known = any(digest == config.digest for digest, _ in fetched.configs)
-        if known or await self._store.read(lambda store: store.content.has_config(config.digest)):
+        repository, digest = fetched.repository, config.digest
+        if any(known == digest for known, _ in fetched.configs):
+            return
+        known, may_read = await self._store.read(
+            lambda store: (
+                store.content.has_config(digest),
+                bool(config.data) or self._may_read(store, repository, digest),
+            )
+        )
+        if known:
+            return
+        if not may_read:
+            fetched.left_out.append(digest)
             return
         try:
-            body = config.data or await self._client.blob(fetched.repository, config)
+            body = config.data or await self._get_config(fetched, config)
         except (AbsentError, TooLargeError) as error:
             # The manifest is still found by what it says itself.
             log.warning("config_unread", repository=fetched.repository, reason=str(error))
             return
         fetched.configs.append((config.digest, body))
 
+    async def _get_config(self, fetched: FetchedContent, config: Descriptor) -> bytes:
+        async def get() -> bytes:
+            return await self._client.blob(fetched.repository, config)
+
+        is_shared = config.digest in self._configs
+        try:
+            return await self._configs.get(config.digest, get, held=fetched.held_configs)
+        except AbsentError:
+            if not is_shared:
+                raise
+            # The other refresh may have asked a repository without it.
+            return await get()
+
     async def _read_child(self, fetched: FetchedContent, child: Descriptor, *, depth: int) -> None:
         if child.digest in fetched.seen or len(fetched.seen) >= CONTENT_MAX:
             return
-        fetched.seen.add(child.digest)
-        repository = fetched.repository
-        linked, whole = await self._store.read(
-            lambda store: (
-                is_linked(store, self._registry, repository, child.digest),
-                self._is_whole(store, repository, child.digest),
-            )
-        )
-        if linked:
-            await self._complete(fetched, child.digest, depth=depth)
-            return
         try:
-            content = await self._client.manifest(
-                repository, child.digest, known=child.digest if whole else None
-            )
+            await self._read_digest(fetched, child.digest, depth=depth, media_type=child.media_type)
         except RegistryError as error:
             if error.temporary or isinstance(error, DeniedError):
                 raise
             # Indexes with children that are missing, too large or of a type that the registry
             # does not hand out are common; the others still count.
-            log.warning("child_unread", repository=repository, reason=str(error))
-            return
+            log.warning("child_unread", repository=fetched.repository, reason=str(error))
+
+    async def _read_digest(
+        self, fetched: FetchedContent, digest: Digest, *, depth: int = 0, media_type: str = ""
+    ) -> None:
+        """Take in a manifest with all below it, asking only for what is missing."""
+        fetched.seen.add(digest)
+        repository, key = fetched.repository, (fetched.repository, digest)
+        is_whole = False
+        if key not in self._manifests:
+            linked, is_whole, may_read = await self._store.read(
+                lambda store: (
+                    is_linked(store, self._registry, repository, digest),
+                    self._is_whole(store, repository, digest),
+                    self._may_read(store, repository, digest),
+                )
+            )
+            if linked:
+                await self._complete(fetched, digest, depth=depth)
+                return
+            if not may_read:
+                fetched.left_out.append(digest)
+                return
+
+        async def get() -> Content | None:
+            return await self._client.manifest(
+                repository, digest, known=digest if is_whole else None
+            )
+
+        content = await self._manifests.get(key, get, held=fetched.held_manifests)
         if content is None:
-            fetched.linked.append(child.digest)
+            fetched.linked.append(digest)
             return
-        content = replace(content, media_type=child.media_type)
+        content = replace(content, media_type=media_type or content.media_type)
         await self._read_manifest(fetched, content, depth=depth)
 
     async def _complete(self, fetched: FetchedContent, digest: Digest, *, depth: int) -> None:

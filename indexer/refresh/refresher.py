@@ -64,7 +64,9 @@ class Refresher:
         self._client = client
         self._store = store
         self._clock = clock
-        self._reader = ContentReader(registry=registry, client=client, store=store, kinds=kinds)
+        self._reader = ContentReader(
+            registry=registry, client=client, store=store, kinds=kinds, may_read=self._may_read
+        )
         self._lists = ReferrerLists(
             registry=registry, client=client, store=store, clock=clock, kinds=kinds
         )
@@ -90,6 +92,10 @@ class Refresher:
                 await self._refresh_digest(refresh)
             case RefreshKind.REFERRERS:
                 await self._refresh_referrers(refresh)
+
+    def _may_read(self, _: Store, __: RepositoryName, ___: Digest) -> bool:
+        """Tell whether the registry may be asked for the content of a digest."""
+        return True
 
     # The whole registry
 
@@ -167,7 +173,8 @@ class Refresher:
             listed.update(tags)
         known = await self._store.read(lambda store: self._known_tags(store, repository))
         targets = [
-            RefreshTarget(RefreshKind.TAG, repository, tag) for tag in sorted(listed | known)
+            RefreshTarget(RefreshKind.TAG, repository, tag)
+            for tag in self._reader.order_tags(repository, listed | known)
         ]
         # No listing names these, so a crawl would never notice their absence.
         untold = await self._store.read(lambda store: self._to_confirm(store, repository))
@@ -216,52 +223,54 @@ class Refresher:
     async def _refresh_tag(self, refresh: Refresh) -> None:
         repository, tag = refresh.target.repository, TagName(refresh.target.reference)
         known = await self._store.read(lambda store: self._known_digest(store, repository, tag))
-        try:
-            manifest = await self._client.manifest(repository, tag, known=known)
-        except AbsentError:
-            if not await self._look_again(refresh):
-                await self._finish(
-                    refresh, lambda store: self._note_absence(store, refresh, repository, tag)
+        with self._reader.open(repository) as fetched:
+            try:
+                digest = await self._reader.read_tag(
+                    fetched, tag, known=known, in_crawl=not refresh.is_of_event
                 )
-            return
-        digest = known if manifest is None else manifest.digest
-        assert digest is not None  # noqa: S101 - only what is known is answered with nothing
-        fetched = await self._reader.read(repository, digest, manifest)
+            except AbsentError:
+                if not await self._look_again(refresh):
+                    await self._finish(
+                        refresh, lambda store: self._note_absence(store, refresh, repository, tag)
+                    )
+                return
 
-        def save(store: Store) -> None:
-            repository_id = self._keep(store, fetched)
-            store.content.put_tag(repository_id, tag, digest, seen_at=self._clock.now())
-            if not is_system_tag(tag):
-                self._ask_for_referrers(store, refresh, digest)
+            def save(store: Store) -> None:
+                repository_id = self._keep(store, fetched)
+                store.content.put_tag(repository_id, tag, digest, seen_at=self._clock.now())
+                if not is_system_tag(tag):
+                    self._ask_for_referrers(store, refresh, digest)
 
-        if digest == refresh.expected_digest or not await self._look_again(refresh):
-            await self._finish(refresh, save)
+            if digest == refresh.expected_digest or not await self._look_again(refresh):
+                await self._finish(refresh, save)
 
     async def _refresh_digest(self, refresh: Refresh) -> None:
         repository, digest = refresh.target.repository, Digest(refresh.target.reference)
+        is_push = refresh.expected_digest is not None
         linked = await self._store.read(
             lambda store: is_linked(store, self._registry, repository, digest)
         )
-        try:
-            manifest = await self._client.manifest(
-                repository, digest, known=digest if linked else None
-            )
-        except AbsentError:
-            if not await self._look_again(refresh):
-                await self._finish(
-                    refresh, lambda store: self._forget_digest(store, refresh, repository, digest)
+        with self._reader.open(repository) as fetched:
+            try:
+                await self._reader.read_digest(
+                    fetched, digest, known=digest if linked else None, shares=is_push
                 )
-            return
-        fetched = await self._reader.read(repository, digest, manifest)
+            except AbsentError:
+                if not await self._look_again(refresh):
+                    await self._finish(
+                        refresh,
+                        lambda store: self._forget_digest(store, refresh, repository, digest),
+                    )
+                return
 
-        def save(store: Store) -> None:
-            repository_id = self._keep(store, fetched)
-            store.presence.confirm(repository_id, digest, at=self._clock.now())
-            if refresh.expected_digest is None:
-                # It was deleted and exists again, but perhaps not with its tags.
-                self._ask_for_tags(store, refresh, repository_id)
+            def save(store: Store) -> None:
+                repository_id = self._keep(store, fetched)
+                store.presence.confirm(repository_id, digest, at=self._clock.now())
+                if not is_push:
+                    # It was deleted and exists again, but perhaps not with its tags.
+                    self._ask_for_tags(store, refresh, repository_id)
 
-        await self._finish(refresh, save)
+            await self._finish(refresh, save)
 
     def _known_digest(
         self, store: Store, repository: RepositoryName, tag: TagName
@@ -334,16 +343,17 @@ class Refresher:
         if listed is None:
             await self._finish(refresh)
             return
-        fetched = await self._reader.read_listed(refresh.target.repository, listed)
+        with self._reader.open(refresh.target.repository) as fetched:
+            await self._reader.read_listed(fetched, listed)
 
-        def save(store: Store) -> None:
-            repository_id = self._keep(store, fetched)
-            targets = self._lists.next_targets(store, refresh, repository_id, listed)
-            # No event named these.
-            asked = replace(refresh, newest_event_at=None)
-            self._ask_for(store, targets, refresh=asked, crawl_id=refresh.crawl_id)
+            def save(store: Store) -> None:
+                repository_id = self._keep(store, fetched)
+                targets = self._lists.next_targets(store, refresh, repository_id, listed)
+                # No event named these.
+                asked = replace(refresh, newest_event_at=None)
+                self._ask_for(store, targets, refresh=asked, crawl_id=refresh.crawl_id)
 
-        await self._finish(refresh, save)
+            await self._finish(refresh, save)
 
     def _keep(self, store: Store, fetched: FetchedContent) -> int:
         now = self._clock.now()

@@ -12,6 +12,7 @@ from indexer.clock import Clock
 from indexer.errors import RegistryError, StoreError, UnreachableError
 from indexer.extract import KindTable
 from indexer.model import RepositoryName
+from indexer.refresh.pull_through import PullThroughRefresher, expire_pulled
 from indexer.refresh.refresher import CONFIRMED_MAX, Refresher, everything
 from indexer.refresh.removal import decide_removal
 from indexer.refresh.schedule import is_crawl_due
@@ -34,6 +35,8 @@ TICK_SECONDS = 0.1
 """How often to look for refreshes that became due."""
 LOOK_AFTER_SECONDS = 0.5
 """How often requests are counted in the store and finished crawls are noticed."""
+EXPIRE_EVERY = timedelta(seconds=10)
+"""How often to look for what was not pulled through a cache for too long."""
 TRIES_MAX = 8
 """Tries of a refresh with wrong answers before it is set aside."""
 TRIES_UNDOUBTED = 2
@@ -79,7 +82,8 @@ class RegistryWorker:
         self._store = store
         self._clock = clock
         self._on_change = on_change
-        self._refresher = Refresher(
+        ttl = registry.pull_through_ttl
+        self._refresher = (Refresher if ttl is None else PullThroughRefresher)(
             registry=registry,
             client=client,
             store=store,
@@ -95,6 +99,7 @@ class RegistryWorker:
         self._resume_at = clock.now()
         self._retried_at: datetime | None = None
         self._looked_after_at: datetime | None = None
+        self._expired_at: datetime | None = None
         self._counted_requests = 0
         # The end of the last run is not known, so the first success clears its errors.
         self._answered = False
@@ -254,7 +259,8 @@ class RegistryWorker:
             return False
         target = refresh.target
         listing: AsyncIterator[object]
-        if target.kind is RefreshKind.REPOSITORY:
+        # Behind a cache, a list of tags would be asked of the other registry.
+        if target.kind is RefreshKind.REPOSITORY or self._registry.pull_through_ttl is not None:
             listing = self._client.repositories()
         else:
             repository = target.repository or await self._store.read(self._some_repository)
@@ -308,15 +314,26 @@ class RegistryWorker:
                     refreshes=crawl.refreshes,
                     set_aside=crawl.set_aside,
                 )
+            expired = self._expire(store, now)
             is_over = ended or store.absences.are_left_over(self._registry.id)
             hidden = bool(is_over) and decide_removal(store, self._registry, at=now)
-            return self._begin_crawl(store, is_start=is_start), hidden
+            return self._begin_crawl(store, is_start=is_start), hidden or expired
 
         begun, hidden = await self._store.write(save)
         if begun:
             self._woken.set()
         if hidden:
             self._on_change()
+
+    def _expire(self, store: Store, now: datetime) -> bool:
+        """Show what a cache may have dropped as that; True if anything changed."""
+        ttl, before = self._registry.pull_through_ttl, self._expired_at
+        if ttl is None or (before is not None and now - before < EXPIRE_EVERY):
+            return False
+        self._expired_at = now
+        if before is None:
+            store.pulled.adopt(self._registry.id, at=now)
+        return expire_pulled(store, self._registry, ttl=ttl, at=now)
 
     def _begin_crawl(self, store: Store, *, is_start: bool) -> bool:
         """Ask for a crawl if one is due; True if this call asked."""

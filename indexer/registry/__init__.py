@@ -8,8 +8,10 @@ from indexer.registry.client import RegistryClient
 from indexer.registry.docker_config import docker_credentials
 from indexer.registry.http import USER_AGENT, is_own_user_agent
 from indexer.registry.listings import CatalogPage
+from indexer.registry.manifests import BLOB_MAX_BYTES
 
 __all__ = [
+    "BLOB_MAX_BYTES",
     "USER_AGENT",
     "CatalogPage",
     "Credentials",

@@ -9,7 +9,7 @@ from indexer.model import Content, Descriptor, Digest, RepositoryName, TagName
 from indexer.registry.auth import Credentials
 from indexer.registry.http import Exchange
 from indexer.registry.listings import CatalogPage, Lister
-from indexer.registry.manifests import BLOB_MAX_BYTES, read_blob, read_manifest
+from indexer.registry.manifests import BLOB_MAX_BYTES, head_manifest, read_blob, read_manifest
 from indexer.registry.referrers import read_referrers
 
 
@@ -81,6 +81,10 @@ class RegistryClient:
         nor digest.
         """
         return await read_manifest(self._exchange, repository, reference, known=known)
+
+    async def digest(self, repository: RepositoryName, tag: TagName) -> Digest | None:
+        """Return the digest of a tag, asked for with HEAD; None if that does not tell it."""
+        return await head_manifest(self._exchange, repository, tag)
 
     async def blob(
         self,

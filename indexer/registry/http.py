@@ -50,7 +50,7 @@ def is_own_user_agent(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One GET of the registry's API.
+    """One request to the registry's API, a GET if ``method`` is not HEAD.
 
     ``path`` starts with ``/v2/`` and may have a query. ``limit`` is the largest size of the content
     in bytes, ``read_seconds`` the longest silence. ``redirects`` is the number of redirects to
@@ -66,11 +66,17 @@ class Request:
     redirects: int = 1
     leaves_host: bool = False
     retries_timeouts: bool = True
+    method: str = "GET"
 
     @property
     def shown(self) -> str:
         """The path for messages, cut, because a query of the registry may be long."""
         return self.path[:SHOWN_PATH_MAX]
+
+    @property
+    def line(self) -> str:
+        """Method and path for messages."""
+        return f"{self.method} {self.shown}"
 
 
 def timed_out(error: UnreachableError) -> bool:
@@ -156,22 +162,22 @@ class Exchange:
         try:
             url = httpx2.URL(self._base + request.path)
         except httpx2.InvalidURL as error:
-            raise UnusableAnswerError(f"GET {request.shown}: no address: {error}") from error
+            raise UnusableAnswerError(f"{request.line}: no address: {error}") from error
         response, location = await self._send(request, url, authorization, is_own=True)
         for _ in range(request.redirects):
             if location is None:
                 return response
             is_own = response.is_own and get_origin(location) == self._origin
             if not is_own and not request.leaves_host:
-                raise lasting(f"GET {request.shown}: redirected to {shown(location)}")
+                raise lasting(f"{request.line}: redirected to {shown(location)}")
             if url.scheme == "https" and location.scheme != "https":
-                raise lasting(f"GET {request.shown}: redirected from https to {shown(location)}")
+                raise lasting(f"{request.line}: redirected from https to {shown(location)}")
             url = location
             response, location = await self._send(
                 request, url, authorization if is_own else "", is_own=is_own
             )
         if location is not None:
-            raise lasting(f"GET {request.shown}: redirected again, to {shown(location)}")
+            raise lasting(f"{request.line}: redirected again, to {shown(location)}")
         return response
 
     async def _ask_token(self, url: httpx2.URL, authorization: str) -> Response:
@@ -182,7 +188,7 @@ class Exchange:
         if location is not None and get_origin(location) == get_origin(url):
             response, location = await self._send(request, location, authorization, is_own=False)
         if location is not None:
-            raise lasting(f"GET {request.shown}: redirected to {shown(location)}")
+            raise lasting(f"{request.line}: redirected to {shown(location)}")
         return response
 
     async def _send(
@@ -193,7 +199,7 @@ class Exchange:
         if authorization:
             headers.append((b"Authorization", authorization.encode()))
         outgoing = httpx2.Request(
-            "GET", url, headers=headers, extensions=_timeouts(request.read_seconds)
+            request.method, url, headers=headers, extensions=_timeouts(request.read_seconds)
         )
         self.requests += 1
         try:
@@ -204,12 +210,12 @@ class Exchange:
                 await incoming.aclose()
         except httpx2.TimeoutException as error:
             raise UnreachableError(
-                f"GET {request.shown}: no answer in time ({type(error).__name__})"
+                f"{request.line}: no answer in time ({type(error).__name__})"
             ) from error
         except httpx2.TransportError as error:
             reason = one_line(str(error), limit=200)
             raise UnreachableError(
-                f"GET {request.shown}: {type(error).__name__} {reason}".rstrip()
+                f"{request.line}: {type(error).__name__} {reason}".rstrip()
             ) from error
         response = Response(
             asked=request.shown,
@@ -227,11 +233,13 @@ class Exchange:
             return await self._client.send(outgoing, stream=True)
         except ValueError as error:
             # The client parses every Location, also of redirects not followed, and some texts fail.
-            raise lasting(f"GET {request.shown}: redirected to what is no URL") from error
+            raise lasting(f"{request.line}: redirected to what is no URL") from error
 
     async def _read(self, request: Request, incoming: httpx2.Response) -> bytes:
         seconds = request.read_seconds * BODY_READS_MAX
         asked = request.shown
+        if request.method == "HEAD":
+            return b""
         if incoming.status_code != 200:
             return await read_beginning(incoming, seconds=seconds, clock=self._clock, asked=asked)
         return await read_content(

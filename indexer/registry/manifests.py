@@ -11,6 +11,7 @@ from indexer.model import (
     Digest,
     ManifestKind,
     RepositoryName,
+    TagName,
     can_verify,
     digest_of,
     media_types,
@@ -63,6 +64,25 @@ async def read_manifest(
         if digest is not None:
             return None if digest == known else _make_fetched(response, digest)
     raise UnusableAnswerError(f"the content does not have its digest, twice: {response}")
+
+
+async def head_manifest(
+    exchange: Exchange, repository: RepositoryName, tag: TagName
+) -> Digest | None:
+    """Return the digest of a tag; None if HEAD does not tell it.
+
+    An error without a body does not say enough, so the caller has to ask with GET then.
+    """
+    response = await exchange.get(
+        Request(
+            path=f"/v2/{repository}/manifests/{tag}",
+            scope=pull_scope(repository),
+            headers=_MANIFEST_HEADERS,
+            limit=MANIFEST_MAX_BYTES,
+            method="HEAD",
+        )
+    )
+    return _header_digest(response) if response.status == 200 else None
 
 
 async def read_blob(

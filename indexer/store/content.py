@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from indexer.clock import rfc3339
+from indexer.clock import parse_rfc3339, rfc3339
 from indexer.extract import KindTable, config_descriptor
 from indexer.model import (
     Content,
@@ -93,6 +93,14 @@ class ContentTables:
             [repository_id, tag],
         ).fetchone()
         return Digest(row[0]) if row else None
+
+    def tag_confirmed_at(self, repository_id: int, tag: str) -> datetime | None:
+        """Return when a tag was seen last, be it hidden now; None when it is unknown."""
+        row = self._database.execute(
+            "SELECT confirmed_at FROM tags WHERE repository_id = ? AND name = ?",
+            [repository_id, tag],
+        ).fetchone()
+        return parse_rfc3339(row[0]) if row else None
 
     def list_tags(self, repository_id: int, digest: Digest) -> list[TagName]:
         """Return the visible tags that point at a digest."""

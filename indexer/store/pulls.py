@@ -6,14 +6,16 @@ store; so each pull is counted once, whoever is killed when.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlite_utils import Database
 
 from indexer.clock import rfc3339
 from indexer.model import Digest, Pull, Pulls, RepositoryName
 
+_SELECT = "SELECT digest, pulls, last_pulled_at, is_doubtful"
 _OF_REPOSITORY = ""
 """Stands in the column of digests for the repository as a whole."""
 
@@ -106,14 +108,25 @@ class PullTables:
     def list_images(self, repository_id: int) -> dict[Digest, Pulls]:
         """Return the same of all digests of a repository that were ever pulled."""
         rows = self._database.execute(
-            "SELECT digest, pulls, last_pulled_at FROM pulls WHERE repository_id = ?",
+            f"{_SELECT} FROM pulls LEFT JOIN pulled USING (repository_id, digest)"
+            " WHERE repository_id = ?1 UNION ALL"
+            f" {_SELECT} FROM pulled LEFT JOIN pulls USING (repository_id, digest)"
+            " WHERE repository_id = ?1 AND NOT is_blob AND pulls IS NULL",
             [repository_id],
         )
-        return {Digest(row[0]): Pulls(row[1], row[2]) for row in rows}
+        return {Digest(row[0]): _pulls(row[1:]) for row in rows}
 
     def get_repository(self, repository_id: int) -> Pulls:
-        """Return how often anything was pulled from a repository."""
-        return self._get(repository_id, _OF_REPOSITORY)
+        """Return how often anything was pulled from a repository.
+
+        It is doubtful if everything in it is that clients pulled by a tag or digest.
+        """
+        row = self._database.execute(
+            "SELECT min(is_doubtful) FROM pulled WHERE repository_id = ? AND NOT is_blob",
+            [repository_id],
+        ).fetchone()
+        is_doubtful = None if row[0] is None else bool(row[0])
+        return replace(self._get(repository_id, _OF_REPOSITORY), is_doubtful=is_doubtful)
 
     def _add(self, repository_id: int, digest: str, counted: PullCount) -> None:
         self._database.execute(
@@ -135,7 +148,14 @@ class PullTables:
 
     def _get(self, repository_id: int, digest: str) -> Pulls:
         row = self._database.execute(
-            "SELECT pulls, last_pulled_at FROM pulls WHERE repository_id = ? AND digest = ?",
+            "SELECT pulls, last_pulled_at, is_doubtful"
+            " FROM (SELECT ?1 AS repository_id, ?2 AS digest)"
+            " LEFT JOIN pulls USING (repository_id, digest)"
+            " LEFT JOIN pulled USING (repository_id, digest)",
             [repository_id, digest],
         ).fetchone()
-        return Pulls(*row) if row else Pulls()
+        return _pulls(row)
+
+
+def _pulls(row: Sequence[Any]) -> Pulls:
+    return Pulls(row[0] or 0, row[1], None if row[2] is None else bool(row[2]))

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
 from indexer.clock import parse_rfc3339, rfc3339
 from indexer.model import RepositoryName
 from indexer.store.absences import AbsenceTables
+from indexer.store.pulled import PulledTables
 from indexer.store.stale import StaleDocuments
 
 SOURCES_MAX = 32
@@ -18,12 +19,17 @@ SOURCES_MAX = 32
 
 @dataclass(frozen=True, slots=True)
 class RegistryRow:
-    """A registry that the settings name."""
+    """A registry that the settings name.
+
+    ``pull_through_ttl`` is how long it keeps what it pulled from another registry; None if it is
+    no such cache.
+    """
 
     id: int
     name: str
     url: str
     registry_host: str
+    pull_through_ttl: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +96,26 @@ class RegistryTables:
     """The registries and crawls inside the store; its methods join the caller's transaction."""
 
     def __init__(
-        self, database: Database, *, absences: AbsenceTables, stale: StaleDocuments
+        self,
+        database: Database,
+        *,
+        absences: AbsenceTables,
+        pulled: PulledTables,
+        stale: StaleDocuments,
     ) -> None:
         self._database = database
         self._absences = absences
+        self._pulled = pulled
         self._stale = stale
 
-    def put(self, name: str, *, url: str, registry_host: str) -> RegistryRow:
+    def put(
+        self,
+        name: str,
+        *,
+        url: str,
+        registry_host: str,
+        pull_through_ttl: timedelta | None = None,
+    ) -> RegistryRow:
         """Write a registry of the settings and return its row.
 
         Documents tell the registry host, so all are to be made again when it is another.
@@ -114,7 +133,9 @@ class RegistryTables:
             [name, url, registry_host],
         )
         row = self._database.execute("SELECT id FROM registries WHERE name = ?", [name]).fetchone()
-        return RegistryRow(row[0], name, url, registry_host)
+        if pull_through_ttl is None:
+            self._pulled.forget(row[0])
+        return RegistryRow(row[0], name, url, registry_host, pull_through_ttl)
 
     def remove(self, name: str) -> None:
         """Write that the settings do not name a registry any more; its history is kept."""

@@ -86,6 +86,7 @@ AND NOT EXISTS (SELECT 1 FROM tags WHERE repository_id = :repository)
 AND NOT EXISTS (SELECT 1 FROM tag_moves WHERE repository_id = :repository)
 AND NOT EXISTS (SELECT 1 FROM repository_manifests WHERE repository_id = :repository)
 AND NOT EXISTS (SELECT 1 FROM absences WHERE repository_id = :repository)
+AND NOT EXISTS (SELECT 1 FROM pulled WHERE repository_id = :repository)
 AND NOT EXISTS (SELECT 1 FROM stale_documents WHERE repository_id = :repository)
 AND NOT EXISTS (SELECT 1 FROM pulls WHERE repository_id = :repository AND last_pulled_at >= :before)
 AND NOT EXISTS (SELECT 1 FROM queue WHERE registry_id = repositories.registry_id

@@ -279,6 +279,20 @@ CREATE TABLE extracted (
 ) WITHOUT ROWID
 """
 
+_PULLED = """
+CREATE TABLE pulled (
+    repository_id INTEGER NOT NULL REFERENCES repositories,
+    digest TEXT NOT NULL,
+    is_blob INTEGER NOT NULL,
+    cached_at TEXT NOT NULL,
+    readable_from TEXT NOT NULL,
+    pulled_at TEXT NOT NULL,
+    is_doubtful INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (repository_id, digest)
+) WITHOUT ROWID;
+CREATE INDEX pulled_time ON pulled (pulled_at)
+"""
+
 
 _CONFIG_USERS = (
     "CREATE INDEX manifests_config ON manifests (config_digest) WHERE config_digest IS NOT NULL"
@@ -308,6 +322,7 @@ _STEPS: dict[str, str] = {
     "m013_attachments": _ATTACHMENTS,
     "m014_changes": _CHANGES,
     "m015_extracted": _EXTRACTED,
+    "m016_pulled": _PULLED,
 }
 """The statements of each step by its name, which a store remembers. A new step is a new line."""
 _FILL: dict[str, Callable[[Database], object]] = {

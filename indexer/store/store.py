@@ -17,6 +17,7 @@ from indexer.store.history import TagHistory
 from indexer.store.index_state import SearchIndexTables
 from indexer.store.lineage import ChainTables, LineageKeys, LineageTables, Trie
 from indexer.store.presence import PresenceTables
+from indexer.store.pulled import PulledTables
 from indexer.store.pulls import PullTables
 from indexer.store.queue import Queue
 from indexer.store.referrers import ReferrersTables
@@ -67,8 +68,11 @@ class Store:
             database, history=history, repositories=self.repositories, tries=tries
         )
         self.presence = PresenceTables(database, self.stale)
+        self.pulled = PulledTables(database, self.stale)
         self.referrers = ReferrersTables(database, self.stale)
-        self.registries = RegistryTables(database, absences=self.absences, stale=self.stale)
+        self.registries = RegistryTables(
+            database, absences=self.absences, pulled=self.pulled, stale=self.stale
+        )
         self.untagged = UntaggedTables(database, self.stale)
         self.retention = RetentionTables(
             database, chains=self.chains, stale=self.stale, untagged=self.untagged

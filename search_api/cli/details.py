@@ -74,6 +74,8 @@ def _image_pairs(image: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "title", image["title"]
     yield "description", image["description"]
     yield "tags", " ".join(image["tags"])
+    if image.get("pull_through") == "perhaps_expired":
+        yield "in the cache", "perhaps not any more: nobody pulled it lately"
     if image["untagged_since"]:
         yield "untagged since", image["untagged_since"]
         yield "last tags", " ".join(image["last_tags"])

@@ -15,6 +15,8 @@ notifications:
       timeout: 1s
       threshold: 5
       backoff: 2s
+"""
+_NO_BLOBS = """\
       ignore:
         mediatypes: [application/octet-stream]
 """
@@ -28,7 +30,8 @@ def notification_block(settings: Settings, registry: str, *, secret: str) -> str
     """Return the YAML for one registry, ready to paste, with its secret.
 
     Both ignore keys are needed, because some versions read ``actions`` only beside ``mediatypes``.
-    Pulls are sent only if they are counted.
+    Pulls are sent only if they are counted. A registry that caches another one sends pulls of blobs
+    too, because they tell which configs it has.
     """
     host, port = settings.address()
     if host in _EVERY_ADDRESS:
@@ -40,5 +43,7 @@ def notification_block(settings: Settings, registry: str, *, secret: str) -> str
     block = _BLOCK.format(
         url=f"http://{host}:{port}/webhooks/{registry}", authorization=authorization
     )
-    counting = {each.name for each in settings.registry if each.count_pulls}
-    return block if registry in counting else block + _NO_PULLS
+    named = [each for each in settings.registry if each.name == registry]
+    if any(each.pull_through for each in named):
+        return block
+    return block + _NO_BLOBS + ("" if any(each.count_pulls for each in named) else _NO_PULLS)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from indexer.clock import rfc3339
-from indexer.documents import Attached, attachment_results
+from indexer.documents import Attached, attachment_results, pull_through_result
 from indexer.extract import (
     Anatomy,
     BuildStep,
@@ -79,6 +79,7 @@ def image_json(
         "pushed_at": image.pushed_at,
         "pulls": image.pulls.count,
         "last_pulled_at": image.pulls.last_at,
+        **pull_through_result(image.pulls),
         "is_index": anatomy.is_index,
         "platforms": [_platform_json(part) for part in anatomy.parts[:PLATFORMS_MAX]],
         "shown_digest": shown.digest or image.content.digest,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,19 +22,39 @@ HTPASSWD_LINE = f"{USERNAME}:$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4U
 _UNTRACED = {"OTEL_TRACES_EXPORTER": "none"}
 
 
+_ACCESS = re.compile(r'"([A-Z]+) (\S+) HTTP/1\.1" (\d{3}) \S+ "[^"]*" "([^"]*)"')
+"""One request in the access log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that a registry answered, with the status of the answer."""
+
+    method: str
+    path: str
+    status: int
+
+    @property
+    def brings_a_body(self) -> bool:
+        """Whether the answer was the content, and not only something about it."""
+        return self.method == "GET" and self.status == 200
+
+
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """The target of a registry's notifications, its secret, and whether pulls are included."""
+    """The target of a registry's notifications, its secret, and which pulls are included."""
 
     url: str
     secret: str
     counts_pulls: bool = False
+    wants_blobs: bool = False
 
 
 class RealRegistry:
     """A registry with files below one folder; keeps address and content over restarts.
 
-    ``program`` is its path.
+    ``program`` is its path. With ``upstream``, the address of another registry, it is a
+    pull-through cache of that one.
     """
 
     def __init__(
@@ -43,8 +64,11 @@ class RealRegistry:
         program: str,
         receiver: Receiver | None = None,
         password_needed: bool = False,
+        upstream: str = "",
     ) -> None:
         self.port = free_port()
+        self.logs_requests = False
+        self._upstream = upstream
         self._program_path = program
         self.receiver = receiver
         self._pasted = ""
@@ -126,9 +150,22 @@ class RealRegistry:
         self.start()
 
     def log_text(self) -> str:
-        """What the process wrote, its last part, without the many requests it refused."""
+        """What the process wrote, its last part, without its answers to requests."""
         lines = log_tail(self._log).splitlines()
-        return "\n".join(line for line in lines if "response completed with error" not in line)
+        shown = (line for line in lines if not _ACCESS.search(line))
+        return "\n".join(line for line in shown if "response completed with error" not in line)
+
+    def requests(self, user_agent: str = "") -> list[Request]:
+        """The requests that were answered, in order, all or those of one kind of client.
+
+        ``logs_requests`` must be set before the start.
+        """
+        found = _ACCESS.findall(self._log.read_text("utf-8", "replace"))
+        return [
+            Request(method, path, int(status))
+            for method, path, status, agent in found
+            if user_agent in agent
+        ]
 
     @property
     def _repositories(self) -> Path:
@@ -146,7 +183,7 @@ class RealRegistry:
     def _config(self) -> dict[str, object]:
         config: dict[str, object] = {
             "version": "0.1",
-            "log": {"level": "warn", "accesslog": {"disabled": True}},
+            "log": {"level": "warn", "accesslog": {"disabled": not self.logs_requests}},
             "storage": {
                 "cache": {"blobdescriptor": "inmemory"},
                 "filesystem": {"rootdirectory": str(self._folder / "data")},
@@ -155,6 +192,8 @@ class RealRegistry:
             },
             "http": {"addr": self.host, "secret": "shared by nobody"},
         }
+        if self._upstream:
+            config["proxy"] = {"remoteurl": self._upstream}
         if self._password_needed:
             config["auth"] = {"htpasswd": {"realm": "test", "path": str(self._htpasswd)}}
         if self.receiver is not None:
@@ -172,6 +211,6 @@ def _endpoint(receiver: Receiver) -> dict[str, object]:
         "backoff": "1s",
         "ignore": {
             "actions": [] if receiver.counts_pulls else ["pull"],
-            "mediatypes": ["application/octet-stream"],
+            "mediatypes": [] if receiver.wants_blobs else ["application/octet-stream"],
         },
     }

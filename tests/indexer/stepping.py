@@ -114,10 +114,12 @@ class Stepping:
         max_in_flight: int = 4,
         batch: int | None = None,
         confirmed_max: int = CONFIRMED_MAX,
+        pull_through_ttl: timedelta | None = None,
     ) -> None:
         self.directory = directory
         self.clock = ManualClock()
         self.registries = {name: FakeRegistry() for name in names or ("default",)}
+        self.pull_through_ttl = pull_through_ttl
         self.interval = interval
         self.excluded: set[str] = set()
         self.credentials: Credentials | None = None
@@ -163,7 +165,13 @@ class Stepping:
         settings = make_settings(
             self.directory,
             *(
-                RegistrySettings(name=name, url=f"http://{name}.test", registry_host=f"{name}.test")
+                RegistrySettings(
+                    name=name,
+                    url=f"http://{name}.test",
+                    registry_host=f"{name}.test",
+                    pull_through=self.pull_through_ttl is not None,
+                    pull_through_ttl=self.pull_through_ttl or timedelta(hours=168),
+                )
                 for name in self.registries
             ),
         )
@@ -468,4 +476,24 @@ def deleted(repository: str, *, digest: str = "", tag: str = "", event_id: str =
         TagName(tag) if tag else None,
         Digest(digest) if digest else None,
         event_id=event_id,
+    )
+
+
+def pulled(
+    repository: str,
+    digest: str,
+    *,
+    tag: str = "",
+    at: datetime | None = None,
+    is_blob: bool = False,
+    event_id: str = "",
+) -> Event:
+    """Return the event of a pull through a registry that caches another one."""
+    return Event(
+        Action.PULL_BLOB if is_blob else Action.PULL,
+        RepositoryName(repository),
+        TagName(tag) if tag else None,
+        Digest(digest),
+        event_id=event_id,
+        occurred_at=at,
     )

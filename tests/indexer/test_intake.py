@@ -111,6 +111,15 @@ def test_an_event_makes_one_place_due_at_once(
     assert intake.due("two") == []
 
 
+@pytest.mark.parametrize("action", [Action.PULL, Action.PULL_BLOB])
+def test_a_pull_from_a_registry_that_is_no_cache_asks_for_nothing(
+    intake: Intake, action: Action
+) -> None:
+    """The settings may have changed since it was received."""
+    intake.take(replace(PUSH, action=action))
+    assert intake.due() == []
+
+
 def test_an_event_without_a_time_happened_when_it_was_received(intake: Intake) -> None:
     intake.take(replace(PUSH, occurred_at=None))
     assert intake.due()[0].newest_event_at == RECEIVED

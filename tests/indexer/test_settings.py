@@ -108,6 +108,8 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         webhook_secret = "own"
         crawl_interval = "15m"
         count_pulls = true
+        pull_through = true
+        pull_through_ttl = "36h"
         max_in_flight = 32
         [[registry]]
         name = "other"
@@ -140,6 +142,8 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
                 "webhook_secret": "own",
                 "crawl_interval": timedelta(minutes=15),
                 "count_pulls": True,
+                "pull_through": True,
+                "pull_through_ttl": timedelta(hours=36),
                 "max_in_flight": 32,
             },
             RegistrySettings(name="other", url="http://other").model_dump(),

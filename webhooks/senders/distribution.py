@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from indexer.errors import InvalidValueError
@@ -24,11 +25,13 @@ from indexer.model import (
     parse_repository_name,
     parse_tag,
 )
-from indexer.registry import is_own_user_agent
+from indexer.registry import BLOB_MAX_BYTES, is_own_user_agent
 
 EVENTS_MAX = 10_000
 _TEXT_MAX = 256
 _YEAR_MIN = 1970
+_PULL_PERIOD_SECONDS = 600
+"""A cache that is busy repeats the same pulls, and the journal keeps each for days."""
 _DROPPED_ACTIONS = {"pull", "mount"}
 
 
@@ -40,12 +43,15 @@ class Notification:
     dropped: int
 
 
-def parse_notification(body: bytes, *, count_pulls: bool = False) -> Notification:
+def parse_notification(
+    body: bytes, *, count_pulls: bool = False, pull_through: bool = False
+) -> Notification:
     """Return the content of a notification; unusable events are in it as rejected.
 
     Pulls, mounts, pushes of blobs and events that our own reads cause are dropped. They are most of
     the traffic and say nothing about the content of a registry. With ``count_pulls`` the downloads
-    of manifests are kept, except those of attachments.
+    of manifests are kept, except those of attachments. With ``pull_through`` pulls are events too,
+    because they alone tell what a registry has that caches another one.
     """
     try:
         events = parse_json_object(body).get("events")
@@ -55,16 +61,20 @@ def parse_notification(body: bytes, *, count_pulls: bool = False) -> Notificatio
         return Notification((Rejected("no list of events", body),), 0)
     if len(events) > EVENTS_MAX:
         return Notification((Rejected(f"{len(events)} events in one notification", body),), 0)
-    items = [_item(event, count_pulls=count_pulls) for event in events]
-    kept = tuple(item for item in items if item is not None)
-    return Notification(kept, len(items) - len(kept))
+    items = [_items(event, count_pulls=count_pulls, pull_through=pull_through) for event in events]
+    return Notification(tuple(chain.from_iterable(items)), items.count([]))
 
 
-def _item(event: Any, *, count_pulls: bool) -> Item | None:
+def _items(event: Any, *, count_pulls: bool, pull_through: bool) -> list[Item]:
     try:
-        return (count_pulls and _pull(event)) or _event(event)
+        pull = _pull(event) if count_pulls else None
+        named = _pulled_through(event) if pull_through else None
+        found: list[Item | None] = [pull, named]
+        if not any(found):
+            found = [_event(event)]
     except InvalidValueError as error:
-        return Rejected(str(error), json.dumps(event).encode())
+        found = [Rejected(str(error), json.dumps(event).encode())]
+    return [item for item in found if item is not None]
 
 
 def _event(event: Any) -> Event | None:
@@ -106,6 +116,43 @@ def _pull(event: Any) -> Pull | None:
         digest=parse_digest(_text(target, "digest")),
         occurred_at=_time(_text(event, "timestamp")),
     )
+
+
+def _pulled_through(event: Any) -> Event | None:
+    """Return what a pull names. Equal ones within ten minutes are the same event.
+
+    A HEAD of a manifest counts: it fills the cache, and many clients name the tag in nothing else.
+    """
+    if not isinstance(event, dict) or _text(event, "action") != "pull" or _is_ours(event):
+        return None
+    target = _object(event, "target")
+    is_blob = _text(target, "mediaType") in {"", media_types.OCTET_STREAM}
+    if is_blob and not _may_be_config(event):
+        return None
+    repository = parse_repository_name(_text(target, "repository"))
+    tag, digest = _text(target, "tag"), parse_digest(_text(target, "digest"))
+    occurred_at = _time(_text(event, "timestamp"))
+    if occurred_at is None:
+        event_id = _text(event, "id")[:_TEXT_MAX]
+    else:
+        period = int(occurred_at.timestamp() // _PULL_PERIOD_SECONDS)
+        event_id = f"pull {repository} {tag} {digest} {period}"
+    return Event(
+        action=Action.PULL_BLOB if is_blob else Action.PULL,
+        repository=repository,
+        tag=parse_tag(tag) if tag and not is_blob else None,
+        digest=digest,
+        event_id=event_id,
+        occurred_at=occurred_at,
+        source=_text(_object(event, "source"), "instanceID")[:_TEXT_MAX],
+    )
+
+
+def _may_be_config(event: Mapping[str, Any]) -> bool:
+    """Tell whether a pulled blob may be a config: it was downloaded, and it is not too large."""
+    size = _object(event, "target").get("size")
+    is_download = _text(_object(event, "request"), "method") == "GET"
+    return is_download and isinstance(size, int) and size <= BLOB_MAX_BYTES
 
 
 def _is_ours(event: Mapping[str, Any]) -> bool:

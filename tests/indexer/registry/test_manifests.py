@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import zlib
 
+import httpx2
 import pytest
 
 from indexer.errors import (
@@ -11,11 +12,12 @@ from indexer.errors import (
     InvalidValueError,
     RegistryError,
     TooLargeError,
+    UnreachableError,
     UnusableAnswerError,
 )
 from indexer.model import media_types
 from indexer.model.manifest import Descriptor
-from indexer.model.names import Digest, RepositoryName
+from indexer.model.names import Digest, RepositoryName, TagName
 from indexer.registry import USER_AGENT, Credentials
 from tests.indexer.registry.scripted import Reply, ScriptedRegistry, refusal
 
@@ -82,6 +84,33 @@ async def test_a_digest_is_never_asked_for_with_a_condition() -> None:
     registry.on(f"/v2/team/web/manifests/{SHA256}", manifest(digest=SHA256))
     assert await registry.client().manifest(WEB, SHA256, known=SHA256) is None
     assert "if-none-match" not in registry.seen[0].headers
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (manifest(b"", digest=SHA256), SHA256),
+        (manifest(b""), None),
+        (manifest(b"", digest="no digest"), None),
+        (Reply(404), None),
+        (Reply(405), None),
+        (refusal(403, "DENIED"), None),
+    ],
+)
+async def test_head_tells_the_digest_of_a_tag_or_nothing(
+    reply: Reply, expected: Digest | None
+) -> None:
+    registry = ScriptedRegistry()
+    registry.on(BY_TAG, reply)
+    assert await registry.client().digest(WEB, TagName("1.0")) == expected
+    assert registry.seen[0].headers["accept"] == media_types.ACCEPT_MANIFESTS
+
+
+async def test_head_without_an_answer_is_named_in_the_error() -> None:
+    registry = ScriptedRegistry()
+    registry.on(BY_TAG, httpx2.ReadTimeout("slow"))
+    with pytest.raises(UnreachableError, match=f"^HEAD {BY_TAG}: no answer"):
+        await registry.client().digest(WEB, TagName("1.0"))
 
 
 async def test_not_modified_without_a_condition_is_no_answer() -> None:

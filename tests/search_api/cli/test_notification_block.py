@@ -58,6 +58,14 @@ def test_pulls_are_sent_where_they_are_counted() -> None:
     assert counting.endswith("        mediatypes: [application/octet-stream]\n")
 
 
+def test_all_pulls_are_sent_by_a_registry_that_caches_another_one() -> None:
+    registry = RegistrySettings(name="main", url="http://r", pull_through=True)
+    settings = make_settings(Path("data"), registry)
+    assert (
+        notification_block(settings, "main", secret="s3cret") == block().partition("      ign")[0]
+    )
+
+
 @pytest.mark.parametrize(
     "secret",
     [

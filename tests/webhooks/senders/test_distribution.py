@@ -191,6 +191,69 @@ def test_all_other_pulls_are_dropped_where_they_are_counted(body: dict[str, Any]
     assert parse_notification(envelope([body]), count_pulls=True) == Notification((), 1)
 
 
+@pytest.mark.parametrize("v3", [False, True])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_pulls_through_a_cache_are_events_that_name_digest_and_tag(v3: bool, method: str) -> None:
+    target = Target("team/web", OCI_MANIFEST, DIGEST, 500, "1.4")
+    body = envelope([event("pull", target, Cause(method), v3=v3)])
+    (item,) = parse_notification(body, pull_through=True).items
+    assert isinstance(item, Event)
+    assert (item.action, item.repository, item.tag, item.digest) == (
+        Action.PULL,
+        "team/web",
+        "1.4",
+        DIGEST,
+    )
+
+
+def test_a_pull_through_a_cache_may_be_counted_too() -> None:
+    body = envelope([event("pull", Target("a", OCI_MANIFEST, DIGEST), Cause("GET"))])
+    notification = parse_notification(body, count_pulls=True, pull_through=True)
+    assert [type(item) for item in notification.items] == [Pull, Event]
+    assert notification.dropped == 0
+
+
+def test_equal_pulls_within_ten_minutes_are_one_event() -> None:
+    target = Target("a", OCI_MANIFEST, DIGEST, 500, "1")
+    others = [replace(target, tag="2"), replace(target, repository="b")]
+
+    def find_id(target: Target, minute: int) -> str:
+        body = event("pull", target, Cause("GET"))
+        body["timestamp"] = f"2026-03-01T12:{minute:02}:00Z"
+        (item,) = parse_notification(envelope([body]), pull_through=True).items
+        assert isinstance(item, Event)
+        return item.event_id
+
+    assert find_id(target, 0) == find_id(target, 9) != find_id(target, 10)
+    assert len({find_id(one, 0) for one in (target, *others)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("size", "method", "is_kept"),
+    [(400, "GET", True), (400, "HEAD", False), (5 * 1024 * 1024, "GET", False)],
+)
+def test_a_blob_that_may_be_a_config_is_kept_behind_a_cache(
+    size: int, method: str, is_kept: bool
+) -> None:
+    body = envelope([event("pull", Target("a", OCTET_STREAM, DIGEST, size), Cause(method))])
+    notification = parse_notification(body, pull_through=True)
+    assert [getattr(item, "action", None) for item in notification.items] == (
+        [Action.PULL_BLOB] if is_kept else []
+    )
+    assert notification.dropped == (not is_kept)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        event("pull", Target("a", OCI_MANIFEST, DIGEST), Cause("GET", user_agent=USER_AGENT)),
+        event("mount", Target("a", digest=DIGEST), Cause("POST")),
+    ],
+)
+def test_what_we_read_of_a_cache_is_dropped(body: dict[str, Any]) -> None:
+    assert parse_notification(envelope([body]), pull_through=True) == Notification((), 1)
+
+
 @pytest.mark.parametrize(
     ("target", "reason"),
     [

@@ -144,6 +144,43 @@ def move_pulls(
     return len(counts)
 
 
+REACHED_SECONDS = 60
+"""How often the journal is told what is in the store for good."""
+
+
+async def note_reached(journal: Journal, store: StoreThread, *, clock: Clock) -> None:
+    """Tell the journal every minute, for ever, what the store has taken in for good."""
+
+    def note(opened: Store) -> None:
+        position = opened.durable_journal_position()
+        if position is not None and position > journal.reached():
+            journal.set_reached(position)
+
+    while True:
+        try:
+            await store.read(note)
+        except JournalError as error:
+            log.warning("position_not_noted", reason=str(error))
+        await clock.sleep(REACHED_SECONDS)
+
+
+def note_lost_events(journal: Journal, store: Store, *, now: datetime) -> None:
+    """Note that events may be lost if the journal knows a newer store than this one.
+
+    Then this one comes from a backup, or the journal is a new one. Entries of the time between may
+    be gone, and so is what crawls found; another crawl finds it.
+    """
+    position, reached = store.journal_position(), journal.reached()
+    if position >= reached:
+        return
+    with store.transaction():
+        registries = store.registries.set_lost(at=now)
+    if registries:
+        log.warning("store_is_older", position=position, known=reached)
+    # After the transaction: a kill in between only causes another crawl.
+    journal.set_reached(position)
+
+
 async def enqueue_entries(
     journal: Journal,
     store: StoreThread,

@@ -85,6 +85,9 @@ class RegistrySettings(BaseModel):
     crawl_interval: Duration = Field(
         timedelta(hours=6), description="The time between two crawls; 0s: no crawls."
     )
+    notifications: bool = Field(
+        True, description="Whether it sends notifications; if not, only crawls find its changes."
+    )
     count_pulls: bool = Field(False, description="Whether pulls are counted.")
     max_in_flight: int = Field(
         8, ge=1, le=32, description="How many requests to it run at the same time."

@@ -22,6 +22,7 @@ from indexer.store.lineage import (
     RelatedImage,
     RelatedImages,
 )
+from indexer.store.notifications import NotificationCount, NotificationResult, Notifications
 from indexer.store.page import Page
 from indexer.store.pulls import PullCount
 from indexer.store.queue import Priority, Refresh, RefreshKind, RefreshTarget
@@ -58,6 +59,9 @@ __all__ = [
     "LineageKeys",
     "LiveIndex",
     "ManifestRows",
+    "NotificationCount",
+    "NotificationResult",
+    "Notifications",
     "OwnThread",
     "Page",
     "Priority",

@@ -277,6 +277,16 @@ CREATE TABLE extracted (
 ) WITHOUT ROWID
 """
 
+_FRESHNESS = """
+ALTER TABLE registries ADD COLUMN notifies INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE registries ADD COLUMN untold_at TEXT;
+ALTER TABLE registries ADD COLUMN lost_at TEXT;
+CREATE TABLE alive (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    at TEXT NOT NULL
+)
+"""
+
 
 def _run(database: Database, script: str) -> None:
     # Not executescript: that would commit the transaction the migration runs in.
@@ -380,3 +390,9 @@ def m014_changes(database: Database) -> None:
 def m015_extracted(database: Database) -> None:
     """Make the table of what was extracted; it is filled while the documents are made again."""
     _run(database, _EXTRACTED)
+
+
+@migrations()
+def m016_freshness(database: Database) -> None:
+    """Tell when the indexer was alive, and what notifications did not tell."""
+    _run(database, _FRESHNESS)

@@ -28,6 +28,27 @@ class Errors(Shape):
     errors: list[Error]
 
 
+class Notifications(Shape):
+    """The notifications of a registry."""
+
+    expected: bool
+    """Whether the registry sends any; if not, its last complete crawl decides."""
+    received_at: str | None
+    """The time of the newest one that was accepted."""
+    refused: int
+    """The number that had a wrong secret since the last complete crawl began."""
+
+
+class NotificationsStatus(Notifications):
+    """The notifications of a registry, for operators."""
+
+    accepted_total: int
+    refused_total: int
+    refused_at: str | None
+    refused_from: str | None
+    """The address of the newest sender with a wrong secret."""
+
+
 class RegistryFreshness(Shape):
     """The freshness of a registry; times are RFC 3339, null is never."""
 
@@ -36,19 +57,29 @@ class RegistryFreshness(Shape):
     entries_waiting: int
     refreshes_waiting: int
     last_complete_crawl_at: str | None
+    last_complete_crawl_started_at: str | None
+    """That crawl saw all changes before this time."""
     first_backfill_running: bool
     set_aside: int
     """Places that could not be read, set aside until the next crawl."""
     held_back: int
     """Repositories that are still shown, although the last crawl did not find them."""
     error: str | None
+    notifications: Notifications
+    behind: list[str]
+    """The reasons why results of this registry may be missing or old, in words."""
 
 
 class Freshness(Shape):
     """The freshness of an answer."""
 
     complete: bool
-    """Whether every registry was read whole, can be read now, and is searchable."""
+    """Whether nothing is known to be missing: there is no reason in any `behind`."""
+    behind: list[str]
+    """The reasons why results of any registry may be missing or old, in words."""
+    documents_waiting: int
+    indexer_alive_at: str | None
+    """The last time at which the indexer was alive; it says so every second."""
     registries: dict[str, RegistryFreshness]
 
 
@@ -133,7 +164,7 @@ class SearchAnswer(Shape):
     total: int
     """The number of all matches."""
     total_is_exact: bool
-    """Whether the index has the complete content of the registries."""
+    """Whether `freshness` is complete, so that no match is missing."""
     results: list[Result]
     facets: dict[str, Facet]
     suggestion: Suggestion | None
@@ -162,6 +193,7 @@ class Completions(Shape):
 class RegistryStatus(RegistryFreshness):
     """The state of a registry; the last crawl is null before the first."""
 
+    notifications: NotificationsStatus
     error_at: str | None
     registry_restarted_at: str | None
     entries_rejected: int
@@ -173,6 +205,11 @@ class RegistryStatus(RegistryFreshness):
 class Status(Shape):
     """The status of the service."""
 
+    complete: bool
+    behind: list[str]
+    """The reasons why results of any registry may be missing or old, in words."""
+    indexer: dict[str, Any]
+    """Whether the indexer is alive, and the last time at which it was."""
     search_index: dict[str, Any]
     """The live generation, whether it is complete, and its numbers of present and due documents."""
     extraction: dict[str, Any] | None

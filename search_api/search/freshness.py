@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from indexer.clock import parse_rfc3339
 from indexer.model import DocumentType
@@ -30,9 +31,8 @@ class SearchFreshness:
     @property
     def complete(self) -> bool:
         """Whether results are all that the registries hold, as far as anybody can know."""
-        if not self.registries or any(self.behind()):
-            return False
-        return not any(reason for row in self.registries for reason in self.behind_registry(row))
+        reasons = chain(self.behind(), *map(self.behind_registry, self.registries))
+        return next(reasons, None) is None
 
     @property
     def registries(self) -> Sequence[RegistryFreshness]:
@@ -56,6 +56,8 @@ class SearchFreshness:
 
     def behind(self) -> Iterator[str]:
         """Yield the reasons why results of any registry may be missing or old."""
+        if not self.registries:
+            yield "no registry is known yet"
         if not self.index_complete:
             yield "the search index is being filled"
         if not self.is_indexer_alive:

@@ -22,7 +22,7 @@ from indexer.store.lineage import (
     RelatedImage,
     RelatedImages,
 )
-from indexer.store.notifications import NotificationCount, NotificationResult, Notifications
+from indexer.store.notifications import NotificationCount, NotificationResult, ReceivedNotifications
 from indexer.store.page import Page
 from indexer.store.pulls import PullCount
 from indexer.store.queue import Priority, Refresh, RefreshKind, RefreshTarget
@@ -61,13 +61,13 @@ __all__ = [
     "ManifestRows",
     "NotificationCount",
     "NotificationResult",
-    "Notifications",
     "OwnThread",
     "Page",
     "Priority",
     "PullCount",
     "ReadContent",
     "RebuildProgress",
+    "ReceivedNotifications",
     "Refresh",
     "RefreshKind",
     "RefreshTarget",

@@ -30,7 +30,7 @@ from indexer.model import (
     TagName,
 )
 from indexer.store.database import open_database, translated_errors
-from indexer.store.notifications import NotificationCount, Notifications, NotificationTables
+from indexer.store.notifications import NotificationCount, NotificationTables, ReceivedNotifications
 from indexer.store.pulls import PullBatches, PullCount, count
 
 REJECTED_BODY_MAX = 64 * 1_024
@@ -191,7 +191,7 @@ class Journal:
         with self._transaction():
             self._notifications.add(counts)
 
-    def notifications(self, since: Mapping[str, str | None]) -> dict[str, Notifications]:
+    def notifications(self, since: Mapping[str, str | None]) -> dict[str, ReceivedNotifications]:
         """Return what was received, by registry; ``since`` says from when refused ones count."""
         with translated_errors(self._path):
             return self._notifications.get(since)

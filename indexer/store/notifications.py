@@ -1,4 +1,4 @@
-"""Notifications, counted by their answer, and lately refused ones by second.
+"""ReceivedNotifications, counted by their answer, and lately refused ones by second.
 
 The counts are in the journal, because the process that receives may write nothing else. Many
 refused notifications cost no more than a few: those of one second are one row.
@@ -34,7 +34,7 @@ class NotificationCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Notifications:
+class ReceivedNotifications:
     """The notifications of one registry, by result, and how many were refused since a time."""
 
     by_result: Mapping[NotificationResult, NotificationCount] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class NotificationTables:
             if count.result is NotificationResult.REFUSED:
                 self._add_refusals(count)
 
-    def get(self, since: Mapping[str, str | None]) -> dict[str, Notifications]:
+    def get(self, since: Mapping[str, str | None]) -> dict[str, ReceivedNotifications]:
         """Return the counts by registry; the refused ones since the time given for each, or all."""
         rows = self._database.execute(
             "SELECT registry, result, total, newest_at, sender FROM notifications"
@@ -80,7 +80,9 @@ class NotificationTables:
             count = NotificationCount(registry, NotificationResult(result), *rest)
             counts.setdefault(registry, {})[count.result] = count
         return {
-            registry: Notifications(by_result, self._refused_since(by_result, since.get(registry)))
+            registry: ReceivedNotifications(
+                by_result, self._refused_since(by_result, since.get(registry))
+            )
             for registry, by_result in counts.items()
         }
 

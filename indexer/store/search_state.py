@@ -21,7 +21,7 @@ from indexer.store.extraction import ExtractionProgress
 from indexer.store.index_state import LiveIndex, RebuildProgress, read_live_index
 from indexer.store.journal import JOURNAL_FILE, Journal, JournalCounts
 from indexer.store.lineage import LineageKeys
-from indexer.store.notifications import Notifications
+from indexer.store.notifications import ReceivedNotifications
 from indexer.store.queue import SetAside
 from indexer.store.registries import Crawl, RegistryFreshness
 from indexer.store.schema import STORE_FILE
@@ -39,7 +39,7 @@ class StoreFreshness:
 
     registries: Sequence[RegistryFreshness] = ()
     journal: Mapping[str, JournalCounts] = field(default_factory=dict)
-    notifications: Mapping[str, Notifications] = field(default_factory=dict)
+    notifications: Mapping[str, ReceivedNotifications] = field(default_factory=dict)
     documents_waiting: int = 0
     """Changes of the store that are not in the search index yet."""
     alive_at: str | None = None

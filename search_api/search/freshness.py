@@ -10,7 +10,7 @@ from indexer.model import DocumentType
 from indexer.store import (
     JournalCounts,
     LiveIndex,
-    Notifications,
+    ReceivedNotifications,
     RegistryFreshness,
     StoreFreshness,
     StoreStatus,
@@ -50,9 +50,9 @@ class SearchFreshness:
         """What the journal holds of each registry that it knows."""
         return self.store.journal
 
-    def notifications(self, registry: str) -> Notifications:
+    def notifications(self, registry: str) -> ReceivedNotifications:
         """Return what was received from a registry."""
-        return self.store.notifications.get(registry, Notifications())
+        return self.store.notifications.get(registry, ReceivedNotifications())
 
     def behind(self) -> Iterator[str]:
         """Yield the reasons why results of any registry may be missing or old."""
@@ -75,7 +75,7 @@ class SearchFreshness:
         if self.store.alive_at is None:
             return "the indexer has not run yet"
         seconds = abs(self._seconds_since(self.store.alive_at))
-        return f"the indexer has not been alive for {seconds:.0f} seconds"
+        return f"the indexer has not been alive for {_duration(round(seconds))}"
 
     def _seconds_since(self, moment: str) -> float:
         return (self.now - parse_rfc3339(moment)).total_seconds()
@@ -111,6 +111,13 @@ def _is_after(moment: str | None, registry: RegistryFreshness) -> bool:
     """Tell whether the last complete crawl began too early to see what was at a time."""
     started = registry.last_complete_crawl_started_at
     return moment is not None and (started is None or started <= moment)
+
+
+def _duration(seconds: int) -> str:
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} seconds"
 
 
 def _count(number: int, what: str, plural: str = "s") -> str:

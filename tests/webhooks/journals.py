@@ -9,7 +9,7 @@ from pathlib import Path
 
 from indexer.errors import JournalError
 from indexer.model.event import Command, Event, Item
-from indexer.store import Entry, Journal, NotificationCount, Notifications
+from indexer.store import Entry, Journal, NotificationCount, ReceivedNotifications
 
 
 class WatchedJournal(Journal):
@@ -36,8 +36,8 @@ class WatchedJournal(Journal):
         assert self.gate.wait(20)
         if self.is_full:
             raise JournalError("the disk is full")
-        self.counted.append(sum(count.number for count in counts))
         super().count_notifications(counts)
+        self.counted.append(sum(count.number for count in counts))
 
 
 def break_journal(directory: Path) -> None:
@@ -71,10 +71,10 @@ def kept_events(directory: Path) -> list[Event]:
     return [entry.item for entry in kept_entries(directory) if isinstance(entry.item, Event)]
 
 
-def kept_notifications(directory: Path, registry: str = "main") -> Notifications:
+def kept_notifications(directory: Path, registry: str = "main") -> ReceivedNotifications:
     """Return what is on disk about the notifications of a registry."""
     with closing(Journal(directory, read_only=True)) as journal:
-        return journal.notifications({}).get(registry, Notifications())
+        return journal.notifications({}).get(registry, ReceivedNotifications())
 
 
 def kept_rejected(directory: Path) -> list[tuple[str, str, bytes]]:

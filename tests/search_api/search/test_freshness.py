@@ -174,6 +174,8 @@ async def test_an_indexer_that_is_not_alive(scene: Scene, seconds: float) -> Non
     scene.clock.advance(0.6 if seconds > 0 else -0.6)
     assert await scene.reasons() == ["the indexer has not been alive for 6 seconds"]
     assert "regsearch_indexer_alive 0.0" in await scene.get("/metrics")
+    scene.clock.advance(3 * 3_600 if seconds > 0 else -3 * 3_600)
+    assert await scene.reasons() == ["the indexer has not been alive for 3 hours"]
     scene.be_alive()
     assert await scene.reasons() == []
 

@@ -4,6 +4,7 @@ Some facts come from events only and are stored here: who pushed, when, and pull
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import structlog
@@ -153,7 +154,8 @@ async def note_reached(journal: Journal, store: StoreThread, *, clock: Clock) ->
 
     def note(opened: Store) -> None:
         position = opened.durable_journal_position()
-        if position is not None and position > journal.reached():
+        # It may be a lower one, which could not be written at the start.
+        if position is not None and position != journal.reached():
             journal.set_reached(position)
 
     while True:
@@ -178,7 +180,8 @@ def note_lost_events(journal: Journal, store: Store, *, now: datetime) -> None:
     if registries:
         log.warning("store_is_older", position=position, known=reached)
     # After the transaction: a kill in between only causes another crawl.
-    journal.set_reached(position)
+    with suppress(JournalError):
+        journal.set_reached(position)
 
 
 async def enqueue_entries(

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import sqlite3
 import threading
 from collections.abc import AsyncIterator
 from contextlib import closing, suppress
@@ -222,6 +223,22 @@ def test_a_new_data_directory_lost_nothing(tmp_path: Path) -> None:
             note_lost_events(journal, store, now=START)
         assert (logs, journal.reached()) == ([], store.journal_position())
         assert store.registries.freshness()[0].lost_at is None
+
+
+async def test_a_journal_that_somebody_holds_is_told_later(tmp_path: Path) -> None:
+    with (
+        closing(Journal(tmp_path)) as journal,
+        closing(sqlite3.connect(tmp_path / "journal.db")) as other,
+        closing(StoreThread(Store(tmp_path))) as store,
+    ):
+        before = journal.reached()
+        other.execute("BEGIN IMMEDIATE")
+        await store.read(lambda opened: note_lost_events(journal, opened, now=START))
+        assert journal.reached() == before
+        other.rollback()
+        with suppress(asyncio.CancelledError):
+            await note_reached(journal, store, clock=StoppingClock(1))
+        assert journal.reached() == 0
 
 
 async def test_the_position_is_noted_every_minute(tmp_path: Path) -> None:

@@ -104,12 +104,19 @@ async def count_pulls(
     clock: Clock,
     on_change: Callable[[], None],
 ) -> None:
-    """Move the counts of pulls into the store, every minute, for ever."""
+    """Move the counts of pulls into the store, every minute, for ever.
+
+    The journal is told of what the store has taken in, too.
+    """
+
+    def move(opened: Store) -> int:
+        moved = move_pulls(journal, opened, registries, now=clock.now())
+        note_reached(journal, opened)
+        return moved
+
     while True:
         try:
-            moved = await store.read(
-                lambda opened: move_pulls(journal, opened, registries, now=clock.now())
-            )
+            moved = await store.read(move)
         except JournalError as error:
             # The next round counts them too.
             log.warning("pulls_not_moved", reason=str(error))
@@ -145,25 +152,15 @@ def move_pulls(
     return len(counts)
 
 
-REACHED_SECONDS = 60
-"""How often the journal is told what is in the store for good."""
+def note_reached(journal: Journal, store: Store) -> None:
+    """Tell the journal what the store has taken in for good.
 
-
-async def note_reached(journal: Journal, store: StoreThread, *, clock: Clock) -> None:
-    """Tell the journal every minute, for ever, what the store has taken in for good."""
-
-    def note(opened: Store) -> None:
-        position = opened.durable_journal_position()
-        # It may be a lower one, which could not be written at the start.
-        if position is not None and position != journal.reached():
-            journal.set_reached(position)
-
-    while True:
-        try:
-            await store.read(note)
-        except JournalError as error:
-            log.warning("position_not_noted", reason=str(error))
-        await clock.sleep(REACHED_SECONDS)
+    :class:`JournalError` when that cannot be written.
+    """
+    position = store.durable_journal_position()
+    # It may be a lower one, which could not be written at the start.
+    if position is not None and position != journal.reached():
+        journal.set_reached(position)
 
 
 def note_lost_events(journal: Journal, store: Store, *, now: datetime) -> None:

@@ -15,7 +15,7 @@ from indexer.engines import Engine
 from indexer.errors import IndexerRunningError, StoreError
 from indexer.extract import KindTable
 from indexer.indexing import Indexing
-from indexer.intake import count_pulls, enqueue_entries, note_lost_events, note_reached
+from indexer.intake import count_pulls, enqueue_entries, note_lost_events
 from indexer.model import RepositoryRow
 from indexer.refresh import RegistryPlan, RegistryWorker
 from indexer.registry import Credentials, RegistryClient, docker_credentials
@@ -125,7 +125,6 @@ async def run_indexer(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(stay_alive(store, clock=clock))
             tasks.create_task(indexing.run())
-            tasks.create_task(note_reached(journal, store, clock=clock))
             tasks.create_task(forget_in_time(journal, store, settings, clock=clock))
             tasks.create_task(
                 count_pulls(journal, store, rows, clock=clock, on_change=indexing.changed.set)

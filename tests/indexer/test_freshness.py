@@ -16,7 +16,7 @@ from indexer.clock import SystemClock, rfc3339
 from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.errors import StoreError
 from indexer.extract import BUILT_IN
-from indexer.intake import REACHED_SECONDS, note_lost_events, note_reached
+from indexer.intake import PULLS_SECONDS, count_pulls, note_lost_events, note_reached
 from indexer.run import ALIVE_SECONDS, run_indexer, stay_alive
 from indexer.store import Journal, Store, StoreThread
 from tests.builders import image
@@ -144,11 +144,9 @@ async def test_a_removal_that_only_a_crawl_found_is_noted(stepping: Stepping) ->
 # A store that is older than its journal, or than a lost one
 
 
-async def reach(stepping: Stepping) -> None:
+def reach(stepping: Stepping) -> None:
     """Have the journal told what the store has taken in for good."""
-    clock = StoppingClock(1)
-    with suppress(asyncio.CancelledError):
-        await note_reached(stepping.journal, stepping.thread, clock=clock)
+    note_reached(stepping.journal, stepping.store)
 
 
 def back_up(stepping: Stepping, folder: Path) -> None:
@@ -168,7 +166,7 @@ async def test_a_store_from_a_backup_begins_a_crawl_by_itself(
     stepping: Stepping, tmp_path: Path, is_journal_lost: bool
 ) -> None:
     """What the time between brought is found again, told or not, without any other crawl."""
-    await reach(stepping)
+    reach(stepping)
     await stepping.close()
     back_up(stepping, tmp_path / "backup")
     await stepping.open()
@@ -176,7 +174,7 @@ async def test_a_store_from_a_backup_begins_a_crawl_by_itself(
     stepping.registry.put("untold", B, tag="1")
     stepping.deliver(pushed("told", B.digest, tag="1"))
     await stepping.crawl()
-    await reach(stepping)
+    reach(stepping)
     assert stepping.visible() == stepping.truth()
     before = stepping.latest_crawl().started_at
     await stepping.close()
@@ -209,7 +207,7 @@ async def test_a_store_that_is_as_new_as_its_journal_needs_no_crawl(stepping: St
     stepping.registry.put(WEB, B, tag="2")
     stepping.deliver(pushed(WEB, B.digest, tag="2"))
     await stepping.settle()
-    await reach(stepping)
+    reach(stepping)
     await stepping.reopen()
     note(stepping)
     assert stepping.freshness().lost_at is None
@@ -225,28 +223,27 @@ def test_a_new_data_directory_lost_nothing(tmp_path: Path) -> None:
         assert store.registries.freshness()[0].lost_at is None
 
 
-async def test_a_journal_that_somebody_holds_is_told_later(tmp_path: Path) -> None:
+def test_a_journal_that_somebody_holds_is_told_later(tmp_path: Path) -> None:
     with (
         closing(Journal(tmp_path)) as journal,
         closing(sqlite3.connect(tmp_path / "journal.db")) as other,
-        closing(StoreThread(Store(tmp_path))) as store,
+        closing(Store(tmp_path)) as store,
     ):
         before = journal.reached()
         other.execute("BEGIN IMMEDIATE")
-        await store.read(lambda opened: note_lost_events(journal, opened, now=START))
+        note_lost_events(journal, store, now=START)
         assert journal.reached() == before
         other.rollback()
-        with suppress(asyncio.CancelledError):
-            await note_reached(journal, store, clock=StoppingClock(1))
+        note_reached(journal, store)
         assert journal.reached() == 0
 
 
 async def test_the_position_is_noted_every_minute(tmp_path: Path) -> None:
-    clock = StoppingClock(3)
+    clock = StoppingClock(2)
     with closing(Journal(tmp_path)) as journal, closing(StoreThread(Store(tmp_path))) as store:
-        await store.write(lambda opened: opened.set_journal_position(journal.reached() + 7))
-        before = journal.reached()
+        known = journal.reached() + 7
+        await store.write(lambda opened: opened.set_journal_position(known))
         with suppress(asyncio.CancelledError):
-            await note_reached(journal, store, clock=clock)
-        assert journal.reached() == before + 7
-    assert clock.sleeps == [REACHED_SECONDS] * 2
+            await count_pulls(journal, store, {}, clock=clock, on_change=lambda: None)
+        assert journal.reached() == known
+    assert clock.sleeps == [PULLS_SECONDS]

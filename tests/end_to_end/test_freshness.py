@@ -34,10 +34,6 @@ def wait_for(service: Service, reason: str) -> None:
     assert reason in service.command("status").stdout
 
 
-def wait_until_complete(service: Service) -> None:
-    service.wait_until(lambda: not reasons(service), PATIENCE_SECONDS, "answers are complete")
-
-
 def push_some(deployment: Deployment, name: str) -> None:
     push(deployment.registry.url, name, image(seed=name, layers=1), "1.0")
 
@@ -46,7 +42,7 @@ def test_a_registry_with_a_wrong_secret(deployment: Deployment) -> None:
     service, registry = deployment.service, deployment.registry
     registry.receiver = Receiver(service.receiver.url, "another-secret")
     deployment.start()
-    wait_until_complete(service)
+    service.wait_until_complete()
     push_some(deployment, "refused/one")
     wait_for(service, "refused: wrong secret")
     assert service.misses("repo:refused/one")
@@ -64,7 +60,7 @@ def test_a_registry_with_a_wrong_secret(deployment: Deployment) -> None:
     wait_for(service, "no notification ever came, but a crawl found changes")
     push_some(deployment, "taken/one")
     service.wait_until_found("repo:taken/one")
-    wait_until_complete(service)
+    service.wait_until_complete()
 
 
 def test_a_registry_that_never_notified(deployment: Deployment, tmp_path: Path) -> None:
@@ -72,7 +68,7 @@ def test_a_registry_that_never_notified(deployment: Deployment, tmp_path: Path) 
     registry.receiver = None
     deployment.start()
     push_some(deployment, "untold/one")
-    wait_until_complete(service)
+    service.wait_until_complete()
     service.backfill()
     assert service.finds("repo:untold/one")
     wait_for(service, "no notification ever came, but a crawl found changes")
@@ -81,27 +77,27 @@ def test_a_registry_that_never_notified(deployment: Deployment, tmp_path: Path) 
     file.write_text(f'[[registry]]\nurl = "{registry.url}"\nnotifications = false\n', "utf-8")
     service.configure(REGSEARCH_CONFIG=str(file))
     service.start()
-    wait_until_complete(service)
+    service.wait_until_complete()
     assert "it sends no notifications: all is as of its crawl" in service.command("status").stdout
 
 
 def test_an_indexer_that_is_stopped(running: Deployment) -> None:
     service = running.service
-    wait_until_complete(service)
+    service.wait_until_complete()
     indexer = service.child_pid("indexer")
     os.kill(indexer, signal.SIGSTOP)
     try:
         wait_for(service, "the indexer has not been alive for ")
     finally:
         os.kill(indexer, signal.SIGCONT)
-    wait_until_complete(service)
+    service.wait_until_complete()
 
 
 def test_a_store_from_a_backup_without_its_journal(running: Deployment, tmp_path: Path) -> None:
     service = running.service
     push_some(running, "backup/before")
     service.wait_until_found("repo:backup/before")
-    wait_until_complete(service)
+    service.wait_until_complete()
     service.stop()
     backup = shutil.copytree(service.data, tmp_path / "backup")
     service.start()
@@ -112,5 +108,5 @@ def test_a_store_from_a_backup_without_its_journal(running: Deployment, tmp_path
     shutil.copytree(backup, service.data, ignore=shutil.ignore_patterns("journal.*"))
     service.start()
     service.wait_until_found("repo:backup/after", seconds=PATIENCE_SECONDS)
-    wait_until_complete(service)
+    service.wait_until_complete()
     assert "store_is_older" in service.log_text()

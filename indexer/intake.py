@@ -4,6 +4,7 @@ Some facts come from events only and are stored here: who pushed, when, and pull
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import structlog
@@ -134,12 +135,19 @@ async def count_pulls(
     clock: Clock,
     on_change: Callable[[], None],
 ) -> None:
-    """Move the counts of pulls into the store, every minute, for ever."""
+    """Move the counts of pulls into the store, every minute, for ever.
+
+    The journal is told of what the store has taken in, too.
+    """
+
+    def move(opened: Store) -> int:
+        moved = move_pulls(journal, opened, registries, now=clock.now())
+        note_reached(journal, opened)
+        return moved
+
     while True:
         try:
-            moved = await store.read(
-                lambda opened: move_pulls(journal, opened, registries, now=clock.now())
-            )
+            moved = await store.read(move)
         except JournalError as error:
             # The next round counts them too.
             log.warning("pulls_not_moved", reason=str(error))
@@ -173,6 +181,35 @@ def move_pulls(
                 store.stale.mark_images(repository_id, [counted.digest])
         store.set_pulls_position(reached)
     return len(counts)
+
+
+def note_reached(journal: Journal, store: Store) -> None:
+    """Tell the journal what the store has taken in for good.
+
+    :class:`JournalError` when that cannot be written.
+    """
+    position = store.durable_journal_position()
+    # It may be a lower one, which could not be written at the start.
+    if position is not None and position != journal.reached():
+        journal.set_reached(position)
+
+
+def note_lost_events(journal: Journal, store: Store, *, now: datetime) -> None:
+    """Note that events may be lost if the journal knows a newer store than this one.
+
+    Then this one comes from a backup, or the journal is a new one. Entries of the time between may
+    be gone, and so is what crawls found; another crawl finds it.
+    """
+    position, reached = store.journal_position(), journal.reached()
+    if position >= reached:
+        return
+    with store.transaction():
+        registries = store.registries.set_lost(at=now)
+    if registries:
+        log.warning("store_is_older", position=position, known=reached)
+    # After the transaction: a kill in between only causes another crawl.
+    with suppress(JournalError):
+        journal.set_reached(position)
 
 
 async def enqueue_entries(

@@ -15,7 +15,7 @@ from indexer.engines import Engine
 from indexer.errors import IndexerRunningError, StoreError
 from indexer.extract import KindTable
 from indexer.indexing import Indexing
-from indexer.intake import count_pulls, enqueue_entries
+from indexer.intake import count_pulls, enqueue_entries, note_lost_events
 from indexer.model import RepositoryRow
 from indexer.refresh import RegistryPlan, RegistryWorker
 from indexer.registry import Credentials, RegistryClient, docker_credentials
@@ -34,6 +34,7 @@ from indexer.store import (
 log = structlog.get_logger()
 
 PID_FILE = "indexer.pid"
+ALIVE_SECONDS = 1.0
 
 
 @contextmanager
@@ -91,7 +92,9 @@ async def run_indexer(
         stack.callback(journal.close)
         store = StoreThread(Store(directory))
         stack.callback(store.close)
+        await store.write(lambda opened: opened.set_alive(clock.now()))
         rows = await store.write(lambda opened: put_registries(opened, settings, now=clock.now()))
+        await store.read(lambda opened: note_lost_events(journal, opened, now=clock.now()))
         indexing = Indexing(
             directory=directory,
             engine=engine,
@@ -120,6 +123,7 @@ async def run_indexer(
                 on_change=indexing.changed.set,
             )
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(stay_alive(store, clock=clock))
             tasks.create_task(indexing.run())
             tasks.create_task(forget_in_time(journal, store, settings, clock=clock))
             tasks.create_task(
@@ -128,6 +132,24 @@ async def run_indexer(
             for worker in workers.values():
                 tasks.create_task(worker.run())
             tasks.create_task(enqueue_entries(journal, store, rows, workers, clock=clock))
+
+
+async def stay_alive(store: StoreThread, *, clock: Clock) -> None:
+    """Write every second, for ever, that this process is alive and can write.
+
+    It is a task of its own, so it goes on while documents are made and registries read.
+    """
+    is_failing = False
+    while True:
+        try:
+            await store.write(lambda opened: opened.set_alive(clock.now()))
+            is_failing = False
+        except StoreError as error:
+            # Such as a full disk: searches notice that nothing is written any more.
+            if not is_failing:
+                log.warning("alive_not_written", reason=str(error))
+            is_failing = True
+        await clock.sleep(ALIVE_SECONDS)
 
 
 def put_registries(store: Store, settings: Settings, *, now: datetime) -> dict[str, RegistryRow]:
@@ -144,6 +166,7 @@ def put_registries(store: Store, settings: Settings, *, now: datetime) -> dict[s
             url=registry.url,
             registry_host=registry.registry_host,
             pull_through_ttl=registry.pull_through_ttl if registry.pull_through else None,
+            notifies=registry.notifications,
         )
         rows[registry.name] = row
         if any(repository.registry_host != row.registry_host for repository in shown):

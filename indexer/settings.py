@@ -85,6 +85,9 @@ class RegistrySettings(BaseModel):
     crawl_interval: Duration = Field(
         timedelta(hours=6), description="The time between two crawls; 0s: no crawls."
     )
+    notifications: bool = Field(
+        True, description="Whether it sends notifications; if not, only crawls find its changes."
+    )
     count_pulls: bool = Field(False, description="Whether pulls are counted.")
     pull_through: bool = Field(
         False, description="Whether it caches another registry; only pulls tell what it has."

@@ -71,7 +71,14 @@ async def _known(request: Request, error: Exception) -> Response:
     if status == 401:
         headers = {"WWW-Authenticate": 'Bearer realm="webhooks"'}
     if status in {401, 503}:
-        log.warning("request_refused", path=request.url.path, status=status, reason=str(error))
+        sender = request.client.host if request.client else ""
+        log.warning(
+            "request_refused",
+            path=request.url.path,
+            status=status,
+            reason=str(error),
+            sender=sender,
+        )
     return error_answer(status, code, str(error), detail=detail, headers=headers)
 
 

@@ -8,18 +8,23 @@ on disk.
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 
-from indexer.clock import Clock
+from indexer.clock import Clock, rfc3339
 from indexer.errors import JournalError, StoreError, UnusableFileError
 from indexer.model import Item
-from indexer.store import Journal
+from indexer.store import Journal, NotificationCount, NotificationResult
 
 Items = Sequence[tuple[str, Item]]
+
+COUNT_SECONDS = 1.0
+"""How often counts of notifications are written, because each time the disk is synced."""
 
 
 class Appendable(Protocol):
@@ -27,6 +32,9 @@ class Appendable(Protocol):
 
     def append(self, items: Items, *, received_at: datetime) -> None:
         """Store all items, or none and raise :class:`JournalError`."""
+
+    def count_notifications(self, counts: Sequence[NotificationCount]) -> None:
+        """Add all counts, or none and raise :class:`JournalError`."""
 
     def close(self) -> None:
         """Close the file."""
@@ -41,6 +49,8 @@ class JournalWriter:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._waiting: list[tuple[Items, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
+        self._counts: dict[tuple[str, NotificationResult], NotificationCount] = {}
+        self._counting: asyncio.Task[None] | None = None
 
     async def append(self, items: Items) -> None:
         """Return when ``items`` are on disk; :class:`JournalError` if they cannot be stored."""
@@ -70,12 +80,43 @@ class JournalWriter:
                     if not done.done():
                         done.set_result(None)
 
+    def count(self, registry: str, result: NotificationResult, *, sender: str) -> None:
+        """Count a notification. Counts are written at once, but only once a second."""
+        self._add(NotificationCount(registry, result, 1, rfc3339(self._clock.now()), sender))
+        if self._counting is None or self._counting.done():
+            self._counting = asyncio.create_task(self._write_counts())
+
+    def _add(self, count: NotificationCount) -> None:
+        key = count.registry, count.result
+        before = self._counts.get(key)
+        number = count.number + (before.number if before else 0)
+        self._counts[key] = replace(count, number=number)
+
+    async def _write_counts(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._counts:
+            counts, self._counts = self._counts, {}
+            try:
+                await loop.run_in_executor(
+                    self._thread, self._journal.count_notifications, [*counts.values()]
+                )
+            except JournalError:
+                # A full disk, say, of which the log tells already. They are written with the next.
+                later, self._counts = self._counts, counts
+                for count in later.values():
+                    self._add(count)
+            await self._clock.sleep(COUNT_SECONDS)
+
     def _append(self, items: Items) -> None:
         self._journal.append(items, received_at=self._clock.now())
 
     def close(self) -> None:
-        """Wait for the present transaction, then close the journal."""
+        """Wait for the present transaction, write the counts, then close the journal."""
         self._thread.shutdown()
+        counts, self._counts = self._counts, {}
+        if counts:
+            with suppress(JournalError):
+                self._journal.count_notifications([*counts.values()])
         self._journal.close()
 
 
@@ -104,16 +145,22 @@ class LateJournal:
 
     def append(self, items: Items, *, received_at: datetime) -> None:
         """Open the journal if it is not open, and append to it."""
-        try:
-            journal = self._open()
-        except StoreError as error:
-            raise JournalError(f"the journal cannot be opened: {error}") from error
-        journal.append(items, received_at=received_at)
+        self._opened().append(items, received_at=received_at)
+
+    def count_notifications(self, counts: Sequence[NotificationCount]) -> None:
+        """Open the journal if it is not open, and add to its counts."""
+        self._opened().count_notifications(counts)
 
     def close(self) -> None:
         """Close the file, if it is open."""
         if self._journal is not None:
             self._journal.close()
+
+    def _opened(self) -> Journal:
+        try:
+            return self._open()
+        except StoreError as error:
+            raise JournalError(f"the journal cannot be opened: {error}") from error
 
     def _open(self) -> Journal:
         if self._journal is None:

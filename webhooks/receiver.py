@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from indexer.errors import CredentialError, UnknownRegistryError
 from indexer.model import Rejected
+from indexer.store import NotificationResult
 from webhooks.journal import JournalWriter
 from webhooks.senders import Notification, parse_notification
 
@@ -49,7 +50,7 @@ class Receiver:
     async def receive(self, request: Request) -> JSONResponse:
         """Store one notification, then answer 202 with the numbers of its events."""
         registry = request.path_params["registry"]
-        self._authenticate(registry, request.headers.get("authorization", ""))
+        self._authenticate(registry, request)
         body = await _read(request)
         if len(body) > BODY_MAX:
             reason = f"a body of more than {BODY_MAX} bytes"
@@ -61,6 +62,7 @@ class Receiver:
                 pull_through=registry in self._pull_through,
             )
         await self._journal.append([(registry, item) for item in notification.items])
+        self._count(registry, NotificationResult.ACCEPTED, request)
         rejected = sum(isinstance(item, Rejected) for item in notification.items)
         counts = {
             "accepted": len(notification.items) - rejected,
@@ -69,12 +71,18 @@ class Receiver:
         }
         return JSONResponse(counts, status_code=202)
 
-    def _authenticate(self, registry: str, header: str) -> None:
+    def _authenticate(self, registry: str, request: Request) -> None:
+        header = request.headers.get("authorization", "")
         secret = self._secrets.get(registry)
         if secret is None:
             raise UnknownRegistryError(f"no registry is named {registry!r}")
         if not hmac.compare_digest(_credential(header), secret.encode()):
+            self._count(registry, NotificationResult.REFUSED, request)
             raise CredentialError(f"a wrong webhook secret for registry {registry!r}")
+
+    def _count(self, registry: str, result: NotificationResult, request: Request) -> None:
+        sender = request.client.host if request.client else ""
+        self._journal.count(registry, result, sender=sender)
 
 
 def _credential(header: str) -> bytes:

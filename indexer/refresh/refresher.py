@@ -237,9 +237,11 @@ class Refresher:
 
             def save(store: Store) -> None:
                 repository_id = self._keep(store, fetched)
-                store.content.put_tag(repository_id, tag, digest, seen_at=self._clock.now())
                 if not is_system_tag(tag):
+                    if store.content.tag_digest(repository_id, tag) != digest:
+                        self._note_untold(store, refresh)
                     self._ask_for_referrers(store, refresh, digest)
+                store.content.put_tag(repository_id, tag, digest, seen_at=self._clock.now())
 
             if digest == refresh.expected_digest or not await self._look_again(refresh):
                 await self._finish(refresh, save)
@@ -271,6 +273,11 @@ class Refresher:
                     self._ask_for_tags(store, refresh, repository_id)
 
             await self._finish(refresh, save)
+
+    def _note_untold(self, store: Store, refresh: Refresh) -> None:
+        """Note a change if no event asked for the refresh that found it."""
+        if not refresh.is_of_event:
+            store.registries.set_untold(self._registry.id, at=self._clock.now())
 
     def _known_digest(
         self, store: Store, repository: RepositoryName, tag: TagName

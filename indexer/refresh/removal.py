@@ -54,6 +54,8 @@ def decide_removal(store: Store, registry: RegistryRow, *, at: datetime) -> bool
     else:
         for repository_id, tags in _by_repository(found).items():
             hide_tags(store, registry, repository_id, tags, at=at)
+        if found:
+            store.registries.set_untold(registry.id, at=at)
     # Manifests without a tag do not count as lost; they share the decision about the tags.
     store.presence.decide(registry.id, is_quarantined=is_quarantined)
     # Some that this crawl could not ask for may still be held back.

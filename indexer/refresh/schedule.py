@@ -19,22 +19,23 @@ def is_crawl_due(
     interval: timedelta,
     now: datetime,
     is_start: bool = False,
-    restarted_at: datetime | None = None,
+    events_lost_at: datetime | None = None,
 ) -> bool:
     """Tell whether to crawl a registry now, given its latest crawl.
 
     The first crawl is due at once, and an interrupted one continues. At the start of the indexer
-    an incomplete crawl is repeated, because its problem may be solved. ``restarted_at`` is the
-    last known restart of the registry. Its unsent events are lost then, and only a later crawl
-    finds the changes. With an ``interval`` of zero there are no other crawls.
+    an incomplete crawl is repeated, because its problem may be solved. ``events_lost_at`` is the
+    time of the last known loss of events, such as a restart of the registry, which forgets what it
+    has not sent. Only a later crawl finds the changes. With an ``interval`` of zero there are no
+    other crawls.
     """
     if latest is None:
         return True
     if latest.finished_at is None:
         return not (latest.catalog_read or latest.catalog_error)
     started, finished = parse_rfc3339(latest.started_at), parse_rfc3339(latest.finished_at)
-    # A restart in the future was written before the clock was set back.
-    if restarted_at is not None and started <= restarted_at <= now:
+    # A loss in the future was written before the clock was set back.
+    if events_lost_at is not None and started <= events_lost_at <= now:
         pause = max(RESTART_PAUSE, RESTART_PAUSE_CRAWLS * (finished - started))
         if now - finished >= pause:
             return True

@@ -344,7 +344,7 @@ class RegistryWorker:
             interval=self._plan.crawl_interval,
             now=now,
             is_start=is_start,
-            restarted_at=self._restarted_at(store),
+            events_lost_at=self._events_lost_at(store),
         )
         target = RefreshTarget(RefreshKind.CATALOG)
         if not due or store.queue.contains(self._registry.id, target):
@@ -352,15 +352,15 @@ class RegistryWorker:
         store.queue.add(self._registry.id, [target], priority=Priority.CRAWL, due_at=now)
         return True
 
-    def _restarted_at(self, store: Store) -> datetime | None:
-        """Return the last known restart of the registry, if it may cause a crawl.
+    def _events_lost_at(self, store: Store) -> datetime | None:
+        """Return when events were last lost, if that may cause a crawl.
 
         It may not while something is held back. A registry without its disk may restart again and
         again, and one of the crawls would confirm that everything is gone.
         """
         if store.absences.count_quarantined(self._registry.id):
             return None
-        return store.registries.restarted_at(self._registry.id)
+        return store.registries.events_lost_at(self._registry.id)
 
 
 def _delay(refresh: Refresh, most: timedelta) -> timedelta:

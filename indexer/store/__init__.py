@@ -22,6 +22,7 @@ from indexer.store.lineage import (
     RelatedImage,
     RelatedImages,
 )
+from indexer.store.notifications import NotificationCount, NotificationResult, ReceivedNotifications
 from indexer.store.page import Page
 from indexer.store.pulls import PullCount
 from indexer.store.queue import Priority, Refresh, RefreshKind, RefreshTarget
@@ -58,12 +59,15 @@ __all__ = [
     "LineageKeys",
     "LiveIndex",
     "ManifestRows",
+    "NotificationCount",
+    "NotificationResult",
     "OwnThread",
     "Page",
     "Priority",
     "PullCount",
     "ReadContent",
     "RebuildProgress",
+    "ReceivedNotifications",
     "Refresh",
     "RefreshKind",
     "RefreshTarget",

@@ -6,7 +6,7 @@ and remembers its position in the store, in the same transaction as what follows
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +30,7 @@ from indexer.model import (
     TagName,
 )
 from indexer.store.database import open_database, translated_errors
+from indexer.store.notifications import NotificationCount, NotificationTables, ReceivedNotifications
 from indexer.store.pulls import PullBatches, PullCount, count
 
 REJECTED_BODY_MAX = 64 * 1_024
@@ -97,6 +98,39 @@ def m002_pulls(database: Database) -> None:
     database.execute("INSERT INTO open_batch VALUES (CAST(strftime('%s', 'now') AS INTEGER))")
 
 
+@migrations()
+def m003_notifications(database: Database) -> None:
+    """Make the counts of notifications, and the position that a store has reached for good."""
+    database.execute(
+        """
+        CREATE TABLE notifications (
+            registry TEXT NOT NULL,
+            result TEXT NOT NULL,
+            total INTEGER NOT NULL,
+            newest_at TEXT NOT NULL,
+            sender TEXT NOT NULL,
+            PRIMARY KEY (registry, result)
+        ) WITHOUT ROWID
+        """
+    )
+    database.execute(
+        """
+        CREATE TABLE refusals (
+            registry TEXT NOT NULL,
+            at TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            PRIMARY KEY (registry, at)
+        ) WITHOUT ROWID
+        """
+    )
+    database.execute("CREATE TABLE reached (position INTEGER NOT NULL)")
+    # What is before the first entry was taken in by a store, or was in a journal that is lost.
+    database.execute(
+        "INSERT INTO reached SELECT coalesce((SELECT min(id) - 1 FROM entries),"
+        " (SELECT seq FROM sqlite_sequence WHERE name = 'entries'))"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One usable row of the journal."""
@@ -128,6 +162,7 @@ class Journal:
             read_only=read_only,
             busy_timeout_ms=BUSY_TIMEOUT_MS,
         )
+        self._notifications = NotificationTables(self._database)
         self._pulls = PullBatches(self._database)
 
     def append(self, items: Sequence[tuple[str, Item | Command]], *, received_at: datetime) -> None:
@@ -150,6 +185,33 @@ class Journal:
                 rows,
             )
             self._pulls.add(count(pulls, received_at=received_at))
+
+    def count_notifications(self, counts: Sequence[NotificationCount]) -> None:
+        """Add to the counts of notifications; :class:`JournalError` when that is not possible."""
+        with self._transaction():
+            self._notifications.add(counts)
+
+    def notifications(self, since: Mapping[str, str | None]) -> dict[str, ReceivedNotifications]:
+        """Return what was received, by registry; ``since`` says from when refused ones count."""
+        with translated_errors(self._path):
+            return self._notifications.get(since)
+
+    def reached(self) -> int:
+        """Return the position of a store that has taken in all that this journal knows to be so.
+
+        A store that is behind it is older, or knew another journal: it may lack entries that are
+        not here any more, and what crawls found.
+        """
+        return int(self._read("SELECT position FROM reached")[0][0])
+
+    def set_reached(self, position: int) -> None:
+        """Write the position of the store; :class:`JournalError` when that is not possible."""
+        with self._transaction():
+            self._database.execute("UPDATE reached SET position = ?", [position])
+
+    def version(self) -> int:
+        """Return a number that is another one after every change by another process."""
+        return int(self._read("PRAGMA data_version")[0][0])
 
     def entries_after(self, position: int, *, limit: int) -> tuple[list[Entry], int]:
         """Return up to ``limit`` usable entries behind ``position``, and the position reached.

@@ -80,6 +80,14 @@ class RegistryFreshness:
     restarted_at: str | None
     requests: int
     quarantined: int
+    last_complete_crawl_started_at: str | None = None
+    """That crawl saw what happened before this time."""
+    notifies: bool = True
+    """Whether the settings say that the registry sends notifications."""
+    untold_at: str | None = None
+    """When a crawl last found a change of which no notification told."""
+    lost_at: str | None = None
+    """When events were last found to be lost, because store and journal do not fit."""
 
 
 _CRAWLS = """
@@ -114,6 +122,7 @@ class RegistryTables:
         *,
         url: str,
         registry_host: str,
+        notifies: bool = True,
         pull_through_ttl: timedelta | None = None,
     ) -> RegistryRow:
         """Write a registry of the settings and return its row.
@@ -127,10 +136,10 @@ class RegistryTables:
         if moved:
             self._stale.mark_registry(name)
         self._database.execute(
-            "INSERT INTO registries (name, url, registry_host) VALUES (?, ?, ?)"
+            "INSERT INTO registries (name, url, registry_host, notifies) VALUES (?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET url = excluded.url, removed = 0,"
-            " registry_host = excluded.registry_host",
-            [name, url, registry_host],
+            " registry_host = excluded.registry_host, notifies = excluded.notifies",
+            [name, url, registry_host, notifies],
         )
         row = self._database.execute("SELECT id FROM registries WHERE name = ?", [name]).fetchone()
         if pull_through_ttl is None:
@@ -187,10 +196,36 @@ class RegistryTables:
         )
         return bool(known)
 
-    def restarted_at(self, registry_id: int) -> datetime | None:
-        """Return when a new process of a registry was last seen after another; None for never."""
+    def set_untold(self, registry_id: int, *, at: datetime) -> None:
+        """Write that a crawl found a change of which no notification told.
+
+        Everything is new to the first complete crawl, and to the one after a loss of events.
+        """
+        self._database.execute(
+            "UPDATE registries SET untold_at = ? WHERE id = ? AND EXISTS (SELECT 1 FROM crawls"
+            " WHERE registry_id = registries.id AND complete = 1"
+            " AND started_at > coalesce(lost_at, ''))",
+            [rfc3339(at), registry_id],
+        )
+
+    def set_lost(self, *, at: datetime) -> int:
+        """Write that events of each registry that was ever read may be lost; return how many."""
+        cursor = self._database.execute(
+            "UPDATE registries SET lost_at = ?"
+            " WHERE EXISTS (SELECT 1 FROM crawls WHERE registry_id = registries.id)",
+            [rfc3339(at)],
+        )
+        return cursor.rowcount
+
+    def events_lost_at(self, registry_id: int) -> datetime | None:
+        """Return when events of a registry were last lost; None for never.
+
+        A new process of it was seen after another, or store and journal do not fit.
+        """
         row = self._database.execute(
-            "SELECT restarted_at FROM registries WHERE id = ?", [registry_id]
+            "SELECT max(coalesce(restarted_at, ''), coalesce(lost_at, '')) FROM registries"
+            " WHERE id = ?",
+            [registry_id],
         ).fetchone()
         return parse_rfc3339(row[0]) if row[0] else None
 
@@ -335,15 +370,19 @@ class RegistryTables:
             SELECT name, newest_event_applied_at,
                 (SELECT count(*) FROM queue WHERE registry_id = registries.id AND set_aside = 0),
                 (SELECT count(*) FROM queue WHERE registry_id = registries.id AND set_aside = 1),
-                (SELECT max(finished_at) FROM crawls
-                  WHERE registry_id = registries.id AND complete = 1),
+                whole.finished_at,
                 EXISTS (SELECT 1 FROM crawls
                   WHERE registry_id = registries.id AND finished_at IS NULL),
-                coalesce(error, catalog_error),
+                coalesce(error, latest.catalog_error),
                 CASE WHEN error IS NULL THEN latest.started_at ELSE error_at END,
-                restarted_at, requests, registries.id
-            FROM registries LEFT JOIN crawls AS latest ON catalog_error IS NOT NULL AND latest.id =
+                restarted_at, requests, registries.id, whole.started_at, notifies, untold_at,
+                lost_at
+            FROM registries LEFT JOIN crawls AS latest
+                ON latest.catalog_error IS NOT NULL AND latest.id =
                 (SELECT max(id) FROM crawls WHERE registry_id = registries.id)
+            LEFT JOIN crawls AS whole ON whole.id =
+                (SELECT id FROM crawls WHERE registry_id = registries.id AND complete = 1
+                 ORDER BY id DESC LIMIT 1)
             WHERE NOT removed ORDER BY name
             """
         )
@@ -360,6 +399,10 @@ class RegistryTables:
                 restarted_at=row[8],
                 requests=row[9],
                 quarantined=self._absences.count_quarantined(row[10]),
+                last_complete_crawl_started_at=row[11],
+                notifies=bool(row[12]),
+                untold_at=row[13],
+                lost_at=row[14],
             )
             for row in rows
         ]

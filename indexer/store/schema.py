@@ -294,6 +294,16 @@ CREATE INDEX pulled_time ON pulled (pulled_at)
 """
 
 
+_FRESHNESS = """
+ALTER TABLE registries ADD COLUMN notifies INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE registries ADD COLUMN untold_at TEXT;
+ALTER TABLE registries ADD COLUMN lost_at TEXT;
+CREATE TABLE alive (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    at TEXT NOT NULL
+)
+"""
+
 _CONFIG_USERS = (
     "CREATE INDEX manifests_config ON manifests (config_digest) WHERE config_digest IS NOT NULL"
 )
@@ -323,6 +333,7 @@ _STEPS: dict[str, str] = {
     "m014_changes": _CHANGES,
     "m015_extracted": _EXTRACTED,
     "m016_pulled": _PULLED,
+    "m017_freshness": _FRESHNESS,
 }
 """The statements of each step by its name, which a store remembers. A new step is a new line."""
 _FILL: dict[str, Callable[[Database], object]] = {

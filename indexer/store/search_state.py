@@ -21,6 +21,7 @@ from indexer.store.extraction import ExtractionProgress
 from indexer.store.index_state import LiveIndex, RebuildProgress, read_live_index
 from indexer.store.journal import JOURNAL_FILE, Journal, JournalCounts
 from indexer.store.lineage import LineageKeys
+from indexer.store.notifications import ReceivedNotifications
 from indexer.store.queue import SetAside
 from indexer.store.registries import Crawl, RegistryFreshness
 from indexer.store.schema import STORE_FILE
@@ -34,10 +35,24 @@ SHOWN_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class StoreFreshness:
-    """How fresh the store is: each registry, and by registry what waits in the journal."""
+    """How fresh the store is: each registry, and by registry what the journal knows."""
 
     registries: Sequence[RegistryFreshness] = ()
     journal: Mapping[str, JournalCounts] = field(default_factory=dict)
+    notifications: Mapping[str, ReceivedNotifications] = field(default_factory=dict)
+    documents_waiting: int = 0
+    """Changes of the store that are not in the search index yet."""
+    alive_at: str | None = None
+    """When the indexer was last alive."""
+    is_older: bool = False
+    """Whether the journal knows a newer store, so that this one may lack events."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether anything is on its way to the search index."""
+        refreshes = any(row.refreshes_waiting for row in self.registries)
+        entries = any(counts.waiting for counts in self.journal.values())
+        return refreshes or entries or self.documents_waiting > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +75,7 @@ class StoreSearchState:
         self._store: Store | None = None
         self._journal: Journal | None = None
         self._closes_at_once = False
+        self._freshness: tuple[tuple[int, int], StoreFreshness] | None = None
 
     @contextmanager
     def begin_request(self) -> Iterator[None]:
@@ -80,15 +96,18 @@ class StoreSearchState:
         return store.search_index.live() if store else None
 
     def freshness(self) -> StoreFreshness:
-        """Return how fresh the store is; nothing before it is there and migrated."""
+        """Return how fresh the store is; nothing before it is there and migrated.
+
+        It is counted again only after a change of the store or the journal.
+        """
         store, journal = self._current_store(), self._open_journal()
         if store is None:
             return StoreFreshness()
-        position = store.journal_position()
-        return StoreFreshness(
-            registries=store.registries.freshness(),
-            journal=journal.counts(position) if journal else {},
-        )
+        # Before the counts, so that a change meanwhile is noticed the next time.
+        version = store.version(), journal.version() if journal else 0
+        if self._freshness is None or self._freshness[0] != version:
+            self._freshness = version, _count(store, journal)
+        return self._freshness[1]
 
     def lineage_keys(self) -> LineageKeys | None:
         """Return the meaning of ``base:``, ``baseof:`` and ``layer:``; None without a store."""
@@ -134,6 +153,7 @@ class StoreSearchState:
         if self._journal is not None:
             self._journal.close()
         self._store, self._journal, self._closes_at_once = None, None, False
+        self._freshness = None
 
     def _current_store(self) -> Store | None:
         """Return the store; None before it is there and migrated."""
@@ -176,6 +196,26 @@ class StoreSearchState:
         could not write, as receiving must once the disk is well again.
         """
         self._closes_at_once = self._closes_at_once or not os.access(self.directory, os.W_OK)
+
+
+def _count(store: Store, journal: Journal | None) -> StoreFreshness:
+    """Count what waits, on its way from the journal to the search index.
+
+    In this order: whatever moves on meanwhile is counted at one place or another.
+    """
+    reached = journal.reached() if journal else 0
+    position = store.journal_position()
+    counts = journal.counts(position) if journal else {}
+    registries = store.registries.freshness()
+    since = {row.name: row.last_complete_crawl_started_at for row in registries}
+    return StoreFreshness(
+        registries=registries,
+        journal=counts,
+        notifications=journal.notifications(since) if journal else {},
+        documents_waiting=store.search_index.stale_count(),
+        alive_at=store.alive_at(),
+        is_older=position < reached,
+    )
 
 
 def _latest_crawls(store: Store) -> dict[str, Crawl | None]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from sqlite_utils import Database
 
+from indexer.clock import rfc3339
 from indexer.extract import ChainKind
 from indexer.store.absences import AbsenceTables
 from indexer.store.attachments import AttachmentTables
@@ -101,6 +103,19 @@ class Store:
         """
         with translated_errors(self.path), self._database.atomic():
             yield
+
+    def set_alive(self, at: datetime) -> None:
+        """Write that the indexer is alive, and can write."""
+        self._database.execute("INSERT OR REPLACE INTO alive VALUES (1, ?)", [rfc3339(at)])
+
+    def alive_at(self) -> str | None:
+        """Return when the indexer was last alive, RFC 3339; None before the first time."""
+        row = self._database.execute("SELECT at FROM alive").fetchone()
+        return row[0] if row else None
+
+    def version(self) -> int:
+        """Return a number that is another one after every change by another process."""
+        return int(self._database.execute("PRAGMA data_version").fetchone()[0])
 
     def journal_position(self) -> int:
         """Return the number of the last journal entry whose refreshes are in the queue."""

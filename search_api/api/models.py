@@ -45,6 +45,27 @@ class Errors(Shape):
     errors: list[Error]
 
 
+class Notifications(Shape):
+    """The notifications of a registry."""
+
+    expected: bool
+    """Whether the registry sends any; if not, its last complete crawl decides."""
+    received_at: Time | None
+    """The time of the newest one that was accepted."""
+    refused: int
+    """The number that had a wrong secret since the last complete crawl began."""
+
+
+class NotificationsStatus(Notifications):
+    """The notifications of a registry, for operators."""
+
+    accepted_total: Count
+    refused_total: Count
+    refused_at: Time | None
+    refused_from: str | None
+    """The address of the newest sender with a wrong secret."""
+
+
 class RegistryFreshness(Shape):
     """The freshness of a registry; times are RFC 3339, null is never."""
 
@@ -53,19 +74,29 @@ class RegistryFreshness(Shape):
     entries_waiting: Count
     refreshes_waiting: Count
     last_complete_crawl_at: Time | None
+    last_complete_crawl_started_at: Time | None
+    """That crawl saw all changes before this time."""
     first_backfill_running: bool
     set_aside: Count
     """Places that could not be read, set aside until the next crawl."""
     held_back: Count
     """Repositories that are still shown, although the last crawl did not find them."""
     error: str | None
+    notifications: Notifications
+    behind: list[str]
+    """The reasons why results of this registry may be missing or old, in words."""
 
 
 class Freshness(Shape):
     """The freshness of an answer."""
 
     complete: bool
-    """Whether every registry was read whole, can be read now, and is searchable."""
+    """Whether nothing is known to be missing: there is no reason in any `behind`."""
+    behind: list[str]
+    """The reasons why results of any registry may be missing or old, in words."""
+    documents_waiting: Count
+    indexer_alive_at: Time | None
+    """The last time at which the indexer was alive; it says so every second."""
     registries: dict[str, RegistryFreshness]
 
 
@@ -170,7 +201,7 @@ class SearchAnswer(Shape):
     total: Count
     """The number of all matches."""
     total_is_exact: bool
-    """Whether the index has the complete content of the registries."""
+    """Whether `freshness` is complete, so that no match is missing."""
     results: list[Result]
     facets: dict[str, Facet]
     suggestion: Suggestion | None
@@ -205,6 +236,7 @@ class Completions(Shape):
 class RegistryStatus(RegistryFreshness):
     """The state of a registry; the last crawl is null before the first."""
 
+    notifications: NotificationsStatus
     error_at: Time | None
     registry_restarted_at: Time | None
     entries_rejected: Count
@@ -216,6 +248,11 @@ class RegistryStatus(RegistryFreshness):
 class Status(Shape):
     """The status of the service."""
 
+    complete: bool
+    behind: list[str]
+    """The reasons why results of any registry may be missing or old, in words."""
+    indexer: dict[str, Any]
+    """Whether the indexer is alive, and the last time at which it was."""
     search_index: dict[str, Any]
     """The live generation, whether it is complete, and its numbers of present and due documents."""
     extraction: dict[str, Any] | None

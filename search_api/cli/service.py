@@ -26,7 +26,10 @@ log = structlog.get_logger()
 def serve() -> None:
     """Run web and indexer, watched and restarted, and print what the registries need to know."""
     settings = prepare_settings(process="serve")
+    silent = {registry.name for registry in settings.registry if not registry.notifications}
     for registry, secret in webhook_secrets(settings).items():
+        if registry in silent:
+            continue
         click.echo(f"# For the configuration of registry {registry}, so that it notifies us:")
         click.echo(notification_block(settings, registry, secret=secret))
     sys.stdout.flush()

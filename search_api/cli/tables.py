@@ -66,6 +66,8 @@ def print_status(body: dict[str, Any]) -> None:
     """Print how fresh and complete everything is."""
     console = console_for_pipes()
     now = datetime.now(UTC)
+    for reason in body["behind"]:
+        print_line(console, f"behind: {reason}")
     index = body["search_index"]
     documents = ", ".join(f"{count} {kind}" for kind, count in index["documents"].items())
     state = "complete" if index["complete"] else "being built"
@@ -180,23 +182,53 @@ def _registry_lines(registry: dict[str, Any], *, now: datetime) -> Iterator[str]
         )
     if crawl and crawl["catalog_error"]:
         yield f"the catalog cannot be read, only what is known already: {crawl['catalog_error']}"
-    if registry["registry_restarted_at"]:
+    yield from _notification_lines(registry, now=now)
+    if _is_restart_open(registry):
         restarted = _age(registry["registry_restarted_at"], now=now)
         yield f"the registry restarted: {restarted}; what it had not sent is left to the next crawl"
     if registry["held_back"]:
         yield f"held back: {_quarantined(registry)}"
     if registry["error"]:
         yield f"error ({_age(registry['error_at'], now=now)}): {registry['error']}"
+    for reason in registry["behind"]:
+        yield f"behind: {reason}"
+
+
+def _notification_lines(registry: dict[str, Any], *, now: datetime) -> Iterator[str]:
+    received = registry["notifications"]
+    if not received["expected"]:
+        yield f"it sends no notifications: all is as of its crawl {_crawl_age(registry, now=now)}"
+    yield (
+        f"notifications: {received['accepted_total']} accepted,"
+        f" the newest {_age(received['received_at'], now=now)}"
+    )
+    if received["refused_total"]:
+        yield (
+            f"notifications refused: {received['refused_total']}, the newest"
+            f" {_age(received['refused_at'], now=now)} from {received['refused_from']}"
+        )
+
+
+def _is_restart_open(registry: dict[str, Any]) -> bool:
+    """Tell whether no complete crawl followed a restart of the registry yet."""
+    restarted_at = registry["registry_restarted_at"] or ""
+    return restarted_at >= (registry["last_complete_crawl_started_at"] or "") and restarted_at != ""
+
+
+def _crawl_age(registry: dict[str, Any], *, now: datetime) -> str:
+    return _age(registry["last_complete_crawl_started_at"], now=now)
 
 
 def _notes(freshness: dict[str, Any]) -> Iterator[str]:
     if not freshness["complete"]:
         yield "not everything has been read and indexed yet; results are incomplete"
+    yield from freshness["behind"]
     for name, registry in freshness["registries"].items():
-        if registry["first_backfill_running"]:
-            yield f"registry {name} is being read for the first time"
-        if registry["error"]:
-            yield f"registry {name} could not be read: {registry['error']}"
+        for reason in registry["behind"]:
+            yield f"registry {name}: {reason}"
+        if not registry["notifications"]["expected"]:
+            age = _crawl_age(registry, now=datetime.now(UTC))
+            yield f"registry {name} sends no notifications: all is as of its crawl {age}"
         if registry["held_back"]:
             yield f"registry {name}: {_quarantined(registry)}"
 

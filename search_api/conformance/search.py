@@ -238,6 +238,9 @@ def freshness_says_how_true_it_is(server: Server) -> None:
             read_key(one, key, int, where=where)
         read_key(one, "first_backfill_running", bool, where=where)
         read_key(one, "error", (str, _NONE), where=where)
+        if "behind" in one:
+            reasons = read_key(one, "behind", list, where=where)
+            require(not (complete and reasons), f"{where}: complete, and {reasons}")
 
 
 def completions_begin_as_typed(server: Server) -> None:

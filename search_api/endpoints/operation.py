@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from indexer.clock import parse_rfc3339
-from indexer.store import JournalCounts, RegistryFreshness
+from indexer.store import JournalCounts, NotificationResult, RegistryFreshness
 from search_api.search import SearchService, ServiceStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -107,6 +107,16 @@ class _Collected(Collector):
             float(status.freshness.index_complete),
         )
         yield _gauge(
+            "regsearch_complete",
+            "1 if nothing is known to be missing in results.",
+            float(status.freshness.complete),
+        )
+        yield _gauge(
+            "regsearch_indexer_alive",
+            "1 if the indexer was alive within the last seconds.",
+            float(status.freshness.is_indexer_alive),
+        )
+        yield _gauge(
             "regsearch_documents_waiting",
             "Documents that wait to be made again.",
             status.store.stale_documents,
@@ -123,7 +133,28 @@ class _Collected(Collector):
         for row in status.freshness.registries:
             requests.add_metric([row.name], row.requests)
         yield requests
+        yield from self._collect_notifications()
         yield from self._collect_registries()
+
+    def _collect_notifications(self) -> Iterator[Metric]:
+        totals = CounterMetricFamily(
+            "regsearch_notifications",
+            "Notifications of a registry: accepted, or refused because of a wrong secret.",
+            labels=["registry", "result"],
+        )
+        received = GaugeMetricFamily(
+            "regsearch_notification_received_timestamp_seconds",
+            "The time of the newest notification that was accepted.",
+            labels=["registry"],
+        )
+        for row in self._status.freshness.registries:
+            notifications = self._status.freshness.notifications(row.name)
+            for result in NotificationResult:
+                totals.add_metric([row.name, result.value], notifications.total(result))
+            if (seconds := _seconds(notifications.received_at)) is not None:
+                received.add_metric([row.name], seconds)
+        yield totals
+        yield received
 
     def _collect_registries(self) -> Iterator[Metric]:
         freshness = self._status.freshness

@@ -1,25 +1,127 @@
 """The freshness of results, and the status of the whole service."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
 
+from indexer.clock import parse_rfc3339
 from indexer.model import DocumentType
-from indexer.store import JournalCounts, LiveIndex, RegistryFreshness, StoreStatus
+from indexer.store import (
+    JournalCounts,
+    LiveIndex,
+    ReceivedNotifications,
+    RegistryFreshness,
+    StoreFreshness,
+    StoreStatus,
+)
+
+ALIVE_SECONDS = 5
+"""An indexer says every second that it is alive; after this time without that, it is not."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchFreshness:
-    """The freshness of the search index and of each registry."""
+    """The freshness of the search index and of each registry, at a time."""
 
     index_complete: bool
-    registries: Sequence[RegistryFreshness]
-    journal: Mapping[str, JournalCounts]
+    store: StoreFreshness
+    now: datetime
 
     @property
     def complete(self) -> bool:
-        """Whether every registry was read whole, can be read now, and is in the search index."""
-        whole = all(row.last_complete_crawl_at and not row.error for row in self.registries)
-        return self.index_complete and bool(self.registries) and whole
+        """Whether results are all that the registries hold, as far as anybody can know."""
+        reasons = chain(self.behind(), *map(self.behind_registry, self.registries))
+        return next(reasons, None) is None
+
+    @property
+    def registries(self) -> Sequence[RegistryFreshness]:
+        """The freshness of each registry, as the store tells it."""
+        return self.store.registries
+
+    @property
+    def is_indexer_alive(self) -> bool:
+        """Whether the indexer said so within the last seconds; a clock may have been set back."""
+        alive_at = self.store.alive_at
+        return alive_at is not None and abs(self._seconds_since(alive_at)) <= ALIVE_SECONDS
+
+    @property
+    def journal(self) -> Mapping[str, JournalCounts]:
+        """What the journal holds of each registry that it knows."""
+        return self.store.journal
+
+    def notifications(self, registry: str) -> ReceivedNotifications:
+        """Return what was received from a registry."""
+        return self.store.notifications.get(registry, ReceivedNotifications())
+
+    def behind(self) -> Iterator[str]:
+        """Yield the reasons why results of any registry may be missing or old."""
+        if not self.registries:
+            yield "no registry is known yet"
+        if not self.index_complete:
+            yield "the search index is being filled"
+        if not self.is_indexer_alive:
+            yield self._not_alive()
+        if waiting := self.store.documents_waiting:
+            yield f"{_count(waiting, 'document')} not indexed yet"
+
+    def behind_registry(self, registry: RegistryFreshness) -> Iterator[str]:
+        """Yield the reasons why results of one registry may be missing or old."""
+        yield from self._crawl_reasons(registry)
+        yield from self._work_reasons(registry)
+        yield from self._notification_reasons(registry)
+
+    def _not_alive(self) -> str:
+        if self.store.alive_at is None:
+            return "the indexer has not run yet"
+        seconds = abs(self._seconds_since(self.store.alive_at))
+        return f"the indexer has not been alive for {_duration(round(seconds))}"
+
+    def _seconds_since(self, moment: str) -> float:
+        return (self.now - parse_rfc3339(moment)).total_seconds()
+
+    def _crawl_reasons(self, registry: RegistryFreshness) -> Iterator[str]:
+        if registry.first_backfill_running:
+            yield "it is being read for the first time"
+        elif registry.last_complete_crawl_at is None:
+            yield "it was never read completely"
+        if registry.error:
+            yield f"it could not be read: {registry.error}"
+        if self.store.is_older or _is_after(registry.lost_at, registry):
+            yield "the store is older than the last known event, until a crawl is complete"
+
+    def _work_reasons(self, registry: RegistryFreshness) -> Iterator[str]:
+        counts = self.journal.get(registry.name)
+        if counts and counts.waiting:
+            yield f"{_count(counts.waiting, 'event')} received, but not taken in yet"
+        if waiting := registry.refreshes_waiting:
+            yield f"{_count(waiting, 'refresh', 'es')} waiting"
+        if registry.set_aside:
+            yield f"{_count(registry.set_aside, 'refresh', 'es')} set aside: they failed"
+
+    def _notification_reasons(self, registry: RegistryFreshness) -> Iterator[str]:
+        notifications = self.notifications(registry.name)
+        if refused := notifications.refused_since:
+            yield f"{_count(refused, 'notification')} refused: wrong secret"
+        if registry.notifies and registry.untold_at and notifications.received_at is None:
+            yield "no notification ever came, but a crawl found changes"
+
+
+def _is_after(moment: str | None, registry: RegistryFreshness) -> bool:
+    """Tell whether the last complete crawl began too early to see what was at a time."""
+    started = registry.last_complete_crawl_started_at
+    return moment is not None and (started is None or started <= moment)
+
+
+def _duration(seconds: int) -> str:
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} seconds"
+
+
+def _count(number: int, what: str, plural: str = "s") -> str:
+    return f"{number} {what}{plural if number != 1 else ''}"
 
 
 @dataclass(frozen=True, slots=True)

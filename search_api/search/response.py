@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import orjson
 
 from indexer.model import FacetCounts, Hit
-from indexer.store import AbsentTags
+from indexer.store import AbsentTags, NotificationResult
 from search_api.query import facet_query
 from search_api.search.cursors import encode_cursor
 from search_api.search.freshness import SearchFreshness, ServiceStatus
@@ -61,16 +61,26 @@ def freshness_json(freshness: SearchFreshness) -> dict[str, Any]:
     """Return the JSON of the freshness."""
     return {
         "complete": freshness.complete,
+        "behind": list(freshness.behind()),
+        "documents_waiting": freshness.store.documents_waiting,
+        "indexer_alive_at": freshness.store.alive_at,
         "registries": {
             registry.name: {
                 "newest_event_applied_at": registry.newest_event_applied_at,
                 "entries_waiting": _count(freshness, registry.name, "waiting"),
                 "refreshes_waiting": registry.refreshes_waiting,
                 "last_complete_crawl_at": registry.last_complete_crawl_at,
+                "last_complete_crawl_started_at": registry.last_complete_crawl_started_at,
                 "first_backfill_running": registry.first_backfill_running,
                 "set_aside": registry.set_aside,
                 "held_back": registry.quarantined,
                 "error": registry.error,
+                "notifications": {
+                    "expected": registry.notifies,
+                    "received_at": freshness.notifications(registry.name).received_at,
+                    "refused": freshness.notifications(registry.name).refused_since,
+                },
+                "behind": list(freshness.behind_registry(registry)),
             }
             for registry in freshness.registries
         },
@@ -82,8 +92,10 @@ def status_json(status: ServiceStatus) -> dict[str, Any]:
     freshness = freshness_json(status.freshness)
     registries = {}
     for registry in status.freshness.registries:
+        fresh = freshness["registries"][registry.name]
         registries[registry.name] = {
-            **freshness["registries"][registry.name],
+            **fresh,
+            "notifications": {**fresh["notifications"], **_received_json(status, registry.name)},
             "error_at": registry.error_at,
             "registry_restarted_at": registry.restarted_at,
             "entries_rejected": _count(status.freshness, registry.name, "rejected"),
@@ -93,6 +105,12 @@ def status_json(status: ServiceStatus) -> dict[str, Any]:
     live, store = status.live, status.store
     rebuild, extraction = store.rebuild, store.extraction
     return {
+        "complete": freshness["complete"],
+        "behind": freshness["behind"],
+        "indexer": {
+            "alive": status.freshness.is_indexer_alive,
+            "alive_at": freshness["indexer_alive_at"],
+        },
         "search_index": {
             "complete": status.freshness.index_complete,
             "engine": live.engine if live else None,
@@ -180,6 +198,18 @@ def _facet(name: str, counts: FacetCounts) -> dict[str, Any]:
 def _count(freshness: SearchFreshness, registry: str, what: str) -> int:
     counts = freshness.journal.get(registry)
     return getattr(counts, what) if counts else 0
+
+
+def _received_json(status: ServiceStatus, registry: str) -> dict[str, Any]:
+    """Return what only operators see: the totals, and the address of who was refused last."""
+    notifications = status.freshness.notifications(registry)
+    refused = notifications.by_result.get(NotificationResult.REFUSED)
+    return {
+        "accepted_total": notifications.total(NotificationResult.ACCEPTED),
+        "refused_total": notifications.total(NotificationResult.REFUSED),
+        "refused_at": refused.newest_at if refused else None,
+        "refused_from": refused.sender if refused else None,
+    }
 
 
 def _crawl_json(status: ServiceStatus, registry: str) -> dict[str, Any] | None:

@@ -23,7 +23,7 @@ log = structlog.get_logger()
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 FRESHNESS_AGE = timedelta(milliseconds=250)
-"""Freshness is counted again after this time, because counting costs more than a search."""
+"""While anything waits, freshness is counted no more often: counting costs more than a search."""
 
 
 class Searcher:
@@ -144,14 +144,15 @@ class Searcher:
         self._reader, self._live = None, None
 
     def _known_freshness(self) -> StoreFreshness:
-        now = self._clock.now()
-        if self._freshness is None or now - self._freshness[0] > FRESHNESS_AGE:
-            self._freshness = now, self._state.freshness()
-        return self._freshness[1]
+        now, known = self._clock.now(), self._freshness
+        # What says that nothing waits must not be older than the search.
+        if known is None or not known[1].is_waiting or now - known[0] > FRESHNESS_AGE:
+            self._freshness = known = now, self._state.freshness()
+        return known[1]
 
     def _search_freshness(self, of_store: StoreFreshness) -> SearchFreshness:
         is_complete = self._live is not None and self._live.complete
-        return SearchFreshness(is_complete, of_store.registries, of_store.journal)
+        return SearchFreshness(is_complete, of_store, self._clock.now())
 
     def _count_documents(self) -> dict[DocumentType, int]:
         """Return the number of documents; an index that does not open counts as empty."""

@@ -31,6 +31,7 @@ class RegistryFreshness:
     first_backfill_running: bool
     held_back: int
     error: str
+    behind: tuple[str, ...]
 
     @property
     def idle(self) -> bool:
@@ -44,6 +45,7 @@ class Freshness:
     """How true an answer is, as a whole and for each registry."""
 
     complete: bool
+    behind: tuple[str, ...]
     registries: Mapping[str, RegistryFreshness]
 
 
@@ -80,7 +82,7 @@ def parse_answer(body: Any) -> Answer:
 def parse_freshness(body: Any) -> Freshness:
     """Turn the ``freshness`` object of an answer into a value."""
     registries = {name: _parse_registry(entry) for name, entry in body["registries"].items()}
-    return Freshness(complete=body["complete"], registries=registries)
+    return Freshness(complete=body["complete"], behind=tuple(body["behind"]), registries=registries)
 
 
 def parse_docker_rows(body: Any) -> list[DockerRow]:
@@ -112,4 +114,5 @@ def _parse_registry(body: Any) -> RegistryFreshness:
         first_backfill_running=body["first_backfill_running"],
         held_back=body["held_back"],
         error=body["error"] or "",
+        behind=tuple(body["behind"]),
     )

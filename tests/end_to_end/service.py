@@ -251,6 +251,12 @@ class Service:
         what = "a crawl is complete and nothing waits"
         return self.wait_until(lambda: self.freshness().idle, seconds, what, every=every)
 
+    def wait_until_complete(self, seconds: float = 60) -> None:
+        """Wait until an answer is complete, and its total exact."""
+        self.wait_until(
+            lambda: self.search("", limit=1).total_is_exact, seconds, "answers are complete"
+        )
+
     def wait_until_found(self, *queries: str, seconds: float = 10) -> None:
         """Wait until each of these image queries finds something."""
         for query in queries:

@@ -64,7 +64,7 @@ def test_while_the_registry_is_away_nothing_is_removed_and_afterwards_all_is_wel
     registry.start()
     service.backfill()
     assert not service.freshness().error
-    assert service.search("kept").freshness.complete
+    service.wait_until_complete()
     assert _found(service) == set(REPOSITORIES)
     skopeo.push("webapp-1", registry, f"after/outage:{tag}")
     service.wait_until_found(f"repo:after/outage tag:{tag}")

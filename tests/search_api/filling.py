@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from indexer.indexing.updates import Indexing
 from indexer.model import Content
 from indexer.model.names import RepositoryName, TagName, parse_digest
 from indexer.settings import RegistrySettings, Settings
-from indexer.store import ReadContent, Store, StoreThread
+from indexer.store import Journal, ReadContent, Store, StoreThread
 from search_api.processes.data_dir import INDEX_DIRECTORY
 from search_api.web import make_web
 from tests.builders import BuiltManifest
@@ -122,8 +122,17 @@ async def fill(directory: Path, pushed: Sequence[Pushed], *, clock: Clock | None
     put(store, pushed, clock=clock)
     for registry in REGISTRIES:
         finish_crawl(store, registry, clock=clock)
+    with closing(Journal(directory)) as journal, store.transaction():
+        store.set_journal_position(journal.reached())
     store.close()
     await bring_up_to_date(directory, clock=clock)
+    be_alive(directory, clock=clock)
+
+
+def be_alive(directory: Path, *, clock: Clock) -> None:
+    """Write that the indexer is alive at the time of the clock."""
+    with closing(Store(directory)) as store, store.transaction():
+        store.set_alive(clock.now())
 
 
 @asynccontextmanager

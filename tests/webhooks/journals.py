@@ -7,8 +7,9 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from indexer.errors import JournalError
 from indexer.model.event import Command, Event, Item
-from indexer.store import Entry, Journal
+from indexer.store import Entry, Journal, NotificationCount, ReceivedNotifications
 
 
 class WatchedJournal(Journal):
@@ -17,6 +18,9 @@ class WatchedJournal(Journal):
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self.groups: list[int] = []
+        self.counted: list[int] = []
+        """How many notifications were counted in each transaction."""
+        self.is_full = False
         self.gate = threading.Event()
         """While it is clear, an append waits."""
         self.gate.set()
@@ -26,6 +30,14 @@ class WatchedJournal(Journal):
         self.groups.append(len(items))
         assert self.gate.wait(20)
         super().append(items, received_at=received_at)
+
+    def count_notifications(self, counts: Sequence[NotificationCount]) -> None:
+        """Count when the gate is open; fail while the disk is full."""
+        assert self.gate.wait(20)
+        if self.is_full:
+            raise JournalError("the disk is full")
+        super().count_notifications(counts)
+        self.counted.append(sum(count.number for count in counts))
 
 
 def break_journal(directory: Path) -> None:
@@ -57,6 +69,12 @@ def kept_entries(directory: Path) -> list[Entry]:
 def kept_events(directory: Path) -> list[Event]:
     """Return the events that are on disk."""
     return [entry.item for entry in kept_entries(directory) if isinstance(entry.item, Event)]
+
+
+def kept_notifications(directory: Path, registry: str = "main") -> ReceivedNotifications:
+    """Return what is on disk about the notifications of a registry."""
+    with closing(Journal(directory, read_only=True)) as journal:
+        return journal.notifications({}).get(registry, ReceivedNotifications())
 
 
 def kept_rejected(directory: Path) -> list[tuple[str, str, bytes]]:

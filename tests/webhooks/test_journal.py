@@ -10,12 +10,14 @@ import structlog
 from indexer.errors import JournalError, UnusableFileError
 from indexer.model.event import Action, Event, Rejected
 from indexer.model.names import RepositoryName
+from indexer.store import NotificationResult
 from tests.fakes.clock import START, ManualClock
 from tests.webhooks.journals import (
     WatchedJournal,
     broken_journal,
     kept_entries,
     kept_events,
+    kept_notifications,
     kept_rejected,
 )
 from webhooks.journal import JournalWriter, LateJournal
@@ -174,6 +176,81 @@ async def test_closing_waits_for_what_is_written_and_refuses_the_rest(tmp_path: 
     assert kept_names(tmp_path) == ["r1"]
     with pytest.raises(JournalError):
         await writer.append([item(2)])
+
+
+# Counts of notifications
+
+
+class WaitingClock(ManualClock):
+    """A clock whose sleepers wait until the test lets them go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for the test, then move the time on."""
+        await self.go_on.wait()
+        await super().sleep(seconds)
+
+
+async def until_counted(journal: WatchedJournal, transactions: int) -> None:
+    async with asyncio.timeout(10):
+        while len(journal.counted) < transactions:
+            await asyncio.sleep(0)
+
+
+REFUSED, ACCEPTED = NotificationResult.REFUSED, NotificationResult.ACCEPTED
+
+
+async def test_a_flood_of_notifications_is_counted_once_a_second(
+    journal: WatchedJournal, tmp_path: Path
+) -> None:
+    clock = WaitingClock()
+    writer = JournalWriter(journal, clock=clock)
+    writer.count("main", REFUSED, sender="first")
+    await until_counted(journal, 1)
+    for number in range(1_000):
+        writer.count("main", REFUSED, sender=f"10.0.0.{number % 7}")
+    writer.count("main", ACCEPTED, sender="good")
+    assert journal.counted == [1], "the first at once, the others together"
+    clock.go_on.set()
+    await until_counted(journal, 2)
+    assert journal.counted == [1, 1_001]
+    writer.close()
+    kept = kept_notifications(tmp_path)
+    assert (kept.total(REFUSED), kept.total(ACCEPTED)) == (1_001, 1)
+    assert kept.by_result[REFUSED].sender == "10.0.0.5"
+
+
+async def test_what_is_not_counted_yet_is_written_at_the_end(
+    journal: WatchedJournal, tmp_path: Path
+) -> None:
+    writer = JournalWriter(journal, clock=WaitingClock())
+    for _ in range(3):
+        writer.count("main", REFUSED, sender="x")
+        await until_counted(journal, 1)
+    writer.close()
+    assert journal.counted == [1, 2]
+    assert kept_notifications(tmp_path).total(REFUSED) == 3
+
+
+async def test_counts_outlast_a_full_disk(journal: WatchedJournal, tmp_path: Path) -> None:
+    clock = WaitingClock()
+    writer = JournalWriter(journal, clock=clock)
+    journal.is_full = True
+    writer.count("main", REFUSED, sender="x")
+    journal.gate.clear()
+    await asyncio.sleep(0.01)
+    writer.count("main", REFUSED, sender="y")
+    journal.gate.set()
+    await asyncio.sleep(0.01)
+    journal.is_full = False
+    clock.go_on.set()
+    await until_counted(journal, 1)
+    writer.close()
+    kept = kept_notifications(tmp_path)
+    assert (kept.total(REFUSED), kept.by_result[REFUSED].sender) == (2, "y")
 
 
 ITEM = ("main", Event(Action.DELETE, RepositoryName("a")))

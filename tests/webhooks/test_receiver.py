@@ -18,6 +18,7 @@ from starlette.types import Message
 
 from indexer.model.media_types import OCI_MANIFEST
 from indexer.registry import USER_AGENT
+from indexer.store import NotificationResult
 from search_api.http_errors import exception_handlers
 from tests.builders import delete_event, envelope, image, push_event
 from tests.fakes.clock import ManualClock
@@ -30,6 +31,7 @@ from tests.webhooks.journals import (
     broken_journal,
     kept_entries,
     kept_events,
+    kept_notifications,
     kept_rejected,
     repair_journal,
 )
@@ -153,6 +155,27 @@ async def test_everything_else_is_refused_and_nothing_kept(
     assert error(response)["code"] == "UNAUTHORIZED"
     assert SECRET not in response.text
     assert (kept_entries(tmp_path), kept_rejected(tmp_path)) == ([], [])
+
+
+async def test_notifications_are_counted_by_their_answer(
+    client: httpx2.AsyncClient, journal: WatchedJournal, tmp_path: Path
+) -> None:
+    """Also those without an event that is kept: they show that the registry does notify."""
+    assert (await post(client, push())).status_code == 202
+    assert (await post(client, envelope([]))).status_code == 202
+    for _ in range(3):
+        with structlog.testing.capture_logs() as logs:
+            assert (await post(client, push(), authorization=b"Bearer wrong")).status_code == 401
+        assert [line["sender"] for line in logs] == ["127.0.0.1"]
+    assert (await post(client, push(), registry="unknown")).status_code == 404
+    async with asyncio.timeout(10):
+        while sum(journal.counted) < 5:
+            await asyncio.sleep(0)
+    kept = kept_notifications(tmp_path)
+    assert kept.total(NotificationResult.ACCEPTED) == 2
+    assert kept.total(NotificationResult.REFUSED) == 3
+    assert kept.by_result[NotificationResult.REFUSED].sender == "127.0.0.1"
+    assert (await post(client, push())).json()["accepted"] == 1, "they hold nothing up"
 
 
 @pytest.mark.parametrize("registry", ["other", "MAIN", "main%20", "m%C3%A4in", "%00"])

@@ -128,7 +128,7 @@ def test_a_restart_makes_a_crawl_due_a_while_after_the_one_before(
     due_at = START + took + pause
     for restarted_at in (START, due_at - SOON):
         for now, is_due in ((due_at - SOON, False), (due_at, True), (due_at + INTERVAL / 2, True)):
-            found = is_crawl_due(latest, interval=interval, now=now, restarted_at=restarted_at)
+            found = is_crawl_due(latest, interval=interval, now=now, events_lost_at=restarted_at)
             assert found is is_due
 
 
@@ -142,9 +142,9 @@ def test_a_restart_makes_a_crawl_due_a_while_after_the_one_before(
 def test_a_restart_that_is_none_now_makes_no_crawl_due(restarted_at: datetime) -> None:
     now = START + INTERVAL / 2
     latest = crawl(finished=START, complete=True)
-    assert not is_crawl_due(latest, interval=INTERVAL, now=now, restarted_at=restarted_at)
-    assert not is_crawl_due(latest, interval=NEVER_AGAIN, now=now, restarted_at=restarted_at)
+    assert not is_crawl_due(latest, interval=INTERVAL, now=now, events_lost_at=restarted_at)
+    assert not is_crawl_due(latest, interval=NEVER_AGAIN, now=now, events_lost_at=restarted_at)
 
 
 def test_a_crawl_that_runs_when_a_restart_is_seen_is_not_begun_again() -> None:
-    assert not is_crawl_due(crawl(), interval=INTERVAL, now=START + INTERVAL, restarted_at=START)
+    assert not is_crawl_due(crawl(), interval=INTERVAL, now=START + INTERVAL, events_lost_at=START)

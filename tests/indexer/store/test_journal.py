@@ -12,11 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from indexer.clock import rfc3339
 from indexer.errors import JournalError, StoreError
 from indexer.model.event import Action, Command, Event, Rejected
 from indexer.model.names import Digest, RepositoryName, TagName
-from indexer.store import Entry, Journal, JournalCounts
+from indexer.store import (
+    Entry,
+    Journal,
+    JournalCounts,
+    NotificationCount,
+    NotificationResult,
+)
 from indexer.store.journal import PRUNED_AT_ONCE, REJECTED_BODY_MAX
+from indexer.store.notifications import REFUSALS_MAX
 from tests.indexer.store.stored import NOW, at
 
 PUSH = Event(
@@ -357,3 +365,40 @@ def test_a_file_that_is_damaged_while_it_is_open_is_named(tmp_path: Path, journa
     with pytest.raises(StoreError, match=r"journal\.db: "):
         damaged.entries_after(0, limit=10_000)
     damaged.close()
+
+
+# Notifications
+
+
+def count(
+    number: int, second: float, *, sender: str = "x", registry: str = "main"
+) -> NotificationCount:
+    return NotificationCount(
+        registry, NotificationResult.REFUSED, number, rfc3339(at(second)), sender
+    )
+
+
+def test_refused_notifications_are_counted_since_a_time_and_over_restarts(tmp_path: Path) -> None:
+    for counted in (count(3, 1), count(4, 2, sender="y"), count(5, 2, registry="second")):
+        with closing(Journal(tmp_path)) as journal:
+            journal.count_notifications([counted])
+    with closing(Journal(tmp_path, read_only=True)) as journal:
+        for since, refused in ((None, 7), (at(1), 7), (at(2), 4), (at(3), 0)):
+            found = journal.notifications({"main": rfc3339(since) if since else None})["main"]
+            assert found.refused_since == refused
+        assert found.total(NotificationResult.REFUSED) == 7
+        assert found.by_result[NotificationResult.REFUSED].sender == "y"
+        assert (found.received_at, found.total(NotificationResult.ACCEPTED)) == (None, 0)
+
+
+def test_a_flood_of_refused_notifications_is_kept_in_few_rows(tmp_path: Path) -> None:
+    """Those of the last seconds; the total stays."""
+    with closing(Journal(tmp_path)) as journal:
+        seconds = range(REFUSALS_MAX + 50)
+        for second in seconds:
+            journal.count_notifications([count(100, second)])
+        (rows,) = journal._read("SELECT count(*) FROM refusals")[0]
+        found = journal.notifications({"main": rfc3339(at(seconds[-2]))})["main"]
+    assert rows == REFUSALS_MAX
+    assert found.refused_since == 200
+    assert found.total(NotificationResult.REFUSED) == 100 * len(seconds)

@@ -24,7 +24,7 @@ COMMON = {"registry", "repository", "reference", "kind", "title", "description",
 COMMON |= {"created_at", "pushed_at", "size_bytes", "match", "artifact_type"}
 FRESHNESS = {"newest_event_applied_at", "entries_waiting", "refreshes_waiting"}
 FRESHNESS |= {"last_complete_crawl_at", "first_backfill_running", "set_aside"}
-FRESHNESS |= {"held_back", "error"}
+FRESHNESS |= {"held_back", "error", "behind", "notifications", "last_complete_crawl_started_at"}
 STATUS = FRESHNESS | {"error_at", "registry_restarted_at", "entries_rejected", "requests", "crawl"}
 
 
@@ -250,10 +250,13 @@ async def test_a_complete_answer_says_so_for_each_registry(client: httpx2.AsyncC
             "entries_waiting": 0,
             "refreshes_waiting": 0,
             "last_complete_crawl_at": "2026-03-01T12:00:00.000000Z",
+            "last_complete_crawl_started_at": "2026-03-01T12:00:00.000000Z",
             "first_backfill_running": False,
             "set_aside": 0,
             "held_back": 0,
             "error": None,
+            "notifications": {"expected": True, "received_at": None, "refused": 0},
+            "behind": [],
         }
 
 
@@ -261,7 +264,17 @@ async def test_before_the_first_start_of_an_indexer(tmp_path: Path) -> None:
     async with searching_client(tmp_path) as client:
         body = await search(client, q="nginx")
         assert (body["results"], body["total"], body["total_is_exact"]) == ([], 0, False)
-        assert body["freshness"] == {"complete": False, "registries": {}}
+        assert body["freshness"] == {
+            "complete": False,
+            "behind": [
+                "no registry is known yet",
+                "the search index is being filled",
+                "the indexer has not run yet",
+            ],
+            "documents_waiting": 0,
+            "indexer_alive_at": None,
+            "registries": {},
+        }
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.json()) == (503, {"ready": False})
         assert (await client.get("/healthz")).json() == {"status": "ok"}

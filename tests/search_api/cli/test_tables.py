@@ -21,6 +21,7 @@ FRESH: dict[str, Any] = {
     "entries_waiting": 0,
     "refreshes_waiting": 0,
     "last_complete_crawl_at": None,
+    "last_complete_crawl_started_at": None,
     "first_backfill_running": False,
     "set_aside": 0,
     "held_back": 0,
@@ -30,6 +31,16 @@ FRESH: dict[str, Any] = {
     "entries_rejected": 0,
     "requests": 0,
     "crawl": None,
+    "behind": [],
+    "notifications": {
+        "expected": True,
+        "received_at": None,
+        "refused": 0,
+        "accepted_total": 0,
+        "refused_total": 0,
+        "refused_at": None,
+        "refused_from": None,
+    },
 }
 
 
@@ -70,7 +81,7 @@ def result(**changes: Any) -> dict[str, Any]:
 
 
 def page(*results: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    freshness = {"complete": True, "registries": {"main": FRESH}}
+    freshness = {"complete": True, "behind": [], "registries": {"main": FRESH}}
     body = {"type": "repository", "total": len(results), "results": list(results)}
     return {
         **body,
@@ -84,12 +95,18 @@ def page(*results: dict[str, Any], **changes: Any) -> dict[str, Any]:
     }
 
 
+def fresh(
+    registries: dict[str, dict[str, Any]], *behind: str, complete: bool = True
+) -> dict[str, Any]:
+    return {"complete": complete, "behind": list(behind), "registries": registries}
+
+
 def status(**changes: Any) -> dict[str, Any]:
     index = {"complete": True, "engine": "whoosh", "documents": {"image": 2}}
     index |= {"wanted_engine": "whoosh", "size_bytes": 1_500_000, "advice": None}
     index |= {"documents_waiting": 0, "rebuild": None}
     body = {"search_index": index, "registries": {"main": FRESH}, "set_aside": [], "rejected": []}
-    return {**body, "extraction": None, **changes}
+    return {**body, "behind": [], "extraction": None, **changes}
 
 
 def clean(text: str) -> str:
@@ -149,31 +166,47 @@ def test_hostile_text_is_printed_as_text(show: Show) -> None:
     "broken", ["[/]", "[/bold]", "[", "x\\", "[b]\\", "\\[b]", "[@click=x()]a"]
 )
 def test_broken_markup_breaks_nothing(show: Show, broken: str) -> None:
-    freshness = {"complete": True, "registries": {"main": {**FRESH, "error": broken}}}
-    text = show(tables.print_results, page(result(description=broken), freshness=freshness))
+    registries = {"main": {**FRESH, "behind": [broken]}}
+    text = show(tables.print_results, page(result(description=broken), freshness=fresh(registries)))
     assert text.count(broken) == 2
 
 
 def test_what_is_to_be_known_about_results_is_noted(show: Show) -> None:
     registries = {
-        "main": {**FRESH, "first_backfill_running": True},
-        "second": {**FRESH, "error": f"503 [red]at[/red]\n{ESCAPES}"},
+        "main": {**FRESH, "behind": ["it is being read for the first time"]},
+        "second": {**FRESH, "behind": [f"it could not be read: 503 [red]at[/red]\n{ESCAPES}"]},
     }
-    text = show(tables.print_results, page(freshness={"complete": False, "registries": registries}))
+    freshness = fresh(registries, "the indexer has not run yet", complete=False)
+    text = show(tables.print_results, page(freshness=freshness))
     lines = clean(text).splitlines()
-    assert lines[1:3] == [
+    assert lines[1:4] == [
         "note: not everything has been read and indexed yet; results are incomplete",
-        "note: registry main is being read for the first time",
+        "note: the indexer has not run yet",
+        "note: registry main: it is being read for the first time",
     ]
-    assert lines[3].startswith(
-        "note: registry second could not be read: 503 [red]at[/red] ]0;owned"
+    assert lines[4].startswith(
+        "note: registry second: it could not be read: 503 [red]at[/red] ]0;owned"
     )
-    assert len(lines) == 4
+    assert len(lines) == 5
+
+
+def test_the_age_of_what_is_only_crawled_is_noted(show: Show) -> None:
+    silent = {
+        **FRESH,
+        "notifications": {**FRESH["notifications"], "expected": False},
+        "last_complete_crawl_started_at": ago(hours=3),
+    }
+    text = show(tables.print_results, page(freshness=fresh({"main": silent})))
+    assert text.splitlines()[1:] == [
+        "note: registry main sends no notifications: all is as of its crawl 3 hours ago"
+    ]
+    lines = show(tables.print_status, status(registries={"main": silent})).splitlines()
+    assert "  it sends no notifications: all is as of its crawl 3 hours ago" in lines
 
 
 def test_results_that_may_not_exist_any_more_are_noted(show: Show) -> None:
     registries = {"main": {**FRESH, "held_back": 6}, "second": FRESH}
-    text = show(tables.print_results, page(freshness={"complete": True, "registries": registries}))
+    text = show(tables.print_results, page(freshness=fresh(registries)))
     assert text.endswith(
         "\nnote: registry main: 6 repositories disappeared at once and are still shown;"
         " see `regsearch reconcile`\n"
@@ -224,6 +257,16 @@ def test_status_is_a_few_lines(show: Show) -> None:
         "set_aside": 3,
         "entries_rejected": 4,
         "held_back": 8,
+        "behind": ["it could not be read: 503 at /v2/", "12 notifications refused: wrong secret"],
+        "notifications": {
+            "expected": True,
+            "received_at": ago(seconds=50),
+            "refused": 12,
+            "accepted_total": 40,
+            "refused_total": 15,
+            "refused_at": ago(seconds=20),
+            "refused_from": "10.0.0.7",
+        },
         "crawl": {
             "finished_at": None,
             "repositories": 5,
@@ -233,21 +276,42 @@ def test_status_is_a_few_lines(show: Show) -> None:
             "catalog_error": None,
         },
     }
-    text = show(tables.print_status, status(registries={"main": main}))
+    shown = status(registries={"main": main}, behind=["7 documents not indexed yet"])
+    text = show(tables.print_status, shown)
     assert text.splitlines() == [
+        "behind: 7 documents not indexed yet",
         "search index: whoosh, complete, documents: 2 image, 0 waiting, 1.5 MB",
         "registry main:",
         "  newest event applied: 30 seconds ago",
         "  waiting: 1 entries, 2 refreshes; set aside: 3; rejected: 4",
         "  last complete crawl: 3 hours ago",
         "  crawl running: 5 repositories, 6 refreshes done, 7 waiting",
+        "  notifications: 40 accepted, the newest 50 seconds ago",
+        "  notifications refused: 15, the newest 20 seconds ago from 10.0.0.7",
         "  the registry restarted: 2 days ago; what it had not sent is left to the next crawl",
         (
             "  held back: 8 repositories disappeared at once and are still shown;"
             " see `regsearch reconcile`"
         ),
         "  error (5 minutes ago): 503 at /v2/",
+        "  behind: it could not be read: 503 at /v2/",
+        "  behind: 12 notifications refused: wrong secret",
     ]
+
+
+@pytest.mark.parametrize(("crawl_hours", "shown"), [(4, True), (3, True), (2, False)])
+def test_a_restart_is_told_of_until_the_crawl_after_it(
+    show: Show, crawl_hours: int, shown: bool
+) -> None:
+    restarted = ago(hours=3)
+    started = restarted if crawl_hours == 3 else ago(hours=crawl_hours)
+    main = {
+        **FRESH,
+        "registry_restarted_at": restarted,
+        "last_complete_crawl_started_at": started,
+    }
+    text = show(tables.print_status, status(registries={"main": main}))
+    assert ("the registry restarted" in text) is shown
 
 
 def test_status_before_anything_is_there(show: Show) -> None:

@@ -45,7 +45,7 @@ from search_api.search.service import SearchService
 from tests.builders import image
 from tests.fakes.clock import ManualClock
 from tests.fakes.engine import WatchedEngine
-from tests.search_api.filling import Pushed, bring_up_to_date, fill, finish_crawl, put
+from tests.search_api.filling import Pushed, be_alive, bring_up_to_date, fill, finish_crawl, put
 from tests.search_api.sample_content import NGINX, WEB
 
 pytestmark = pytest.mark.anyio
@@ -336,7 +336,7 @@ async def test_an_answer_is_complete_only_when_every_registry_was_read_whole(
         async with opened(tmp_path, clock) as service:
 
             async def complete() -> bool:
-                clock.advance(1)
+                be_alive(tmp_path, clock=clock)
                 return (await everything(service)).freshness.complete
 
             assert await complete()
@@ -345,7 +345,6 @@ async def test_an_answer_is_complete_only_when_every_registry_was_read_whole(
             assert not await complete(), "one was never read"
             with store.transaction():
                 crawl = store.registries.start_crawl(row.id, at=clock.now())
-            clock.advance(1)
             (third,) = [
                 each
                 for each in (await everything(service)).freshness.registries
@@ -369,26 +368,31 @@ async def test_an_answer_is_complete_only_when_every_registry_was_read_whole(
             assert await complete()
 
 
-async def test_freshness_is_counted_again_only_after_a_while(
+async def test_while_anything_waits_freshness_is_counted_again_only_after_a_while(
     directory: Path, clock: ManualClock, store: Store
 ) -> None:
     async with opened(directory, clock) as service:
-        await everything(service)
         number = store.registries.registry_id("main")
         assert number is not None
-        with store.transaction():
-            target = RefreshTarget(RefreshKind.REPOSITORY, RepositoryName("x"))
-            store.queue.add(number, [target], priority=Priority.EVENT, due_at=clock.now())
+
+        def ask_for(name: str) -> None:
+            with store.transaction():
+                target = RefreshTarget(RefreshKind.REPOSITORY, RepositoryName(name))
+                store.queue.add(number, [target], priority=Priority.EVENT, due_at=clock.now())
 
         async def waiting() -> int:
             return (await everything(service)).freshness.registries[0].refreshes_waiting
 
         assert await waiting() == 0
-        clock.advance(FRESHNESS_AGE / timedelta(seconds=1))
-        assert await waiting() == 0
-        clock.advance(0.001)
+        ask_for("x")
+        assert await waiting() == 1, "at once, for until then nothing waited"
+        ask_for("y")
+        assert (await service.status()).freshness.registries[0].refreshes_waiting == 2
         assert await waiting() == 1
-        assert (await service.status()).freshness.registries[0].refreshes_waiting == 1
+        clock.advance(FRESHNESS_AGE / timedelta(seconds=1))
+        assert await waiting() == 1
+        clock.advance(0.001)
+        assert await waiting() == 2
 
 
 async def test_an_answer_never_tells_of_an_event_that_came_after_its_search(

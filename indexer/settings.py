@@ -28,6 +28,7 @@ from pydantic_settings import (
 )
 
 from indexer.errors import SettingsError
+from indexer.model import fold, words
 
 CONFIG_FILE = "regsearch.toml"
 PREFIX = "REGSEARCH_"
@@ -239,6 +240,14 @@ class Settings(BaseSettings):
         if int(listen.rpartition(":")[2]) > PORT_MAX:
             raise ValueError(f"a port is at most {PORT_MAX}")
         return listen
+
+    @field_validator("synonyms")
+    @classmethod
+    def _are_groups(cls, groups: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+        for group in groups:
+            if len(group) < 2 or not all(words(fold(text)) for text in group):
+                raise ValueError("write groups of two texts or more, each with a word")
+        return groups
 
     @model_validator(mode="after")
     def _distinct_names(self) -> "Settings":

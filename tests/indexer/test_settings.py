@@ -166,6 +166,14 @@ def test_what_is_no_origin_is_refused_with_the_value(
     assert repr(origin) in said
 
 
+def test_synonyms_are_groups_of_texts(load: Load, refusal: Callable[..., str]) -> None:
+    groups = 'synonyms = [["billing", "payments"], ["mq", "message queue"]]\n'
+    found = load(groups).synonyms
+    assert found == (("billing", "payments"), ("mq", "message queue"))
+    for wrong in ('[["alone"]]', '[["billing", "-"]]', "[[]]"):
+        assert "groups of two texts or more" in refusal(f"synonyms = {wrong}\n")
+
+
 def test_the_environment_wins_over_the_file(load: Load) -> None:
     file = f'listen = "a:1"\nlog_level = "debug"\ndata_dir = "file"\n{REGISTRY}{REGISTRY}'
     settings = load(

@@ -94,6 +94,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         engine = "whoosh"
         log_level = "debug"
         search_processes = 3
+        synonyms = [["billing", "payments"]]
         [[registry]]
         name = "team-1"
         url = "https://r.example.org:5000/"
@@ -107,6 +108,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         exclude = ["*-test"]
         webhook_secret = "own"
         crawl_interval = "15m"
+        notifications = false
         count_pulls = true
         pull_through = true
         pull_through_ttl = "36h"
@@ -127,6 +129,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         "engine": "whoosh",
         "log_level": "debug",
         "search_processes": 3,
+        "synonyms": (("billing", "payments"),),
         "registry": (
             {
                 "name": "team-1",
@@ -141,6 +144,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
                 "exclude": ("*-test",),
                 "webhook_secret": "own",
                 "crawl_interval": timedelta(minutes=15),
+                "notifications": False,
                 "count_pulls": True,
                 "pull_through": True,
                 "pull_through_ttl": timedelta(hours=36),

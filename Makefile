@@ -4,7 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WHOOSH3 := $(VENV)/whoosh3
+WHOOSH3_VERSION = $(shell awk '$$1 == "whoosh3" { print $$2 }' .ci/versions)
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --no-loadscope-reorder
+# Tests sync thousands of small files, so `make test` keeps them in memory if 2 GB are free there.
+MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 { print "/dev/shm" }')
 T ?= tests
 
 .DEFAULT_GOAL := help
@@ -31,6 +34,9 @@ demo: install ## Serve a demonstration: a registry with a dozen images, and regs
 programs: ## Build the programs that tests need and Debian does not have, once; needs Go
 	@.ci/programs
 
+# Each process that a test starts would compile every module again.
+test check: export PYTHONDONTWRITEBYTECODE :=
+test: export TMPDIR := $(or $(TMPDIR),$(MEMORY))
 test: install ## Run the tests, in less than five minutes; T=tests/webhooks runs a part
 	$(PYTEST) -m "not thorough" $(T)
 
@@ -38,7 +44,7 @@ check: lint types whoosh3 ## Run everything: format, lint, types, whoosh3 and al
 	$(PYTEST)
 
 whoosh3: install ## Run the tests of searching with whoosh3, a fork, in Whoosh's place
-	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(WHOOSH3) whoosh3==3.54.0
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(WHOOSH3) whoosh3==$(WHOOSH3_VERSION)
 	PYTHONPATH=$(WHOOSH3) $(BIN)/python -c 'import whoosh; assert "$(WHOOSH3)" in whoosh.__file__'
 	PYTHONPATH=$(WHOOSH3) $(PYTEST) -k "not tantivy" tests/indexer/engines \
 		tests/search_api/search/test_service.py tests/search_api/test_walks.py \
@@ -58,7 +64,7 @@ types: install ## Check the types
 bench: install ## Measure everything; SIZE=primary or stress, J=DIR for JSON, KEEP=DIR to fill once
 	$(BIN)/python -m bench $(or $(SIZE),small) $(if $(J),--json $(J)) $(if $(KEEP),--keep $(KEEP))
 
-relevance: install ## Measure how good the order of results is; A=--json, A='--worst 20'
+relevance: install ## Measure how good the order of results is; A=--json, A='--worst 20', A=--set-aside
 	$(BIN)/python -m bench.relevance $(A)
 
 fuzz: install ## Extract a million broken inputs; N=1000 for fewer

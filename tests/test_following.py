@@ -14,10 +14,10 @@ from tests.builders import image
 from tests.fakes.serving import serving
 from tests.follower import Copy
 from tests.indexer.stepping import Stepping, deleted, make_settings, pushed
+from tests.series import series
 
 pytestmark = pytest.mark.anyio
 
-KILLS = 50
 IMAGES = [image(seed=seed, layers=1) for seed in "abcd"]
 REPOSITORIES = ("web", "team/api", "old")
 TAGS = ("1", "2", "latest")
@@ -38,8 +38,9 @@ async def change_something(stepping: Stepping, chance: random.Random) -> None:
     await stepping.settle()
 
 
-async def test_a_follower_that_is_killed_and_resumed_50_times_has_the_tags_of_the_store(
-    tmp_path: Path,
+@pytest.mark.parametrize("kills", series((12, 50), short=1))
+async def test_a_follower_that_is_killed_and_resumed_has_the_tags_of_the_store(
+    tmp_path: Path, kills: int
 ) -> None:
     """It is killed while it starts, lists, waits, or applies, as it happens."""
     chance = random.Random(50)
@@ -51,7 +52,7 @@ async def test_a_follower_that_is_killed_and_resumed_50_times_has_the_tags_of_th
         web = make_web(make_settings(stepping.directory), clock=stepping.clock)
         with serving(web) as url:
             command = [sys.executable, "-m", "tests.follower", url, str(copy)]
-            for _ in range(KILLS):
+            for _ in range(kills):
                 follower = subprocess.Popen(command, stderr=subprocess.PIPE)
                 for _ in range(3):
                     await change_something(stepping, chance)

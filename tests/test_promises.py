@@ -118,7 +118,7 @@ async def check_truth(stepping: Stepping) -> None:
     assert stepping.documents() == live, "a rebuild equals what live updates made"
 
 
-@pytest.mark.parametrize("seed", series(range(10), short=3))
+@pytest.mark.parametrize("seed", series(range(10), short=2))
 async def test_any_order_repetition_and_loss_of_events_ends_in_the_truth(
     tmp_path: Path, seed: int
 ) -> None:
@@ -361,7 +361,7 @@ async def test_empty_listings_remove_nothing(
         await check_truth(stepping)
 
 
-@pytest.mark.parametrize("seed", series(range(8), short=3))
+@pytest.mark.parametrize("seed", series(range(8), short=2))
 async def test_failures_at_any_moment_remove_nothing(tmp_path: Path, seed: int) -> None:
     """While it crawls and takes in events, the registry fails now and then, each time otherwise."""
     chance = random.Random(seed)

@@ -1,4 +1,6 @@
-"""Ranking quality as figures: a catalogue, judged queries, the engines and the baselines.
+"""Ranking quality as figures: catalogues, judged queries, the engines and the baselines.
 
-``python -m bench.relevance`` prints the table; ``data/README.md`` describes the judgements.
+``python -m bench.relevance`` prints the tables. There are two sets: a company's registry, whose
+texts are ours (``data/README.md``), and Debian's packages, whose texts are not
+(``data/debian/README.md``). These files say how the judgements are made.
 """

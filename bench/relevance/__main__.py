@@ -12,19 +12,29 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench.relevance.asking import BASELINES, Answered, ask_baseline, ask_engine, by_class
-from bench.relevance.catalogue import Entry, catalogue
+from bench.relevance.asking import (
+    BASELINES,
+    HELD_OUT,
+    OVERALL,
+    Answered,
+    ask_baseline,
+    ask_engine,
+    by_class,
+)
+from bench.relevance.debian import PackagesError, read_catalogue
+from bench.relevance.judged import JudgedSet, company_set, debian_set
 from bench.relevance.measures import Figures, ndcg, rank
 from search_api.processes.logs import configure_logging
 from tests.indexer.engines.conformance.engines import ENGINES
 
 _MEASURES = {"ndcg": "nDCG", "mrr": "MRR", "success_1": "S@1", "success_3": "S@3"}
+_MEANING = "nDCG@10, mean reciprocal rank, success at 1 and at 3; 1 is the best"
 _WIDTH = 180
 """The width of the table without a terminal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Ask every engine and baseline all judged queries and print the figures."""
+    """Ask every engine and baseline the judged queries of both sets and print the figures."""
     parser = argparse.ArgumentParser(prog="python -m bench.relevance", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON, with every answer")
     parser.add_argument("--worst", type=int, default=0, metavar="N", help="and the N worst queries")
@@ -33,35 +43,62 @@ def main(arguments: Sequence[str] | None = None) -> None:
         action="store_true",
         help="as after a crawl, before any event",
     )
+    parser.add_argument(
+        "--set-aside",
+        action="store_true",
+        help="of the queries about Debian's packages ask those that are set aside, not the others",
+    )
     given = parser.parse_args(arguments)
     configure_logging("warning", process="relevance")
-    entries = catalogue()
+    company = company_set()
     if given.no_pulls:
-        entries = {name: replace(entry, pulls=0) for name, entry in entries.items()}
-    answered = answers(entries)
+        entries = {name: replace(entry, pulls=0) for name, entry in company.entries.items()}
+        company = replace(company, entries=entries)
+    sets = {"The company's registry": company} | _debian(is_set_aside=given.set_aside)
+    answered = {title: answers(judged) for title, judged in sets.items()}
     if given.json:
-        print(json.dumps({name: _json(one) for name, one in answered.items()}, indent=1))  # noqa: T201
+        figures = {
+            title: {name: _json(one) for name, one in of_set.items()}
+            for title, of_set in answered.items()
+        }
+        print(json.dumps(figures, indent=1))  # noqa: T201
         return
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH)
-    console.print(_table({name: by_class(one) for name, one in answered.items()}))
-    for engine in ENGINES if given.worst else ():
-        console.print(_worst(engine, answered[engine], count=given.worst))
+    for title, of_set in answered.items():
+        console.print(_table(title, {name: by_class(one) for name, one in of_set.items()}))
+        for engine in ENGINES if given.worst else ():
+            console.print(_worst(engine, of_set[engine], count=given.worst))
 
 
-def answers(entries: Mapping[str, Entry]) -> dict[str, list[Answered]]:
-    """Return the answers of each engine and each baseline about a catalogue."""
+def _debian(*, is_set_aside: bool) -> dict[str, JudgedSet]:
+    """Return the set about Debian's packages by its title; none if the machine cannot tell it."""
+    console = Console(stderr=True)
+    try:
+        packages = read_catalogue()
+    except PackagesError as error:
+        console.print(f"Without the queries about Debian's packages, because {error}.")
+        return {}
+    if packages.missing:
+        console.print(f"Without these packages, which apt lacks: {', '.join(packages.missing)}.")
+    half = "the half that is set aside" if is_set_aside else "the open half"
+    return {f"Debian's packages, {half}": debian_set(packages, is_set_aside=is_set_aside)}
+
+
+def answers(judged: JudgedSet) -> dict[str, list[Answered]]:
+    """Return the answers of each engine and each baseline about a set."""
     found = {}
     for engine in ENGINES:
         with tempfile.TemporaryDirectory(prefix="relevance-") as directory:
-            found[engine] = asyncio.run(ask_engine(Path(directory), engine, entries=entries))
-    return found | {name: ask_baseline(name, entries=entries) for name in BASELINES}
+            found[engine] = asyncio.run(ask_engine(Path(directory), engine, judged))
+    return found | {name: ask_baseline(name, judged) for name in BASELINES}
 
 
-def _table(measured: Mapping[str, Mapping[str, Figures]]) -> Table:
-    title = "nDCG@10, mean reciprocal rank, success at 1 and at 3; 1 is the best"
-    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
+def _table(title: str, measured: Mapping[str, Mapping[str, Figures]]) -> Table:
+    table = Table(
+        title=f"{title}: {_MEANING}", box=box.SIMPLE_HEAD, padding=(0, 1), collapse_padding=True
+    )
     table.add_column("class")
     table.add_column("queries", justify="right")
     for system in measured:
@@ -69,10 +106,11 @@ def _table(measured: Mapping[str, Mapping[str, Figures]]) -> Table:
             header = f"{'' if number else system}\n{measure}"
             table.add_column(header, justify="right", no_wrap=True)
     first = next(iter(measured.values()))
+    last_class = [name for name in first if name not in (HELD_OUT, OVERALL)][-1]
     for name, row in first.items():
         of_systems = [figures[name] for figures in measured.values()]
         cells = [f"{getattr(one, key):.2f}" for one in of_systems for key in _MEASURES]
-        table.add_row(name, str(row.queries), *cells, end_section=name == list(first)[-3])
+        table.add_row(name, str(row.queries), *cells, end_section=name == last_class)
     return table
 
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.relevance.baselines import Ask, catalog_filter, like, words_like
-from bench.relevance.catalogue import Entry, built_all
+from bench.relevance.catalogue import built_all
 from bench.relevance.filling import INDEX_DIRECTORY, NOW, fill_index, fill_store
-from bench.relevance.judged import JudgedQuery, judged_queries
+from bench.relevance.judged import JudgedQuery, JudgedSet
 from bench.relevance.measures import DEPTH, Figures, figures
-from indexer.engines import Engine
 from indexer.model.document import DocumentType
 from indexer.store import StoreSearchState
 from search_api.search.cursors import Order
@@ -33,23 +32,17 @@ class Answered:
     names: tuple[str, ...]
 
 
-async def ask_engine(
-    directory: Path, engine: str, *, entries: Mapping[str, Entry]
-) -> list[Answered]:
+async def ask_engine(directory: Path, engine: str, judged: JudgedSet) -> list[Answered]:
     """Fill an empty directory, index it with an engine, and ask every query."""
-    built = built_all(entries)
-    fill_store(directory, entries, built)
+    built = built_all(judged.entries)
+    fill_store(directory, judged.entries, built)
     made = ENGINES[engine](directory / INDEX_DIRECTORY)
     await fill_index(directory, made)
-    return _ask_all(directory, made, built)
-
-
-def _ask_all(directory: Path, engine: Engine, built: Mapping[str, BuiltManifest]) -> list[Answered]:
-    searcher = Searcher(state=StoreSearchState(directory), engine=engine, clock=ManualClock(NOW))
+    searcher = Searcher(state=StoreSearchState(directory), engine=made, clock=ManualClock(NOW))
     with closing(searcher):
         return [
             Answered(query, _ask(searcher, with_digests(query.text, built)))
-            for query in judged_queries()
+            for query in judged.queries
         ]
 
 
@@ -59,12 +52,12 @@ def _ask(searcher: Searcher, text: str) -> tuple[str, ...]:
     return tuple(hit.result["repository"] for hit in found.page.hits)
 
 
-def ask_baseline(name: str, *, entries: Mapping[str, Entry]) -> list[Answered]:
+def ask_baseline(name: str, judged: JudgedSet) -> list[Answered]:
     """Ask a baseline every query."""
-    built = built_all(entries)
-    ask: Ask = BASELINES[name](entries)
+    built = built_all(judged.entries)
+    ask: Ask = BASELINES[name](judged.entries)
     return [
-        Answered(query, tuple(ask(with_digests(query.text, built)))) for query in judged_queries()
+        Answered(query, tuple(ask(with_digests(query.text, built)))) for query in judged.queries
     ]
 
 
@@ -76,11 +69,12 @@ def with_digests(text: str, built: Mapping[str, BuiltManifest]) -> str:
 
 
 def by_class(answered: Sequence[Answered]) -> dict[str, Figures]:
-    """Return the figures of each class of queries, of the held-out queries, and last of all."""
+    """Return the figures of each class of queries, of the held-out ones if any, and last of all."""
     groups: dict[str, list[Answered]] = {}
     for one in answered:
         groups.setdefault(one.query.query_class, []).append(one)
-    groups[HELD_OUT] = [one for one in answered if one.query.is_held_out]
+    if held_out := [one for one in answered if one.query.is_held_out]:
+        groups[HELD_OUT] = held_out
     groups[OVERALL] = list(answered)
     return {
         name: figures([(one.names, one.query.grades) for one in group])

@@ -59,16 +59,15 @@ class Entry:
         return {key: value for key, value in described.items() if value} | dict(self.labels)
 
 
-def read_lines(name: str) -> list[dict[str, Any]]:
+def read_lines(path: Path) -> list[dict[str, Any]]:
     """Return the JSON objects of a data file, one a line."""
-    lines = (DATA / name).read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 @cache
 def catalogue() -> Mapping[str, Entry]:
     """Return the repositories by name, each after its base."""
-    entries = {row["name"]: _entry(row) for row in read_lines("catalogue.jsonl")}
+    entries = {row["name"]: _entry(row) for row in read_lines(DATA / "catalogue.jsonl")}
     ordered: dict[str, Entry] = {}
     for entry in entries.values():
         for name in reversed(_with_bases(entries, entry)):

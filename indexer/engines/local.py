@@ -7,38 +7,60 @@ is written last, so an unfinished generation is recognized.
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from indexer.errors import EngineError
-from indexer.model import Document, DocumentType
+from indexer.engines.ranking import (
+    Address,
+    PageWindow,
+    RankedHit,
+    RankingPlan,
+    make_plan,
+    page_window,
+)
+from indexer.errors import EngineError, RegsearchError
+from indexer.model import (
+    Document,
+    DocumentType,
+    Everything,
+    FacetCounts,
+    Position,
+    Query,
+    SearchPage,
+    Sort,
+    TextRow,
+)
 
 _ABOUT = "generation.json"
-_UNREADABLE = (OSError, ValueError, TypeError, RecursionError)
-"""The errors of a missing, torn or foreign file."""
+_PANIC = "PanicException"
+"""The name of a panic of tantivy in Python: a ``BaseException`` that no module exports."""
 
 
 class GenerationFolders:
     """The generations of an engine in ``directory``, without their readers and writers.
 
     ``about`` identifies the engine and the schema of a generation. No other engine can read it.
+    ``create_index`` makes the empty index of one type of document in a new folder.
     """
 
-    def __init__(self, directory: Path, about: Mapping[str, object]) -> None:
+    def __init__(
+        self, directory: Path, about: Mapping[str, object], create_index: Callable[[Path], object]
+    ) -> None:
         self._directory = directory
         self._about = dict(about)
+        self._create_index = create_index
 
-    @contextmanager
-    def creating(self, generation: str) -> Iterator[Path]:
-        """Make a generation: yield its new folder, and mark it as whole after success."""
+    def create(self, generation: str) -> None:
+        """Make an empty generation; one of that name is removed first."""
         self.drop(generation)
         folder = self._folder(generation)
-        with _engine_errors(folder):
-            folder.mkdir(parents=True)
-        yield folder
-        with _engine_errors(folder):
+        with engine_errors(folder):
+            for kind in DocumentType:
+                (folder / kind).mkdir(parents=True)
+                self._create_index(folder / kind)
             unfinished = folder / f"{_ABOUT}.new"
             unfinished.write_text(json.dumps(self._about))
             sync(unfinished)
@@ -49,7 +71,7 @@ class GenerationFolders:
     def checked(self, generation: str) -> Path:
         """Return a generation's folder; :class:`EngineError` if missing, torn or foreign."""
         folder = self._folder(generation)
-        with _engine_errors(folder):
+        with engine_errors(folder):
             found = json.loads((folder / _ABOUT).read_text())
         if found != self._about:
             raise EngineError(f"search index {folder} is of another schema: {found}")
@@ -70,7 +92,7 @@ class GenerationFolders:
     def drop(self, generation: str) -> None:
         """Remove a generation; a missing one is no error."""
         folder = self._folder(generation)
-        with _engine_errors(folder):
+        with engine_errors(folder):
             if folder.is_dir():
                 # This file goes first: after a kill, the rest does not look like a generation.
                 (folder / _ABOUT).unlink(missing_ok=True)
@@ -92,33 +114,131 @@ class GenerationFolders:
         return self._directory / generation
 
 
-class FolderWriter(Protocol):
+class _Index(Protocol):
+    def close(self) -> None:
+        """Release all files and locks."""
+
+
+class FolderWriter(_Index, Protocol):
     """Changes the index of one type of document, in a folder."""
 
     def apply(self, documents: Sequence[Document], removed: Sequence[str]) -> None:
         """Add or replace ``documents`` and drop the ids ``removed``, in one durable commit."""
 
+    def optimize(self) -> None:
+        """Make later searches as fast as can be; see the protocol."""
+
     def count(self) -> int:
         """Return the number of documents."""
 
-    def close(self) -> None:
-        """Let go of all files and locks."""
+
+class FolderReader(_Index, Protocol[Address]):
+    """Searches the index of one type of document, in a folder."""
+
+    def refresh(self) -> object:
+        """Make later searches see everything committed before this call."""
+
+    def first(
+        self,
+        query: Query,
+        plan: RankingPlan | None,
+        window: PageWindow,
+        *,
+        sort: Sort,
+        facets: Sequence[str],
+    ) -> tuple[list[RankedHit[Address]], int, Mapping[str, FacetCounts]]:
+        """Return the hits in a window by ``plan``, or else by ``sort``; the total; the facets."""
+
+    def total(self, query: Query) -> int:
+        """Return the number of matching documents."""
+
+    def near(self, word: str) -> Iterable[tuple[str, int, int]]:
+        """Yield words near ``word``, with the edits and a number of documents, to be added up."""
+
+    def stored(
+        self, address: Address, *, with_texts: bool
+    ) -> tuple[dict[str, Any], Sequence[TextRow]]:
+        """Return the stored result of a document and, if requested, its searchable texts."""
 
 
+One = TypeVar("One", bound=_Index)
 OneWriter = TypeVar("OneWriter", bound=FolderWriter)
 
 
-class GenerationWriter(Generic[OneWriter]):
-    """Changes a generation in a folder; see :class:`indexer.engines.protocol.IndexWriter`."""
+class _Generation(Generic[One]):
+    """The open indexes of a generation."""
 
-    def __init__(self, folder: Path, open_one: Callable[[Path], OneWriter]) -> None:
-        self._writers: dict[DocumentType, OneWriter] = {}
+    def __init__(self, folder: Path, open_index: Callable[[Path], One]) -> None:
+        self._folder = folder
+        self._indexes: dict[DocumentType, One] = {}
         try:
             for kind in DocumentType:
-                self._writers[kind] = open_one(folder / kind)
+                self._indexes[kind] = open_index(folder / kind)
         except EngineError:
             self.close()
             raise
+
+    def close(self) -> None:
+        """Release all files and locks."""
+        for index in self._indexes.values():
+            index.close()
+        self._indexes.clear()
+
+
+class GenerationReader(_Generation[FolderReader[Address]]):
+    """Searches a generation in a folder; see :class:`indexer.engines.protocol.IndexReader`."""
+
+    def refresh(self) -> None:
+        """Make later searches see everything committed before this call."""
+        for index in self._indexes.values():
+            index.refresh()
+
+    def search(
+        self,
+        query: Query,
+        *,
+        document_type: DocumentType,
+        limit: int,
+        after: Position | None = None,
+        sort: Sort = Sort.RELEVANCE,
+        is_reversed: bool = False,
+        facets: Sequence[str] = (),
+        with_texts: bool = False,
+    ) -> SearchPage:
+        """Return the first ``limit`` hits behind ``after``; see the protocol."""
+        index = self._indexes[document_type]
+        with engine_errors(self._folder):
+            window = page_window(limit, after, sort=sort, is_reversed=is_reversed)
+            plan = make_plan(query) if sort is Sort.RELEVANCE else None
+            by_words = plan if plan and plan.parts else None
+            ranked, total, counts = index.first(query, by_words, window, sort=sort, facets=facets)
+            hits = tuple(
+                one.shown(sort, *index.stored(one.address, with_texts=with_texts))
+                for one in ranked[:limit]
+            )
+        return SearchPage(hits, total, has_more=len(ranked) > limit, facets=counts)
+
+    def spellings(
+        self, word: str, *, document_type: DocumentType, limit: int
+    ) -> list[tuple[str, int]]:
+        """Return words spelled like ``word``, with their numbers of documents; see the protocol."""
+        edits, counts = {word: 0}, Counter[str]()
+        with engine_errors(self._folder):
+            for found, distance, count in self._indexes[document_type].near(word):
+                edits[found] = distance
+                counts[found] += count
+        del counts[word]
+        ordered = sorted(+counts, key=lambda found: (edits[found], -counts[found], found))
+        return [(found, counts[found]) for found in ordered[:limit]]
+
+    def count(self, document_type: DocumentType, query: Query | None = None) -> int:
+        """Return the number of matching documents at the last refresh; see the protocol."""
+        with engine_errors(self._folder):
+            return self._indexes[document_type].total(Everything() if query is None else query)
+
+
+class GenerationWriter(_Generation[OneWriter]):
+    """Changes a generation in a folder; see :class:`indexer.engines.protocol.IndexWriter`."""
 
     def apply(
         self, document_type: DocumentType, documents: Sequence[Document], removed: Sequence[str]
@@ -128,17 +248,16 @@ class GenerationWriter(Generic[OneWriter]):
         An id in both is added. :class:`indexer.errors.EngineError` when a document cannot be
         stored (it is named) or the index cannot be written.
         """
-        self._writers[document_type].apply(documents, removed)
+        self._indexes[document_type].apply(documents, removed)
+
+    def optimize(self) -> None:
+        """Make later searches as fast as can be; see the protocol."""
+        for writer in self._indexes.values():
+            writer.optimize()
 
     def count(self, document_type: DocumentType) -> int:
         """Return the number of documents of a type."""
-        return self._writers[document_type].count()
-
-    def close(self) -> None:
-        """Let go of all files and locks."""
-        for writer in self._writers.values():
-            writer.close()
-        self._writers.clear()
+        return self._indexes[document_type].count()
 
 
 def sync(path: Path) -> None:
@@ -151,8 +270,16 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def _engine_errors(folder: Path) -> Iterator[None]:
+def engine_errors(folder: Path) -> Iterator[None]:
+    """Turn any error of a library into :class:`EngineError`; the folder may be torn or foreign.
+
+    A library may raise any class of error for wrong bytes. Errors of our own stay as they are.
+    """
     try:
         yield
-    except _UNREADABLE as error:
+    except RegsearchError:
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != _PANIC:
+            raise
         raise EngineError(f"search index {folder} cannot be used: {error!r}") from error

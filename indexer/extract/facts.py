@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypedDict, TypeVar
+from typing import TypeVar
 
 from indexer.extract.anatomy import Anatomy, take_apart
 from indexer.extract.attachments import find_role
@@ -138,6 +138,7 @@ def read_facts(
     """Return the same of what is taken apart already."""
     manifest, parts, found, tags = anatomy.manifest, anatomy.parts, anatomy.found, anatomy.tags
     kind, shown = found.kind, found.part
+    config = shown.config
     own = read_kind_fields(kind, found.material)
     read = [part.manifest for part in parts if part.manifest is not None]
     in_order = [shown, *(part for part in parts if part is not shown)]
@@ -165,7 +166,13 @@ def read_facts(
         created_at=pick_created(moments, now=now),
         moments=moments,
         platforms=_platforms(parts, shown, kind),
-        **_running(shown),
+        ports=config.ports,
+        volumes=config.volumes,
+        entrypoint=config.entrypoint,
+        cmd=config.cmd,
+        env_names=config.env_names,
+        env_values=config.versions,
+        user=config.user,
         labels=masked_pairs(labels),
         inherited_labels=tuple(sorted(split_labels(labels, base_labels or {})[1])),
         annotations=masked_pairs(
@@ -196,31 +203,6 @@ def config_descriptor(manifest: Manifest, *, kinds: KindTable) -> Descriptor | N
 
 def _distinct(values: Iterable[T | None]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(value for value in values if value is not None))
-
-
-class _Running(TypedDict):
-    """The fields of :class:`Facts` about what runs."""
-
-    ports: tuple[str, ...]
-    volumes: tuple[str, ...]
-    entrypoint: tuple[str, ...]
-    cmd: tuple[str, ...]
-    env_names: tuple[str, ...]
-    env_values: Mapping[str, str]
-    user: str
-
-
-def _running(part: Part) -> _Running:
-    config = part.config
-    return _Running(
-        ports=config.ports,
-        volumes=config.volumes,
-        entrypoint=config.entrypoint,
-        cmd=config.cmd,
-        env_names=config.env_names,
-        env_values=config.versions,
-        user=config.user,
-    )
 
 
 def _platforms(parts: Sequence[Part], shown: Part, kind: Kind) -> tuple[Platform, ...]:

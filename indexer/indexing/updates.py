@@ -363,6 +363,7 @@ class Indexing:
 
     async def _finish_rebuild(self, rebuild: _Rebuild) -> None:
         before, old_writer = self._known_live(), self._known_writer()
+        await self._thread.run(rebuild.writer.optimize)
         await self._set_live(rebuild.generation, complete=True, rebuilt=True)
         self._rebuild, self._writer = None, rebuild.writer
         if before.generation != rebuild.generation:

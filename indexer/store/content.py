@@ -323,11 +323,6 @@ class ContentTables:
 
     # Documents
 
-    def visible_images(self, repository_id: int) -> list[Digest]:
-        """Return the digests that a visible tag of a repository points at, system tags aside."""
-        tags = self.tags(repository_id)
-        return sorted({digest for tag, digest in tags.items() if not is_system_tag(tag)})
-
     def count_visible(self) -> tuple[int, int]:
         """Return how many repositories and images should be documents of the search index."""
         rows = self._database.execute(

@@ -1,8 +1,10 @@
-"""The tables of the store, as migrations: each runs once, in order, in a transaction.
+"""The tables of the store, as migrations: each step runs once, in order, in a transaction.
 
 Times are RFC 3339 text in UTC, bodies are zlib-compressed. What only events can tell (tag moves,
 actors, push times) lives in ``tag_moves`` and is never derived again from anything.
 """
+
+from collections.abc import Callable
 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
@@ -277,6 +279,19 @@ CREATE TABLE extracted (
 ) WITHOUT ROWID
 """
 
+
+_CONFIG_USERS = (
+    "CREATE INDEX manifests_config ON manifests (config_digest) WHERE config_digest IS NOT NULL"
+)
+# A registry may have several sources.
+_SOURCES = "UPDATE registries SET source = json_array(source) WHERE source <> ''"
+_REMOVED_REGISTRIES = "ALTER TABLE registries ADD COLUMN removed INTEGER NOT NULL DEFAULT 0"
+_UNLISTED = """
+ALTER TABLE repositories ADD COLUMN listed_in INTEGER;
+ALTER TABLE crawls ADD COLUMN unlisted INTEGER
+"""
+_CATALOG_ERROR = "ALTER TABLE crawls ADD COLUMN catalog_error TEXT"
+
 _PULLED = """
 CREATE TABLE pulled (
     repository_id INTEGER NOT NULL REFERENCES repositories,
@@ -291,112 +306,41 @@ CREATE TABLE pulled (
 CREATE INDEX pulled_time ON pulled (pulled_at)
 """
 
+_STEPS: dict[str, str] = {
+    "m001_registries": _REGISTRIES,
+    "m002_content": _CONTENT,
+    "m003_work": _WORK,
+    "m004_config_users": _CONFIG_USERS,
+    "m005_sources": _SOURCES,
+    "m006_removed_registries": _REMOVED_REGISTRIES,
+    "m007_absences": _ABSENCES,
+    "m008_unlisted": _UNLISTED,
+    "m009_pulls": _PULLS,
+    "m010_retention": _RETENTION,
+    "m011_catalog_error": _CATALOG_ERROR,
+    "m012_lineage": ";".join([_CHAINS.format(kind="diff"), _CHAINS.format(kind="blob"), _LINEAGE]),
+    "m013_attachments": _ATTACHMENTS,
+    "m014_changes": _CHANGES,
+    "m015_extracted": _EXTRACTED,
+    "m016_pulled": _PULLED,
+}
+"""The statements of each step by its name, which a store remembers. A new step is a new line."""
+_FILL: dict[str, Callable[[Database], object]] = {
+    "m013_attachments": fill_subjects,
+    "m014_changes": count_tags,
+}
+"""What fills the tables of a step from those that were there before."""
 
-def _run(database: Database, script: str) -> None:
-    # Not executescript: that would commit the transaction the migration runs in.
-    for statement in script.split(";"):
-        if statement.strip():
+
+def _add_step(name: str, script: str) -> None:
+    @migrations(name=name)
+    def run(database: Database) -> None:
+        # Not executescript: that would commit the transaction the migration runs in.
+        for statement in filter(str.strip, script.split(";")):
             database.execute(statement)
+        if name in _FILL:
+            _FILL[name](database)
 
 
-@migrations()
-def m001_registries(database: Database) -> None:
-    """Make the registries and the crawls of each."""
-    _run(database, _REGISTRIES)
-
-
-@migrations()
-def m002_content(database: Database) -> None:
-    """Make the copy of what registries hold, and the history of tags."""
-    _run(database, _CONTENT)
-
-
-@migrations()
-def m003_work(database: Database) -> None:
-    """Make the queue of refreshes, the documents to index, and the live search index's name."""
-    _run(database, _WORK)
-
-
-@migrations()
-def m004_config_users(database: Database) -> None:
-    """Make it quick to ask which manifests use a config."""
-    database.execute(
-        "CREATE INDEX manifests_config ON manifests (config_digest) WHERE config_digest IS NOT NULL"
-    )
-
-
-@migrations()
-def m005_sources(database: Database) -> None:
-    """Make the one source of a registry a list of them."""
-    database.execute("UPDATE registries SET source = json_array(source) WHERE source <> ''")
-
-
-@migrations()
-def m006_removed_registries(database: Database) -> None:
-    """Tell the registries that the settings name from those they named once."""
-    database.execute("ALTER TABLE registries ADD COLUMN removed INTEGER NOT NULL DEFAULT 0")
-
-
-@migrations()
-def m007_absences(database: Database) -> None:
-    """Make the list of what crawls did not find, and of each how much of it was held back."""
-    _run(database, _ABSENCES)
-
-
-@migrations()
-def m008_unlisted(database: Database) -> None:
-    """Tell which repositories the catalog of a crawl did not list, and how many those were."""
-    database.execute("ALTER TABLE repositories ADD COLUMN listed_in INTEGER")
-    database.execute("ALTER TABLE crawls ADD COLUMN unlisted INTEGER")
-
-
-@migrations()
-def m009_pulls(database: Database) -> None:
-    """Make the counts of pulls, of each digest and, with an empty one, of each repository."""
-    _run(database, _PULLS)
-
-
-@migrations()
-def m010_retention(database: Database) -> None:
-    """Tell since when no visible tag leads to a manifest, and who else has it."""
-    _run(database, _RETENTION)
-
-
-@migrations()
-def m011_catalog_error(database: Database) -> None:
-    """Tell why a crawl went without the catalog."""
-    database.execute("ALTER TABLE crawls ADD COLUMN catalog_error TEXT")
-
-
-@migrations()
-def m012_lineage(database: Database) -> None:
-    """Make the chains of layers; what is there already gets its own from the stored bodies."""
-    for kind in ("diff", "blob"):
-        _run(database, _CHAINS.format(kind=kind))
-    _run(database, _LINEAGE)
-
-
-@migrations()
-def m013_attachments(database: Database) -> None:
-    """Tell what is attached to what, who was tagged once, and what a registry does not have."""
-    _run(database, _ATTACHMENTS)
-    fill_subjects(database)
-
-
-@migrations()
-def m014_changes(database: Database) -> None:
-    """Make the list of what users see change, from now on, and count what they see now."""
-    _run(database, _CHANGES)
-    count_tags(database)
-
-
-@migrations()
-def m015_extracted(database: Database) -> None:
-    """Make the table of what was extracted; it is filled while the documents are made again."""
-    _run(database, _EXTRACTED)
-
-
-@migrations()
-def m016_pulled(database: Database) -> None:
-    """Make the list of what clients pulled through registries that cache others."""
-    _run(database, _PULLED)
+for _name, _script in _STEPS.items():
+    _add_step(_name, _script)

@@ -1,4 +1,4 @@
-"""Code that all commands share: set-up, searching, and ending with a status."""
+"""Code that commands share: printing, searching, and ending with a status."""
 
 import asyncio
 import json
@@ -8,10 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from indexer.errors import SettingsError
-from indexer.settings import Settings, load_settings
+from indexer.settings import Settings
 from search_api.cli import tables
-from search_api.processes import configure_logging, prepare
 from search_api.search import SearchService, make_service
 
 Result = TypeVar("Result")
@@ -21,19 +19,6 @@ def print_json(body: dict[str, Any]) -> None:
     """Print an object."""
     # Only ASCII: texts from images may contain control sequences of terminals.
     click.echo(json.dumps(body, indent=2))
-
-
-def prepare_settings(*, process: str, quiet: bool = False) -> Settings:
-    """Return the settings, with logging and the data directory ready."""
-    settings = load_settings()
-    configure_logging("error" if quiet else settings.log_level, process=process)
-    if not settings.registry:
-        raise SettingsError(
-            "no registry is set: REGSEARCH_REGISTRY=http://localhost:5000 names one,"
-            " [[registry]] tables in regsearch.toml name several"
-        )
-    prepare(settings)
-    return settings
 
 
 def ask_service(settings: Settings, ask: Callable[[SearchService], Awaitable[Result]]) -> Result:

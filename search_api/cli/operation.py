@@ -7,8 +7,9 @@ from dataclasses import asdict
 from indexer.errors import SettingsError
 from indexer.settings import Settings
 from search_api.cli import details, jobs, tables
-from search_api.cli.common import ask_service, end, prepare_settings, print_json
+from search_api.cli.common import ask_service, end, print_json
 from search_api.conformance import State, run_checks
+from search_api.processes import prepare_settings
 from search_api.search import SearchService, quarantined_json, status_json
 
 

@@ -9,7 +9,8 @@ import click
 
 from indexer.model import DocumentType, one_line
 from search_api.cli import details, tables
-from search_api.cli.common import ask_service, prepare_settings, print_json
+from search_api.cli.common import ask_service, print_json
+from search_api.processes import prepare_settings
 from search_api.resources import look_up
 from search_api.search import (
     Order,

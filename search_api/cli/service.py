@@ -10,9 +10,14 @@ from typing import Any
 import click
 import structlog
 
-from search_api.cli.common import prepare_settings
 from search_api.cli.notification_block import notification_block
-from search_api.processes import end_with_parent, own_command, serve_indexer, supervise
+from search_api.processes import (
+    end_with_parent,
+    own_command,
+    prepare_settings,
+    serve_indexer,
+    supervise,
+)
 from webhooks.auth import webhook_secrets
 
 log = structlog.get_logger()

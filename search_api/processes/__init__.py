@@ -1,6 +1,6 @@
 """Processes: their start, supervision, logs and data directory."""
 
-from search_api.processes.data_dir import make_engines, prepare
+from search_api.processes.data_dir import make_engines, prepare_settings
 from search_api.processes.indexer import serve_indexer
 from search_api.processes.logs import configure_logging
 from search_api.processes.supervisor import USAGE_ERROR, end_with_parent, own_command, supervise
@@ -11,7 +11,7 @@ __all__ = [
     "end_with_parent",
     "make_engines",
     "own_command",
-    "prepare",
+    "prepare_settings",
     "serve_indexer",
     "supervise",
 ]

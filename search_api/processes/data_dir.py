@@ -1,19 +1,35 @@
-"""Make and check the data directory of the settings, before a process uses it."""
+"""Read the settings, and make and check their data directory, before a process uses it.
+
+The supervisor needs no engine and no store, which take long to import: functions import them.
+"""
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
 from indexer.engines import Engine
-from indexer.engines.whoosh import WhooshEngine
 from indexer.errors import SettingsError
-from indexer.settings import Settings
-from indexer.store import STORE_FILE
+from indexer.settings import Settings, load_settings
+from search_api.processes.logs import configure_logging
 
 log = structlog.get_logger()
 
 INDEX_DIRECTORY = "search-index"
+
+
+def prepare_settings(*, process: str, quiet: bool = False) -> Settings:
+    """Return the settings, with logging and the data directory ready."""
+    settings = load_settings()
+    configure_logging("error" if quiet else settings.log_level, process=process)
+    if not settings.registry:
+        raise SettingsError(
+            "no registry is set: REGSEARCH_REGISTRY=http://localhost:5000 names one,"
+            " [[registry]] tables in regsearch.toml name several"
+        )
+    prepare(settings)
+    return settings
 
 
 def prepare(settings: Settings) -> None:
@@ -28,9 +44,15 @@ def prepare(settings: Settings) -> None:
     if os.access(settings.data_dir, os.R_OK | os.W_OK | os.X_OK):
         return
     is_read_only = bool(os.statvfs(settings.data_dir).f_flag & os.ST_RDONLY)
-    if not is_read_only or not (settings.data_dir / STORE_FILE).exists():
+    if not is_read_only or not _has_store(settings.data_dir):
         raise SettingsError(f"data_dir {str(settings.data_dir)!r} cannot be written")
     log.warning("data_dir_is_read_only", path=str(settings.data_dir))
+
+
+def _has_store(directory: Path) -> bool:
+    from indexer.store import STORE_FILE  # noqa: PLC0415
+
+    return (directory / STORE_FILE).exists()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +68,12 @@ def make_engines(settings: Settings) -> Engines:
 
     :class:`SettingsError` if the library of the chosen engine is not installed.
     """
+    from indexer.engines.whoosh import WhooshEngine  # noqa: PLC0415
+
     directory = settings.data_dir / INDEX_DIRECTORY
     engines: list[Engine] = [WhooshEngine(directory)]
     try:
-        # An optional dependency, so it is imported only here.
+        # An optional dependency.
         from indexer.engines.tantivy import TantivyEngine  # noqa: PLC0415
     except ImportError as error:
         if settings.engine == "tantivy":

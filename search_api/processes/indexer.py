@@ -3,14 +3,14 @@
 import os
 
 from indexer.clock import SystemClock
-from indexer.extract import load_kinds
 from indexer.settings import Settings
 from search_api.processes.data_dir import make_engines
 
 
 async def serve_indexer(settings: Settings) -> None:
     """Index until cancelled; :class:`IndexerRunningError` if another indexer runs."""
-    # Every process imports this folder, but only this one needs the registry client.
+    # Every process imports this folder, but only this one needs these.
+    from indexer.extract import load_kinds  # noqa: PLC0415
     from indexer.run import indexer_lock, run_indexer  # noqa: PLC0415
 
     with indexer_lock(settings.data_dir):

@@ -1,5 +1,6 @@
 """Free ports on the loopback address."""
 
+import os
 import random
 import socket
 
@@ -7,13 +8,17 @@ import socket
 # finding it and the server's binding it. Every registry gets a port of its own because skopeo
 # and podman remember for each address which blobs it has.
 FIRST_PORT = 20_000
-LAST_PORT = 30_000
+# Each test process has ports of its own: what it found free is not taken by another meanwhile.
+PORTS_EACH = 1_000
+PROCESSES = 10
 
 
 def free_port() -> int:
     """Give a port on 127.0.0.1 that nothing listens on at this moment."""
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PROCESSES
+    first = FIRST_PORT + process * PORTS_EACH
     while True:
-        port = random.randint(FIRST_PORT, LAST_PORT)
+        port = random.randrange(first, first + PORTS_EACH)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

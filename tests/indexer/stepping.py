@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from indexer.clock import parse_rfc3339
-from indexer.engines import Engine
+from indexer.engines import Engine, IndexReader
 from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.errors import StoreError
 from indexer.extract import BUILT_IN
@@ -46,6 +46,7 @@ from search_api.query import parse_query
 from search_api.search.rewrite import choose_type
 from tests.fakes.clock import ManualClock
 from tests.fakes.registry import FakeRegistry
+from tests.indexer.empty_store import put_empty_store
 
 Tags = dict[tuple[str, str, str], str]
 """The digest at each (registry, repository, tag)."""
@@ -131,6 +132,8 @@ class Stepping:
         self.workers: dict[str, RegistryWorker] = {}
         self._clients: list[RegistryClient] = []
         self._is_healed = False
+        self._reader: IndexReader | None = None
+        self._read: tuple[Engine, str] | None = None
 
     @property
     def registry(self) -> FakeRegistry:
@@ -155,6 +158,7 @@ class Stepping:
 
     async def open(self, *, dies_at: int | None = None) -> None:
         """Open everything, as a start of the process does."""
+        put_empty_store(self.directory)
         self.journal = Journal(self.directory)
         self.store = MortalStore(self.directory, dies_at=dies_at)
         self.thread = CountingThread(self.store)
@@ -217,6 +221,7 @@ class Stepping:
     async def close(self) -> None:
         """Close everything, also after a kill: the files are as a kill leaves them."""
         self.store.dies_at = None
+        self._close_reader()
         for worker in self.workers.values():
             for task in worker._running:
                 task.cancel()
@@ -355,13 +360,25 @@ class Stepping:
 
     def hits(self, kind: DocumentType) -> list[Hit]:
         """Return every document of the live generation, as a search answers it."""
+        found = self._open_reader().search(Everything(), document_type=kind, limit=10_000)
+        return list(found.hits)
+
+    def _open_reader(self) -> IndexReader:
+        """Return what searches the live generation, opened once as the service does."""
         live = self.store.search_index.live()
         assert live is not None
-        reader = self.find_engine(live).open_reader(live.generation)
-        try:
-            return list(reader.search(Everything(), document_type=kind, limit=10_000).hits)
-        finally:
-            reader.close()
+        engine = self.find_engine(live)
+        if self._reader is None or self._read != (engine, live.generation):
+            self._close_reader()
+            self._reader = engine.open_reader(live.generation)
+            self._read = (engine, live.generation)
+        self._reader.refresh()
+        return self._reader
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = None
 
     def find_engine(self, live: LiveIndex) -> Engine:
         """Return the engine that made a generation."""
@@ -370,15 +387,9 @@ class Stepping:
     def results(self, text: str, kind: DocumentType = DocumentType.IMAGE) -> list[dict[str, Any]]:
         """Return what a search in the query language answers."""
         query = parse_query(text, now=self.clock.now())
-        live = self.store.search_index.live()
-        assert live is not None
-        reader = self.find_engine(live).open_reader(live.generation)
-        try:
-            document_type = choose_type(query, kind)
-            found = reader.search(query, document_type=document_type, limit=1_000).hits
-        finally:
-            reader.close()
-        return [dict(hit.result) for hit in found]
+        document_type = choose_type(query, kind)
+        found = self._open_reader().search(query, document_type=document_type, limit=1_000)
+        return [dict(hit.result) for hit in found.hits]
 
     def searchable(self) -> Tags:
         """Return where searches say that every tag points; both types of document must agree."""

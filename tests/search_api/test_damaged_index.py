@@ -27,6 +27,7 @@ from tests.fakes.clock import ManualClock
 from tests.indexer.engines.conformance.engines import ENGINES
 from tests.search_api.filling import REGISTRIES, finish_crawl, make_client, put, settings_for
 from tests.search_api.sample_content import CONTENT
+from tests.series import thorough
 
 pytestmark = pytest.mark.anyio
 
@@ -211,8 +212,12 @@ def damages(engine: str) -> dict[str, Damage]:
     }
 
 
+# The ways that one file after the other is not damaged in before a commit.
+OTHER_WAYS = ("half of image/", "nothing of image/", "no image/")
 CASES = [
-    pytest.param(engine, damage, id=f"{engine}: {name}")
+    (thorough if name.startswith(OTHER_WAYS) else pytest.param)(
+        engine, damage, id=f"{engine}: {name}"
+    )
     for engine in ENGINES
     for name, damage in damages(engine).items()
 ]

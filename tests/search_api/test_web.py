@@ -63,7 +63,7 @@ def test_a_data_directory_that_cannot_be_written_is_named(closed: Path) -> None:
     """In a process of its own, for a superuser may write everywhere."""
     code = (
         "import os, sys; from pathlib import Path; from indexer.settings import Settings;"
-        "from search_api.processes import prepare;"
+        "from search_api.processes.data_dir import prepare;"
         f"os.getuid() or os.setuid({NOBODY}); prepare(Settings(data_dir=Path(sys.argv[1])))"
     )
     done = subprocess.run(

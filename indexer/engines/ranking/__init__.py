@@ -1,7 +1,28 @@
 """Ranking, the same for every engine: the plan, impacts, names, patterns and order."""
 
+from indexer.engines.ranking.facets import facet_prefix, most_frequent
+from indexer.engines.ranking.fields import (
+    INT64,
+    KEYWORD,
+    NAME_WORD,
+    PROMINENCE,
+    SORT_FIELDS,
+    TEXT,
+    encoding_errors,
+    keyword_terms,
+    range_numbers,
+    sort_numbers,
+    stored_result,
+    stored_texts,
+)
+from indexer.engines.ranking.matcher import (
+    EXPANDED_TERMS_MAX,
+    Matcher,
+    few,
+)
 from indexer.engines.ranking.names import NameMatch, NormalizedName, name_matches, normalize
 from indexer.engines.ranking.order import (
+    Address,
     Key,
     PageWindow,
     RankedHit,
@@ -15,17 +36,26 @@ from indexer.engines.ranking.plan import (
     RankedPart,
     RankingPlan,
     Tier,
-    Where,
     WholeName,
     make_plan,
 )
 from indexer.engines.ranking.scoring import IMPACT_MAX, Line, impacts, scored_lines
-from indexer.engines.ranking.text_parts import TextPart, part_text
+from indexer.engines.ranking.text_parts import part_text
+from indexer.engines.ranking.vocabulary import Vocabulary
 
 __all__ = [
+    "EXPANDED_TERMS_MAX",
     "IMPACT_MAX",
+    "INT64",
+    "KEYWORD",
+    "NAME_WORD",
+    "PROMINENCE",
+    "SORT_FIELDS",
+    "TEXT",
+    "Address",
     "Key",
     "Line",
+    "Matcher",
     "NameMatch",
     "NormalizedName",
     "PageWindow",
@@ -33,19 +63,27 @@ __all__ = [
     "RankedHit",
     "RankedPart",
     "RankingPlan",
-    "TextPart",
     "Tier",
-    "Where",
+    "Vocabulary",
     "WholeName",
+    "encoding_errors",
+    "facet_prefix",
+    "few",
     "impacts",
+    "keyword_terms",
     "make_plan",
+    "most_frequent",
     "name_matches",
     "normalize",
     "page_window",
     "part_text",
     "pattern",
     "prominence_score",
+    "range_numbers",
     "score",
     "scored_lines",
     "scored_prominence",
+    "sort_numbers",
+    "stored_result",
+    "stored_texts",
 ]

@@ -42,6 +42,11 @@ class PageWindow:
         """The points at the position, in the order of relevance; None for the first page."""
         return None if self.after is None else round(float(self.after.key) * POINTS)
 
+    def reaches(self, points: int | None) -> bool:
+        """Tell whether hits with so many points may come next; None is an unknown number."""
+        before = self.points_before
+        return points is not None and self.is_descending and (before is None or before >= points)
+
     def is_behind(self, key: Key, hit_id: str) -> bool:
         """Tell whether a hit is behind the position."""
         after = self.after

@@ -2,7 +2,7 @@
 
 The score of a document is a sum of whole *points*. 1000 points make a score of 1:
 
-- Its prominence: at most 1.
+- Its prominence: at most 1 for each word of the longest part, as impacts are added up too.
 - For each matching text part of the query, the points of the document's best *tier*:
 
   ==== ==========================================================================================
@@ -14,9 +14,9 @@ The score of a document is a sum of whole *points*. 1000 points make a score of 
 
   A pattern or a close spelling has two tiers: 50 if it fits the name or a word of the name, else
   2. A prefix and a phrase are in the third tier for any other match.
-- For each tier but the last of the four, the mean impact of the part's words: at most 2.2.
-  Patterns and close spellings have none.
-- For its name, the best of these, once for each text part:
+- For each tier but the last of the four, the impacts of the part's different words: at most 2.2
+  each. Patterns and close spellings have none.
+- For its name, the best of these, once for each text part, for at most six:
 
   ==== ==========================================================================================
   1000 The name is the whole text of the query.
@@ -25,8 +25,10 @@ The score of a document is a sum of whole *points*. 1000 points make a score of 
   200  They begin with it, punctuation aside, and the query has one part only.
   ==== ==========================================================================================
 
-The steps are far apart. Prominence never outweighs one, and the impacts of several parts never
-outweigh a step of the name. No score depends on other documents.
+The steps are far apart. Prominence and the impacts of fifteen words never outweigh a step of the
+name. No score depends on other documents. The query language allows so few parts and words that a
+document has fewer than 2**24 points. Floats of four bytes, which some engines score with, hold such
+whole numbers exactly.
 """
 
 from collections.abc import Iterable, Iterator
@@ -58,7 +60,10 @@ ENDS_NAME = 500 * POINTS
 SPELLS_END = 300 * POINTS
 BEGINS_END = 200 * POINTS
 PROMINENCE_POINTS = 10
-"""The points of each step of prominence."""
+"""The points of each step of prominence, for one word."""
+
+_NAMED_PARTS_MAX = 6
+"""More parts add no more points to a whole name, so that points stay below 2**24."""
 
 
 class Where(StrEnum):
@@ -89,7 +94,7 @@ class Tier:
     where: Where
     points: int
     adds_impact: bool = False
-    """Whether the mean impact of the part's words is added to the points."""
+    """Whether the impacts of the part's words are added to the points."""
     implies_match: bool = True
     """Whether each document with the part at ``where`` matches it."""
 
@@ -137,8 +142,6 @@ class RankingPlan:
     """A document gets the points of the best one that its name matches, once."""
     prominence_points: int
     """The points of each step of prominence."""
-    points_max: int
-    """The upper bound of the points of a document."""
     named_points: int | None
     """The least points of a *named* document, if every other document has less; else None.
 
@@ -151,16 +154,15 @@ def make_plan(query: Query) -> RankingPlan:
     """Return the ranking plan of ``query``."""
     required = tuple(_required(query))
     parts = tuple(_ranked_part(part, is_required=part in required) for part in text_parts(query))
-    whole_names = tuple(_whole_names(whole_texts(query), parts=len(parts)))
-    first_tiers = sum(part.first.points for part in parts)
-    added = len(parts) * IMPACT_MAX + PROMINENCE_MAX * PROMINENCE_POINTS
+    words = [len(set(part.words)) for part in parts]
+    prominence_points = PROMINENCE_POINTS * max([1, *words])
+    added = sum(words) * IMPACT_MAX + PROMINENCE_MAX * prominence_points
     return RankingPlan(
         filters=tuple(part for part in required if not isinstance(part, TextPart | Everything)),
         parts=parts,
-        whole_names=whole_names,
-        prominence_points=PROMINENCE_POINTS,
-        points_max=first_tiers + added + max((one.points for one in whole_names), default=0),
-        named_points=first_tiers if added < _step(parts) else None,
+        whole_names=tuple(_whole_names(whole_texts(query), parts=len(parts))),
+        prominence_points=prominence_points,
+        named_points=sum(part.first.points for part in parts) if added < _step(parts) else None,
     )
 
 
@@ -205,12 +207,13 @@ def _tiers(part: TextPart, words: tuple[str, ...]) -> tuple[Tier, ...]:
 
 
 def _whole_names(texts: Iterable[str], *, parts: int) -> Iterator[WholeName]:
+    counted = min(parts, _NAMED_PARTS_MAX)
     for text in map(normalize, texts):
         if text.has_no_words_at_end:
             continue
-        yield WholeName(NameMatch.IS, text, IS_NAME * parts)
-        yield WholeName(NameMatch.ENDS, text, ENDS_NAME * parts)
-        yield WholeName(NameMatch.SPELLS_END, text, SPELLS_END * parts)
+        yield WholeName(NameMatch.IS, text, IS_NAME * counted)
+        yield WholeName(NameMatch.ENDS, text, ENDS_NAME * counted)
+        yield WholeName(NameMatch.SPELLS_END, text, SPELLS_END * counted)
         if parts == 1:
             yield WholeName(NameMatch.BEGINS_END, text, BEGINS_END)
 
@@ -220,6 +223,6 @@ def _step(parts: tuple[RankedPart, ...]) -> int:
 
     Impacts and prominence may outweigh it. Whole names have more points than all first tiers.
     """
-    if any(len(part.tiers) == 1 for part in parts):
+    if len(parts) > _NAMED_PARTS_MAX or any(len(part.tiers) == 1 for part in parts):
         return 0
     return min((part.first.points - part.tiers[1].points for part in parts), default=0)

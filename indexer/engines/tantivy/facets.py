@@ -1,46 +1,36 @@
 """How many documents have each value of a facet."""
 
 from collections.abc import Sequence
-from heapq import nsmallest
 from typing import Any
 
 from tantivy import Query as Matching
 
+from indexer.engines.ranking import most_frequent
 from indexer.engines.tantivy.match import escaped
-from indexer.engines.tantivy.schema import OTHER_FACET, facet_field, facet_prefix
+from indexer.engines.tantivy.schema import facet_location
 from indexer.engines.tantivy.view import View
-from indexer.model import FACET_VALUES, FACETS, FacetCounts, ValueCount
+from indexer.model import FacetCounts
 
 
 def facet_counts(view: View, query: Matching, facets: Sequence[str]) -> dict[str, FacetCounts]:
     """Return how many documents that match have each value of each of ``facets``."""
-    size = view.limits.facet_values
-    asked = {str(n): {"terms": _asked(facet, size)} for n, facet in enumerate(facets)}
+    asked = {facet: {"terms": _asked(facet, view.limits.facet_values)} for facet in facets}
     found = view.searcher.aggregate(query, asked) if asked else {}
-    return {facet: _counts(view, query, facet, found[str(n)]) for n, facet in enumerate(facets)}
-
-
-def _location(facet: str) -> tuple[str, str]:
-    """Return the field that holds the values of a facet, and what they start with there."""
-    if facet in FACETS:
-        return facet_field(facet), ""
-    return OTHER_FACET, facet_prefix(facet)
+    return {facet: _counts(view, query, facet, found[facet]) for facet in facets}
 
 
 def _asked(facet: str, size: int) -> dict[str, Any]:
-    field, prefix = _location(facet)
+    field, prefix = facet_location(facet)
     include = {"include": rf"{escaped(prefix)}[\s\S]*"} if prefix else {}
     return {"field": field, "size": size, **include}
 
 
 def _counts(view: View, query: Matching, facet: str, found: dict[str, Any]) -> FacetCounts:
-    field, prefix = _location(facet)
+    field, prefix = facet_location(facet)
     if found["sum_other_doc_count"]:
         # There are more values than are counted in one pass.
         terms = view.searcher.terms_with_prefix(field, prefix, filter_query=query)
         counts = [(term, count) for term, count in terms if count]
     else:
         counts = [(bucket["key"], bucket["doc_count"]) for bucket in found["buckets"]]
-    first = nsmallest(FACET_VALUES, counts, key=lambda pair: (-pair[1], pair[0]))
-    values = tuple(ValueCount(term[len(prefix) :], count) for term, count in first)
-    return FacetCounts(values, others=len(counts) - len(values))
+    return most_frequent(counts, prefix)

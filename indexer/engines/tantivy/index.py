@@ -1,47 +1,54 @@
-"""Opening a tantivy index, and what it raises when that fails."""
+"""An open tantivy index, whose files are checked before tantivy reads them.
 
-import ctypes
+tantivy ends every file with a checksum and does not look at it. Wrong bytes make it reserve more
+memory than a machine has, which ends the process. So they are found here, when an index is opened.
+"""
+
+import json
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
+import zlib
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from typing import Any, TypeVar
 
-from tantivy import Index, IndexWriter
+from tantivy import Index
 
-from indexer.engines.tantivy.checksums import META, check_files
-from indexer.engines.tantivy.limits import LIMITS, Limits
-from indexer.engines.tantivy.match import Matcher
-from indexer.engines.tantivy.schema import schema
-from indexer.engines.tantivy.view import View
-from indexer.engines.tantivy.words import KnownWords
-from indexer.errors import EngineError
+from indexer.engines.local import engine_errors
 
-_UNREADABLE = (
-    struct.error,
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    OverflowError,
-    MemoryError,
-)
-_HEAP_BYTES = 32 * 1024 * 1024
-"""What a writer may gather in memory before it makes a segment of it."""
-_M_ARENA_MAX = -8
-"""The number of that setting of the C library."""
-_PANIC = "PanicException"
-"""What a panic inside of tantivy becomes: a ``BaseException`` that no module gives a name to."""
+_META = "meta.json"
+"""The list of the files of a commit. It is written last."""
+_PARTS = ("term", "idx", "pos", "fieldnorm", "fast", "store")
+_END = struct.Struct("<II")
+_MAGIC = 1337
 
 
-@contextmanager
-def engine_errors(folder: Path) -> Iterator[None]:
-    """Turn what tantivy raises for a missing, torn or foreign index into an ``EngineError``."""
-    try:
-        yield
-    except BaseException as error:
-        if type(error).__name__ != _PANIC and not isinstance(error, _UNREADABLE):
-            raise
-        raise EngineError(f"search index {folder} cannot be used: {error!r}") from error
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Numbers that decide how fast an answer is made, and never the answer.
+
+    But for ``expanded_terms``: what stands for more of them may be refused.
+    """
+
+    sorted_documents: int = 100
+    """So many documents are read at once and then sorted."""
+    first_hits: int = 500
+    """How many hits are asked for first, beside those of the page."""
+    facet_values: int = 65_000
+    """How many values of a facet are counted in one pass; tantivy counts no more."""
+    single_terms: int = 30
+    """So many terms are found faster one by one than as a set."""
+    expanded_terms: int = 10_000
+    """How many terms a pattern may stand for when they are sought one by one."""
+    kept: int = 64
+    """How many vocabularies, patterns and close spellings are kept for a commit."""
+
+
+LIMITS = Limits()
 
 
 class OpenIndex:
@@ -49,42 +56,58 @@ class OpenIndex:
 
     def __init__(self, folder: Path, limits: Limits = LIMITS) -> None:
         self._folder = folder
-        self._limits = limits
+        self.limits = limits
         with engine_errors(folder):
-            check_files(folder)
+            _check_files(folder)
             self._index = Index.open(str(folder))
             self._index.config_reader("manual")
-        self._schema = schema()
-        self._words = KnownWords(folder)
         self._commit = b""
         self.refresh()
 
     def refresh(self) -> None:
         """Go to the newest commit; the old one stays when that cannot be read."""
         with engine_errors(self._folder):
-            commit = (self._folder / META).read_bytes()
+            commit = (self._folder / _META).read_bytes()
             if commit == self._commit:
                 return
             self._index.reload()
             # Perhaps a newer one by now: then there is one refresh too many, never one too few.
             self._commit = commit
-            searcher = self._index.searcher()
-            matcher = Matcher(self._schema, searcher, self._words, self._limits)
-            self.view = View(searcher, matcher, self._limits)
+            self.searcher = self._index.searcher()
+            self._kept: dict[Hashable, Any] = {}
 
-    def writer(self) -> IndexWriter:
-        """Return what changes this index; :class:`EngineError` when another one does."""
-        _share_freed_memory()
-        with engine_errors(self._folder):
-            return self._index.writer(_HEAP_BYTES, 1)
+    def kept(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
+        """Return what ``make`` returns, made once for this commit, unless many are kept."""
+        if key not in self._kept:
+            if len(self._kept) >= self.limits.kept:
+                self._kept.clear()
+            self._kept[key] = make()
+        made: _Made = self._kept[key]
+        return made
 
 
-def _share_freed_memory() -> None:
-    """Have what one thread frees used by all of them.
+def _check_files(folder: Path) -> None:
+    """Check the files of the newest commit; an error if one is missing or has wrong bytes."""
+    meta = (folder / _META).read_bytes()
+    try:
+        for segment in json.loads(meta)["segments"]:
+            stem, deletes = segment["segment_id"].replace("-", ""), segment["deletes"]
+            for part in (*_PARTS, *([f"{deletes['opstamp']}.del"] if deletes else [])):
+                _check(folder / f"{stem}.{part}")
+    except FileNotFoundError:
+        # A writer removes files that it merged, so a newer commit has others.
+        if (folder / _META).read_bytes() == meta:
+            raise
+        _check_files(folder)
 
-    The C library keeps it for each thread otherwise, and tantivy has many that write: half of the
-    memory of an indexer would be what none of them needs. Only GNU's library can be told so.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt:
-        mallopt(_M_ARENA_MAX, 2)
+
+def _check(path: Path) -> None:
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        length, magic = _END.unpack(content[-_END.size :])
+        start = len(content) - _END.size - length
+        if magic != _MAGIC or start < 0:
+            raise ValueError(f"{path.name} is cut short")
+        expected = json.loads(content[start : start + length])["crc"]
+        # In no variable, because a view keeps the file open.
+        if zlib.crc32(memoryview(content)[:start]) != expected:
+            raise ValueError(f"{path.name} has wrong bytes")

@@ -4,9 +4,8 @@ Points are constants that a query gives to what it matches: one for the best tie
 one for each digit of an impact.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import compress, groupby
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from operator import itemgetter
 
 from tantivy import DocAddress, Occur
@@ -18,78 +17,64 @@ from indexer.engines.ranking import (
     RankedHit,
     RankedPart,
     RankingPlan,
-    Tier,
-    Where,
     WholeName,
     score,
 )
-from indexer.engines.tantivy.match import Matcher, all_of, any_of, constant
+from indexer.engines.tantivy.match import constant
 from indexer.engines.tantivy.order import Hits, first_by_id
 from indexer.engines.tantivy.schema import (
     END,
-    EXACT_MAX,
     IMPACT,
     NAME,
-    NAME_WORD,
     SPELT_END,
-    TEXT,
-    digits_start,
     spelt_end,
 )
 from indexer.engines.tantivy.view import View
-from indexer.model import Fuzzy, Wildcard
 
-Scored = list[tuple[int, DocAddress]]
-"""Points and documents, most points first."""
+Scored = Sequence[tuple[float, DocAddress]]
+"""Points and documents, in order."""
+Clause = tuple[Occur, Matching]
 
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A text part with what it and its tiers match."""
-
-    ranked: RankedPart
-    matched: Matching
-    tiers: Sequence[Matching]
-    """In each are the documents of the tiers before it, perhaps."""
+_MORE = 8
+"""How many times as many hits are asked for next."""
 
 
 def best(view: View, plan: RankingPlan, window: PageWindow) -> tuple[Hits, int | None]:
-    """Return the hits in the window by what ``plan`` says, and the total if that is known."""
-    matcher, before = view.matcher, window.points_before
-    parts = [_part(matcher, part) for part in plan.parts]
-    wholes = [(_whole_name(matcher, whole), whole.points) for whole in plan.whole_names]
-    filters = [matcher.matching(query) for query in plan.filters]
-    ranking = _Ranking(view, plan, parts, wholes, filters)
-    may_be_named = plan.named_points is not None and (before is None or before >= plan.named_points)
-    if may_be_named and window.is_descending:
-        named = all_of(part.tiers[0] for part in parts)
-        named = any_of([named, *(whole for whole, _ in wholes)]) if wholes else named
-        if view.total(all_of([named, *filters])) >= window.count:
-            hits, _ = _by_score(replace(ranking, filters=[named, *filters]), window)
+    """Return the hits in the window by ``plan``, and the total if that is known."""
+    filters = [view.matching(query) for query in plan.filters]
+    tiers = [[view.in_tier(part, tier) for tier in part.tiers] for part in plan.parts]
+    points = [
+        clause
+        for part, found in zip(plan.parts, tiers, strict=True)
+        for clause in _part_points(view, part, found)
+    ]
+    wholes = [(_whole_name(view, whole), whole.points) for whole in plan.whole_names]
+    points.append((Occur.Should, _most(wholes)))
+    points += _digits(view, "", plan.prominence_points)
+    if window.reaches(plan.named_points):
+        in_names = view.all_of(found[0] for found in tiers)
+        named = [view.any_of([in_names, *(whole for whole, _ in wholes)]), *filters]
+        if view.hits(view.all_of(named)) >= window.count:
+            hits, _ = _by_score(view, named, points, window)
             if len(hits) >= window.count:
                 return hits, None
-    return _by_score(ranking, window)
+    return _by_score(view, filters, points, window)
 
 
-def _part(matcher: Matcher, part: RankedPart) -> _Part:
-    matched = matcher.part_matching(part.part)
-    return _Part(part, matched, [_tier(matcher, part, tier, matched) for tier in part.tiers])
-
-
-def _by_score(ranking: "_Ranking", window: PageWindow) -> tuple[Hits, int]:
-    if not (ranking.is_exact and window.is_descending):
-        scored = ranking.all()
-        scored.sort(key=itemgetter(0), reverse=window.is_descending)
-        return _first(ranking.view, scored, window, is_all=True), len(scored)
+def _by_score(
+    view: View, filters: Sequence[Matching], points: Sequence[Clause], window: PageWindow
+) -> tuple[Hits, int]:
+    query = Matching.boolean_query([*((Occur.Must, constant(one, 0)) for one in filters), *points])
     # How far behind the first hit a position is, is not known.
-    more = ranking.view.limits.more_hits
-    limit = window.count + ranking.view.limits.first_hits * (1 if window.after is None else more)
+    limit = window.count + view.limits.first_hits * (1 if window.after is None else _MORE)
     while True:
-        scored, total = ranking.first(limit)
-        hits = _first(ranking.view, scored, window, is_all=len(scored) == total)
-        if len(hits) >= window.count or len(scored) == total:
+        # tantivy gives the greatest scores only, so the least of them come with all others.
+        scored, total = view.scored(query, limit if window.is_descending else view.size)
+        is_all = len(scored) == total
+        hits = _first(view, scored if window.is_descending else scored[::-1], window, is_all=is_all)
+        if len(hits) >= window.count or is_all:
             return hits, total
-        limit *= more
+        limit *= _MORE
 
 
 def _first(view: View, scored: Scored, window: PageWindow, *, is_all: bool) -> Hits:
@@ -102,151 +87,48 @@ def _first(view: View, scored: Scored, window: PageWindow, *, is_all: bool) -> H
             break
         if before is not None and points != before and (points > before) == window.is_descending:
             continue
-        after_id = window.after.id if window.after is not None and points == before else None
+        after_id = window.after.id if window.after is not None and points == before else ""
         addresses = [address for _, address in group]
         found = first_by_id(view, addresses, need, after=after_id)
-        hits += [RankedHit(score(points), found_id, address) for found_id, address in found]
+        hits += [RankedHit(score(int(points)), found_id, address) for found_id, address in found]
     return hits
 
 
-@dataclass(frozen=True, slots=True)
-class _Ranking:
-    """What hits must match besides the parts of ``plan``, and what it says they are worth."""
-
-    view: View
-    plan: RankingPlan
-    parts: Sequence[_Part]
-    wholes: Sequence[tuple[Matching, int]]
-    filters: Sequence[Matching]
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether tantivy's scores hold the points: no sum is too great, and one mean at most."""
-        return len(self._means) < 2 and self._scale * self.plan.points_max < EXACT_MAX
-
-    @property
-    def _means(self) -> list[int]:
-        return [len(part.words) for part in self.plan.parts if len(part.words) > 1]
-
-    @property
-    def _scale(self) -> int:
-        """What scores are multiplied by, so that a mean is a whole number."""
-        return max(self._means, default=1)
-
-    def first(self, limit: int) -> tuple[Scored, int]:
-        """Return the first hits by points and how many there are; only if it is exact."""
-        scale = self._scale
-        clauses = [(Occur.Must, constant(query, 0)) for query in self.filters]
-        for part in self.parts:
-            occur = Occur.Must if part.ranked.is_required else Occur.Should
-            clauses.append((occur, self._tiers(part, scale)))
-            impacts = self._impacts(part, scale // max(1, len(part.ranked.words)))
-            clauses += [(Occur.Should, impact) for impact in impacts]
-        others = [*self._whole_names(scale), *self._prominence(scale)]
-        clauses += [(Occur.Should, other) for other in others]
-        hits, total = self.view.scored(Matching.boolean_query(clauses), limit)
-        return [(int(points) // scale, address) for points, address in hits], total
-
-    def all(self) -> Scored:
-        """Return all hits in no order; points are added up here, one kind after the other."""
-        size = self.view.size
-        required = [part.matched for part in self.parts if part.ranked.is_required]
-        query = all_of([*required, *self.filters])
-        addresses = self.view.found(query, size)
-        points = {(address.segment_ord, address.doc): 0 for address in addresses}
-        for kind, divisor in self._kinds():
-            hits, _ = self.view.scored(all_of([constant(query, 0), any_of(kind)]), size)
-            for found, address in hits:
-                points[address.segment_ord, address.doc] += int(found) // divisor
-        return [(points[address.segment_ord, address.doc], address) for address in addresses]
-
-    def _kinds(self) -> Iterator[tuple[list[Matching], int]]:
-        """Yield what gives a kind of points, and what those are divided by."""
-        yield self._whole_names(1), 1
-        yield self._prominence(1), 1
-        for part in self.parts:
-            yield [self._tiers(part, 1)], 1
-            yield self._impacts(part, 1), max(1, len(part.ranked.words))
-
-    def _whole_names(self, scale: int) -> list[Matching]:
-        return [_most(self.wholes, scale)] if self.wholes else []
-
-    def _prominence(self, scale: int) -> list[Matching]:
-        return self._digits("", self.plan.prominence_points * scale)
-
-    def _tiers(self, part: _Part, scale: int) -> Matching:
-        """Return what gives each document that ``part`` matches the points of its first tier."""
-        points = (tier.points for tier in part.ranked.tiers)
-        return _most(zip(part.tiers, points, strict=True), scale)
-
-    def _impacts(self, part: _Part, scale: int) -> list[Matching]:
-        """Return what gives each document the impacts of the words of ``part``."""
-        words = part.ranked.words
-        digits = [
-            digit
-            for word in dict.fromkeys(words)
-            for digit in self._digits(word, scale * words.count(word))
-        ]
-        if not digits or part.ranked.impact_is_unconditional:
-            return digits
-        reached = (Occur.Must, constant(_adding_impact(part), 0))
-        return [Matching.boolean_query([reached, *((Occur.Should, digit) for digit in digits)])]
-
-    def _digits(self, word: str, scale: int) -> list[Matching]:
-        term, start = self.view.matcher.term, digits_start(word)
-        return [
-            constant(term(IMPACT, f"{start}{worth}"), worth * scale)
-            for worth in self.view.digits(word)
-        ]
+def _part_points(view: View, part: RankedPart, tiers: Sequence[Matching]) -> list[Clause]:
+    """Return clauses that add the points of a document's first tier, and its impacts."""
+    worths = zip(tiers, (tier.points for tier in part.tiers), strict=True)
+    first = (Occur.Must if part.is_required else Occur.Should, _most(worths))
+    impacts = [digit for word in dict.fromkeys(part.words) for digit in _digits(view, word, 1)]
+    if impacts and not part.impact_is_unconditional:
+        # All documents of the first tier are in the second one, and all matches are in the last.
+        adding = [found for found, tier in zip(tiers, part.tiers, strict=True) if tier.adds_impact]
+        reached = adding[-1] if adding[-1] is tiers[-1] else view.any_of(adding[1:])
+        gated = Matching.boolean_query([(Occur.Must, constant(reached, 0)), *impacts])
+        impacts = [(Occur.Should, gated)]
+    return [first, *impacts]
 
 
-def _most(worths: Iterable[tuple[Matching, int]], scale: int) -> Matching:
-    """Return what gives each document the most of the points of what it matches."""
-    return Matching.disjunction_max_query(
-        [constant(query, points * scale) for query, points in worths]
-    )
+def _digits(view: View, word: str, points: int) -> list[Clause]:
+    """Return clauses that add ``points`` for each one of the impact of ``word``."""
+    return [
+        (Occur.Should, constant(view.term(IMPACT, term), digit * points))
+        for term, digit in view.digits(word)
+    ]
 
 
-def _whole_name(matcher: Matcher, whole: WholeName) -> Matching:
-    """Return what a whole name matches."""
+def _most(worths: Iterable[tuple[Matching, int]]) -> Matching:
+    """Return a query that gives each document the points of the best query that it matches."""
+    return Matching.disjunction_max_query([constant(query, points) for query, points in worths])
+
+
+def _whole_name(view: View, whole: WholeName) -> Matching:
+    """Return the documents whose name matches a whole text."""
     match whole.match:
         case NameMatch.IS:
-            return matcher.term(NAME, whole.text.folded)
+            return view.term(NAME, whole.text.folded)
         case NameMatch.ENDS:
-            return matcher.term(END, whole.text.folded)
+            return view.term(END, whole.text.folded)
         case NameMatch.SPELLS_END:
-            return matcher.term(SPELT_END, spelt_end(whole.text.plain))
+            return view.term(SPELT_END, spelt_end(whole.text.plain))
         case NameMatch.BEGINS_END:
-            return matcher.starting(SPELT_END, spelt_end(whole.text.plain))
-
-
-def _adding_impact(part: _Part) -> Matching:
-    """Return what is in a tier of ``part`` that adds impacts."""
-    adding = [tier.adds_impact for tier in part.ranked.tiers]
-    if all(adding):
-        return part.matched
-    # What is in the first tier is in the second one too.
-    return any_of(compress(part.tiers[1:], adding[1:]))
-
-
-def _tier(matcher: Matcher, part: RankedPart, tier: Tier, matched: Matching) -> Matching:
-    """Return the documents that match ``part`` and are in ``tier``, or in one before it."""
-    there = _there(matcher, part, tier.where, matched)
-    return there if tier.implies_match else all_of([there, matched])
-
-
-def _there(matcher: Matcher, part: RankedPart, where: Where, matched: Matching) -> Matching:
-    match where:
-        case Where.NAME_WORDS:
-            return matcher.having(NAME_WORD, part.words)
-        case Where.NAME_START:
-            return matcher.starting_words(NAME_WORD, part.words)
-        case Where.NAME_LIKE:
-            assert isinstance(part.part, Wildcard | Fuzzy)  # noqa: S101 - the only ones
-            return matcher.named_like(part.part)
-        case Where.TEXT_WORDS:
-            return matcher.having(TEXT, part.words)
-        case Where.INSIDE_NAME:
-            return matcher.inside_name(part.text)
-        case Where.ANYWHERE:
-            return matched
+            return view.starting(SPELT_END, spelt_end(whole.text.plain))

@@ -2,33 +2,35 @@
 
 tantivy scores with numbers of its own, which depend on other documents. Here scores are sums of
 constants that our queries give to terms, so what a word is worth in a document is a few terms: its
-impact in digits, one term for each that is not 0. Whole numbers below ``EXACT_MAX`` are exact in
-tantivy's four-byte floats, in any order of adding.
+impact in digits, one term for each that is not 0. All points are whole numbers below 2**24, so
+sums are exact in tantivy's four-byte floats, in any order.
 """
 
-import json
 import zlib
-from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Set
 from typing import Any
 
-import orjson
 from tantivy import Document as Row
 from tantivy import Schema, SchemaBuilder
 
-from indexer.engines.ranking import IMPACT_MAX, impacts, normalize, scored_lines
-from indexer.errors import EngineError
-from indexer.model import (
-    FACETS,
-    NUMBERS,
-    PROMINENCE_MAX,
-    Document,
-    Sort,
-    Text,
-    TextRow,
-    fold,
-    words,
+from indexer.engines.ranking import (
+    IMPACT_MAX,
+    KEYWORD,
+    NAME_WORD,
+    SORT_FIELDS,
+    TEXT,
+    encoding_errors,
+    facet_prefix,
+    impacts,
+    keyword_terms,
+    normalize,
+    range_numbers,
+    scored_lines,
+    sort_numbers,
+    stored_result,
+    stored_texts,
 )
+from indexer.model import FACETS, NUMBERS, Document, fold, words
 
 SCHEMA_VERSION = 3
 
@@ -41,31 +43,16 @@ END = "end"
 """All that follows a slash in the name."""
 SPELT_END = "spelt_end"
 """The last components of the name without punctuation, as many as there are; see ``spelt_end``."""
-NAME_WORD = "name_word"
 GRAM = "gram"
 """Single characters of the name, and pairs."""
 GRAM3 = "gram3"
 """All three characters in a row of the name: what is inside a name is a phrase of them."""
-TEXT = "text"
-"""The words of every searchable text, in order."""
 IMPACT = "impact"
 """The digits of the impact of every word, and of the prominence as that of no word."""
-KEYWORD = "keyword"
-"""``field:value`` for every keyword, and ``field``; field names hold no colon."""
 OTHER_FACET = "facet"
 """The values of facets that have no field of their own, behind what ``facet_prefix`` returns."""
 RESULT = "result"
 TEXTS = "texts"
-
-PROMINENCE = "prominence"
-SORT_FIELDS = {
-    Sort.RELEVANCE: PROMINENCE,
-    Sort.CREATED: "sort_created",
-    Sort.PUSHED: "sort_pushed",
-    Sort.SIZE: "sort_size",
-    Sort.PULLS: "sort_pulls",
-}
-"""Columns: what hits are ordered by when no words are asked for."""
 
 _CHUNK = 8
 ID_CHUNKS = tuple(f"id_{n}" for n in range(5))
@@ -86,27 +73,20 @@ _DIGITS_OF = tuple(
     for worth in range(IMPACT_MAX + 1)
 )
 """The digits of all worths, as they follow a word."""
-EXACT_MAX = 1 << 24
-
-INT64 = range(-(2**63), 2**63)
 
 
 def schema() -> Schema:
     """Return the schema of the indexes of a generation."""
     builder = SchemaBuilder()
-    for field in (ID, NAME):
-        builder.add_text_field(field, stored=True, tokenizer_name="raw", index_option="basic")
-    for field in (LAST, END, SPELT_END, KEYWORD):
-        builder.add_text_field(field, tokenizer_name="raw", index_option="basic")
-    for field in (NAME_WORD, GRAM, IMPACT):
-        builder.add_text_field(field, tokenizer_name="whitespace", index_option="basic")
-    for field in (GRAM3, TEXT):
-        builder.add_text_field(field, tokenizer_name="whitespace", index_option="position")
-    for field in (*map(facet_field, FACETS), OTHER_FACET):
-        builder.add_text_field(field, fast=True, tokenizer_name="raw", index_option="basic")
+    facets = (*(facet_location(facet)[0] for facet in FACETS), OTHER_FACET)
+    for field in (ID, NAME, LAST, END, SPELT_END, KEYWORD, *facets):
+        stored, fast = field in (ID, NAME), field in facets
+        builder.add_text_field(field, stored, fast, tokenizer_name="raw", index_option="basic")
+    for field in (NAME_WORD, GRAM, IMPACT, GRAM3, TEXT):
+        option = "position" if field in (GRAM3, TEXT) else "basic"
+        builder.add_text_field(field, tokenizer_name="whitespace", index_option=option)
     # Never unsigned: tantivy takes Python's numbers for signed ones, and loses the batch then.
-    numbers = (*map(number_field, NUMBERS), *SORT_FIELDS.values(), *ID_CHUNKS, *NAME_CHUNKS)
-    for field in numbers:
+    for field in (*map(number_field, NUMBERS), *SORT_FIELDS.values(), *ID_CHUNKS, *NAME_CHUNKS):
         builder.add_integer_field(field, fast=True)
     for field in (RESULT, TEXTS):
         builder.add_bytes_field(field, stored=True)
@@ -118,14 +98,9 @@ def number_field(name: str) -> str:
     return f"number_{name}"
 
 
-def facet_field(facet: str) -> str:
-    """Return the field of one of ``FACETS``."""
-    return f"facet_{facet}"
-
-
-def facet_prefix(facet: str) -> str:
-    """Return what the values of any other facet start with, and those of no other."""
-    return f"{len(facet)}:{facet}"
+def facet_location(facet: str) -> tuple[str, str]:
+    """Return the field with the values of a facet, and their beginning there."""
+    return (f"facet_{facet}", "") if facet in FACETS else (OTHER_FACET, facet_prefix(facet))
 
 
 def chunks(text: str, count: int) -> list[int]:
@@ -145,110 +120,48 @@ def spelt_end(plain: str) -> str:
     return f"{plain.count('/')}{plain}"
 
 
-def digits_start(word: str) -> str:
-    """Return what the terms of the digits of a word's impact start with, before their worth."""
-    return f"{word}:"
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A document as tantivy takes it."""
-
-    row: Row
-    words: Set[str]
-    """The searchable ones."""
+Encoded = tuple[Row, Set[str]]
+"""A document as tantivy takes it, with its searchable words."""
 
 
 def encode(document: Document) -> Encoded:
-    """Return ``document`` as tantivy takes it.
+    """Return ``document`` as tantivy takes it, and its searchable words.
 
     :class:`indexer.errors.EngineError` naming the id when something in it cannot be stored.
     """
-    try:
-        return _encode(document)
-    except (TypeError, ValueError, RecursionError) as error:
-        message = f"document {document.key.id!r} cannot be indexed: {error}"
-        raise EngineError(message) from error
+    with encoding_errors(document):
+        name, lines = fold(document.name), list(scored_lines(document))
+        plain, worths, numbers = normalize(name).plain, impacts(lines), sort_numbers(document)
+        digits = {**worths, "": document.prominence}
+        columns: dict[str, Any] = {
+            ID: document.key.id,
+            NAME: name,
+            LAST: name.rpartition("/")[2],
+            END: [name[place + 1 :] for place in _slashes(name)],
+            SPELT_END: [spelt_end(plain[place:]) for place in _slashes(plain)],
+            NAME_WORD: " ".join(set(words(document.name))),
+            GRAM: " ".join({*name, *grams(name, 2)}),
+            GRAM3: " ".join(grams(name, 3)),
+            TEXT: [" ".join(line) for line, _ in lines],
+            IMPACT: " ".join(word + digit for word in digits for digit in _DIGITS_OF[digits[word]]),
+            KEYWORD: list(keyword_terms(document)),
+            RESULT: stored_result(document),
+            TEXTS: _packed(stored_texts(document)),
+            **numbers,
+            **{number_field(field): found for field, found in range_numbers(document).items()},
+            **dict(zip(ID_CHUNKS, chunks(document.key.id, len(ID_CHUNKS)), strict=True)),
+            **dict(zip(NAME_CHUNKS, chunks(name, len(NAME_CHUNKS)), strict=True)),
+        }
+        for facet, value in document.facets:
+            field, prefix = facet_location(facet)
+            columns.setdefault(field, []).append(prefix + value)
+        return Row.from_dict(columns), worths.keys()
 
 
-def _encode(document: Document) -> Encoded:
-    name, lines = fold(document.name), list(scored_lines(document))
-    plain = normalize(name).plain
-    worths = impacts(lines)
-    digits = _digits(worths) + _digits({"": _within(document.prominence, _PROMINENCES)})
-    columns: dict[str, list[Any]] = {
-        ID: [document.key.id],
-        NAME: [name],
-        LAST: [name.rpartition("/")[2]],
-        END: [name[place + 1 :] for place in _slashes(name)],
-        SPELT_END: [spelt_end(plain[place:]) for place in _slashes(plain)],
-        NAME_WORD: [" ".join(set(words(document.name)))],
-        GRAM: [" ".join({*name, *grams(name, 2)})],
-        GRAM3: [" ".join(grams(name, 3))],
-        TEXT: [" ".join(line) for line, _ in lines],
-        IMPACT: [" ".join(digits)],
-        KEYWORD: _keywords(document),
-        RESULT: [_json(dict(document.result))],
-        TEXTS: [_stored_texts(document.texts)],
-    }
-    for facet, value in document.facets:
-        if facet in FACETS:
-            columns.setdefault(facet_field(facet), []).append(value)
-        else:
-            columns.setdefault(OTHER_FACET, []).append(facet_prefix(facet) + value)
-    for field, number in _numbers(document, name):
-        columns.setdefault(field, []).append(_within(number, INT64))
-    return Encoded(Row.from_dict(columns), worths.keys())
-
-
-def _stored_texts(texts: Sequence[Text]) -> bytes:
-    """Return ``texts`` as they are stored, which most searches read past."""
-    stored = orjson.dumps([(text.field.value, text.text, text.key) for text in texts])
+def _packed(stored: bytes) -> bytes:
+    """Return long texts compressed, because most searches read past them."""
     return stored if len(stored) < _LONG_BYTES else zlib.compress(stored, level=1)
-
-
-def read_texts(stored: bytes) -> list[TextRow]:
-    """Return the texts that were stored."""
-    is_packed = not stored.startswith(b"[")
-    rows: list[TextRow] = orjson.loads(zlib.decompress(stored) if is_packed else stored)
-    return rows
 
 
 def _slashes(name: str) -> list[int]:
     return [place for place, character in enumerate(name) if character == "/"]
-
-
-def _digits(worths: dict[str, int]) -> list[str]:
-    return [word + digit for word, worth in worths.items() for digit in _DIGITS_OF[worth]]
-
-
-def _keywords(document: Document) -> list[str]:
-    fields = {field for field, _ in document.keywords}
-    return [*fields, *(f"{field}:{value}" for field, value in document.keywords)]
-
-
-def _numbers(document: Document, name: str) -> Iterator[tuple[str, int]]:
-    yield PROMINENCE, document.prominence
-    yield SORT_FIELDS[Sort.CREATED], document.created
-    yield SORT_FIELDS[Sort.PUSHED], document.pushed
-    yield SORT_FIELDS[Sort.SIZE], document.size_bytes
-    yield SORT_FIELDS[Sort.PULLS], document.pulls
-    for number, values in document.numbers.items():
-        for value in values:
-            yield number_field(number), value
-    yield from zip(ID_CHUNKS, chunks(document.key.id, len(ID_CHUNKS)), strict=True)
-    yield from zip(NAME_CHUNKS, chunks(name, len(NAME_CHUNKS)), strict=True)
-
-
-def _json(value: Any) -> bytes:
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode()
-
-
-_PROMINENCES = range(PROMINENCE_MAX + 1)
-
-
-def _within(number: int, allowed: range) -> int:
-    if number not in allowed:
-        raise ValueError(f"{number} is not from {allowed[0]} to {allowed[-1]}")
-    return number

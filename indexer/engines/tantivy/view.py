@@ -1,43 +1,32 @@
-"""An open tantivy index as of one commit: searching it, and reading what is in its documents."""
+"""The documents of an open tantivy index: finding them, and reading their content."""
 
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from tantivy import DocAddress, Order, Searcher
+from tantivy import DocAddress, Order
 from tantivy import Query as Matching
 
-from indexer.engines.tantivy.limits import Limits
-from indexer.engines.tantivy.match import Matcher, constant
+from indexer.engines.tantivy.match import QueryMatcher
 from indexer.engines.tantivy.schema import (
-    ID,
     IMPACT,
-    NAME,
     RESULT,
-    TEXT,
     TEXTS,
-    digits_start,
-    read_texts,
 )
-from indexer.model import TextRow, edits_allowed
+from indexer.model import TextRow
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """The documents of one commit."""
-
-    searcher: Searcher
-    matcher: Matcher
-    limits: Limits
+class View(QueryMatcher):
+    """The documents of an open index."""
 
     @property
     def size(self) -> int:
         """How many documents there are."""
         return self.searcher.num_docs
 
-    def total(self, query: Matching) -> int:
-        """Return how many documents match."""
+    def hits(self, query: Matching) -> int:
+        """Return the number of matching documents."""
         return self.scored(query, 1)[1]
 
     def scored(self, query: Matching, limit: int) -> tuple[list[tuple[float, DocAddress]], int]:
@@ -56,44 +45,27 @@ class View:
         )
         return found.hits
 
-    def found(self, query: Matching, limit: int) -> list[DocAddress]:
-        """Return some documents that match, all when they are no more than ``limit``."""
-        return [address for _, address in self.scored(constant(query, 0), limit)[0]]
-
     def numbers(self, field: str, addresses: Sequence[DocAddress]) -> list[int]:
         """Return what is in a column of numbers, for each of ``addresses``."""
         return self.searcher.fast_field_values(field, list(addresses))  # type: ignore[return-value]  # all documents have each
 
-    def digits(self, word: str) -> list[int]:
-        """Return what the digits are worth that the impact of ``word`` has in any document."""
-        start = digits_start(word)
-        terms = self.searcher.terms_with_prefix(IMPACT, start)
-        return [int(term[len(start) :]) for term, _ in terms]
+    def digits(self, word: str) -> list[tuple[str, int]]:
+        """Return the terms of all digits that the impact of ``word`` has, with their values."""
+        terms = self.searcher.terms_with_prefix(IMPACT, f"{word}:")
+        return [(term, int(term.rpartition(":")[2])) for term, _ in terms]
 
-    def id(self, address: DocAddress) -> str:
-        """Return the id of a document."""
-        return str(self.searcher.doc(address).get_first(ID))
+    def text(self, field: str, address: DocAddress) -> str:
+        """Return a stored text of a document."""
+        return str(self.searcher.doc(address).get_first(field))
 
-    def names(self, addresses: Sequence[DocAddress]) -> list[str]:
-        """Return the folded names of documents."""
-        return [str(self.searcher.doc(address).get_first(NAME)) for address in addresses]
-
-    def shown(
+    def stored(
         self, address: DocAddress, *, with_texts: bool
     ) -> tuple[dict[str, Any], Sequence[TextRow]]:
         """Return the stored result of a document and, if asked for, its searchable texts."""
         # Once, as all of a document is unpacked each time.
-        stored = self.searcher.doc(address)
-        texts = read_texts(bytes(stored[TEXTS][0])) if with_texts else ()
-        return orjson.loads(bytes(stored[RESULT][0])), texts
-
-    def spellings(self, word: str, *, limit: int) -> list[tuple[str, int]]:
-        """Return at most ``limit`` other words near ``word`` and how many documents have each."""
-        edits = dict(self.matcher.words.near(word, limit=edits_allowed(word)))
-        edits.pop(word, None)
-        counts = {found: self.total(self.matcher.term(TEXT, found)) for found in edits}
-        ordered = sorted(
-            filter(counts.__getitem__, edits),
-            key=lambda found: (edits[found], -counts[found], found),
-        )
-        return [(found, counts[found]) for found in ordered[:limit]]
+        row = self.searcher.doc(address)
+        result = orjson.loads(bytes(row[RESULT][0]))
+        if not with_texts:
+            return result, ()
+        texts = bytes(row[TEXTS][0])
+        return result, orjson.loads(texts if texts.startswith(b"[") else zlib.decompress(texts))

@@ -6,15 +6,12 @@ file. A word too many does no harm, no document has it: so nothing depends on wh
 file, and it need not be whole, or be there at all, when an index is opened.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from pathlib import Path
 
 from tantivy import Searcher
 
-from indexer.engines.ranking import Pattern
-from indexer.engines.tantivy.schema import TEXT
-from indexer.model import near
+from indexer.engines.ranking import TEXT, Vocabulary
 
 FILE = "words.txt"
 
@@ -36,25 +33,18 @@ class NewWords:
             self._known |= new
 
 
-class KnownWords:
+class KnownWords(Vocabulary):
     """The words of an index, those of its deleted documents and some more among them."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self._path = folder / FILE
         self._read_bytes = 0
-        self._by_length: dict[int, str] = {}
-        """The words of each length in characters with a line end before and after each."""
 
     def catch_up(self, searcher: Searcher) -> None:
         """Know all words of the index as ``searcher`` sees it."""
-        found = set[str]() if self._by_length else _all_words(searcher)
-        found.update(self._appended())
-        by_length: defaultdict[int, list[str]] = defaultdict(list)
-        for word in found:
-            by_length[len(word)].append(word)
-        for length, words in by_length.items():
-            before = self._by_length.get(length, "\n")
-            self._by_length[length] = "\n".join([before[:-1], *words, ""])
+        known = set[str]() if self._joined else _all_words(searcher)
+        self.add(known.union(self._appended()))
 
     def _appended(self) -> list[str]:
         if not self._path.exists():
@@ -64,17 +54,6 @@ class KnownWords:
             lines, end, _ = file.read().rpartition(b"\n")
         self._read_bytes += len(lines) + len(end)
         return lines.decode(errors="replace").split("\n")
-
-    def fitting(self, pattern: Pattern) -> Iterator[str]:
-        """Yield the words that fit a pattern."""
-        for length, words in self._by_length.items():
-            if length >= pattern.length_min:
-                yield from pattern.lines(words)
-
-    def near(self, word: str, *, limit: int) -> Iterator[tuple[str, int]]:
-        """Yield the words at most ``limit`` edits from ``word``, and how many it takes."""
-        for length in range(max(1, len(word) - limit), len(word) + limit + 1):
-            yield from near(word, self._by_length.get(length, "").split("\n"), limit=limit)
 
 
 def _all_words(searcher: Searcher) -> set[str]:

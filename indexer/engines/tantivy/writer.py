@@ -1,16 +1,23 @@
 """Writing to a tantivy index: one commit for each batch, durable when it returns."""
 
+import ctypes
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from indexer.engines.tantivy.index import OpenIndex, engine_errors
+from indexer.engines.local import engine_errors
+from indexer.engines.tantivy.index import OpenIndex
 from indexer.engines.tantivy.schema import ID, Encoded
 from indexer.engines.tantivy.schema import encode as encode_document
 from indexer.engines.tantivy.words import NewWords
 from indexer.model import Document
 
+_HEAP_BYTES = 32 * 1024 * 1024
+"""What a writer may gather in memory before it makes a segment of it."""
+_M_ARENA_MAX = -8
+"""The number of that setting of the C library."""
 
-class IndexFolderWriter:
+
+class IndexFolderWriter(OpenIndex):
     """Writes to the index in one folder.
 
     There is one writer and one ``Index`` as long as this lives: several that write in turn leave
@@ -20,12 +27,13 @@ class IndexFolderWriter:
     def __init__(
         self, folder: Path, *, encode: Callable[[Document], Encoded] = encode_document
     ) -> None:
-        self._folder = folder
+        super().__init__(folder)
         self._encode = encode
-        self._index = OpenIndex(folder)
-        self._writer = self._index.writer()
-        self._begin()
-        self._words = NewWords(folder, self._index.view.searcher)
+        _share_freed_memory()
+        with engine_errors(folder):
+            self._writer = self._index.writer(_HEAP_BYTES, 1)
+            self._begin()
+            self._new_words = NewWords(folder, self.searcher)
 
     def _begin(self) -> None:
         """Commit nothing.
@@ -33,9 +41,8 @@ class IndexFolderWriter:
         The first change after a commit that another writer made has the number of that commit, so
         a merge that runs meanwhile takes it for done, and a deletion can be lost.
         """
-        with engine_errors(self._folder):
-            self._writer.commit()
-        self._index.refresh()
+        self._writer.commit()
+        self.refresh()
 
     def apply(self, documents: Sequence[Document], removed: Sequence[str]) -> None:
         """Add or replace ``documents`` and drop ``removed``; where both name an id, it is added.
@@ -53,22 +60,36 @@ class IndexFolderWriter:
                 words = set[str]()
                 # One by one: tantivy is at work on one while the next is made.
                 for document in given.values():
-                    encoded = self._encode(document)
-                    self._writer.add_document(encoded.row)
-                    words |= encoded.words
-                self._words.add(words)
+                    row, new_words = self._encode(document)
+                    self._writer.add_document(row)
+                    words |= new_words
+                self._new_words.add(words)
                 self._writer.commit()
             except BaseException:
                 self._writer.rollback()
                 self._begin()
                 raise
-        self._index.refresh()
+        self.refresh()
+
+    def optimize(self) -> None:
+        """Do nothing: tantivy merges beside the commits."""
 
     def count(self) -> int:
         """Return the number of documents."""
-        return self._index.view.size
+        return self.searcher.num_docs
 
     def close(self) -> None:
         """Wait for merges and let go of the lock."""
         with engine_errors(self._folder):
             self._writer.wait_merging_threads()
+
+
+def _share_freed_memory() -> None:
+    """Have what one thread frees used by all of them.
+
+    The C library keeps it for each thread otherwise, and tantivy has many that write: half of the
+    memory of an indexer would be what none of them needs. Only GNU's library can be told so.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:
+        mallopt(_M_ARENA_MAX, 2)

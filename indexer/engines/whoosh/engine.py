@@ -9,22 +9,22 @@ totals and facets need all documents, and that took ten times as long.
 The folder must be writable by the service alone: Whoosh keeps part of an index as pickles.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from indexer.engines.local import GenerationFolders, GenerationWriter
-from indexer.engines.ranking import RankedHit, make_plan, page_window
+from indexer.engines.local import GenerationFolders, GenerationReader, GenerationWriter
+from indexer.engines.ranking import TEXT, PageWindow, RankedHit, RankingPlan
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.facets import facet_counts
-from indexer.engines.whoosh.index import OpenSegments, create_index, engine_errors
-from indexer.engines.whoosh.match import matching
-from indexer.engines.whoosh.order import Location, in_order
+from indexer.engines.whoosh.index import OpenSegments, create_index
+from indexer.engines.whoosh.match import SegmentMatcher
+from indexer.engines.whoosh.order import Location, Matches, in_order
 from indexer.engines.whoosh.rank import best
 from indexer.engines.whoosh.schema import SCHEMA_VERSION
-from indexer.engines.whoosh.spellings import spellings
 from indexer.engines.whoosh.writer import SegmentedWriter
-from indexer.errors import EngineError
-from indexer.model import DocumentType, Hit, Position, Query, SearchPage, Sort
+from indexer.model import FacetCounts, Query, Sort, TextRow
 
 _READER_CACHE_BYTES = 48 * 1024 * 1024
 _WRITER_CACHE_BYTES = 0
@@ -32,82 +32,57 @@ MANY_DOCUMENTS = 30_000
 """From so many documents on, tantivy serves better."""
 
 
-class WhooshReader:
-    """Searches one generation; see :class:`indexer.engines.protocol.IndexReader`."""
+class SearchedSegments(OpenSegments):
+    """Searches one index; see :class:`indexer.engines.local.FolderReader`."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        cache = SegmentCache(_READER_CACHE_BYTES)
-        self._indexes = {kind: OpenSegments(folder / kind, cache) for kind in DocumentType}
-        try:
-            self.refresh()
-        except EngineError:
-            self.close()
-            raise
-
-    def refresh(self) -> None:
-        """Make later searches see everything committed before this call."""
-        for index in self._indexes.values():
-            index.refresh()
-
-    def search(
+    def first(
         self,
         query: Query,
+        plan: RankingPlan | None,
+        window: PageWindow,
         *,
-        document_type: DocumentType,
-        limit: int,
-        after: Position | None = None,
-        sort: Sort = Sort.RELEVANCE,
-        is_reversed: bool = False,
-        facets: Sequence[str] = (),
-        with_texts: bool = False,
-    ) -> SearchPage:
-        """Return the first ``limit`` hits behind ``after``; see the protocol."""
-        with engine_errors(self._folder):
-            views = self._indexes[document_type].views
-            found = [(view.segment, matching(view.segment, query) & view.alive) for view in views]
-            window = page_window(limit, after, sort=sort, is_reversed=is_reversed)
-            plan = make_plan(query) if sort is Sort.RELEVANCE else None
-            if plan and plan.parts:
-                ranked = best(found, plan, window)
-            else:
-                ranked = in_order(found, sort, window)
-            hits = tuple(_hit(one, sort, with_texts=with_texts) for one in ranked[:limit])
-            counts = {facet: facet_counts(found, facet) for facet in facets}
-        total = sum(documents.bit_count() for _, documents in found)
-        return SearchPage(hits, total, has_more=len(ranked) > limit, facets=counts)
+        sort: Sort,
+        facets: Sequence[str],
+    ) -> tuple[list[RankedHit[Location]], int, Mapping[str, FacetCounts]]:
+        """Return the hits in a window by ``plan``, or else by ``sort``; the total; the facets."""
+        matches = self._matches(query)
+        hits = best(matches, plan, window) if plan else in_order(matches, sort, window)
+        return hits, _count(matches), {facet: facet_counts(matches, facet) for facet in facets}
 
-    def spellings(
-        self, word: str, *, document_type: DocumentType, limit: int
-    ) -> list[tuple[str, int]]:
-        """Return words spelled like ``word`` and in how many documents; see the protocol."""
-        with engine_errors(self._folder):
-            return spellings(self._indexes[document_type].views, word, limit=limit)
+    def total(self, query: Query) -> int:
+        """Return the number of matching documents."""
+        return _count(self._matches(query))
 
-    def count(self, document_type: DocumentType, query: Query | None = None) -> int:
-        """Return how many documents matched at the last refresh; see the protocol."""
-        index = self._indexes[document_type]
-        if query is None:
-            return index.count()
-        with engine_errors(self._folder):
-            return sum((matching(v.segment, query) & v.alive).bit_count() for v in index.views)
+    def near(self, word: str) -> Iterator[tuple[str, int, int]]:
+        """Yield words near ``word``, with the edits and a number of documents of a segment."""
+        for view in self.views:
+            for found, edits in view.segment.vocabulary().near(word):
+                documents = view.segment.bitmap(TEXT, found) & view.alive
+                yield found, edits, documents.bit_count()
 
-    def close(self) -> None:
-        """Let go of all files."""
-        for index in self._indexes.values():
-            index.close()
+    def stored(
+        self, address: Location, *, with_texts: bool
+    ) -> tuple[dict[str, Any], Sequence[TextRow]]:
+        """Return the stored result of a document and, if requested, its searchable texts."""
+        segment, document = address.segment, address.document
+        return segment.result(document), segment.texts(document) if with_texts else ()
+
+    def _matches(self, query: Query) -> Matches:
+        return [
+            (view.segment, SegmentMatcher(view.segment).matching(query) & view.alive)
+            for view in self.views
+        ]
 
 
-def _hit(ranked: RankedHit[Location], sort: Sort, *, with_texts: bool) -> Hit:
-    segment, document = ranked.address.segment, ranked.address.document
-    texts = segment.texts(document) if with_texts else ()
-    return ranked.shown(sort, segment.result(document), texts)
+def _count(matches: Matches) -> int:
+    return sum(documents.bit_count() for _, documents in matches)
 
 
+WhooshReader = GenerationReader[Location]
 WhooshWriter = GenerationWriter[SegmentedWriter]
 
 
-def _folder_writer(folder: Path) -> SegmentedWriter:
+def _open_folder_writer(folder: Path) -> SegmentedWriter:
     return SegmentedWriter(folder, OpenSegments(folder, SegmentCache(_WRITER_CACHE_BYTES)))
 
 
@@ -120,21 +95,16 @@ class WhooshEngine(GenerationFolders):
 
     def __init__(self, directory: Path) -> None:
         about = {"engine": self.name, "schema_version": self.schema_version}
-        super().__init__(directory, about)
-
-    def create(self, generation: str) -> None:
-        """Make an empty generation; one of that name is removed first."""
-        with self.creating(generation) as folder, engine_errors(folder):
-            for kind in DocumentType:
-                create_index(folder / kind)
+        super().__init__(directory, about, create_index)
 
     def open_writer(self, generation: str) -> WhooshWriter:
         """Open for writing; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
-        return WhooshWriter(self.checked(generation), _folder_writer)
+        return WhooshWriter(self.checked(generation), _open_folder_writer)
 
     def open_reader(self, generation: str) -> WhooshReader:
         """Open for searching; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
-        return WhooshReader(self.checked(generation))
+        cache = SegmentCache(_READER_CACHE_BYTES)
+        return WhooshReader(self.checked(generation), partial(SearchedSegments, cache=cache))
 
     def advice(self, documents: int) -> str | None:
         """Return what would serve so many documents better; None if nothing."""

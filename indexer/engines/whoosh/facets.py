@@ -1,93 +1,70 @@
-"""How many documents have each value of a facet.
+"""The number of documents with each value of a facet.
 
-A facet of few values is a bitmap for each, which counts at the speed of memory. With many values
-those would be large and mostly empty; then the documents are listed value by value.
+A value that many documents have is a bitmap, which counts at the speed of memory. A bitmap of few
+documents would be large and mostly empty. So the documents of all other values are one list.
 """
 
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from heapq import nsmallest
-from itertools import pairwise
+from dataclasses import dataclass, field
+from itertools import compress, repeat
 
+from indexer.engines.ranking import facet_prefix, most_frequent
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.order import Matches
-from indexer.engines.whoosh.schema import FACET, facet_prefix
+from indexer.engines.whoosh.schema import FACET
 from indexer.engines.whoosh.segment import Segment
-from indexer.model import FACET_VALUES, FacetCounts, ValueCount
+from indexer.model import FacetCounts
 
-_BITMAPS_SHARE = 16
-"""Bitmaps may take so many times the memory that lists of documents would."""
+_BITMAP_SHARE = 512
+"""A bitmap takes at most 16 times the memory of a list if one document in so many has the value."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Facet:
-    """A facet in one segment: bitmaps of its values, or the documents of one after another."""
+    """The documents of a segment with each value of a facet."""
 
-    values: list[str]
-    bitmaps: list[int]
-    documents: "array[int]"
-    ends: "array[int]"
-    """Where the documents of each value end."""
+    bitmaps: dict[str, int] = field(default_factory=dict)
+    values: list[str] = field(default_factory=list)
+    """The other values, once for each of their documents."""
+    documents: "array[int]" = field(default_factory=lambda: array("I"))
 
     @property
     def size_bytes(self) -> int:
-        """About how much memory it takes."""
-        lists = sys.getsizeof(self.documents) + sys.getsizeof(self.ends)
-        return lists + sum(map(sys.getsizeof, self.values)) + sum(map(sys.getsizeof, self.bitmaps))
+        """The approximate size in memory."""
+        parts = [*self.bitmaps, *self.bitmaps.values(), *set(self.values)]
+        return sum(map(sys.getsizeof, [self.values, self.documents, *parts]))
 
-    def counts(self, match: int, *, size: int) -> Iterator[tuple[str, int]]:
-        """Yield each value and how many documents of ``match`` have it, where some have."""
-        counts = self._by_bitmap(match) if self.bitmaps else self._by_list(match, size)
-        for value, count in zip(self.values, counts, strict=True):
-            if count:
-                yield value, count
-
-    def _by_bitmap(self, match: int) -> Iterator[int]:
-        return ((having & match).bit_count() for having in self.bitmaps)
-
-    def _by_list(self, match: int, size: int) -> Iterator[int]:
-        matched = bitmaps.flags(match, size=size)
-        found = bytes(map(matched.__getitem__, self.documents))
-        start = 0
-        for end in self.ends:
-            yield found.count(1, start, end)
-            start = end
+    def counts(self, match: int, *, size: int) -> Counter[str]:
+        """Return the number of documents of ``match`` with each value."""
+        matched = bitmaps.flags(match, size=size) if self.documents else b""
+        counts = Counter(compress(self.values, map(matched.__getitem__, self.documents)))
+        for value, having in self.bitmaps.items():
+            if count := (having & match).bit_count():
+                counts[value] = count
+        return counts
 
 
 def facet_counts(matches: Matches, facet: str) -> FacetCounts:
-    """Return how many documents among ``matches`` have each value of a facet."""
+    """Return the number of documents among ``matches`` with each value of a facet."""
     counts: Counter[str] = Counter()
     for segment, match in matches:
         if match:
-            for value, count in _facet(segment, facet).counts(match, size=segment.size):
-                counts[value] += count
-    first = nsmallest(FACET_VALUES, counts.items(), key=lambda item: (-item[1], item[0]))
-    values = tuple(ValueCount(value, count) for value, count in first)
-    return FacetCounts(values, others=len(counts) - len(values))
+            counts.update(_facet(segment, facet).counts(match, size=segment.size))
+    return most_frequent(counts.items())
 
 
 def _facet(segment: Segment, facet: str) -> _Facet:
     def make() -> _Facet:
-        prefix = facet_prefix(facet)
-        values, documents, ends = [], array("I"), array("I")
-        for term, having in segment.postings_from(FACET, prefix):
-            values.append(term[len(prefix) :])
-            documents.extend(iter(having))
-            ends.append(len(documents))
-        return _made(values, documents, ends, size=segment.size)
+        made, prefix = _Facet(), facet_prefix(facet)
+        for term, having in segment.terms.starting(FACET, prefix):
+            value, documents = term[len(prefix) :], having.documents
+            if len(documents) * _BITMAP_SHARE >= segment.size:
+                made.bitmaps[value] = bitmaps.from_documents(documents, size=segment.size)
+            else:
+                made.values.extend(repeat(value, len(documents)))
+                made.documents.extend(documents)
+        return made
 
     return segment.cached(("facet counts", facet), make, size_bytes=lambda made: made.size_bytes)
-
-
-def _made(values: list[str], documents: "array[int]", ends: "array[int]", *, size: int) -> _Facet:
-    lists_bytes = len(documents) * documents.itemsize
-    if len(values) * size // 8 > _BITMAPS_SHARE * lists_bytes:
-        return _Facet(values, [], documents, ends)
-    made = [
-        bitmaps.from_documents(documents[start:end], size=size)
-        for start, end in pairwise([0, *ends])
-    ]
-    return _Facet(values, made, array("I"), array("I"))

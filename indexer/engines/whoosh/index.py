@@ -1,94 +1,42 @@
 """An open Whoosh index: the segments of its newest commit."""
 
-import os
-import pickle
 import re
-import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from whoosh.codec.whoosh3 import W3Segment
 from whoosh.filedb.compound import SubFile
-from whoosh.filedb.filestore import FileStorage, OverlayStorage, RamStorage
+from whoosh.filedb.filestore import FileStorage
 from whoosh.filedb.structfile import StructFile
-from whoosh.index import TOC, EmptyIndexError
+from whoosh.index import TOC
 
-from indexer.engines.local import sync
+from indexer.engines.local import engine_errors, sync
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.schema import INDEX_NAME, SCHEMA
 from indexer.engines.whoosh.segment import Segment
-from indexer.errors import EngineError
 
 _TOC = re.compile(rf"_{INDEX_NAME}_([0-9]+)\.toc")
 """A table of contents, the last file of a commit."""
-SEGMENT = W3Segment.COMPOUND_EXT
-"""How the file of a segment ends."""
 _ATTEMPTS = 20
 """How often the newest commit may be overtaken by another one while it is being opened."""
-_READ_BYTES = 4096
 _CHECKED_BYTES = 1 << 20
-
-_UNREADABLE = (
-    # The file is missing, or the system cannot read it.
-    OSError,
-    # What a cut or foreign file looks like to Whoosh, which reads it with struct and pickle.
-    struct.error,
-    pickle.UnpicklingError,
-    zlib.error,
-    EOFError,
-    AssertionError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    MemoryError,
-    NameError,
-    OverflowError,
-    TypeError,
-    ValueError,
-)
-
-
-class engine_errors:  # noqa: N801  # used like a function, as context managers are
-    """Turn what Whoosh raises for a missing, torn or foreign index into an ``EngineError``.
-
-    That is one of Python's errors above, a class of Whoosh's own, or, for a posting list that does
-    not begin like one, a bare ``Exception``; that very class then, and none of those below it.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> None:
-        """Begin; the body is judged when it ends."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        if kind is None:
-            return
-        is_of_whoosh = kind is Exception or kind.__module__.partition(".")[0] == "whoosh"
-        if is_of_whoosh or issubclass(kind, _UNREADABLE):
-            message = f"search index {self._folder} cannot be used: {error!r}"
-            raise EngineError(message) from error
 
 
 class _File(StructFile):  # type: ignore[misc]  # Whoosh carries no types
-    """Reads parts of a file by their place, some bytes ahead.
+    """Reads what is at a place of a file, or of a part of one, in one step.
 
-    Whoosh itself seeks for each, in two layers, and copies its memory maps when it opens them.
+    Whoosh itself seeks and reads in two layers, or copies its memory maps when it opens them.
     """
 
-    def __init__(self, raw: Any, start: int, length: int | None, **options: Any) -> None:
+    def __init__(self, raw: Any, start: int = 0, length: int | None = None, **options: Any) -> None:
         super().__init__(raw if length is None else SubFile(raw, start, length), **options)
         self._raw, self._start = raw, start
-        self._kept, self._kept_at = b"", 0
 
     def subset(self, offset: int, length: int, name: str | None = None) -> "_File":
         """Return a part as a file."""
@@ -96,76 +44,49 @@ class _File(StructFile):  # type: ignore[misc]  # Whoosh carries no types
 
     def get(self, position: int, length: int) -> bytes:
         """Read ``length`` bytes from a place."""
-        begin = position - self._kept_at
-        if begin < 0 or begin + length > len(self._kept):
-            wanted = max(length, _READ_BYTES)
-            self._kept = os.pread(self._raw.fileno(), wanted, self._start + position)
-            self._kept_at, begin = position, 0
-        return self._kept[begin : begin + length]
+        self._raw.seek(self._start + position)
+        found: bytes = self._raw.read(length)
+        return found
 
 
-class Storage(OverlayStorage):  # type: ignore[misc]
-    """Files of one folder; the parts of a segment are in memory until its file is written.
-
-    It knows the files it opened, as Whoosh drops them when one is unreadable.
-    """
-
-    supports_mmap = False
+class Storage(FileStorage):  # type: ignore[misc]
+    """The files of a folder. It knows those it opened: Whoosh drops them if one is unreadable."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = str(folder)
-        super().__init__(RamStorage(), FileStorage(self.folder))
-        self._opened: list[Any] = []
+        super().__init__(str(folder), supports_mmap=False)
+        self._opened = ExitStack()
 
     def open_file(self, name: str, **options: Any) -> Any:
         """Open a file for reading."""
-        if self.a.file_exists(name):
-            return self.a.open_file(name)
-        raw = Path(self.folder, name).open("rb")  # noqa: SIM115 - the reader closes it
-        self._opened.append(_File(raw, 0, None, name=name))
-        return self._opened[-1]
+        return _File(self._opened.enter_context(Path(self.folder, name).open("rb")), name=name)
 
     def create_file(self, name: str, **options: Any) -> Any:
         """Open a file for writing."""
-        if not name.endswith(SEGMENT) and ".toc" not in name:
-            return self.a.create_file(name)
-        self._opened.append(self.b.create_file(name, **options))
-        return self._opened[-1]
-
-    def delete_file(self, name: str) -> None:
-        """Remove a file."""
-        (self.a if self.a.file_exists(name) else self.b).delete_file(name)
+        made = super().create_file(name, **options)
+        self._opened.enter_context(made.file)
+        return made
 
     def rename_file(self, old: str, new: str, safe: bool = False) -> None:
         """Give a finished table of contents its name, durably: Whoosh leaves that to chance."""
         folder = Path(self.folder)
         sync(folder / old)
-        self.b.rename_file(old, new, safe=safe)
+        super().rename_file(old, new, safe=safe)
         sync(folder)
 
-    def temp_storage(self, name: str | None = None) -> RamStorage:
-        """Return a place for what is on its way to a part."""
-        return RamStorage()
+    def temp_storage(self, name: str | None = None) -> "Storage":
+        """Return the place for parts of a segment: beside it."""
+        return self
 
-    def forget_parts(self) -> None:
-        """Let go of the parts of a segment that was not finished."""
-        self.a.clean()
+    def destroy(self) -> None:
+        """Do nothing: Whoosh would remove all that is in the place for parts."""
 
     @contextmanager
     def closing_on_error(self) -> Iterator[None]:
         """Close, after an error, what was opened meanwhile and is still open."""
-        self._opened.clear()
-        try:
+        with ExitStack() as self._opened:
             yield
-        except BaseException:
-            for file in self._opened:
-                if not file.is_closed:
-                    # What a full disk did not take is written once more, in vain.
-                    with suppress(OSError):
-                        file.close()
-            raise
-        finally:
-            self._opened.clear()
+            # Whoever asked for them closes them.
+            self._opened.pop_all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,31 +111,21 @@ class OpenSegments:
         self.storage = Storage(folder)
         self._generation = -1
         self.views: tuple[SegmentView, ...] = ()
+        self.refresh()
 
-    def refresh(self) -> bool:
-        """Go to the newest commit; return whether there was a new one.
+    def refresh(self) -> None:
+        """Go to the newest commit.
 
         :class:`indexer.errors.EngineError` when it cannot be read; the old one stays then.
         """
         with engine_errors(self._folder):
-            for _ in range(_ATTEMPTS):
-                newest = self._newest()
-                if newest == self._generation:
-                    return False
-                try:
-                    self._open(newest)
-                except FileNotFoundError:
-                    # A writer that commits removes what the commit before consisted of.
-                    if self._newest() == newest:
-                        raise
-                else:
-                    return True
-        raise EngineError(f"search index {self._folder} changes too fast to be opened")
-
-    def entries(self) -> list[Any]:
-        """Return what the commit that is open says of each segment."""
-        found: list[Any] = _contents(self.storage, self._generation).segments
-        return found
+            for _ in range(_ATTEMPTS - 1):
+                # A writer that commits removes what the commit before consisted of. A listing is
+                # no snapshot: it may miss both.
+                with suppress(FileNotFoundError):
+                    self._open(self._newest())
+                    return
+            self._open(self._newest())
 
     def files(self) -> set[Path]:
         """Return the files that the commit consists of."""
@@ -236,22 +147,19 @@ class OpenSegments:
 
     def _newest(self) -> int:
         """Return the number of the newest commit."""
-        for _ in range(_ATTEMPTS):
-            found = [_TOC.fullmatch(path.name) for path in self._folder.iterdir()]
-            numbers = [int(match[1]) for match in found if match]
-            if numbers:
-                return max(numbers)
-            # A listing is no snapshot: it may miss the new commit and the removed old one.
-        raise EmptyIndexError(f"no index in {self._folder}")
+        found = (_TOC.fullmatch(path.name) for path in self._folder.iterdir())
+        return max((int(match[1]) for match in found if match), default=0)
 
     def _open(self, generation: int) -> None:
+        if generation == self._generation:
+            return
         kept = {view.segment.id: view.segment for view in self.views}
         views = []
         with self.storage.closing_on_error():
-            for entry in _contents(self.storage, generation).segments:
+            for entry in TOC.read(self.storage, INDEX_NAME, generation, SCHEMA).segments:
                 found = kept.pop(entry.segment_id(), None)
                 found = found or Segment(self.storage, entry, self._cache)
-                views.append(SegmentView(found, _alive(entry)))
+                views.append(SegmentView(found, alive(entry)))
         self.views = tuple(views)
         self._generation = generation
         for gone in kept.values():
@@ -261,13 +169,12 @@ class OpenSegments:
 
 def create_index(folder: Path) -> None:
     """Make an empty index in a folder of its own."""
-    folder.mkdir()
     TOC.create(Storage(folder), SCHEMA, INDEX_NAME)
 
 
 def segment_file(segment_id: str) -> str:
     """Return the name of the file of a segment."""
-    return f"{segment_id}{SEGMENT}"
+    return f"{segment_id}{W3Segment.COMPOUND_EXT}"
 
 
 def checksum(path: Path) -> int:
@@ -279,10 +186,7 @@ def checksum(path: Path) -> int:
     return found
 
 
-def _contents(storage: Storage, generation: int) -> TOC:
-    return TOC.read(storage, INDEX_NAME, gen=generation, schema=SCHEMA)
-
-
-def _alive(entry: Any) -> int:
+def alive(entry: Any) -> int:
+    """Return the documents that a table of contents says are there, as a bitmap."""
     size: int = entry.doc_count_all()
     return bitmaps.full(size) & ~bitmaps.from_documents(entry.deleted_docs(), size=size)

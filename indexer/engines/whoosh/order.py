@@ -9,9 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from indexer.engines.ranking import Key, PageWindow, RankedHit, prominence_score
+from indexer.engines.ranking import (
+    PROMINENCE,
+    SORT_FIELDS,
+    Key,
+    PageWindow,
+    RankedHit,
+    prominence_score,
+)
 from indexer.engines.whoosh import bitmap as bitmaps
-from indexer.engines.whoosh.schema import SCALARS
 from indexer.engines.whoosh.segment import Segment
 from indexer.model import Sort
 
@@ -38,18 +44,17 @@ def _first(
     segment: Segment, match: int, sort: Sort, window: PageWindow
 ) -> list[RankedHit[Location]]:
     key_of = _key_of(segment, sort)
-    ids = segment.ids
 
     def make() -> "array[int]":
-        # Sorting keeps equals in their order, also from the greatest on.
-        return array("I", sorted(ids.documents, key=key_of, reverse=window.is_descending))
+        # Sorting keeps equals in the order of their ids, also from the greatest on.
+        return array("I", sorted(range(segment.size), key=key_of, reverse=window.is_descending))
 
     documents = segment.cached(("order", sort, window.is_descending), make)
     start = _start(segment, documents, key_of, window)
     matched = bitmaps.flags(match, size=segment.size)
     found = filter(matched.__getitem__, memoryview(documents)[start:])
     return [
-        RankedHit(key_of(n), ids.ordered[ids.ranks[n]], Location(segment, n))
+        RankedHit(key_of(n), segment.ids[n], Location(segment, n))
         for n in islice(found, window.count)
     ]
 
@@ -60,10 +65,9 @@ def _start(
     """Return how many of ``documents``, which are in order, are not behind the position."""
     if window.after is None:
         return 0
-    ids = segment.ids
 
     def is_behind(document: int) -> bool:
-        return window.is_behind(key_of(document), ids.ordered[ids.ranks[document]])
+        return window.is_behind(key_of(document), segment.ids[document])
 
     return bisect_left(documents, x=True, key=is_behind)
 
@@ -73,6 +77,6 @@ def _key_of(segment: Segment, sort: Sort) -> Callable[[int], Key]:
         names = segment.names
         return lambda document: names.names[names.by_document[document]]
     if sort is Sort.RELEVANCE:
-        prominence = segment.scalars("prominence")
+        prominence = segment.scalars(PROMINENCE)
         return lambda document: prominence_score(prominence[document])
-    return segment.scalars(SCALARS[sort]).__getitem__
+    return segment.scalars(SORT_FIELDS[sort]).__getitem__

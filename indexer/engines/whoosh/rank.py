@@ -11,27 +11,25 @@ from itertools import repeat
 from operator import add, mul
 
 from indexer.engines.ranking import (
+    PROMINENCE,
     NormalizedName,
     PageWindow,
     RankedHit,
     RankedPart,
     RankingPlan,
-    Where,
     WholeName,
     name_matches,
     score,
 )
 from indexer.engines.whoosh import bitmap as bitmaps
-from indexer.engines.whoosh.match import having, name_starting, named_like, part_matching
+from indexer.engines.whoosh.match import SegmentMatcher
 from indexer.engines.whoosh.order import Location, Matches
-from indexer.engines.whoosh.schema import NAME, PROMINENCE, TEXT
 from indexer.engines.whoosh.segment import Segment
-from indexer.model import Fuzzy, Wildcard
 
 # Within a segment, a hit's place in the order is one whole number, its key: more points first,
-# or fewer when reversed, then the lower rank of the id. Comparing such numbers is several times
-# faster than tuples.
-_RANKS = 1 << 28
+# or fewer when reversed, then the lower document, because documents are in the order of their ids.
+# Comparing such numbers is several times faster than tuples.
+_DOCUMENTS = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +43,13 @@ class _Named:
 
 def best(matches: Matches, plan: RankingPlan, window: PageWindow) -> list[RankedHit[Location]]:
     """Return those of ``matches`` that are in the window, by what ``plan`` says."""
-    before = window.points_before
-    if window.is_descending and _are_named(plan, before):
+    if window.reaches(plan.named_points):
         named = [(segment, match & _all_named(segment, plan)) for segment, match in matches]
         if sum(documents.bit_count() for _, documents in named) >= window.count:
             hits = _by_score(named, plan, window)
             if len(hits) >= window.count:
                 return hits
     return _by_score(matches, plan, window)
-
-
-def _are_named(plan: RankingPlan, before: int | None) -> bool:
-    """Tell whether named documents may be what comes next behind so many points."""
-    return plan.named_points is not None and (before is None or before >= plan.named_points)
 
 
 def _by_score(matches: Matches, plan: RankingPlan, window: PageWindow) -> list[RankedHit[Location]]:
@@ -69,35 +61,29 @@ def _by_score(matches: Matches, plan: RankingPlan, window: PageWindow) -> list[R
 def _first(
     segment: Segment, match: int, plan: RankingPlan, window: PageWindow
 ) -> list[RankedHit[Location]]:
-    ids = segment.ids
     documents = bitmaps.documents(match)
     first, *others = _points(segment, plan)
     totals: Iterator[int] = map(first.__getitem__, documents)
     for points in others:
         totals = map(add, totals, map(points.__getitem__, documents))
-    step = -_RANKS if window.is_descending else _RANKS
-    keys: Iterator[int] = map(
-        add, map(mul, totals, repeat(step)), map(ids.ranks.__getitem__, documents)
-    )
+    step = -_DOCUMENTS if window.is_descending else _DOCUMENTS
+    keys: Iterator[int] = map(add, map(mul, totals, repeat(step)), documents)
     if window.after is not None and window.points_before is not None:
-        start = window.points_before * step + bisect_right(ids.ordered, window.after.id)
+        start = window.points_before * step + bisect_right(segment.ids, window.after.id)
         keys = filter(start.__le__, keys)
     return [_hit(segment, key, step) for key in nsmallest(window.count, keys)]
 
 
 def _hit(segment: Segment, key: int, step: int) -> RankedHit[Location]:
-    rank = key % _RANKS
-    ids = segment.ids
-    return RankedHit(
-        score((key - rank) // step), ids.ordered[rank], Location(segment, ids.documents[rank])
-    )
+    document = key % _DOCUMENTS
+    points = (key - document) // step
+    return RankedHit(score(points), segment.ids[document], Location(segment, document))
 
 
 def _all_named(segment: Segment, plan: RankingPlan) -> int:
     """Return the documents that are in the first tier of every part, or named by all."""
-    named = bitmaps.full(segment.size)
-    for part in plan.parts:
-        named &= _found(segment, part, part.first.where) & part_matching(segment, part.part)
+    matcher = SegmentMatcher(segment)
+    named = matcher.all_of(matcher.in_tier(part, part.first) for part in plan.parts)
     return named | _named(segment, plan.whole_names).documents
 
 
@@ -113,7 +99,8 @@ def _points(segment: Segment, plan: RankingPlan) -> "list[array[int]]":
 def _all_points(segment: Segment, plan: RankingPlan) -> "Iterator[array[int]]":
     step = plan.prominence_points
     yield segment.cached(
-        "prominence points", lambda: array("I", map(step.__mul__, segment.scalars(PROMINENCE)))
+        ("prominence points", step),
+        lambda: array("I", map(step.__mul__, segment.scalars(PROMINENCE))),
     )
     if len(plan.parts) == 1:
         yield _part_points(segment, plan.parts[0])
@@ -134,42 +121,23 @@ def _sum(columns: "Iterable[array[int]]") -> "array[int]":
 
 def _part_points(segment: Segment, part: RankedPart) -> "array[int]":
     """Return what ``part`` is worth for each document of ``segment``."""
-    match = part_matching(segment, part.part)
-    impacts = _mean_impacts(segment, part.words)
+    matcher, left = SegmentMatcher(segment), bitmaps.full(segment.size)
+    impacts = _impacts(segment, part.words)
     points = array("I", bytes(4 * segment.size))
     for tier in part.tiers:
-        documents = match & _found(segment, part, tier.where)
+        documents = left & matcher.in_tier(part, tier)
         for n in bitmaps.documents(documents):
             points[n] = tier.points + (impacts[n] if tier.adds_impact else 0)
-        match &= ~documents
+        left &= ~documents
     return points
 
 
-def _found(segment: Segment, part: RankedPart, where: Where) -> int:
-    """Return the documents that have ``part`` there; perhaps others, which do not match it."""
-    match where:
-        case Where.NAME_WORDS:
-            return having(segment, NAME, part.words)
-        case Where.NAME_START:
-            begun = name_starting(segment, part.words[-1])
-            return having(segment, NAME, part.words[:-1]) & begun
-        case Where.NAME_LIKE:
-            assert isinstance(part.part, Wildcard | Fuzzy)  # noqa: S101 - the only ones
-            return named_like(segment, part.part)
-        case Where.TEXT_WORDS:
-            return having(segment, TEXT, part.words)
-        case Where.INSIDE_NAME | Where.ANYWHERE:
-            return bitmaps.full(segment.size)
-
-
-def _mean_impacts(segment: Segment, found: Sequence[str]) -> "array[int]":
+def _impacts(segment: Segment, found: Sequence[str]) -> "array[int]":
     sums = array("I", bytes(4 * segment.size))
-    for word in found:
+    for word in dict.fromkeys(found):
         postings = segment.postings(word)
         for n, impact in zip(postings.documents, postings.weights, strict=True):
             sums[n] += impact
-    if len(found) > 1:
-        return array("I", (total // len(found) for total in sums))
     return sums
 
 

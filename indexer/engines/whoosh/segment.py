@@ -7,25 +7,23 @@ and a search masks what is deleted at the end.
 import sys
 import zlib
 from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from typing import Any, TypeVar
 
 import orjson
-from whoosh.reading import SegmentReader
 
-from indexer.engines.ranking import Pattern, normalize
+from indexer.engines.ranking import TEXT, Vocabulary, normalize
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.codec import Codec, Postings
-from indexer.engines.whoosh.schema import KEY, LINES, NUMBERS, RESULT, SCHEMA, TEXT, TEXTS
-from indexer.engines.whoosh.vocabulary import Vocabulary, vocabulary
+from indexer.engines.whoosh.schema import COLUMNS, KEY, LINES, NUMBERS, RESULT, TEXTS
 from indexer.model import TextRow
 
 _Value = TypeVar("_Value")
+_CODEC = Codec()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,32 +50,23 @@ class Names:
             position = self.joined.find(text, following)
 
 
-@dataclass(frozen=True, slots=True)
-class Ids:
-    """The ids of a segment in order; a document's place in that order is its rank."""
-
-    ordered: list[str]
-    documents: "array[int]"
-    """The document of each rank."""
-    ranks: "array[int]"
-    """The rank of each document."""
-
-
 class Segment:
     """Reads one segment, the one that a table of contents has ``entry`` for."""
 
     def __init__(self, storage: Any, entry: Any, cache: SegmentCache) -> None:
         self.id: str = entry.segment_id()
+        self.checksum: int = entry.checksum
         self.size: int = entry.doc_count_all()
         """How many documents there are, deleted ones included."""
-        self._reader = SegmentReader(storage, SCHEMA, entry)
-        self._terms = Codec().terms_reader(self._reader.storage(), entry)
+        self._files = entry.open_compound_file(storage)
+        self._rows = _CODEC.per_document_reader(self._files, entry)
+        self.terms = _CODEC.terms_reader(self._files, entry)
         self._columns: dict[str, Any] = {}
         self._cache = cache
 
     def close(self) -> None:
         """Close the file; nothing of this segment may be read any more."""
-        self._reader.close()
+        self._files.close()
 
     def bitmap(self, field: str, text: str) -> int:
         """Return the documents that have the term ``text`` in ``field``."""
@@ -111,63 +100,26 @@ class Segment:
         """Return the words of all searchable text."""
         return self.cached(
             "vocabulary",
-            lambda: vocabulary(map(bytes.decode, self._reader.lexicon(TEXT))),
+            lambda: Vocabulary(self.terms.words(TEXT)),
             size_bytes=lambda made: made.size_bytes,
         )
 
-    def within(self, name: str, low: int | None, high: int | None) -> int:
-        """Return the documents with a number of that name from ``low`` to ``high``."""
-
-        def make() -> int:
-            values, documents = self._numbers(name)
-            start = 0 if low is None else bisect_left(values, low)
-            end = len(values) if high is None else bisect_right(values, high)
-            return bitmaps.from_documents(documents[start:end], size=self.size)
-
-        return self.cached(("within", name, low, high), make)
-
     def scalars(self, field: str) -> "array[int]":
-        """Return the number that each document has in a column of ``SCALARS``, or prominence."""
-        return self.cached(("scalars", field), lambda: array("q", self._column(field)))
-
-    def postings_from(self, field: str, prefix: str) -> Iterator[tuple[str, Iterable[int]]]:
-        """Yield the terms of ``field`` that start with ``prefix``, each with its documents."""
-        for term, found in self._terms.starting(field, prefix):
-            yield term, found.documents
-
-    def having_any(self, field: str, terms: Iterable[str]) -> int:
-        """Return the documents that have at least one of ``terms`` in ``field``."""
-        documents = chain.from_iterable(self._terms.find(field, term).documents for term in terms)
-        return bitmaps.from_documents(documents, size=self.size)
-
-    def named(self, part: str) -> int:
-        """Return the documents whose name contains ``part``."""
-        names = self.names
-        found = chain.from_iterable(names.documents[place] for place in names.containing(part))
-        return bitmaps.from_documents(found, size=self.size)
-
-    def named_like(self, pattern: Pattern) -> int:
-        """Return the documents whose name, or whose name's last component, fits ``pattern``."""
-        names = self.names
-        fitting = [
-            documents
-            for name, documents in zip(names.names, names.documents, strict=True)
-            if pattern.fits(name) or pattern.fits(name.rpartition("/")[2])
-        ]
-        return bitmaps.from_documents(chain.from_iterable(fitting), size=self.size)
+        """Return the number that each document has in a column of ``SORT_FIELDS``."""
+        return self.cached(("scalars", field), lambda: array("q", self.column(field)))
 
     def lines(self, document: int) -> str:
         """Return the searchable fields of a document, a line of words each."""
-        return zlib.decompress(self._column(LINES)[document]).decode()
+        return zlib.decompress(self.column(LINES)[document]).decode()
 
     def texts(self, document: int) -> list[TextRow]:
         """Return the searchable texts of a document as they were given."""
-        rows: list[TextRow] = orjson.loads(zlib.decompress(self._column(TEXTS)[document]))
+        rows: list[TextRow] = orjson.loads(zlib.decompress(self.column(TEXTS)[document]))
         return rows
 
     def result(self, document: int) -> dict[str, Any]:
         """Return the stored result of a document."""
-        result: dict[str, Any] = orjson.loads(zlib.decompress(self._column(RESULT)[document]))
+        result: dict[str, Any] = orjson.loads(zlib.decompress(self.column(RESULT)[document]))
         return result
 
     @cached_property
@@ -181,42 +133,38 @@ class Segment:
         return _names([normalize(name).plain for name in self.names.names])
 
     @cached_property
-    def ids(self) -> Ids:
-        """The ids of all documents."""
-        ids = [document_id for _, document_id in self._keys()]
-        documents = array("I", sorted(range(len(ids)), key=ids.__getitem__))
-        ranks = array("I", bytes(4 * len(ids)))
-        for rank, document in enumerate(documents):
-            ranks[document] = rank
-        return Ids([ids[document] for document in documents], documents, ranks)
+    def ids(self) -> list[str]:
+        """The ids of all documents, which are in the order of their ids."""
+        return [document_id for _, document_id in self._keys()]
 
     @cached_property
     def places(self) -> dict[str, int]:
-        """The document of each id; a writer needs no more than this."""
-        return {document_id: n for n, (_, document_id) in enumerate(self._keys())}
+        """The document of each id."""
+        return {document_id: document for document, document_id in enumerate(self.ids)}
 
     def _keys(self) -> Iterator[tuple[str, str]]:
-        for key in self._column(KEY):
+        for key in self.column(KEY):
             name, _, document_id = key.decode().partition("\n")
             yield name, document_id
 
     def _find(self, field: str, term: str) -> Postings:
-        found = self._terms.find(field, term)
+        found = self.terms.find(field, term)
         return Postings(array("I", found.documents), array("H", found.weights))
 
-    def _column(self, field: str) -> Any:
+    def column(self, field: str) -> Any:
+        """Return the bytes or number of every document in a column."""
         # Opening a column of bytes adds up the lengths of all its rows, so it is kept open.
         if field not in self._columns:
-            self._columns[field] = self._reader.column_reader(field, translate=False)
+            self._columns[field] = self._rows.column_reader(field, COLUMNS[field])
         return self._columns[field]
 
-    def _numbers(self, name: str) -> tuple["array[int]", "array[int]"]:
+    def numbers(self, name: str) -> tuple["array[int]", "array[int]"]:
         """Return the numbers of one name, ascending, and the document of each."""
 
         def make() -> tuple["array[int]", "array[int]"]:
             pairs = sorted(
                 (number, document)
-                for document, row in enumerate(self._column(NUMBERS))
+                for document, row in enumerate(self.column(NUMBERS))
                 for number in orjson.loads(zlib.decompress(row)).get(name, ())
             )
             return array("q", (number for number, _ in pairs)), array("I", (n for _, n in pairs))

@@ -1,33 +1,35 @@
 """Writing to a Whoosh index: one commit for each batch, durable when it returns.
 
 A commit merges segments too, no more than it can in about a second, or than its batch makes worth
-while. So a push never waits for the merge of a large index, and a rebuild leaves few segments.
+while. So a push never waits for the merge of a large index, and searches meet few segments.
 """
 
-from collections import Counter
+import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from itertools import accumulate, compress, islice, takewhile
+from contextlib import ExitStack, contextmanager
+from itertools import compress
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from whoosh.index import FileIndex
-from whoosh.reading import SegmentReader
 from whoosh.writing import SegmentWriter
 
-from indexer.engines.local import sync
-from indexer.engines.whoosh.codec import Codec, PostingPool, Postings
-from indexer.engines.whoosh.index import OpenSegments, checksum, engine_errors, segment_file
+from indexer.engines.local import engine_errors, sync
+from indexer.engines.whoosh import bitmap as bitmaps
+from indexer.engines.whoosh.codec import Codec, PostingPool
+from indexer.engines.whoosh.index import OpenSegments, SegmentView, alive, checksum, segment_file
 from indexer.engines.whoosh.schema import COLUMNS, INDEX_NAME, SCHEMA, encode
 from indexer.errors import EngineError
 from indexer.model import Document
 
 FAN = 8
-"""So many segments of a similar size become one."""
+"""The least number of segments that become one in a commit."""
 MERGED_MIN, MERGED_SHARE = 1000, 10
 """A commit merges so many documents, or so many times those of its batch."""
-_WORN = 5
-"""A segment is written anew when one in so many of its documents is deleted."""
+_Row = Mapping[str, Any]
+"""The fields of a document."""
+_LOCK = f"{INDEX_NAME}_WRITELOCK"
 
 
 class SegmentedWriter:
@@ -36,9 +38,9 @@ class SegmentedWriter:
     def __init__(self, folder: Path, index: OpenSegments) -> None:
         self._folder = folder
         self._index = index
-        index.refresh()
         try:
             with engine_errors(folder):
+                self._clean()
                 self._check()
         except EngineError:
             index.close()
@@ -54,10 +56,15 @@ class SegmentedWriter:
         # Encoded first: an error later on is not to leave half of a batch.
         rows = {document.key.id: encode(document) for document in documents}
         with engine_errors(self._folder), self._locked():
-            self._index.refresh()
             gone = self._gone({*rows, *removed})
             if rows or gone:
-                self._commit(gone, list(rows.values()))
+                self._commit(rows, gone)
+
+    def optimize(self) -> None:
+        """Make one segment of all."""
+        with engine_errors(self._folder), self._locked():
+            if len(self._index.views) > 1:
+                self._commit({}, {}, merges_all=True)
 
     def count(self) -> int:
         """Return the number of documents."""
@@ -68,11 +75,15 @@ class SegmentedWriter:
         self._index.close()
 
     def _check(self) -> None:
-        """Compare the segments with their checksums, and remove what a killed writer left."""
-        for entry in self._index.entries():
-            path = self._folder / segment_file(entry.segment_id())
-            if checksum(path) != entry.checksum:
+        """Compare the segments with their checksums."""
+        for view in self._index.views:
+            path = self._folder / segment_file(view.segment.id)
+            if checksum(path) != view.segment.checksum:
                 raise ValueError(f"{path.name} has wrong bytes")
+
+    def _clean(self) -> None:
+        """Go to the newest commit, and remove what a killed or failed writer left."""
+        self._index.refresh()
         known = {*self._index.files(), self._folder / _LOCK}
         for leftover in set(self._folder.iterdir()) - known:
             if leftover.is_file():
@@ -88,31 +99,37 @@ class SegmentedWriter:
                 places[view.segment.id] = there
         return places
 
-    def _commit(self, gone: dict[str, list[int]], rows: Sequence[dict[str, Any]]) -> None:
+    def _commit(
+        self,
+        rows: Mapping[str, _Row],
+        gone: Mapping[str, Iterable[int]],
+        *,
+        merges_all: bool = False,
+    ) -> None:
         storage = self._index.storage
+        segments = {view.segment.id: view.segment for view in self._index.views}
         with storage.closing_on_error():
             writer = _Writer(FileIndex(storage, SCHEMA, INDEX_NAME))
-            for segment in writer.segments:
-                for document in gone.get(segment.segment_id(), ()):
-                    segment.delete_document(document)
-            for row in rows:
-                writer.add_document(**row)
-            writer.commit(mergetype=merge)
-        self._index.refresh()
+            for entry in writer.segments:
+                for document in gone.get(entry.segment_id(), ()):
+                    entry.delete_document(document)
+            entries = {one.segment_id(): one for one in writer.segments if one.doc_count()}
+            sizes = {segment: entry.doc_count() for segment, entry in entries.items()}
+            merged = list(sizes) if merges_all else segments_to_merge(sizes, added=len(rows))
+            views = [SegmentView(segments[one], alive(entries.pop(one))) for one in merged]
+            writer.add(rows, views)
+            writer.commit(mergetype=lambda *_: list(entries.values()))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         lock = self._index.storage.lock(_LOCK)
         if not lock.acquire():
             raise EngineError(f"another writer is at work in {self._folder}")
-        try:
+        with ExitStack() as after:
+            after.callback(lock.release)
+            after.callback(self._clean)
+            self._index.refresh()
             yield
-        finally:
-            self._index.storage.forget_parts()
-            lock.release()
-
-
-_LOCK = f"{INDEX_NAME}_WRITELOCK"
 
 
 class _Writer(SegmentWriter):  # type: ignore[misc]  # Whoosh carries no types
@@ -120,105 +137,59 @@ class _Writer(SegmentWriter):  # type: ignore[misc]  # Whoosh carries no types
 
     def __init__(self, index: FileIndex) -> None:
         super().__init__(index, codec=Codec(), _lk=False)
-        self.pool = PostingPool(SCHEMA)
+        self.pool = PostingPool()
 
-    def add_document(self, **fields: Any) -> None:
-        """Add what ``encode`` made of a document."""
-        for field in fields.keys() - COLUMNS.keys():
-            self.pool.add(field, self.docnum, fields[field])
-        self._add_columns({field: fields[field] for field in COLUMNS})
+    def add(self, rows: Mapping[str, _Row], merged: Iterable[SegmentView]) -> None:
+        """Add new documents, as ``encode`` makes them, and those of segments, in order of ids."""
+        new = ((key, None, 0, rows[key]) for key in sorted(rows))
+        sources = (new, *map(self._old, merged))
+        for _, numbers, document, row in heapq.merge(*sources, key=itemgetter(0)):
+            if numbers is None:
+                self.pool.add(self.docnum, row)
+            else:
+                numbers[document] = self.docnum
+            self._add_columns(row)
 
-    def add_reader(self, reader: SegmentReader) -> None:
-        """Add the documents of a segment, without those deleted."""
-        numbers: list[int | None] = []
-        columns = [reader.column_reader(field, translate=False) for field in COLUMNS]
-        rows = zip(*columns, strict=True)
-        for document, row in enumerate(rows):
-            is_gone = reader.is_deleted(document)
-            numbers.append(None if is_gone else self.docnum)
-            if not is_gone:
-                self._add_columns(dict(zip(COLUMNS, row, strict=True)))
-        terms = self.codec.terms_reader(reader.storage(), reader.segment())
-        for field in terms.indexed_field_names():
-            for term, postings in terms.starting(field):
-                if kept := _renumbered(postings, numbers):
-                    self.pool.extend(field, term, kept)
+    def _old(self, view: SegmentView) -> Iterator[tuple[str, list[int | None], int, _Row]]:
+        """Yield what is alive in a segment, after the place of its new number."""
+        segment = view.segment
+        numbers: list[int | None] = [None] * segment.size
+        self.pool.merge(segment.terms, numbers)
+        rows = zip(*map(segment.column, COLUMNS), strict=True)
+        is_alive = bitmaps.flags(view.alive, size=segment.size)
+        for document, row in compress(enumerate(rows), is_alive):
+            yield segment.ids[document], numbers, document, dict(zip(COLUMNS, row, strict=True))
 
-    def _add_columns(self, row: Mapping[str, bytes | int]) -> None:
+    def _add_columns(self, row: _Row) -> None:
         self.perdocwriter.start_doc(self.docnum)
-        for field, value in row.items():
-            self.perdocwriter.add_column_value(field, COLUMNS[field], value)
+        for field, column in COLUMNS.items():
+            self.perdocwriter.add_column_value(field, column, row[field])
         self.perdocwriter.finish_doc()
         self.docnum += 1
         self._added = True
 
     def _finalize_segment(self) -> Any:
-        path = Path(self.storage.folder, segment_file(self.newsegment.segment_id()))
-        try:
-            segment = super()._finalize_segment()
-            sync(path)
-            segment.checksum = checksum(path)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+        segment = super()._finalize_segment()
+        path = Path(self.storage.folder, segment_file(segment.segment_id()))
+        sync(path)
+        segment.checksum = checksum(path)
         return segment
 
 
-def merge(writer: _Writer, segments: Sequence[Any]) -> list[Any]:
-    """Add to ``writer`` the segments that are to be merged; return the others that have documents.
+def segments_to_merge(sizes: Mapping[str, int], *, added: int) -> list[str]:
+    """Return the segments to make one of, beside ``added`` new documents.
 
-    It is what Whoosh calls a merge policy.
-    """
-    kept = [segment for segment in segments if segment.doc_count()]
-    for segment in segments_to_merge(kept, added=writer.docnum):
-        reader = SegmentReader(writer.storage, SCHEMA, segment)
-        try:
-            writer.add_reader(reader)
-        finally:
-            reader.close()
-        kept.remove(segment)
-    return kept
-
-
-def segments_to_merge(segments: Sequence[Any], *, added: int) -> list[Any]:
-    """Return the segments to make one of, beside ``added`` new documents, smallest first.
-
-    Those of the lowest tier that holds ``FAN`` or more, with the smaller ones, which cost next to
-    nothing beside them; or else a worn segment. Never more than a commit may merge, and no tier of
-    which that is a small part: its documents would be merged again and again.
+    ``sizes`` are the numbers of documents by segment. Of the smallest, those are merged that a
+    commit may merge. The largest of them is no larger than the others together: so a document is
+    merged seldom, because its segment has at least twice the size afterwards.
     """
     limit = max(MERGED_MIN, MERGED_SHARE * added)
-    ordered = sorted(segments, key=lambda segment: segment.doc_count())
-    sizes = accumulate(segment.doc_count() for segment in ordered)
-    fitting = ordered[: sum(1 for _ in takewhile(limit.__ge__, sizes))]
-    tiers = Counter(map(_tier, ordered))
-    for tier, count in sorted(tiers.items()):
-        chosen = [segment for segment in fitting if _tier(segment) <= tier]
-        if count >= FAN and sum(_tier(segment) == tier for segment in chosen) >= FAN // 2:
-            return chosen
-    worn = (segment for segment in ordered if _is_worn(segment) and segment.doc_count() <= limit)
-    return list(islice(worn, 1))
-
-
-def _tier(segment: Any) -> int:
-    """Return the power of ``FAN`` that a size is in; segments of one tier are of similar size."""
-    tier, rest = 0, segment.doc_count()
-    while rest >= FAN:
-        tier, rest = tier + 1, rest // FAN
-    return tier
-
-
-def _is_worn(segment: Any) -> bool:
-    """Tell whether so much is deleted that writing it anew pays."""
-    worn: bool = segment.deleted_count() * _WORN >= segment.doc_count_all()
-    return worn
-
-
-def _renumbered(postings: Postings, numbers: Sequence[int | None]) -> Postings | None:
-    """Return postings with new numbers; None when no document is left."""
-    found = [numbers[document] for document in postings.documents]
-    kept = [number for number in found if number is not None]
-    if len(kept) == len(found):
-        return Postings(kept, postings.weights)
-    alive = [number is not None for number in found]
-    return Postings(kept, list(compress(postings.weights, alive))) if kept else None
+    ordered = sorted(sizes, key=sizes.__getitem__)
+    chosen, together = 0, 0
+    for number, segment in enumerate(ordered, start=1):
+        if together + sizes[segment] > limit:
+            break
+        if number >= FAN and sizes[segment] <= together:
+            chosen = number
+        together += sizes[segment]
+    return ordered[:chosen]

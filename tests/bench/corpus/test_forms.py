@@ -16,7 +16,7 @@ from indexer.model.document import Document, TextField
 from indexer.model.media_types import ACCEPT_MANIFESTS
 from indexer.model.names import is_system_tag
 from indexer.store import Store
-from tests.bench.corpus.sizes import SHARING, TINY
+from tests.bench.corpus.sizes import FEW_SHARING, SHARING, TINY
 from tests.fakes.clock import ManualClock
 from tests.indexer.stepping import Stepping
 from tests.series import series
@@ -51,7 +51,9 @@ def documents_of_store(stepping: Stepping) -> dict[str, Document]:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("size", series((SHARING, TINY), short=1), ids=lambda size: size.name)
+@pytest.mark.parametrize(
+    "size", series((FEW_SHARING, SHARING, TINY), short=1), ids=lambda size: size.name
+)
 async def test_crawled_filled_and_made_at_once_are_the_same(tmp_path: Path, size: Size) -> None:
     corpus = Corpus(size)
     fill(corpus, tmp_path / "filled")

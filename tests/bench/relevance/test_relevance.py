@@ -15,7 +15,7 @@ from bench.relevance.asking import (
     ask_engine,
     by_class,
 )
-from bench.relevance.catalogue import catalogue
+from bench.relevance.judged import company_set
 from bench.relevance.measures import Figures, ndcg
 from tests.indexer.engines.conformance.engines import ENGINES
 
@@ -25,7 +25,7 @@ def answered(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> list[Answered]:
     directory: Path = tmp_path_factory.mktemp("relevance")
-    return asyncio.run(ask_engine(directory, request.param, entries=catalogue()))
+    return asyncio.run(ask_engine(directory, request.param, company_set()))
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_a_typing_mistake_finds_what_was_meant(figures: Mapping[str, Figures]) -
 def test_the_baselines_are_left_behind(figures: Mapping[str, Figures]) -> None:
     """In every class and over all, by nDCG@10."""
     for name in BASELINES:
-        baseline = by_class(ask_baseline(name, entries=catalogue()))
+        baseline = by_class(ask_baseline(name, company_set()))
         for query_class, select_class in figures.items():
             assert select_class.ndcg >= baseline[query_class].ndcg, (name, query_class)
         assert figures[OVERALL].ndcg - baseline[OVERALL].ndcg > 0.2, name

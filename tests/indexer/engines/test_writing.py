@@ -93,6 +93,30 @@ def test_a_bad_document_is_named_and_nothing_of_its_batch_applied(
     writer.close()
 
 
+def test_optimizing_changes_no_answer(engine: Engine) -> None:
+    random = Random(7)
+    writer = engine.open_writer("one")
+    writer.optimize()
+    for _ in range(12):
+        made = [random_document(random) for _ in range(20)]
+        writer.apply(REPOSITORY, made, [made[0].key.id])
+    with reading(engine) as reader:
+        found, words = ids(reader), [("nginx", 9), ("web", 9), ("proxy", 9)]
+
+        def search(word: str, limit: int) -> tuple[int, list[str]]:
+            page = reader.search(Word(word), document_type=REPOSITORY, limit=limit)
+            return page.total, [hit.id for hit in page.hits]
+
+        before = [search(*each) for each in words]
+        writer.optimize()
+        reader.refresh()
+        assert ids(reader) == found
+        assert [search(*each) for each in words] == before
+    writer.apply(REPOSITORY, [], [found[0]])
+    assert writer.count(REPOSITORY) == len(found) - 1
+    writer.close()
+
+
 def test_numbers_of_any_sign_are_kept_and_lose_no_batch(engine: Engine) -> None:
     """As an unsigned number, the first one would end the thread that indexes."""
     least, most = -(2**63), 2**63 - 1

@@ -320,6 +320,7 @@ async def test_a_large_repository_is_rebuilt_bit_by_bit_in_one_step(tmp_path: Pa
         assert int(contents.stem.rpartition("_")[2]) == 3, "4, 4 and 3 images"
         await large.index()
         assert large.documents() == documents
+        [_] = (tmp_path / "search-index" / new / "image").glob("*.seg")
 
 
 async def test_a_rebuild_writes_as_much_at_once_as_its_engine_names(tmp_path: Path) -> None:

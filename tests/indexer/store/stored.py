@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from indexer.documents import describe, image_document, repository_document
 from indexer.extract import BUILT_IN
-from indexer.model import Content
+from indexer.model import Content, is_system_tag
 from indexer.model.document import Document
 from indexer.model.names import Digest, RepositoryName, TagName
 from indexer.store import ReadContent, RegistryRow, Store, TagMove
@@ -57,11 +57,17 @@ def event_move(tag: str, digest: str, when: float, actor: str = "") -> TagMove:
     return TagMove(TagName(tag), Digest(digest), at(when), actor)
 
 
+def visible_images(store: Store, repository_id: int) -> list[Digest]:
+    """Return the digests that a visible tag of a repository points at, system tags aside."""
+    tags = store.content.tags(repository_id)
+    return sorted({digest for tag, digest in tags.items() if not is_system_tag(tag)})
+
+
 def read_documents(store: Store, repository_id: int) -> list[Document]:
     """Return the documents of a repository as the indexing makes them."""
     found = [
         store.content.image(repository_id, digest)
-        for digest in store.content.visible_images(repository_id)
+        for digest in visible_images(store, repository_id)
     ]
     described = [
         describe(image, now=at(10**6), kinds=BUILT_IN) for image in found if image is not None

@@ -29,6 +29,7 @@ from tests.indexer.store.stored import (
     read_documents,
     read_manifest,
     stale_keys,
+    visible_images,
     whole,
 )
 
@@ -97,7 +98,7 @@ def test_a_tag_points_where_it_was_seen_last(store: Store) -> None:
     assert store.content.tag_digest(repository_id, "latest") == two
     assert store.content.tag_digest(repository_id, "absent") is None
     assert store.content.list_tags(repository_id, one) == ["stable"]
-    assert store.content.visible_images(repository_id) == sorted([one, two])
+    assert visible_images(store, repository_id) == sorted([one, two])
 
 
 def test_a_hidden_tag_is_nowhere_and_hiding_again_changes_nothing(store: Store) -> None:
@@ -111,7 +112,7 @@ def test_a_hidden_tag_is_nowhere_and_hiding_again_changes_nothing(store: Store) 
         assert store.content.tags(repository_id) == {}
         assert store.content.tag_digest(repository_id, "latest") is None
         assert store.content.list_tags(repository_id, Digest(ONE.digest)) == []
-        assert store.content.visible_images(repository_id) == []
+        assert visible_images(store, repository_id) == []
         assert store.content.image(repository_id, Digest(ONE.digest)) is None
         assert read_documents(store, repository_id) == []
     assert stale_keys(store) == []
@@ -399,7 +400,7 @@ def test_an_image_that_no_event_told_of_has_no_time_of_a_push(store: Store) -> N
 def test_what_only_system_tags_point_at_is_not_shown(store: Store) -> None:
     repository_id = put_repository(store)
     push(store, repository_id, SYSTEM_TAG, ONE, when=0)
-    assert store.content.visible_images(repository_id) == []
+    assert visible_images(store, repository_id) == []
     assert store.content.image(repository_id, Digest(ONE.digest)) is None
     assert store.content.count_visible() == (0, 0)
     push(store, repository_id, "latest", ONE, when=1)

@@ -155,6 +155,19 @@ def test_what_needs_no_settings_imports_nothing_that_takes_long(arguments: str) 
     assert set(done.stderr.split()) & LONG_IMPORTS == set()
 
 
+def test_the_supervisor_imports_no_library_of_the_processes_that_it_starts() -> None:
+    """They start after its imports, so the first answer waits for both."""
+    program = (
+        "import sys; import search_api.cli.service\n"
+        "print(*(name.partition('.')[0] for name in sys.modules))"
+    )
+    command = [sys.executable, "-P", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    theirs = {"fastapi", "httpx2", "sqlite_utils", "starlette", "tantivy", "uvicorn", "whoosh"}
+    assert theirs < LONG_IMPORTS
+    assert set(done.stdout.split()) & theirs == set()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -14,8 +14,8 @@ from urllib.parse import quote, urljoin
 import httpx2
 import pytest
 
+from indexer.engines.ranking import EXPANDED_TERMS_MAX
 from indexer.engines.whoosh.engine import WhooshEngine
-from indexer.engines.whoosh.match import EXPANDED_KEYWORDS_MAX
 from indexer.model.document import ASKED_FOR, LIMIT_MAX, DocumentType
 from indexer.store import Store
 from search_api.endpoints.docker_search import DESCRIPTION_MAX
@@ -536,7 +536,7 @@ async def test_a_prefix_that_stands_for_too_much_is_read_as_plain_words(tmp_path
     live = store.search_index.live()
     assert live is not None
     store.close()
-    keywords = frozenset(("label", f"k{number}") for number in range(EXPANDED_KEYWORDS_MAX + 1))
+    keywords = frozenset(("label", f"k{number}") for number in range(EXPANDED_TERMS_MAX + 1))
     writer = WhooshEngine(tmp_path / INDEX_DIRECTORY).open_writer(live.generation)
     for document_type in ASKED_FOR:
         writer.apply(document_type, [document("many", keywords=keywords)], [])

@@ -169,7 +169,17 @@ def score(query: Query, document: Document) -> float:
     parts = set(text_parts(query))
     points = sum(part_points(part, document) for part in parts)
     named = max((whole_points(text, document, len(parts)) for text in wholes(query)), default=0)
-    return (points + named + 10 * document.prominence) / 1000
+    longest = max((len(set(part_words(part))) for part in parts), default=0)
+    return (points + named + 10 * max(1, longest) * document.prominence) / 1000
+
+
+def part_words(part: TextPart) -> list[str]:
+    return [] if isinstance(part, Wildcard | Fuzzy) else words(part_text(part))
+
+
+def part_text(part: Word | Prefix | Path | Phrase) -> str:
+    text = " ".join(part.words) if isinstance(part, Phrase) else part.text
+    return text.strip("/") if isinstance(part, Path) else text
 
 
 def wholes(query: Query) -> list[str]:
@@ -204,8 +214,8 @@ def whole_points(text: str, document: Document, parts: int) -> int:
     if end[-1] != sought[-1]:
         return 200_000 if parts == 1 and end[-1].startswith(sought[-1]) else 0
     if name == text:
-        return 1_000_000 * parts
-    return (500_000 if name.endswith(f"/{text}") else 300_000) * parts
+        return 1_000_000 * min(parts, 6)
+    return (500_000 if name.endswith(f"/{text}") else 300_000) * min(parts, 6)
 
 
 def part_points(part: TextPart, document: Document) -> int:
@@ -213,19 +223,17 @@ def part_points(part: TextPart, document: Document) -> int:
         return 0
     if isinstance(part, Wildcard | Fuzzy):
         return 50_000 if named_like(part, document) else 2000
-    text = " ".join(part.words) if isinstance(part, Phrase) else part.text
-    text = text.strip("/") if isinstance(part, Path) else text
-    name_words, found = set(words(document.name)), words(text)
+    name_words, found = set(words(document.name)), part_words(part)
     searchable = {word for line, _ in lines(document) for word in line}
     if not found:
         return 100
-    mean = sum(impact(document, word) for word in found) // len(found)
+    impacts = sum(impact(document, word) for word in set(found))
     if set(found) <= name_words:
-        return 100_000 + mean
+        return 100_000 + impacts
     if set(found[:-1]) <= name_words and any(w.startswith(found[-1]) for w in name_words):
-        return 50_000 + mean
+        return 50_000 + impacts
     if isinstance(part, Prefix) or set(found) <= searchable:
-        return 2000 + mean
+        return 2000 + impacts
     return 100
 
 

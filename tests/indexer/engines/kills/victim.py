@@ -152,6 +152,11 @@ class TellingWriter:
                 self._wait_for_merge(document_type)
         say(REBUILD if is_rebuild else REST)
 
+    def optimize(self) -> None:
+        say(MERGE)
+        self._writer.optimize()
+        say(REBUILD)
+
     def count(self, document_type: DocumentType) -> int:
         return self._writer.count(document_type)
 
@@ -161,10 +166,11 @@ class TellingWriter:
     def _merges_in_commit(self, document_type: DocumentType, added: int) -> bool:
         """Tell whether the commit to come merges, as those of Whoosh may."""
         assert isinstance(self._writer, GenerationWriter)
-        writer = self._writer._writers[document_type]
+        writer = self._writer._indexes[document_type]
         if not isinstance(writer, SegmentedWriter):
             return False
-        return bool(segments_to_merge(writer._index.entries(), added=added))
+        sizes = {view.segment.id: view.alive.bit_count() for view in writer._index.views}
+        return bool(segments_to_merge(sizes, added=added))
 
     def _is_merging(self, document_type: DocumentType) -> bool:
         """Tell whether a merge runs after a commit, as those of tantivy do."""

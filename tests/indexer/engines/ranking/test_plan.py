@@ -25,6 +25,7 @@ from indexer.model.query import (
     Wildcard,
     Word,
 )
+from search_api.query.parser import QUERY_MAX, TERMS_MAX
 
 EVERY_PART = (
     Word("web"),
@@ -143,7 +144,7 @@ def test_what_hits_must_match_is_filters_and_required_parts() -> None:
 def test_without_text_hits_differ_by_prominence_alone(query: Query) -> None:
     plan = make_plan(query)
     assert (plan.parts, plan.whole_names, plan.named_points) == ((), (), None)
-    assert plan.prominence_points * PROMINENCE_MAX == plan.points_max == 1000
+    assert plan.prominence_points * PROMINENCE_MAX == 1000
 
 
 def test_a_whole_name_is_worth_more_for_each_part() -> None:
@@ -161,28 +162,54 @@ def test_a_whole_name_is_worth_more_for_each_part() -> None:
         (NameMatch.SPELLS_END, 600_000),
     ]
     assert {one.text.folded for one in two.whole_names} == {"redis exporter"}
+    many = make_plan(And(words(20)))
+    assert [one.points for one in many.whole_names] == [6_000_000, 3_000_000, 1_800_000]
     assert make_plan(Word("_")).whole_names == ()
 
 
 @pytest.mark.parametrize("part", EVERY_PART[:-1])
 def test_impacts_and_prominence_never_bridge_a_step(part: Query) -> None:
     tiers = [tier for tier in only_part(part).tiers if tier.where is not Where.INSIDE_NAME]
-    added = IMPACT_MAX + 1000
+    added = max(1, len(only_part(part).words)) * (IMPACT_MAX + 1000)
     assert all(one.points > next_one.points + added for one, next_one in pairwise(tiers))
 
 
 def test_named_documents_are_before_all_others_unless_parts_are_many() -> None:
     assert make_plan(And((Word("web"), Fuzzy("apis")))).named_points == 150_000
     assert make_plan(Word("web")).named_points == 100_000
-    # The impacts of 22 words can make up for one of them that is not in the name.
-    counts = {count: make_plan(And(words(count))).named_points for count in (20, 23)}
-    assert counts == {20: 2_000_000, 23: None}
+    # More parts than a whole name counts for can have more points than the whole name.
+    counts = {count: make_plan(And(words(count))).named_points for count in (6, 7)}
+    assert counts == {6: 600_000, 7: None}
+    # The impacts of 16 words can make up for one of them that is not in the name.
+    long_words = {count: make_plan(Word("-".join(map(str, range(count))))) for count in (15, 16)}
+    assert [plan.named_points for plan in long_words.values()] == [100_000, None]
     assert make_plan(Or((Word("web"), Word("_")))).named_points is None
 
 
-def test_no_document_has_more_than_the_greatest_number_of_points() -> None:
-    assert make_plan(Word("web")).points_max == 1_000_000 + 100_000 + IMPACT_MAX + 1000
-    assert make_plan(Fuzzy("wbe")).points_max == 50_000 + IMPACT_MAX + 1000
+def test_prominence_keeps_its_proportion_to_the_impacts_of_a_part() -> None:
+    queries: list[Query] = [
+        Fuzzy("wbe"),
+        And((Word("web"), Word("api"))),
+        And((Word("web-api"), Word("x"))),
+    ]
+    assert [make_plan(query).prominence_points for query in queries] == [10, 10, 20]
+
+
+def test_a_word_that_a_part_repeats_counts_once() -> None:
+    plan = make_plan(Phrase(("web",) * 30))
+    assert (plan.named_points, plan.prominence_points) == (100_000, 10)
+
+
+def test_the_points_of_the_longest_query_are_exact_in_floats_of_four_bytes() -> None:
+    """Engines that score with such floats then order hits as the others do."""
+    words_max = QUERY_MAX // 2
+    long_word = Word("-".join(f"x{n}" for n in range(words_max - TERMS_MAX + 1)))
+    plan = make_plan(And((*words(TERMS_MAX - 1), long_word)))
+    assert sum(len(part.words) for part in plan.parts) == words_max
+    tiers = sum(part.first.points for part in plan.parts)
+    name = max(whole.points for whole in plan.whole_names)
+    prominence = plan.prominence_points * PROMINENCE_MAX
+    assert name + tiers + words_max * IMPACT_MAX + prominence < 2**24
 
 
 def test_a_plan_is_plain_data() -> None:

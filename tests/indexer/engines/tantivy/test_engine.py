@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
-from indexer.engines.tantivy.engine import TantivyEngine
-from indexer.engines.tantivy.index import engine_errors
+from indexer.engines.local import engine_errors
+from indexer.engines.tantivy.engine import SearchedIndex, TantivyEngine
 from indexer.errors import EngineError
 from indexer.model.document import DocumentType
 from indexer.model.query import Everything
@@ -115,10 +115,11 @@ def test_what_panics_inside_of_tantivy_is_an_engine_error(
 ) -> None:
     """A panic is no ``Exception``, so it would pass every handler there is."""
     reader = engine.open_reader("one")
-    view = reader._indexes[REPOSITORY].view
+    index = reader._indexes[REPOSITORY]
+    assert isinstance(index, SearchedIndex)
 
     def panic() -> None:
-        view.searcher.search(view.matcher.matching(Everything()), limit=0)
+        index.searcher.search(index.matching(Everything()), limit=0)
 
     with pytest.raises(BaseException, match="greater than 0") as caught:
         panic()

@@ -54,8 +54,8 @@ def test_nothing_is_left_of_a_batch_that_tantivy_refused(
     writer = engine.open_writer("one")
     writer.apply(REPOSITORY, [document("a")], [])
     writer.close()
-    refused = Encoded(object(), set())  # type: ignore[arg-type]
-    rows = iter([Encoded(Row(), set()), refused, encode(document("d"))])
+    refused: Encoded = (object(), set())  # type: ignore[assignment]
+    rows = iter([(Row(), set[str]()), refused, encode(document("d"))])
     refusing = IndexFolderWriter(folder, encode=lambda _: next(rows))
     with pytest.raises(EngineError):
         refusing.apply([document("b"), document("c")], ["a registry.example"])
@@ -87,14 +87,14 @@ def test_the_first_change_of_a_writer_has_a_number_of_its_own(
     writer.apply(REPOSITORY, [document("a")], [])
     writer.close()
     writer = engine.open_writer("one")
-    inner = writer._writers[REPOSITORY]._writer
+    inner = writer._indexes[REPOSITORY]._writer
     assert inner.delete_documents_by_term("id", "a registry.example") > opstamp(folder)
     writer.close()
 
 
 def test_the_first_change_after_a_refused_batch_has_a_number_of_its_own(folder: Path) -> None:
     """Taking back a batch takes back the numbers of its changes."""
-    refused = Encoded(object(), set())  # type: ignore[arg-type]
+    refused: Encoded = (object(), set())  # type: ignore[assignment]
     writer = IndexFolderWriter(folder, encode=lambda _: refused)
     with pytest.raises(EngineError):
         writer.apply([document("b")], [])

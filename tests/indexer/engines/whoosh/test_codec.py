@@ -8,8 +8,9 @@ from whoosh.filedb.filestore import FileStorage
 from whoosh.index import FileIndex
 from whoosh.qparser import QueryParser
 
+from indexer.engines.ranking import KEYWORD, TEXT
 from indexer.engines.whoosh.engine import WhooshEngine
-from indexer.engines.whoosh.schema import COLUMNS, INDEX_NAME, KEYWORD, SCHEMA, TEXT, encode
+from indexer.engines.whoosh.schema import COLUMNS, INDEX_NAME, SCHEMA, encode
 from indexer.model.document import DocumentType
 from tests.indexer.engines.conformance.generator import random_document
 

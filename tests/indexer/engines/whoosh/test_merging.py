@@ -1,6 +1,5 @@
 """Merging with Whoosh: inside commits, few segments in the end, and none too large for a push."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -16,69 +15,45 @@ from tests.indexer.engines.conformance.generator import document, random_documen
 REPOSITORY = DocumentType.REPOSITORY
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """What the policy asks of a segment."""
-
-    written: int
-    alive: int
-
-    def doc_count_all(self) -> int:
-        return self.written
-
-    def doc_count(self) -> int:
-        return self.alive
-
-    def deleted_count(self) -> int:
-        return self.written - self.alive
+def merged(sizes: list[int], *, added: int) -> list[int]:
+    """Return the sizes of the segments that would become one."""
+    segments = {f"segment {n}": size for n, size in enumerate(sizes)}
+    return [segments[segment] for segment in segments_to_merge(segments, added=added)]
 
 
-def whole(*sizes: int) -> list[Segment]:
-    return [Segment(size, size) for size in sizes]
+def test_segments_are_merged_when_there_are_enough() -> None:
+    assert merged([1] * (FAN - 1), added=1) == []
+    assert merged([1] * FAN, added=1) == [1] * FAN
+    assert merged([250, *[1] * FAN, 300], added=1) == [1] * FAN
 
 
-def test_segments_of_similar_size_are_merged_when_there_are_enough() -> None:
-    assert segments_to_merge(whole(*[1] * (FAN - 1)), added=1) == []
-    assert segments_to_merge(whole(*[1] * FAN), added=1) == whole(*[1] * FAN)
-    assert segments_to_merge(whole(2500, *[1] * FAN, 300), added=1) == whole(*[1] * FAN)
-
-
-def test_smaller_segments_are_merged_with_those_of_a_full_tier() -> None:
-    segments = whole(*[600] * FAN, 20, 3, 5000)
-    assert segments_to_merge(segments, added=500) == whole(3, 20, *[600] * FAN)
+def test_smaller_segments_are_merged_with_enough_of_similar_size() -> None:
+    assert merged([*[600] * FAN, 20, 3, 5000], added=500) == [3, 20, *[600] * FAN]
 
 
 def test_a_push_merges_no_more_than_it_can_at_once() -> None:
-    segments = whole(*[MERGED_MIN // 4] * FAN)
-    assert segments_to_merge(segments, added=1) == segments[: FAN // 2]
-    # A few of them would be merged again with the next ones.
-    assert segments_to_merge(whole(*[MERGED_MIN // 3] * FAN), added=1) == []
-    assert segments_to_merge(whole(*[MERGED_MIN + 1] * FAN), added=1) == []
-
-
-def test_a_worn_segment_is_written_anew_when_nothing_else_is_merged() -> None:
-    worn = [Segment(100, 80), Segment(100, 81), Segment(90_000, 72_000)]
-    assert segments_to_merge(worn, added=1) == worn[:1]
-    assert segments_to_merge(worn[1:], added=1) == []
-    assert segments_to_merge(worn[2:], added=72_000 // MERGED_SHARE) == worn[2:]
-    assert segments_to_merge([*worn, *whole(*[1] * FAN)], added=1) == whole(*[1] * FAN)
+    size = MERGED_MIN // FAN
+    assert merged([size] * 2 * FAN, added=1) == [size] * FAN
+    assert merged([size + 1] * FAN, added=1) == []
+    large = [size * 9] * FAN
+    assert merged(large, added=MERGED_MIN * 9 // MERGED_SHARE) == large
 
 
 def test_segments_stay_few_and_no_document_is_merged_often() -> None:
     random = Random(5)
-    segments: list[Segment] = []
-    rewritten = 0
+    sizes: list[int] = []
+    rewritten = written = 0
     for _ in range(3000):
         new = random.choice([1, 1, 1, 10, 500])
-        merged = segments_to_merge(segments, added=new)
-        together = sum(segment.alive for segment in merged)
-        assert together <= max(MERGED_MIN, MERGED_SHARE * new)
-        rewritten += together
-        for segment in merged:
-            segments.remove(segment)
-        segments += whole(new + together)
-        assert sum(segment.alive < 4096 for segment in segments) < 6 * FAN
-    assert rewritten < 3 * sum(segment.alive for segment in segments)
+        gone = merged(sizes, added=new)
+        assert sum(gone) <= max(MERGED_MIN, MERGED_SHARE * new)
+        for size in gone:
+            sizes.remove(size)
+        sizes.append(new + sum(gone))
+        written += new
+        rewritten += sum(gone)
+        assert sum(size < MERGED_MIN for size in sizes) < 3 * FAN
+    assert rewritten < 3 * written
 
 
 @pytest.fixture
@@ -130,6 +105,21 @@ def test_the_commit_that_merges_adds_replaces_and_removes(
     assert segments(folder) < FAN
     assert names(engine) == list("cdefgijklmn")
     assert writer.count(REPOSITORY) == 11
+    writer.close()
+
+
+def test_optimizing_leaves_one_segment_without_deleted_documents(
+    engine: WhooshEngine, folder: Path
+) -> None:
+    writer = engine.open_writer("one")
+    for name in "abc":
+        writer.apply(REPOSITORY, [document(name), document(f"{name}-2")], [])
+    writer.apply(REPOSITORY, [document("a")], ["b registry.example"])
+    writer.optimize()
+    assert segments(folder) == 1
+    (view,) = writer._indexes[REPOSITORY]._index.views
+    assert view.segment.size == writer.count(REPOSITORY) == 5
+    assert names(engine) == ["a", "a-2", "b-2", "c", "c-2"]
     writer.close()
 
 

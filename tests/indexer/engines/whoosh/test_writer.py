@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.engines.whoosh.engine import WhooshEngine, WhooshReader
+from indexer.engines.local import GenerationReader
+from indexer.engines.whoosh.engine import SearchedSegments, WhooshEngine
 from indexer.errors import EngineError
 from indexer.model.document import DocumentType
 from indexer.model.query import Word
@@ -24,7 +25,7 @@ def engine(tmp_path: Path) -> WhooshEngine:
 
 def test_a_second_writer_at_work_is_refused_and_nothing_applied(engine: WhooshEngine) -> None:
     writer = engine.open_writer("one")
-    lock = writer._writers[REPOSITORY]._index.storage.lock("MAIN_WRITELOCK")
+    lock = writer._indexes[REPOSITORY]._index.storage.lock("MAIN_WRITELOCK")
     assert lock.acquire()
     with pytest.raises(EngineError, match="another writer is at work"):
         writer.apply(REPOSITORY, [document("a")], [])
@@ -57,8 +58,10 @@ def test_small_commits_are_merged_and_what_is_merged_away_leaves_the_disk(
     assert len(segments) < 24
     with reading(engine) as reader:
         assert reader.count(REPOSITORY) == 100
-        assert isinstance(reader, WhooshReader)
-        assert len(reader._indexes[REPOSITORY].views) == len(segments)
+        assert isinstance(reader, GenerationReader)
+        index = reader._indexes[REPOSITORY]
+        assert isinstance(index, SearchedSegments)
+        assert len(index.views) == len(segments)
     writer.close()
 
 

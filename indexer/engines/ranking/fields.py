@@ -1,0 +1,78 @@
+"""The fields of a document, as far as every engine encodes them in the same way."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import orjson
+
+from indexer.errors import EngineError
+from indexer.model import PROMINENCE_MAX, Document, Sort
+
+TEXT = "text"
+"""The field of every searchable word."""
+NAME_WORD = "name_word"
+"""The field of the words of the name."""
+KEYWORD = "keyword"
+"""The field of ``field:value`` for every keyword, and of ``field``. Field names hold no colon."""
+PROMINENCE = "prominence"
+SORT_FIELDS = {
+    Sort.RELEVANCE: PROMINENCE,
+    Sort.CREATED: "sort_created",
+    Sort.PUSHED: "sort_pushed",
+    Sort.SIZE: "sort_size",
+    Sort.PULLS: "sort_pulls",
+}
+"""Columns: the number of each document for an order; of relevance, if there are no words."""
+
+INT64 = range(-(2**63), 2**63)
+_PROMINENCES = range(PROMINENCE_MAX + 1)
+
+
+@contextmanager
+def encoding_errors(document: Document) -> Iterator[None]:
+    """Turn the error of a value that cannot be stored into an ``EngineError`` with the id."""
+    try:
+        yield
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"document {document.key.id!r} cannot be indexed: {error}"
+        raise EngineError(message) from error
+
+
+def keyword_terms(document: Document) -> set[str]:
+    """Return the terms of the keywords."""
+    return {term for pair in document.keywords for term in (pair[0], ":".join(pair))}
+
+
+def sort_numbers(document: Document) -> dict[str, int]:
+    """Return the numbers of the sort fields."""
+    return {
+        PROMINENCE: _within(document.prominence, _PROMINENCES),
+        SORT_FIELDS[Sort.CREATED]: _within(document.created),
+        SORT_FIELDS[Sort.PUSHED]: _within(document.pushed),
+        SORT_FIELDS[Sort.SIZE]: _within(document.size_bytes),
+        SORT_FIELDS[Sort.PULLS]: _within(document.pulls),
+    }
+
+
+def range_numbers(document: Document) -> dict[str, list[int]]:
+    """Return the numbers for ranges, by name."""
+    return {name: list(map(_within, found)) for name, found in document.numbers.items()}
+
+
+def stored_result(document: Document) -> bytes:
+    """Return the stored result as JSON. A number that JSON does not have is an error."""
+    result = dict(document.result)
+    text = json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode()
+
+
+def stored_texts(document: Document) -> bytes:
+    """Return the searchable texts as JSON, for highlights."""
+    return orjson.dumps([(text.field.value, text.text, text.key) for text in document.texts])
+
+
+def _within(number: int, allowed: range = INT64) -> int:
+    if number not in allowed:
+        raise ValueError(f"{number} is not from {allowed[0]} to {allowed[-1]}")
+    return number

@@ -73,7 +73,7 @@ class SearchFreshness:
 
     def _not_alive(self) -> str:
         if self.store.alive_at is None:
-            return "the indexer has not run yet"
+            return "the indexer is not known to be alive"
         seconds = abs(self._seconds_since(self.store.alive_at))
         return f"the indexer has not been alive for {_duration(round(seconds))}"
 

@@ -269,7 +269,7 @@ async def test_before_the_first_start_of_an_indexer(tmp_path: Path) -> None:
             "behind": [
                 "no registry is known yet",
                 "the search index is being filled",
-                "the indexer has not run yet",
+                "the indexer is not known to be alive",
             ],
             "documents_waiting": 0,
             "indexer_alive_at": None,

@@ -348,12 +348,12 @@ def test_before_the_first_start_searches_find_nothing_and_say_why(
         "note: not everything has been read and indexed yet; results are incomplete",
         "note: no registry is known yet",
         "note: the search index is being filled",
-        "note: the indexer has not run yet",
+        "note: the indexer is not known to be alive",
     ]
     assert run("status").out == (
         "behind: no registry is known yet\n"
         "behind: the search index is being filled\n"
-        "behind: the indexer has not run yet\n"
+        "behind: the indexer is not known to be alive\n"
         "search index: none yet, being built, documents: none, 0 waiting, 0 B\n"
     )
     assert run("reconcile").out == "nothing is held back\n"

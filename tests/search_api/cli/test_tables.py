@@ -176,12 +176,12 @@ def test_what_is_to_be_known_about_results_is_noted(show: Show) -> None:
         "main": {**FRESH, "behind": ["it is being read for the first time"]},
         "second": {**FRESH, "behind": [f"it could not be read: 503 [red]at[/red]\n{ESCAPES}"]},
     }
-    freshness = fresh(registries, "the indexer has not run yet", complete=False)
+    freshness = fresh(registries, "the indexer is not known to be alive", complete=False)
     text = show(tables.print_results, page(freshness=freshness))
     lines = clean(text).splitlines()
     assert lines[1:4] == [
         "note: not everything has been read and indexed yet; results are incomplete",
-        "note: the indexer has not run yet",
+        "note: the indexer is not known to be alive",
         "note: registry main: it is being read for the first time",
     ]
     assert lines[4].startswith(

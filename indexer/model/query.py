@@ -27,6 +27,11 @@ class Word:
     is_literal: bool = field(default=False, compare=False)
     """Whether it was in quotes, so that it has no others."""
 
+    @property
+    def is_several(self) -> bool:
+        """Whether it is several words with spaces between them, as in a table of synonyms."""
+        return " " in self.text
+
 
 @dataclass(frozen=True, slots=True)
 class Prefix:

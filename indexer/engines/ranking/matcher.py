@@ -108,12 +108,12 @@ class Matcher(ABC, Generic[Matched]):
                 assert isinstance(part.part, Wildcard | Fuzzy)  # noqa: S101 - the only ones
                 return self._named_like(part.part)
             case Where.TEXT_WORDS:
-                return self.having(TEXT, part.words)
+                return self._in_text(part.part)
             case Where.OTHER_NAME:
                 others = (words(part_text(other)) for other in part.others)
                 return self.any_of(self.having(NAME_WORD, found) for found in others)
             case Where.OTHER_TEXT:
-                return self.any_of(map(self._other, part.others))
+                return self.any_of(map(self._in_text, part.others))
             case Where.INSIDE_NAME:
                 return self.inside_name(part.text)
             case Where.ANYWHERE:
@@ -122,8 +122,14 @@ class Matcher(ABC, Generic[Matched]):
     def _other(self, other: Word | Phrase) -> Matched:
         """Return the documents with a word that means the same as a word of the query."""
         if isinstance(other, Phrase):
-            return self.phrase(other.words)
+            return self.part_matching(other)
         return self.having(TEXT, words(other.text))
+
+    def _in_text(self, part: TextPart) -> Matched:
+        """Return the documents with the words of a part; several with spaces are in a row."""
+        found = tuple(words(part_text(part)))
+        is_phrase = isinstance(part, Phrase) or (isinstance(part, Word) and part.is_several)
+        return self.phrase(found) if is_phrase and len(found) > 1 else self.having(TEXT, found)
 
     def _starting_words(self, field: str, found: Sequence[str]) -> Matched:
         """Return the documents with all words of ``found``, or the beginning of the last one."""

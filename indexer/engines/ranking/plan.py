@@ -8,9 +8,10 @@ The score of a document is a sum of whole *points*. 1000 points make a score of 
   ==== ==========================================================================================
   100  All words of the part are words of the name.
   50   All but the last one are, and the last one begins a word of the name.
-  10   All words are in the text of the document.
+  10   All words are in the text of the document; if they have spaces between them, in a row.
   5    A word that means the same is in the name.
   2    A word that means the same is in the text.
+  1    Several words with spaces between them, or such that mean the same, are in the text.
   0.1  The part is only found inside the name.
   ==== ==========================================================================================
 
@@ -59,6 +60,7 @@ NAME_START = 50 * POINTS
 TEXT_WORDS = 10 * POINTS
 OTHER_NAME = 5 * POINTS
 OTHER_TEXT = 2 * POINTS
+SCATTERED = POINTS
 INSIDE_NAME = POINTS // 10
 IS_NAME = 1000 * POINTS
 ENDS_NAME = 500 * POINTS
@@ -82,7 +84,8 @@ class Where(StrEnum):
     """The pattern or spelling fits a word of the name. A pattern may also fit the name or its
     last component."""
     TEXT_WORDS = "text_words"
-    """All its words are searchable words of the document, including those of the name."""
+    """All its words are searchable words of the document, including those of the name. Several
+    words with a space between them are in a row."""
     OTHER_NAME = "other_name"
     """Words that mean the same are words of the name."""
     OTHER_TEXT = "other_text"
@@ -129,7 +132,9 @@ class RankedPart:
     @property
     def other_words(self) -> tuple[str, ...]:
         """The single words among the others."""
-        return tuple(one.text for one in self.others if isinstance(one, Word))
+        return tuple(
+            one.text for one in self.others if isinstance(one, Word) and not one.is_several
+        )
 
     @property
     def first(self) -> Tier:
@@ -221,13 +226,14 @@ def _tiers(part: TextPart, words: tuple[str, ...]) -> tuple[Tier, ...]:
     if isinstance(part, Prefix | Phrase):
         return (name_words, name_start, Tier(Where.ANYWHERE, TEXT_WORDS, adds_impact=True))
     text_words = Tier(Where.TEXT_WORDS, TEXT_WORDS, adds_impact=True, implies_match=is_word)
-    others: tuple[Tier, ...] = (
-        Tier(Where.OTHER_NAME, OTHER_NAME),
-        Tier(Where.OTHER_TEXT, OTHER_TEXT),
-    )
-    if not (isinstance(part, Word) and part.others):
-        others = ()
-    return (name_words, name_start, text_words, *others, Tier(Where.INSIDE_NAME, INSIDE_NAME))
+    tiers = [name_words, name_start, text_words]
+    if isinstance(part, Word) and part.others:
+        # A phrase is not in the name wherever its words are.
+        tiers.append(Tier(Where.OTHER_NAME, OTHER_NAME, implies_match=False))
+        tiers.append(Tier(Where.OTHER_TEXT, OTHER_TEXT))
+    if isinstance(part, Word) and part.is_several:
+        return (*tiers, Tier(Where.ANYWHERE, SCATTERED))
+    return (*tiers, Tier(Where.INSIDE_NAME, INSIDE_NAME))
 
 
 def _whole_names(texts: Iterable[str], *, parts: int) -> Iterator[WholeName]:

@@ -171,7 +171,14 @@ def _leaf(random: Random) -> Query:
     match random.choice(KINDS):
         case "word":
             return Word(
-                random.choice([text, f"{text}-{random.choice(NAMES)}", random_name(random)]),
+                random.choice(
+                    [
+                        text,
+                        f"{text}-{random.choice(NAMES)}",
+                        f"{text} {fold(random.choice(TEXTS))}",
+                        random_name(random),
+                    ]
+                ),
                 tuple(_other(random) for _ in range(random.choice([0, 0, 0, 1, 3]))),
             )
         case "prefix":
@@ -200,7 +207,9 @@ def _leaf(random: Random) -> Query:
 
 def _other(random: Random) -> Word | Phrase:
     found = words(fold(_sentence(random, random.choice([1, 1, 2])))) or ["web"]
-    return Word(found[0]) if len(found) == 1 else Phrase(tuple(found))
+    if len(found) == 1 or random.random() < 0.3:
+        return Word(" ".join(found))
+    return Phrase(tuple(found))
 
 
 def _pattern(random: Random, text: str) -> str:

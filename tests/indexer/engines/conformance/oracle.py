@@ -244,7 +244,6 @@ def part_points(part: TextPart, document: Document) -> int:
 
 def typed_points(part: TextPart, found: list[str], document: Document) -> int:
     name_words = set(words(document.name))
-    searchable = {word for line, _ in lines(document) for word in line}
     if not found:
         return 100
     impacts = sum(impact(document, word) for word in set(found))
@@ -252,14 +251,23 @@ def typed_points(part: TextPart, found: list[str], document: Document) -> int:
         return 100_000 + impacts
     if set(found[:-1]) <= name_words and any(w.startswith(found[-1]) for w in name_words):
         return 50_000 + impacts
-    if isinstance(part, Prefix) or set(found) <= searchable:
+    if isinstance(part, Prefix) or in_text(part, document):
         return 10_000 + impacts
     for other in part.others if isinstance(part, Word) else ():
         if set(words(part_text(other))) <= name_words:
             return 5000
-    if isinstance(part, Word) and any(other_matches(one, document) for one in part.others):
+    if isinstance(part, Word) and any(in_text(one, document) for one in part.others):
         return 2000
-    return 100
+    return 1000 if isinstance(part, Word) and " " in part.text else 100
+
+
+def in_text(part: TextPart, document: Document) -> bool:
+    found = part_words(part)
+    if isinstance(part, Word) and " " in part.text:
+        return part_matches(Phrase(tuple(found)), document)
+    if isinstance(part, Phrase):
+        return part_matches(part, document)
+    return set(found) <= {word for line, _ in lines(document) for word in line}
 
 
 def key(query: Query, document: Document, sort: Sort) -> float | int | str:

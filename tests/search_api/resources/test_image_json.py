@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -78,6 +79,20 @@ def test_an_image_is_told_with_what_it_is_and_where(store: Store) -> None:
     assert found["size_bytes"] == sum(len(blob.body) for blob in built.blobs)
     assert found["is_index"] is False
     assert (found["pulls"], found["last_pulled_at"], found["pushed_at"]) == (0, None, None)
+
+
+def test_an_image_in_a_cache_says_whether_it_may_have_expired(store: Store) -> None:
+    built, clock, ttl = image(), ManualClock(), timedelta(hours=1)
+    assert "pull_through" not in read(store, built), "not in other registries"
+    registry_id = store.registries.registry_id("main")
+    assert registry_id is not None
+    with store.transaction():
+        store.pulled.adopt(registry_id, at=clock.now())
+    resources = Resources(store, now=clock.now(), kinds=BUILT_IN)
+    assert resources.image(built.digest)["pull_through"] == "cached"
+    with store.transaction():
+        store.pulled.mark_doubtful(registry_id, before=clock.now() + ttl)
+    assert resources.image(built.digest)["pull_through"] == "perhaps_expired"
 
 
 def test_what_an_image_does_not_say_is_null_or_empty(store: Store) -> None:

@@ -122,10 +122,19 @@ async def fill(directory: Path, pushed: Sequence[Pushed], *, clock: Clock | None
     put(store, pushed, clock=clock)
     for registry in REGISTRIES:
         finish_crawl(store, registry, clock=clock)
-    with closing(Journal(directory)) as journal, store.transaction():
-        store.set_journal_position(journal.reached())
     store.close()
     await bring_up_to_date(directory, clock=clock)
+    seem_served(directory, clock=clock)
+
+
+def seem_served(directory: Path, *, clock: Clock) -> None:
+    """Write that the indexer is alive and has taken in all of the journal."""
+    with (
+        closing(Store(directory)) as store,
+        closing(Journal(directory)) as journal,
+        store.transaction(),
+    ):
+        store.set_journal_position(journal.newest())
     be_alive(directory, clock=clock)
 
 

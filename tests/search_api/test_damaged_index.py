@@ -25,7 +25,14 @@ from search_api.processes.data_dir import INDEX_DIRECTORY, make_engines
 from search_api.web import make_web
 from tests.fakes.clock import ManualClock
 from tests.indexer.engines.conformance.engines import ENGINES
-from tests.search_api.filling import REGISTRIES, finish_crawl, make_client, put, settings_for
+from tests.search_api.filling import (
+    REGISTRIES,
+    finish_crawl,
+    make_client,
+    put,
+    seem_served,
+    settings_for,
+)
 from tests.search_api.sample_content import CONTENT
 from tests.series import thorough
 
@@ -103,6 +110,7 @@ async def _fill(directory: Path, engine: str) -> Whole:
         await service.indexing.open_or_rebuild()
         while await service.step():
             pass
+        seem_served(directory, clock=ManualClock())
         answers = await service.answers()
     assert all(answer["freshness"]["complete"] for answer in answers)
     return Whole(directory, answers)

@@ -85,7 +85,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class FacetValue:
+class FacetCondition:
     """``vendor:="Red Hat"``: the document counts for this value of a facet.
 
     ``value`` is as it is shown, not folded.
@@ -154,7 +154,7 @@ Query = (
     | Phrase
     | Path
     | Condition
-    | FacetValue
+    | FacetCondition
     | Glob
     | Range
     | And

@@ -13,7 +13,7 @@ from indexer.model import (
     NUMBERS,
     And,
     Condition,
-    FacetValue,
+    FacetCondition,
     Glob,
     Or,
     Path,
@@ -120,7 +120,7 @@ def facet_query(facet: str, value: str) -> str:
     return f"{facet}{_EXACTLY}{quoted(value)}"
 
 
-def _facet_value(field: str, typed: Typed) -> FacetValue | None:
+def _facet_value(field: str, typed: Typed) -> FacetCondition | None:
     """Return the condition of ``field:=value`` or ``label:KEY:=value``; None for another form."""
     # The colon of a field is not in ``typed``.
     key, sign, _ = f":{typed.signs}".partition(_EXACTLY)
@@ -129,7 +129,7 @@ def _facet_value(field: str, typed: Typed) -> FacetValue | None:
     if not sign or not value or not (is_label or (field in FACETS and not key)):
         return None
     facet = f"{LABEL_FACET}{typed.text[: len(key) - 1]}" if is_label else field
-    return FacetValue(facet, value)
+    return FacetCondition(facet, value)
 
 
 _EXACTLY = ":="

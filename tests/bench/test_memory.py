@@ -1,6 +1,5 @@
 """The memory of a process is measured with that of its descendants."""
 
-import os
 import subprocess
 import sys
 
@@ -38,4 +37,8 @@ def test_a_process_that_is_gone_has_none() -> None:
 
 
 def test_others_are_not_counted() -> None:
-    assert len(read_memory(os.getpid())) == 1
+    waiting = [sys.executable, "-c", "input()"]
+    programs = [subprocess.Popen(waiting, stdin=subprocess.PIPE) for _ in range(2)]
+    assert len(read_memory(programs[0].pid)) == 1
+    for program in programs:
+        program.communicate(b"\n")

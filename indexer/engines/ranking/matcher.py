@@ -14,7 +14,7 @@ from indexer.model import (
     AtLeast,
     Condition,
     Everything,
-    FacetValue,
+    FacetCondition,
     Fuzzy,
     Glob,
     Not,
@@ -61,7 +61,7 @@ class Matcher(ABC, Generic[Matched]):
             case Condition(field, value, is_prefix):
                 keyword = f"{field}:{value}"
                 return self.starting(KEYWORD, keyword) if is_prefix else self.term(KEYWORD, keyword)
-            case FacetValue(facet, value):
+            case FacetCondition(facet, value):
                 return self.facet_value(facet, value)
             case Glob(field, text):
                 return self.keyword_fitting(field, text)

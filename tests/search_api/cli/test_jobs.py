@@ -140,7 +140,7 @@ async def test_nothing_is_looked_at_before_the_request_was_taken_in(
     store: Store, indexer: "asyncio.Task[None]"
 ) -> None:
     """What was finished before the request is not what was asked for."""
-    steps = Steps(DONE)
+    steps, wanted = Steps(DONE), store.journal_position() + 5
 
     class TakingIn(ManualClock):
         async def sleep(self, seconds: float) -> None:
@@ -148,10 +148,11 @@ async def test_nothing_is_looked_at_before_the_request_was_taken_in(
             assert steps.looks == 0
             if len(self.sleeps) == 3:
                 with store.transaction():
-                    store.set_journal_position(5)
+                    store.set_journal_position(wanted)
 
     clock = TakingIn()
-    assert await _follow(store, indexer, 5, look=steps, report=lambda _: None, clock=clock) == []
+    found = await _follow(store, indexer, wanted, look=steps, report=lambda _: None, clock=clock)
+    assert found == []
     assert (steps.looks, len(clock.sleeps)) == (1, 3)
 
 

@@ -20,7 +20,7 @@ from indexer.model.query import (
     AtLeast,
     Condition,
     Everything,
-    FacetValue,
+    FacetCondition,
     Fuzzy,
     Glob,
     Not,
@@ -197,7 +197,7 @@ def _leaf(random: Random) -> Query:
             condition = _condition(random)
             return Glob(condition.field, _pattern(random, condition.value))
         case "facet":
-            return FacetValue(random.choice(FACETS), random.choice(VALUES))
+            return FacetCondition(random.choice(FACETS), random.choice(VALUES))
         case "range":
             low, high = (random.choice([None, random.randint(-4, 13)]) for _ in range(2))
             return Range(random.choice(NUMBERS), low, high)

@@ -13,7 +13,7 @@ from indexer.model.query import (
     AtLeast,
     Condition,
     Everything,
-    FacetValue,
+    FacetCondition,
     Fuzzy,
     Glob,
     Not,
@@ -84,7 +84,7 @@ def matches(query: Query, document: Document) -> bool:
         case Condition(field, value, is_prefix):
             values = [v for f, v in document.keywords if f == field]
             return any(v.startswith(value) if is_prefix else v == value for v in values)
-        case FacetValue(facet, value):
+        case FacetCondition(facet, value):
             return (facet, value) in document.facets
         case Glob(field, pattern):
             return any(fits(pattern, v) for f, v in document.keywords if f == field)

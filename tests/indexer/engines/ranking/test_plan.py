@@ -52,7 +52,7 @@ def test_a_word_is_worth_most_in_the_name() -> None:
     assert steps(Word("web-api")) == [
         (Where.NAME_WORDS, 100_000, True),
         (Where.NAME_START, 50_000, True),
-        (Where.TEXT_WORDS, 2000, True),
+        (Where.TEXT_WORDS, 10_000, True),
         (Where.INSIDE_NAME, 100, False),
     ]
     assert only_part(Word("web-api")).words == ("web", "api")
@@ -65,12 +65,12 @@ def test_a_path_is_worth_what_a_word_is() -> None:
 
 @pytest.mark.parametrize("part", [Prefix("web"), Phrase(("reverse", "proxy"))])
 def test_a_prefix_and_a_phrase_are_always_found_by_words(part: Query) -> None:
-    assert steps(part)[2:] == [(Where.ANYWHERE, 2000, True)]
+    assert steps(part)[2:] == [(Where.ANYWHERE, 10_000, True)]
 
 
 @pytest.mark.parametrize("part", [Wildcard("w?b"), Fuzzy("wbe")])
 def test_a_pattern_or_a_close_spelling_has_no_impact(part: Query) -> None:
-    assert steps(part) == [(Where.NAME_LIKE, 50_000, False), (Where.ANYWHERE, 2000, False)]
+    assert steps(part) == [(Where.NAME_LIKE, 50_000, False), (Where.ANYWHERE, 10_000, False)]
     assert only_part(part).words == ()
 
 

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -43,17 +44,19 @@ def load_synonyms(own: Iterable[Sequence[str]] = ()) -> Synonyms:
     return Synonyms([*_groups(), *own])
 
 
-def with_others(query: Query, synonyms: Synonyms) -> Query:
+def with_others(query: Query, synonyms: Synonyms, *, joins: bool = True) -> Query:
     """Return a query whose words have their forms and synonyms as others.
 
-    Words in quotes, patterns, close spellings and negated words have none. Words side by side
-    that are one text of the table become one word.
+    Words in quotes, patterns, close spellings and negated words have none. With ``joins``, words
+    side by side that are one text of the table become one word.
     """
     match query:
-        case And(parts):
+        case And(parts) if joins:
             return _and(tuple(_joined(parts, synonyms)))
-        case Or(parts):
-            return Or(tuple(with_others(part, synonyms) for part in parts))
+        case And(parts) | Or(parts):
+            return replace(
+                query, parts=tuple(with_others(part, synonyms, joins=joins) for part in parts)
+            )
         case Word(text) if _is_plain(query):
             return _word(tuple(words(text)), text, synonyms)
         case _:

@@ -110,6 +110,12 @@ def _search(snapshot: Snapshot, parsed: Query, request: SearchRequest) -> Search
     def expanded(replaced: Mapping[str, str]) -> EngineQuery:
         return expand(respell(asked, replaced), snapshot.synonyms)
 
+    def to_relax() -> EngineQuery:
+        # If all words are one text of the table, only a part of them can be left out.
+        query = expanded({})
+        has_several = len(relaxable(query)) > 1
+        return query if has_several else expand(asked, snapshot.synonyms, joins=False)
+
     def result(replaced: Mapping[str, str]) -> SearchResult:
         query = expanded(replaced)
         page = snapshot.page(query, request)
@@ -118,8 +124,8 @@ def _search(snapshot: Snapshot, parsed: Query, request: SearchRequest) -> Search
         return SearchResult(request, query.query, page, fresh, replaced=replaced, expanded=used)
 
     if request.cursor is not None:
-        matched = request.cursor.matched
-        if matched and relaxable(query := expanded({})):
+        matched, query = request.cursor.matched, to_relax()
+        if matched and relaxable(query):
             return _relaxed(snapshot, query, request, matched=matched)
         return result(request.cursor.replaced)
     found = result({})
@@ -130,7 +136,7 @@ def _search(snapshot: Snapshot, parsed: Query, request: SearchRequest) -> Search
     if total == 0:
         if words and (corrected := result(words)).page.total:
             return corrected
-        return _relax(snapshot, expanded({}), request) or found
+        return _relax(snapshot, to_relax(), request) or found
     if not words:
         return found
     more = snapshot.count(expanded(words))

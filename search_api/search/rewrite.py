@@ -60,9 +60,12 @@ def respell(query: EngineQuery, replaced: Mapping[str, str]) -> EngineQuery:
     return replace(query, typed=with_words_replaced(query.typed, replaced))
 
 
-def expand(query: EngineQuery, synonyms: Synonyms) -> EngineQuery:
-    """Return a query that finds forms and synonyms of its typed words too."""
-    return replace(query, typed=with_others(query.typed, synonyms))
+def expand(query: EngineQuery, synonyms: Synonyms, *, joins: bool = True) -> EngineQuery:
+    """Return a query that finds forms and synonyms of its typed words too.
+
+    With ``joins``, words side by side that have synonyms together are one word.
+    """
+    return replace(query, typed=with_others(query.typed, synonyms, joins=joins))
 
 
 def relaxable(query: EngineQuery) -> tuple[Word, ...]:

@@ -231,8 +231,8 @@ def _tiers(part: TextPart, words: tuple[str, ...]) -> tuple[Tier, ...]:
         # A phrase is not in the name wherever its words are.
         tiers.append(Tier(Where.OTHER_NAME, OTHER_NAME, implies_match=False))
         tiers.append(Tier(Where.OTHER_TEXT, OTHER_TEXT))
-    if isinstance(part, Word) and part.is_several:
-        return (*tiers, Tier(Where.ANYWHERE, SCATTERED))
+    if isinstance(part, Word) and (part.others or part.is_several):
+        return (*tiers, Tier(Where.ANYWHERE, SCATTERED if part.is_several else INSIDE_NAME))
     return (*tiers, Tier(Where.INSIDE_NAME, INSIDE_NAME))
 
 

@@ -88,6 +88,15 @@ async def test_with_one_word_too_many_the_best_others_are_shown(
     assert body["relaxed"] == {"matched": 2, "of": 3, "left_out": ["dashboard"]}
 
 
+async def test_a_part_of_a_text_with_synonyms_is_shown_if_nothing_has_all_of_it(
+    client: httpx2.AsyncClient,
+) -> None:
+    body = await search(client, q="operating system database")
+    assert body["relaxed"]["of"] == 2
+    body = await search(client, q="database server")
+    assert (body["total"], body["relaxed"]["of"]) == (7, 2)
+
+
 async def test_conditions_and_quotes_are_never_left_out(client: httpx2.AsyncClient) -> None:
     for q in ("database kind:helm", 'database "dashboard"', "database tag:9"):
         body = await search(client, q=q)

@@ -71,6 +71,9 @@ class RegistrySettings(BaseModel):
     registry_host: str = Field(
         "", description="The host and port that clients type; if empty, those of the URL."
     )
+    hosts: tuple[str, ...] = Field(
+        (), description="Other hosts and ports that clients type for it."
+    )
     username: str = Field("", description="The account for reading it; anonymous if empty.")
     password: str = Field("", repr=False, description="The password of that account.")
     password_file: Path | None = Field(None, description="A file that holds the password.")

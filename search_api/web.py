@@ -37,7 +37,9 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         counting=frozenset(registry.name for registry in settings.registry if registry.count_pulls),
         pull_through=frozenset(one.name for one in settings.registry if one.pull_through),
     )
-    hosts = frozenset(registry.registry_host for registry in settings.registry)
+    hosts = frozenset(
+        host for registry in settings.registry for host in (registry.registry_host, *registry.hosts)
+    )
     streams = Streams()
     api = make_api(service, cors_origins=settings.cors_origins, streams=streams)
     docker_search = DockerSearch(service, registry_hosts=hosts)

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from indexer.model import DocumentType
-from search_api.api.models import Completions, SearchAnswer
+from search_api.api.models import Completions, Errors, SearchAnswer
 from search_api.api.operations import Operation
 from search_api.api.parameters import (
     COMPLETIONS_DEFAULT,
@@ -38,7 +38,12 @@ def search_router(service: SearchService) -> APIRouter:
     """Return the operations that search."""
     router = APIRouter(route_class=Operation, tags=["search"])
 
-    @router.get("/search", summary="Search", response_model=SearchAnswer)
+    @router.get(
+        "/search",
+        summary="Search",
+        response_model=SearchAnswer,
+        responses={404: {"model": Errors, "description": "There is no such registry."}},
+    )
     async def search(
         request: Request,
         *,

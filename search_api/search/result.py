@@ -16,6 +16,7 @@ from search_api.query import (
 from search_api.search.corrections import FEW, correct
 from search_api.search.cursors import RELAXED_WORDS_MAX, Cursor
 from search_api.search.freshness import SearchFreshness
+from search_api.search.hosts import with_canonical_hosts, without_hosts
 from search_api.search.request import SearchRequest
 from search_api.search.rewrite import EngineQuery, expand, relax, relaxable, respell, rewrite
 from search_api.search.snapshot import Snapshot
@@ -64,6 +65,8 @@ class SearchResult:
     """Words of the query, with the synonyms that matched too."""
 
     relaxed: Relaxation | None = None
+    unknown_hosts: tuple[str, ...] = ()
+    """Hosts of references that no registry has. Nothing matches with them."""
 
     @property
     def suggestion(self) -> SpellingSuggestion | None:
@@ -76,10 +79,14 @@ class SearchResult:
 
     @property
     def notes(self) -> tuple[SearchNote, ...]:
-        """Remarks on how the query was understood, if it found nothing."""
+        """Remarks on how the query was understood."""
+        hosts = tuple(
+            SearchNote("HOST_UNKNOWN", f"no registry has the host {host!r}: searched without it")
+            for host in self.unknown_hosts
+        )
         if self.page.total:
-            return ()
-        return tuple(
+            return hosts
+        return hosts + tuple(
             SearchNote("FIELD_UNKNOWN", f"{typed!r} is a name with a tag; did you mean {meant!r}?")
             for typed, meant in mistaken_fields(self.request.text)
         )
@@ -105,6 +112,22 @@ def search(snapshot: Snapshot, request: SearchRequest, *, now: datetime) -> Sear
 
 
 def _search(snapshot: Snapshot, parsed: Query, request: SearchRequest) -> SearchResult:
+    known = snapshot.known
+    known.check(request.registry)
+    request = replace(
+        request,
+        registry=known.canonical(request.registry),
+        host=known.canonical(request.host),
+    )
+    query = with_canonical_hosts(parsed, known)
+    unknown = known.unknown_hosts(query)
+    if unknown and not snapshot.count(rewrite(query, request, keys=snapshot.lineage_keys)):
+        found = _search_known(snapshot, without_hosts(query, unknown), request)
+        return replace(found, unknown_hosts=tuple(unknown))
+    return _search_known(snapshot, query, request)
+
+
+def _search_known(snapshot: Snapshot, parsed: Query, request: SearchRequest) -> SearchResult:
     asked = rewrite(parsed, request, keys=snapshot.lineage_keys)
 
     def expanded(replaced: Mapping[str, str]) -> EngineQuery:

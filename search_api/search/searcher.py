@@ -10,9 +10,11 @@ from indexer.clock import Clock
 from indexer.engines import Engine, IndexReader
 from indexer.errors import EngineError
 from indexer.model import DocumentType
+from indexer.settings import RegistrySettings
 from indexer.store import LiveIndex, StoreFreshness
 from search_api.query import load_synonyms
 from search_api.search.freshness import SearchFreshness, ServiceStatus
+from search_api.search.hosts import known_registries
 from search_api.search.request import SearchRequest
 from search_api.search.result import SearchResult, search
 from search_api.search.snapshot import Snapshot
@@ -40,11 +42,13 @@ class Searcher:
         clock: Clock,
         others: Sequence[Engine] = (),
         synonyms: Iterable[Sequence[str]] = (),
+        registries: Iterable[RegistrySettings] = (),
     ) -> None:
         """Take the engine of the settings, and ``others`` that may have made the index.
 
-        ``synonyms`` are the groups of the settings.
+        ``synonyms`` and ``registries`` are those of the settings.
         """
+        self._known = known_registries(registries)
         self._synonyms = load_synonyms(synonyms)
         self._state = state
         self._engine = engine
@@ -79,7 +83,7 @@ class Searcher:
 
         def with_reader(reader: IndexReader | None) -> Result:
             fresh = self._search_freshness(freshness)
-            return use(Snapshot(reader, fresh, keys, self._synonyms))
+            return use(Snapshot(reader, fresh, keys, self._synonyms, self._known))
 
         return self._with_reader(with_reader)
 

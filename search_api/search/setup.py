@@ -39,6 +39,7 @@ def _make_searcher(settings: Settings, state: StoreSearchState, clock: Clock) ->
         others=engines.others,
         clock=clock,
         synonyms=settings.synonyms,
+        registries=settings.registry,
     )
 
 

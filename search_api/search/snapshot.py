@@ -9,6 +9,7 @@ from indexer.store import LineageKeys
 from search_api.query import Synonyms
 from search_api.search.freshness import SearchFreshness
 from search_api.search.highlights import has_highlights
+from search_api.search.hosts import KnownRegistries
 from search_api.search.request import SearchRequest
 from search_api.search.rewrite import EngineQuery
 
@@ -27,6 +28,7 @@ class Snapshot:
     freshness: SearchFreshness
     lineage_keys: LineageKeys | None
     synonyms: Synonyms
+    known: KnownRegistries
 
     def page(self, query: EngineQuery, request: SearchRequest) -> SearchPage:
         """Return the requested page; the search passes over skipped hits."""

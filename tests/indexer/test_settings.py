@@ -99,6 +99,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         name = "team-1"
         url = "https://r.example.org:5000/"
         registry_host = "r.example.org"
+        hosts = ["r.internal:5000"]
         username = "reader"
         password = "p"
         password_file = "/run/secret"
@@ -135,6 +136,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
                 "name": "team-1",
                 "url": "https://r.example.org:5000",
                 "registry_host": "r.example.org",
+                "hosts": ("r.internal:5000",),
                 "username": "reader",
                 "password": "p",
                 "password_file": Path("/run/secret"),

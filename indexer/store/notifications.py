@@ -1,4 +1,4 @@
-"""ReceivedNotifications, counted by their answer, and lately refused ones by second.
+"""Notifications, counted by their answer; those refused lately are counted by second.
 
 The counts are in the journal, because the process that receives may write nothing else. Many
 refused notifications cost no more than a few: those of one second are one row.

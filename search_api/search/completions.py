@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from indexer.errors import QueryError
-from indexer.model import LABEL_FACET, Condition, DocumentType, Everything, Query, SearchPage, fold
+from indexer.model import (
+    FACETS,
+    LABEL_FACET,
+    Condition,
+    DocumentType,
+    Everything,
+    Query,
+    SearchPage,
+    fold,
+)
 from search_api.query import FACTS, FIELDS
 from search_api.search.rewrite import EngineQuery
 from search_api.search.searcher import Searcher
@@ -19,16 +28,6 @@ TEXT_MAX = 2_000
 _SEEN = 20
 """Documents with the labels and tags that are suggested."""
 _LAST_WORD = re.compile(r"(?P<before>(?:.*[\s(])?-?)(?P<last>[^\s(]*)", re.DOTALL)
-_FACETS = {
-    "arch": "platform",
-    "kind": "kind",
-    "license": "license",
-    "os": "platform",
-    "platform": "platform",
-    "registry": "registry",
-    "vendor": "vendor",
-}
-"""The facets with the values of fields."""
 _PLAIN = re.compile(r"[^\s()\"]+")
 
 
@@ -101,17 +100,10 @@ def _values(
         page = _page(snapshot, query, DocumentType.IMAGE, limit=_SEEN)
         shown = (one for hit in page.hits for one in hit.result[f"{field}s"])
         return [one for one in shown if fold(one).startswith(folded)]
-    if field not in _FACETS:
+    if field not in FACETS:
         return []
-    counts = _facet(snapshot, query, _FACETS[field], document_type)
-    if field in {"arch", "os"}:
-        counts = [part for one in counts if (part := _part(one, field))]
+    counts = _facet(snapshot, query, field, document_type)
     return [one for one in counts if fold(one).startswith(folded)]
-
-
-def _part(platform: str, field: str) -> str:
-    os, _, rest = platform.partition("/")
-    return os if field == "os" else rest.partition("/")[0]
 
 
 def _facet(snapshot: Snapshot, query: Query, facet: str, document_type: DocumentType) -> list[str]:

@@ -24,8 +24,9 @@ class KnownRegistries:
 
     def check(self, registry: str) -> None:
         """Raise :class:`NotFoundError` if no registry has this name or host."""
-        known = {*map(fold, self.names), *self.hosts}
-        if registry and known and fold(registry) not in known:
+        if not registry or not self.names:
+            return
+        if fold(registry) not in {*map(fold, self.names), *self.hosts}:
             listed = ", ".join(self.names)
             raise NotFoundError(f"no registry {registry[:_NAME_SHOWN]!r}; there are: {listed}")
 

@@ -60,10 +60,8 @@ class SearchResult:
     """The corrected words of the text, with the words used instead."""
     offered: Mapping[str, str] = field(default_factory=dict)
     """Words with another spelling that has more matches, because the query has few."""
-
     expanded: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Words of the query, with the synonyms that matched too."""
-
     relaxed: Relaxation | None = None
     unknown_hosts: tuple[str, ...] = ()
     """Hosts of references that no registry has. Nothing matches with them."""
@@ -147,8 +145,8 @@ def _search_known(snapshot: Snapshot, parsed: Query, request: SearchRequest) -> 
         return SearchResult(request, query.query, page, fresh, replaced=replaced, expanded=used)
 
     if request.cursor is not None:
-        matched, query = request.cursor.matched, to_relax()
-        if matched and relaxable(query):
+        matched = request.cursor.matched
+        if matched and relaxable(query := to_relax()):
             return _relaxed(snapshot, query, request, matched=matched)
         return result(request.cursor.replaced)
     found = result({})

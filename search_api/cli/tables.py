@@ -53,11 +53,11 @@ def print_results(body: dict[str, Any]) -> None:
         what = "nothing matches as typed; these match" if suggestion["is_used"] else "did you mean"
         print_line(console, f"{what}: {suggestion['query']}")
     for text, synonyms in body["expanded"].items():
-        print_line(console, f"{text} is also: {', '.join(synonyms)}")
+        print_line(console, f"also searched for {text!r}: {', '.join(synonyms)}")
     if relaxed := body["relaxed"]:
         left_out = ", ".join(relaxed["left_out"])
         what = f"nothing matches all words; these match {relaxed['matched']} of {relaxed['of']}"
-        print_line(console, f"{what}, the first without: {left_out}")
+        print_line(console, f"{what}. The first result lacks: {left_out}")
     for note in (*(one["message"] for one in body["notes"]), *_notes(body["freshness"])):
         print_line(console, f"note: {note}")
 

@@ -464,3 +464,18 @@ def test_progress_on_a_terminal_is_a_bar_and_problems_are_text(
 def test_an_error_during_progress_is_not_hidden() -> None:
     with pytest.raises(RuntimeError), tables.progress("backfill"):
         raise RuntimeError
+
+
+def test_synonyms_left_out_words_and_notes_are_said(show: Show) -> None:
+    body = page(
+        result(),
+        expanded={"k8s": ["kubernetes", "kube"]},
+        relaxed={"matched": 1, "of": 2, "left_out": ["operator"]},
+        notes=[{"code": "HOST_UNKNOWN", "message": "no registry has it"}],
+    )
+    lines = show(tables.print_results, body).splitlines()
+    assert "also searched for 'k8s': kubernetes, kube" in lines
+    assert (
+        "nothing matches all words; these match 1 of 2. The first result lacks: operator" in lines
+    )
+    assert "note: no registry has it" in lines

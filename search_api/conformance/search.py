@@ -24,6 +24,7 @@ _TEXTS = ("registry", "repository", "reference", "kind", "title", "description")
 _FIELDS = {"name", "title", "description", "metadata", "label", "annotation", "tag"}
 _LONG_WORD = re.compile(r"[a-z]{7,}")
 _NONE = type(None)
+_SHORT_DIGEST = 12
 
 
 def answers_have_all_keys(server: Server) -> None:
@@ -58,8 +59,8 @@ def results_have_all_keys(server: Server) -> None:
             for key in ("created_at", "pushed_at"):
                 _check_time(read_key(result, key, (str, _NONE), where=where), where=where)
             read_key(result, "platforms", list, where=where)
-            size = read_key(result, "size_bytes", int, where=where)
-            require(size >= 0, f"{where}: size_bytes is {size}")
+            size = read_key(result, "size_bytes", (int, _NONE), where=where)
+            require(size is None or size >= 0, f"{where}: size_bytes is {size}")
             links = read_key(result, "links", dict, where=where)
             read_key(links, "self", str, where=f"{where}, links")
             _check_own_keys(result, kind, where=where)
@@ -102,13 +103,15 @@ def limits_are_kept(server: Server) -> None:
 
 
 def what_is_named_is_found(server: Server) -> None:
-    """Check that a reference, a digest and the name of a repository find their content."""
+    """Check that a reference, a digest, its beginning and a repository find their content."""
     image = server.results(type="image")[0]
-    for query in (image["reference"], f"digest:{image['digest']}", f"repo:{image['repository']}"):
+    digest = image["digest"]
+    beginning = digest.partition(":")[2][:_SHORT_DIGEST]
+    for query in (image["reference"], digest, beginning, f"repo:{image['repository']}"):
         found = server.search(query, type="image", limit="1000")
         digests = [one.get("digest") for one in read_value(found, "results", list)]
         if found.body.get("next") is None:
-            require(image["digest"] in digests, f"{found.address}: {image['digest']} is missing")
+            require(digest in digests, f"{found.address}: {digest} is missing")
     first = server.results(image["repository"], type="repository")[0]["repository"]
     require(first == image["repository"], f"{image['repository']!r} finds {first!r} first")
 
@@ -151,6 +154,8 @@ def registries_are_kept_apart(server: Server) -> None:
     require(
         by_condition == by_parameter, f"registry:{name} finds {by_condition}, not {by_parameter}"
     )
+    error = server.read_refusal(f"{API}/search", {"registry": "no-such-registry"}, status=404)
+    require(error["code"] == "NOT_FOUND", f"registry=no-such-registry: {error['code']}")
 
 
 def facets_count_all_that_match(server: Server) -> None:

@@ -28,13 +28,15 @@ def sum_stored(images: Iterable[ExtractedImage]) -> int | None:
 
     It is known where one of the images knows it.
     """
-    sizes: dict[str, int | None] = {}
+    distinct: set[str] = set()
     for image in images:
         blobs = image.blobs.split()
         if image.size_bytes is None and not any(blob.endswith(":") for blob in blobs):
             # Something cannot be read at all, so that others cannot know its size either.
             return None
-        for blob in blobs:
-            key, _, size = blob.partition(":")
-            sizes[key] = greater_size(sizes.get(key), int(size) if size else None)
+        distinct.update(blobs)
+    sizes: dict[str, int | None] = {}
+    for blob in distinct:
+        key, _, size = blob.partition(":")
+        sizes[key] = greater_size(sizes.get(key), int(size) if size else None)
     return sum_sizes(sizes.values())

@@ -33,7 +33,9 @@ def read_blob_sizes(manifests: Iterable[Manifest]) -> dict[Digest, int | None]:
 
 def greater_size(one: int | None, other: int | None) -> int | None:
     """Return the greater of two claims about one blob; None where both are unknown."""
-    return max((size for size in (one, other) if size is not None), default=None)
+    if one is None or other is None:
+        return other if one is None else one
+    return max(one, other)
 
 
 def sum_sizes(sizes: Iterable[int | None]) -> int | None:

@@ -68,7 +68,7 @@ def numbers_are_in_order(server: Server) -> None:
             told = [one[key] for one in found]
             if sort == "size":
                 values = [value for value in told if value is not None]
-                require(told[: len(values)] == values, f"sort={name}: unknown before {values[-1:]}")
+                require(told[: len(values)] == values, f"sort={name}: {told[:5]}")
             else:
                 # Services may keep times to the second.
                 values = [(value or "")[:19] for value in told]

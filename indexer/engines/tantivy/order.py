@@ -13,12 +13,12 @@ from tantivy import DocAddress
 from tantivy import Query as Matching
 
 from indexer.engines.ranking import (
-    SORT_FIELDS,
     Key,
     PageWindow,
     RankedHit,
     prominence_score,
     scored_prominence,
+    sort_field,
 )
 from indexer.engines.tantivy.match import constant
 from indexer.engines.tantivy.schema import ID, ID_CHUNKS, NAME, NAME_CHUNKS, chunks
@@ -57,7 +57,7 @@ def in_order(view: View, query: Matching, sort: Sort, window: PageWindow) -> Hit
         query = view.all_of([query, behind])
     addresses = _first(view, query, columns, count)
     places = zip(
-        _keys(view, sort, addresses),
+        _keys(view, sort, addresses, is_descending=window.is_descending),
         (view.text(ID, one) for one in addresses),
         addresses,
         strict=True,
@@ -72,7 +72,8 @@ def _columns(sort: Sort, window: PageWindow) -> list[_Column]:
         return _text_columns(NAME_CHUNKS, key or "", is_descending=window.is_descending)
     bound = scored_prominence(key or 0) if sort is Sort.RELEVANCE else key or 0
     ids = _text_columns(ID_CHUNKS, window.after.id if window.after else "", is_descending=False)
-    return [_Column(SORT_FIELDS[sort], window.is_descending, bound), *ids]
+    field = sort_field(sort, is_descending=window.is_descending)
+    return [_Column(field, window.is_descending, bound), *ids]
 
 
 def _text_columns(fields: Sequence[str], text: str, *, is_descending: bool) -> list[_Column]:
@@ -98,10 +99,12 @@ def _first(
     return [*before, *_first(view, equal, columns[1:], count - len(before))]
 
 
-def _keys(view: View, sort: Sort, addresses: Sequence[DocAddress]) -> Sequence[Key]:
+def _keys(
+    view: View, sort: Sort, addresses: Sequence[DocAddress], *, is_descending: bool
+) -> Sequence[Key]:
     if sort is Sort.NAME:
         return [view.text(NAME, address) for address in addresses]
-    numbers = view.numbers(SORT_FIELDS[sort], addresses)
+    numbers = view.numbers(sort_field(sort, is_descending=is_descending), addresses)
     return list(map(prominence_score, numbers)) if sort is Sort.RELEVANCE else numbers
 
 

@@ -17,7 +17,7 @@ from indexer.engines.ranking import (
     IMPACT_MAX,
     KEYWORD,
     NAME_WORD,
-    SORT_FIELDS,
+    SORT_COLUMNS,
     TEXT,
     encoding_errors,
     facet_prefix,
@@ -32,7 +32,7 @@ from indexer.engines.ranking import (
 )
 from indexer.model import FACETS, NUMBERS, Document, fold, words
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 ID = "id"
 NAME = "name"
@@ -86,7 +86,7 @@ def schema() -> Schema:
         option = "position" if field in (GRAM3, TEXT) else "basic"
         builder.add_text_field(field, tokenizer_name="whitespace", index_option=option)
     # Never unsigned: tantivy takes Python's numbers for signed ones, and loses the batch then.
-    for field in (*map(number_field, NUMBERS), *SORT_FIELDS.values(), *ID_CHUNKS, *NAME_CHUNKS):
+    for field in (*map(number_field, NUMBERS), *SORT_COLUMNS, *ID_CHUNKS, *NAME_CHUNKS):
         builder.add_integer_field(field, fast=True)
     for field in (RESULT, TEXTS):
         builder.add_bytes_field(field, stored=True)

@@ -11,11 +11,11 @@ from itertools import islice
 
 from indexer.engines.ranking import (
     PROMINENCE,
-    SORT_FIELDS,
     Key,
     PageWindow,
     RankedHit,
     prominence_score,
+    sort_field,
 )
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.segment import Segment
@@ -43,7 +43,7 @@ def in_order(matches: Matches, sort: Sort, window: PageWindow) -> list[RankedHit
 def _first(
     segment: Segment, match: int, sort: Sort, window: PageWindow
 ) -> list[RankedHit[Location]]:
-    key_of = _key_of(segment, sort)
+    key_of = _key_of(segment, sort, is_descending=window.is_descending)
 
     def make() -> "array[int]":
         # Sorting keeps equals in the order of their ids, also from the greatest on.
@@ -72,11 +72,11 @@ def _start(
     return bisect_left(documents, x=True, key=is_behind)
 
 
-def _key_of(segment: Segment, sort: Sort) -> Callable[[int], Key]:
+def _key_of(segment: Segment, sort: Sort, *, is_descending: bool) -> Callable[[int], Key]:
     if sort is Sort.NAME:
         names = segment.names
         return lambda document: names.names[names.by_document[document]]
     if sort is Sort.RELEVANCE:
         prominence = segment.scalars(PROMINENCE)
         return lambda document: prominence_score(prominence[document])
-    return segment.scalars(SORT_FIELDS[sort]).__getitem__
+    return segment.scalars(sort_field(sort, is_descending=is_descending)).__getitem__

@@ -105,7 +105,7 @@ class Segment:
         )
 
     def scalars(self, field: str) -> "array[int]":
-        """Return the number that each document has in a column of ``SORT_FIELDS``."""
+        """Return the number that each document has in a column of ``SORT_COLUMNS``."""
         return self.cached(("scalars", field), lambda: array("q", self.column(field)))
 
     def lines(self, document: int) -> str:

@@ -24,6 +24,8 @@ SORT_FIELDS = {
     Sort.PULLS: "sort_pulls",
 }
 """Columns: the number of each document for an order; of relevance, if there are no words."""
+NEWEST = (Sort.PUSHED, Sort.CREATED)
+"""The numbers that say which of two documents is newer; the second one decides between equals."""
 
 INT64 = range(-(2**63), 2**63)
 _PROMINENCES = range(PROMINENCE_MAX + 1)

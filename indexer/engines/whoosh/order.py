@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from indexer.engines.ranking import (
+    NEWEST,
     PROMINENCE,
     SORT_FIELDS,
     Key,
@@ -38,6 +39,20 @@ def in_order(matches: Matches, sort: Sort, window: PageWindow) -> list[RankedHit
     return window.ordered(
         hit for segment, match in matches if match for hit in _first(segment, match, sort, window)
     )
+
+
+def newest(matches: Matches) -> Location | None:
+    """Return the newest of ``matches``; see :class:`indexer.engines.protocol.IndexReader`."""
+    found = (
+        (-pushed[n], -created[n], segment.ids[n], Location(segment, n))
+        for segment, match in matches
+        if match
+        for pushed, created in [[segment.scalars(SORT_FIELDS[sort]) for sort in NEWEST]]
+        for n in bitmaps.documents(match)
+    )
+    # Ids differ, so places are never compared.
+    best = min(found, default=None)
+    return best[-1] if best else None
 
 
 def _first(

@@ -132,6 +132,17 @@ async def test_a_misspelt_name_beside_a_condition_names_an_image_that_meets_it(
     assert found == {"main postgres": f"{MAIN}/postgres:arm"}
 
 
+async def test_completions_name_an_image_that_meets_the_rest(client: httpx2.AsyncClient) -> None:
+    response = await client.get("/api/v1/suggest", params={"q": "tag:18.1 postg"})
+    assert response.json()["suggestions"] == [
+        {
+            "text": "tag:18.1 postgres",
+            "kind": "repository",
+            "reference": f"{MAIN}/postgres:18.1",
+        }
+    ]
+
+
 # What it costs
 
 

@@ -72,14 +72,13 @@ def newest(view: View, query: Matching) -> DocAddress | None:
     fields = [SORT_FIELDS[sort] for sort in NEWEST]
     columns = [_Column(field, is_descending=True) for field in fields]
     first = _first(view, query, [*columns, *_id_columns("")], 1)
-    numbers = zip(*(view.numbers(field, first) for field in fields), strict=True)
-    found = (
-        (tuple(-one for one in row), view.text(ID, address), address)
-        for row, address in zip(numbers, first, strict=True)
-    )
-    # Ids differ, so addresses are never compared.
-    best = min(found, default=None)
-    return best[-1] if best else None
+    keys = list(zip(*(view.numbers(field, first) for field in fields), strict=True))
+    greatest = max(keys, default=())
+    equals = [address for address, key in zip(first, keys, strict=True) if key == greatest]
+    if len(equals) > 1:
+        # Reading an id takes longer than all else.
+        return min(equals, key=lambda address: view.text(ID, address))
+    return equals[0] if equals else None
 
 
 def _columns(sort: Sort, window: PageWindow) -> list[_Column]:

@@ -43,16 +43,15 @@ def in_order(matches: Matches, sort: Sort, window: PageWindow) -> list[RankedHit
 
 def newest(matches: Matches) -> Location | None:
     """Return the newest of ``matches``; see :class:`indexer.engines.protocol.IndexReader`."""
-    found = (
-        (-pushed[n], -created[n], segment.ids[n], Location(segment, n))
-        for segment, match in matches
-        if match
-        for pushed, created in [[segment.scalars(SORT_FIELDS[sort]) for sort in NEWEST]]
-        for n in bitmaps.documents(match)
-    )
-    # Ids differ, so places are never compared.
-    best = min(found, default=None)
-    return best[-1] if best else None
+    found = [_newest_in(segment, match) for segment, match in matches if match]
+    return min(found, key=lambda one: one[0])[1] if found else None
+
+
+def _newest_in(segment: Segment, match: int) -> tuple[tuple[int, int, str], Location]:
+    pushed, created = (segment.scalars(SORT_FIELDS[sort]) for sort in NEWEST)
+    # The first of equals has the least id, because documents are in the order of their ids.
+    n = max(bitmaps.documents(match), key=lambda one: (pushed[one], created[one]))
+    return (-pushed[n], -created[n], segment.ids[n]), Location(segment, n)
 
 
 def _first(

@@ -81,7 +81,7 @@ def with_reference(
     return {**result, "reference": reference}
 
 
-def _tag_conditions(query: Query) -> Iterator[Query]:
+def _tag_conditions(query: Query) -> Iterator[Condition | Glob | FacetCondition]:
     """Yield the conditions on tags that an image may meet."""
     match query:
         case And(parts) | Or(parts):
@@ -91,7 +91,7 @@ def _tag_conditions(query: Query) -> Iterator[Query]:
             yield query
 
 
-def _has_tag(condition: Query, tag: str) -> bool:
+def _has_tag(condition: Condition | Glob | FacetCondition, tag: str) -> bool:
     match condition:
         case Condition(value=value, is_prefix=is_prefix):
             return fold(tag).startswith(value) if is_prefix else fold(tag) == value
@@ -99,5 +99,3 @@ def _has_tag(condition: Query, tag: str) -> bool:
             return tag == value
         case Glob(pattern=text):
             return pattern(text).fits(fold(tag))
-        case _:
-            return False

@@ -12,6 +12,7 @@ from indexer.model import (
     DocumentType,
     Everything,
     Hit,
+    Not,
     Query,
     SearchPage,
     Word,
@@ -30,6 +31,7 @@ from search_api.search.references import (
 from search_api.search.request import SearchRequest
 from search_api.search.rewrite import EngineQuery
 
+_ATTACHMENT = Condition("is", "attachment")
 _EMPTY = SearchPage((), 0, has_more=False)
 
 
@@ -123,7 +125,12 @@ class Snapshot:
         conditions = image_conditions(query.query)
         if query.document_type is not DocumentType.REPOSITORY or conditions == Everything():
             return page
-        images = self.newest_images(conditions, (hit.result for hit in page.hits))
+        results = [hit.result for hit in page.hits]
+        images = self.newest_images(And((conditions, Not(_ATTACHMENT))), results)
+        # What is attached to an image is named only where nothing else meets the conditions.
+        others = [one for one, image in zip(results, images, strict=True) if image is None]
+        attached = iter(self.newest_images(conditions, others))
+        images = [next(attached) if image is None else image for image in images]
         hits = (
             replace(hit, result=with_reference(hit.result, image, conditions))
             for hit, image in zip(page.hits, images, strict=True)

@@ -17,7 +17,7 @@ from search_api.processes.data_dir import INDEX_DIRECTORY
 from search_api.search.cursors import Order
 from search_api.search.request import SearchRequest
 from search_api.search.searcher import Searcher
-from tests.attachments import cosign_signature
+from tests.attachments import SPDX, cosign_signature, manifest
 from tests.builders import BuiltManifest, image
 from tests.fakes.clock import ManualClock
 from tests.fakes.engine import WatchedEngine
@@ -34,6 +34,12 @@ SIGNED = made_on("2025-03-01", labels={"team": "red"})
 EIGHTEEN = made_on("2025-04-01")
 ARM = made_on("2025-02-01", architecture="arm64", os="freebsd")
 SIGNATURE = cosign_signature()
+BOM = manifest(
+    [(SPDX, {})],
+    artifact_type=SPDX,
+    subject=SIGNED,
+    annotations={"org.opencontainers.image.created": "2025-05-20T12:00:00Z"},
+)
 CONTENT = [
     Pushed("postgres", made_on("2025-01-01"), "latest"),
     Pushed("postgres", made_on("2025-05-01"), "17-bookworm"),
@@ -43,6 +49,7 @@ CONTENT = [
     Pushed("postgres", SIGNED, "16"),
     Pushed("postgres", SIGNATURE, f"sha256-{SIGNED.digest.partition(':')[2]}.sig"),
     Pushed("postgres", ARM, "arm"),
+    Pushed("postgres", BOM, "16-bom"),
     Pushed("postgres", made_on("2025-06-01"), "18", "second"),
     Pushed("copies/postgres", made_on("2025-06-02"), "18-alpine"),
     Pushed("copies/postgres", made_on("2025-06-03"), "dev"),
@@ -83,6 +90,10 @@ async def references(client: httpx2.AsyncClient, query: str) -> dict[str, str]:
         ("repo:postgres tag:18* tag:*.1", "18.1"),
         ("repo:postgres tag:=Edge", "Edge"),
         ("repo:postgres tag:16 OR tag:arm", "16"),
+        ("repo:postgres tag:*", "17-bookworm"),
+        ("repo:postgres tag:16*", "16"),
+        ("repo:postgres tag:*-bom", "16-bom"),
+        ("repo:postgres is:attachment", "16-bom"),
         ("repo:postgres is:signed", "16"),
         ("repo:postgres -is:deprecated", "17-bookworm"),
         ("repo:postgres arch:arm64", "arm"),
@@ -153,6 +164,7 @@ async def test_completions_name_an_image_that_meets_the_rest(client: httpx2.Asyn
         ("postgres -copies", DocumentType.REPOSITORY, ["search"]),
         ("namespace:copies registry:main name:postgres", DocumentType.REPOSITORY, ["search"]),
         ("postgres tag:18*", DocumentType.REPOSITORY, ["search", "newest"]),
+        ("postgres tag:18.1 is:signed", DocumentType.REPOSITORY, ["search", "newest", "newest"]),
         ("postgres tag:18*", DocumentType.IMAGE, ["search"]),
         ("postgres tag:nothing", DocumentType.REPOSITORY, ["search"]),
         ("postgers tag:18*", DocumentType.REPOSITORY, ["search", "search", "newest"]),
@@ -161,7 +173,7 @@ async def test_completions_name_an_image_that_meets_the_rest(client: httpx2.Asyn
 def test_a_page_takes_one_more_search_and_only_with_conditions(
     directory: Path, query: str, kind: DocumentType, expected: list[str]
 ) -> None:
-    """However many repositories and images there are."""
+    """However many repositories and images there are; two if only attachments could meet them."""
     calls: list[str] = []
     engine = WatchedEngine(WhooshEngine(directory / INDEX_DIRECTORY), calls.append)
     state = StoreSearchState(directory)

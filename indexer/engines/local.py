@@ -152,6 +152,9 @@ class FolderReader(_Index, Protocol[Address]):
     def total(self, query: Query) -> int:
         """Return the number of matching documents."""
 
+    def newest(self, query: Query, groups: Sequence[Query]) -> list[Address | None]:
+        """Return the newest document in each group that matches; see the protocol."""
+
     def near(self, word: str) -> Iterable[tuple[str, int, int]]:
         """Yield words near ``word``, with the edits and a number of documents, to be added up."""
 
@@ -235,6 +238,17 @@ class GenerationReader(_Generation[FolderReader[Address]]):
         """Return the number of matching documents at the last refresh; see the protocol."""
         with engine_errors(self._folder):
             return self._indexes[document_type].total(Everything() if query is None else query)
+
+    def newest(
+        self, query: Query, groups: Sequence[Query], *, document_type: DocumentType
+    ) -> list[Mapping[str, Any] | None]:
+        """Return the result of the newest document in each group; see the protocol."""
+        index = self._indexes[document_type]
+        with engine_errors(self._folder):
+            return [
+                None if address is None else index.stored(address, with_texts=False)[0]
+                for address in index.newest(query, groups)
+            ]
 
 
 class GenerationWriter(_Generation[OneWriter]):

@@ -25,6 +25,7 @@ _FIELDS = {"name", "title", "description", "metadata", "label", "annotation", "t
 _LONG_WORD = re.compile(r"[a-z]{7,}")
 _NONE = type(None)
 _SHORT_DIGEST = 12
+_FEW = 5
 
 
 def answers_have_all_keys(server: Server) -> None:
@@ -248,12 +249,29 @@ def freshness_says_how_true_it_is(server: Server) -> None:
             require(not (complete and reasons), f"{where}: complete, and {reasons}")
 
 
-def completions_begin_as_typed(server: Server) -> None:
-    """Check the completions of a query."""
-    name = server.results(type="repository")[0]["repository"]
-    found = server.get(f"{API}/suggest", q=name[:2])
-    for one in read_value(found, "suggestions", list):
-        _check_completion(found, one)
+def references_meet_the_query(server: Server) -> None:
+    """Check that the reference of a repository has a tag that the query asks for."""
+    tagged = [one for one in server.results(type="image", limit="100") if one["tags"]]
+    if not tagged:
+        raise NothingToCheckError("no image has a tag")
+    for image in tagged[:_FEW]:
+        name, tag = image["repository"], image["tags"][-1]
+        query = f"repo:{quote_value(name)} tag:{quote_value(tag)}"
+        for result in read_value(server.search(query, type="repository"), "results", list):
+            reference = result["reference"].lower()
+            require(reference.endswith(f"/{name}:{tag.lower()}"), f"{query} names {reference}")
+
+
+def completions_find_something(server: Server) -> None:
+    """Check the completions of a query: each finds something, with the rest of the query."""
+    image = server.results(type="image")[0]
+    name, rest = image["repository"], f"digest:{image['digest']} "
+    for typed in (name[:2], rest + name[:2], f"{rest}kind:"):
+        found = server.get(f"{API}/suggest", q=typed, type="image")
+        for one in read_value(found, "suggestions", list):
+            _check_completion(found, one)
+            if one["kind"] != "field":
+                require(server.total(one["text"], type="image"), f"{one['text']!r} finds nothing")
 
 
 def _check_completion(found: ApiResponse, one: Mapping[str, Any]) -> None:
@@ -266,6 +284,7 @@ CHECKS = (
     ("an answer has all its keys", "3", answers_have_all_keys),
     ("repositories are the default, 25 a page", "3", repository_is_the_default),
     ("a result has all its keys", "3.1", results_have_all_keys),
+    ("a reference meets the query", "3.1", references_meet_the_query),
     ("titles and descriptions are one line", "3.1", texts_are_one_line),
     ("a page is as long as asked for", "2", limits_are_kept),
     ("what is named is found", "3", what_is_named_is_found),
@@ -276,5 +295,5 @@ CHECKS = (
     ("highlights are inside their snippets", "3.4", highlights_are_inside_their_snippets),
     ("a suggestion finds something", "3.6", a_suggestion_finds_something),
     ("freshness says how true an answer is", "7", freshness_says_how_true_it_is),
-    ("suggestions have text and kind", "4", completions_begin_as_typed),
+    ("suggestions have text and kind, and find something", "4", completions_find_something),
 )

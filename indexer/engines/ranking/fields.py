@@ -27,6 +27,8 @@ SORT_FIELDS = {
 SIZE_FROM_LEAST = "sort_size_from_least"
 """Column: sizes for the order that begins with the least; an unknown one is last in both."""
 SORT_COLUMNS = (*SORT_FIELDS.values(), SIZE_FROM_LEAST)
+NEWEST = (SORT_FIELDS[Sort.PUSHED], SORT_FIELDS[Sort.CREATED])
+"""Columns that say which of two documents is newer; the second one decides between equals."""
 
 INT64 = range(-(2**63), 2**63)
 _PROMINENCES = range(PROMINENCE_MAX + 1)

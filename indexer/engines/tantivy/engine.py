@@ -14,7 +14,7 @@ from indexer.engines.local import GenerationFolders, GenerationReader, Generatio
 from indexer.engines.ranking import TEXT, PageWindow, RankedHit, RankingPlan
 from indexer.engines.tantivy.facets import facet_counts
 from indexer.engines.tantivy.index import LIMITS, Limits
-from indexer.engines.tantivy.order import in_order
+from indexer.engines.tantivy.order import in_order, newest
 from indexer.engines.tantivy.rank import best
 from indexer.engines.tantivy.schema import SCHEMA_VERSION, schema
 from indexer.engines.tantivy.view import View
@@ -46,6 +46,11 @@ class SearchedIndex(View):
     def total(self, query: Query) -> int:
         """Return the number of matching documents."""
         return self.hits(self.matching(query))
+
+    def newest(self, query: Query, groups: Sequence[Query]) -> list[DocAddress | None]:
+        """Return the newest document in each group that matches."""
+        matching = self.matching(query)
+        return [newest(self, self.all_of([matching, self.matching(one)])) for one in groups]
 
     def near(self, word: str) -> Iterator[tuple[str, int, int]]:
         """Yield words near ``word``, with the edits and the number of documents."""

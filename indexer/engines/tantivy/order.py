@@ -13,6 +13,7 @@ from tantivy import DocAddress
 from tantivy import Query as Matching
 
 from indexer.engines.ranking import (
+    NEWEST,
     Key,
     PageWindow,
     RankedHit,
@@ -66,14 +67,31 @@ def in_order(view: View, query: Matching, sort: Sort, window: PageWindow) -> Hit
     return window.ordered(hit for hit in hits if window.is_behind(hit.key, hit.id))
 
 
+def newest(view: View, query: Matching) -> DocAddress | None:
+    """Return the newest hit of ``query``; see :class:`indexer.engines.protocol.IndexReader`."""
+    columns = [_Column(field, is_descending=True) for field in NEWEST]
+    first = _first(view, query, [*columns, *_id_columns("")], 1)
+    keys = list(zip(*(view.numbers(field, first) for field in NEWEST), strict=True))
+    greatest = max(keys, default=())
+    equals = [address for address, key in zip(first, keys, strict=True) if key == greatest]
+    if len(equals) > 1:
+        # Reading an id takes longer than all else.
+        return min(equals, key=lambda address: view.text(ID, address))
+    return equals[0] if equals else None
+
+
 def _columns(sort: Sort, window: PageWindow) -> list[_Column]:
     key: Key = window.after.key if window.after else None
     if sort is Sort.NAME:
         return _text_columns(NAME_CHUNKS, key or "", is_descending=window.is_descending)
     bound = scored_prominence(key or 0) if sort is Sort.RELEVANCE else key or 0
-    ids = _text_columns(ID_CHUNKS, window.after.id if window.after else "", is_descending=False)
+    ids = _id_columns(window.after.id if window.after else "")
     field = sort_field(sort, is_descending=window.is_descending)
     return [_Column(field, window.is_descending, bound), *ids]
+
+
+def _id_columns(after: str) -> list[_Column]:
+    return _text_columns(ID_CHUNKS, after, is_descending=False)
 
 
 def _text_columns(fields: Sequence[str], text: str, *, is_descending: bool) -> list[_Column]:

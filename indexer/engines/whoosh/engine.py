@@ -20,7 +20,7 @@ from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.facets import facet_counts
 from indexer.engines.whoosh.index import OpenSegments, create_index
 from indexer.engines.whoosh.match import SegmentMatcher
-from indexer.engines.whoosh.order import Location, Matches, in_order
+from indexer.engines.whoosh.order import Location, Matches, in_order, newest
 from indexer.engines.whoosh.rank import best
 from indexer.engines.whoosh.schema import SCHEMA_VERSION
 from indexer.engines.whoosh.writer import SegmentedWriter
@@ -52,6 +52,14 @@ class SearchedSegments(OpenSegments):
     def total(self, query: Query) -> int:
         """Return the number of matching documents."""
         return _count(self._matches(query))
+
+    def newest(self, query: Query, groups: Sequence[Query]) -> list[Location | None]:
+        """Return the newest document in each group that matches."""
+        matches = self._matches(query)
+        return [
+            newest([(one, match & SegmentMatcher(one).matching(group)) for one, match in matches])
+            for group in groups
+        ]
 
     def near(self, word: str) -> Iterator[tuple[str, int, int]]:
         """Yield words near ``word``, with the edits and a number of documents of a segment."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from indexer.engines.ranking import (
+    NEWEST,
     PROMINENCE,
     Key,
     PageWindow,
@@ -38,6 +39,19 @@ def in_order(matches: Matches, sort: Sort, window: PageWindow) -> list[RankedHit
     return window.ordered(
         hit for segment, match in matches if match for hit in _first(segment, match, sort, window)
     )
+
+
+def newest(matches: Matches) -> Location | None:
+    """Return the newest of ``matches``; see :class:`indexer.engines.protocol.IndexReader`."""
+    found = [_newest_in(segment, match) for segment, match in matches if match]
+    return min(found, key=lambda one: one[0])[1] if found else None
+
+
+def _newest_in(segment: Segment, match: int) -> tuple[tuple[int, int, str], Location]:
+    pushed, created = map(segment.scalars, NEWEST)
+    # The first of equals has the least id, because documents are in the order of their ids.
+    n = max(bitmaps.documents(match), key=lambda one: (pushed[one], created[one]))
+    return (-pushed[n], -created[n], segment.ids[n]), Location(segment, n)
 
 
 def _first(

@@ -88,6 +88,10 @@ def without_minus(pairs: Pairs) -> Pairs:
     return [(name, value.lstrip("-") if name == "q" else value) for name, value in pairs]
 
 
+def complete_to_nothing(body: Body) -> Body:
+    return {"suggestions": [{"text": "nothing-is-called-so", "kind": "repository"}]}
+
+
 def known_only(pairs: Pairs) -> Pairs:
     known = {"q", "type", "registry", "facets", "sort", "limit", "cursor"}
     return [pair for pair in pairs if pair[0] in known]
@@ -141,6 +145,14 @@ BROKEN = {
     "the column is not in the query": (
         Broken(body=point_too_far),
         "mistakes in queries are pointed at",
+    ),
+    "references are always the same": (
+        Broken(body=results(lambda one: one.update(reference=f"x/{one['repository']}:other"))),
+        "a reference meets the query",
+    ),
+    "suggestions lead to nothing": (
+        Broken(path="/api/v1/suggest", body=complete_to_nothing),
+        "suggestions have text and kind, and find something",
     ),
     "a minus is ignored": (Broken(parameters=without_minus), "negation is the rest"),
     "nothing is revalidated": (

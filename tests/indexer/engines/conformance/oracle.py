@@ -304,6 +304,14 @@ def ranked(
     return found
 
 
+def newest(query: Query, documents: Iterable[Document], group: Query) -> Document | None:
+    """The matching document of a group that was pushed last, or created last."""
+    found = [one for one in documents if matches(query, one) and matches(group, one)]
+    found.sort(key=lambda one: one.key.id)
+    found.sort(key=lambda one: (one.pushed, one.created), reverse=True)
+    return found[0] if found else None
+
+
 def facet_counts(query: Query, documents: Iterable[Document], facet: str) -> FacetCounts:
     counts = Counter(
         value

@@ -1,26 +1,24 @@
-"""Ranking, the same for every engine: the plan, impacts, names, patterns and order."""
+"""Ranking, the same for every engine: the plan, impacts, fields, patterns and order."""
 
-from indexer.engines.ranking.facets import facet_prefix, most_frequent
 from indexer.engines.ranking.fields import (
+    FACET_FIELDS,
     INT64,
     KEYWORD,
+    NAME_FIELDS,
     NAME_WORD,
     PROMINENCE,
     SORT_FIELDS,
     TEXT,
     encoding_errors,
-    keyword_terms,
+    exact_terms,
+    facet_location,
+    most_frequent,
     range_numbers,
     sort_numbers,
     stored_result,
     stored_texts,
 )
-from indexer.engines.ranking.matcher import (
-    EXPANDED_TERMS_MAX,
-    Matcher,
-    few,
-)
-from indexer.engines.ranking.names import NameMatch, NormalizedName, name_matches, normalize
+from indexer.engines.ranking.matcher import EXPANDED_TERMS_MAX, Matcher, few
 from indexer.engines.ranking.order import (
     Address,
     Key,
@@ -32,22 +30,18 @@ from indexer.engines.ranking.order import (
     scored_prominence,
 )
 from indexer.engines.ranking.patterns import Pattern, pattern
-from indexer.engines.ranking.plan import (
-    RankedPart,
-    RankingPlan,
-    Tier,
-    WholeName,
-    make_plan,
-)
+from indexer.engines.ranking.plan import RankedPart, RankingPlan, Tier, make_plan
 from indexer.engines.ranking.scoring import IMPACT_MAX, Line, impacts, scored_lines
-from indexer.engines.ranking.text_parts import part_text
+from indexer.engines.ranking.texts import part_text
 from indexer.engines.ranking.vocabulary import Vocabulary
 
 __all__ = [
     "EXPANDED_TERMS_MAX",
+    "FACET_FIELDS",
     "IMPACT_MAX",
     "INT64",
     "KEYWORD",
+    "NAME_FIELDS",
     "NAME_WORD",
     "PROMINENCE",
     "SORT_FIELDS",
@@ -56,8 +50,6 @@ __all__ = [
     "Key",
     "Line",
     "Matcher",
-    "NameMatch",
-    "NormalizedName",
     "PageWindow",
     "Pattern",
     "RankedHit",
@@ -65,16 +57,13 @@ __all__ = [
     "RankingPlan",
     "Tier",
     "Vocabulary",
-    "WholeName",
     "encoding_errors",
-    "facet_prefix",
+    "exact_terms",
+    "facet_location",
     "few",
     "impacts",
-    "keyword_terms",
     "make_plan",
     "most_frequent",
-    "name_matches",
-    "normalize",
     "page_window",
     "part_text",
     "pattern",

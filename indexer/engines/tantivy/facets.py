@@ -5,9 +5,8 @@ from typing import Any
 
 from tantivy import Query as Matching
 
-from indexer.engines.ranking import most_frequent
+from indexer.engines.ranking import facet_location, most_frequent
 from indexer.engines.tantivy.match import escaped
-from indexer.engines.tantivy.schema import facet_location
 from indexer.engines.tantivy.view import View
 from indexer.model import FacetCounts
 

@@ -6,17 +6,18 @@ from pathlib import Path
 from tantivy import FieldType, Occur
 from tantivy import Query as Matching
 
-from indexer.engines.ranking import INT64, KEYWORD, TEXT, Matcher, Vocabulary, few, pattern
-from indexer.engines.tantivy.index import LIMITS, Limits, OpenIndex
-from indexer.engines.tantivy.schema import (
-    GRAM,
-    GRAM3,
-    LAST,
-    NAME,
-    facet_location,
-    grams,
-    number_field,
+from indexer.engines.ranking import (
+    INT64,
+    KEYWORD,
+    NAME_FIELDS,
+    TEXT,
+    Matcher,
+    Vocabulary,
+    few,
+    pattern,
 )
+from indexer.engines.tantivy.index import LIMITS, Limits, OpenIndex
+from indexer.engines.tantivy.schema import GRAM, GRAM3, grams, number_field
 from indexer.engines.tantivy.words import KnownWords
 from indexer.model import Fuzzy, Wildcard
 
@@ -65,10 +66,10 @@ class QueryMatcher(OpenIndex, Matcher[Matching]):
         # No distance: this takes no time to make, unlike a regular expression.
         return Matching.fuzzy_term_query(self._schema, field, prefix, distance=0, prefix=True)
 
-    def spelled(self, field: str, part: Wildcard | Fuzzy) -> Matching:
-        """Return the documents with a word in ``field`` that ``part`` means."""
+    def spelled(self, part: Wildcard | Fuzzy, field: str, start: str = "") -> Matching:
+        """Return the documents with a term in ``field`` of ``start`` and what ``part`` means."""
         # Making it takes milliseconds, and a search asks for the same one several times.
-        return self.kept((field, part), lambda: self._make_spelled(field, part))
+        return self.kept((part, field, start), lambda: self._make_spelled(part, field, start))
 
     def phrase(self, found: Sequence[str]) -> Matching:
         """Return the documents with a text that has the words ``found`` in a row."""
@@ -77,23 +78,10 @@ class QueryMatcher(OpenIndex, Matcher[Matching]):
     def inside_name(self, text: str) -> Matching:
         """Return the documents with ``text`` inside the name."""
         if len(text) < 3:
-            return self.having(GRAM, [text] if text else [])
+            return self.term(GRAM, text) if text else self.all_of([])
         if len(text) == 3:
             return self.term(GRAM3, text)
         return Matching.phrase_query(self._schema, GRAM3, list(grams(text, 3)))
-
-    def name_fitting(self, part: Wildcard) -> Matching:
-        """Return the documents whose name, or whose name's last component, fits a pattern."""
-        return self.any_of(self.spelled(field, part) for field in (NAME, LAST))
-
-    def keyword_fitting(self, field: str, text: str) -> Matching:
-        """Return the documents with a value of a keyword field that fits the pattern ``text``."""
-        return self._fitting(KEYWORD, text, start=f"{field}:")
-
-    def facet_value(self, facet: str, value: str) -> Matching:
-        """Return the documents that count for a value of a facet."""
-        field, prefix = facet_location(facet)
-        return self.term(field, prefix + value)
 
     def within(self, name: str, low: int | None, high: int | None) -> Matching:
         """Return the documents with a number of that name from ``low`` to ``high``."""
@@ -107,26 +95,29 @@ class QueryMatcher(OpenIndex, Matcher[Matching]):
             return Matching.empty_query()
         return Matching.range_query(self._schema, field, FieldType.Integer, low, high)
 
-    def vocabulary(self, field: str) -> Vocabulary:
-        """Return the words of a field."""
-        return self.kept(field, lambda: self._make_vocabulary(field))
+    def vocabulary(self, field: str, start: str = "") -> Vocabulary:
+        """Return what follows ``start`` in the terms of a field."""
+        return self.kept((field, start), lambda: self._make_vocabulary(field, start))
 
-    def _make_vocabulary(self, field: str) -> Vocabulary:
+    def _make_vocabulary(self, field: str, start: str) -> Vocabulary:
         if field == TEXT:
             self._words.catch_up(self.searcher)
             return self._words
-        return Vocabulary(term for term, _ in self.searcher.terms_with_prefix(field, ""))
+        terms = self.searcher.terms_with_prefix(field, start)
+        return Vocabulary(term[len(start) :] for term, _ in terms)
 
-    def _make_spelled(self, field: str, part: Wildcard | Fuzzy) -> Matching:
-        terms = list(self.vocabulary(field).like(part))
+    def _make_spelled(self, part: Wildcard | Fuzzy, field: str, start: str) -> Matching:
+        if isinstance(part, Wildcard) and field == KEYWORD and not start.startswith(NAME_FIELDS):
+            return self._fitting(field, start, part.pattern)
+        terms = [start + word for word in self.vocabulary(field, start).like(part)]
         if isinstance(part, Wildcard) and len(terms) > self.limits.expanded_terms:
             # So many terms are too many to list. tantivy walks through all terms each time.
-            return self._fitting(field, part.pattern)
+            return self._fitting(field, start, part.pattern)
         if len(terms) <= self.limits.single_terms:
             return self.any_of(self.term(field, term) for term in terms)
         return Matching.term_set_query(self._schema, field, terms)
 
-    def _fitting(self, field: str, text: str, *, start: str = "") -> Matching:
+    def _fitting(self, field: str, start: str, text: str) -> Matching:
         """Return the documents with a term in ``field`` that is ``start`` and then fits."""
         try:
             return Matching.regex_query(self._schema, field, escaped(start) + _expression(text))

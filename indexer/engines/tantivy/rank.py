@@ -4,7 +4,7 @@ Points are constants that a query gives to what it matches: one for the best tie
 one for each digit of an impact.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -12,23 +12,16 @@ from tantivy import DocAddress, Occur
 from tantivy import Query as Matching
 
 from indexer.engines.ranking import (
-    NameMatch,
     PageWindow,
     RankedHit,
     RankedPart,
     RankingPlan,
-    WholeName,
+    Tier,
     score,
 )
 from indexer.engines.tantivy.match import constant
 from indexer.engines.tantivy.order import Hits, first_by_id
-from indexer.engines.tantivy.schema import (
-    END,
-    IMPACT,
-    NAME,
-    SPELT_END,
-    spelt_end,
-)
+from indexer.engines.tantivy.schema import IMPACT
 from indexer.engines.tantivy.view import View
 
 Scored = Sequence[tuple[float, DocAddress]]
@@ -42,18 +35,18 @@ _MORE = 8
 def best(view: View, plan: RankingPlan, window: PageWindow) -> tuple[Hits, int | None]:
     """Return the hits in the window by ``plan``, and the total if that is known."""
     filters = [view.matching(query) for query in plan.filters]
-    tiers = [[view.in_tier(part, tier) for tier in part.tiers] for part in plan.parts]
+    tiers = [[view.matching(tier.query) for tier in part.tiers] for part in plan.parts]
     points = [
         clause
         for part, found in zip(plan.parts, tiers, strict=True)
         for clause in _part_points(view, part, found)
     ]
-    wholes = [(_whole_name(view, whole), whole.points) for whole in plan.whole_names]
-    points.append((Occur.Should, _most(wholes)))
+    wholes = [view.matching(tier.query) for tier in plan.whole_names]
+    points.append((Occur.Should, _most(wholes, plan.whole_names)))
     points += _digits(view, "", plan.prominence_points)
     if window.reaches(plan.named_points):
         in_names = view.all_of(found[0] for found in tiers)
-        named = [view.any_of([in_names, *(whole for whole, _ in wholes)]), *filters]
+        named = [view.any_of([in_names, *wholes]), *filters]
         if view.hits(view.all_of(named)) >= window.count:
             hits, _ = _by_score(view, named, points, window)
             if len(hits) >= window.count:
@@ -96,9 +89,8 @@ def _first(view: View, scored: Scored, window: PageWindow, *, is_all: bool) -> H
 
 def _part_points(view: View, part: RankedPart, tiers: Sequence[Matching]) -> list[Clause]:
     """Return clauses that add the points of a document's first tier, and its impacts."""
-    worths = zip(tiers, (tier.points for tier in part.tiers), strict=True)
-    first = (Occur.Must if part.is_required else Occur.Should, _most(worths))
-    impacts = [digit for word in dict.fromkeys(part.words) for digit in _digits(view, word, 1)]
+    first = (Occur.Must if part.is_required else Occur.Should, _most(tiers, part.tiers))
+    impacts = [digit for word in part.words for digit in _digits(view, word, 1)]
     if impacts and not part.impact_is_unconditional:
         # All documents of the first tier are in the second one, and all matches are in the last.
         adding = [found for found, tier in zip(tiers, part.tiers, strict=True) if tier.adds_impact]
@@ -120,19 +112,8 @@ def _digits(view: View, word: str, points: int) -> list[Clause]:
     ]
 
 
-def _most(worths: Iterable[tuple[Matching, int]]) -> Matching:
-    """Return a query that gives each document the points of the best query that it matches."""
-    return Matching.disjunction_max_query([constant(query, points) for query, points in worths])
-
-
-def _whole_name(view: View, whole: WholeName) -> Matching:
-    """Return the documents whose name matches a whole text."""
-    match whole.match:
-        case NameMatch.IS:
-            return view.term(NAME, whole.text.folded)
-        case NameMatch.ENDS:
-            return view.term(END, whole.text.folded)
-        case NameMatch.SPELLS_END:
-            return view.term(SPELT_END, spelt_end(whole.text.plain))
-        case NameMatch.BEGINS_END:
-            return view.starting(SPELT_END, spelt_end(whole.text.plain))
+def _most(found: Sequence[Matching], tiers: Sequence[Tier]) -> Matching:
+    """Return a query that gives each document the points of the best tier that it is in."""
+    return Matching.disjunction_max_query(
+        [constant(query, tier.points) for query, tier in zip(found, tiers, strict=True)]
+    )

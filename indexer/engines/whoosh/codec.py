@@ -124,27 +124,20 @@ class TermsReader(W3TermsReader):  # type: ignore[misc]
     def __iter__(self) -> Iterator[tuple[bytes, Postings]]:
         """Yield the key of each term with its postings, in order."""
         for key, entry in self._tindex.items():
-            yield key, _postings(entry)
+            yield key, read_postings(entry)
 
     def find(self, field: str, term: str) -> Postings:
         """Return the postings of a term, empty when no document has it."""
         entry = self._tindex.get(self._keycoder(field, term.encode()))
-        return Postings((), ()) if entry is None else _postings(entry)
+        return Postings((), ()) if entry is None else read_postings(entry)
 
-    def words(self, field: str) -> Iterator[str]:
-        """Yield the terms of a field, in order."""
-        for found, term in self.terms_from(field, b""):
-            if found != field:
-                return
-            yield term.decode()
-
-    def starting(self, field: str, prefix: str = "") -> Iterator[tuple[str, Postings]]:
-        """Yield the terms of a field that start with ``prefix``, in order."""
+    def starting(self, field: str, prefix: str) -> Iterator[tuple[str, bytes]]:
+        """Yield the terms of a field that start with ``prefix``, in order, with their entries."""
         start = self._keycoder(field, prefix.encode())
         for key, entry in self._tindex.items_from(start):
             if not key.startswith(start):
                 return
-            yield self._keydecoder(key)[1].decode(), _postings(entry)
+            yield self._keydecoder(key)[1].decode(), entry
 
 
 class Codec(W3Codec):  # type: ignore[misc]
@@ -177,7 +170,8 @@ def _entry(documents: Sequence[int], weights: Sequence[int]) -> bytes:
     return head + pickle.dumps((documents, weights, ()), 2)
 
 
-def _postings(entry: bytes) -> Postings:
+def read_postings(entry: bytes) -> Postings:
+    """Return the postings in the entry of a term."""
     documents, weights, _ = pickle.loads(entry[_HEAD.size :])  # noqa: S301 - as Whoosh does
     return Postings(documents, weights)
 

@@ -14,20 +14,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from indexer.engines.local import GenerationFolders, GenerationReader, GenerationWriter
 from indexer.engines.ranking import TEXT, PageWindow, RankedHit, RankingPlan
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.facets import facet_counts
 from indexer.engines.whoosh.index import OpenSegments, create_index
-from indexer.engines.whoosh.match import SegmentMatcher
-from indexer.engines.whoosh.order import Location, Matches, in_order
-from indexer.engines.whoosh.rank import best
-from indexer.engines.whoosh.schema import SCHEMA_VERSION
+from indexer.engines.whoosh.rank import Location, Matches, best, in_order
+from indexer.engines.whoosh.schema import RESULT, SCHEMA_VERSION, TEXTS
 from indexer.engines.whoosh.writer import SegmentedWriter
 from indexer.model import FacetCounts, Query, Sort, TextRow
 
 _READER_CACHE_BYTES = 48 * 1024 * 1024
-_WRITER_CACHE_BYTES = 0
 MANY_DOCUMENTS = 30_000
 """From so many documents on, tantivy serves better."""
 
@@ -55,23 +54,20 @@ class SearchedSegments(OpenSegments):
 
     def near(self, word: str) -> Iterator[tuple[str, int, int]]:
         """Yield words near ``word``, with the edits and a number of documents of a segment."""
-        for view in self.views:
-            for found, edits in view.segment.vocabulary().near(word):
-                documents = view.segment.bitmap(TEXT, found) & view.alive
-                yield found, edits, documents.bit_count()
+        for segment in self.segments:
+            for found, edits in segment.vocabulary(TEXT).near(word):
+                yield found, edits, (segment.term(TEXT, found) & segment.alive).bit_count()
 
     def stored(
         self, address: Location, *, with_texts: bool
     ) -> tuple[dict[str, Any], Sequence[TextRow]]:
         """Return the stored result of a document and, if requested, its searchable texts."""
-        segment, document = address.segment, address.document
-        return segment.result(document), segment.texts(document) if with_texts else ()
+        segment, document = address
+        result = orjson.loads(segment.unpacked(RESULT, document))
+        return result, orjson.loads(segment.unpacked(TEXTS, document)) if with_texts else ()
 
     def _matches(self, query: Query) -> Matches:
-        return [
-            (view.segment, SegmentMatcher(view.segment).matching(query) & view.alive)
-            for view in self.views
-        ]
+        return [(segment, segment.matching(query) & segment.alive) for segment in self.segments]
 
 
 def _count(matches: Matches) -> int:
@@ -82,10 +78,6 @@ WhooshReader = GenerationReader[Location]
 WhooshWriter = GenerationWriter[SegmentedWriter]
 
 
-def _open_folder_writer(folder: Path) -> SegmentedWriter:
-    return SegmentedWriter(folder, OpenSegments(folder, SegmentCache(_WRITER_CACHE_BYTES)))
-
-
 class WhooshEngine(GenerationFolders):
     """Keeps generations as folders in ``directory``; see :mod:`indexer.engines.protocol`."""
 
@@ -94,12 +86,12 @@ class WhooshEngine(GenerationFolders):
     batch_documents = 500
 
     def __init__(self, directory: Path) -> None:
-        about = {"engine": self.name, "schema_version": self.schema_version}
+        about = {"engine": self.name, "schema_version": SCHEMA_VERSION}
         super().__init__(directory, about, create_index)
 
     def open_writer(self, generation: str) -> WhooshWriter:
         """Open for writing; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
-        return WhooshWriter(self.checked(generation), _open_folder_writer)
+        return WhooshWriter(self.checked(generation), SegmentedWriter)
 
     def open_reader(self, generation: str) -> WhooshReader:
         """Open for searching; :class:`indexer.errors.EngineError` if missing, torn or foreign."""

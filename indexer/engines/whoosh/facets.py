@@ -10,11 +10,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import compress, repeat
 
-from indexer.engines.ranking import facet_prefix, most_frequent
+from indexer.engines.ranking import facet_location, most_frequent
 from indexer.engines.whoosh import bitmap as bitmaps
-from indexer.engines.whoosh.order import Matches
-from indexer.engines.whoosh.schema import FACET
-from indexer.engines.whoosh.segment import Segment
+from indexer.engines.whoosh.codec import read_postings
+from indexer.engines.whoosh.match import Segment
+from indexer.engines.whoosh.rank import Matches
 from indexer.model import FacetCounts
 
 _BITMAP_SHARE = 512
@@ -30,9 +30,7 @@ class _Facet:
     """The other values, once for each of their documents."""
     documents: "array[int]" = field(default_factory=lambda: array("I"))
 
-    @property
-    def size_bytes(self) -> int:
-        """The approximate size in memory."""
+    def __sizeof__(self) -> int:
         parts = [*self.bitmaps, *self.bitmaps.values(), *set(self.values)]
         return sum(map(sys.getsizeof, [self.values, self.documents, *parts]))
 
@@ -52,14 +50,14 @@ def facet_counts(matches: Matches, facet: str) -> FacetCounts:
     for segment, match in matches:
         if match:
             counts.update(_facet(segment, facet).counts(match, size=segment.size))
-    return most_frequent(counts.items())
+    return most_frequent(counts.items(), "")
 
 
 def _facet(segment: Segment, facet: str) -> _Facet:
     def make() -> _Facet:
-        made, prefix = _Facet(), facet_prefix(facet)
-        for term, having in segment.terms.starting(FACET, prefix):
-            value, documents = term[len(prefix) :], having.documents
+        made, (field, prefix) = _Facet(), facet_location(facet)
+        for term, entry in segment.terms.starting(field, prefix):
+            value, documents = term[len(prefix) :], read_postings(entry).documents
             if len(documents) * _BITMAP_SHARE >= segment.size:
                 made.bitmaps[value] = bitmaps.from_documents(documents, size=segment.size)
             else:
@@ -67,4 +65,4 @@ def _facet(segment: Segment, facet: str) -> _Facet:
                 made.documents.extend(documents)
         return made
 
-    return segment.cached(("facet counts", facet), make, size_bytes=lambda made: made.size_bytes)
+    return segment.cached(("facet counts", facet), make)

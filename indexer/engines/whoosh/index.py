@@ -4,7 +4,6 @@ import re
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,8 @@ from whoosh.index import TOC
 from indexer.engines.local import engine_errors, sync
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
+from indexer.engines.whoosh.match import Segment
 from indexer.engines.whoosh.schema import INDEX_NAME, SCHEMA
-from indexer.engines.whoosh.segment import Segment
 
 _TOC = re.compile(rf"_{INDEX_NAME}_([0-9]+)\.toc")
 """A table of contents, the last file of a commit."""
@@ -89,15 +88,6 @@ class Storage(FileStorage):  # type: ignore[misc]
             self._opened.pop_all()
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentView:
-    """A segment and which of its documents are there in one commit."""
-
-    segment: Segment
-    alive: int
-    """A bitmap."""
-
-
 class OpenSegments:
     """The newest commit of the index in ``folder``, as of the last refresh.
 
@@ -110,7 +100,7 @@ class OpenSegments:
         self._cache = cache
         self.storage = Storage(folder)
         self._generation = -1
-        self.views: tuple[SegmentView, ...] = ()
+        self.segments: tuple[Segment, ...] = ()
         self.refresh()
 
     def refresh(self) -> None:
@@ -130,19 +120,18 @@ class OpenSegments:
     def files(self) -> set[Path]:
         """Return the files that the commit consists of."""
         names = [f"_{INDEX_NAME}_{self._generation}.toc"]
-        names += [segment_file(view.segment.id) for view in self.views]
+        names += [segment_file(segment.id) for segment in self.segments]
         return {self._folder / name for name in names}
 
     def count(self) -> int:
         """Return the number of documents."""
-        return sum(view.alive.bit_count() for view in self.views)
+        return sum(segment.alive.bit_count() for segment in self.segments)
 
     def close(self) -> None:
         """Close all files."""
-        for view in self.views:
-            view.segment.close()
-            self._cache.forget(view.segment.id)
-        self.views = ()
+        for segment in self.segments:
+            segment.close()
+        self.segments = ()
         self._generation = -1
 
     def _newest(self) -> int:
@@ -153,18 +142,21 @@ class OpenSegments:
     def _open(self, generation: int) -> None:
         if generation == self._generation:
             return
-        kept = {view.segment.id: view.segment for view in self.views}
-        views = []
+        kept = {segment.id: segment for segment in self.segments}
         with self.storage.closing_on_error():
-            for entry in TOC.read(self.storage, INDEX_NAME, generation, SCHEMA).segments:
-                found = kept.pop(entry.segment_id(), None)
-                found = found or Segment(self.storage, entry, self._cache)
-                views.append(SegmentView(found, alive(entry)))
-        self.views = tuple(views)
+            entries = TOC.read(self.storage, INDEX_NAME, generation, SCHEMA).segments
+            segments = [
+                kept.pop(entry.segment_id())
+                if entry.segment_id() in kept
+                else Segment(self.storage, entry, self._cache)
+                for entry in entries
+            ]
+        for segment, entry in zip(segments, entries, strict=True):
+            segment.alive = alive(entry)
+        self.segments = tuple(segments)
         self._generation = generation
         for gone in kept.values():
             gone.close()
-            self._cache.forget(gone.id)
 
 
 def create_index(folder: Path) -> None:

@@ -8,18 +8,19 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from indexer.engines.ranking import (
+    TEXT,
     Address,
+    Matcher,
     PageWindow,
     RankedHit,
     RankingPlan,
     make_plan,
-    page_window,
 )
 from indexer.errors import EngineError, RegsearchError
 from indexer.model import (
@@ -61,12 +62,9 @@ class GenerationFolders:
             for kind in DocumentType:
                 (folder / kind).mkdir(parents=True)
                 self._create_index(folder / kind)
-            unfinished = folder / f"{_ABOUT}.new"
-            unfinished.write_text(json.dumps(self._about))
-            sync(unfinished)
-            unfinished.replace(folder / _ABOUT)
-            sync(folder)
-            sync(self._directory)
+            (folder / _ABOUT).write_text(json.dumps(self._about))
+            for written in (folder / _ABOUT, folder, self._directory):
+                sync(written)
 
     def checked(self, generation: str) -> Path:
         """Return a generation's folder; :class:`EngineError` if missing, torn or foreign."""
@@ -135,6 +133,10 @@ class FolderWriter(_Index, Protocol):
 class FolderReader(_Index, Protocol[Address]):
     """Searches the index of one type of document, in a folder."""
 
+    @property
+    def parts(self) -> Sequence[Matcher[Any]]:
+        """The parts of the index, each with documents of its own."""
+
     def refresh(self) -> object:
         """Make later searches see everything committed before this call."""
 
@@ -148,12 +150,6 @@ class FolderReader(_Index, Protocol[Address]):
         facets: Sequence[str],
     ) -> tuple[list[RankedHit[Address]], int, Mapping[str, FacetCounts]]:
         """Return the hits in a window by ``plan``, or else by ``sort``; the total; the facets."""
-
-    def total(self, query: Query) -> int:
-        """Return the number of matching documents."""
-
-    def near(self, word: str) -> Iterable[tuple[str, int, int]]:
-        """Yield words near ``word``, with the edits and a number of documents, to be added up."""
 
     def stored(
         self, address: Address, *, with_texts: bool
@@ -208,7 +204,8 @@ class GenerationReader(_Generation[FolderReader[Address]]):
         """Return the first ``limit`` hits behind ``after``; see the protocol."""
         index = self._indexes[document_type]
         with engine_errors(self._folder):
-            window = page_window(limit, after, sort=sort, is_reversed=is_reversed)
+            # One hit more shows whether more follow. Names start with the least.
+            window = PageWindow(limit + 1, after, is_descending=(sort is Sort.NAME) == is_reversed)
             plan = make_plan(query) if sort is Sort.RELEVANCE else None
             by_words = plan if plan and plan.parts else None
             ranked, total, counts = index.first(query, by_words, window, sort=sort, facets=facets)
@@ -224,9 +221,11 @@ class GenerationReader(_Generation[FolderReader[Address]]):
         """Return words spelled like ``word``, with their numbers of documents; see the protocol."""
         edits, counts = {word: 0}, Counter[str]()
         with engine_errors(self._folder):
-            for found, distance, count in self._indexes[document_type].near(word):
-                edits[found] = distance
-                counts[found] += count
+            for part in self._indexes[document_type].parts:
+                # A vocabulary may hold a word twice.
+                for found, distance in dict(part.vocabulary(TEXT).near(word)).items():
+                    edits[found] = distance
+                    counts[found] += part.count(part.term(TEXT, found))
         del counts[word]
         ordered = sorted(+counts, key=lambda found: (edits[found], -counts[found], found))
         return [(found, counts[found]) for found in ordered[:limit]]
@@ -234,7 +233,8 @@ class GenerationReader(_Generation[FolderReader[Address]]):
     def count(self, document_type: DocumentType, query: Query | None = None) -> int:
         """Return the number of matching documents at the last refresh; see the protocol."""
         with engine_errors(self._folder):
-            return self._indexes[document_type].total(Everything() if query is None else query)
+            parts = self._indexes[document_type].parts
+            return sum(part.count(part.matching(query or Everything())) for part in parts)
 
 
 class GenerationWriter(_Generation[OneWriter]):

@@ -17,25 +17,23 @@ from indexer.model import (
     FacetCounts,
     Sort,
     ValueCount,
-    fold,
     words,
 )
 
 TEXT = "text"
 """The field of every searchable word."""
 KEYWORD = "keyword"
-"""The field of ``field:value`` for every keyword, and of ``field``. Field names hold no colon.
-
-What is found by the name is a keyword too. No query can ask for the fields of these by name.
-"""
-NAME_FIELDS = "@"
-"""The beginning of their names."""
+"""The field of ``field:value`` for every keyword, and of ``field``. Field names hold no colon."""
+NAMED = "named"
+"""The field of such keywords for the name. Only ranking plans ask for them."""
+_NAMED = "@"
+"""The beginning of their fields."""
 NAME = "@name"
 """The whole folded name."""
 NAME_WORD = "@word"
 """A word of the name."""
-LAST = "@last"
-"""The last component of the name."""
+LIKE = "@like"
+"""The name, its last component and its words: patterns fit one of them."""
 END = "@end"
 """What follows a slash of the name."""
 SPELLED_END = "@spelled"
@@ -68,22 +66,31 @@ def encoding_errors(document: Document) -> Iterator[None]:
 
 def exact_terms(document: Document) -> Mapping[str, Collection[str]]:
     """Return the different terms of the keywords and of the facets, by field."""
-    name = fold(document.name)
-    plain = without_punctuation(name)
-    by_name = {
-        NAME: [name],
-        NAME_WORD: words(document.name),
-        LAST: [name.rpartition("/")[2]],
-        END: [name[slash + 1 :] for slash in _slashes(name)],
-        SPELLED_END: [spelled_end(plain[slash:]) for slash in _slashes(plain)],
-    }
     terms = defaultdict[str, set[str]](set)
     terms[KEYWORD] = {term for pair in document.keywords for term in (pair[0], ":".join(pair))}
-    terms[KEYWORD] |= {f"{field}:{value}" for field, found in by_name.items() for value in found}
     for facet, value in document.facets:
         field, prefix = facet_location(facet)
         terms[field].add(prefix + value)
     return terms
+
+
+def name_terms(folded: str) -> set[str]:
+    """Return the terms of ``NAMED`` for a folded name."""
+    plain = without_punctuation(folded)
+    name_words = words(folded)
+    terms = {
+        NAME: [folded],
+        NAME_WORD: name_words,
+        LIKE: [folded, folded.rpartition("/")[2], *name_words],
+        END: [folded[slash + 1 :] for slash in _slashes(folded)],
+        SPELLED_END: [spelled_end(plain[slash:]) for slash in _slashes(plain)],
+    }
+    return {f"{field}:{term}" for field, found in terms.items() for term in found}
+
+
+def keyword_field(field: str) -> str:
+    """Return the field of the terms ``field:value``."""
+    return NAMED if field.startswith(_NAMED) else KEYWORD
 
 
 def without_punctuation(folded: str) -> str:

@@ -5,9 +5,17 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Generic, TypeVar
 
-from indexer.engines.ranking.fields import KEYWORD, NAME_WORD, TEXT, facet_location
+from indexer.engines.ranking.fields import (
+    KEYWORD,
+    NAME_WORD,
+    NAMED,
+    TEXT,
+    facet_location,
+    keyword_field,
+)
 from indexer.engines.ranking.plan import NamedLike, named_like
 from indexer.engines.ranking.texts import TextPart, part_text
+from indexer.engines.ranking.vocabulary import Vocabulary
 from indexer.errors import QueryError
 from indexer.model import (
     And,
@@ -59,15 +67,15 @@ class Matcher(ABC, Generic[Matched]):
             case Condition(field, "", is_prefix=True):
                 return self.term(KEYWORD, field)
             case Condition(field, value, is_prefix):
-                keyword = f"{field}:{value}"
-                return self.starting(KEYWORD, keyword) if is_prefix else self.term(KEYWORD, keyword)
+                found = self.starting if is_prefix else self.term
+                return found(keyword_field(field), f"{field}:{value}")
             case FacetCondition(facet, value):
                 located, prefix = facet_location(facet)
                 return self.term(located, prefix + value)
             case Glob(field, text):
-                return self.spelled(Wildcard(text), KEYWORD, f"{field}:")
+                return self.spelled(Wildcard(text), keyword_field(field), f"{field}:")
             case NamedLike(part):
-                return self.spelled(part, KEYWORD, f"{NAME_WORD}:")
+                return self.spelled(part, NAMED, f"{NAME_WORD}:")
             case Range(name, low, high):
                 return self.within(name, low, high)
             case _:
@@ -144,6 +152,14 @@ class Matcher(ABC, Generic[Matched]):
     @abstractmethod
     def within(self, name: str, low: int | None, high: int | None) -> Matched:
         """Return the documents with a number of that name from ``low`` to ``high``."""
+
+    @abstractmethod
+    def vocabulary(self, field: str) -> Vocabulary:
+        """Return the words of a field, some of them perhaps of no document any more."""
+
+    @abstractmethod
+    def count(self, matched: Matched) -> int:
+        """Return the number of documents that are there, among those that match."""
 
 
 def few(found: Iterable[_Found], asked: str, *, most: int = EXPANDED_TERMS_MAX) -> list[_Found]:

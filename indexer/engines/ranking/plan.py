@@ -40,7 +40,7 @@ from dataclasses import dataclass
 
 from indexer.engines.ranking.fields import (
     END,
-    LAST,
+    LIKE,
     NAME,
     NAME_WORD,
     SPELLED_END,
@@ -171,7 +171,7 @@ def named_like(part: Wildcard | Fuzzy) -> Query | NamedLike:
     if part.pattern == f"*{inside}*" and not any(c in inside for c in "*?/"):
         # A text that is anywhere in a word of the name is anywhere in the name.
         return Path(inside)
-    return Or(tuple(Glob(field, part.pattern) for field in (NAME_WORD, NAME, LAST)))
+    return Glob(LIKE, part.pattern)
 
 
 def in_text(part: TextPart) -> Query:

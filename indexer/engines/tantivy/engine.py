@@ -3,21 +3,28 @@
 A generation is a folder with one tantivy index for each type of document.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tantivy import DocAddress, Index
+from tantivy import Query as Matching
 from tantivy.tantivy import __version__ as library_version
 
 from indexer.engines.local import GenerationFolders, GenerationReader, GenerationWriter
-from indexer.engines.ranking import TEXT, PageWindow, RankedHit, RankingPlan
-from indexer.engines.tantivy.facets import facet_counts
+from indexer.engines.ranking import (
+    PageWindow,
+    RankedHit,
+    RankingPlan,
+    facet_location,
+    most_frequent,
+)
 from indexer.engines.tantivy.index import LIMITS, Limits
+from indexer.engines.tantivy.match import View, escaped
 from indexer.engines.tantivy.order import in_order
 from indexer.engines.tantivy.rank import best
 from indexer.engines.tantivy.schema import SCHEMA_VERSION, schema
-from indexer.engines.tantivy.view import View
 from indexer.engines.tantivy.writer import IndexFolderWriter
 from indexer.model import FacetCounts, Query, Sort
 
@@ -40,20 +47,35 @@ class SearchedIndex(View):
             hits, total = best(self, plan, window)
         else:
             hits = in_order(self, matching, sort, window)
-        total = self.hits(matching) if total is None else total
-        return hits, total, facet_counts(self, matching, facets)
-
-    def total(self, query: Query) -> int:
-        """Return the number of matching documents."""
-        return self.hits(self.matching(query))
-
-    def near(self, word: str) -> Iterator[tuple[str, int, int]]:
-        """Yield words near ``word``, with the edits and the number of documents."""
-        for found, edits in dict(self.vocabulary(TEXT).near(word)).items():
-            yield found, edits, self.hits(self.term(TEXT, found))
+        total = self.count(matching) if total is None else total
+        return hits, total, _facet_counts(self, matching, facets)
 
     def close(self) -> None:
         """Do nothing: the files are closed with the last reference to the index."""
+
+
+def _facet_counts(view: View, query: Matching, facets: Sequence[str]) -> dict[str, FacetCounts]:
+    """Return how many documents that match have each value of each of ``facets``."""
+    asked = {facet: {"terms": _asked(facet, view.limits.facet_values)} for facet in facets}
+    found = view.searcher.aggregate(query, asked) if asked else {}
+    return {facet: _counts(view, query, facet, found[facet]) for facet in facets}
+
+
+def _asked(facet: str, size: int) -> dict[str, Any]:
+    field, prefix = facet_location(facet)
+    include = {"include": rf"{escaped(prefix)}[\s\S]*"} if prefix else {}
+    return {"field": field, "size": size, **include}
+
+
+def _counts(view: View, query: Matching, facet: str, found: dict[str, Any]) -> FacetCounts:
+    field, prefix = facet_location(facet)
+    if found["sum_other_doc_count"]:
+        # There are more values than are counted in one pass.
+        terms = view.searcher.terms_with_prefix(field, prefix, filter_query=query)
+        counts = [(term, count) for term, count in terms if count]
+    else:
+        counts = [(bucket["key"], bucket["doc_count"]) for bucket in found["buckets"]]
+    return most_frequent(counts, prefix)
 
 
 TantivyReader = GenerationReader[DocAddress]

@@ -1,15 +1,20 @@
-"""The documents that a query matches, as a query of tantivy made of parts and never parsed."""
+"""The documents of an open tantivy index: matching queries, and reading what is found.
 
+A query of ours becomes one of tantivy, made of parts and never parsed.
+"""
+
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from tantivy import FieldType, Occur
+import orjson
+from tantivy import DocAddress, FieldType, Occur, Order
 from tantivy import Query as Matching
 
 from indexer.engines.ranking import (
     INT64,
     KEYWORD,
-    NAME_FIELDS,
     TEXT,
     Matcher,
     Vocabulary,
@@ -17,9 +22,17 @@ from indexer.engines.ranking import (
     pattern,
 )
 from indexer.engines.tantivy.index import LIMITS, Limits, OpenIndex
-from indexer.engines.tantivy.schema import GRAM, GRAM3, grams, number_field
+from indexer.engines.tantivy.schema import (
+    GRAM,
+    GRAM3,
+    IMPACT,
+    RESULT,
+    TEXTS,
+    grams,
+    number_field,
+)
 from indexer.engines.tantivy.words import KnownWords
-from indexer.model import Fuzzy, Wildcard
+from indexer.model import Fuzzy, TextRow, Wildcard
 
 _ANY = r"[\s\S]"
 
@@ -29,8 +42,8 @@ def constant(query: Matching, points: int) -> Matching:
     return Matching.const_score_query(query, float(points))
 
 
-class QueryMatcher(OpenIndex, Matcher[Matching]):
-    """Translates queries for the documents of an open index."""
+class View(OpenIndex, Matcher[Matching]):
+    """The documents of an open index."""
 
     def __init__(self, folder: Path, limits: Limits = LIMITS) -> None:
         super().__init__(folder, limits)
@@ -99,6 +112,61 @@ class QueryMatcher(OpenIndex, Matcher[Matching]):
         """Return what follows ``start`` in the terms of a field."""
         return self.kept((field, start), lambda: self._make_vocabulary(field, start))
 
+    @property
+    def parts(self) -> Sequence["View"]:
+        """The index, as one part."""
+        return (self,)
+
+    @property
+    def size(self) -> int:
+        """How many documents there are."""
+        return self.searcher.num_docs
+
+    def count(self, matched: Matching) -> int:
+        """Return the number of matching documents."""
+        return self.scored(matched, 1)[1]
+
+    def scored(self, query: Matching, limit: int) -> tuple[list[tuple[float, DocAddress]], int]:
+        """Return the first hits by score, greatest first, and how many there are."""
+        # The limit is reserved in memory, and is never 0.
+        found = self.searcher.search(query, limit=max(1, min(limit, self.size + 1)), count=True)
+        return found.hits, int(found.count)  # type: ignore[attr-defined]  # not in the stubs
+
+    def ordered(
+        self, query: Matching, field: str, limit: int, *, is_descending: bool
+    ) -> list[tuple[int, DocAddress]]:
+        """Return the first hits by a column of numbers."""
+        order = Order.Desc if is_descending else Order.Asc
+        found = self.searcher.search(
+            query, limit=max(1, limit), count=False, order_by_field=field, order=order
+        )
+        return found.hits
+
+    def numbers(self, field: str, addresses: Sequence[DocAddress]) -> list[int]:
+        """Return what is in a column of numbers, for each of ``addresses``."""
+        return self.searcher.fast_field_values(field, list(addresses))  # type: ignore[return-value]  # all documents have each
+
+    def digits(self, word: str) -> list[tuple[str, int]]:
+        """Return the terms of all digits that the impact of ``word`` has, with their values."""
+        terms = self.searcher.terms_with_prefix(IMPACT, f"{word}:")
+        return [(term, int(term.rpartition(":")[2])) for term, _ in terms]
+
+    def text(self, field: str, address: DocAddress) -> str:
+        """Return a stored text of a document."""
+        return str(self.searcher.doc(address).get_first(field))
+
+    def stored(
+        self, address: DocAddress, *, with_texts: bool
+    ) -> tuple[dict[str, Any], Sequence[TextRow]]:
+        """Return the stored result of a document and, if asked for, its searchable texts."""
+        # Once, as all of a document is unpacked each time.
+        row = self.searcher.doc(address)
+        result = orjson.loads(bytes(row[RESULT][0]))
+        if not with_texts:
+            return result, ()
+        texts = bytes(row[TEXTS][0])
+        return result, orjson.loads(texts if texts.startswith(b"[") else zlib.decompress(texts))
+
     def _make_vocabulary(self, field: str, start: str) -> Vocabulary:
         if field == TEXT:
             self._words.catch_up(self.searcher)
@@ -107,7 +175,7 @@ class QueryMatcher(OpenIndex, Matcher[Matching]):
         return Vocabulary(term[len(start) :] for term, _ in terms)
 
     def _make_spelled(self, part: Wildcard | Fuzzy, field: str, start: str) -> Matching:
-        if isinstance(part, Wildcard) and field == KEYWORD and not start.startswith(NAME_FIELDS):
+        if isinstance(part, Wildcard) and field == KEYWORD:
             return self._fitting(field, start, part.pattern)
         terms = [start + word for word in self.vocabulary(field, start).like(part)]
         if isinstance(part, Wildcard) and len(terms) > self.limits.expanded_terms:

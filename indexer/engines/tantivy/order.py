@@ -20,9 +20,8 @@ from indexer.engines.ranking import (
     prominence_score,
     scored_prominence,
 )
-from indexer.engines.tantivy.match import constant
+from indexer.engines.tantivy.match import View, constant
 from indexer.engines.tantivy.schema import ID, ID_CHUNKS, NAME, NAME_CHUNKS, chunks
-from indexer.engines.tantivy.view import View
 from indexer.model import Sort
 
 Hits = list[RankedHit[DocAddress]]
@@ -50,7 +49,7 @@ def in_order(view: View, query: Matching, sort: Sort, window: PageWindow) -> Hit
     if window.after is not None:
         behind = view.all_of(column.equal(view, column.bound) for column in columns)
         # Some of these are not behind the position; they are left out at the end.
-        count += view.hits(view.all_of([query, behind]))
+        count += view.count(view.all_of([query, behind]))
         for column in reversed(columns):
             equal = column.equal(view, column.bound)
             behind = view.any_of([column.beyond(view, column.bound), view.all_of([equal, behind])])

@@ -19,10 +19,9 @@ from indexer.engines.ranking import (
     Tier,
     score,
 )
-from indexer.engines.tantivy.match import constant
+from indexer.engines.tantivy.match import View, constant
 from indexer.engines.tantivy.order import Hits, first_by_id
 from indexer.engines.tantivy.schema import IMPACT
-from indexer.engines.tantivy.view import View
 
 Scored = Sequence[tuple[float, DocAddress]]
 """Points and documents, in order."""
@@ -47,7 +46,7 @@ def best(view: View, plan: RankingPlan, window: PageWindow) -> tuple[Hits, int |
     if window.reaches(plan.named_points):
         in_names = view.all_of(found[0] for found in tiers)
         named = [view.any_of([in_names, *wholes]), *filters]
-        if view.hits(view.all_of(named)) >= window.count:
+        if view.count(view.all_of(named)) >= window.count:
             hits, _ = _by_score(view, named, points, window)
             if len(hits) >= window.count:
                 return hits, None

@@ -17,11 +17,13 @@ from indexer.engines.ranking import (
     FACET_FIELDS,
     IMPACT_MAX,
     KEYWORD,
+    NAMED,
     SORT_FIELDS,
     TEXT,
     encoding_errors,
     exact_terms,
     impacts,
+    name_terms,
     range_numbers,
     scored_lines,
     sort_numbers,
@@ -70,9 +72,9 @@ def schema() -> Schema:
     builder = SchemaBuilder()
     for field in (ID, NAME):
         builder.add_text_field(field, stored=True, tokenizer_name="raw", index_option="basic")
-    for field in (KEYWORD, *FACET_FIELDS):
-        is_facet = field != KEYWORD
-        builder.add_text_field(field, fast=is_facet, tokenizer_name="raw", index_option="basic")
+    for field in (KEYWORD, NAMED, *FACET_FIELDS):
+        is_fast = field in FACET_FIELDS
+        builder.add_text_field(field, fast=is_fast, tokenizer_name="raw", index_option="basic")
     for field in (GRAM, IMPACT, GRAM3, TEXT):
         option = "position" if field in (GRAM3, TEXT) else "basic"
         builder.add_text_field(field, tokenizer_name="whitespace", index_option=option)
@@ -121,6 +123,7 @@ def encode(document: Document) -> Encoded:
             GRAM3: " ".join(grams(name, 3)),
             TEXT: [" ".join(line) for line, _ in lines],
             IMPACT: " ".join(word + digit for word in digits for digit in _DIGITS_OF[digits[word]]),
+            NAMED: list(name_terms(name)),
             **{field: list(terms) for field, terms in exact_terms(document).items()},
             RESULT: stored_result(document),
             TEXTS: _packed(stored_texts(document)),

@@ -10,7 +10,8 @@ Any reader of Whoosh reads them; those that search and merge take the postings a
 import pickle
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from heapq import merge
 from itertools import chain, groupby, repeat
 from operator import itemgetter
@@ -124,20 +125,20 @@ class TermsReader(W3TermsReader):  # type: ignore[misc]
     def __iter__(self) -> Iterator[tuple[bytes, Postings]]:
         """Yield the key of each term with its postings, in order."""
         for key, entry in self._tindex.items():
-            yield key, read_postings(entry)
+            yield key, _postings(entry)
 
     def find(self, field: str, term: str) -> Postings:
         """Return the postings of a term, empty when no document has it."""
         entry = self._tindex.get(self._keycoder(field, term.encode()))
-        return Postings((), ()) if entry is None else read_postings(entry)
+        return Postings((), ()) if entry is None else _postings(entry)
 
-    def starting(self, field: str, prefix: str) -> Iterator[tuple[str, bytes]]:
-        """Yield the terms of a field that start with ``prefix``, in order, with their entries."""
+    def starting(self, field: str, prefix: str) -> Iterator[tuple[str, Callable[[], Postings]]]:
+        """Yield the terms of a field that start with ``prefix``, and what reads their postings."""
         start = self._keycoder(field, prefix.encode())
         for key, entry in self._tindex.items_from(start):
             if not key.startswith(start):
                 return
-            yield self._keydecoder(key)[1].decode(), entry
+            yield self._keydecoder(key)[1].decode(), partial(_postings, entry)
 
 
 class Codec(W3Codec):  # type: ignore[misc]
@@ -170,8 +171,7 @@ def _entry(documents: Sequence[int], weights: Sequence[int]) -> bytes:
     return head + pickle.dumps((documents, weights, ()), 2)
 
 
-def read_postings(entry: bytes) -> Postings:
-    """Return the postings in the entry of a term."""
+def _postings(entry: bytes) -> Postings:
     documents, weights, _ = pickle.loads(entry[_HEAD.size :])  # noqa: S301 - as Whoosh does
     return Postings(documents, weights)
 

@@ -9,7 +9,7 @@ totals and facets need all documents, and that took ten times as long.
 The folder must be writable by the service alone: Whoosh keeps part of an index as pickles.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ from typing import Any
 import orjson
 
 from indexer.engines.local import GenerationFolders, GenerationReader, GenerationWriter
-from indexer.engines.ranking import TEXT, PageWindow, RankedHit, RankingPlan
+from indexer.engines.ranking import PageWindow, RankedHit, RankingPlan
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.facets import facet_counts
 from indexer.engines.whoosh.index import OpenSegments, create_index
-from indexer.engines.whoosh.rank import Location, Matches, best, in_order
+from indexer.engines.whoosh.rank import Location, best, in_order
 from indexer.engines.whoosh.schema import RESULT, SCHEMA_VERSION, TEXTS
 from indexer.engines.whoosh.writer import SegmentedWriter
 from indexer.model import FacetCounts, Query, Sort, TextRow
@@ -44,19 +44,10 @@ class SearchedSegments(OpenSegments):
         facets: Sequence[str],
     ) -> tuple[list[RankedHit[Location]], int, Mapping[str, FacetCounts]]:
         """Return the hits in a window by ``plan``, or else by ``sort``; the total; the facets."""
-        matches = self._matches(query)
+        matches = [(part, part.matching(query) & part.alive) for part in self.parts]
         hits = best(matches, plan, window) if plan else in_order(matches, sort, window)
-        return hits, _count(matches), {facet: facet_counts(matches, facet) for facet in facets}
-
-    def total(self, query: Query) -> int:
-        """Return the number of matching documents."""
-        return _count(self._matches(query))
-
-    def near(self, word: str) -> Iterator[tuple[str, int, int]]:
-        """Yield words near ``word``, with the edits and a number of documents of a segment."""
-        for segment in self.segments:
-            for found, edits in segment.vocabulary(TEXT).near(word):
-                yield found, edits, (segment.term(TEXT, found) & segment.alive).bit_count()
+        total = sum(match.bit_count() for _, match in matches)
+        return hits, total, {facet: facet_counts(matches, facet) for facet in facets}
 
     def stored(
         self, address: Location, *, with_texts: bool
@@ -65,13 +56,6 @@ class SearchedSegments(OpenSegments):
         segment, document = address
         result = orjson.loads(segment.unpacked(RESULT, document))
         return result, orjson.loads(segment.unpacked(TEXTS, document)) if with_texts else ()
-
-    def _matches(self, query: Query) -> Matches:
-        return [(segment, segment.matching(query) & segment.alive) for segment in self.segments]
-
-
-def _count(matches: Matches) -> int:
-    return sum(documents.bit_count() for _, documents in matches)
 
 
 WhooshReader = GenerationReader[Location]

@@ -99,8 +99,9 @@ class OpenSegments:
         self._folder = folder
         self._cache = cache
         self.storage = Storage(folder)
-        self._generation = -1
-        self.segments: tuple[Segment, ...] = ()
+        self.commit = -1
+        """Its number."""
+        self.parts: tuple[Segment, ...] = ()
         self.refresh()
 
     def refresh(self) -> None:
@@ -117,22 +118,16 @@ class OpenSegments:
                     return
             self._open(self._newest())
 
-    def files(self) -> set[Path]:
-        """Return the files that the commit consists of."""
-        names = [f"_{INDEX_NAME}_{self._generation}.toc"]
-        names += [segment_file(segment.id) for segment in self.segments]
-        return {self._folder / name for name in names}
-
     def count(self) -> int:
         """Return the number of documents."""
-        return sum(segment.alive.bit_count() for segment in self.segments)
+        return sum(segment.alive.bit_count() for segment in self.parts)
 
     def close(self) -> None:
         """Close all files."""
-        for segment in self.segments:
+        for segment in self.parts:
             segment.close()
-        self.segments = ()
-        self._generation = -1
+        self.parts = ()
+        self.commit = -1
 
     def _newest(self) -> int:
         """Return the number of the newest commit."""
@@ -140,9 +135,9 @@ class OpenSegments:
         return max((int(match[1]) for match in found if match), default=0)
 
     def _open(self, generation: int) -> None:
-        if generation == self._generation:
+        if generation == self.commit:
             return
-        kept = {segment.id: segment for segment in self.segments}
+        kept = {segment.id: segment for segment in self.parts}
         with self.storage.closing_on_error():
             entries = TOC.read(self.storage, INDEX_NAME, generation, SCHEMA).segments
             segments = [
@@ -153,8 +148,8 @@ class OpenSegments:
             ]
         for segment, entry in zip(segments, entries, strict=True):
             segment.alive = alive(entry)
-        self.segments = tuple(segments)
-        self._generation = generation
+        self.parts = tuple(segments)
+        self.commit = generation
         for gone in kept.values():
             gone.close()
 
@@ -181,4 +176,4 @@ def checksum(path: Path) -> int:
 def alive(entry: Any) -> int:
     """Return the documents that a table of contents says are there, as a bitmap."""
     size: int = entry.doc_count_all()
-    return bitmaps.full(size) & ~bitmaps.from_documents(entry.deleted_docs(), size=size)
+    return ((1 << size) - 1) & ~bitmaps.from_documents(entry.deleted_docs(), size=size)

@@ -7,24 +7,21 @@ from itertools import chain, islice
 from operator import and_, or_
 
 from indexer.engines.ranking import (
-    KEYWORD,
-    NAME_FIELDS,
     NAME_WORD,
+    NAMED,
     TEXT,
     Matcher,
     few,
     part_text,
 )
 from indexer.engines.whoosh import bitmap as bitmaps
-from indexer.engines.whoosh.codec import read_postings
-from indexer.engines.whoosh.schema import LINES, START, START_MAX
+from indexer.engines.whoosh.schema import LINES
 from indexer.engines.whoosh.segment import SegmentContent
 from indexer.model import Fuzzy, Wildcard
 
 EXPANDED_WORDS_MAX = 1000
 """The most words that a prefix means, the first in order. Beginnings of words of names have no
 limit."""
-_NAME_WORD = f"{NAME_WORD}:"
 
 
 class Segment(SegmentContent, Matcher[int]):
@@ -53,26 +50,24 @@ class Segment(SegmentContent, Matcher[int]):
 
     def starting(self, field: str, prefix: str) -> int:
         """Return the documents with a term in ``field`` that starts with ``prefix``."""
-        if prefix.startswith(_NAME_WORD) and len(prefix) <= len(_NAME_WORD) + START_MAX:
-            return self.term(START, prefix.removeprefix(_NAME_WORD))
 
         def find() -> Iterable[Iterable[int]]:
-            terms = self.terms.starting(field, prefix)
-            found = (read_postings(entry).documents for _, entry in terms)
+            terms = self.terms_starting(field, prefix)
+            found = (read().documents for _, read in terms)
             if field == TEXT:
                 return islice(found, EXPANDED_WORDS_MAX)
-            return found if prefix.startswith(NAME_FIELDS) else few(found, f"{prefix}*")
+            return found if field == NAMED else few(found, f"{prefix}*")
 
         begun = self._kept(("starting", field, prefix), find)
         # The limit of words is not one of names.
-        return begun | self.starting(KEYWORD, _NAME_WORD + prefix) if field == TEXT else begun
+        return begun | self.starting(NAMED, f"{NAME_WORD}:{prefix}") if field == TEXT else begun
 
     def spelled(self, part: Wildcard | Fuzzy, field: str, start: str = "") -> int:
         """Return the documents with a term in ``field`` of ``start`` and what ``part`` means."""
 
         def find() -> Iterable[Iterable[int]]:
             found = few(self.vocabulary(field, start).like(part), part_text(part))
-            return (self.terms.find(field, start + word).documents for word in found)
+            return (self.find(field, start + word).documents for word in found)
 
         return self._kept(("spelled", part, field, start), find)
 
@@ -100,6 +95,10 @@ class Segment(SegmentContent, Matcher[int]):
             return [documents[start:end]]
 
         return self._kept(("within", name, low, high), find)
+
+    def count(self, matched: int) -> int:
+        """Return the number of documents that are there, among those that match."""
+        return (matched & self.alive).bit_count()
 
     def _kept(self, key: Hashable, find: Callable[[], Iterable[Iterable[int]]]) -> int:
         """Return all documents that ``find`` lists; they are kept for later searches."""

@@ -118,8 +118,13 @@ def _hit(segment: Segment, key: int, step: int) -> RankedHit[Location]:
 
 def _named(segment: Segment, plan: RankingPlan) -> int:
     """Return the documents that are in the first tier of every part, or named by all."""
-    named = segment.all_of(segment.matching(part.tiers[0].query) for part in plan.parts)
-    return named | _in_tiers(segment, plan.whole_names)
+
+    def make() -> int:
+        named = segment.all_of(segment.matching(part.tiers[0].query) for part in plan.parts)
+        return named | _in_tiers(segment, plan.whole_names)
+
+    key = ("named", tuple(part.part for part in plan.parts), plan.whole_names)
+    return segment.cached(key, make)
 
 
 def _in_tiers(segment: Segment, tiers: Iterable[Tier]) -> int:
@@ -130,7 +135,7 @@ def _points(segment: Segment, plan: RankingPlan) -> "list[array[int]]":
     """Return what adds up to the score of each document."""
     if len(plan.parts) == 1:
         # Most queries have one part, so its points are kept with what comes to them.
-        key = ("all points", plan.parts, plan.whole_names)
+        key = ("all points", plan.parts[0].part, plan.whole_names)
         return [segment.cached(key, lambda: _sum(_all_points(segment, plan)))]
     return list(_all_points(segment, plan))
 
@@ -145,7 +150,7 @@ def _all_points(segment: Segment, plan: RankingPlan) -> "Iterator[array[int]]":
         yield _part_points(segment, plan.parts[0])
     else:
         for part in plan.parts:
-            yield segment.cached(("points", part), partial(_part_points, segment, part))
+            yield segment.cached(("points", part.part), partial(_part_points, segment, part))
     if _in_tiers(segment, plan.whole_names):
         nothing = _impacts(segment, (), max)
         yield segment.cached(

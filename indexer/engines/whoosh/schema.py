@@ -30,14 +30,11 @@ from indexer.engines.ranking import (
     stored_result,
     stored_texts,
 )
-from indexer.model import Document, fold, words
+from indexer.model import Document, fold
 
 SCHEMA_VERSION = 7
 
 INDEX_NAME = "MAIN"
-
-START = "start"
-"""What the words of the name start with, one term for each length up to ``START_MAX``."""
 
 KEY = "key"
 """Column: the folded name, a line end, and the id."""
@@ -50,8 +47,6 @@ RESULT = "result"
 """Column: the stored result as JSON."""
 NUMBERS = "numbers"
 """Column: what ranges ask for, as JSON."""
-START_MAX = 12
-"""Longest stored beginning of a word, in characters."""
 
 _COMPRESSION = 1
 
@@ -71,7 +66,7 @@ COLUMNS = {field: VarBytesColumn() for field in (KEY, LINES, TEXTS, RESULT, NUMB
 
 SCHEMA = Schema(
     **{TEXT: Terms(has_weights=True)},
-    **{field: Terms() for field in (START, KEYWORD, *FACET_FIELDS)},
+    **{field: Terms() for field in (KEYWORD, *FACET_FIELDS)},
     **{field: COLUMN(column) for field, column in COLUMNS.items()},
 )
 
@@ -87,7 +82,6 @@ def encode(document: Document) -> dict[str, Any]:
         "".join(chain.from_iterable(terms.values())).encode()
         return {
             TEXT: impacts(lines),
-            START: {word[:n] for word in words(document.name) for n in range(1, START_MAX + 1)},
             **{field: terms.get(field, ()) for field in (KEYWORD, *FACET_FIELDS)},
             KEY: f"{fold(document.name)}\n{document.key.id}".encode(),
             LINES: _packed(_joined(lines)),

@@ -7,16 +7,16 @@ and a search masks what is deleted at the end.
 import sys
 import zlib
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
-from functools import cached_property
-from itertools import accumulate
+from functools import cached_property, partial
+from itertools import accumulate, chain, islice
 from typing import Any, TypeVar
 
 import orjson
 
-from indexer.engines.ranking import TEXT, Vocabulary
+from indexer.engines.ranking import NAMED, TEXT, Vocabulary, name_terms
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.codec import Codec, Postings
@@ -27,7 +27,10 @@ _CODEC = Codec()
 
 
 class Names:
-    """The names of documents, the different ones in one text, so that one search finds them all."""
+    """The names of documents: the different ones in one text, and their terms of ``NAMED``.
+
+    Few names have many documents, so that they are kept in memory and not in the dictionary.
+    """
 
     def __init__(self, names: list[str]) -> None:
         self.by_document = names
@@ -37,6 +40,14 @@ class Names:
         self._documents = list(documents.values())
         self._joined = "\n".join(documents)
         self._starts = array("I", accumulate((len(name) + 1 for name in documents), initial=0))
+        self._having = defaultdict[str, "list[array[int]]"](list)
+        for name, found in documents.items():
+            for term in name_terms(name):
+                self._having[term].append(found)
+        self._terms = sorted(self._having)
+
+    def __contains__(self, term: str) -> bool:
+        return term in self._having
 
     def containing(self, text: str) -> "Iterator[array[int]]":
         """Yield the documents of each name that contains ``text``."""
@@ -47,6 +58,17 @@ class Names:
             yield self._documents[following - 1]
             position = self._joined.find(text, self._starts[following])
 
+    def find(self, term: str) -> Postings:
+        """Return the documents of a term."""
+        return Postings(list(chain.from_iterable(self._having.get(term, ()))), ())
+
+    def starting(self, prefix: str) -> Iterator[tuple[str, Callable[[], Postings]]]:
+        """Yield the terms that start with ``prefix``, and what reads their documents."""
+        for term in islice(self._terms, bisect_left(self._terms, prefix), None):
+            if not term.startswith(prefix):
+                return
+            yield term, partial(self.find, term)
+
 
 class SegmentContent:
     """Reads one segment, the one that a table of contents has ``entry`` for."""
@@ -56,8 +78,8 @@ class SegmentContent:
         self.checksum: int = entry.checksum
         self.size: int = entry.doc_count_all()
         """How many documents there are, deleted ones included."""
-        self.everything = bitmaps.full(self.size)
-        self.alive = self.everything
+        self.everything: int = (1 << self.size) - 1
+        self.alive: int = self.everything
         """The documents that are there in the commit that was opened last."""
         self._files = entry.open_compound_file(storage)
         self._rows = _CODEC.per_document_reader(self._files, entry)
@@ -76,13 +98,25 @@ class SegmentContent:
 
     def term(self, field: str, text: str) -> int:
         """Return the documents with the term ``text`` in ``field``."""
+        if field == NAMED and text not in self.names:
+            return 0
 
         def make() -> int:
             # Words of the text are about to be scored, so both are read at once.
-            found = self.postings(text) if field == TEXT else self.terms.find(field, text)
+            found = self.postings(text) if field == TEXT else self.find(field, text)
             return bitmaps.from_documents(found.documents, size=self.size)
 
         return self.cached((field, text), make)
+
+    def find(self, field: str, term: str) -> Postings:
+        """Return the postings of a term, empty when no document has it."""
+        return self.names.find(term) if field == NAMED else self.terms.find(field, term)
+
+    def terms_starting(
+        self, field: str, prefix: str
+    ) -> Iterator[tuple[str, Callable[[], Postings]]]:
+        """Yield the terms of a field that start with ``prefix``, and what reads their postings."""
+        return self.names.starting(prefix) if field == NAMED else self.terms.starting(field, prefix)
 
     def postings(self, word: str) -> Postings:
         """Return the postings of ``word`` in all searchable text."""
@@ -97,7 +131,7 @@ class SegmentContent:
         """Return what follows ``start`` in the terms of a field."""
 
         def make() -> Vocabulary:
-            return Vocabulary(term[len(start) :] for term, _ in self.terms.starting(field, start))
+            return Vocabulary(term[len(start) :] for term, _ in self.terms_starting(field, start))
 
         return self.cached(("vocabulary", field, start), make)
 

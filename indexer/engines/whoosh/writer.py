@@ -44,7 +44,10 @@ class SegmentedWriter(OpenSegments):
         try:
             with engine_errors(folder):
                 self._clean()
-                self._check()
+                for segment in self.parts:
+                    path = folder / segment_file(segment.id)
+                    if checksum(path) != segment.checksum:
+                        raise ValueError(f"{path.name} has wrong bytes")
         except EngineError:
             self.close()
             raise
@@ -66,28 +69,22 @@ class SegmentedWriter(OpenSegments):
     def optimize(self) -> None:
         """Make one segment of all."""
         with engine_errors(self._folder), self._locked():
-            if len(self.segments) > 1:
+            if len(self.parts) > 1:
                 self._commit({}, {}, merges_all=True)
-
-    def _check(self) -> None:
-        """Compare the segments with their checksums."""
-        for segment in self.segments:
-            path = self._folder / segment_file(segment.id)
-            if checksum(path) != segment.checksum:
-                raise ValueError(f"{path.name} has wrong bytes")
 
     def _clean(self) -> None:
         """Go to the newest commit, and remove what a killed or failed writer left."""
         self.refresh()
-        known = {*self.files(), self._folder / _LOCK}
-        for leftover in set(self._folder.iterdir()) - known:
-            if leftover.is_file():
-                leftover.unlink(missing_ok=True)
+        known = {_LOCK, f"_{INDEX_NAME}_{self.commit}.toc"}
+        known |= {segment_file(segment.id) for segment in self.parts}
+        for found in self._folder.iterdir():
+            if found.name not in known and found.is_file():
+                found.unlink(missing_ok=True)
 
     def _gone(self, ids: set[str]) -> dict[str, list[int]]:
         """Return, by segment, the documents that have one of ``ids``."""
         places = {}
-        for segment in self.segments:
+        for segment in self.parts:
             known = segment.places
             found = (known[found_id] for found_id in ids if found_id in known)
             if there := [document for document in found if segment.alive >> document & 1]:
@@ -101,7 +98,7 @@ class SegmentedWriter(OpenSegments):
         *,
         merges_all: bool = False,
     ) -> None:
-        segments = {segment.id: segment for segment in self.segments}
+        segments = {segment.id: segment for segment in self.parts}
         with self.storage.closing_on_error():
             writer = _Writer(FileIndex(self.storage, SCHEMA, INDEX_NAME))
             for entry in writer.segments:

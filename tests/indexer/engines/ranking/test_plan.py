@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from indexer.engines.ranking.fields import END, LAST, NAME, NAME_WORD, SPELLED_END
+from indexer.engines.ranking.fields import END, LIKE, NAME, NAME_WORD, SPELLED_END
 from indexer.engines.ranking.plan import NamedLike, RankedPart, make_plan
 from indexer.engines.ranking.scoring import IMPACT_MAX
 from indexer.engines.ranking.texts import TextPart, part_text
@@ -95,8 +95,7 @@ def test_a_prefix_is_found_by_its_words_and_a_phrase_by_their_order_too() -> Non
 def test_a_pattern_or_a_close_spelling_has_no_impact() -> None:
     fuzzy, wildcard = Fuzzy("wbe"), Wildcard("w?b")
     assert steps(fuzzy) == [(NamedLike(fuzzy), 50_000, False), (fuzzy, 10_000, False)]
-    names = Or(tuple(Glob(field, "w?b") for field in (NAME_WORD, NAME, LAST)))
-    assert steps(wildcard) == [(names, 50_000, False), (wildcard, 10_000, False)]
+    assert steps(wildcard) == [(Glob(LIKE, "w?b"), 50_000, False), (wildcard, 10_000, False)]
     assert steps(Wildcard("*web*"))[0][0] == Path("web")
     for part in (fuzzy, wildcard):
         assert only_part(part).words == ()

@@ -18,7 +18,7 @@ def test_a_bitmap_holds_the_documents_it_was_made_of(size: int, density: float) 
     assert bitmaps.documents(bitmap) == chosen
     assert bitmap.bit_count() == len(chosen)
     assert list(bitmaps.flags(bitmap, size=size)) == [n in set(chosen) for n in range(size)]
-    assert bitmaps.full(size) & ~bitmap == bitmaps.from_documents(
+    assert ((1 << size) - 1) & ~bitmap == bitmaps.from_documents(
         (n for n in range(size) if n not in set(chosen)), size=size
     )
 

@@ -61,7 +61,7 @@ def test_small_commits_are_merged_and_what_is_merged_away_leaves_the_disk(
         assert isinstance(reader, GenerationReader)
         index = reader._indexes[REPOSITORY]
         assert isinstance(index, SearchedSegments)
-        assert len(index.segments) == len(segments)
+        assert len(index.parts) == len(segments)
     writer.close()
 
 

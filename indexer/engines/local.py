@@ -13,6 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from typing_extensions import override
+
+from indexer.engines.protocol import IndexReader, IndexWriter
 from indexer.engines.ranking import (
     TEXT,
     Address,
@@ -181,14 +184,15 @@ class _Generation(Generic[One]):
         self._indexes.clear()
 
 
-class GenerationReader(_Generation[FolderReader[Address]]):
-    """Searches a generation in a folder; see :class:`indexer.engines.protocol.IndexReader`."""
+class GenerationReader(_Generation[FolderReader[Address]], IndexReader):
+    """Searches a generation in a folder."""
 
+    @override
     def refresh(self) -> None:
-        """Make later searches see everything committed before this call."""
         for index in self._indexes.values():
             index.refresh()
 
+    @override
     def search(
         self,
         query: Query,
@@ -201,7 +205,6 @@ class GenerationReader(_Generation[FolderReader[Address]]):
         facets: Sequence[str] = (),
         with_texts: bool = False,
     ) -> SearchPage:
-        """Return the first ``limit`` hits behind ``after``; see the protocol."""
         index = self._indexes[document_type]
         with engine_errors(self._folder):
             # One hit more shows whether more follow. Names start with the least.
@@ -215,10 +218,10 @@ class GenerationReader(_Generation[FolderReader[Address]]):
             )
         return SearchPage(hits, total, has_more=len(ranked) > limit, facets=counts)
 
+    @override
     def spellings(
         self, word: str, *, document_type: DocumentType, limit: int
     ) -> list[tuple[str, int]]:
-        """Return words spelled like ``word``, with their numbers of documents; see the protocol."""
         edits, counts = {word: 0}, Counter[str]()
         with engine_errors(self._folder):
             for part in self._indexes[document_type].parts:
@@ -230,33 +233,29 @@ class GenerationReader(_Generation[FolderReader[Address]]):
         ordered = sorted(+counts, key=lambda found: (edits[found], -counts[found], found))
         return [(found, counts[found]) for found in ordered[:limit]]
 
+    @override
     def count(self, document_type: DocumentType, query: Query | None = None) -> int:
-        """Return the number of matching documents at the last refresh; see the protocol."""
         with engine_errors(self._folder):
             parts = self._indexes[document_type].parts
             return sum(part.count(part.matching(query or Everything())) for part in parts)
 
 
-class GenerationWriter(_Generation[OneWriter]):
-    """Changes a generation in a folder; see :class:`indexer.engines.protocol.IndexWriter`."""
+class GenerationWriter(_Generation[OneWriter], IndexWriter):
+    """Changes a generation in a folder; what cannot be stored is named in the error."""
 
+    @override
     def apply(
         self, document_type: DocumentType, documents: Sequence[Document], removed: Sequence[str]
     ) -> None:
-        """Add or replace ``documents`` and drop the ids ``removed``, in one durable commit.
-
-        An id in both is added. :class:`indexer.errors.EngineError` when a document cannot be
-        stored (it is named) or the index cannot be written.
-        """
         self._indexes[document_type].apply(documents, removed)
 
+    @override
     def optimize(self) -> None:
-        """Make later searches as fast as can be; see the protocol."""
         for writer in self._indexes.values():
             writer.optimize()
 
+    @override
     def count(self, document_type: DocumentType) -> int:
-        """Return the number of documents of a type."""
         return self._indexes[document_type].count()
 
 

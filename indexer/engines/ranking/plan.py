@@ -72,17 +72,6 @@ from indexer.model import (
     words,
 )
 
-NAME_WORDS = 100 * POINTS
-NAME_START = 50 * POINTS
-TEXT_WORDS = 10 * POINTS
-OTHER_NAME = 5 * POINTS
-OTHER_TEXT = 2 * POINTS
-SCATTERED = POINTS
-INSIDE_NAME = POINTS // 10
-IS_NAME = 1000 * POINTS
-ENDS_NAME = 500 * POINTS
-SPELLS_END = 300 * POINTS
-BEGINS_END = 200 * POINTS
 PROMINENCE_POINTS = 10
 """The points of each step of prominence, for one word."""
 
@@ -207,33 +196,33 @@ def _ranked_part(part: TextPart, *, is_required: bool) -> RankedPart:
 
 def _tiers(part: TextPart, found: list[str]) -> tuple[Tier, ...]:
     if isinstance(part, Wildcard | Fuzzy):
-        return (Tier(named_like(part), NAME_START), Tier(part, TEXT_WORDS))
+        return (Tier(named_like(part), 50 * POINTS), Tier(part, 10 * POINTS))
     if not found:
-        return (Tier(part, INSIDE_NAME),)
+        return (Tier(part, POINTS // 10),)
     is_word, is_prefix = isinstance(part, Word), isinstance(part, Prefix)
     # A word at the beginning of a word of the name is inside the name.
     starts = is_prefix or (is_word and found == [part_text(part)])
     begun = Condition(NAME_WORD, found[-1], is_prefix=True)
     name_words = _all(_in_name(found), part, is_part=is_word or is_prefix)
     name_start = _all([*_in_name(found[:-1]), begun], part, is_part=starts)
-    tiers = [Tier(name_words, NAME_WORDS, adds_impact=True)]
-    tiers.append(Tier(name_start, NAME_START, adds_impact=True))
+    tiers = [Tier(name_words, 100 * POINTS, adds_impact=True)]
+    tiers.append(Tier(name_start, 50 * POINTS, adds_impact=True))
     if isinstance(part, Prefix | Phrase):
-        return (*tiers, Tier(part, TEXT_WORDS, adds_impact=True))
+        return (*tiers, Tier(part, 10 * POINTS, adds_impact=True))
     text_words = in_text(part) if is_word else And((in_text(part), part))
-    tiers.append(Tier(text_words, TEXT_WORDS, adds_impact=True))
+    tiers.append(Tier(text_words, 10 * POINTS, adds_impact=True))
     if not isinstance(part, Word):
-        return (*tiers, Tier(part, INSIDE_NAME))
+        return (*tiers, Tier(part, POINTS // 10))
     if part.others:
         names = tuple(And(tuple(_in_name(words(part_text(other))))) for other in part.others)
         # A phrase is not in the name wherever its words are.
-        tiers.append(Tier(And((Or(names), part)), OTHER_NAME))
-        tiers.append(Tier(Or(tuple(map(in_text, part.others))), OTHER_TEXT))
+        tiers.append(Tier(And((Or(names), part)), 5 * POINTS))
+        tiers.append(Tier(Or(tuple(map(in_text, part.others))), 2 * POINTS))
     if part.is_several:
-        return (*tiers, Tier(part, SCATTERED))
+        return (*tiers, Tier(part, POINTS))
     # The path is inside the name, if it has no slash to strip.
     only_path = not part.others and "/" not in part.text
-    return (*tiers, Tier(Path(part.text) if only_path else part, INSIDE_NAME))
+    return (*tiers, Tier(Path(part.text) if only_path else part, POINTS // 10))
 
 
 def _all(queries: Sequence[Query], part: TextPart, *, is_part: bool) -> Query:
@@ -253,11 +242,11 @@ def _whole_names(query: Query, *, parts: int) -> tuple[Tier, ...]:
         if plain.endswith("/"):
             continue
         end = spelled_end(plain)
-        tiers.append(Tier(Condition(NAME, text), IS_NAME * counted))
-        tiers.append(Tier(Condition(END, text), ENDS_NAME * counted))
-        tiers.append(Tier(Condition(SPELLED_END, end), SPELLS_END * counted))
+        tiers.append(Tier(Condition(NAME, text), 1000 * POINTS * counted))
+        tiers.append(Tier(Condition(END, text), 500 * POINTS * counted))
+        tiers.append(Tier(Condition(SPELLED_END, end), 300 * POINTS * counted))
         if parts == 1:
-            tiers.append(Tier(Condition(SPELLED_END, end, is_prefix=True), BEGINS_END))
+            tiers.append(Tier(Condition(SPELLED_END, end, is_prefix=True), 200 * POINTS))
     return tuple(sorted(tiers, key=lambda tier: -tier.points))
 
 

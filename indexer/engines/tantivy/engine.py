@@ -11,8 +11,10 @@ from typing import Any
 from tantivy import DocAddress, Index
 from tantivy import Query as Matching
 from tantivy.tantivy import __version__ as library_version
+from typing_extensions import override
 
 from indexer.engines.local import GenerationFolders, GenerationReader, GenerationWriter
+from indexer.engines.protocol import Engine
 from indexer.engines.ranking import (
     PageWindow,
     RankedHit,
@@ -82,8 +84,8 @@ TantivyReader = GenerationReader[DocAddress]
 TantivyWriter = GenerationWriter[IndexFolderWriter]
 
 
-class TantivyEngine(GenerationFolders):
-    """Keeps generations as folders in ``directory``; see :mod:`indexer.engines.protocol`."""
+class TantivyEngine(GenerationFolders, Engine):
+    """Keeps generations as folders in ``directory``."""
 
     name = "tantivy"
     schema_version = SCHEMA_VERSION
@@ -98,12 +100,12 @@ class TantivyEngine(GenerationFolders):
         }
         super().__init__(directory, about, lambda folder: Index(schema(), path=str(folder)))
 
+    @override
     def open_writer(self, generation: str) -> TantivyWriter:
-        """Open for writing; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
         return TantivyWriter(self.checked(generation), IndexFolderWriter)
 
+    @override
     def open_reader(self, generation: str) -> TantivyReader:
-        """Open for searching; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
         folder = self.checked(generation)
         return TantivyReader(folder, partial(SearchedIndex, limits=self._limits))
 

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from tantivy import DocAddress, FieldType, Occur, Order
 from tantivy import Query as Matching
+from typing_extensions import override
 
 from indexer.engines.ranking import (
     INT64,
@@ -50,54 +51,54 @@ class View(OpenIndex, Matcher[Matching]):
         self._schema = self._index.schema
         self._words = KnownWords(folder)
 
+    @override
     def all_of(self, parts: Iterable[Matching]) -> Matching:
-        """Return the documents in every part; all documents if there is none."""
         first, *others = [*parts] or [Matching.all_query()]
         if not others:
             return first
         return Matching.boolean_query([(Occur.Must, one) for one in (first, *others)])
 
+    @override
     def any_of(self, parts: Iterable[Matching]) -> Matching:
-        """Return the documents in at least one part."""
         return Matching.boolean_query([(Occur.Should, part) for part in parts])
 
+    @override
     def at_least(self, count: int, parts: Iterable[Matching]) -> Matching:
-        """Return the documents in at least ``count`` parts."""
         clauses = [(Occur.Should, part) for part in parts]
         return Matching.boolean_query(clauses, minimum_number_should_match=count)
 
+    @override
     def without(self, part: Matching) -> Matching:
-        """Return the documents that are not in ``part``."""
         return Matching.boolean_query([(Occur.Must, Matching.all_query()), (Occur.MustNot, part)])
 
+    @override
     def term(self, field: str, text: str) -> Matching:
-        """Return the documents with the term ``text`` in ``field``."""
         return Matching.term_query(self._schema, field, text, "basic")
 
+    @override
     def starting(self, field: str, prefix: str) -> Matching:
-        """Return the documents with a term in ``field`` that starts with ``prefix``."""
         # No distance: this takes no time to make, unlike a regular expression.
         return Matching.fuzzy_term_query(self._schema, field, prefix, distance=0, prefix=True)
 
+    @override
     def spelled(self, part: Wildcard | Fuzzy, field: str, start: str = "") -> Matching:
-        """Return the documents with a term in ``field`` of ``start`` and what ``part`` means."""
         # Making it takes milliseconds, and a search asks for the same one several times.
         return self.kept((part, field, start), lambda: self._make_spelled(part, field, start))
 
+    @override
     def phrase(self, found: Sequence[str]) -> Matching:
-        """Return the documents with a text that has the words ``found`` in a row."""
         return Matching.phrase_query(self._schema, TEXT, list(found))
 
+    @override
     def inside_name(self, text: str) -> Matching:
-        """Return the documents with ``text`` inside the name."""
         if len(text) < 3:
             return self.term(GRAM, text) if text else self.all_of([])
         if len(text) == 3:
             return self.term(GRAM3, text)
         return Matching.phrase_query(self._schema, GRAM3, list(grams(text, 3)))
 
+    @override
     def within(self, name: str, low: int | None, high: int | None) -> Matching:
-        """Return the documents with a number of that name from ``low`` to ``high``."""
         return self.in_column(number_field(name), low, high)
 
     def in_column(self, field: str, low: int | None, high: int | None) -> Matching:
@@ -108,8 +109,8 @@ class View(OpenIndex, Matcher[Matching]):
             return Matching.empty_query()
         return Matching.range_query(self._schema, field, FieldType.Integer, low, high)
 
+    @override
     def vocabulary(self, field: str, start: str = "") -> Vocabulary:
-        """Return what follows ``start`` in the terms of a field."""
         return self.kept((field, start), lambda: self._make_vocabulary(field, start))
 
     @property
@@ -122,8 +123,8 @@ class View(OpenIndex, Matcher[Matching]):
         """How many documents there are."""
         return self.searcher.num_docs
 
+    @override
     def count(self, matched: Matching) -> int:
-        """Return the number of matching documents."""
         return self.scored(matched, 1)[1]
 
     def scored(self, query: Matching, limit: int) -> tuple[list[tuple[float, DocAddress]], int]:

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from typing_extensions import override
 
 from indexer.engines.local import GenerationFolders, GenerationReader, GenerationWriter
+from indexer.engines.protocol import Engine
 from indexer.engines.ranking import PageWindow, RankedHit, RankingPlan
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.facets import facet_counts
@@ -62,8 +64,8 @@ WhooshReader = GenerationReader[Location]
 WhooshWriter = GenerationWriter[SegmentedWriter]
 
 
-class WhooshEngine(GenerationFolders):
-    """Keeps generations as folders in ``directory``; see :mod:`indexer.engines.protocol`."""
+class WhooshEngine(GenerationFolders, Engine):
+    """Keeps generations as folders in ``directory``."""
 
     name = "whoosh"
     schema_version = SCHEMA_VERSION
@@ -73,17 +75,17 @@ class WhooshEngine(GenerationFolders):
         about = {"engine": self.name, "schema_version": SCHEMA_VERSION}
         super().__init__(directory, about, create_index)
 
+    @override
     def open_writer(self, generation: str) -> WhooshWriter:
-        """Open for writing; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
         return WhooshWriter(self.checked(generation), SegmentedWriter)
 
+    @override
     def open_reader(self, generation: str) -> WhooshReader:
-        """Open for searching; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
         cache = SegmentCache(_READER_CACHE_BYTES)
         return WhooshReader(self.checked(generation), partial(SearchedSegments, cache=cache))
 
+    @override
     def advice(self, documents: int) -> str | None:
-        """Return what would serve so many documents better; None if nothing."""
         if documents < MANY_DOCUMENTS:
             return None
         return (

@@ -1,10 +1,9 @@
 """An open Whoosh index: the segments of its newest commit."""
 
-import re
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,8 @@ from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.match import Segment
 from indexer.engines.whoosh.schema import INDEX_NAME, SCHEMA
 
-_TOC = re.compile(rf"_{INDEX_NAME}_([0-9]+)\.toc")
-"""A table of contents, the last file of a commit."""
 _ATTEMPTS = 20
 """How often the newest commit may be overtaken by another one while it is being opened."""
-_CHECKED_BYTES = 1 << 20
 
 
 class _File(StructFile):  # type: ignore[misc]  # Whoosh carries no types
@@ -99,7 +95,7 @@ class OpenSegments:
         self._folder = folder
         self._cache = cache
         self.storage = Storage(folder)
-        self.commit = -1
+        self.commit: int | None = None
         """Its number."""
         self.parts: tuple[Segment, ...] = ()
         self.refresh()
@@ -114,9 +110,9 @@ class OpenSegments:
                 # A writer that commits removes what the commit before consisted of. A listing is
                 # no snapshot: it may miss both.
                 with suppress(FileNotFoundError):
-                    self._open(self._newest())
+                    self._open_newest()
                     return
-            self._open(self._newest())
+            self._open_newest()
 
     def count(self) -> int:
         """Return the number of documents."""
@@ -127,14 +123,10 @@ class OpenSegments:
         for segment in self.parts:
             segment.close()
         self.parts = ()
-        self.commit = -1
+        self.commit = None
 
-    def _newest(self) -> int:
-        """Return the number of the newest commit."""
-        found = (_TOC.fullmatch(path.name) for path in self._folder.iterdir())
-        return max((int(match[1]) for match in found if match), default=0)
-
-    def _open(self, generation: int) -> None:
+    def _open_newest(self) -> None:
+        generation = TOC._latest_generation(self.storage, INDEX_NAME)  # noqa: SLF001 - no other way
         if generation == self.commit:
             return
         kept = {segment.id: segment for segment in self.parts}
@@ -166,11 +158,8 @@ def segment_file(segment_id: str) -> str:
 
 def checksum(path: Path) -> int:
     """Return the checksum of a file, because Whoosh would not notice wrong bytes."""
-    found = 0
-    with path.open("rb") as file:
-        for block in iter(partial(file.read, _CHECKED_BYTES), b""):
-            found = zlib.crc32(block, found)
-    return found
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        return zlib.crc32(content)
 
 
 def alive(entry: Any) -> int:

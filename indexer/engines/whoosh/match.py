@@ -6,6 +6,8 @@ from functools import reduce
 from itertools import chain, islice
 from operator import and_, or_
 
+from typing_extensions import override
+
 from indexer.engines.ranking import (
     NAME_WORD,
     NAMED,
@@ -27,16 +29,16 @@ limit."""
 class Segment(SegmentContent, Matcher[int]):
     """Matches documents of a segment, deleted ones included."""
 
+    @override
     def all_of(self, parts: Iterable[int]) -> int:
-        """Return the documents in every part; all documents if there is none."""
         return reduce(and_, parts, self.everything)
 
+    @override
     def any_of(self, parts: Iterable[int]) -> int:
-        """Return the documents in at least one part."""
         return reduce(or_, parts, 0)
 
+    @override
     def at_least(self, count: int, parts: Iterable[int]) -> int:
-        """Return the documents in at least ``count`` parts."""
         # In ``found[n]`` are the documents in at least n of the parts so far.
         found = [self.everything, *[0] * count]
         for part in parts:
@@ -44,15 +46,14 @@ class Segment(SegmentContent, Matcher[int]):
                 found[n] |= found[n - 1] & part
         return found[count]
 
+    @override
     def without(self, part: int) -> int:
-        """Return the documents that are not in ``part``."""
         return self.everything & ~part
 
+    @override
     def starting(self, field: str, prefix: str) -> int:
-        """Return the documents with a term in ``field`` that starts with ``prefix``."""
-
         def find() -> Iterable[Iterable[int]]:
-            terms = self.terms_starting(field, prefix)
+            terms = self.terms_of(field).starting(field, prefix)
             found = (read().documents for _, read in terms)
             if field == TEXT:
                 return islice(found, EXPANDED_WORDS_MAX)
@@ -62,17 +63,17 @@ class Segment(SegmentContent, Matcher[int]):
         # The limit of words is not one of names.
         return begun | self.starting(NAMED, f"{NAME_WORD}:{prefix}") if field == TEXT else begun
 
+    @override
     def spelled(self, part: Wildcard | Fuzzy, field: str, start: str = "") -> int:
-        """Return the documents with a term in ``field`` of ``start`` and what ``part`` means."""
-
         def find() -> Iterable[Iterable[int]]:
             found = few(self.vocabulary(field, start).like(part), part_text(part))
-            return (self.find(field, start + word).documents for word in found)
+            terms = self.terms_of(field)
+            return (terms.find(field, start + word).documents for word in found)
 
         return self._kept(("spelled", part, field, start), find)
 
+    @override
     def phrase(self, found: Sequence[str]) -> int:
-        """Return the documents with a text that has the words ``found`` in a row."""
         sought = f" {' '.join(found)} ".encode()
 
         def find() -> Iterable[Iterable[int]]:
@@ -81,13 +82,12 @@ class Segment(SegmentContent, Matcher[int]):
 
         return self._kept(("phrase", found), find)
 
+    @override
     def inside_name(self, text: str) -> int:
-        """Return the documents with ``text`` inside the name."""
         return self._kept(("named", text), lambda: self.names.containing(text))
 
+    @override
     def within(self, name: str, low: int | None, high: int | None) -> int:
-        """Return the documents with a number of that name from ``low`` to ``high``."""
-
         def find() -> Iterable[Iterable[int]]:
             values, documents = self.numbers(name)
             start = 0 if low is None else bisect_left(values, low)
@@ -96,8 +96,8 @@ class Segment(SegmentContent, Matcher[int]):
 
         return self._kept(("within", name, low, high), find)
 
+    @override
     def count(self, matched: int) -> int:
-        """Return the number of documents that are there, among those that match."""
         return (matched & self.alive).bit_count()
 
     def _kept(self, key: Hashable, find: Callable[[], Iterable[Iterable[int]]]) -> int:

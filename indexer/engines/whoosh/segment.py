@@ -19,7 +19,7 @@ import orjson
 from indexer.engines.ranking import NAMED, TEXT, Vocabulary, name_terms
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
-from indexer.engines.whoosh.codec import Codec, Postings
+from indexer.engines.whoosh.codec import Codec, Postings, TermsReader
 from indexer.engines.whoosh.schema import COLUMNS, KEY, NUMBERS
 
 _Value = TypeVar("_Value")
@@ -58,16 +58,16 @@ class Names:
             yield self._documents[following - 1]
             position = self._joined.find(text, self._starts[following])
 
-    def find(self, term: str) -> Postings:
+    def find(self, _field: str, term: str) -> Postings:
         """Return the documents of a term."""
         return Postings(list(chain.from_iterable(self._having.get(term, ()))), ())
 
-    def starting(self, prefix: str) -> Iterator[tuple[str, Callable[[], Postings]]]:
+    def starting(self, field: str, prefix: str) -> Iterator[tuple[str, Callable[[], Postings]]]:
         """Yield the terms that start with ``prefix``, and what reads their documents."""
         for term in islice(self._terms, bisect_left(self._terms, prefix), None):
             if not term.startswith(prefix):
                 return
-            yield term, partial(self.find, term)
+            yield term, partial(self.find, field, term)
 
 
 class SegmentContent:
@@ -103,20 +103,14 @@ class SegmentContent:
 
         def make() -> int:
             # Words of the text are about to be scored, so both are read at once.
-            found = self.postings(text) if field == TEXT else self.find(field, text)
+            found = self.postings(text) if field == TEXT else self.terms_of(field).find(field, text)
             return bitmaps.from_documents(found.documents, size=self.size)
 
         return self.cached((field, text), make)
 
-    def find(self, field: str, term: str) -> Postings:
-        """Return the postings of a term, empty when no document has it."""
-        return self.names.find(term) if field == NAMED else self.terms.find(field, term)
-
-    def terms_starting(
-        self, field: str, prefix: str
-    ) -> Iterator[tuple[str, Callable[[], Postings]]]:
-        """Yield the terms of a field that start with ``prefix``, and what reads their postings."""
-        return self.names.starting(prefix) if field == NAMED else self.terms.starting(field, prefix)
+    def terms_of(self, field: str) -> Names | TermsReader:
+        """Return what finds the terms of a field."""
+        return self.names if field == NAMED else self.terms
 
     def postings(self, word: str) -> Postings:
         """Return the postings of ``word`` in all searchable text."""
@@ -131,7 +125,9 @@ class SegmentContent:
         """Return what follows ``start`` in the terms of a field."""
 
         def make() -> Vocabulary:
-            return Vocabulary(term[len(start) :] for term, _ in self.terms_starting(field, start))
+            return Vocabulary(
+                term[len(start) :] for term, _ in self.terms_of(field).starting(field, start)
+            )
 
         return self.cached(("vocabulary", field, start), make)
 

@@ -5,7 +5,7 @@ while. So a push never waits for the merge of a large index, and searches meet f
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from itertools import compress, starmap
 from operator import itemgetter
@@ -62,15 +62,15 @@ class SegmentedWriter(OpenSegments):
         # Encoded first: an error later on is not to leave half of a batch.
         rows = {document.key.id: encode(document) for document in documents}
         with engine_errors(self._folder), self._locked():
-            gone = self._gone({*rows, *removed})
-            if rows or gone:
+            gone = {*rows, *removed}
+            if rows or any(gone & segment.places.keys() for segment in self.parts):
                 self._commit(rows, gone)
 
     def optimize(self) -> None:
         """Make one segment of all."""
         with engine_errors(self._folder), self._locked():
             if len(self.parts) > 1:
-                self._commit({}, {}, merges_all=True)
+                self._commit({}, set(), merges_all=True)
 
     def _clean(self) -> None:
         """Go to the newest commit, and remove what a killed or failed writer left."""
@@ -81,29 +81,17 @@ class SegmentedWriter(OpenSegments):
             if found.name not in known and found.is_file():
                 found.unlink(missing_ok=True)
 
-    def _gone(self, ids: set[str]) -> dict[str, list[int]]:
-        """Return, by segment, the documents that have one of ``ids``."""
-        places = {}
-        for segment in self.parts:
-            known = segment.places
-            found = (known[found_id] for found_id in ids if found_id in known)
-            if there := [document for document in found if segment.alive >> document & 1]:
-                places[segment.id] = there
-        return places
-
     def _commit(
-        self,
-        rows: Mapping[str, _Row],
-        gone: Mapping[str, Iterable[int]],
-        *,
-        merges_all: bool = False,
+        self, rows: Mapping[str, _Row], gone: Set[str], *, merges_all: bool = False
     ) -> None:
+        """Add ``rows``, the fields of documents by id, and drop the ids ``gone``."""
         segments = {segment.id: segment for segment in self.parts}
         with self.storage.closing_on_error():
             writer = _Writer(FileIndex(self.storage, SCHEMA, INDEX_NAME))
             for entry in writer.segments:
-                for document in gone.get(entry.segment_id(), ()):
-                    entry.delete_document(document)
+                places = segments[entry.segment_id()].places
+                for found in gone & places.keys():
+                    entry.delete_document(places[found])
             entries = {one.segment_id(): one for one in writer.segments if one.doc_count()}
             sizes = {segment: entry.doc_count() for segment, entry in entries.items()}
             merged = list(sizes) if merges_all else segments_to_merge(sizes, added=len(rows))
@@ -138,7 +126,12 @@ class _Writer(SegmentWriter):  # type: ignore[misc]  # Whoosh carries no types
                 self.pool.add(self.docnum, row)
             else:
                 numbers[document] = self.docnum
-            self._add_columns(row)
+            self.perdocwriter.start_doc(self.docnum)
+            for field, column in COLUMNS.items():
+                self.perdocwriter.add_column_value(field, column, row[field])
+            self.perdocwriter.finish_doc()
+            self.docnum += 1
+            self._added = True
 
     def _old(
         self, segment: Segment, found: int
@@ -150,14 +143,6 @@ class _Writer(SegmentWriter):  # type: ignore[misc]  # Whoosh carries no types
         flags = bitmaps.flags(found, size=segment.size)
         for document, row in compress(enumerate(rows), flags):
             yield segment.ids[document], numbers, document, dict(zip(COLUMNS, row, strict=True))
-
-    def _add_columns(self, row: _Row) -> None:
-        self.perdocwriter.start_doc(self.docnum)
-        for field, column in COLUMNS.items():
-            self.perdocwriter.add_column_value(field, column, row[field])
-        self.perdocwriter.finish_doc()
-        self.docnum += 1
-        self._added = True
 
     def _finalize_segment(self) -> Any:
         segment = super()._finalize_segment()

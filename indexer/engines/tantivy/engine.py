@@ -24,8 +24,7 @@ from indexer.engines.ranking import (
 )
 from indexer.engines.tantivy.index import LIMITS, Limits
 from indexer.engines.tantivy.match import View, escaped
-from indexer.engines.tantivy.order import in_order
-from indexer.engines.tantivy.rank import best
+from indexer.engines.tantivy.rank import best, in_order
 from indexer.engines.tantivy.schema import SCHEMA_VERSION, schema
 from indexer.engines.tantivy.writer import IndexFolderWriter
 from indexer.model import FacetCounts, Query, Sort

@@ -12,8 +12,8 @@ from itertools import compress, repeat
 
 from indexer.engines.ranking import facet_location, most_frequent
 from indexer.engines.whoosh import bitmap as bitmaps
-from indexer.engines.whoosh.match import Segment
 from indexer.engines.whoosh.rank import Matches
+from indexer.engines.whoosh.segment import Segment
 from indexer.model import FacetCounts
 
 _BITMAP_SHARE = 512

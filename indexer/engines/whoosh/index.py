@@ -16,8 +16,8 @@ from whoosh.index import TOC
 from indexer.engines.local import engine_errors, sync
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
-from indexer.engines.whoosh.match import Segment
 from indexer.engines.whoosh.schema import INDEX_NAME, SCHEMA
+from indexer.engines.whoosh.segment import Segment
 
 _ATTEMPTS = 20
 """How often the newest commit may be overtaken by another one while it is being opened."""

@@ -25,7 +25,7 @@ from indexer.engines.ranking import (
     score,
 )
 from indexer.engines.whoosh import bitmap as bitmaps
-from indexer.engines.whoosh.match import Segment
+from indexer.engines.whoosh.segment import Segment
 from indexer.model import Sort
 
 # Within a segment, a hit's place in the order is one whole number, its key: more points first,

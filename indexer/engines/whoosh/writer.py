@@ -20,9 +20,9 @@ from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.codec import Codec, PostingPool
 from indexer.engines.whoosh.index import OpenSegments, alive, checksum, segment_file
-from indexer.engines.whoosh.match import Segment
 from indexer.engines.whoosh.rank import Matches
 from indexer.engines.whoosh.schema import COLUMNS, INDEX_NAME, SCHEMA, encode
+from indexer.engines.whoosh.segment import Segment
 from indexer.errors import EngineError
 from indexer.model import Document
 

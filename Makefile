@@ -5,7 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 WHOOSH3 := $(VENV)/whoosh3
 WHOOSH3_VERSION = $(shell awk '$$1 == "whoosh3" { print $$2 }' .ci/versions)
-PYTEST := $(BIN)/python -m pytest --numprocesses=auto --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --no-loadscope-reorder --numprocesses
+# Tests wait for other programs a third of their time, so `make test` has three workers for two cores.
+WORKERS := $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() * 3 // 2))')
 # Tests sync thousands of small files, so `make test` keeps them in memory if 2 GB are free there.
 MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 { print "/dev/shm" }')
 T ?= tests
@@ -38,15 +40,15 @@ programs: ## Build the programs that tests need and Debian does not have, once; 
 test check: export PYTHONDONTWRITEBYTECODE :=
 test: export TMPDIR := $(or $(TMPDIR),$(MEMORY))
 test: install ## Run the tests, in less than five minutes; T=tests/webhooks runs a part
-	$(PYTEST) -m "not thorough" $(T)
+	$(PYTEST) $(WORKERS) -m "not thorough" $(T)
 
 check: lint types whoosh3 ## Run everything: format, lint, types, whoosh3 and all tests
-	$(PYTEST)
+	$(PYTEST) auto
 
 whoosh3: install ## Run the tests of searching with whoosh3, a fork, in Whoosh's place
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(WHOOSH3) whoosh3==$(WHOOSH3_VERSION)
 	PYTHONPATH=$(WHOOSH3) $(BIN)/python -c 'import whoosh; assert "$(WHOOSH3)" in whoosh.__file__'
-	PYTHONPATH=$(WHOOSH3) $(PYTEST) -k "not tantivy" tests/indexer/engines \
+	PYTHONPATH=$(WHOOSH3) $(PYTEST) auto -k "not tantivy" tests/indexer/engines \
 		tests/search_api/search/test_service.py tests/search_api/test_walks.py \
 		tests/test_language_search.py
 

@@ -12,11 +12,18 @@ from indexer.errors import QueryError
 from indexer.model.document import DocumentType, SearchPage, Sort
 from indexer.model.query import Condition, Query
 from indexer.model.text import fold
-from search_api.query import correctable_words, parse_query, with_words_replaced
+from search_api.query import (
+    correctable_words,
+    load_synonyms,
+    parse_query,
+    with_others,
+    with_words_replaced,
+)
 
 SUGGESTED = 10
 SPELLING, SUGGESTING = "spelling", "suggest"
 """Besides the classes of queries: close words alone, and names while typing."""
+_SYNONYMS = load_synonyms()
 
 
 def engine_timings(reader: IndexReader, asks: Mapping[str, Sequence[Ask]]) -> Iterator[Timing]:
@@ -32,21 +39,24 @@ def engine_timings(reader: IndexReader, asks: Mapping[str, Sequence[Ask]]) -> It
 
 
 def answer(reader: IndexReader, kind: DocumentType, ask: Ask) -> SearchPage:
-    """Parse and search."""
-    return _page(reader, kind, _parsed(ask), ask)
+    """Parse and search, for other forms and synonyms too."""
+    return _page(reader, kind, with_others(_parsed(ask), _SYNONYMS), ask)
 
 
 def corrected(reader: IndexReader, kind: DocumentType, ask: Ask) -> SearchPage:
     """Search; if nothing matches, search for the nearest spelling."""
     query = _parsed(ask)
-    page = _page(reader, kind, query, ask)
+    page = answer(reader, kind, ask)
     if page.total:
         return page
     nearest = {}
     for word in correctable_words(query):
         if found := reader.spellings(word, document_type=kind, limit=1):
             nearest[word] = found[0][0]
-    return _page(reader, kind, with_words_replaced(query, nearest), ask) if nearest else page
+    if not nearest:
+        return page
+    respelled = with_others(with_words_replaced(query, nearest), _SYNONYMS)
+    return _page(reader, kind, respelled, ask)
 
 
 def suggested(reader: IndexReader, ask: Ask) -> list[str]:

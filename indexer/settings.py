@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -54,6 +55,17 @@ Retention = Annotated[timedelta | None, BeforeValidator(lambda value: _duration(
 """How long something is kept; None: for ever."""
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://[a-z0-9.\-\[\]:]+)$", max_length=300)]
 """The origin of a web page, as a browser sends it: scheme, host and port, no path."""
+
+
+def _network(value: object) -> object:
+    try:
+        return ip_network(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("write an address or a network such as 10.0.0.0/8") from None
+
+
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+"""A network of the internet protocol; a single address is a network of one."""
 _NAME = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
 
 
@@ -210,6 +222,11 @@ class Settings(BaseSettings):
         (),
         description="Web sites whose pages may read the API in a browser, such as https://example.org;"
         " `*`: all.",
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        (),
+        description="Networks of proxies whose forwarded hosts and addresses are believed, such as"
+        " 10.0.0.0/8.",
     )
     webhook_secret: str = Field(
         "",

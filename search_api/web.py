@@ -3,20 +3,22 @@
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import FrameType
 
 import structlog
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import Mount
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from indexer.clock import Clock, SystemClock
 from indexer.errors import SettingsError
 from indexer.settings import Settings
 from search_api.api import Streams, make_api
-from search_api.endpoints import DockerSearch, Health, Metrics, OciExtension
+from search_api.endpoints import DockerSearch, Health, Metrics, OciExtension, TrustedProxies
 from search_api.http_errors import exception_handlers
 from search_api.search import make_service
 from webhooks.auth import webhook_secrets
@@ -42,7 +44,9 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     )
     streams = Streams()
     api = make_api(service, cors_origins=settings.cors_origins, streams=streams)
-    docker_search = DockerSearch(service, registry_hosts=hosts)
+    docker_search = DockerSearch(
+        service, registry_hosts=hosts, are_several=len(settings.registry) > 1
+    )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -62,6 +66,7 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
             *OciExtension(service, registry_hosts=hosts).routes(),
             *docker_search.routes(),
         ],
+        middleware=_trusting(settings, hosts),
         exception_handlers=exception_handlers(),
         lifespan=lifespan,
     )
@@ -69,6 +74,17 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     app.router.redirect_slashes = False
     app.state.streams = streams
     return app
+
+
+def _trusting(settings: Settings, hosts: Collection[str]) -> list[Middleware]:
+    networks = settings.trusted_proxies
+    if not networks:
+        return []
+    return [
+        # First, because the other one puts the client's address in the place of the proxy's.
+        Middleware(TrustedProxies, networks=networks, registry_hosts=hosts),
+        Middleware(ProxyHeadersMiddleware, trusted_hosts=list(map(str, networks))),
+    ]
 
 
 WEB_PID_FILE = "web.pid"
@@ -86,6 +102,8 @@ def serve_web(settings: Settings) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            # Proxies are believed as the settings say; see ``TrustedProxies``.
+            proxy_headers=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
     )

@@ -16,6 +16,7 @@ from indexer.refresh.removal import SECOND_LOOK_AFTER
 from tests.builders import artifact, image, index
 from tests.fakes.registry import FakeRegistry, Fault
 from tests.indexer.stepping import Stepping, Tags, deleted, pushed
+from tests.series import thorough
 
 pytestmark = pytest.mark.anyio
 
@@ -310,9 +311,9 @@ async def lose(stepping: Stepping, *, of: int, lost: int) -> tuple[Tags, Tags]:
         for name, of, lost in (
             ("over 20 % of a registry", 24, 5),
             ("all of a registry", 6, 6),
-            ("over 100 repositories", 510, 101),
         )
-    ],
+    ]
+    + [thorough(510, 101, id=f"{MANY}/over 100 repositories")],
 )
 async def test_too_many_are_held_back_told_and_looked_at_again_later(
     tmp_path: Path, of: int, lost: int
@@ -335,9 +336,9 @@ async def test_too_many_are_held_back_told_and_looked_at_again_later(
         for name, of, lost in (
             ("20 % of a registry", 25, 5),
             ("most of a registry that is small", 5, 4),
-            ("100 repositories", 500, 100),
         )
-    ],
+    ]
+    + [thorough(500, 100, id=f"{MANY}/100 repositories")],
 )
 async def test_fewer_are_hidden_with_the_crawl_that_does_not_find_them(
     tmp_path: Path, of: int, lost: int

@@ -8,6 +8,7 @@ from indexer.documents.facets import merge_facets
 from indexer.documents.keywords import image_keywords, repository_keywords, tag_keyword
 from indexer.documents.numbers import image_numbers, prominence, repository_numbers
 from indexer.documents.results import image_result, repository_result
+from indexer.documents.sizes import sum_stored
 from indexer.documents.texts import image_texts, repository_texts
 from indexer.model import (
     Document,
@@ -59,6 +60,7 @@ def repository_document(
     face = newest_first[0]
     shown_tags = [tag for tag in tags if not is_system_tag(tag)]
     newest = max(max(one.created, one.pushed) for one in images)
+    size_bytes = sum_stored(one.extracted for one in images)
     return Document(
         key=DocumentKey(repository.registry, repository.name),
         name=repository.name,
@@ -68,10 +70,12 @@ def repository_document(
         facets=merge_facets(repository, newest_first),
         created=face.created,
         pushed=max(one.pushed for one in images),
-        size_bytes=face.extracted.size_bytes,
+        size_bytes=size_bytes,
         pulls=pulls.count,
         prominence=prominence(pulls=pulls.count, newest=newest, tags=len(shown_tags)),
-        result=repository_result(repository, newest_first, tags=shown_tags, pulls=pulls),
+        result=repository_result(
+            repository, newest_first, tags=shown_tags, pulls=pulls, size_bytes=size_bytes
+        ),
     )
 
 

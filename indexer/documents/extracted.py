@@ -42,7 +42,8 @@ class ExtractedImage:
 
     ``keywords`` are the values of each field that it says of itself, ``related`` those that follow
     from what it is made of and built on. ``moments`` say when it was made, RFC 3339, the most
-    trusted first. ``result`` is what an answer shows.
+    trusted first. ``blobs`` are the sizes of what it is made of (see
+    :mod:`indexer.documents.sizes`). ``result`` is what an answer shows.
     """
 
     is_content: bool
@@ -53,7 +54,8 @@ class ExtractedImage:
     texts: TextGroups
     facets: Sequence[Pair]
     moments: Sequence[str]
-    size_bytes: int
+    size_bytes: int | None
+    blobs: str
     layer_counts: Sequence[int]
     result: Mapping[str, Any]
 

@@ -17,6 +17,7 @@ from indexer.documents.extracted import (
 from indexer.documents.facets import list_facets
 from indexer.documents.keywords import list_keywords
 from indexer.documents.results import result_fields
+from indexer.documents.sizes import write_blobs
 from indexer.documents.texts import list_descriptions, list_others, list_titles
 from indexer.extract import (
     Claim,
@@ -28,8 +29,10 @@ from indexer.extract import (
     chain_keywords,
     config_descriptor,
     declared_keywords,
-    extract,
     read_attachment,
+    read_blob_sizes,
+    read_facts,
+    take_apart,
 )
 from indexer.model import Content, Digest, StoredImage, fold
 
@@ -42,7 +45,9 @@ def extract_image(
     ``tags`` are given where they alone tell what kind it is of.
     """
     base_labels = merge_base_labels(content)
-    facts = extract(content, now=now, tags=tags, base_labels=base_labels, kinds=kinds)
+    anatomy = take_apart(content, tags=tags, kinds=kinds)
+    facts = read_facts(anatomy, now=now, base_labels=base_labels)
+    weighed = [part.manifest for part in anatomy.parts if part.manifest is not None]
     return ExtractedImage(
         is_content=facts.role is Role.CONTENT,
         is_attachment=facts.role is Role.ATTACHMENT,
@@ -55,6 +60,7 @@ def extract_image(
         facets=list(dict.fromkeys(list_facets(facts))),
         moments=write_moments(facts.moments),
         size_bytes=facts.size_bytes,
+        blobs=write_blobs(read_blob_sizes(weighed)),
         layer_counts=list(facts.layer_counts),
         result=result_fields(facts),
     )

@@ -20,20 +20,27 @@ _YEAR_POINTS = 2
 
 
 def image_numbers(described: DescribedImage) -> Numbers:
-    """Return the numbers of an image; an index has the number of layers of each platform."""
+    """Return the numbers of an image; an index has the number of layers of each platform.
+
+    An unknown size is no number, so that no range holds it.
+    """
     extracted = described.extracted
+    size = extracted.size_bytes
     return _numbers(
         created=[described.created],
         pushed=[described.pushed],
         pulled=[parse_seconds(described.pulls.last_at)],
-        size=[extracted.size_bytes],
+        size=[] if size is None else [size],
         layers=extracted.layer_counts,
         pulls=[described.pulls.count],
     )
 
 
 def repository_numbers(images: Iterable[Numbers], pulls: Pulls) -> Numbers:
-    """Return the numbers of a repository: those of all its images, and its own pulls."""
+    """Return the numbers of a repository: those of all its images, and its own pulls.
+
+    So a range of sizes holds a repository if one of its images weighs that.
+    """
     own = _numbers(pulled=[parse_seconds(pulls.last_at)], pulls=[pulls.count])
     found: dict[str, set[int]] = {}
     for numbers in (own, *images):
@@ -55,9 +62,9 @@ def prominence(*, pulls: int, newest: int, tags: int = 0) -> int:
 
 
 def _numbers(**found: Iterable[int]) -> Numbers:
-    """Return what is known: zero is a number of pulls and layers, but no time and no size."""
+    """Return what is known: zero is a number of bytes, pulls and layers, but no time."""
     known = {
-        name: {value for value in values if value or name in ("layers", "pulls")}
+        name: {value for value in values if value or name in ("size", "layers", "pulls")}
         for name, values in found.items()
     }
     return {name: tuple(sorted(values)) for name, values in known.items() if values}

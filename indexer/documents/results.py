@@ -67,8 +67,12 @@ def repository_result(
     *,
     tags: Sequence[TagName],
     pulls: Pulls,
+    size_bytes: int | None,
 ) -> dict[str, Any]:
-    """Return what an answer shows of a repository; the first of its images speaks for it."""
+    """Return what an answer shows of a repository; the first of its images speaks for it.
+
+    ``size_bytes`` are those of all its images together.
+    """
     face = newest_first[0]
     results = [one.extracted.result for one in newest_first]
     pushed_at = max((i.pushed_at for i in newest_first if i.pushed_at), default=None)
@@ -76,6 +80,7 @@ def repository_result(
         **_common(repository, face, reference=_reference(repository, _choose_tag(newest_first))),
         "description": next((d for one in results if (d := one["description"])), ""),
         "platforms": sorted({platform for one in results for platform in one["platforms"]}),
+        "size_bytes": size_bytes,
         "pushed_at": pushed_at,
         "tag_count": len(tags),
         "newest_tags": list(tags[:NEWEST_TAGS_MAX]),

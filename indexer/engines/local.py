@@ -154,6 +154,9 @@ class FolderReader(_Index, Protocol[Address]):
     ) -> tuple[list[RankedHit[Address]], int, Mapping[str, FacetCounts]]:
         """Return the hits in a window by ``plan``, or else by ``sort``; the total; the facets."""
 
+    def newest(self, query: Query, groups: Sequence[Query]) -> list[Address | None]:
+        """Return the newest document in each group that matches; see the protocol."""
+
     def stored(
         self, address: Address, *, with_texts: bool
     ) -> tuple[dict[str, Any], Sequence[TextRow]]:
@@ -238,6 +241,17 @@ class GenerationReader(_Generation[FolderReader[Address]], IndexReader):
         with engine_errors(self._folder):
             parts = self._indexes[document_type].parts
             return sum(part.count(part.matching(query or Everything())) for part in parts)
+
+    @override
+    def newest(
+        self, query: Query, groups: Sequence[Query], *, document_type: DocumentType
+    ) -> list[Mapping[str, Any] | None]:
+        index = self._indexes[document_type]
+        with engine_errors(self._folder):
+            return [
+                None if address is None else index.stored(address, with_texts=False)[0]
+                for address in index.newest(query, groups)
+            ]
 
 
 class GenerationWriter(_Generation[OneWriter], IndexWriter):

@@ -7,8 +7,8 @@ An engine may be a library that keeps files, or a client of a server. So this mo
 mention files or processes.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from indexer.model import Document, DocumentType, Position, Query, SearchPage, Sort
 
@@ -63,6 +63,16 @@ class IndexReader(Protocol):
         """Return the number of matching documents of a type; of all documents without a query.
 
         It is the total of a search, without ranking and hits, and it raises the same errors.
+        """
+
+    def newest(
+        self, query: Query, groups: Sequence[Query], *, document_type: DocumentType
+    ) -> list[Mapping[str, Any] | None]:
+        """Return the stored result of the newest document in each group that matches ``query``.
+
+        A group is a query too. It has None if nothing in it matches. The newest was pushed last; of
+        those pushed at the same time or never, it was created last; of equals it has the least id.
+        The same errors as those of a search are raised.
         """
 
     def close(self) -> None:

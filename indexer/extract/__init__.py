@@ -29,7 +29,6 @@ from indexer.extract.facts import (
     config_descriptor,
     extract,
     read_facts,
-    sum_sizes,
 )
 from indexer.extract.fields import version_of_tags
 from indexer.extract.history import HistoryEntry
@@ -60,6 +59,7 @@ from indexer.extract.lineage import (
     read_layers,
 )
 from indexer.extract.parts import Part
+from indexer.extract.sizes import greater_size, read_blob_sizes, sum_sizes, weigh
 
 __all__ = [
     "BUILT_IN",
@@ -95,6 +95,7 @@ __all__ = [
     "declared_keywords",
     "declares_base",
     "extract",
+    "greater_size",
     "inherited_labels",
     "is_empty_layer",
     "label",
@@ -103,6 +104,7 @@ __all__ = [
     "load_kinds",
     "pick_created",
     "read_attachment",
+    "read_blob_sizes",
     "read_build",
     "read_facts",
     "read_layers",
@@ -111,4 +113,5 @@ __all__ = [
     "sum_sizes",
     "take_apart",
     "version_of_tags",
+    "weigh",
 ]

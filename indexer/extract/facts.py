@@ -13,6 +13,7 @@ from indexer.extract.kind_fields import KindFields, read_kind_fields
 from indexer.extract.kinds import Kind, KindTable, Role
 from indexer.extract.parts import Part
 from indexer.extract.secrets import masked_pairs
+from indexer.extract.sizes import weigh
 from indexer.model import (
     CONFIG_MAX,
     PAIRS_MAX,
@@ -27,11 +28,9 @@ from indexer.model import (
     read_platform,
 )
 
-EXTRACT_VERSION: int = 5
+EXTRACT_VERSION: int = 6
 """Goes up when the same bytes give other facts, documents or rows, so that all are made again."""
 
-SIZE_MAX = 2**63 - 1
-"""What a database can hold; sizes in descriptors are claims."""
 MEDIA_TYPES_MAX = 100
 """Media types of one manifest and what it is made of."""
 WARNING_MAX = 300
@@ -59,10 +58,11 @@ class Facts:
     ``media_types`` are its own, those of the platforms of an index, and of all configs and layers.
     ``layer_counts`` is the number of layers, of an index that of each platform; ``children`` are
     all the direct children of an index. ``size_bytes`` is compressed and counts distinct layers
-    and configs over the whole index, attestations left out. ``labels`` and ``annotations`` hold
-    every pair, secrets masked; ``inherited_labels`` are those that came with the base image, and
-    ``inherited_fields`` what nothing but them fills. ``moments`` are all times that it may have
-    been made at, the most trusted first, and ``created_at`` the first that can be believed now.
+    and configs over the whole index, attestations left out; None is unknown. ``labels`` and
+    ``annotations`` hold every pair, secrets masked; ``inherited_labels`` are those that came with
+    the base image, and ``inherited_fields`` what nothing but them fills. ``moments`` are all times
+    that it may have been made at, the most trusted first, and ``created_at`` the first that can be
+    believed now.
     """
 
     kind: str
@@ -108,7 +108,7 @@ class Facts:
     labels: Mapping[str, str]
     inherited_labels: tuple[str, ...]
     annotations: Mapping[str, str]
-    size_bytes: int
+    size_bytes: int | None
     layer_counts: tuple[int, ...]
     children: tuple[Digest, ...]
     warnings: tuple[str, ...]
@@ -178,7 +178,7 @@ def read_facts(
         annotations=masked_pairs(
             _merged(source for part in in_order for source in part.annotations)
         ),
-        size_bytes=sum_sizes(read),
+        size_bytes=weigh([part.manifest for part in parts]),
         layer_counts=_layer_counts(manifest, parts),
         children=_distinct(child.digest for child in manifest.children),
         warnings=_distinct(warning[:WARNING_MAX] for warning in anatomy.warnings)[:WARNINGS_MAX],
@@ -192,7 +192,7 @@ def config_descriptor(manifest: Manifest, *, kinds: KindTable) -> Descriptor | N
     object is known without fetching it.
     """
     config = manifest.config
-    if config is None or config.digest == _EMPTY_OBJECT or config.size_bytes > CONFIG_MAX:
+    if config is None or config.digest == _EMPTY_OBJECT or (config.size_bytes or 0) > CONFIG_MAX:
         return None
     media_type = config.media_type.partition(";")[0].strip().lower()
     if media_type == media_types.EMPTY:
@@ -242,15 +242,6 @@ def _merged(sources: Iterable[Mapping[str, str]]) -> dict[str, str]:
                 return merged
             merged.setdefault(key, value)
     return merged
-
-
-def sum_sizes(manifests: Sequence[Manifest]) -> int:
-    """Return what the distinct layers and configs of manifests take, compressed."""
-    sizes: dict[Digest, int] = {}
-    for manifest in manifests:
-        for descriptor in (*manifest.layers, *((manifest.config,) if manifest.config else ())):
-            sizes.setdefault(descriptor.digest, descriptor.size_bytes)
-    return min(sum(sizes.values()), SIZE_MAX)
 
 
 def _layer_counts(manifest: Manifest, parts: Sequence[Part]) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """Store to documents: those of a repository, and what has changed as a batch for a writer."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from indexer.clock import Clock
@@ -14,7 +14,7 @@ from indexer.engines import IndexWriter
 from indexer.extract import KindTable
 from indexer.indexing.images import ImageReader
 from indexer.model import Digest, Document, DocumentKey, DocumentType, TaggedImage
-from indexer.store import ExtractedRow, StaleDocument, Store
+from indexer.store import ExtractedRow, RepositorySummary, StaleDocument, Store
 
 _IMAGE_TYPES = (DocumentType.IMAGE, DocumentType.UNTAGGED)
 
@@ -53,12 +53,27 @@ class Batch:
                 writer.apply(document_type, documents, removed)
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What documents are made of and say, beside themselves: the store keeps it."""
+
+    extracted: Sequence[ExtractedRow]
+    summaries: Mapping[int, RepositorySummary]
+    """By the numbers of the repositories."""
+
+    def keep(self, store: Store) -> None:
+        """Write it; joins the caller's transaction."""
+        store.extraction.keep(self.extracted)
+        store.repositories.put_summaries(self.summaries.items())
+
+
 class DocumentMaker:
     """Makes documents of what an open store holds; belongs to the thread of that store."""
 
     def __init__(self, store: Store, *, clock: Clock, kinds: KindTable) -> None:
         self._store = store
         self._images = ImageReader(store, clock=clock, kinds=kinds)
+        self._summaries: dict[int, RepositorySummary] = {}
 
     def make_batch(self, stale: Sequence[StaleDocument]) -> Batch:
         """Make the documents that are stale, or drop those that are not to be shown any more."""
@@ -75,9 +90,10 @@ class DocumentMaker:
                 batch.put(wanted, shown.get(wanted), is_image=digest is not None)
         return batch
 
-    def take_extracted(self) -> list[ExtractedRow]:
-        """Return what was extracted since the last time, for the store to keep."""
-        return self._images.take_extracted()
+    def take_made(self) -> Made:
+        """Return what was made beside documents since the last time, for the store to keep."""
+        summaries, self._summaries = self._summaries, {}
+        return Made(self._images.take_extracted(), summaries)
 
     def list_lacking(self, repository_id: int) -> list[tuple[int, Digest]]:
         """Return the images of a repository of which the store keeps nothing."""
@@ -104,14 +120,17 @@ class DocumentMaker:
         images = store.content.tagged_images(repository_id)
         described = self._images.describe(repository_id, images)
         if not described:
+            self._summaries[repository_id] = RepositorySummary()
             return
         repository = store.repositories.get(repository_id)
-        yield repository_document(
+        document = repository_document(
             repository,
             described,
             tags=store.content.newest_tags(repository_id),
             pulls=store.pulls.get_repository(repository_id),
         )
+        self._summaries[repository_id] = _summary(document)
+        yield document
         for one in described:
             key = DocumentKey(repository.registry, repository.name, one.digest)
             if wanted is None or key.id in wanted:
@@ -134,3 +153,8 @@ class DocumentMaker:
     def _stale_id(self, stale: StaleDocument) -> str:
         repository = self._store.repositories.get(stale.repository_id)
         return DocumentKey(repository.registry, repository.name, stale.digest).id
+
+
+def _summary(document: Document) -> RepositorySummary:
+    said = document.result
+    return RepositorySummary(document.size_bytes, said["title"], said["description"])

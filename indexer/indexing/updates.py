@@ -19,12 +19,11 @@ from indexer.clock import Clock
 from indexer.engines import Engine, IndexWriter
 from indexer.errors import EngineError
 from indexer.extract import EXTRACT_VERSION, KindTable
-from indexer.indexing.batches import Batch, DocumentMaker
+from indexer.indexing.batches import Batch, DocumentMaker, Made
 from indexer.indexing.processes import ExtractionProcesses
 from indexer.model import Digest, DocumentType
 from indexer.store import (
     EXTRACTED_AT_ONCE,
-    ExtractedRow,
     LiveIndex,
     ManifestRows,
     OwnThread,
@@ -207,10 +206,10 @@ class Indexing:
                 return True
             await self._verify()
             return False
-        extracted = await self._thread.run(partial(self._apply, stale))
+        made = await self._thread.run(partial(self._apply, stale))
 
         def save(store: Store) -> None:
-            store.extraction.keep(extracted)
+            made.keep(store)
             store.search_index.indexed(stale)
 
         await self._store.write(save)
@@ -242,13 +241,13 @@ class Indexing:
         writer = self._known_writer()
         return writer.count(DocumentType.REPOSITORY), writer.count(DocumentType.IMAGE)
 
-    def _apply(self, stale: Sequence[StaleDocument]) -> list[ExtractedRow]:
-        """Write what is stale; return what had to be extracted for it."""
+    def _apply(self, stale: Sequence[StaleDocument]) -> Made:
+        """Write what is stale; return what was made beside it."""
         batch = self._known_maker().make_batch(stale)
         batch.apply(self._known_writer())
         if self._rebuild is not None and self._rebuild.writer is not self._writer:
             batch.apply(self._rebuild.writer)
-        return self._known_maker().take_extracted()
+        return self._known_maker().take_made()
 
     # Rebuilding
 
@@ -270,11 +269,11 @@ class Indexing:
         assert rebuild is not None  # noqa: S101 - just started
         if await self._extract_ahead(rebuild):
             return True
-        extracted = await self._thread.run(partial(self._rebuild_step, rebuild))
+        made = await self._thread.run(partial(self._rebuild_step, rebuild))
         progress = RebuildProgress(rebuild.total - len(rebuild.waiting), rebuild.total)
 
         def save(store: Store) -> None:
-            store.extraction.keep(extracted)
+            made.keep(store)
             store.search_index.set_rebuild(progress)
 
         await self._store.write(save)
@@ -345,10 +344,10 @@ class Indexing:
         )
         log.info("rebuild_started", generation=generation, repositories=len(ids))
 
-    def _rebuild_step(self, rebuild: _Rebuild) -> list[ExtractedRow]:
+    def _rebuild_step(self, rebuild: _Rebuild) -> Made:
         """Write the documents of the next repositories, about a batch of them.
 
-        Return what had to be extracted for them.
+        Return what was made beside them.
         """
         written, batch = 0, Batch()
         while rebuild.waiting and written + batch.images < self._rebuild_size:
@@ -359,7 +358,7 @@ class Indexing:
                     batch.apply(rebuild.writer)
                     written, batch = written + batch.images, Batch()
         batch.apply(rebuild.writer)
-        return self._known_maker().take_extracted()
+        return self._known_maker().take_made()
 
     async def _finish_rebuild(self, rebuild: _Rebuild) -> None:
         before, old_writer = self._known_live(), self._known_writer()

@@ -128,7 +128,8 @@ class Document:
     """Seconds since 1970; 0 if unknown."""
     pushed: int
     """Seconds since 1970 of the newest push; 0 if unknown."""
-    size_bytes: int
+    size_bytes: int | None
+    """None if unknown. A repository has what all its images take together."""
     pulls: int
     prominence: int
     """Popularity and age, from 0 to ``PROMINENCE_MAX``; decides between equals."""

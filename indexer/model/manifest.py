@@ -104,12 +104,13 @@ def normalised_platform(
 class Descriptor:
     """A pointer to content: media type, digest, size in bytes, and optional extras.
 
+    ``size_bytes`` is what the descriptor claims; None where it claims nothing, or no size.
     ``data`` is the content itself, where the descriptor carries it and the digest says so.
     """
 
     media_type: str
     digest: Digest
-    size_bytes: int
+    size_bytes: int | None
     platform: Platform | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
     artifact_type: str = ""
@@ -387,9 +388,9 @@ def _data(value: Any, digest: Digest) -> bytes:
     return content if digest_of(content, algorithm=digest.partition(":")[0]) == digest else b""
 
 
-def _size(value: Any) -> int:
+def _size(value: Any) -> int | None:
     is_size = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
-    return value if is_size else 0
+    return value if is_size else None
 
 
 def read_platform(value: Any) -> Platform | None:

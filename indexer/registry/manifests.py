@@ -91,7 +91,7 @@ async def read_blob(
     """Return the content of ``descriptor``."""
     digest = descriptor.digest
     path = f"/v2/{repository}/blobs/{digest}"
-    if descriptor.size_bytes > limit:
+    if (descriptor.size_bytes or 0) > limit:
         raise TooLargeError(f"{path}: {descriptor.size_bytes} bytes, the limit is {limit}")
     request = Request(
         path=path,

@@ -27,6 +27,7 @@ from indexer.store.page import Page
 from indexer.store.pulls import PullCount
 from indexer.store.queue import Priority, Refresh, RefreshKind, RefreshTarget
 from indexer.store.registries import Crawl, RegistryFreshness, RegistryRow
+from indexer.store.repositories import RepositorySummary
 from indexer.store.schema import STORE_FILE
 from indexer.store.search_state import StoreFreshness, StoreSearchState, StoreStatus
 from indexer.store.shown import (
@@ -75,6 +76,7 @@ __all__ = [
     "RegistryRow",
     "RelatedImage",
     "RelatedImages",
+    "RepositorySummary",
     "ShownPlace",
     "ShownRegistry",
     "ShownRepository",

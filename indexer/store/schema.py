@@ -304,6 +304,13 @@ CREATE TABLE alive (
 )
 """
 
+# What is said of a repository, as its document says it.
+_SUMMARIES = """
+ALTER TABLE repositories ADD COLUMN size_bytes INTEGER;
+ALTER TABLE repositories ADD COLUMN title TEXT NOT NULL DEFAULT '';
+ALTER TABLE repositories ADD COLUMN description TEXT NOT NULL DEFAULT ''
+"""
+
 _CONFIG_USERS = (
     "CREATE INDEX manifests_config ON manifests (config_digest) WHERE config_digest IS NOT NULL"
 )
@@ -334,6 +341,7 @@ _STEPS: dict[str, str] = {
     "m015_extracted": _EXTRACTED,
     "m016_pulled": _PULLED,
     "m017_freshness": _FRESHNESS,
+    "m018_summaries": _SUMMARIES,
 }
 """The statements of each step by its name, which a store remembers. A new step is a new line."""
 _FILL: dict[str, Callable[[Database], object]] = {

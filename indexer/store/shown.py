@@ -19,6 +19,7 @@ from indexer.store.content import ContentTables
 from indexer.store.history import Since, TagHistory, TagMove
 from indexer.store.index_tree import indexes_above
 from indexer.store.page import Page, make_page
+from indexer.store.repositories import RepositorySummary
 from indexer.store.visible import VISIBLE
 
 TAGS_MAX = 100
@@ -33,7 +34,7 @@ GROUP BY registries.id ORDER BY registries.name"""
 
 _REPOSITORIES = f"""
 SELECT repositories.id, registries.name, registry_host, repositories.name, first_seen_at,
-    tag_count, coalesce(pulls, 0), last_pulled_at,
+    tag_count, size_bytes, title, description, coalesce(pulls, 0), last_pulled_at,
     (SELECT max(tagged_at) FROM tag_moves CROSS JOIN tags
         ON tags.repository_id = tag_moves.repository_id
         AND tags.name = tag_moves.tag AND tags.digest = tag_moves.digest
@@ -92,11 +93,15 @@ class ShownRegistry:
 
 @dataclass(frozen=True, slots=True)
 class ShownRepository:
-    """A repository; ``pushed_at`` is the newest push that an event told of."""
+    """A repository; ``pushed_at`` is the newest push that an event told of.
+
+    ``summary`` is what its document said last.
+    """
 
     row: RepositoryRow
     first_seen_at: str
     tag_count: int
+    summary: RepositorySummary
     pulls: Pulls
     pushed_at: str | None
 
@@ -224,7 +229,15 @@ class ShownTables:
 
 
 def _repository(row: Sequence[Any]) -> ShownRepository:
-    return ShownRepository(RepositoryRow(*row[:4]), row[4], row[5], Pulls(row[6], row[7]), row[8])
+    place, first_seen_at, tag_count, summary = row[:4], row[4], row[5], row[6:9]
+    return ShownRepository(
+        row=RepositoryRow(*place),
+        first_seen_at=first_seen_at,
+        tag_count=tag_count,
+        summary=RepositorySummary(*summary),
+        pulls=Pulls(*row[9:11]),
+        pushed_at=row[11],
+    )
 
 
 def _tag(row: Sequence[Any], since: Mapping[tuple[str, str], Since]) -> ShownTag:

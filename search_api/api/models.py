@@ -146,7 +146,8 @@ class Result(Shape):
     """The build time, as the builder says."""
     pushed_at: Time | None
     """The time of the push, as an event said."""
-    size_bytes: Bytes
+    size_bytes: Bytes | None
+    """For a repository: of the images of all tags together. Null if unknown."""
     match: Match
     links: Links
 

@@ -53,8 +53,13 @@ class Place(Resource):
 class Repository(Place):
     """A repository."""
 
+    title: str
+    description: str
+    """The first description among its images, the newest image first."""
     first_seen_at: Time
     tag_count: Count
+    size_bytes: Bytes | None
+    """The bytes of the images of all tags together, each piece of content once; null if unknown."""
     pulls: Count
     last_pulled_at: Time | None
     pushed_at: Time | None
@@ -127,8 +132,12 @@ class Image(Place):
     kind: Annotated[str, Field(examples=["image"])]
     title: str
     description: str
+    version: str | None
+    properties: dict[str, list[str]]
+    """The facts that only its kind has, such as the `app_version` of a chart."""
     pushed_at: Time | None
-    size_bytes: Bytes
+    size_bytes: Bytes | None
+    """Null if the size of a part is unknown, as in schema 1."""
     is_index: bool
     platforms: list[dict[str, Any]]
     """Each with its digest, its size and its number of layers."""
@@ -165,10 +174,11 @@ class Layer(Images):
 
     digest: DigestText
     diff_id: DigestText | None
-    size_bytes: Bytes
+    size_bytes: Bytes | None
+    """Null if no image with it says that."""
     media_type: str | None
     command: str | None
-    """The command that made it."""
+    """The command that made it; null if no image with it says that."""
 
 
 class Places(Shape):

@@ -73,6 +73,9 @@ def _image_pairs(image: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "digest", image["digest"]
     yield "title", image["title"]
     yield "description", image["description"]
+    yield "version", image["version"] or ""
+    for name, values in image["properties"].items():
+        yield name.replace("_", " "), ", ".join(values)
     yield "tags", " ".join(image["tags"])
     if image.get("pull_through") == "perhaps_expired":
         yield "in the cache", "perhaps not any more: nobody pulled it lately"
@@ -89,7 +92,10 @@ def _image_pairs(image: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _repository_pairs(repository: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "repository", f"{repository['registry_host']}/{repository['repository']}"
+    yield "title", repository["title"]
+    yield "description", repository["description"]
     yield "tags", str(repository["tag_count"])
+    yield "all tags", size_text(repository["size_bytes"])
     yield "first seen", repository["first_seen_at"]
     yield "pushed", repository["pushed_at"] or ""
     yield "pulls", str(repository["pulls"] or "")
@@ -119,7 +125,7 @@ def _platform_rows(image: dict[str, Any]) -> Iterator[Sequence[str]]:
         yield (
             str(one.get("platform") or ""),
             str(one.get("digest") or ""),
-            size_text(one.get("size_bytes") or 0),
+            size_text(one.get("size_bytes")),
             str(one.get("layer_count") or ""),
         )
 

@@ -32,14 +32,14 @@ def print_results(body: dict[str, Any]) -> None:
     # References are copied, so they are never broken.
     table.add_column("REFERENCE", no_wrap=True, overflow="ignore")
     for heading in ("DESCRIPTION", "PLATFORMS", "SIZE", "TAGS"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == "SIZE")
     for result in body["results"]:
         tags = result["tags"] if is_image else result["newest_tags"]
         table.add_row(
             escape(result["reference"]),
             escape(one_line(result["description"], limit=DESCRIPTION_MAX)),
             escape(" ".join(result["platforms"])),
-            size_text(result["size_bytes"]),
+            ("" if is_image else "all tags: ") + size_text(result["size_bytes"]),
             escape(" ".join(tags[:TAGS_SHOWN])) + _more(tags),
         )
     if body["results"]:
@@ -244,8 +244,10 @@ def _more(tags: Sequence[str]) -> str:
     return " …" if len(tags) > TAGS_SHOWN else ""
 
 
-def size_text(size_bytes: int) -> str:
+def size_text(size_bytes: int | None) -> str:
     """Return a size in decimal units, as clients print it."""
+    if size_bytes is None:
+        return "unknown"
     value, unit = float(size_bytes), 0
     while value >= 1_000 and unit < len(_UNITS) - 1:
         value, unit = value / 1_000, unit + 1

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from search_api.conformance import changes, discovery, order, refusals, resources, search
+from search_api.conformance import changes, discovery, order, refusals, resources, search, words
 from search_api.conformance.server import NotConformingError, NothingToCheckError, Server
 
 TRIES = 2
@@ -30,7 +30,7 @@ class Outcome:
     message: str = ""
 
 
-_MODULES = (discovery, search, order, refusals, resources, changes)
+_MODULES = (discovery, search, words, order, refusals, resources, changes)
 
 
 def run_checks(url: str) -> Iterator[Outcome]:

@@ -34,8 +34,8 @@ def images_say_what_they_are(server: Server) -> None:
     for key in ("platforms", "layers", "labels", "annotations", "attachments", "places"):
         read_value(found, key, list)
     read_value(found, "config", dict)
-    size = read_value(found, "size_bytes", int)
-    require(size >= 0, f"{found.address}: size_bytes is {size}")
+    size = read_value(found, "size_bytes", (int, type(None)))
+    require(size is None or size >= 0, f"{found.address}: size_bytes is {size}")
     for layer in found.body["layers"]:
         digest = layer.get("digest")
         require(digest is None or DIGEST.fullmatch(digest), f"{found.address}: layer {digest!r}")

@@ -24,6 +24,8 @@ _TEXTS = ("registry", "repository", "reference", "kind", "title", "description")
 _FIELDS = {"name", "title", "description", "metadata", "label", "annotation", "tag"}
 _LONG_WORD = re.compile(r"[a-z]{7,}")
 _NONE = type(None)
+_SHORT_DIGEST = 12
+_FEW = 5
 
 
 def answers_have_all_keys(server: Server) -> None:
@@ -58,8 +60,8 @@ def results_have_all_keys(server: Server) -> None:
             for key in ("created_at", "pushed_at"):
                 _check_time(read_key(result, key, (str, _NONE), where=where), where=where)
             read_key(result, "platforms", list, where=where)
-            size = read_key(result, "size_bytes", int, where=where)
-            require(size >= 0, f"{where}: size_bytes is {size}")
+            size = read_key(result, "size_bytes", (int, _NONE), where=where)
+            require(size is None or size >= 0, f"{where}: size_bytes is {size}")
             links = read_key(result, "links", dict, where=where)
             read_key(links, "self", str, where=f"{where}, links")
             _check_own_keys(result, kind, where=where)
@@ -102,13 +104,15 @@ def limits_are_kept(server: Server) -> None:
 
 
 def what_is_named_is_found(server: Server) -> None:
-    """Check that a reference, a digest and the name of a repository find their content."""
+    """Check that a reference, a digest, its beginning and a repository find their content."""
     image = server.results(type="image")[0]
-    for query in (image["reference"], f"digest:{image['digest']}", f"repo:{image['repository']}"):
+    digest = image["digest"]
+    beginning = digest.partition(":")[2][:_SHORT_DIGEST]
+    for query in (image["reference"], digest, beginning, f"repo:{image['repository']}"):
         found = server.search(query, type="image", limit="1000")
         digests = [one.get("digest") for one in read_value(found, "results", list)]
         if found.body.get("next") is None:
-            require(image["digest"] in digests, f"{found.address}: {image['digest']} is missing")
+            require(digest in digests, f"{found.address}: {digest} is missing")
     first = server.results(image["repository"], type="repository")[0]["repository"]
     require(first == image["repository"], f"{image['repository']!r} finds {first!r} first")
 
@@ -151,6 +155,8 @@ def registries_are_kept_apart(server: Server) -> None:
     require(
         by_condition == by_parameter, f"registry:{name} finds {by_condition}, not {by_parameter}"
     )
+    error = server.read_refusal(f"{API}/search", {"registry": "no-such-registry"}, status=404)
+    require(error["code"] == "NOT_FOUND", f"registry=no-such-registry: {error['code']}")
 
 
 def facets_count_all_that_match(server: Server) -> None:
@@ -243,12 +249,29 @@ def freshness_says_how_true_it_is(server: Server) -> None:
             require(not (complete and reasons), f"{where}: complete, and {reasons}")
 
 
-def completions_begin_as_typed(server: Server) -> None:
-    """Check the completions of a query."""
-    name = server.results(type="repository")[0]["repository"]
-    found = server.get(f"{API}/suggest", q=name[:2])
-    for one in read_value(found, "suggestions", list):
-        _check_completion(found, one)
+def references_meet_the_query(server: Server) -> None:
+    """Check that the reference of a repository has a tag that the query asks for."""
+    tagged = [one for one in server.results(type="image", limit="100") if one["tags"]]
+    if not tagged:
+        raise NothingToCheckError("no image has a tag")
+    for image in tagged[:_FEW]:
+        name, tag = image["repository"], image["tags"][-1]
+        query = f"repo:{quote_value(name)} tag:{quote_value(tag)}"
+        for result in read_value(server.search(query, type="repository"), "results", list):
+            reference = result["reference"].lower()
+            require(reference.endswith(f"/{name}:{tag.lower()}"), f"{query} names {reference}")
+
+
+def completions_find_something(server: Server) -> None:
+    """Check the completions of a query: each finds something, with the rest of the query."""
+    image = server.results(type="image")[0]
+    name, rest = image["repository"], f"digest:{image['digest']} "
+    for typed in (name[:2], rest + name[:2], f"{rest}kind:"):
+        found = server.get(f"{API}/suggest", q=typed, type="image")
+        for one in read_value(found, "suggestions", list):
+            _check_completion(found, one)
+            if one["kind"] != "field":
+                require(server.total(one["text"], type="image"), f"{one['text']!r} finds nothing")
 
 
 def _check_completion(found: ApiResponse, one: Mapping[str, Any]) -> None:
@@ -261,6 +284,7 @@ CHECKS = (
     ("an answer has all its keys", "3", answers_have_all_keys),
     ("repositories are the default, 25 a page", "3", repository_is_the_default),
     ("a result has all its keys", "3.1", results_have_all_keys),
+    ("a reference meets the query", "3.1", references_meet_the_query),
     ("titles and descriptions are one line", "3.1", texts_are_one_line),
     ("a page is as long as asked for", "2", limits_are_kept),
     ("what is named is found", "3", what_is_named_is_found),
@@ -271,5 +295,5 @@ CHECKS = (
     ("highlights are inside their snippets", "3.4", highlights_are_inside_their_snippets),
     ("a suggestion finds something", "3.6", a_suggestion_finds_something),
     ("freshness says how true an answer is", "7", freshness_says_how_true_it_is),
-    ("suggestions have text and kind", "4", completions_begin_as_typed),
+    ("suggestions have text and kind, and find something", "4", completions_find_something),
 )

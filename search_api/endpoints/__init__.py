@@ -3,5 +3,6 @@
 from search_api.endpoints.docker_search import DockerSearch
 from search_api.endpoints.oci_extension import OciExtension
 from search_api.endpoints.operation import Health, Metrics
+from search_api.endpoints.proxies import TrustedProxies
 
-__all__ = ["DockerSearch", "Health", "Metrics", "OciExtension"]
+__all__ = ["DockerSearch", "Health", "Metrics", "OciExtension", "TrustedProxies"]

@@ -6,6 +6,8 @@ first, and for an empty term ``/v2/_catalog``.
 """
 
 import unicodedata
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -33,9 +35,15 @@ _PRIVATE = {
 class DockerSearch:
     """The endpoints for docker, podman, nerdctl and similar clients."""
 
-    def __init__(self, service: SearchService, *, registry_hosts: frozenset[str]) -> None:
-        """Take the hosts of the registries; a search at one of them stays within it."""
+    def __init__(
+        self, service: SearchService, *, registry_hosts: frozenset[str], are_several: bool
+    ) -> None:
+        """Take the hosts of the registries; a search at one of them stays within it.
+
+        ``are_several``: there are several registries.
+        """
         self._service = service
+        self._are_several = are_several
         self._registry_hosts = frozenset(fold(host) for host in registry_hosts)
 
     def routes(self) -> list[Route]:
@@ -81,7 +89,12 @@ class DockerSearch:
             skip=(number - 1) * limit,
             results_only=True,
         )
-        rows, total, notes = await self._service.call(_rows, asked)
+        # What one registry has, clients pull from its host, which they searched.
+        is_foreign = self._are_several and not asked.host
+        is_podman = "Docker-Distribution-API-Version" in request.headers
+        rows, total, notes = await self._service.call(
+            _rows, asked, is_foreign=is_foreign, is_podman=is_podman
+        )
         body = {
             "query": term,
             "num_results": total,
@@ -121,13 +134,41 @@ def asked_host(request: Request, hosts: frozenset[str]) -> str:
     return host if host in hosts else ""
 
 
-def _rows(searcher: Searcher, asked: SearchRequest) -> tuple[list[dict[str, Any]], int, list[str]]:
-    """Return the rows of a page, the number of all rows, and remarks on them."""
+def _rows(
+    searcher: Searcher, asked: SearchRequest, *, is_foreign: bool, is_podman: bool
+) -> tuple[list[dict[str, Any]], int, list[str]]:
+    """Return the rows of a page, the number of all rows, and remarks on them.
+
+    ``is_foreign``: nothing can be pulled from the host that was asked. Then names have the host of
+    their registry in front. Podman puts the host that it asked before every name, so it gets the
+    host of the registry in the description.
+    """
     found = searcher.search(asked)
     notes = [note.message for note in found.notes]
     if not found.freshness.complete:
         notes.append(_INCOMPLETE)
-    return [_row(hit.result) for hit in found.page.hits], found.page.total, notes
+    results = [hit.result for hit in found.page.hits]
+    with_host = is_foreign and not is_podman
+    names = [_pulled_name(one) if with_host else one["repository"] for one in results]
+    places = [_pulled_host(one) if is_foreign and is_podman else "" for one in results]
+    counts = Counter(zip(names, places, strict=True))
+    rows = []
+    for result, name, place in zip(results, names, places, strict=True):
+        # Registries may have the same host, and a repository of the same name.
+        is_alone = counts[name, place] == 1
+        shown = place if is_alone else f"{place} {result['registry']}".strip()
+        rows.append(_row(result, name=name, place=shown))
+    return rows, found.page.total, notes
+
+
+def _pulled_name(result: Mapping[str, Any]) -> str:
+    """Return the host and the name of a repository, as clients type them."""
+    return f"{_pulled_host(result)}/{result['repository']}"
+
+
+def _pulled_host(result: Mapping[str, Any]) -> str:
+    host: str = result["reference"].rpartition(f"/{result['repository']}")[0]
+    return host
 
 
 def _warning(note: str) -> str:
@@ -148,10 +189,12 @@ def _number(text: str | None, *, default: int, maximum: int) -> int:
         return default
 
 
-def _row(result: Any) -> dict[str, Any]:
+def _row(result: Mapping[str, Any], *, name: str, place: str) -> dict[str, Any]:
+    """Return a row; ``place`` says before the description which registry it is of."""
+    description = f"[{place}] {result['description']}" if place else result["description"]
     return {
-        "name": result["repository"],
-        "description": one_line(result["description"], limit=DESCRIPTION_MAX),
+        "name": name,
+        "description": one_line(description, limit=DESCRIPTION_MAX),
         "star_count": 0,
         "is_official": False,
         "is_automated": False,

@@ -15,9 +15,9 @@ from indexer.extract import (
     list_annotations,
     read_build,
     run_settings,
-    sum_sizes,
+    weigh,
 )
-from indexer.model import Digest, ManifestKind, RepositoryRow, StoredImage, UntaggedImage
+from indexer.model import Digest, RepositoryRow, StoredImage, UntaggedImage
 from indexer.store import Bases, Declared, Page, RelatedImages, ShownPlace
 from search_api.resources.list_json import (
     format_path,
@@ -150,7 +150,7 @@ def step_json(step: BuildStep) -> dict[str, Any]:
         "media_type": layer.media_type or None if layer else None,
         "title": step.title or None,
         "empty": step.is_empty,
-        "command": entry.created_by if entry else None,
+        "command": entry.created_by or None if entry else None,
         "comment": entry.comment or None if entry else None,
         "created_at": rfc3339(entry.created_at) if entry and entry.created_at else None,
     }
@@ -198,7 +198,6 @@ def _facts_json(facts: Facts) -> dict[str, Any]:
 def _platform_json(part: Part) -> dict[str, Any]:
     """Return one manifest of an image; one that is not in the store is known by its platform."""
     platform, manifest = part.platform, part.manifest
-    has_sizes = manifest is not None and manifest.kind is not ManifestKind.SCHEMA1
     return {
         "digest": part.digest,
         "platform": str(platform) if platform else None,
@@ -206,7 +205,7 @@ def _platform_json(part: Part) -> dict[str, Any]:
         "architecture": platform.architecture or None if platform else None,
         "variant": platform.variant or None if platform else None,
         "os_version": platform.os_version or None if platform else None,
-        "size_bytes": sum_sizes([manifest]) if manifest and has_sizes else None,
+        "size_bytes": weigh([manifest]),
         "layer_count": len(manifest.layers) if manifest else None,
         "config": config_json(part) if manifest else None,
     }

@@ -32,11 +32,15 @@ def registry_json(registry: ShownRegistry) -> dict[str, Any]:
 
 
 def repository_json(repository: ShownRepository) -> dict[str, Any]:
-    """Return the JSON of a repository."""
+    """Return the JSON of a repository; ``size_bytes`` are those of all its images together."""
+    row, summary = repository.row, repository.summary
     return {
-        **place_json(repository.row),
+        **place_json(row),
+        "title": summary.title or row.name.rpartition("/")[2],
+        "description": summary.description,
         "first_seen_at": repository.first_seen_at,
         "tag_count": repository.tag_count,
+        "size_bytes": summary.size_bytes,
         "pulls": repository.pulls.count,
         "last_pulled_at": repository.pulls.last_at,
         "pushed_at": repository.pushed_at,

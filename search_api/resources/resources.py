@@ -4,7 +4,7 @@ What is not there, or is not shown, is a :class:`NotFoundError` that names it. L
 where the next page begins.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -36,6 +36,7 @@ from search_api.resources.image_json import (
     Lineage,
     bases_json,
     image_json,
+    step_json,
 )
 from search_api.resources.list_json import (
     change_json,
@@ -54,8 +55,11 @@ DERIVED_COUNTED = 100
 """Derived images that are looked for before their number is only said to be at least that."""
 BASE_IMAGES_MAX = 5
 """Images that are named of each base."""
+LAYER_IMAGES_READ = 100
+"""Images that are read for what the first ones do not say of a layer."""
 PARTS_MAX = 20
 """Platforms of which bases are looked for."""
+_LAYER_KEYS = ("digest", "diff_id", "size_bytes", "media_type", "command")
 _NAME_SHOWN = 300
 
 
@@ -181,13 +185,16 @@ class Resources:
 
     def layer(self, digest: str, *, limit: int) -> dict[str, Any]:
         """Return a layer, by its compressed digest or its DiffID, and the images that hold it."""
-        wanted = parse_digest(digest)
-        related = self._store.lineage.find_containing(wanted, limit=limit)
-        for image in related.images:
-            for manifest in image.manifests:
-                if found := self._layer(image.repository.id, manifest, wanted):
-                    return {**found, **_related(related)}
-        raise NotFoundError(f"no layer {digest[:_NAME_SHOWN]!r} in any image that is shown")
+        wanted, lineage = parse_digest(digest), self._store.lineage
+        related = lineage.find_containing(wanted, limit=limit)
+        found = self._layer(related, wanted)
+        if related.has_more and not _is_known(found):
+            # Others may know what these do not say.
+            more = lineage.find_containing(wanted, limit=max(limit, LAYER_IMAGES_READ))
+            found = self._layer(more, wanted)
+        if found is None:
+            raise NotFoundError(f"no layer {digest[:_NAME_SHOWN]!r} in any image that is shown")
+        return {**found, **_related(related)}
 
     def changes(self, cursor: str | None, *, limit: int) -> Page[dict[str, Any]]:
         """Return what changed behind a cursor; without one, everything that is kept.
@@ -249,21 +256,29 @@ class Resources:
             return {}
         return self._store.lineage.declared(image.content)
 
-    def _layer(self, repository_id: int, manifest: Digest, wanted: Digest) -> dict[str, Any] | None:
-        stored = self._store.content.manifest(repository_id, manifest, depth=0)
-        if stored is None:
+    def _layer(self, related: RelatedImages, wanted: Digest) -> dict[str, Any] | None:
+        """Return what images say of a layer: what one knows wins over what another does not."""
+        told: list[dict[str, Any]] = []
+        for one in self._layers(related, wanted):
+            told.append(one)
+            if _is_known(one):
+                break
+        if not told:
             return None
-        shown = take_apart(stored, kinds=self._kinds).shown
-        for step in read_build(shown).steps:
-            if step.layer and wanted in (step.layer.digest, step.diff_id):
-                return {
-                    "digest": step.layer.digest,
-                    "diff_id": step.diff_id,
-                    "size_bytes": step.layer.size_bytes,
-                    "media_type": step.layer.media_type or None,
-                    "command": step.step.created_by if step.step else None,
-                }
-        return None
+        # Schema 1 knows no sizes, so whoever does is asked first about the rest too.
+        told.sort(key=lambda one: (one["size_bytes"] is None, one["command"] is None))
+        return {key: _first_known(one[key] for one in told) for key in _LAYER_KEYS}
+
+    def _layers(self, related: RelatedImages, wanted: Digest) -> Iterator[dict[str, Any]]:
+        for image in related.images:
+            for manifest in image.manifests:
+                stored = self._store.content.manifest(image.repository.id, manifest, depth=0)
+                if stored is None:
+                    continue
+                for step in read_build(take_apart(stored, kinds=self._kinds).shown).steps:
+                    if step.layer and wanted in (step.layer.digest, step.diff_id):
+                        told = step_json(step)
+                        yield {key: told[key] for key in _LAYER_KEYS}
 
 
 def _no_image(
@@ -272,6 +287,14 @@ def _no_image(
     places = (("repository", repository), ("registry", registry))
     named = "".join(f" in {what} {name[:_NAME_SHOWN]!r}" for what, name in places if name)
     return NotFoundError(f"no image {digest!r}{named}")
+
+
+def _first_known(values: Iterable[Any]) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _is_known(layer: dict[str, Any] | None) -> bool:
+    return layer is not None and None not in (layer["size_bytes"], layer["command"])
 
 
 def _related(related: RelatedImages) -> dict[str, Any]:

@@ -73,6 +73,10 @@ class Searcher:
         now = self._clock.now()
         return self.with_snapshot(lambda snapshot: search(snapshot, request, now=now))
 
+    def now(self) -> datetime:
+        """Return the time from which the ages of a query count back."""
+        return self._clock.now()
+
     def with_snapshot(self, use: Callable[[Snapshot], Result]) -> Result:
         """Call ``use`` with a snapshot of the search index; return its result.
 

@@ -1,18 +1,37 @@
 """One request's view of the search index, from its first search to its last."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from indexer.engines import IndexReader
-from indexer.model import LIMIT_MAX, And, Condition, DocumentType, Hit, SearchPage, Word, fold
+from indexer.model import (
+    LIMIT_MAX,
+    And,
+    Condition,
+    DocumentType,
+    Everything,
+    Hit,
+    Not,
+    Query,
+    SearchPage,
+    Word,
+    fold,
+)
 from indexer.store import LineageKeys
 from search_api.query import Synonyms
 from search_api.search.freshness import SearchFreshness
 from search_api.search.highlights import has_highlights
 from search_api.search.hosts import KnownRegistries
+from search_api.search.references import (
+    image_conditions,
+    repository_condition,
+    with_reference,
+)
 from search_api.search.request import SearchRequest
 from search_api.search.rewrite import EngineQuery
 
+_ATTACHMENT = Condition("is", "attachment")
 _EMPTY = SearchPage((), 0, has_more=False)
 
 
@@ -31,7 +50,13 @@ class Snapshot:
     known: KnownRegistries
 
     def page(self, query: EngineQuery, request: SearchRequest) -> SearchPage:
-        """Return the requested page; the search passes over skipped hits."""
+        """Return the requested page; the search passes over skipped hits.
+
+        Each repository has the reference of an image that meets the conditions of the query.
+        """
+        return self._with_references(query, self._page(query, request))
+
+    def _page(self, query: EngineQuery, request: SearchRequest) -> SearchPage:
         if self.reader is None:
             return _EMPTY
         order, to_skip = request.order, request.skip
@@ -64,9 +89,10 @@ class Snapshot:
         """Return the first hits, best first."""
         if self.reader is None:
             return _EMPTY
-        return self.reader.search(
+        page = self.reader.search(
             query.query, document_type=query.document_type, limit=limit, facets=facets
         )
+        return self._with_references(query, page)
 
     def count(self, query: EngineQuery) -> int:
         """Return the number of matching documents."""
@@ -76,12 +102,40 @@ class Snapshot:
         """Tell whether a hit of this snapshot matches a word of its query."""
         result = hit.result
         conditions = [
-            Condition("registry", fold(result["registry"])),
-            Condition("repo", result["repository"]),
+            repository_condition(result),
             *([Condition("digest", fold(result["digest"]))] if "digest" in result else []),
         ]
         kind = DocumentType.IMAGE if "digest" in result else DocumentType.REPOSITORY
         return self.count(EngineQuery(And((word, *conditions)), kind)) > 0
+
+    def newest_images(
+        self, query: Query, repositories: Iterable[Mapping[str, Any]]
+    ) -> list[Mapping[str, Any] | None]:
+        """Return the newest image in each of some repositories that meets a query.
+
+        Of these repositories the results are given. This is one search of the images, however many
+        repositories there are.
+        """
+        groups = list(map(repository_condition, repositories))
+        if self.reader is None or not groups:
+            return [None] * len(groups)
+        return self.reader.newest(query, groups, document_type=DocumentType.IMAGE)
+
+    def _with_references(self, query: EngineQuery, page: SearchPage) -> SearchPage:
+        conditions = image_conditions(query.query)
+        if query.document_type is not DocumentType.REPOSITORY or conditions == Everything():
+            return page
+        results = [hit.result for hit in page.hits]
+        images = self.newest_images(And((conditions, Not(_ATTACHMENT))), results)
+        # What is attached to an image is named only where nothing else meets the conditions.
+        others = [one for one, image in zip(results, images, strict=True) if image is None]
+        attached = iter(self.newest_images(conditions, others))
+        images = [next(attached) if image is None else image for image in images]
+        hits = (
+            replace(hit, result=with_reference(hit.result, image, conditions))
+            for hit, image in zip(page.hits, images, strict=True)
+        )
+        return replace(page, hits=tuple(hits))
 
     def nearest_spelling(self, word: str, document_type: DocumentType) -> str | None:
         """Return the indexed word with the nearest spelling; None if none is close."""

@@ -85,7 +85,9 @@ def test_like_filters_by_what_conditions_ask_for(
 
 def test_like_finds_what_is_larger_and_sorts(documents: Sequence[Document], tables: Tables) -> None:
     like = Like(tables)
-    sizes = sorted((one.size_bytes for one in documents if one.key.type is IMAGE), reverse=True)
+    sizes = sorted(
+        (one.size_bytes or 0 for one in documents if one.key.type is IMAGE), reverse=True
+    )
     large = like.find(IMAGE, "range", Ask("size:>100MB"))
     assert large.total == sum(size > 100_000_000 for size in sizes) > 0
     found = like.find(IMAGE, "sorted", Ask("", {"sort": "size"}))

@@ -59,13 +59,19 @@ class Docker:
         """Run ``docker search HOST/TERM`` and give exactly what it printed for a person."""
         return run_well(self._search(host, term, *options))
 
+    def pull(self, image: str) -> None:
+        """Run ``docker pull`` for an image as it was printed, with a tag."""
+        run_well([*self._client(), "pull", "--quiet", image])
+
     def log_text(self) -> str:
         """What the Engine wrote, its last part."""
         return log_tail(self._log)
 
     def _search(self, host: str, term: str, *options: str) -> list[str]:
-        daemon = ["docker", f"--config={self._config}", f"--host=unix://{self._socket}"]
-        return [*daemon, "search", *options, f"{host}/{term}"]
+        return [*self._client(), "search", *options, f"{host}/{term}"]
+
+    def _client(self) -> list[str]:
+        return ["docker", f"--config={self._config}", f"--host=unix://{self._socket}"]
 
     def _is_up(self) -> bool:
         ended = self._program is None or self._program.exit_code is not None
@@ -73,6 +79,4 @@ class Docker:
         return self._socket.exists() and self._ping()
 
     def _ping(self) -> bool:
-        return "Server Version" in run_well(
-            ["docker", f"--config={self._config}", f"--host=unix://{self._socket}", "info"]
-        )
+        return "Server Version" in run_well([*self._client(), "info"])

@@ -29,9 +29,16 @@ http {{
             proxy_pass {registry};
             proxy_set_header Host $http_host;
         }}
-{answers}
+{search}{answers}
     }}
 }}
+"""
+# Without a header of its own, nginx sends the address that it passes requests on to as the host.
+_SEARCH = """\
+        location /v1/ {{
+            proxy_pass {address};
+            proxy_set_header X-Forwarded-Host $http_host;
+        }}
 """
 _ANSWER = """\
         location = {path} {{
@@ -44,12 +51,14 @@ _ANSWER = """\
 class Nginx:
     """nginx on a port of its own; stopped at the end of the ``with`` block at the latest.
 
-    ``program`` is its path, ``registry`` the address that it passes requests on to.
+    ``program`` is its path, ``registry`` the address that it passes requests on to. Searches go to
+    the address ``search``, if there is one.
     """
 
-    def __init__(self, folder: Path, *, program: str, registry: str) -> None:
+    def __init__(self, folder: Path, *, program: str, registry: str, search: str = "") -> None:
         self.host = f"127.0.0.1:{free_port()}"
         self._registry = registry
+        self._search = search
         self._command = [program, "-e", "stderr", "-p", str(folder), "-c", "nginx.conf"]
         self._folder = folder
         self._log = folder / "nginx.log"
@@ -65,7 +74,10 @@ class Nginx:
         self.stop()
         texts = [_ANSWER.format(path=path, body=body) for path, body in answers.items()]
         text = _CONFIGURATION.format(
-            host=self.host, registry=self._registry, answers="".join(texts)
+            host=self.host,
+            registry=self._registry,
+            search=_SEARCH.format(address=self._search) if self._search else "",
+            answers="".join(texts),
         )
         (self._folder / "nginx.conf").write_text(text, "utf-8")
         self._program = RunningProgram(self._command, log=self._log)

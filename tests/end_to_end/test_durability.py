@@ -247,7 +247,7 @@ def data_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return service.data
 
 
-@pytest.mark.parametrize("name", ["store.db", "journal.db"])
+@pytest.mark.parametrize("name", series(("store.db", "journal.db"), short=1))
 @pytest.mark.parametrize("damage", series(DAMAGES, short=1))
 def test_a_damaged_file_ends_the_service_with_its_name_and_is_left_as_it_is(
     data_directory: Path, tmp_path: Path, name: str, damage: str

@@ -5,6 +5,8 @@ import shutil
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.builders import image
 from tests.end_to_end.deployment import Deployment
 from tests.end_to_end.real_registry import Receiver
@@ -63,6 +65,7 @@ def test_a_registry_with_a_wrong_secret(deployment: Deployment) -> None:
     service.wait_until_complete()
 
 
+@pytest.mark.thorough
 def test_a_registry_that_never_notified(deployment: Deployment, tmp_path: Path) -> None:
     service, registry = deployment.service, deployment.registry
     registry.receiver = None
@@ -93,6 +96,7 @@ def test_an_indexer_that_is_stopped(running: Deployment) -> None:
     service.wait_until_complete()
 
 
+@pytest.mark.thorough
 def test_a_store_from_a_backup_without_its_journal(running: Deployment, tmp_path: Path) -> None:
     service = running.service
     push_some(running, "backup/before")

@@ -67,6 +67,7 @@ def test_sigterm_ends_the_service_with_exit_code_0_and_leaves_no_process(
     assert not any(is_alive(pid) for pid in children)
 
 
+@pytest.mark.thorough
 def test_a_restarted_service_answers_from_its_index_before_any_registry_does(
     running: Deployment,
 ) -> None:

@@ -85,6 +85,7 @@ def test_what_is_pushed_while_the_service_is_stopped_for_a_minute_is_sent_again_
     assert after["entries_rejected"] == 0
 
 
+@pytest.mark.thorough
 def test_what_a_killed_registry_had_not_sent_is_found_by_the_crawl_after_its_restart(
     running: Deployment, figure: Callable[[str], None]
 ) -> None:

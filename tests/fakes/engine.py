@@ -1,6 +1,6 @@
 """A real engine that tells each call before it happens."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from indexer.engines import Engine, IndexReader, IndexWriter
@@ -65,6 +65,12 @@ class WatchedReader:
     def count(self, document_type: DocumentType, query: Query | None = None) -> int:
         self._watch("count")
         return self._reader.count(document_type, query)
+
+    def newest(
+        self, query: Query, groups: Sequence[Query], *, document_type: DocumentType
+    ) -> list[Mapping[str, Any] | None]:
+        self._watch("newest")
+        return self._reader.newest(query, groups, document_type=document_type)
 
     def close(self) -> None:
         self._reader.close()

@@ -4,6 +4,7 @@ import os
 import traceback
 from collections.abc import Callable
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         data_dir = "/var/lib/regsearch"
         listen = "[::]:80"
         cors_origins = ["https://example.org", "http://localhost:3000"]
+        trusted_proxies = ["10.0.0.0/8", "::1"]
         webhook_secret = "common"
         journal_retention = "2d"
         hidden_retention = "12h"
@@ -123,6 +125,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         "data_dir": Path("/var/lib/regsearch"),
         "listen": "[::]:80",
         "cors_origins": ("https://example.org", "http://localhost:3000"),
+        "trusted_proxies": (ip_network("10.0.0.0/8"), ip_network("::1")),
         "webhook_secret": "common",
         "journal_retention": timedelta(days=2),
         "hidden_retention": timedelta(hours=12),
@@ -161,6 +164,19 @@ def test_a_list_is_written_with_commas_in_the_environment(load: Load) -> None:
     settings = load(CORS_ORIGINS="https://a.example, https://b.example:8443")
     assert settings.cors_origins == ("https://a.example", "https://b.example:8443")
     assert load(CORS_ORIGINS="*").cors_origins == ("*",)
+    networks = load(TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8").trusted_proxies
+    assert networks == (ip_network("127.0.0.1"), ip_network("10.0.0.0/8"))
+    assert load().trusted_proxies == ()
+
+
+@pytest.mark.parametrize("network", ["proxy.example", "10.0.0.1/8", "10.0.0.0/33", "", "*"])
+def test_what_is_no_network_is_refused_with_the_value(
+    refusal: Callable[..., str], network: str
+) -> None:
+    said = refusal(f'trusted_proxies = ["::1", "{network}"]')
+    assert said == (
+        f"trusted_proxies.1: write an address or a network such as 10.0.0.0/8, not {network!r}"
+    )
 
 
 @pytest.mark.parametrize("origin", ["a.example", "https://a.example/", "https://*.example", ""])

@@ -49,6 +49,11 @@ SORT_FIELDS = {
     Sort.PULLS: "sort_pulls",
 }
 """Columns: the number of each document for an order; of relevance, if there are no words."""
+SIZE_FROM_LEAST = "sort_size_from_least"
+"""Column: sizes for the order that begins with the least; an unknown one is last in both."""
+SORT_COLUMNS = (*SORT_FIELDS.values(), SIZE_FROM_LEAST)
+NEWEST = (SORT_FIELDS[Sort.PUSHED], SORT_FIELDS[Sort.CREATED])
+"""Columns that say which of two documents is newer; the second one decides between equals."""
 
 INT64 = range(-(2**63), 2**63)
 _PROMINENCES = range(PROMINENCE_MAX + 1)
@@ -129,9 +134,16 @@ def sort_numbers(document: Document) -> dict[str, int]:
         PROMINENCE: _within(document.prominence, _PROMINENCES),
         SORT_FIELDS[Sort.CREATED]: _within(document.created),
         SORT_FIELDS[Sort.PUSHED]: _within(document.pushed),
-        SORT_FIELDS[Sort.SIZE]: _within(document.size_bytes),
+        SORT_FIELDS[Sort.SIZE]: _size(document, -1),
+        SIZE_FROM_LEAST: _size(document, INT64[-1]),
         SORT_FIELDS[Sort.PULLS]: _within(document.pulls),
     }
+
+
+def sort_field(sort: Sort, *, is_descending: bool) -> str:
+    """Return the column of an order by a number."""
+    is_from_least = sort is Sort.SIZE and not is_descending
+    return SIZE_FROM_LEAST if is_from_least else SORT_FIELDS[sort]
 
 
 def range_numbers(document: Document) -> dict[str, list[int]]:
@@ -149,6 +161,10 @@ def stored_result(document: Document) -> bytes:
 def stored_texts(document: Document) -> bytes:
     """Return the searchable texts as JSON, for highlights."""
     return orjson.dumps([(text.field.value, text.text, text.key) for text in document.texts])
+
+
+def _size(document: Document, unknown: int) -> int:
+    return unknown if document.size_bytes is None else _within(document.size_bytes)
 
 
 def _within(number: int, allowed: range = INT64) -> int:

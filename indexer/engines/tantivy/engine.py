@@ -24,7 +24,7 @@ from indexer.engines.ranking import (
 )
 from indexer.engines.tantivy.index import LIMITS, Limits
 from indexer.engines.tantivy.match import View, escaped
-from indexer.engines.tantivy.rank import best, in_order
+from indexer.engines.tantivy.rank import best, in_order, newest
 from indexer.engines.tantivy.schema import SCHEMA_VERSION, schema
 from indexer.engines.tantivy.writer import IndexFolderWriter
 from indexer.model import FacetCounts, Query, Sort
@@ -50,6 +50,11 @@ class SearchedIndex(View):
             hits = in_order(self, matching, sort, window)
         total = self.count(matching) if total is None else total
         return hits, total, _facet_counts(self, matching, facets)
+
+    def newest(self, query: Query, groups: Sequence[Query]) -> list[DocAddress | None]:
+        """Return the newest document in each group that matches."""
+        matching = self.matching(query)
+        return [newest(self, self.all_of([matching, self.matching(one)])) for one in groups]
 
     def close(self) -> None:
         """Do nothing: the files are closed with the last reference to the index."""

@@ -18,7 +18,7 @@ from tantivy import DocAddress, Occur
 from tantivy import Query as Matching
 
 from indexer.engines.ranking import (
-    SORT_FIELDS,
+    NEWEST,
     Key,
     PageWindow,
     RankedHit,
@@ -28,6 +28,7 @@ from indexer.engines.ranking import (
     prominence_score,
     score,
     scored_prominence,
+    sort_field,
 )
 from indexer.engines.tantivy.match import View, constant
 from indexer.engines.tantivy.schema import ID, ID_CHUNKS, IMPACT, NAME, NAME_CHUNKS, chunks
@@ -160,7 +161,7 @@ def in_order(view: View, query: Matching, sort: Sort, window: PageWindow) -> Hit
         query = view.all_of([query, behind])
     addresses = _first_in_order(view, query, columns, count)
     places = zip(
-        _keys(view, sort, addresses),
+        _keys(view, sort, addresses, is_descending=window.is_descending),
         (view.text(ID, one) for one in addresses),
         addresses,
         strict=True,
@@ -169,13 +170,31 @@ def in_order(view: View, query: Matching, sort: Sort, window: PageWindow) -> Hit
     return window.ordered(hit for hit in hits if window.is_behind(hit.key, hit.id))
 
 
+def newest(view: View, query: Matching) -> DocAddress | None:
+    """Return the newest hit of ``query``; see :class:`indexer.engines.protocol.IndexReader`."""
+    columns = [_Column(field, is_descending=True) for field in NEWEST]
+    first = _first_in_order(view, query, [*columns, *_id_columns("")], 1)
+    keys = list(zip(*(view.numbers(field, first) for field in NEWEST), strict=True))
+    greatest = max(keys, default=())
+    equals = [address for address, key in zip(first, keys, strict=True) if key == greatest]
+    if len(equals) > 1:
+        # Reading an id takes longer than all else.
+        return min(equals, key=lambda address: view.text(ID, address))
+    return equals[0] if equals else None
+
+
 def _columns(sort: Sort, window: PageWindow) -> list[_Column]:
     key: Key = window.after.key if window.after else None
     if sort is Sort.NAME:
         return _text_columns(NAME_CHUNKS, key or "", is_descending=window.is_descending)
     bound = scored_prominence(key or 0) if sort is Sort.RELEVANCE else key or 0
-    ids = _text_columns(ID_CHUNKS, window.after.id if window.after else "", is_descending=False)
-    return [_Column(SORT_FIELDS[sort], window.is_descending, bound), *ids]
+    ids = _id_columns(window.after.id if window.after else "")
+    field = sort_field(sort, is_descending=window.is_descending)
+    return [_Column(field, window.is_descending, bound), *ids]
+
+
+def _id_columns(after: str) -> list[_Column]:
+    return _text_columns(ID_CHUNKS, after, is_descending=False)
 
 
 def _text_columns(fields: Sequence[str], text: str, *, is_descending: bool) -> list[_Column]:
@@ -201,10 +220,12 @@ def _first_in_order(
     return [*before, *_first_in_order(view, equal, columns[1:], count - len(before))]
 
 
-def _keys(view: View, sort: Sort, addresses: Sequence[DocAddress]) -> Sequence[Key]:
+def _keys(
+    view: View, sort: Sort, addresses: Sequence[DocAddress], *, is_descending: bool
+) -> Sequence[Key]:
     if sort is Sort.NAME:
         return [view.text(NAME, address) for address in addresses]
-    numbers = view.numbers(SORT_FIELDS[sort], addresses)
+    numbers = view.numbers(sort_field(sort, is_descending=is_descending), addresses)
     return list(map(prominence_score, numbers)) if sort is Sort.RELEVANCE else numbers
 
 

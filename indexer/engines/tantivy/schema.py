@@ -18,7 +18,7 @@ from indexer.engines.ranking import (
     IMPACT_MAX,
     KEYWORD,
     NAMED,
-    SORT_FIELDS,
+    SORT_COLUMNS,
     TEXT,
     encoding_errors,
     exact_terms,
@@ -32,7 +32,7 @@ from indexer.engines.ranking import (
 )
 from indexer.model import NUMBERS, Document, fold
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 ID = "id"
 NAME = "name"
@@ -79,7 +79,7 @@ def schema() -> Schema:
         option = "position" if field in (GRAM3, TEXT) else "basic"
         builder.add_text_field(field, tokenizer_name="whitespace", index_option=option)
     # Never unsigned: tantivy takes Python's numbers for signed ones, and loses the batch then.
-    for field in (*map(number_field, NUMBERS), *SORT_FIELDS.values(), *ID_CHUNKS, *NAME_CHUNKS):
+    for field in (*map(number_field, NUMBERS), *SORT_COLUMNS, *ID_CHUNKS, *NAME_CHUNKS):
         builder.add_integer_field(field, fast=True)
     for field in (RESULT, TEXTS):
         builder.add_bytes_field(field, stored=True)

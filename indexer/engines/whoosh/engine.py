@@ -23,7 +23,7 @@ from indexer.engines.ranking import PageWindow, RankedHit, RankingPlan
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.facets import facet_counts
 from indexer.engines.whoosh.index import OpenSegments, create_index
-from indexer.engines.whoosh.rank import Location, best, in_order
+from indexer.engines.whoosh.rank import Location, Matches, best, in_order, newest
 from indexer.engines.whoosh.schema import RESULT, SCHEMA_VERSION, TEXTS
 from indexer.engines.whoosh.writer import SegmentedWriter
 from indexer.model import FacetCounts, Query, Sort, TextRow
@@ -46,10 +46,18 @@ class SearchedSegments(OpenSegments):
         facets: Sequence[str],
     ) -> tuple[list[RankedHit[Location]], int, Mapping[str, FacetCounts]]:
         """Return the hits in a window by ``plan``, or else by ``sort``; the total; the facets."""
-        matches = [(part, part.matching(query) & part.alive) for part in self.parts]
+        matches = self._matches(query)
         hits = best(matches, plan, window) if plan else in_order(matches, sort, window)
         total = sum(match.bit_count() for _, match in matches)
         return hits, total, {facet: facet_counts(matches, facet) for facet in facets}
+
+    def newest(self, query: Query, groups: Sequence[Query]) -> list[Location | None]:
+        """Return the newest document in each group that matches."""
+        matches = self._matches(query)
+        return [
+            newest([(one, found & one.matching(group)) for one, found in matches])
+            for group in groups
+        ]
 
     def stored(
         self, address: Location, *, with_texts: bool
@@ -58,6 +66,9 @@ class SearchedSegments(OpenSegments):
         segment, document = address
         result = orjson.loads(segment.unpacked(RESULT, document))
         return result, orjson.loads(segment.unpacked(TEXTS, document)) if with_texts else ()
+
+    def _matches(self, query: Query) -> Matches:
+        return [(part, part.matching(query) & part.alive) for part in self.parts]
 
 
 WhooshReader = GenerationReader[Location]

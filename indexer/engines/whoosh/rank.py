@@ -13,8 +13,8 @@ from itertools import islice, repeat
 from operator import add, mul
 
 from indexer.engines.ranking import (
+    NEWEST,
     PROMINENCE,
-    SORT_FIELDS,
     Key,
     PageWindow,
     RankedHit,
@@ -23,6 +23,7 @@ from indexer.engines.ranking import (
     Tier,
     prominence_score,
     score,
+    sort_field,
 )
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.segment import Segment
@@ -52,7 +53,7 @@ def in_order(matches: Matches, sort: Sort, window: PageWindow) -> list[RankedHit
 def _first_in_order(
     segment: Segment, match: int, sort: Sort, window: PageWindow
 ) -> list[RankedHit[Location]]:
-    key_of = _key_of(segment, sort)
+    key_of = _key_of(segment, sort, is_descending=window.is_descending)
 
     def make() -> "array[int]":
         # Sorting keeps equals in the order of their ids, also from the greatest on.
@@ -68,13 +69,26 @@ def _first_in_order(
     return [RankedHit(key_of(n), segment.ids[n], (segment, n)) for n in islice(found, window.count)]
 
 
-def _key_of(segment: Segment, sort: Sort) -> Callable[[int], Key]:
+def _key_of(segment: Segment, sort: Sort, *, is_descending: bool) -> Callable[[int], Key]:
     if sort is Sort.NAME:
         return segment.names.by_document.__getitem__
     if sort is Sort.RELEVANCE:
         prominence = segment.scalars(PROMINENCE)
         return lambda document: prominence_score(prominence[document])
-    return segment.scalars(SORT_FIELDS[sort]).__getitem__
+    return segment.scalars(sort_field(sort, is_descending=is_descending)).__getitem__
+
+
+def newest(matches: Matches) -> Location | None:
+    """Return the newest of ``matches``; see :class:`indexer.engines.protocol.IndexReader`."""
+    found = [_newest_in(segment, match) for segment, match in matches if match]
+    return min(found, key=lambda one: one[0])[1] if found else None
+
+
+def _newest_in(segment: Segment, match: int) -> tuple[tuple[int, int, str], Location]:
+    pushed, created = map(segment.scalars, NEWEST)
+    # The first of equals has the least id, because documents are in the order of their ids.
+    n = max(bitmaps.documents(match), key=lambda one: (pushed[one], created[one]))
+    return (-pushed[n], -created[n], segment.ids[n]), (segment, n)
 
 
 def best(matches: Matches, plan: RankingPlan, window: PageWindow) -> list[RankedHit[Location]]:

@@ -18,7 +18,7 @@ from whoosh.formats import Existence
 from indexer.engines.ranking import (
     FACET_FIELDS,
     KEYWORD,
-    SORT_FIELDS,
+    SORT_COLUMNS,
     TEXT,
     Line,
     encoding_errors,
@@ -32,7 +32,7 @@ from indexer.engines.ranking import (
 )
 from indexer.model import Document, fold
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 INDEX_NAME = "MAIN"
 
@@ -60,7 +60,7 @@ class Terms(FieldType):  # type: ignore[misc]  # Whoosh carries no types
 
 
 COLUMNS = {field: VarBytesColumn() for field in (KEY, LINES, TEXTS, RESULT, NUMBERS)} | {
-    field: NumericColumn("q") for field in SORT_FIELDS.values()
+    field: NumericColumn("q") for field in SORT_COLUMNS
 }
 """Bytes are compressed by us: Whoosh would unpack and pack them again in every merge."""
 

@@ -221,7 +221,7 @@ class Segment(Matcher[int]):
         return self.cached(("vocabulary", field, start), make)
 
     def scalars(self, field: str) -> "array[int]":
-        """Return the number that each document has in a column of ``SORT_FIELDS``."""
+        """Return the number that each document has in a column of ``SORT_COLUMNS``."""
         return self.cached(("scalars", field), lambda: array("q", self.column(field)))
 
     def unpacked(self, field: str, document: int) -> bytes:

@@ -80,7 +80,7 @@ def test_a_repository_s_answer_has_every_field() -> None:
         "platforms": ["linux/amd64", "linux/arm64/v9"],
         "created_at": CREATED,
         "pushed_at": PUSHED,
-        "size_bytes": image_of(FULL).size_bytes,
+        "size_bytes": (image_of(FULL).size_bytes or 0) + (image_of(other).size_bytes or 0),
         "tag_count": 2,
         "newest_tags": ["1.4.2", "old"],
         "pulls": 0,

@@ -101,7 +101,7 @@ def test_a_layer_that_platforms_share_counts_once() -> None:
 def test_a_missing_child_has_a_platform_and_no_size() -> None:
     part = image({**LINUX})
     found = facts(index([child(part, "linux/amd64")]))
-    assert (found.platforms, found.size_bytes) == ((AMD64,), 0)
+    assert (found.platforms, found.size_bytes) == ((AMD64,), None)
 
 
 @pytest.mark.parametrize(

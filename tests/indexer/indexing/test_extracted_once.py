@@ -34,7 +34,7 @@ def make(stepping: Stepping) -> tuple[dict[str, Document], list[ExtractedRow]]:
     maker = DocumentMaker(stepping.store, clock=stepping.clock, kinds=BUILT_IN)
     ids = stepping.store.search_index.repository_ids()
     made = {one.key.id: one for each in ids for one in maker.all_documents(each)}
-    return made, maker.take_extracted()
+    return made, list(maker.take_made().extracted)
 
 
 def forget_kept(stepping: Stepping) -> None:

@@ -192,8 +192,8 @@ def test_a_type_that_disagrees_with_the_header_is_noted() -> None:
 
 
 @pytest.mark.parametrize("size", [-1, 2**63, "5", 1.5, True, None])
-def test_a_size_that_is_none_is_zero(size: object) -> None:
-    assert parse({"layers": [described(size=size)]}).layers[0].size_bytes == 0
+def test_a_size_that_is_none_is_unknown(size: object) -> None:
+    assert parse({"layers": [described(size=size)]}).layers[0].size_bytes is None
 
 
 def test_everything_is_bounded() -> None:

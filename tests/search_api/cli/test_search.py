@@ -63,6 +63,10 @@ class TestSearch:
         status, out, _ = run("search", "--names", "repo:team/web")
         assert (status, out) == (0, "registry.example/team/web:latest\n")
 
+    def test_a_name_meets_the_conditions_in_every_form(self, run: Run) -> None:
+        assert run("search", "--names", "nginx:1.25", "Front")[1] == "registry.example/nginx:1.25\n"
+        assert "registry.example/nginx:1.25" in run("search", "nginx:1.25")[1]
+
     def test_each_line_is_a_result(self, run: Run) -> None:
         _, out, _ = run("search", "--jsonl", "--type", "image", "--sort", "name")
         results = [json.loads(line) for line in out.splitlines()]

@@ -124,7 +124,7 @@ def test_results_are_a_table_and_a_count(show: Show) -> None:
     (row,) = [line for line in lines if "team/web" in line]
     assert row.split() == [
         *("registry.example/team/web:1.4", "The", "shop", "linux/amd64", "linux/arm64"),
-        *("1.5", "MB", "1.4", "1.3"),
+        *("all", "tags:", "1.5", "MB", "1.4", "1.3"),
     ]
     assert lines[-1] == "2 of 7 shown"
 
@@ -217,6 +217,7 @@ def test_results_that_may_not_exist_any_more_are_noted(show: Show) -> None:
 @pytest.mark.parametrize(
     ("size_bytes", "shown"),
     [
+        (None, "unknown"),
         (0, "0 B"),
         (999, "999 B"),
         (1_000, "1.0 kB"),
@@ -229,12 +230,13 @@ def test_results_that_may_not_exist_any_more_are_noted(show: Show) -> None:
         (5 * 10**16, "50000 TB"),
     ],
 )
-def test_sizes_are_written_for_people(show: Show, size_bytes: int, shown: str) -> None:
-    text = show(
-        tables.print_results, page(result(size_bytes=size_bytes, newest_tags=[], platforms=[]))
-    )
-    (row,) = [line for line in text.splitlines() if "team/web" in line]
-    assert row.split("The shop")[1].strip() == shown
+def test_sizes_are_written_for_people(show: Show, size_bytes: int | None, shown: str) -> None:
+    """That of a repository says whose it is."""
+    one = result(size_bytes=size_bytes, newest_tags=[], tags=[], platforms=[])
+    for kind, size in (("image", shown), ("repository", f"all tags: {shown}")):
+        text = show(tables.print_results, page(one, type=kind))
+        (row,) = [line for line in text.splitlines() if "team/web" in line]
+        assert row.split("The shop")[1].strip() == size
 
 
 # Status

@@ -6,6 +6,7 @@ Long, because all that belongs to one module is tested in one place.
 import random
 import unicodedata
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from tests.search_api.filling import (
     MAIN,
     SECOND,
     Pushed,
+    bring_up_to_date,
     fill,
     finish_crawl,
     searching_client,
@@ -81,7 +83,9 @@ async def search(client: httpx2.AsyncClient, query: str, **headers: str) -> dict
 
 
 async def names(client: httpx2.AsyncClient, query: str, **headers: str) -> list[str]:
-    return [row["name"] for row in (await search(client, query, **headers))["results"]]
+    """Return the names of the repositories, without the hosts of their registries."""
+    rows = (await search(client, query, **headers))["results"]
+    return [row["name"].removeprefix(f"{MAIN}/").removeprefix(f"{SECOND}/") for row in rows]
 
 
 # What is asked for, case by case
@@ -297,7 +301,8 @@ async def test_whoever_asks_is_answered_as_anonymous(
 
 async def test_podman_is_answered_as_docker_is(client: httpx2.AsyncClient) -> None:
     """Everything here is public, so podman needs no fallback to the catalog."""
-    assert await search(client, "q=nginx", **PODMAN) == await search(client, "q=nginx")
+    by_docker = await search(client, "q=nginx", Host=MAIN)
+    assert await search(client, "q=nginx", Host=MAIN, **PODMAN) == by_docker
     response = await client.get("/v1/search")
     assert response.headers["vary"] == "Authorization, Docker-Distribution-API-Version"
 
@@ -329,6 +334,70 @@ async def test_no_query_leads_out_of_the_hosts_registry(
     found = await search(client, f"q={quote(term)}", Host=SECOND)
     assert {row["name"] for row in found["results"]} <= {"only/second", "team/nginx"}
     assert "Ours" not in {row["description"] for row in found["results"]}
+
+
+# Several registries
+
+
+async def rows(client: httpx2.AsyncClient, query: str, **headers: str) -> list[tuple[str, str]]:
+    found = (await search(client, query, **headers))["results"]
+    return sorted((row["name"], row["description"]) for row in found)
+
+
+async def test_a_name_can_be_pulled_from_the_registrys_host_that_was_searched(
+    client: httpx2.AsyncClient,
+) -> None:
+    for headers in ({}, PODMAN):
+        assert await rows(client, "q=team/nginx", Host=SECOND, **headers) == [
+            ("team/nginx", "Theirs")
+        ]
+
+
+async def test_docker_gets_the_registrys_host_in_front_where_that_is_another(
+    client: httpx2.AsyncClient,
+) -> None:
+    """Docker prints a name as it is, so what is printed can be pulled."""
+    assert await rows(client, "q=team/nginx+-ingress") == [
+        (f"{MAIN}/team/nginx", "Ours"),
+        (f"{SECOND}/team/nginx", "Theirs"),
+    ]
+
+
+async def test_podman_gets_the_registrys_host_in_the_description(
+    client: httpx2.AsyncClient,
+) -> None:
+    """Podman puts the host that it asked before every name."""
+    assert await rows(client, "q=team/nginx+-ingress", **PODMAN) == [
+        ("team/nginx", f"[{MAIN}] Ours"),
+        ("team/nginx", f"[{SECOND}] Theirs"),
+    ]
+    assert await rows(client, "q=with_underscore", **PODMAN) == [("with_underscore", f"[{MAIN}]")]
+
+
+async def test_with_one_registry_every_host_is_its_own(filled: Path) -> None:
+    async with searching_client(filled, registries={"main": MAIN}) as client:
+        for headers in ({}, PODMAN):
+            assert await rows(client, "q=bistro", **headers) == [("bistro", "Un café crème")]
+
+
+async def test_equal_names_of_one_host_say_their_registry(tmp_path: Path) -> None:
+    """Two registries may be behind one host, each at a place of its own."""
+    await fill(tmp_path, [Pushed("web", WEB), Pushed("web", WEB, registry="second")])
+    with closing(Store(tmp_path)) as store, store.transaction():
+        store.registries.put("second", url="http://other.example", registry_host=MAIN)
+    await bring_up_to_date(tmp_path, clock=ManualClock())
+    registries = {"main": MAIN, "second": MAIN}
+    async with searching_client(tmp_path, registries=registries) as client:
+        shop = "The shop's front"
+        for headers in ({"Host": MAIN}, {"Host": MAIN, **PODMAN}):
+            assert await rows(client, "q=web", **headers) == [
+                ("web", f"[main] {shop}"),
+                ("web", f"[second] {shop}"),
+            ]
+        assert await rows(client, "q=web", **PODMAN) == [
+            ("web", f"[{MAIN} main] {shop}"),
+            ("web", f"[{MAIN} second] {shop}"),
+        ]
 
 
 # Descriptions
@@ -511,7 +580,7 @@ async def test_what_is_there_is_shown_with_a_warning_until_all_was_read(tmp_path
         store.registries.set_error(number, "it is away", at=clock.now())
     async with searching_client(tmp_path, clock=clock) as client:
         response = await client.get("/v1/search?q=web")
-        assert [row["name"] for row in response.json()["results"]] == ["team/web"]
+        assert [row["name"] for row in response.json()["results"]] == [f"{MAIN}/team/web"]
         assert response.headers["Warning"].startswith('299 - "')
         with store.transaction():
             store.registries.set_answered(number)
@@ -568,7 +637,13 @@ async def test_many_pages_are_walked_over_in_big_steps(tmp_path: Path) -> None:
     store.close()
     writer = WhooshEngine(tmp_path / INDEX_DIRECTORY).open_writer(live.generation)
     many = [document(f"r{number:04}") for number in range(2_105)]
-    shown = [replace(each, result={**each.result, "description": ""}) for each in many]
+    shown = [
+        replace(
+            each,
+            result={**each.result, "description": "", "reference": f"{MAIN}/{each.name}:1"},
+        )
+        for each in many
+    ]
     writer.apply(DocumentType.REPOSITORY, shown, [])
     writer.close()
     async with searching_client(tmp_path) as client:

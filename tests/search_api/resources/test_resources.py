@@ -8,11 +8,12 @@ import pytest
 
 from indexer.errors import CursorExpiredError, InvalidValueError, NotFoundError
 from indexer.extract import BUILT_IN
+from indexer.model import media_types
 from indexer.model.names import Digest, RepositoryName, TagName
-from indexer.store import Page, PullCount, Store, TagMove
+from indexer.store import Page, PullCount, RepositorySummary, Store, TagMove
 from search_api.resources import Resources, TagOrder
 from tests.attachments import sbom
-from tests.builders import BuiltManifest, image, index
+from tests.builders import BuiltManifest, digest_of, image, index
 from tests.fakes.clock import ManualClock
 from tests.search_api.filling import MAIN, SECOND, Pushed, put
 
@@ -85,12 +86,31 @@ def test_a_repository_is_told_with_its_counts(
         "registry": "main",
         "registry_host": MAIN,
         "repository": "team/web",
+        "title": "web",
+        "description": "",
         "first_seen_at": NOW,
         "tag_count": 1,
+        "size_bytes": None,
         "pulls": 3,
         "last_pulled_at": NOW,
         "pushed_at": MOVED,
     }
+
+
+def test_a_repository_says_what_its_document_does(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    put(store, [Pushed("web", APP)], clock=clock)
+    said = RepositorySummary(5_000, "The shop", "Sells things")
+    with store.transaction():
+        store.repositories.put_summaries([(repository_id(store, "web"), said)])
+    found = read.repository("main", "web")
+    assert (found["size_bytes"], found["title"], found["description"]) == (
+        5_000,
+        "The shop",
+        "Sells things",
+    )
+    assert list(read.repositories("main", limit=1).items) == [found]
 
 
 def test_repositories_are_read_page_by_page(
@@ -208,6 +228,78 @@ def test_a_layer_is_told_with_the_images_that_hold_it(
     ]
     assert found == read.layer(diff_id, limit=9)
     assert read.layer(blob.digest, limit=1)["has_more"]
+
+
+def old_form(of: BuiltManifest, *commands: str) -> BuiltManifest:
+    """Return an image of schema 1 with the layers of another one; it tells no sizes."""
+    layers = [{"blobSum": blob.digest} for blob in reversed(of.blobs[1:])]
+    history = [
+        {"v1Compatibility": json.dumps({"container_config": {"Cmd": [command]}})}
+        for command in reversed(commands)
+    ]
+    body = {"schemaVersion": 1, "fsLayers": layers, "history": history}
+    encoded = json.dumps(body).encode()
+    return BuiltManifest(digest_of(encoded), media_types.SCHEMA1, encoded)
+
+
+def bare(of: BuiltManifest) -> BuiltManifest:
+    """Return an image that says no more of its layers than their digests and sizes."""
+    body = {key: value for key, value in of.json.items() if key != "config"}
+    encoded = json.dumps(body).encode()
+    return BuiltManifest(digest_of(encoded), of.media_type, encoded)
+
+
+@pytest.mark.parametrize("is_known_first", [True, False])
+@pytest.mark.parametrize(
+    "unknown", [old_form(BASE), old_form(BASE, "ADD another", "ADD more"), bare(BASE)]
+)
+@pytest.mark.parametrize("limit", [1, 9])
+def test_what_one_image_knows_of_a_layer_wins_over_what_another_does_not(
+    store: Store,
+    read: Resources,
+    clock: ManualClock,
+    *,
+    unknown: BuiltManifest,
+    is_known_first: bool,
+    limit: int,
+) -> None:
+    """Regression: schema 1, which knows no sizes, said that a layer is empty."""
+    pushed = [Pushed("known", BASE), Pushed("unknown", unknown)]
+    for one in pushed if is_known_first else reversed(pushed):
+        put(store, [one], clock=clock)
+        clock.advance(2)
+    layer = BASE.blobs[1]
+    found = read.layer(layer.digest, limit=limit)
+    assert (found["size_bytes"], found["command"], found["diff_id"]) == (
+        len(layer.body),
+        "COPY layer 0 / # buildkit",
+        BASE.config["rootfs"]["diff_ids"][0],
+    )
+    assert (len(found["images"]), found["has_more"]) == ((1, True) if limit == 1 else (2, False))
+
+
+def test_a_size_and_a_command_may_come_from_two_images(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    put(
+        store, [Pushed("a", bare(BASE)), Pushed("b", old_form(BASE, "ADD a", "ADD b"))], clock=clock
+    )
+    layer = BASE.blobs[1]
+    found = read.layer(layer.digest, limit=1)
+    assert (found["size_bytes"], found["command"]) == (len(layer.body), "ADD a")
+
+
+def test_a_size_that_no_image_knows_is_null(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    old = old_form(BASE)
+    put(store, [Pushed("old", old)], clock=clock)
+    found = read.layer(BASE.blobs[1].digest, limit=9)
+    assert (found["size_bytes"], found["command"]) == (None, None)
+    image = read.image(old.digest)
+    assert image["size_bytes"] is None
+    assert [one["size_bytes"] for one in image["layers"]] == [None, None]
+    assert [one["size_bytes"] for one in image["platforms"]] == [None]
 
 
 def test_what_an_image_is_built_on_and_what_is_built_on_it(

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.builders import image
-from tests.search_api.filling import Pushed, fill, searching_client
+from tests.search_api.filling import MAIN, Pushed, fill, searching_client
 from tests.search_api.sample_content import DESCRIPTION
 
 pytestmark = pytest.mark.anyio
@@ -85,7 +85,8 @@ async def test_the_following_pages_are_of_the_spelling_that_was_used(
 
 async def test_docker_search_uses_the_other_spelling_too(client: httpx2.AsyncClient) -> None:
     body = (await client.get("/v1/search", params={"q": "postgers"})).json()
-    assert sorted(row["name"] for row in body["results"]) == [f"db/{n}" for n in "abcde"]
+    names = sorted(row["name"] for row in body["results"])
+    assert names == [f"{MAIN}/db/{n}" for n in "abcde"]
     body = (await client.get("/v1/search", params={"q": "postgers", "n": "2", "page": "3"})).json()
     assert (len(body["results"]), body["num_results"]) == (1, 5)
 

@@ -5,10 +5,13 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from indexer.model.document import Position, SearchPage, Sort
-from indexer.model.query import Query
+from indexer.model.query import And, Everything, Not, Path, Query, Word
 from tests.indexer.engines.conformance import oracle
 from tests.indexer.engines.conformance.generator import FACETS, random_query
 from tests.indexer.engines.conformance.index import REPOSITORY, Index
+
+GROUPS = (Everything(), Path("web"), And((Word("nginx"), Not(Path("team")))), Path("no such"))
+"""The groups in which the newest document is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ def check(index: Index, search: Search) -> None:
         is_reversed=search.is_reversed,
     )
     assert index.reader.count(REPOSITORY, search.query) == len(expected), search
+    check_newest(index, search.query)
     walked: list[tuple[float | int | str, str]] = []
     after = None
     while True:
@@ -74,6 +78,12 @@ def check(index: Index, search: Search) -> None:
         if not page.has_more:
             return
         after = through_json(page.hits[-1].position)
+
+
+def check_newest(index: Index, query: Query) -> None:
+    found = index.reader.newest(query, GROUPS, document_type=REPOSITORY)
+    expected = [oracle.newest(query, index.documents.values(), group) for group in GROUPS]
+    assert found == [one and one.result for one in expected], query
 
 
 def check_spellings(index: Index, word: str, *, limit: int) -> None:

@@ -61,7 +61,7 @@ def document(
     digest: Digest | None = None,
     created: int = 0,
     pushed: int = 0,
-    size_bytes: int = 2**40,
+    size_bytes: int | None = 2**40,
     pulls: int = 0,
     prominence: int = 0,
 ) -> Document:
@@ -124,7 +124,7 @@ def random_document(random: Random, *, is_image: bool = False) -> Document:
         digest=Digest(f"sha256:{hexadecimal}") if is_image else None,
         created=random.choice([0, 1, random.randint(0, 2**40)]),
         pushed=random.randint(-2, 2),
-        size_bytes=random.randint(0, 3),
+        size_bytes=random.choice([None, 0, 1, 2, 3]),
         pulls=random.choice([0, 0, 2**60]),
         prominence=random.choice([0, random.randint(0, 3), PROMINENCE_MAX]),
     )

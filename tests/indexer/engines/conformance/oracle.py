@@ -270,14 +270,16 @@ def in_text(part: TextPart, document: Document) -> bool:
     return set(found) <= {word for line, _ in lines(document) for word in line}
 
 
-def key(query: Query, document: Document, sort: Sort) -> float | int | str:
+def key(query: Query, document: Document, sort: Sort, *, is_descending: bool) -> float | int | str:
     match sort:
         case Sort.RELEVANCE:
             return score(query, document)
         case Sort.NAME:
             return fold(document.name)
         case Sort.SIZE:
-            return document.size_bytes
+            # Behind all known sizes, wherever the order begins.
+            unknown = -1 if is_descending else 2**63 - 1
+            return unknown if document.size_bytes is None else document.size_bytes
         case _:
             found: int = getattr(document, sort.value)
             return found
@@ -291,15 +293,23 @@ def ranked(
     is_reversed: bool = False,
 ) -> list[tuple[float | int | str, str]]:
     """Return the (key, id) of all hits in their order."""
+    is_descending = is_reversed if sort is Sort.NAME else not is_reversed
     found = [
-        (key(query, document, sort), document.key.id)
+        (key(query, document, sort, is_descending=is_descending), document.key.id)
         for document in documents
         if matches(query, document)
     ]
     found.sort(key=lambda hit: hit[1])
-    is_descending = is_reversed if sort is Sort.NAME else not is_reversed
     found.sort(key=lambda hit: hit[0], reverse=is_descending)
     return found
+
+
+def newest(query: Query, documents: Iterable[Document], group: Query) -> Document | None:
+    """The matching document of a group that was pushed last, or created last."""
+    found = [one for one in documents if matches(query, one) and matches(group, one)]
+    found.sort(key=lambda one: one.key.id)
+    found.sort(key=lambda one: (one.pushed, one.created), reverse=True)
+    return found[0] if found else None
 
 
 def facet_counts(query: Query, documents: Iterable[Document], facet: str) -> FacetCounts:

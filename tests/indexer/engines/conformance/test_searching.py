@@ -328,6 +328,21 @@ def test_hits_are_sorted_by_numbers_from_the_greatest_and_by_names_from_the_leas
     assert ordered(index, Sort.PULLS) == ["a", "c", "b"]
 
 
+def test_an_unknown_size_is_last_wherever_the_order_begins(index: Index) -> None:
+    index.apply(
+        [
+            document("a", size_bytes=None),
+            document("b", size_bytes=0),
+            document("c", size_bytes=7),
+            document("d", size_bytes=None),
+        ]
+    )
+    assert ordered(index, Sort.SIZE) == ["c", "b", "a", "d"]
+    assert ordered(index, Sort.SIZE, is_reversed=True) == ["b", "c", "a", "d"]
+    for is_reversed in (False, True):
+        check(index, Search(Everything(), 1, Sort.SIZE, is_reversed=is_reversed))
+
+
 def test_equals_stay_in_the_order_of_their_ids_when_an_order_is_reversed(index: Index) -> None:
     index.apply([document("b", pushed=1), document("c", pushed=2), document("a", pushed=1)])
     assert ordered(index, Sort.PUSHED, is_reversed=True) == ["a", "b", "c"]

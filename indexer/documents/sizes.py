@@ -1,0 +1,42 @@
+"""What a repository takes in its registry: the sum over the distinct blobs of all its images. Pure.
+
+The sizes of the blobs of one image are kept as one short text, for a repository may have thousands
+of images, and all of them are in memory when its document is made. Only what the images
+of one repository say counts, so that nobody changes the sum of another's.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from indexer.documents.extracted import ExtractedImage
+from indexer.extract import greater_size, sum_sizes
+from indexer.model import Digest
+
+KEY_DIGITS = 24
+"""Characters of a digest that tell blobs apart: 96 bits do not meet by chance."""
+
+
+def write_blobs(sizes: Mapping[Digest, int | None]) -> str:
+    """Return the sizes of blobs as a text: ``KEY:BYTES`` each, without bytes where unknown."""
+    return " ".join(
+        f"{digest.partition(':')[2][:KEY_DIGITS]}:{'' if size is None else size}"
+        for digest, size in sizes.items()
+    )
+
+
+def sum_stored(images: Iterable[ExtractedImage]) -> int | None:
+    """Return what the distinct blobs of images take; None where the size of one is unknown.
+
+    It is known where one of the images knows it.
+    """
+    distinct: set[str] = set()
+    for image in images:
+        blobs = image.blobs.split()
+        if image.size_bytes is None and not any(blob.endswith(":") for blob in blobs):
+            # Something cannot be read at all, so that others cannot know its size either.
+            return None
+        distinct.update(blobs)
+    sizes: dict[str, int | None] = {}
+    for blob in distinct:
+        key, _, size = blob.partition(":")
+        sizes[key] = greater_size(sizes.get(key), int(size) if size else None)
+    return sum_sizes(sizes.values())

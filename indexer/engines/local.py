@@ -8,18 +8,22 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from typing_extensions import override
+
+from indexer.engines.protocol import IndexReader, IndexWriter
 from indexer.engines.ranking import (
+    TEXT,
     Address,
+    Matcher,
     PageWindow,
     RankedHit,
     RankingPlan,
     make_plan,
-    page_window,
 )
 from indexer.errors import EngineError, RegsearchError
 from indexer.model import (
@@ -61,12 +65,9 @@ class GenerationFolders:
             for kind in DocumentType:
                 (folder / kind).mkdir(parents=True)
                 self._create_index(folder / kind)
-            unfinished = folder / f"{_ABOUT}.new"
-            unfinished.write_text(json.dumps(self._about))
-            sync(unfinished)
-            unfinished.replace(folder / _ABOUT)
-            sync(folder)
-            sync(self._directory)
+            (folder / _ABOUT).write_text(json.dumps(self._about))
+            for written in (folder / _ABOUT, folder, self._directory):
+                sync(written)
 
     def checked(self, generation: str) -> Path:
         """Return a generation's folder; :class:`EngineError` if missing, torn or foreign."""
@@ -135,6 +136,10 @@ class FolderWriter(_Index, Protocol):
 class FolderReader(_Index, Protocol[Address]):
     """Searches the index of one type of document, in a folder."""
 
+    @property
+    def parts(self) -> Sequence[Matcher[Any]]:
+        """The parts of the index, each with documents of its own."""
+
     def refresh(self) -> object:
         """Make later searches see everything committed before this call."""
 
@@ -149,14 +154,8 @@ class FolderReader(_Index, Protocol[Address]):
     ) -> tuple[list[RankedHit[Address]], int, Mapping[str, FacetCounts]]:
         """Return the hits in a window by ``plan``, or else by ``sort``; the total; the facets."""
 
-    def total(self, query: Query) -> int:
-        """Return the number of matching documents."""
-
     def newest(self, query: Query, groups: Sequence[Query]) -> list[Address | None]:
         """Return the newest document in each group that matches; see the protocol."""
-
-    def near(self, word: str) -> Iterable[tuple[str, int, int]]:
-        """Yield words near ``word``, with the edits and a number of documents, to be added up."""
 
     def stored(
         self, address: Address, *, with_texts: bool
@@ -188,14 +187,15 @@ class _Generation(Generic[One]):
         self._indexes.clear()
 
 
-class GenerationReader(_Generation[FolderReader[Address]]):
-    """Searches a generation in a folder; see :class:`indexer.engines.protocol.IndexReader`."""
+class GenerationReader(_Generation[FolderReader[Address]], IndexReader):
+    """Searches a generation in a folder."""
 
+    @override
     def refresh(self) -> None:
-        """Make later searches see everything committed before this call."""
         for index in self._indexes.values():
             index.refresh()
 
+    @override
     def search(
         self,
         query: Query,
@@ -208,10 +208,10 @@ class GenerationReader(_Generation[FolderReader[Address]]):
         facets: Sequence[str] = (),
         with_texts: bool = False,
     ) -> SearchPage:
-        """Return the first ``limit`` hits behind ``after``; see the protocol."""
         index = self._indexes[document_type]
         with engine_errors(self._folder):
-            window = page_window(limit, after, sort=sort, is_reversed=is_reversed)
+            # One hit more shows whether more follow. Names start with the least.
+            window = PageWindow(limit + 1, after, is_descending=(sort is Sort.NAME) == is_reversed)
             plan = make_plan(query) if sort is Sort.RELEVANCE else None
             by_words = plan if plan and plan.parts else None
             ranked, total, counts = index.first(query, by_words, window, sort=sort, facets=facets)
@@ -221,28 +221,31 @@ class GenerationReader(_Generation[FolderReader[Address]]):
             )
         return SearchPage(hits, total, has_more=len(ranked) > limit, facets=counts)
 
+    @override
     def spellings(
         self, word: str, *, document_type: DocumentType, limit: int
     ) -> list[tuple[str, int]]:
-        """Return words spelled like ``word``, with their numbers of documents; see the protocol."""
         edits, counts = {word: 0}, Counter[str]()
         with engine_errors(self._folder):
-            for found, distance, count in self._indexes[document_type].near(word):
-                edits[found] = distance
-                counts[found] += count
+            for part in self._indexes[document_type].parts:
+                # A vocabulary may hold a word twice.
+                for found, distance in dict(part.vocabulary(TEXT).near(word)).items():
+                    edits[found] = distance
+                    counts[found] += part.count(part.term(TEXT, found))
         del counts[word]
         ordered = sorted(+counts, key=lambda found: (edits[found], -counts[found], found))
         return [(found, counts[found]) for found in ordered[:limit]]
 
+    @override
     def count(self, document_type: DocumentType, query: Query | None = None) -> int:
-        """Return the number of matching documents at the last refresh; see the protocol."""
         with engine_errors(self._folder):
-            return self._indexes[document_type].total(Everything() if query is None else query)
+            parts = self._indexes[document_type].parts
+            return sum(part.count(part.matching(query or Everything())) for part in parts)
 
+    @override
     def newest(
         self, query: Query, groups: Sequence[Query], *, document_type: DocumentType
     ) -> list[Mapping[str, Any] | None]:
-        """Return the result of the newest document in each group; see the protocol."""
         index = self._indexes[document_type]
         with engine_errors(self._folder):
             return [
@@ -251,26 +254,22 @@ class GenerationReader(_Generation[FolderReader[Address]]):
             ]
 
 
-class GenerationWriter(_Generation[OneWriter]):
-    """Changes a generation in a folder; see :class:`indexer.engines.protocol.IndexWriter`."""
+class GenerationWriter(_Generation[OneWriter], IndexWriter):
+    """Changes a generation in a folder; what cannot be stored is named in the error."""
 
+    @override
     def apply(
         self, document_type: DocumentType, documents: Sequence[Document], removed: Sequence[str]
     ) -> None:
-        """Add or replace ``documents`` and drop the ids ``removed``, in one durable commit.
-
-        An id in both is added. :class:`indexer.errors.EngineError` when a document cannot be
-        stored (it is named) or the index cannot be written.
-        """
         self._indexes[document_type].apply(documents, removed)
 
+    @override
     def optimize(self) -> None:
-        """Make later searches as fast as can be; see the protocol."""
         for writer in self._indexes.values():
             writer.optimize()
 
+    @override
     def count(self, document_type: DocumentType) -> int:
-        """Return the number of documents of a type."""
         return self._indexes[document_type].count()
 
 

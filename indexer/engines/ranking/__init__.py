@@ -1,55 +1,49 @@
-"""Ranking, the same for every engine: the plan, impacts, names, patterns and order."""
+"""Ranking, the same for every engine: the plan, impacts, fields, patterns and order."""
 
-from indexer.engines.ranking.facets import facet_prefix, most_frequent
 from indexer.engines.ranking.fields import (
+    FACET_FIELDS,
     INT64,
     KEYWORD,
     NAME_WORD,
+    NAMED,
     NEWEST,
     PROMINENCE,
     SORT_COLUMNS,
     TEXT,
     encoding_errors,
-    keyword_terms,
+    exact_terms,
+    facet_location,
+    most_frequent,
+    name_terms,
     range_numbers,
     sort_field,
     sort_numbers,
     stored_result,
     stored_texts,
 )
-from indexer.engines.ranking.matcher import (
-    EXPANDED_TERMS_MAX,
-    Matcher,
-    few,
-)
-from indexer.engines.ranking.names import NameMatch, NormalizedName, name_matches, normalize
+from indexer.engines.ranking.matcher import EXPANDED_TERMS_MAX, Matcher, few
 from indexer.engines.ranking.order import (
     Address,
     Key,
     PageWindow,
     RankedHit,
-    page_window,
     prominence_score,
     score,
     scored_prominence,
 )
 from indexer.engines.ranking.patterns import Pattern, pattern
-from indexer.engines.ranking.plan import (
-    RankedPart,
-    RankingPlan,
-    Tier,
-    WholeName,
-    make_plan,
-)
+from indexer.engines.ranking.plan import RankedPart, RankingPlan, Tier, make_plan
 from indexer.engines.ranking.scoring import IMPACT_MAX, Line, impacts, scored_lines
-from indexer.engines.ranking.text_parts import part_text
+from indexer.engines.ranking.texts import part_text
 from indexer.engines.ranking.vocabulary import Vocabulary
 
 __all__ = [
     "EXPANDED_TERMS_MAX",
+    "FACET_FIELDS",
     "IMPACT_MAX",
     "INT64",
     "KEYWORD",
+    "NAMED",
     "NAME_WORD",
     "NEWEST",
     "PROMINENCE",
@@ -59,8 +53,6 @@ __all__ = [
     "Key",
     "Line",
     "Matcher",
-    "NameMatch",
-    "NormalizedName",
     "PageWindow",
     "Pattern",
     "RankedHit",
@@ -68,17 +60,14 @@ __all__ = [
     "RankingPlan",
     "Tier",
     "Vocabulary",
-    "WholeName",
     "encoding_errors",
-    "facet_prefix",
+    "exact_terms",
+    "facet_location",
     "few",
     "impacts",
-    "keyword_terms",
     "make_plan",
     "most_frequent",
-    "name_matches",
-    "normalize",
-    "page_window",
+    "name_terms",
     "part_text",
     "pattern",
     "prominence_score",

@@ -1,20 +1,45 @@
 """The fields of a document, as far as every engine encodes them in the same way."""
 
 import json
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from heapq import nsmallest
 
 import orjson
 
 from indexer.errors import EngineError
-from indexer.model import PROMINENCE_MAX, Document, Sort
+from indexer.model import (
+    FACET_VALUES,
+    FACETS,
+    PROMINENCE_MAX,
+    Document,
+    FacetCounts,
+    Sort,
+    ValueCount,
+    words,
+)
 
 TEXT = "text"
 """The field of every searchable word."""
-NAME_WORD = "name_word"
-"""The field of the words of the name."""
 KEYWORD = "keyword"
 """The field of ``field:value`` for every keyword, and of ``field``. Field names hold no colon."""
+NAMED = "named"
+"""The field of such keywords for the name. Only ranking plans ask for them."""
+_NAMED = "@"
+"""The beginning of their fields."""
+NAME = "@name"
+"""The whole folded name."""
+NAME_WORD = "@word"
+"""A word of the name."""
+LIKE = "@like"
+"""The name, its last component and its words: patterns fit one of them."""
+END = "@end"
+"""What follows a slash of the name."""
+SPELLED_END = "@spelled"
+"""The last components of the name without punctuation; see ``spelled_end``."""
+OTHER_FACET = "facet"
+"""The field of the facets that have no field of their own; see ``facet_location``."""
 PROMINENCE = "prominence"
 SORT_FIELDS = {
     Sort.RELEVANCE: PROMINENCE,
@@ -44,9 +69,63 @@ def encoding_errors(document: Document) -> Iterator[None]:
         raise EngineError(message) from error
 
 
-def keyword_terms(document: Document) -> set[str]:
-    """Return the terms of the keywords."""
-    return {term for pair in document.keywords for term in (pair[0], ":".join(pair))}
+def exact_terms(document: Document) -> Mapping[str, Collection[str]]:
+    """Return the different terms of the keywords and of the facets, by field."""
+    terms = defaultdict[str, set[str]](set)
+    terms[KEYWORD] = {term for pair in document.keywords for term in (pair[0], ":".join(pair))}
+    for facet, value in document.facets:
+        field, prefix = facet_location(facet)
+        terms[field].add(prefix + value)
+    return terms
+
+
+def name_terms(folded: str) -> set[str]:
+    """Return the terms of ``NAMED`` for a folded name."""
+    plain = without_punctuation(folded)
+    name_words = words(folded)
+    terms = {
+        NAME: [folded],
+        NAME_WORD: name_words,
+        LIKE: [folded, folded.rpartition("/")[2], *name_words],
+        END: [folded[slash + 1 :] for slash in _slashes(folded)],
+        SPELLED_END: [spelled_end(plain[slash:]) for slash in _slashes(plain)],
+    }
+    return {f"{field}:{term}" for field, found in terms.items() for term in found}
+
+
+def keyword_field(field: str) -> str:
+    """Return the field of the terms ``field:value``."""
+    return NAMED if field.startswith(_NAMED) else KEYWORD
+
+
+def without_punctuation(folded: str) -> str:
+    """Return a folded name or text without punctuation, a slash before each component.
+
+    So ``front-end``, ``front_end`` and ``frontend`` are equal.
+    """
+    return "".join(f"/{''.join(words(component))}" for component in folded.split("/"))
+
+
+def spelled_end(plain: str) -> str:
+    """Return the keyword of last components; what one begins with are those of as many."""
+    return f"{plain.count('/')}{plain}"
+
+
+def facet_location(facet: str) -> tuple[str, str]:
+    """Return the field with the values of a facet, and the beginning of their terms there."""
+    if facet in FACETS:
+        return f"facet_{facet}", ""
+    return OTHER_FACET, f"{len(facet)}:{facet}"
+
+
+FACET_FIELDS = (*(facet_location(facet)[0] for facet in FACETS), OTHER_FACET)
+
+
+def most_frequent(counts: Collection[tuple[str, int]], prefix: str) -> FacetCounts:
+    """Return the first values, most documents first, of terms that begin with ``prefix``."""
+    first = nsmallest(FACET_VALUES, counts, key=lambda pair: (-pair[1], pair[0]))
+    values = tuple(ValueCount(term[len(prefix) :], count) for term, count in first)
+    return FacetCounts(values, others=len(counts) - len(values))
 
 
 def sort_numbers(document: Document) -> dict[str, int]:
@@ -92,3 +171,7 @@ def _within(number: int, allowed: range = INT64) -> int:
     if number not in allowed:
         raise ValueError(f"{number} is not from {allowed[0]} to {allowed[-1]}")
     return number
+
+
+def _slashes(name: str) -> list[int]:
+    return [place for place, character in enumerate(name) if character == "/"]

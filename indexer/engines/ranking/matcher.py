@@ -5,9 +5,17 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Generic, TypeVar
 
-from indexer.engines.ranking.fields import KEYWORD, NAME_WORD, TEXT
-from indexer.engines.ranking.plan import RankedPart, Tier, Where
-from indexer.engines.ranking.text_parts import TextPart, part_text
+from indexer.engines.ranking.fields import (
+    KEYWORD,
+    NAME_WORD,
+    NAMED,
+    TEXT,
+    facet_location,
+    keyword_field,
+)
+from indexer.engines.ranking.plan import NamedLike, named_like
+from indexer.engines.ranking.texts import TextPart, part_text
+from indexer.engines.ranking.vocabulary import Vocabulary
 from indexer.errors import QueryError
 from indexer.model import (
     And,
@@ -40,7 +48,7 @@ _Found = TypeVar("_Found")
 class Matcher(ABC, Generic[Matched]):
     """Matches queries on the primitives of an engine."""
 
-    def matching(self, query: Query) -> Matched:
+    def matching(self, query: Query | NamedLike) -> Matched:
         """Return the documents that match ``query``.
 
         :class:`indexer.errors.QueryError` if a pattern or the beginning of a value means too much.
@@ -59,12 +67,15 @@ class Matcher(ABC, Generic[Matched]):
             case Condition(field, "", is_prefix=True):
                 return self.term(KEYWORD, field)
             case Condition(field, value, is_prefix):
-                keyword = f"{field}:{value}"
-                return self.starting(KEYWORD, keyword) if is_prefix else self.term(KEYWORD, keyword)
+                found = self.starting if is_prefix else self.term
+                return found(keyword_field(field), f"{field}:{value}")
             case FacetCondition(facet, value):
-                return self.facet_value(facet, value)
+                located, prefix = facet_location(facet)
+                return self.term(located, prefix + value)
             case Glob(field, text):
-                return self.keyword_fitting(field, text)
+                return self.spelled(Wildcard(text), keyword_field(field), f"{field}:")
+            case NamedLike(part):
+                return self.spelled(part, NAMED, f"{NAME_WORD}:")
             case Range(name, low, high):
                 return self.within(name, low, high)
             case _:
@@ -75,76 +86,32 @@ class Matcher(ABC, Generic[Matched]):
         match part:
             case Word(text, others):
                 found, inside = words(text), self.inside_name(text)
-                meant = [self.having(TEXT, found)] if found else []
+                meant = [self.having(found)] if found else []
                 return self.any_of([*meant, inside, *map(self._other, others)])
             case Path():
                 return self.inside_name(part_text(part))
             case Prefix(text):
-                found = words(text)
-                return self._starting_words(TEXT, found) if found else self.inside_name(text)
+                *complete, begun = words(text) or [""]
+                if not begun:
+                    return self.inside_name(text)
+                return self.all_of([*map(self._word, complete), self.starting(TEXT, begun)])
             case Wildcard() | Fuzzy():
-                return self.any_of([self.spelled(TEXT, part), self._named_like(part)])
+                return self.any_of([self.spelled(part, TEXT), self.matching(named_like(part))])
             case Phrase(found):
-                return self.phrase(found) if len(found) > 1 else self.having(TEXT, found)
+                return self.phrase(found) if len(found) > 1 else self.having(found)
 
-    def in_tier(self, part: RankedPart, tier: Tier) -> Matched:
-        """Return the documents that match ``part`` and are in ``tier``, or in one before it."""
-        there = self._found(part, tier.where)
-        if tier.implies_match:
-            return there
-        return self.all_of([there, self.part_matching(part.part)])
+    def having(self, found: Iterable[str]) -> Matched:
+        """Return the documents with every word of ``found`` in the text."""
+        return self.all_of(map(self._word, dict.fromkeys(found)))
 
-    def having(self, field: str, terms: Iterable[str]) -> Matched:
-        """Return the documents with every one of ``terms`` in ``field``."""
-        return self.all_of(self.term(field, term) for term in dict.fromkeys(terms))
-
-    def _found(self, part: RankedPart, where: Where) -> Matched:
-        match where:
-            case Where.NAME_WORDS:
-                return self.having(NAME_WORD, part.words)
-            case Where.NAME_START:
-                return self._starting_words(NAME_WORD, part.words)
-            case Where.NAME_LIKE:
-                assert isinstance(part.part, Wildcard | Fuzzy)  # noqa: S101 - the only ones
-                return self._named_like(part.part)
-            case Where.TEXT_WORDS:
-                return self._in_text(part.part)
-            case Where.OTHER_NAME:
-                others = (words(part_text(other)) for other in part.others)
-                return self.any_of(self.having(NAME_WORD, found) for found in others)
-            case Where.OTHER_TEXT:
-                return self.any_of(map(self._in_text, part.others))
-            case Where.INSIDE_NAME:
-                return self.inside_name(part.text)
-            case Where.ANYWHERE:
-                return self.part_matching(part.part)
+    def _word(self, word: str) -> Matched:
+        return self.term(TEXT, word)
 
     def _other(self, other: Word | Phrase) -> Matched:
         """Return the documents with a word that means the same as a word of the query."""
         if isinstance(other, Phrase):
             return self.part_matching(other)
-        return self.having(TEXT, words(other.text))
-
-    def _in_text(self, part: TextPart) -> Matched:
-        """Return the documents with the words of a part; several with spaces are in a row."""
-        found = tuple(words(part_text(part)))
-        is_phrase = isinstance(part, Phrase) or (isinstance(part, Word) and part.is_several)
-        return self.phrase(found) if is_phrase and len(found) > 1 else self.having(TEXT, found)
-
-    def _starting_words(self, field: str, found: Sequence[str]) -> Matched:
-        """Return the documents with all words of ``found``, or the beginning of the last one."""
-        begun, others = self.starting(field, found[-1]), found[:-1]
-        return self.all_of([self.having(field, others), begun]) if others else begun
-
-    def _named_like(self, part: Wildcard | Fuzzy) -> Matched:
-        """Return the documents that ``part`` matches by a word of the name, or by the name."""
-        if isinstance(part, Fuzzy):
-            return self.spelled(NAME_WORD, part)
-        inside = part.pattern.strip("*")
-        if part.pattern == f"*{inside}*" and "*" not in inside and "?" not in inside:
-            # A text that is anywhere in a word of the name is anywhere in the name.
-            return self.inside_name(inside)
-        return self.any_of([self.spelled(NAME_WORD, part), self.name_fitting(part)])
+        return self.having(words(other.text))
 
     @abstractmethod
     def all_of(self, parts: Iterable[Matched]) -> Matched:
@@ -171,8 +138,8 @@ class Matcher(ABC, Generic[Matched]):
         """Return the documents with a term in ``field`` that starts with ``prefix``."""
 
     @abstractmethod
-    def spelled(self, field: str, part: Wildcard | Fuzzy) -> Matched:
-        """Return the documents with a word in ``field`` that ``part`` means."""
+    def spelled(self, part: Wildcard | Fuzzy, field: str, start: str = "") -> Matched:
+        """Return the documents with a term in ``field`` that ``start`` and a text of ``part``."""
 
     @abstractmethod
     def phrase(self, found: Sequence[str]) -> Matched:
@@ -183,20 +150,16 @@ class Matcher(ABC, Generic[Matched]):
         """Return the documents with ``text`` inside the name."""
 
     @abstractmethod
-    def name_fitting(self, part: Wildcard) -> Matched:
-        """Return the documents whose name, or whose name's last component, fits a pattern."""
-
-    @abstractmethod
-    def keyword_fitting(self, field: str, text: str) -> Matched:
-        """Return the documents with a value of a keyword field that fits the pattern ``text``."""
-
-    @abstractmethod
-    def facet_value(self, facet: str, value: str) -> Matched:
-        """Return the documents that count for a value of a facet."""
-
-    @abstractmethod
     def within(self, name: str, low: int | None, high: int | None) -> Matched:
         """Return the documents with a number of that name from ``low`` to ``high``."""
+
+    @abstractmethod
+    def vocabulary(self, field: str) -> Vocabulary:
+        """Return the words of a field, some of them perhaps of no document any more."""
+
+    @abstractmethod
+    def count(self, matched: Matched) -> int:
+        """Return the number of documents that are there, among those that match."""
 
 
 def few(found: Iterable[_Found], asked: str, *, most: int = EXPANDED_TERMS_MAX) -> list[_Found]:

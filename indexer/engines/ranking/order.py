@@ -63,12 +63,6 @@ class PageWindow:
         return by_id[: self.count]
 
 
-def page_window(limit: int, after: Position | None, *, sort: Sort, is_reversed: bool) -> PageWindow:
-    """Return the window of a page; one hit more than ``limit`` shows whether more follow."""
-    # Names start with the least.
-    return PageWindow(limit + 1, after, is_descending=(sort is Sort.NAME) == is_reversed)
-
-
 def score(points: int) -> float:
     """Return points as a score. JSON keeps it exactly."""
     return points / POINTS

@@ -35,37 +35,43 @@ document has fewer than 2**24 points. Floats of four bytes, which some engines s
 whole numbers exactly.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-from indexer.engines.ranking.names import NameMatch, NormalizedName, normalize, whole_texts
+from indexer.engines.ranking.fields import (
+    END,
+    LIKE,
+    NAME,
+    NAME_WORD,
+    SPELLED_END,
+    spelled_end,
+    without_punctuation,
+)
 from indexer.engines.ranking.scoring import IMPACT_MAX, POINTS
-from indexer.engines.ranking.text_parts import TextPart, asked_words, part_text, text_parts
+from indexer.engines.ranking.texts import (
+    TextPart,
+    asked_words,
+    part_text,
+    text_parts,
+    whole_texts,
+)
 from indexer.model import (
     PROMINENCE_MAX,
     And,
+    Condition,
     Everything,
     Fuzzy,
+    Glob,
+    Or,
     Path,
     Phrase,
     Prefix,
     Query,
     Wildcard,
     Word,
+    words,
 )
 
-NAME_WORDS = 100 * POINTS
-NAME_START = 50 * POINTS
-TEXT_WORDS = 10 * POINTS
-OTHER_NAME = 5 * POINTS
-OTHER_TEXT = 2 * POINTS
-SCATTERED = POINTS
-INSIDE_NAME = POINTS // 10
-IS_NAME = 1000 * POINTS
-ENDS_NAME = 500 * POINTS
-SPELLS_END = 300 * POINTS
-BEGINS_END = 200 * POINTS
 PROMINENCE_POINTS = 10
 """The points of each step of prominence, for one word."""
 
@@ -73,42 +79,24 @@ _NAMED_PARTS_MAX = 6
 """More parts add no more points to a whole name, so that points stay below 2**24."""
 
 
-class Where(StrEnum):
-    """The place of a text part in a document."""
+@dataclass(frozen=True, slots=True)
+class NamedLike:
+    """A word of the name is spelled like the word of ``part``."""
 
-    NAME_WORDS = "name_words"
-    """All its words are words of the name."""
-    NAME_START = "name_start"
-    """All but the last one are. The last one begins a word of the name, or is the whole word."""
-    NAME_LIKE = "name_like"
-    """The pattern or spelling fits a word of the name. A pattern may also fit the name or its
-    last component."""
-    TEXT_WORDS = "text_words"
-    """All its words are searchable words of the document, including those of the name. Several
-    words with a space between them are in a row."""
-    OTHER_NAME = "other_name"
-    """Words that mean the same are words of the name."""
-    OTHER_TEXT = "other_text"
-    """Words that mean the same are in the document."""
-    INSIDE_NAME = "inside_name"
-    """Its text is anywhere inside the name."""
-    ANYWHERE = "anywhere"
-    """The part matches anywhere."""
+    part: Fuzzy
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """The points of documents that match a part and have it at ``where``.
+    """The points of documents that match ``query``.
 
-    A document gets the points of its first tier only.
+    A document gets the points of the first of several tiers only.
     """
 
-    where: Where
+    query: Query | NamedLike
     points: int
     adds_impact: bool = False
     """Whether the impacts of the part's words are added to the points."""
-    implies_match: bool = True
-    """Whether each document with the part at ``where`` matches it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,39 +104,16 @@ class RankedPart:
     """A text part of a query, with the points of the documents that match it."""
 
     part: TextPart
-    text: str
-    """Its text; a pattern as it is written."""
     words: tuple[str, ...]
-    """The words of its text in order, perhaps repeated; none for a pattern or close spelling."""
+    """The different words of its text; none for a pattern or close spelling."""
+    other_words: tuple[str, ...]
+    """Single words that mean the same. A document gets the greatest impact of them too."""
     is_required: bool
     """Whether each hit matches it. If not, it only adds points."""
-    others: tuple[Word | Phrase, ...]
-    """Words that mean the same. A document gets the greatest impact of the single ones too."""
     tiers: tuple[Tier, ...]
     """Most points first; each document that matches the part is in one of them."""
     impact_is_unconditional: bool
     """Whether each document with a word of the part is in a tier that adds its impact."""
-
-    @property
-    def other_words(self) -> tuple[str, ...]:
-        """The single words among the others."""
-        return tuple(
-            one.text for one in self.others if isinstance(one, Word) and not one.is_several
-        )
-
-    @property
-    def first(self) -> Tier:
-        """The tier with most points."""
-        return self.tiers[0]
-
-
-@dataclass(frozen=True, slots=True)
-class WholeName:
-    """The points of names that match the whole text of a query."""
-
-    match: NameMatch
-    text: NormalizedName
-    points: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +124,8 @@ class RankingPlan:
     """The conditions of each hit besides the required parts. They have no points."""
     parts: tuple[RankedPart, ...]
     """The different text parts; none if only prominence orders the hits."""
-    whole_names: tuple[WholeName, ...]
-    """A document gets the points of the best one that its name matches, once."""
+    whole_names: tuple[Tier, ...]
+    """The tiers of names that match the whole text of the query, most points first."""
     prominence_points: int
     """The points of each step of prominence."""
     named_points: int | None
@@ -175,17 +140,35 @@ def make_plan(query: Query) -> RankingPlan:
     """Return the ranking plan of ``query``."""
     required = tuple(_required(query))
     parts = tuple(_ranked_part(part, is_required=part in required) for part in text_parts(query))
-    words = [len(set(part.words)) for part in parts]
-    prominence_points = PROMINENCE_POINTS * max([1, *words])
-    impacts = sum(words) + sum(bool(part.others) for part in parts)
+    prominence_points = PROMINENCE_POINTS * max([1, *(len(part.words) for part in parts)])
+    impacts = sum(len(part.words) + bool(part.other_words) for part in parts)
     added = impacts * IMPACT_MAX + PROMINENCE_MAX * prominence_points
     return RankingPlan(
         filters=tuple(part for part in required if not isinstance(part, TextPart | Everything)),
         parts=parts,
-        whole_names=tuple(_whole_names(whole_texts(query), parts=len(parts))),
+        whole_names=_whole_names(query, parts=len(parts)),
         prominence_points=prominence_points,
-        named_points=sum(part.first.points for part in parts) if added < _step(parts) else None,
+        named_points=sum(part.tiers[0].points for part in parts) if added < _step(parts) else None,
     )
+
+
+def named_like(part: Wildcard | Fuzzy) -> Query | NamedLike:
+    """Return the query for what ``part`` matches by a word of the name, or by the name."""
+    if isinstance(part, Fuzzy):
+        return NamedLike(part)
+    inside = part.pattern.strip("*")
+    if part.pattern == f"*{inside}*" and not any(c in inside for c in "*?/"):
+        # A text that is anywhere in a word of the name is anywhere in the name.
+        return Path(inside)
+    return Glob(LIKE, part.pattern)
+
+
+def in_text(part: TextPart) -> Query:
+    """Return the query for the words of a part; several with spaces are in a row."""
+    found = tuple(words(part_text(part)))
+    if isinstance(part, Phrase) or (isinstance(part, Word) and part.is_several):
+        return Phrase(found)
+    return And(tuple(Phrase((word,)) for word in dict.fromkeys(found)))
 
 
 def _required(query: Query) -> Iterator[Query]:
@@ -198,54 +181,73 @@ def _required(query: Query) -> Iterator[Query]:
 
 
 def _ranked_part(part: TextPart, *, is_required: bool) -> RankedPart:
-    words = tuple(asked_words(part))
+    found, others = asked_words(part), part.others if isinstance(part, Word) else ()
+    single = (one for one in others if isinstance(one, Word) and not one.is_several)
     return RankedPart(
         part,
-        text=part_text(part),
-        words=words,
+        words=tuple(dict.fromkeys(found)),
+        other_words=tuple(one.text for one in single),
         is_required=is_required,
-        others=part.others if isinstance(part, Word) else (),
-        tiers=_tiers(part, words),
+        tiers=_tiers(part, found),
         # One of several words does not make the part match. A text does not make a path match.
-        impact_is_unconditional=len(words) == 1 and not isinstance(part, Path),
+        impact_is_unconditional=len(found) == 1 and not isinstance(part, Path),
     )
 
 
-def _tiers(part: TextPart, words: tuple[str, ...]) -> tuple[Tier, ...]:
+def _tiers(part: TextPart, found: list[str]) -> tuple[Tier, ...]:
     if isinstance(part, Wildcard | Fuzzy):
-        return (Tier(Where.NAME_LIKE, NAME_START), Tier(Where.ANYWHERE, TEXT_WORDS))
-    if not words:
-        return (Tier(Where.ANYWHERE, INSIDE_NAME),)
+        return (Tier(named_like(part), 50 * POINTS), Tier(part, 10 * POINTS))
+    if not found:
+        return (Tier(part, POINTS // 10),)
     is_word, is_prefix = isinstance(part, Word), isinstance(part, Prefix)
     # A word at the beginning of a word of the name is inside the name.
-    starts = is_prefix or (is_word and words == (part_text(part),))
-    name_words = Tier(
-        Where.NAME_WORDS, NAME_WORDS, adds_impact=True, implies_match=is_word or is_prefix
-    )
-    name_start = Tier(Where.NAME_START, NAME_START, adds_impact=True, implies_match=starts)
+    starts = is_prefix or (is_word and found == [part_text(part)])
+    begun = Condition(NAME_WORD, found[-1], is_prefix=True)
+    name_words = _all(_in_name(found), part, is_part=is_word or is_prefix)
+    name_start = _all([*_in_name(found[:-1]), begun], part, is_part=starts)
+    tiers = [Tier(name_words, 100 * POINTS, adds_impact=True)]
+    tiers.append(Tier(name_start, 50 * POINTS, adds_impact=True))
     if isinstance(part, Prefix | Phrase):
-        return (name_words, name_start, Tier(Where.ANYWHERE, TEXT_WORDS, adds_impact=True))
-    text_words = Tier(Where.TEXT_WORDS, TEXT_WORDS, adds_impact=True, implies_match=is_word)
-    tiers = [name_words, name_start, text_words]
-    if isinstance(part, Word) and part.others:
+        return (*tiers, Tier(part, 10 * POINTS, adds_impact=True))
+    text_words = in_text(part) if is_word else And((in_text(part), part))
+    tiers.append(Tier(text_words, 10 * POINTS, adds_impact=True))
+    if not isinstance(part, Word):
+        return (*tiers, Tier(part, POINTS // 10))
+    if part.others:
+        names = tuple(And(tuple(_in_name(words(part_text(other))))) for other in part.others)
         # A phrase is not in the name wherever its words are.
-        tiers.append(Tier(Where.OTHER_NAME, OTHER_NAME, implies_match=False))
-        tiers.append(Tier(Where.OTHER_TEXT, OTHER_TEXT))
-    if isinstance(part, Word) and (part.others or part.is_several):
-        return (*tiers, Tier(Where.ANYWHERE, SCATTERED if part.is_several else INSIDE_NAME))
-    return (*tiers, Tier(Where.INSIDE_NAME, INSIDE_NAME))
+        tiers.append(Tier(And((Or(names), part)), 5 * POINTS))
+        tiers.append(Tier(Or(tuple(map(in_text, part.others))), 2 * POINTS))
+    if part.is_several:
+        return (*tiers, Tier(part, POINTS))
+    # The path is inside the name, if it has no slash to strip.
+    only_path = not part.others and "/" not in part.text
+    return (*tiers, Tier(Path(part.text) if only_path else part, POINTS // 10))
 
 
-def _whole_names(texts: Iterable[str], *, parts: int) -> Iterator[WholeName]:
+def _all(queries: Sequence[Query], part: TextPart, *, is_part: bool) -> Query:
+    """Return all of ``queries``, and ``part`` too if they do not imply it."""
+    return And(tuple(queries) if is_part else (*queries, part))
+
+
+def _in_name(found: Sequence[str]) -> list[Query]:
+    return [Condition(NAME_WORD, word) for word in dict.fromkeys(found)]
+
+
+def _whole_names(query: Query, *, parts: int) -> tuple[Tier, ...]:
     counted = min(parts, _NAMED_PARTS_MAX)
-    for text in map(normalize, texts):
-        if text.has_no_words_at_end:
+    tiers = []
+    for text in whole_texts(query):
+        plain = without_punctuation(text)
+        if plain.endswith("/"):
             continue
-        yield WholeName(NameMatch.IS, text, IS_NAME * counted)
-        yield WholeName(NameMatch.ENDS, text, ENDS_NAME * counted)
-        yield WholeName(NameMatch.SPELLS_END, text, SPELLS_END * counted)
+        end = spelled_end(plain)
+        tiers.append(Tier(Condition(NAME, text), 1000 * POINTS * counted))
+        tiers.append(Tier(Condition(END, text), 500 * POINTS * counted))
+        tiers.append(Tier(Condition(SPELLED_END, end), 300 * POINTS * counted))
         if parts == 1:
-            yield WholeName(NameMatch.BEGINS_END, text, BEGINS_END)
+            tiers.append(Tier(Condition(SPELLED_END, end, is_prefix=True), 200 * POINTS))
+    return tuple(sorted(tiers, key=lambda tier: -tier.points))
 
 
 def _step(parts: tuple[RankedPart, ...]) -> int:
@@ -255,4 +257,4 @@ def _step(parts: tuple[RankedPart, ...]) -> int:
     """
     if len(parts) > _NAMED_PARTS_MAX or any(len(part.tiers) == 1 for part in parts):
         return 0
-    return min((part.first.points - part.tiers[1].points for part in parts), default=0)
+    return min((part.tiers[0].points - part.tiers[1].points for part in parts), default=0)

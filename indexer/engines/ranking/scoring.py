@@ -11,7 +11,7 @@ from indexer.model import WORD_MAX, Document, Text, TextField, words
 
 POINTS = 1000
 """The points of a score of 1."""
-TEXT_BOOSTS = {
+_TEXT_BOOSTS = {
     TextField.TITLE: 2.0,
     TextField.DESCRIPTION: 2.0,
     TextField.METADATA: 2.0,
@@ -36,11 +36,6 @@ Line = tuple[Sequence[str], float]
 """The words of one searchable text, and the weight of one occurrence."""
 
 
-def searchable(text: Text) -> str:
-    """Return the searchable part of a text; see :class:`indexer.model.document.Text`."""
-    return f"{text.key_words} {text.text}" if text.key_words else text.text
-
-
 def scored_lines(document: Document) -> Iterator[Line]:
     """Yield the words of every searchable field with the weight of one occurrence."""
     yield words(document.name), _NAME_BOOST
@@ -53,7 +48,8 @@ def scored_lines(document: Document) -> Iterator[Line]:
 
 @lru_cache(_CACHED)
 def _line(text: Text) -> Line:
-    return words(searchable(text)), TEXT_BOOSTS[text.field]
+    searchable = f"{text.key_words} {text.text}" if text.key_words else text.text
+    return words(searchable), _TEXT_BOOSTS[text.field]
 
 
 def impacts(lines: Sequence[Line]) -> dict[str, int]:

@@ -14,18 +14,18 @@ class Vocabulary:
     def __init__(self, words: Iterable[str] = ()) -> None:
         self._joined: dict[int, str] = {}
         """The words of each length with a line end before and after each."""
+        self._with_line_ends: list[str] = []
+        """Those that have a line end inside, as some values of labels do."""
         self.add(words)
 
-    @property
-    def size_bytes(self) -> int:
-        """The approximate size in memory."""
+    def __sizeof__(self) -> int:
         return sum(map(sys.getsizeof, self._joined.values()))
 
     def add(self, words: Iterable[str]) -> None:
         """Add words that are not there yet."""
         by_length: defaultdict[int, list[str]] = defaultdict(list)
         for word in words:
-            by_length[len(word)].append(word)
+            (self._with_line_ends if "\n" in word else by_length[len(word)]).append(word)
         for length, found in by_length.items():
             before = self._joined.get(length, "\n")
             self._joined[length] = "\n".join([before[:-1], *found, ""])
@@ -40,6 +40,7 @@ class Vocabulary:
                 for length, joined in self._joined.items():
                     if length >= fitting.length_min:
                         yield from fitting.lines(joined)
+                yield from filter(fitting.fits, self._with_line_ends)
 
     def near(self, word: str) -> Iterator[tuple[str, int]]:
         """Yield the words with no more edits from ``word`` than are allowed, and the edits."""

@@ -3,21 +3,29 @@
 A generation is a folder with one tantivy index for each type of document.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tantivy import DocAddress, Index
+from tantivy import Query as Matching
 from tantivy.tantivy import __version__ as library_version
+from typing_extensions import override
 
 from indexer.engines.local import GenerationFolders, GenerationReader, GenerationWriter
-from indexer.engines.ranking import TEXT, PageWindow, RankedHit, RankingPlan
-from indexer.engines.tantivy.facets import facet_counts
+from indexer.engines.protocol import Engine
+from indexer.engines.ranking import (
+    PageWindow,
+    RankedHit,
+    RankingPlan,
+    facet_location,
+    most_frequent,
+)
 from indexer.engines.tantivy.index import LIMITS, Limits
-from indexer.engines.tantivy.order import in_order, newest
-from indexer.engines.tantivy.rank import best
+from indexer.engines.tantivy.match import View, escaped
+from indexer.engines.tantivy.rank import best, in_order, newest
 from indexer.engines.tantivy.schema import SCHEMA_VERSION, schema
-from indexer.engines.tantivy.view import View
 from indexer.engines.tantivy.writer import IndexFolderWriter
 from indexer.model import FacetCounts, Query, Sort
 
@@ -40,33 +48,48 @@ class SearchedIndex(View):
             hits, total = best(self, plan, window)
         else:
             hits = in_order(self, matching, sort, window)
-        total = self.hits(matching) if total is None else total
-        return hits, total, facet_counts(self, matching, facets)
-
-    def total(self, query: Query) -> int:
-        """Return the number of matching documents."""
-        return self.hits(self.matching(query))
+        total = self.count(matching) if total is None else total
+        return hits, total, _facet_counts(self, matching, facets)
 
     def newest(self, query: Query, groups: Sequence[Query]) -> list[DocAddress | None]:
         """Return the newest document in each group that matches."""
         matching = self.matching(query)
         return [newest(self, self.all_of([matching, self.matching(one)])) for one in groups]
 
-    def near(self, word: str) -> Iterator[tuple[str, int, int]]:
-        """Yield words near ``word``, with the edits and the number of documents."""
-        for found, edits in dict(self.vocabulary(TEXT).near(word)).items():
-            yield found, edits, self.hits(self.term(TEXT, found))
-
     def close(self) -> None:
         """Do nothing: the files are closed with the last reference to the index."""
+
+
+def _facet_counts(view: View, query: Matching, facets: Sequence[str]) -> dict[str, FacetCounts]:
+    """Return how many documents that match have each value of each of ``facets``."""
+    asked = {facet: {"terms": _asked(facet, view.limits.facet_values)} for facet in facets}
+    found = view.searcher.aggregate(query, asked) if asked else {}
+    return {facet: _counts(view, query, facet, found[facet]) for facet in facets}
+
+
+def _asked(facet: str, size: int) -> dict[str, Any]:
+    field, prefix = facet_location(facet)
+    include = {"include": rf"{escaped(prefix)}[\s\S]*"} if prefix else {}
+    return {"field": field, "size": size, **include}
+
+
+def _counts(view: View, query: Matching, facet: str, found: dict[str, Any]) -> FacetCounts:
+    field, prefix = facet_location(facet)
+    if found["sum_other_doc_count"]:
+        # There are more values than are counted in one pass.
+        terms = view.searcher.terms_with_prefix(field, prefix, filter_query=query)
+        counts = [(term, count) for term, count in terms if count]
+    else:
+        counts = [(bucket["key"], bucket["doc_count"]) for bucket in found["buckets"]]
+    return most_frequent(counts, prefix)
 
 
 TantivyReader = GenerationReader[DocAddress]
 TantivyWriter = GenerationWriter[IndexFolderWriter]
 
 
-class TantivyEngine(GenerationFolders):
-    """Keeps generations as folders in ``directory``; see :mod:`indexer.engines.protocol`."""
+class TantivyEngine(GenerationFolders, Engine):
+    """Keeps generations as folders in ``directory``."""
 
     name = "tantivy"
     schema_version = SCHEMA_VERSION
@@ -81,12 +104,12 @@ class TantivyEngine(GenerationFolders):
         }
         super().__init__(directory, about, lambda folder: Index(schema(), path=str(folder)))
 
+    @override
     def open_writer(self, generation: str) -> TantivyWriter:
-        """Open for writing; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
         return TantivyWriter(self.checked(generation), IndexFolderWriter)
 
+    @override
     def open_reader(self, generation: str) -> TantivyReader:
-        """Open for searching; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
         folder = self.checked(generation)
         return TantivyReader(folder, partial(SearchedIndex, limits=self._limits))
 

@@ -1,24 +1,39 @@
-"""The documents that a query matches, as a query of tantivy made of parts and never parsed."""
+"""The documents of an open tantivy index: matching queries, and reading what is found.
 
+A query of ours becomes one of tantivy, made of parts and never parsed.
+"""
+
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from tantivy import FieldType, Occur
+import orjson
+from tantivy import DocAddress, FieldType, Occur, Order
 from tantivy import Query as Matching
+from typing_extensions import override
 
-from indexer.engines.ranking import INT64, KEYWORD, TEXT, Matcher, Vocabulary, few, pattern
+from indexer.engines.ranking import (
+    INT64,
+    KEYWORD,
+    TEXT,
+    Matcher,
+    Vocabulary,
+    few,
+    pattern,
+)
 from indexer.engines.tantivy.index import LIMITS, Limits, OpenIndex
 from indexer.engines.tantivy.schema import (
     GRAM,
     GRAM3,
-    LAST,
-    NAME,
-    facet_location,
+    IMPACT,
+    RESULT,
+    TEXTS,
     grams,
     number_field,
 )
 from indexer.engines.tantivy.words import KnownWords
-from indexer.model import Fuzzy, Wildcard
+from indexer.model import Fuzzy, TextRow, Wildcard
 
 _ANY = r"[\s\S]"
 
@@ -28,75 +43,62 @@ def constant(query: Matching, points: int) -> Matching:
     return Matching.const_score_query(query, float(points))
 
 
-class QueryMatcher(OpenIndex, Matcher[Matching]):
-    """Translates queries for the documents of an open index."""
+class View(OpenIndex, Matcher[Matching]):
+    """The documents of an open index."""
 
     def __init__(self, folder: Path, limits: Limits = LIMITS) -> None:
         super().__init__(folder, limits)
         self._schema = self._index.schema
         self._words = KnownWords(folder)
 
+    @override
     def all_of(self, parts: Iterable[Matching]) -> Matching:
-        """Return the documents in every part; all documents if there is none."""
         first, *others = [*parts] or [Matching.all_query()]
         if not others:
             return first
         return Matching.boolean_query([(Occur.Must, one) for one in (first, *others)])
 
+    @override
     def any_of(self, parts: Iterable[Matching]) -> Matching:
-        """Return the documents in at least one part."""
         return Matching.boolean_query([(Occur.Should, part) for part in parts])
 
+    @override
     def at_least(self, count: int, parts: Iterable[Matching]) -> Matching:
-        """Return the documents in at least ``count`` parts."""
         clauses = [(Occur.Should, part) for part in parts]
         return Matching.boolean_query(clauses, minimum_number_should_match=count)
 
+    @override
     def without(self, part: Matching) -> Matching:
-        """Return the documents that are not in ``part``."""
         return Matching.boolean_query([(Occur.Must, Matching.all_query()), (Occur.MustNot, part)])
 
+    @override
     def term(self, field: str, text: str) -> Matching:
-        """Return the documents with the term ``text`` in ``field``."""
         return Matching.term_query(self._schema, field, text, "basic")
 
+    @override
     def starting(self, field: str, prefix: str) -> Matching:
-        """Return the documents with a term in ``field`` that starts with ``prefix``."""
         # No distance: this takes no time to make, unlike a regular expression.
         return Matching.fuzzy_term_query(self._schema, field, prefix, distance=0, prefix=True)
 
-    def spelled(self, field: str, part: Wildcard | Fuzzy) -> Matching:
-        """Return the documents with a word in ``field`` that ``part`` means."""
+    @override
+    def spelled(self, part: Wildcard | Fuzzy, field: str, start: str = "") -> Matching:
         # Making it takes milliseconds, and a search asks for the same one several times.
-        return self.kept((field, part), lambda: self._make_spelled(field, part))
+        return self.kept((part, field, start), lambda: self._make_spelled(part, field, start))
 
+    @override
     def phrase(self, found: Sequence[str]) -> Matching:
-        """Return the documents with a text that has the words ``found`` in a row."""
         return Matching.phrase_query(self._schema, TEXT, list(found))
 
+    @override
     def inside_name(self, text: str) -> Matching:
-        """Return the documents with ``text`` inside the name."""
         if len(text) < 3:
-            return self.having(GRAM, [text] if text else [])
+            return self.term(GRAM, text) if text else self.all_of([])
         if len(text) == 3:
             return self.term(GRAM3, text)
         return Matching.phrase_query(self._schema, GRAM3, list(grams(text, 3)))
 
-    def name_fitting(self, part: Wildcard) -> Matching:
-        """Return the documents whose name, or whose name's last component, fits a pattern."""
-        return self.any_of(self.spelled(field, part) for field in (NAME, LAST))
-
-    def keyword_fitting(self, field: str, text: str) -> Matching:
-        """Return the documents with a value of a keyword field that fits the pattern ``text``."""
-        return self._fitting(KEYWORD, text, start=f"{field}:")
-
-    def facet_value(self, facet: str, value: str) -> Matching:
-        """Return the documents that count for a value of a facet."""
-        field, prefix = facet_location(facet)
-        return self.term(field, prefix + value)
-
+    @override
     def within(self, name: str, low: int | None, high: int | None) -> Matching:
-        """Return the documents with a number of that name from ``low`` to ``high``."""
         return self.in_column(number_field(name), low, high)
 
     def in_column(self, field: str, low: int | None, high: int | None) -> Matching:
@@ -107,26 +109,84 @@ class QueryMatcher(OpenIndex, Matcher[Matching]):
             return Matching.empty_query()
         return Matching.range_query(self._schema, field, FieldType.Integer, low, high)
 
-    def vocabulary(self, field: str) -> Vocabulary:
-        """Return the words of a field."""
-        return self.kept(field, lambda: self._make_vocabulary(field))
+    @override
+    def vocabulary(self, field: str, start: str = "") -> Vocabulary:
+        return self.kept((field, start), lambda: self._make_vocabulary(field, start))
 
-    def _make_vocabulary(self, field: str) -> Vocabulary:
+    @property
+    def parts(self) -> Sequence["View"]:
+        """The index, as one part."""
+        return (self,)
+
+    @property
+    def size(self) -> int:
+        """How many documents there are."""
+        return self.searcher.num_docs
+
+    @override
+    def count(self, matched: Matching) -> int:
+        return self.scored(matched, 1)[1]
+
+    def scored(self, query: Matching, limit: int) -> tuple[list[tuple[float, DocAddress]], int]:
+        """Return the first hits by score, greatest first, and how many there are."""
+        # The limit is reserved in memory, and is never 0.
+        found = self.searcher.search(query, limit=max(1, min(limit, self.size + 1)), count=True)
+        return found.hits, int(found.count)  # type: ignore[attr-defined]  # not in the stubs
+
+    def ordered(
+        self, query: Matching, field: str, limit: int, *, is_descending: bool
+    ) -> list[tuple[int, DocAddress]]:
+        """Return the first hits by a column of numbers."""
+        order = Order.Desc if is_descending else Order.Asc
+        found = self.searcher.search(
+            query, limit=max(1, limit), count=False, order_by_field=field, order=order
+        )
+        return found.hits
+
+    def numbers(self, field: str, addresses: Sequence[DocAddress]) -> list[int]:
+        """Return what is in a column of numbers, for each of ``addresses``."""
+        return self.searcher.fast_field_values(field, list(addresses))  # type: ignore[return-value]  # all documents have each
+
+    def digits(self, word: str) -> list[tuple[str, int]]:
+        """Return the terms of all digits that the impact of ``word`` has, with their values."""
+        terms = self.searcher.terms_with_prefix(IMPACT, f"{word}:")
+        return [(term, int(term.rpartition(":")[2])) for term, _ in terms]
+
+    def text(self, field: str, address: DocAddress) -> str:
+        """Return a stored text of a document."""
+        return str(self.searcher.doc(address).get_first(field))
+
+    def stored(
+        self, address: DocAddress, *, with_texts: bool
+    ) -> tuple[dict[str, Any], Sequence[TextRow]]:
+        """Return the stored result of a document and, if asked for, its searchable texts."""
+        # Once, as all of a document is unpacked each time.
+        row = self.searcher.doc(address)
+        result = orjson.loads(bytes(row[RESULT][0]))
+        if not with_texts:
+            return result, ()
+        texts = bytes(row[TEXTS][0])
+        return result, orjson.loads(texts if texts.startswith(b"[") else zlib.decompress(texts))
+
+    def _make_vocabulary(self, field: str, start: str) -> Vocabulary:
         if field == TEXT:
             self._words.catch_up(self.searcher)
             return self._words
-        return Vocabulary(term for term, _ in self.searcher.terms_with_prefix(field, ""))
+        terms = self.searcher.terms_with_prefix(field, start)
+        return Vocabulary(term[len(start) :] for term, _ in terms)
 
-    def _make_spelled(self, field: str, part: Wildcard | Fuzzy) -> Matching:
-        terms = list(self.vocabulary(field).like(part))
+    def _make_spelled(self, part: Wildcard | Fuzzy, field: str, start: str) -> Matching:
+        if isinstance(part, Wildcard) and field == KEYWORD:
+            return self._fitting(field, start, part.pattern)
+        terms = [start + word for word in self.vocabulary(field, start).like(part)]
         if isinstance(part, Wildcard) and len(terms) > self.limits.expanded_terms:
             # So many terms are too many to list. tantivy walks through all terms each time.
-            return self._fitting(field, part.pattern)
+            return self._fitting(field, start, part.pattern)
         if len(terms) <= self.limits.single_terms:
             return self.any_of(self.term(field, term) for term in terms)
         return Matching.term_set_query(self._schema, field, terms)
 
-    def _fitting(self, field: str, text: str, *, start: str = "") -> Matching:
+    def _fitting(self, field: str, start: str, text: str) -> Matching:
         """Return the documents with a term in ``field`` that is ``start`` and then fits."""
         try:
             return Matching.regex_query(self._schema, field, escaped(start) + _expression(text))

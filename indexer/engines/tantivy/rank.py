@@ -1,36 +1,40 @@
-"""The order of hits by relevance: the ranking plan said as a tantivy query.
+"""The order of hits: by relevance, a ranking plan said as a tantivy query, or by columns.
 
 Points are constants that a query gives to what it matches: one for the best tier of each text part,
 one for each digit of an impact.
+
+tantivy orders by one column of numbers, and returns equals in any order. So the first column gives
+a page, the next one finds the first ones of its last equals, and so on. Few are then sorted here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import nsmallest
 from itertools import groupby
+from math import ceil, floor
 from operator import itemgetter
 
 from tantivy import DocAddress, Occur
 from tantivy import Query as Matching
 
 from indexer.engines.ranking import (
-    NameMatch,
+    NEWEST,
+    Key,
     PageWindow,
     RankedHit,
     RankedPart,
     RankingPlan,
-    WholeName,
+    Tier,
+    prominence_score,
     score,
+    scored_prominence,
+    sort_field,
 )
-from indexer.engines.tantivy.match import constant
-from indexer.engines.tantivy.order import Hits, first_by_id
-from indexer.engines.tantivy.schema import (
-    END,
-    IMPACT,
-    NAME,
-    SPELT_END,
-    spelt_end,
-)
-from indexer.engines.tantivy.view import View
+from indexer.engines.tantivy.match import View, constant
+from indexer.engines.tantivy.schema import ID, ID_CHUNKS, IMPACT, NAME, NAME_CHUNKS, chunks
+from indexer.model import Sort
 
+Hits = list[RankedHit[DocAddress]]
 Scored = Sequence[tuple[float, DocAddress]]
 """Points and documents, in order."""
 Clause = tuple[Occur, Matching]
@@ -42,19 +46,19 @@ _MORE = 8
 def best(view: View, plan: RankingPlan, window: PageWindow) -> tuple[Hits, int | None]:
     """Return the hits in the window by ``plan``, and the total if that is known."""
     filters = [view.matching(query) for query in plan.filters]
-    tiers = [[view.in_tier(part, tier) for tier in part.tiers] for part in plan.parts]
+    tiers = [[view.matching(tier.query) for tier in part.tiers] for part in plan.parts]
     points = [
         clause
         for part, found in zip(plan.parts, tiers, strict=True)
         for clause in _part_points(view, part, found)
     ]
-    wholes = [(_whole_name(view, whole), whole.points) for whole in plan.whole_names]
-    points.append((Occur.Should, _most(wholes)))
+    wholes = [view.matching(tier.query) for tier in plan.whole_names]
+    points.append((Occur.Should, _most(wholes, plan.whole_names)))
     points += _digits(view, "", plan.prominence_points)
     if window.reaches(plan.named_points):
         in_names = view.all_of(found[0] for found in tiers)
-        named = [view.any_of([in_names, *(whole for whole, _ in wholes)]), *filters]
-        if view.hits(view.all_of(named)) >= window.count:
+        named = [view.any_of([in_names, *wholes]), *filters]
+        if view.count(view.all_of(named)) >= window.count:
             hits, _ = _by_score(view, named, points, window)
             if len(hits) >= window.count:
                 return hits, None
@@ -71,13 +75,15 @@ def _by_score(
         # tantivy gives the greatest scores only, so the least of them come with all others.
         scored, total = view.scored(query, limit if window.is_descending else view.size)
         is_all = len(scored) == total
-        hits = _first(view, scored if window.is_descending else scored[::-1], window, is_all=is_all)
+        hits = _first_scored(
+            view, scored if window.is_descending else scored[::-1], window, is_all=is_all
+        )
         if len(hits) >= window.count or is_all:
             return hits, total
         limit *= _MORE
 
 
-def _first(view: View, scored: Scored, window: PageWindow, *, is_all: bool) -> Hits:
+def _first_scored(view: View, scored: Scored, window: PageWindow, *, is_all: bool) -> Hits:
     """Return those of ``scored`` in the window; equals of the last one may be missing."""
     hits: Hits = []
     before = window.points_before
@@ -89,16 +95,15 @@ def _first(view: View, scored: Scored, window: PageWindow, *, is_all: bool) -> H
             continue
         after_id = window.after.id if window.after is not None and points == before else ""
         addresses = [address for _, address in group]
-        found = first_by_id(view, addresses, need, after=after_id)
+        found = _first_by_id(view, addresses, need, after=after_id)
         hits += [RankedHit(score(int(points)), found_id, address) for found_id, address in found]
     return hits
 
 
 def _part_points(view: View, part: RankedPart, tiers: Sequence[Matching]) -> list[Clause]:
     """Return clauses that add the points of a document's first tier, and its impacts."""
-    worths = zip(tiers, (tier.points for tier in part.tiers), strict=True)
-    first = (Occur.Must if part.is_required else Occur.Should, _most(worths))
-    impacts = [digit for word in dict.fromkeys(part.words) for digit in _digits(view, word, 1)]
+    first = (Occur.Must if part.is_required else Occur.Should, _most(tiers, part.tiers))
+    impacts = [digit for word in part.words for digit in _digits(view, word, 1)]
     if impacts and not part.impact_is_unconditional:
         # All documents of the first tier are in the second one, and all matches are in the last.
         adding = [found for found, tier in zip(tiers, part.tiers, strict=True) if tier.adds_impact]
@@ -120,19 +125,120 @@ def _digits(view: View, word: str, points: int) -> list[Clause]:
     ]
 
 
-def _most(worths: Iterable[tuple[Matching, int]]) -> Matching:
-    """Return a query that gives each document the points of the best query that it matches."""
-    return Matching.disjunction_max_query([constant(query, points) for query, points in worths])
+def _most(found: Sequence[Matching], tiers: Sequence[Tier]) -> Matching:
+    """Return a query that gives each document the points of the best tier that it is in."""
+    return Matching.disjunction_max_query(
+        [constant(query, tier.points) for query, tier in zip(found, tiers, strict=True)]
+    )
 
 
-def _whole_name(view: View, whole: WholeName) -> Matching:
-    """Return the documents whose name matches a whole text."""
-    match whole.match:
-        case NameMatch.IS:
-            return view.term(NAME, whole.text.folded)
-        case NameMatch.ENDS:
-            return view.term(END, whole.text.folded)
-        case NameMatch.SPELLS_END:
-            return view.term(SPELT_END, spelt_end(whole.text.plain))
-        case NameMatch.BEGINS_END:
-            return view.starting(SPELT_END, spelt_end(whole.text.plain))
+@dataclass(frozen=True, slots=True)
+class _Column:
+    field: str
+    is_descending: bool
+    bound: float = 0
+    """Its number at the position of the page, perhaps between two numbers."""
+
+    def equal(self, view: View, number: float) -> Matching:
+        return view.in_column(self.field, ceil(number), floor(number))
+
+    def beyond(self, view: View, number: float) -> Matching:
+        if self.is_descending:
+            return view.in_column(self.field, None, ceil(number) - 1)
+        return view.in_column(self.field, floor(number) + 1, None)
+
+
+def in_order(view: View, query: Matching, sort: Sort, window: PageWindow) -> Hits:
+    """Return the hits of ``query`` in the window; relevance goes by prominence alone."""
+    columns, count = _columns(sort, window), window.count
+    if window.after is not None:
+        behind = view.all_of(column.equal(view, column.bound) for column in columns)
+        # Some of these are not behind the position; they are left out at the end.
+        count += view.count(view.all_of([query, behind]))
+        for column in reversed(columns):
+            equal = column.equal(view, column.bound)
+            behind = view.any_of([column.beyond(view, column.bound), view.all_of([equal, behind])])
+        query = view.all_of([query, behind])
+    addresses = _first_in_order(view, query, columns, count)
+    places = zip(
+        _keys(view, sort, addresses, is_descending=window.is_descending),
+        (view.text(ID, one) for one in addresses),
+        addresses,
+        strict=True,
+    )
+    hits = (RankedHit(key, found_id, address) for key, found_id, address in places)
+    return window.ordered(hit for hit in hits if window.is_behind(hit.key, hit.id))
+
+
+def newest(view: View, query: Matching) -> DocAddress | None:
+    """Return the newest hit of ``query``; see :class:`indexer.engines.protocol.IndexReader`."""
+    columns = [_Column(field, is_descending=True) for field in NEWEST]
+    first = _first_in_order(view, query, [*columns, *_id_columns("")], 1)
+    keys = list(zip(*(view.numbers(field, first) for field in NEWEST), strict=True))
+    greatest = max(keys, default=())
+    equals = [address for address, key in zip(first, keys, strict=True) if key == greatest]
+    if len(equals) > 1:
+        # Reading an id takes longer than all else.
+        return min(equals, key=lambda address: view.text(ID, address))
+    return equals[0] if equals else None
+
+
+def _columns(sort: Sort, window: PageWindow) -> list[_Column]:
+    key: Key = window.after.key if window.after else None
+    if sort is Sort.NAME:
+        return _text_columns(NAME_CHUNKS, key or "", is_descending=window.is_descending)
+    bound = scored_prominence(key or 0) if sort is Sort.RELEVANCE else key or 0
+    ids = _id_columns(window.after.id if window.after else "")
+    field = sort_field(sort, is_descending=window.is_descending)
+    return [_Column(field, window.is_descending, bound), *ids]
+
+
+def _id_columns(after: str) -> list[_Column]:
+    return _text_columns(ID_CHUNKS, after, is_descending=False)
+
+
+def _text_columns(fields: Sequence[str], text: str, *, is_descending: bool) -> list[_Column]:
+    bounds = chunks(text, len(fields))
+    return [
+        _Column(field, is_descending, bound) for field, bound in zip(fields, bounds, strict=True)
+    ]
+
+
+def _first_in_order(
+    view: View, query: Matching, columns: Sequence[_Column], count: int
+) -> Sequence[DocAddress]:
+    """Return the first ``count`` of ``query`` by ``columns``, and perhaps some that are next."""
+    if not columns:
+        return [address for _, address in view.scored(constant(query, 0), view.size)[0]]
+    column, limit = columns[0], count + view.limits.sorted_documents
+    hits = view.ordered(query, column.field, limit, is_descending=column.is_descending)
+    last = hits[count - 1][0] if len(hits) >= count else None
+    if len(hits) < limit or hits[-1][0] != last:
+        return [address for n, (number, address) in enumerate(hits) if n < count or number == last]
+    before = [address for number, address in hits if number != last]
+    equal = view.all_of([query, column.equal(view, hits[-1][0])])
+    return [*before, *_first_in_order(view, equal, columns[1:], count - len(before))]
+
+
+def _keys(
+    view: View, sort: Sort, addresses: Sequence[DocAddress], *, is_descending: bool
+) -> Sequence[Key]:
+    if sort is Sort.NAME:
+        return [view.text(NAME, address) for address in addresses]
+    numbers = view.numbers(sort_field(sort, is_descending=is_descending), addresses)
+    return list(map(prominence_score, numbers)) if sort is Sort.RELEVANCE else numbers
+
+
+def _first_by_id(
+    view: View, addresses: Sequence[DocAddress], count: int, *, after: str
+) -> list[tuple[str, DocAddress]]:
+    """Return the first ``count`` of ``addresses`` behind the id ``after`` with their ids."""
+    if len(addresses) > view.limits.sorted_documents:
+        columns = (view.numbers(field, addresses) for field in ID_CHUNKS)
+        starts = list(zip(*columns, strict=True))
+        bound = tuple(chunks(after, len(ID_CHUNKS)))
+        behind = sorted(start for start in starts if start >= bound)
+        first = set(behind[: count + behind.count(bound)])
+        addresses = [a for a, start in zip(addresses, starts, strict=True) if start in first]
+    found = ((view.text(ID, address), address) for address in addresses)
+    return nsmallest(count, (pair for pair in found if pair[0] > after))

@@ -14,43 +14,35 @@ from tantivy import Document as Row
 from tantivy import Schema, SchemaBuilder
 
 from indexer.engines.ranking import (
+    FACET_FIELDS,
     IMPACT_MAX,
     KEYWORD,
-    NAME_WORD,
+    NAMED,
     SORT_COLUMNS,
     TEXT,
     encoding_errors,
-    facet_prefix,
+    exact_terms,
     impacts,
-    keyword_terms,
-    normalize,
+    name_terms,
     range_numbers,
     scored_lines,
     sort_numbers,
     stored_result,
     stored_texts,
 )
-from indexer.model import FACETS, NUMBERS, Document, fold, words
+from indexer.model import NUMBERS, Document, fold
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 ID = "id"
 NAME = "name"
-"""The whole folded name."""
-LAST = "last"
-"""The last component of the name."""
-END = "end"
-"""All that follows a slash in the name."""
-SPELT_END = "spelt_end"
-"""The last components of the name without punctuation, as many as there are; see ``spelt_end``."""
+"""The whole folded name, for the order by name."""
 GRAM = "gram"
 """Single characters of the name, and pairs."""
 GRAM3 = "gram3"
 """All three characters in a row of the name: what is inside a name is a phrase of them."""
 IMPACT = "impact"
 """The digits of the impact of every word, and of the prominence as that of no word."""
-OTHER_FACET = "facet"
-"""The values of facets that have no field of their own, behind a start; see ``facet_location``."""
 RESULT = "result"
 TEXTS = "texts"
 
@@ -78,11 +70,12 @@ _DIGITS_OF = tuple(
 def schema() -> Schema:
     """Return the schema of the indexes of a generation."""
     builder = SchemaBuilder()
-    facets = (*(facet_location(facet)[0] for facet in FACETS), OTHER_FACET)
-    for field in (ID, NAME, LAST, END, SPELT_END, KEYWORD, *facets):
-        stored, fast = field in (ID, NAME), field in facets
-        builder.add_text_field(field, stored, fast, tokenizer_name="raw", index_option="basic")
-    for field in (NAME_WORD, GRAM, IMPACT, GRAM3, TEXT):
+    for field in (ID, NAME):
+        builder.add_text_field(field, stored=True, tokenizer_name="raw", index_option="basic")
+    for field in (KEYWORD, NAMED, *FACET_FIELDS):
+        is_fast = field in FACET_FIELDS
+        builder.add_text_field(field, fast=is_fast, tokenizer_name="raw", index_option="basic")
+    for field in (GRAM, IMPACT, GRAM3, TEXT):
         option = "position" if field in (GRAM3, TEXT) else "basic"
         builder.add_text_field(field, tokenizer_name="whitespace", index_option=option)
     # Never unsigned: tantivy takes Python's numbers for signed ones, and loses the batch then.
@@ -98,11 +91,6 @@ def number_field(name: str) -> str:
     return f"number_{name}"
 
 
-def facet_location(facet: str) -> tuple[str, str]:
-    """Return the field with the values of a facet, and their beginning there."""
-    return (f"facet_{facet}", "") if facet in FACETS else (OTHER_FACET, facet_prefix(facet))
-
-
 def chunks(text: str, count: int) -> list[int]:
     """Return the first bytes of ``text`` as ``count`` numbers that are in the order of texts."""
     encoded = text.encode()[: count * _CHUNK].ljust(count * _CHUNK, b"\0")
@@ -113,11 +101,6 @@ def chunks(text: str, count: int) -> list[int]:
 def grams(text: str, length: int) -> list[str]:
     """Return all so many characters in a row of ``text``, in order."""
     return [text[start : start + length] for start in range(len(text) - length + 1)]
-
-
-def spelt_end(plain: str) -> str:
-    """Return the term of last components; what one begins with are those of as many."""
-    return f"{plain.count('/')}{plain}"
 
 
 Encoded = tuple[Row, Set[str]]
@@ -131,20 +114,17 @@ def encode(document: Document) -> Encoded:
     """
     with encoding_errors(document):
         name, lines = fold(document.name), list(scored_lines(document))
-        plain, worths, numbers = normalize(name).plain, impacts(lines), sort_numbers(document)
+        worths, numbers = impacts(lines), sort_numbers(document)
         digits = {**worths, "": document.prominence}
         columns: dict[str, Any] = {
             ID: document.key.id,
             NAME: name,
-            LAST: name.rpartition("/")[2],
-            END: [name[place + 1 :] for place in _slashes(name)],
-            SPELT_END: [spelt_end(plain[place:]) for place in _slashes(plain)],
-            NAME_WORD: " ".join(set(words(document.name))),
             GRAM: " ".join({*name, *grams(name, 2)}),
             GRAM3: " ".join(grams(name, 3)),
             TEXT: [" ".join(line) for line, _ in lines],
             IMPACT: " ".join(word + digit for word in digits for digit in _DIGITS_OF[digits[word]]),
-            KEYWORD: list(keyword_terms(document)),
+            NAMED: list(name_terms(name)),
+            **{field: list(terms) for field, terms in exact_terms(document).items()},
             RESULT: stored_result(document),
             TEXTS: _packed(stored_texts(document)),
             **numbers,
@@ -152,16 +132,9 @@ def encode(document: Document) -> Encoded:
             **dict(zip(ID_CHUNKS, chunks(document.key.id, len(ID_CHUNKS)), strict=True)),
             **dict(zip(NAME_CHUNKS, chunks(name, len(NAME_CHUNKS)), strict=True)),
         }
-        for facet, value in document.facets:
-            field, prefix = facet_location(facet)
-            columns.setdefault(field, []).append(prefix + value)
         return Row.from_dict(columns), worths.keys()
 
 
 def _packed(stored: bytes) -> bytes:
     """Return long texts compressed, because most searches read past them."""
     return stored if len(stored) < _LONG_BYTES else zlib.compress(stored, level=1)
-
-
-def _slashes(name: str) -> list[int]:
-    return [place for place, character in enumerate(name) if character == "/"]

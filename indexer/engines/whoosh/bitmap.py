@@ -22,11 +22,6 @@ def from_documents(documents: Iterable[int], *, size: int) -> int:
     return int(digits, 2)
 
 
-def full(size: int) -> int:
-    """Return the bitmap of all documents below ``size``."""
-    return (1 << size) - 1
-
-
 def flags(bitmap: int, *, size: int) -> bytes:
     """Return one byte for each document below ``size``, 1 for those in ``bitmap`` and else 0."""
     return f"{bitmap:b}".encode()[::-1].translate(_BITS).ljust(size, b"\0")

@@ -10,7 +10,8 @@ Any reader of Whoosh reads them; those that search and merge take the postings a
 import pickle
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from heapq import merge
 from itertools import chain, groupby, repeat
 from operator import itemgetter
@@ -131,20 +132,13 @@ class TermsReader(W3TermsReader):  # type: ignore[misc]
         entry = self._tindex.get(self._keycoder(field, term.encode()))
         return Postings((), ()) if entry is None else _postings(entry)
 
-    def words(self, field: str) -> Iterator[str]:
-        """Yield the terms of a field, in order."""
-        for found, term in self.terms_from(field, b""):
-            if found != field:
-                return
-            yield term.decode()
-
-    def starting(self, field: str, prefix: str = "") -> Iterator[tuple[str, Postings]]:
-        """Yield the terms of a field that start with ``prefix``, in order."""
+    def starting(self, field: str, prefix: str) -> Iterator[tuple[str, Callable[[], Postings]]]:
+        """Yield the terms of a field that start with ``prefix``, and what reads their postings."""
         start = self._keycoder(field, prefix.encode())
         for key, entry in self._tindex.items_from(start):
             if not key.startswith(start):
                 return
-            yield self._keydecoder(key)[1].decode(), _postings(entry)
+            yield self._keydecoder(key)[1].decode(), partial(_postings, entry)
 
 
 class Codec(W3Codec):  # type: ignore[misc]

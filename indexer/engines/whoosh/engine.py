@@ -9,25 +9,26 @@ totals and facets need all documents, and that took ten times as long.
 The folder must be writable by the service alone: Whoosh keeps part of an index as pickles.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import orjson
+from typing_extensions import override
+
 from indexer.engines.local import GenerationFolders, GenerationReader, GenerationWriter
-from indexer.engines.ranking import TEXT, PageWindow, RankedHit, RankingPlan
+from indexer.engines.protocol import Engine
+from indexer.engines.ranking import PageWindow, RankedHit, RankingPlan
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.facets import facet_counts
 from indexer.engines.whoosh.index import OpenSegments, create_index
-from indexer.engines.whoosh.match import SegmentMatcher
-from indexer.engines.whoosh.order import Location, Matches, in_order, newest
-from indexer.engines.whoosh.rank import best
-from indexer.engines.whoosh.schema import SCHEMA_VERSION
+from indexer.engines.whoosh.rank import Location, Matches, best, in_order, newest
+from indexer.engines.whoosh.schema import RESULT, SCHEMA_VERSION, TEXTS
 from indexer.engines.whoosh.writer import SegmentedWriter
 from indexer.model import FacetCounts, Query, Sort, TextRow
 
 _READER_CACHE_BYTES = 48 * 1024 * 1024
-_WRITER_CACHE_BYTES = 0
 MANY_DOCUMENTS = 30_000
 """From so many documents on, tantivy serves better."""
 
@@ -47,75 +48,55 @@ class SearchedSegments(OpenSegments):
         """Return the hits in a window by ``plan``, or else by ``sort``; the total; the facets."""
         matches = self._matches(query)
         hits = best(matches, plan, window) if plan else in_order(matches, sort, window)
-        return hits, _count(matches), {facet: facet_counts(matches, facet) for facet in facets}
-
-    def total(self, query: Query) -> int:
-        """Return the number of matching documents."""
-        return _count(self._matches(query))
+        total = sum(match.bit_count() for _, match in matches)
+        return hits, total, {facet: facet_counts(matches, facet) for facet in facets}
 
     def newest(self, query: Query, groups: Sequence[Query]) -> list[Location | None]:
         """Return the newest document in each group that matches."""
         matches = self._matches(query)
         return [
-            newest([(one, match & SegmentMatcher(one).matching(group)) for one, match in matches])
+            newest([(one, found & one.matching(group)) for one, found in matches])
             for group in groups
         ]
-
-    def near(self, word: str) -> Iterator[tuple[str, int, int]]:
-        """Yield words near ``word``, with the edits and a number of documents of a segment."""
-        for view in self.views:
-            for found, edits in view.segment.vocabulary().near(word):
-                documents = view.segment.bitmap(TEXT, found) & view.alive
-                yield found, edits, documents.bit_count()
 
     def stored(
         self, address: Location, *, with_texts: bool
     ) -> tuple[dict[str, Any], Sequence[TextRow]]:
         """Return the stored result of a document and, if requested, its searchable texts."""
-        segment, document = address.segment, address.document
-        return segment.result(document), segment.texts(document) if with_texts else ()
+        segment, document = address
+        result = orjson.loads(segment.unpacked(RESULT, document))
+        return result, orjson.loads(segment.unpacked(TEXTS, document)) if with_texts else ()
 
     def _matches(self, query: Query) -> Matches:
-        return [
-            (view.segment, SegmentMatcher(view.segment).matching(query) & view.alive)
-            for view in self.views
-        ]
-
-
-def _count(matches: Matches) -> int:
-    return sum(documents.bit_count() for _, documents in matches)
+        return [(part, part.matching(query) & part.alive) for part in self.parts]
 
 
 WhooshReader = GenerationReader[Location]
 WhooshWriter = GenerationWriter[SegmentedWriter]
 
 
-def _open_folder_writer(folder: Path) -> SegmentedWriter:
-    return SegmentedWriter(folder, OpenSegments(folder, SegmentCache(_WRITER_CACHE_BYTES)))
-
-
-class WhooshEngine(GenerationFolders):
-    """Keeps generations as folders in ``directory``; see :mod:`indexer.engines.protocol`."""
+class WhooshEngine(GenerationFolders, Engine):
+    """Keeps generations as folders in ``directory``."""
 
     name = "whoosh"
     schema_version = SCHEMA_VERSION
     batch_documents = 500
 
     def __init__(self, directory: Path) -> None:
-        about = {"engine": self.name, "schema_version": self.schema_version}
+        about = {"engine": self.name, "schema_version": SCHEMA_VERSION}
         super().__init__(directory, about, create_index)
 
+    @override
     def open_writer(self, generation: str) -> WhooshWriter:
-        """Open for writing; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
-        return WhooshWriter(self.checked(generation), _open_folder_writer)
+        return WhooshWriter(self.checked(generation), SegmentedWriter)
 
+    @override
     def open_reader(self, generation: str) -> WhooshReader:
-        """Open for searching; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
         cache = SegmentCache(_READER_CACHE_BYTES)
         return WhooshReader(self.checked(generation), partial(SearchedSegments, cache=cache))
 
+    @override
     def advice(self, documents: int) -> str | None:
-        """Return what would serve so many documents better; None if nothing."""
         if documents < MANY_DOCUMENTS:
             return None
         return (

@@ -7,13 +7,12 @@ documents would be large and mostly empty. So the documents of all other values 
 import sys
 from array import array
 from collections import Counter
-from dataclasses import dataclass, field
+from functools import partial
 from itertools import compress, repeat
 
-from indexer.engines.ranking import facet_prefix, most_frequent
+from indexer.engines.ranking import facet_location, most_frequent
 from indexer.engines.whoosh import bitmap as bitmaps
-from indexer.engines.whoosh.order import Matches
-from indexer.engines.whoosh.schema import FACET
+from indexer.engines.whoosh.rank import Matches
 from indexer.engines.whoosh.segment import Segment
 from indexer.model import FacetCounts
 
@@ -21,26 +20,32 @@ _BITMAP_SHARE = 512
 """A bitmap takes at most 16 times the memory of a list if one document in so many has the value."""
 
 
-@dataclass(frozen=True, slots=True)
 class _Facet:
     """The documents of a segment with each value of a facet."""
 
-    bitmaps: dict[str, int] = field(default_factory=dict)
-    values: list[str] = field(default_factory=list)
-    """The other values, once for each of their documents."""
-    documents: "array[int]" = field(default_factory=lambda: array("I"))
+    def __init__(self, segment: Segment, facet: str) -> None:
+        self._bitmaps: dict[str, int] = {}
+        self._values: list[str] = []
+        """The other values, once for each of their documents."""
+        self._documents = array("I")
+        field, prefix = facet_location(facet)
+        for term, read in segment.terms.starting(field, prefix):
+            value, documents = term[len(prefix) :], read().documents
+            if len(documents) * _BITMAP_SHARE >= segment.size:
+                self._bitmaps[value] = bitmaps.from_documents(documents, size=segment.size)
+            else:
+                self._values.extend(repeat(value, len(documents)))
+                self._documents.extend(documents)
 
-    @property
-    def size_bytes(self) -> int:
-        """The approximate size in memory."""
-        parts = [*self.bitmaps, *self.bitmaps.values(), *set(self.values)]
-        return sum(map(sys.getsizeof, [self.values, self.documents, *parts]))
+    def __sizeof__(self) -> int:
+        parts = [*self._bitmaps, *self._bitmaps.values(), *set(self._values)]
+        return sum(map(sys.getsizeof, [self._values, self._documents, *parts]))
 
     def counts(self, match: int, *, size: int) -> Counter[str]:
         """Return the number of documents of ``match`` with each value."""
-        matched = bitmaps.flags(match, size=size) if self.documents else b""
-        counts = Counter(compress(self.values, map(matched.__getitem__, self.documents)))
-        for value, having in self.bitmaps.items():
+        matched = bitmaps.flags(match, size=size) if self._documents else b""
+        counts = Counter(compress(self._values, map(matched.__getitem__, self._documents)))
+        for value, having in self._bitmaps.items():
             if count := (having & match).bit_count():
                 counts[value] = count
         return counts
@@ -51,20 +56,6 @@ def facet_counts(matches: Matches, facet: str) -> FacetCounts:
     counts: Counter[str] = Counter()
     for segment, match in matches:
         if match:
-            counts.update(_facet(segment, facet).counts(match, size=segment.size))
-    return most_frequent(counts.items())
-
-
-def _facet(segment: Segment, facet: str) -> _Facet:
-    def make() -> _Facet:
-        made, prefix = _Facet(), facet_prefix(facet)
-        for term, having in segment.terms.starting(FACET, prefix):
-            value, documents = term[len(prefix) :], having.documents
-            if len(documents) * _BITMAP_SHARE >= segment.size:
-                made.bitmaps[value] = bitmaps.from_documents(documents, size=segment.size)
-            else:
-                made.values.extend(repeat(value, len(documents)))
-                made.documents.extend(documents)
-        return made
-
-    return segment.cached(("facet counts", facet), make, size_bytes=lambda made: made.size_bytes)
+            found = segment.cached(("facet", facet), partial(_Facet, segment, facet))
+            counts.update(found.counts(match, size=segment.size))
+    return most_frequent(counts.items(), "")

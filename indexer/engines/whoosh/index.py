@@ -1,11 +1,9 @@
 """An open Whoosh index: the segments of its newest commit."""
 
-import re
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from functools import partial
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +19,8 @@ from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.schema import INDEX_NAME, SCHEMA
 from indexer.engines.whoosh.segment import Segment
 
-_TOC = re.compile(rf"_{INDEX_NAME}_([0-9]+)\.toc")
-"""A table of contents, the last file of a commit."""
 _ATTEMPTS = 20
 """How often the newest commit may be overtaken by another one while it is being opened."""
-_CHECKED_BYTES = 1 << 20
 
 
 class _File(StructFile):  # type: ignore[misc]  # Whoosh carries no types
@@ -89,15 +84,6 @@ class Storage(FileStorage):  # type: ignore[misc]
             self._opened.pop_all()
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentView:
-    """A segment and which of its documents are there in one commit."""
-
-    segment: Segment
-    alive: int
-    """A bitmap."""
-
-
 class OpenSegments:
     """The newest commit of the index in ``folder``, as of the last refresh.
 
@@ -109,8 +95,9 @@ class OpenSegments:
         self._folder = folder
         self._cache = cache
         self.storage = Storage(folder)
-        self._generation = -1
-        self.views: tuple[SegmentView, ...] = ()
+        self.commit: int | None = None
+        """Its number."""
+        self.parts: tuple[Segment, ...] = ()
         self.refresh()
 
     def refresh(self) -> None:
@@ -123,48 +110,40 @@ class OpenSegments:
                 # A writer that commits removes what the commit before consisted of. A listing is
                 # no snapshot: it may miss both.
                 with suppress(FileNotFoundError):
-                    self._open(self._newest())
+                    self._open_newest()
                     return
-            self._open(self._newest())
-
-    def files(self) -> set[Path]:
-        """Return the files that the commit consists of."""
-        names = [f"_{INDEX_NAME}_{self._generation}.toc"]
-        names += [segment_file(view.segment.id) for view in self.views]
-        return {self._folder / name for name in names}
+            self._open_newest()
 
     def count(self) -> int:
         """Return the number of documents."""
-        return sum(view.alive.bit_count() for view in self.views)
+        return sum(segment.alive.bit_count() for segment in self.parts)
 
     def close(self) -> None:
         """Close all files."""
-        for view in self.views:
-            view.segment.close()
-            self._cache.forget(view.segment.id)
-        self.views = ()
-        self._generation = -1
+        for segment in self.parts:
+            segment.close()
+        self.parts = ()
+        self.commit = None
 
-    def _newest(self) -> int:
-        """Return the number of the newest commit."""
-        found = (_TOC.fullmatch(path.name) for path in self._folder.iterdir())
-        return max((int(match[1]) for match in found if match), default=0)
-
-    def _open(self, generation: int) -> None:
-        if generation == self._generation:
+    def _open_newest(self) -> None:
+        generation = TOC._latest_generation(self.storage, INDEX_NAME)  # noqa: SLF001 - no other way
+        if generation == self.commit:
             return
-        kept = {view.segment.id: view.segment for view in self.views}
-        views = []
+        kept = {segment.id: segment for segment in self.parts}
         with self.storage.closing_on_error():
-            for entry in TOC.read(self.storage, INDEX_NAME, generation, SCHEMA).segments:
-                found = kept.pop(entry.segment_id(), None)
-                found = found or Segment(self.storage, entry, self._cache)
-                views.append(SegmentView(found, alive(entry)))
-        self.views = tuple(views)
-        self._generation = generation
+            entries = TOC.read(self.storage, INDEX_NAME, generation, SCHEMA).segments
+            segments = [
+                kept.pop(entry.segment_id())
+                if entry.segment_id() in kept
+                else Segment(self.storage, entry, self._cache)
+                for entry in entries
+            ]
+        for segment, entry in zip(segments, entries, strict=True):
+            segment.alive = alive(entry)
+        self.parts = tuple(segments)
+        self.commit = generation
         for gone in kept.values():
             gone.close()
-            self._cache.forget(gone.id)
 
 
 def create_index(folder: Path) -> None:
@@ -179,14 +158,11 @@ def segment_file(segment_id: str) -> str:
 
 def checksum(path: Path) -> int:
     """Return the checksum of a file, because Whoosh would not notice wrong bytes."""
-    found = 0
-    with path.open("rb") as file:
-        for block in iter(partial(file.read, _CHECKED_BYTES), b""):
-            found = zlib.crc32(block, found)
-    return found
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        return zlib.crc32(content)
 
 
 def alive(entry: Any) -> int:
     """Return the documents that a table of contents says are there, as a bitmap."""
     size: int = entry.doc_count_all()
-    return bitmaps.full(size) & ~bitmaps.from_documents(entry.deleted_docs(), size=size)
+    return ((1 << size) - 1) & ~bitmaps.from_documents(entry.deleted_docs(), size=size)

@@ -1,50 +1,100 @@
-"""The order of hits by relevance: the ranking plan evaluated over the lists of terms."""
+"""The order of hits: by relevance, which a ranking plan gives, or by columns.
 
-import sys
+Orders by name, by a number and by prominence alone are made once for each segment, so that a page
+is walked to and not sorted.
+"""
+
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from heapq import nsmallest
-from itertools import repeat
+from itertools import islice, repeat
 from operator import add, mul
 
 from indexer.engines.ranking import (
+    NEWEST,
     PROMINENCE,
-    NormalizedName,
+    Key,
     PageWindow,
     RankedHit,
     RankedPart,
     RankingPlan,
-    WholeName,
-    name_matches,
+    Tier,
+    prominence_score,
     score,
+    sort_field,
 )
 from indexer.engines.whoosh import bitmap as bitmaps
-from indexer.engines.whoosh.match import SegmentMatcher
-from indexer.engines.whoosh.order import Location, Matches
 from indexer.engines.whoosh.segment import Segment
+from indexer.model import Sort
 
 # Within a segment, a hit's place in the order is one whole number, its key: more points first,
 # or fewer when reversed, then the lower document, because documents are in the order of their ids.
 # Comparing such numbers is several times faster than tuples.
 _DOCUMENTS = 1 << 28
 
+Matches = Sequence[tuple[Segment, int]]
+"""The matching documents of each segment, without deleted ones."""
+Location = tuple[Segment, int]
+"""A document of a segment."""
 
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """Which documents have points for their names, and how many each."""
 
-    documents: int
-    points: "array[int] | None"
-    """None where no document has any."""
+def in_order(matches: Matches, sort: Sort, window: PageWindow) -> list[RankedHit[Location]]:
+    """Return those of ``matches`` in the window; relevance goes by prominence alone."""
+    return window.ordered(
+        hit
+        for segment, match in matches
+        if match
+        for hit in _first_in_order(segment, match, sort, window)
+    )
+
+
+def _first_in_order(
+    segment: Segment, match: int, sort: Sort, window: PageWindow
+) -> list[RankedHit[Location]]:
+    key_of = _key_of(segment, sort, is_descending=window.is_descending)
+
+    def make() -> "array[int]":
+        # Sorting keeps equals in the order of their ids, also from the greatest on.
+        return array("I", sorted(range(segment.size), key=key_of, reverse=window.is_descending))
+
+    def is_behind(document: int) -> bool:
+        return window.is_behind(key_of(document), segment.ids[document])
+
+    documents = segment.cached(("order", sort, window.is_descending), make)
+    start = bisect_left(documents, x=True, key=is_behind) if window.after else 0
+    matched = bitmaps.flags(match, size=segment.size)
+    found = filter(matched.__getitem__, memoryview(documents)[start:])
+    return [RankedHit(key_of(n), segment.ids[n], (segment, n)) for n in islice(found, window.count)]
+
+
+def _key_of(segment: Segment, sort: Sort, *, is_descending: bool) -> Callable[[int], Key]:
+    if sort is Sort.NAME:
+        return segment.names.by_document.__getitem__
+    if sort is Sort.RELEVANCE:
+        prominence = segment.scalars(PROMINENCE)
+        return lambda document: prominence_score(prominence[document])
+    return segment.scalars(sort_field(sort, is_descending=is_descending)).__getitem__
+
+
+def newest(matches: Matches) -> Location | None:
+    """Return the newest of ``matches``; see :class:`indexer.engines.protocol.IndexReader`."""
+    found = [_newest_in(segment, match) for segment, match in matches if match]
+    return min(found, key=lambda one: one[0])[1] if found else None
+
+
+def _newest_in(segment: Segment, match: int) -> tuple[tuple[int, int, str], Location]:
+    pushed, created = map(segment.scalars, NEWEST)
+    # The first of equals has the least id, because documents are in the order of their ids.
+    n = max(bitmaps.documents(match), key=lambda one: (pushed[one], created[one]))
+    return (-pushed[n], -created[n], segment.ids[n]), (segment, n)
 
 
 def best(matches: Matches, plan: RankingPlan, window: PageWindow) -> list[RankedHit[Location]]:
     """Return those of ``matches`` that are in the window, by what ``plan`` says."""
     if window.reaches(plan.named_points):
-        named = [(segment, match & _all_named(segment, plan)) for segment, match in matches]
+        named = [(segment, match & _named(segment, plan)) for segment, match in matches]
         if sum(documents.bit_count() for _, documents in named) >= window.count:
             hits = _by_score(named, plan, window)
             if len(hits) >= window.count:
@@ -77,21 +127,29 @@ def _first(
 def _hit(segment: Segment, key: int, step: int) -> RankedHit[Location]:
     document = key % _DOCUMENTS
     points = (key - document) // step
-    return RankedHit(score(points), segment.ids[document], Location(segment, document))
+    return RankedHit(score(points), segment.ids[document], (segment, document))
 
 
-def _all_named(segment: Segment, plan: RankingPlan) -> int:
+def _named(segment: Segment, plan: RankingPlan) -> int:
     """Return the documents that are in the first tier of every part, or named by all."""
-    matcher = SegmentMatcher(segment)
-    named = matcher.all_of(matcher.in_tier(part, part.first) for part in plan.parts)
-    return named | _named(segment, plan.whole_names).documents
+
+    def make() -> int:
+        named = segment.all_of(segment.matching(part.tiers[0].query) for part in plan.parts)
+        return named | _in_tiers(segment, plan.whole_names)
+
+    key = ("named", tuple(part.part for part in plan.parts), plan.whole_names)
+    return segment.cached(key, make)
+
+
+def _in_tiers(segment: Segment, tiers: Iterable[Tier]) -> int:
+    return segment.any_of(segment.matching(tier.query) for tier in tiers)
 
 
 def _points(segment: Segment, plan: RankingPlan) -> "list[array[int]]":
     """Return what adds up to the score of each document."""
     if len(plan.parts) == 1:
         # Most queries have one part, so its points are kept with what comes to them.
-        key = ("all points", plan.parts, plan.whole_names)
+        key = ("all points", plan.parts[0].part, plan.whole_names)
         return [segment.cached(key, lambda: _sum(_all_points(segment, plan)))]
     return list(_all_points(segment, plan))
 
@@ -106,10 +164,13 @@ def _all_points(segment: Segment, plan: RankingPlan) -> "Iterator[array[int]]":
         yield _part_points(segment, plan.parts[0])
     else:
         for part in plan.parts:
-            yield segment.cached(("points", part), partial(_part_points, segment, part))
-    of_names = _named(segment, plan.whole_names).points
-    if of_names is not None:
-        yield of_names
+            yield segment.cached(("points", part.part), partial(_part_points, segment, part))
+    if _in_tiers(segment, plan.whole_names):
+        nothing = _impacts(segment, (), max)
+        yield segment.cached(
+            ("named by", plan.whole_names),
+            lambda: _tier_points(segment, plan.whole_names, nothing, nothing),
+        )
 
 
 def _sum(columns: "Iterable[array[int]]") -> "array[int]":
@@ -121,14 +182,20 @@ def _sum(columns: "Iterable[array[int]]") -> "array[int]":
 
 def _part_points(segment: Segment, part: RankedPart) -> "array[int]":
     """Return what ``part`` is worth for each document of ``segment``."""
-    matcher, left = SegmentMatcher(segment), bitmaps.full(segment.size)
     impacts = _impacts(segment, part.words, add)
-    points = _impacts(segment, part.other_words, max)
-    for tier in part.tiers:
-        documents = left & matcher.in_tier(part, tier)
+    return _tier_points(segment, part.tiers, _impacts(segment, part.other_words, max), impacts)
+
+
+def _tier_points(
+    segment: Segment, tiers: Sequence[Tier], points: "array[int]", impacts: "array[int]"
+) -> "array[int]":
+    """Add to ``points`` those of the first of ``tiers`` that each document is in."""
+    left = segment.everything
+    for tier in tiers:
+        documents = left & segment.matching(tier.query)
+        left &= ~documents
         for n in bitmaps.documents(documents):
             points[n] += tier.points + (impacts[n] if tier.adds_impact else 0)
-        left &= ~documents
     return points
 
 
@@ -137,45 +204,8 @@ def _impacts(
 ) -> "array[int]":
     """Return the combined impacts of words in each document."""
     sums = array("I", bytes(4 * segment.size))
-    for word in dict.fromkeys(found):
+    for word in found:
         postings = segment.postings(word)
         for n, impact in zip(postings.documents, postings.weights, strict=True):
             sums[n] = combine(sums[n], impact)
     return sums
-
-
-def _named(segment: Segment, whole_names: tuple[WholeName, ...]) -> _Named:
-    """Return what names are worth for the best of ``whole_names``."""
-    return segment.cached(
-        ("named by", whole_names),
-        lambda: _make_named(segment, whole_names),
-        size_bytes=lambda made: sys.getsizeof(made.documents) + sys.getsizeof(made.points),
-    )
-
-
-def _make_named(segment: Segment, whole_names: tuple[WholeName, ...]) -> _Named:
-    found = _points_by_name(segment, whole_names)
-    if not found:
-        return _Named(0, None)
-    points = array("I", bytes(4 * segment.size))
-    documents: list[int] = []
-    for place, of_name in found.items():
-        documents += segment.names.documents[place]
-        for document in segment.names.documents[place]:
-            points[document] = of_name
-    return _Named(bitmaps.from_documents(documents, size=segment.size), points)
-
-
-def _points_by_name(segment: Segment, whole_names: tuple[WholeName, ...]) -> dict[int, int]:
-    """Return the points of each name that has any, by its place."""
-    names, plain_names = segment.names, segment.plain_names
-    found: dict[int, int] = {}
-    for text in dict.fromkeys(whole.text for whole in whole_names):
-        wholes = [whole for whole in whole_names if whole.text == text]
-        for plain_place in plain_names.containing(text.plain):
-            plain = plain_names.names[plain_place]
-            for place in plain_names.documents[plain_place]:
-                name = NormalizedName(names.names[place], plain)
-                points = [one.points for one in wholes if name_matches(name, one.match, text)]
-                found[place] = max([*points, found.get(place, 0)])
-    return {place: points for place, points in found.items() if points}

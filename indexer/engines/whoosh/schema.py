@@ -7,6 +7,7 @@ thousandths and whole, so that adding impacts is exact in any order.
 
 import zlib
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -15,31 +16,25 @@ from whoosh.fields import COLUMN, FieldType, Schema
 from whoosh.formats import Existence
 
 from indexer.engines.ranking import (
+    FACET_FIELDS,
     KEYWORD,
-    NAME_WORD,
     SORT_COLUMNS,
     TEXT,
     Line,
     encoding_errors,
-    facet_prefix,
+    exact_terms,
     impacts,
-    keyword_terms,
     range_numbers,
     scored_lines,
     sort_numbers,
     stored_result,
     stored_texts,
 )
-from indexer.model import Document, fold, words
+from indexer.model import Document, fold
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 INDEX_NAME = "MAIN"
-
-START = "start"
-"""What the words of the name start with, one term for each length up to ``START_MAX``."""
-FACET = "facet"
-"""The values of facets, each behind what ``facet_prefix`` returns."""
 
 KEY = "key"
 """Column: the folded name, a line end, and the id."""
@@ -52,8 +47,6 @@ RESULT = "result"
 """Column: the stored result as JSON."""
 NUMBERS = "numbers"
 """Column: what ranges ask for, as JSON."""
-START_MAX = 12
-"""Longest stored beginning of a word, in characters."""
 
 _COMPRESSION = 1
 
@@ -73,7 +66,7 @@ COLUMNS = {field: VarBytesColumn() for field in (KEY, LINES, TEXTS, RESULT, NUMB
 
 SCHEMA = Schema(
     **{TEXT: Terms(has_weights=True)},
-    **{field: Terms() for field in (NAME_WORD, START, KEYWORD, FACET)},
+    **{field: Terms() for field in (KEYWORD, *FACET_FIELDS)},
     **{field: COLUMN(column) for field, column in COLUMNS.items()},
 )
 
@@ -84,18 +77,12 @@ def encode(document: Document) -> dict[str, Any]:
     :class:`indexer.errors.EngineError` naming the id when something in it cannot be stored.
     """
     with encoding_errors(document):
-        lines = list(scored_lines(document))
-        starts, name_words = range(1, START_MAX + 1), set(words(document.name))
-        keywords = keyword_terms(document)
-        facets = {facet_prefix(facet) + value for facet, value in document.facets}
+        lines, terms = list(scored_lines(document)), exact_terms(document)
         # What is no Unicode is found here, before anything is written.
-        "".join((*keywords, *facets)).encode()
+        "".join(chain.from_iterable(terms.values())).encode()
         return {
             TEXT: impacts(lines),
-            NAME_WORD: name_words,
-            START: {word[:length] for word in name_words for length in starts},
-            KEYWORD: keywords,
-            FACET: facets,
+            **{field: terms.get(field, ()) for field in (KEYWORD, *FACET_FIELDS)},
             KEY: f"{fold(document.name)}\n{document.key.id}".encode(),
             LINES: _packed(_joined(lines)),
             TEXTS: _packed(stored_texts(document)),

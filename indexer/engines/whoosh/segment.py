@@ -1,4 +1,4 @@
-"""One immutable segment of a Whoosh index: its posting lists, names, ids and results.
+"""One immutable segment of a Whoosh index: what its documents are, and which ones match a query.
 
 Everything is read without regard to deletions, so that it stays good as long as the segment lives,
 and a search masks what is deleted at the end.
@@ -7,57 +7,98 @@ and a search masks what is deleted at the end.
 import sys
 import zlib
 from array import array
-from bisect import bisect_right
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from functools import cached_property, partial, reduce
+from itertools import accumulate, chain, islice
+from operator import and_, or_
 from typing import Any, TypeVar
 
 import orjson
+from typing_extensions import override
 
-from indexer.engines.ranking import TEXT, Vocabulary, normalize
+from indexer.engines.ranking import (
+    NAME_WORD,
+    NAMED,
+    TEXT,
+    Matcher,
+    Vocabulary,
+    few,
+    name_terms,
+    part_text,
+)
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
-from indexer.engines.whoosh.codec import Codec, Postings
-from indexer.engines.whoosh.schema import COLUMNS, KEY, LINES, NUMBERS, RESULT, TEXTS
-from indexer.model import TextRow
+from indexer.engines.whoosh.codec import Codec, Postings, TermsReader
+from indexer.engines.whoosh.schema import COLUMNS, KEY, LINES, NUMBERS
+from indexer.model import Fuzzy, Wildcard
 
+EXPANDED_WORDS_MAX = 1000
+"""The most words that a prefix means, the first in order. Beginnings of words of names have no
+limit."""
 _Value = TypeVar("_Value")
 _CODEC = Codec()
 
 
-@dataclass(frozen=True, slots=True)
 class Names:
-    """All names of a segment in one string, so that one search of it finds every substring."""
+    """The names of documents: the different ones in one text, and their terms of ``NAMED``.
 
-    names: tuple[str, ...]
-    documents: tuple["array[int]", ...]
-    """The documents of each name."""
-    by_document: "array[int]"
-    """The place in ``names`` of each document's name."""
-    joined: str
-    offsets: "array[int]"
-    """Where each name begins in ``joined``."""
+    Few names have many documents, so that they are kept in memory and not in the dictionary.
+    """
 
-    def containing(self, text: str) -> Iterator[int]:
-        """Yield the places in ``names`` of those that contain ``text``."""
+    def __init__(self, names: list[str]) -> None:
+        self.by_document = names
+        documents = defaultdict[str, "array[int]"](lambda: array("I"))
+        for document, name in enumerate(names):
+            documents[name].append(document)
+        self._documents = list(documents.values())
+        self._joined = "\n".join(documents)
+        self._starts = array("I", accumulate((len(name) + 1 for name in documents), initial=0))
+        self._having = defaultdict[str, "list[array[int]]"](list)
+        for name, found in documents.items():
+            for term in name_terms(name):
+                self._having[term].append(found)
+        self._terms = sorted(self._having)
+
+    def __contains__(self, term: str) -> bool:
+        return term in self._having
+
+    def containing(self, text: str) -> "Iterator[array[int]]":
+        """Yield the documents of each name that contains ``text``."""
         # A line end separates names, so no text with one is inside a name.
-        position = -1 if "\n" in text else self.joined.find(text)
+        position = -1 if "\n" in text else self._joined.find(text)
         while position >= 0:
-            place = bisect_right(self.offsets, position) - 1
-            yield place
-            following = self.offsets[place] + len(self.names[place]) + 1
-            position = self.joined.find(text, following)
+            following = bisect_right(self._starts, position)
+            yield self._documents[following - 1]
+            position = self._joined.find(text, self._starts[following])
+
+    def find(self, _field: str, term: str) -> Postings:
+        """Return the documents of a term."""
+        return Postings(list(chain.from_iterable(self._having.get(term, ()))), ())
+
+    def starting(self, field: str, prefix: str) -> Iterator[tuple[str, Callable[[], Postings]]]:
+        """Yield the terms that start with ``prefix``, and what reads their documents."""
+        for term in islice(self._terms, bisect_left(self._terms, prefix), None):
+            if not term.startswith(prefix):
+                return
+            yield term, partial(self.find, field, term)
 
 
-class Segment:
-    """Reads one segment, the one that a table of contents has ``entry`` for."""
+class Segment(Matcher[int]):
+    """Reads one segment, the one that a table of contents has ``entry`` for.
+
+    Sets of documents are bitmaps.
+    """
 
     def __init__(self, storage: Any, entry: Any, cache: SegmentCache) -> None:
         self.id: str = entry.segment_id()
         self.checksum: int = entry.checksum
         self.size: int = entry.doc_count_all()
         """How many documents there are, deleted ones included."""
+        self.everything: int = (1 << self.size) - 1
+        self.alive: int = self.everything
+        """The documents that are there in the commit that was opened last."""
         self._files = entry.open_compound_file(storage)
         self._rows = _CODEC.per_document_reader(self._files, entry)
         self.terms = _CODEC.terms_reader(self._files, entry)
@@ -67,70 +108,130 @@ class Segment:
     def close(self) -> None:
         """Close the file; nothing of this segment may be read any more."""
         self._files.close()
+        self._cache.forget(self.id)
 
-    def bitmap(self, field: str, text: str) -> int:
-        """Return the documents that have the term ``text`` in ``field``."""
+    @override
+    def all_of(self, parts: Iterable[int]) -> int:
+        return reduce(and_, parts, self.everything)
+
+    @override
+    def any_of(self, parts: Iterable[int]) -> int:
+        return reduce(or_, parts, 0)
+
+    @override
+    def at_least(self, count: int, parts: Iterable[int]) -> int:
+        # In ``found[n]`` are the documents in at least n of the parts so far.
+        found = [self.everything, *[0] * count]
+        for part in parts:
+            for n in range(count, 0, -1):
+                found[n] |= found[n - 1] & part
+        return found[count]
+
+    @override
+    def without(self, part: int) -> int:
+        return self.everything & ~part
+
+    @override
+    def starting(self, field: str, prefix: str) -> int:
+        def find() -> Iterable[Iterable[int]]:
+            terms = self.terms_of(field).starting(field, prefix)
+            found = (read().documents for _, read in terms)
+            if field == TEXT:
+                return islice(found, EXPANDED_WORDS_MAX)
+            return found if field == NAMED else few(found, f"{prefix}*")
+
+        begun = self._kept(("starting", field, prefix), find)
+        # The limit of words is not one of names.
+        return begun | self.starting(NAMED, f"{NAME_WORD}:{prefix}") if field == TEXT else begun
+
+    @override
+    def spelled(self, part: Wildcard | Fuzzy, field: str, start: str = "") -> int:
+        def find() -> Iterable[Iterable[int]]:
+            found = few(self.vocabulary(field, start).like(part), part_text(part))
+            terms = self.terms_of(field)
+            return (terms.find(field, start + word).documents for word in found)
+
+        return self._kept(("spelled", part, field, start), find)
+
+    @override
+    def phrase(self, found: Sequence[str]) -> int:
+        sought = f" {' '.join(found)} ".encode()
+
+        def find() -> Iterable[Iterable[int]]:
+            candidates = bitmaps.documents(self.having(found))
+            return [[n for n in candidates if sought in self.unpacked(LINES, n)]]
+
+        return self._kept(("phrase", found), find)
+
+    @override
+    def inside_name(self, text: str) -> int:
+        return self._kept(("named", text), lambda: self.names.containing(text))
+
+    @override
+    def within(self, name: str, low: int | None, high: int | None) -> int:
+        def find() -> Iterable[Iterable[int]]:
+            values, documents = self.numbers(name)
+            start = 0 if low is None else bisect_left(values, low)
+            end = len(values) if high is None else bisect_right(values, high)
+            return [documents[start:end]]
+
+        return self._kept(("within", name, low, high), find)
+
+    @override
+    def count(self, matched: int) -> int:
+        return (matched & self.alive).bit_count()
+
+    def cached(self, key: Hashable, make: Callable[[], _Value]) -> _Value:
+        """Return the value of ``key``, from ``make`` when it was not made lately."""
+        return self._cache.get(self.id, key, make)
+
+    @override
+    def term(self, field: str, text: str) -> int:
+        if field == NAMED and text not in self.names:
+            return 0
 
         def make() -> int:
             # Words of the text are about to be scored, so both are read at once.
-            found = self.postings(text) if field == TEXT else self._find(field, text)
+            found = self.postings(text) if field == TEXT else self.terms_of(field).find(field, text)
             return bitmaps.from_documents(found.documents, size=self.size)
 
         return self.cached((field, text), make)
 
-    def cached(
-        self,
-        key: Hashable,
-        make: Callable[[], _Value],
-        *,
-        size_bytes: Callable[[_Value], int] = sys.getsizeof,
-    ) -> _Value:
-        """Return the value of ``key``, from ``make`` when it was not made lately."""
-        return self._cache.get(self.id, key, make, size_bytes=size_bytes)
+    def terms_of(self, field: str) -> Names | TermsReader:
+        """Return what finds the terms of a field."""
+        return self.names if field == NAMED else self.terms
 
     def postings(self, word: str) -> Postings:
         """Return the postings of ``word`` in all searchable text."""
-        return self.cached(
-            ("postings", word),
-            lambda: self._find(TEXT, word),
-            size_bytes=_postings_bytes,
-        )
 
-    def vocabulary(self) -> Vocabulary:
-        """Return the words of all searchable text."""
-        return self.cached(
-            "vocabulary",
-            lambda: Vocabulary(self.terms.words(TEXT)),
-            size_bytes=lambda made: made.size_bytes,
-        )
+        def make() -> Postings:
+            found = self.terms.find(TEXT, word)
+            return Postings(array("I", found.documents), array("H", found.weights))
+
+        return self.cached(("postings", word), make)
+
+    @override
+    def vocabulary(self, field: str, start: str = "") -> Vocabulary:
+
+        def make() -> Vocabulary:
+            return Vocabulary(
+                term[len(start) :] for term, _ in self.terms_of(field).starting(field, start)
+            )
+
+        return self.cached(("vocabulary", field, start), make)
 
     def scalars(self, field: str) -> "array[int]":
         """Return the number that each document has in a column of ``SORT_COLUMNS``."""
         return self.cached(("scalars", field), lambda: array("q", self.column(field)))
 
-    def lines(self, document: int) -> str:
-        """Return the searchable fields of a document, a line of words each."""
-        return zlib.decompress(self.column(LINES)[document]).decode()
-
-    def texts(self, document: int) -> list[TextRow]:
-        """Return the searchable texts of a document as they were given."""
-        rows: list[TextRow] = orjson.loads(zlib.decompress(self.column(TEXTS)[document]))
-        return rows
-
-    def result(self, document: int) -> dict[str, Any]:
-        """Return the stored result of a document."""
-        result: dict[str, Any] = orjson.loads(zlib.decompress(self.column(RESULT)[document]))
-        return result
+    def unpacked(self, field: str, document: int) -> bytes:
+        """Return what is packed in a column of bytes for a document."""
+        return zlib.decompress(self.column(field)[document])
 
     @cached_property
     def names(self) -> Names:
         """The folded names of all documents."""
-        return _names([name for name, _ in self._keys()])
-
-    @cached_property
-    def plain_names(self) -> Names:
-        """The names without punctuation; its documents are places in ``names``."""
-        return _names([normalize(name).plain for name in self.names.names])
+        return Names([sys.intern(name) for name, _ in self._keys()])
 
     @cached_property
     def ids(self) -> list[str]:
@@ -141,15 +242,6 @@ class Segment:
     def places(self) -> dict[str, int]:
         """The document of each id."""
         return {document_id: document for document, document_id in enumerate(self.ids)}
-
-    def _keys(self) -> Iterator[tuple[str, str]]:
-        for key in self.column(KEY):
-            name, _, document_id = key.decode().partition("\n")
-            yield name, document_id
-
-    def _find(self, field: str, term: str) -> Postings:
-        found = self.terms.find(field, term)
-        return Postings(array("I", found.documents), array("H", found.weights))
 
     def column(self, field: str) -> Any:
         """Return the bytes or number of every document in a column."""
@@ -164,34 +256,20 @@ class Segment:
         def make() -> tuple["array[int]", "array[int]"]:
             pairs = sorted(
                 (number, document)
-                for document, row in enumerate(self.column(NUMBERS))
-                for number in orjson.loads(zlib.decompress(row)).get(name, ())
+                for document in range(self.size)
+                for number in orjson.loads(self.unpacked(NUMBERS, document)).get(name, ())
             )
             return array("q", (number for number, _ in pairs)), array("I", (n for _, n in pairs))
 
+        return self.cached(("numbers", name), make)
+
+    def _keys(self) -> Iterator[tuple[str, str]]:
+        for key in self.column(KEY):
+            name, _, document_id = key.decode().partition("\n")
+            yield name, document_id
+
+    def _kept(self, key: Hashable, find: Callable[[], Iterable[Iterable[int]]]) -> int:
+        """Return all documents that ``find`` lists; they are kept for later searches."""
         return self.cached(
-            ("numbers", name), make, size_bytes=lambda made: sum(map(sys.getsizeof, made))
+            key, lambda: bitmaps.from_documents(chain.from_iterable(find()), size=self.size)
         )
-
-
-def _names(names: list[str]) -> Names:
-    documents: dict[str, array[int]] = {}
-    for document, name in enumerate(names):
-        documents.setdefault(name, array("I")).append(document)
-    places = {name: place for place, name in enumerate(documents)}
-    offsets = array("I")
-    position = 0
-    for name in documents:
-        offsets.append(position)
-        position += len(name) + 1
-    return Names(
-        tuple(documents),
-        tuple(documents.values()),
-        array("I", map(places.__getitem__, names)),
-        "\n".join(documents),
-        offsets,
-    )
-
-
-def _postings_bytes(postings: Postings) -> int:
-    return sys.getsizeof(postings.documents) + sys.getsizeof(postings.weights)

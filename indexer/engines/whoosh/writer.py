@@ -5,9 +5,9 @@ while. So a push never waits for the merge of a large index, and searches meet f
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
-from itertools import compress
+from itertools import compress, starmap
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,12 @@ from whoosh.writing import SegmentWriter
 
 from indexer.engines.local import engine_errors, sync
 from indexer.engines.whoosh import bitmap as bitmaps
+from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.codec import Codec, PostingPool
-from indexer.engines.whoosh.index import OpenSegments, SegmentView, alive, checksum, segment_file
+from indexer.engines.whoosh.index import OpenSegments, alive, checksum, segment_file
+from indexer.engines.whoosh.rank import Matches
 from indexer.engines.whoosh.schema import COLUMNS, INDEX_NAME, SCHEMA, encode
+from indexer.engines.whoosh.segment import Segment
 from indexer.errors import EngineError
 from indexer.model import Document
 
@@ -32,18 +35,21 @@ _Row = Mapping[str, Any]
 _LOCK = f"{INDEX_NAME}_WRITELOCK"
 
 
-class SegmentedWriter:
+class SegmentedWriter(OpenSegments):
     """Writes to the index in one folder."""
 
-    def __init__(self, folder: Path, index: OpenSegments) -> None:
-        self._folder = folder
-        self._index = index
+    def __init__(self, folder: Path) -> None:
+        # It asks for the same thing seldom.
+        super().__init__(folder, SegmentCache(0))
         try:
             with engine_errors(folder):
                 self._clean()
-                self._check()
+                for segment in self.parts:
+                    path = folder / segment_file(segment.id)
+                    if checksum(path) != segment.checksum:
+                        raise ValueError(f"{path.name} has wrong bytes")
         except EngineError:
-            index.close()
+            self.close()
             raise
 
     def apply(self, documents: Sequence[Document], removed: Iterable[str]) -> None:
@@ -56,79 +62,51 @@ class SegmentedWriter:
         # Encoded first: an error later on is not to leave half of a batch.
         rows = {document.key.id: encode(document) for document in documents}
         with engine_errors(self._folder), self._locked():
-            gone = self._gone({*rows, *removed})
-            if rows or gone:
+            gone = {*rows, *removed}
+            if rows or any(gone & segment.places.keys() for segment in self.parts):
                 self._commit(rows, gone)
 
     def optimize(self) -> None:
         """Make one segment of all."""
         with engine_errors(self._folder), self._locked():
-            if len(self._index.views) > 1:
-                self._commit({}, {}, merges_all=True)
-
-    def count(self) -> int:
-        """Return the number of documents."""
-        return self._index.count()
-
-    def close(self) -> None:
-        """Close all files."""
-        self._index.close()
-
-    def _check(self) -> None:
-        """Compare the segments with their checksums."""
-        for view in self._index.views:
-            path = self._folder / segment_file(view.segment.id)
-            if checksum(path) != view.segment.checksum:
-                raise ValueError(f"{path.name} has wrong bytes")
+            if len(self.parts) > 1:
+                self._commit({}, set(), merges_all=True)
 
     def _clean(self) -> None:
         """Go to the newest commit, and remove what a killed or failed writer left."""
-        self._index.refresh()
-        known = {*self._index.files(), self._folder / _LOCK}
-        for leftover in set(self._folder.iterdir()) - known:
-            if leftover.is_file():
-                leftover.unlink(missing_ok=True)
-
-    def _gone(self, ids: set[str]) -> dict[str, list[int]]:
-        """Return, by segment, the documents that have one of ``ids``."""
-        places = {}
-        for view in self._index.views:
-            known = view.segment.places
-            found = (known[found_id] for found_id in ids if found_id in known)
-            if there := [document for document in found if view.alive >> document & 1]:
-                places[view.segment.id] = there
-        return places
+        self.refresh()
+        known = {_LOCK, f"_{INDEX_NAME}_{self.commit}.toc"}
+        known |= {segment_file(segment.id) for segment in self.parts}
+        for found in self._folder.iterdir():
+            if found.name not in known and found.is_file():
+                found.unlink(missing_ok=True)
 
     def _commit(
-        self,
-        rows: Mapping[str, _Row],
-        gone: Mapping[str, Iterable[int]],
-        *,
-        merges_all: bool = False,
+        self, rows: Mapping[str, _Row], gone: Set[str], *, merges_all: bool = False
     ) -> None:
-        storage = self._index.storage
-        segments = {view.segment.id: view.segment for view in self._index.views}
-        with storage.closing_on_error():
-            writer = _Writer(FileIndex(storage, SCHEMA, INDEX_NAME))
+        """Add ``rows``, the fields of documents by id, and drop the ids ``gone``."""
+        segments = {segment.id: segment for segment in self.parts}
+        with self.storage.closing_on_error():
+            writer = _Writer(FileIndex(self.storage, SCHEMA, INDEX_NAME))
             for entry in writer.segments:
-                for document in gone.get(entry.segment_id(), ()):
-                    entry.delete_document(document)
+                places = segments[entry.segment_id()].places
+                for found in gone & places.keys():
+                    entry.delete_document(places[found])
             entries = {one.segment_id(): one for one in writer.segments if one.doc_count()}
             sizes = {segment: entry.doc_count() for segment, entry in entries.items()}
             merged = list(sizes) if merges_all else segments_to_merge(sizes, added=len(rows))
-            views = [SegmentView(segments[one], alive(entries.pop(one))) for one in merged]
-            writer.add(rows, views)
+            writer.add(rows, [(segments[one], alive(entries.pop(one))) for one in merged])
             writer.commit(mergetype=lambda *_: list(entries.values()))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        lock = self._index.storage.lock(_LOCK)
+        lock = self.storage.lock(_LOCK)
         if not lock.acquire():
             raise EngineError(f"another writer is at work in {self._folder}")
         with ExitStack() as after:
             after.callback(lock.release)
             after.callback(self._clean)
-            self._index.refresh()
+            self.refresh()
             yield
 
 
@@ -139,34 +117,32 @@ class _Writer(SegmentWriter):  # type: ignore[misc]  # Whoosh carries no types
         super().__init__(index, codec=Codec(), _lk=False)
         self.pool = PostingPool()
 
-    def add(self, rows: Mapping[str, _Row], merged: Iterable[SegmentView]) -> None:
+    def add(self, rows: Mapping[str, _Row], merged: Matches) -> None:
         """Add new documents, as ``encode`` makes them, and those of segments, in order of ids."""
         new = ((key, None, 0, rows[key]) for key in sorted(rows))
-        sources = (new, *map(self._old, merged))
+        sources = (new, *starmap(self._old, merged))
         for _, numbers, document, row in heapq.merge(*sources, key=itemgetter(0)):
             if numbers is None:
                 self.pool.add(self.docnum, row)
             else:
                 numbers[document] = self.docnum
-            self._add_columns(row)
+            self.perdocwriter.start_doc(self.docnum)
+            for field, column in COLUMNS.items():
+                self.perdocwriter.add_column_value(field, column, row[field])
+            self.perdocwriter.finish_doc()
+            self.docnum += 1
+            self._added = True
 
-    def _old(self, view: SegmentView) -> Iterator[tuple[str, list[int | None], int, _Row]]:
-        """Yield what is alive in a segment, after the place of its new number."""
-        segment = view.segment
+    def _old(
+        self, segment: Segment, found: int
+    ) -> Iterator[tuple[str, list[int | None], int, _Row]]:
+        """Yield documents of a segment, after the place of their new numbers."""
         numbers: list[int | None] = [None] * segment.size
         self.pool.merge(segment.terms, numbers)
         rows = zip(*map(segment.column, COLUMNS), strict=True)
-        is_alive = bitmaps.flags(view.alive, size=segment.size)
-        for document, row in compress(enumerate(rows), is_alive):
+        flags = bitmaps.flags(found, size=segment.size)
+        for document, row in compress(enumerate(rows), flags):
             yield segment.ids[document], numbers, document, dict(zip(COLUMNS, row, strict=True))
-
-    def _add_columns(self, row: _Row) -> None:
-        self.perdocwriter.start_doc(self.docnum)
-        for field, column in COLUMNS.items():
-            self.perdocwriter.add_column_value(field, column, row[field])
-        self.perdocwriter.finish_doc()
-        self.docnum += 1
-        self._added = True
 
     def _finalize_segment(self) -> Any:
         segment = super()._finalize_segment()

@@ -169,7 +169,7 @@ class TellingWriter:
         writer = self._writer._indexes[document_type]
         if not isinstance(writer, SegmentedWriter):
             return False
-        sizes = {view.segment.id: view.alive.bit_count() for view in writer._index.views}
+        sizes = {segment.id: segment.alive.bit_count() for segment in writer.parts}
         return bool(segments_to_merge(sizes, added=added))
 
     def _is_merging(self, document_type: DocumentType) -> bool:

@@ -5,9 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from indexer.engines.ranking.names import NameMatch
-from indexer.engines.ranking.plan import RankedPart, Where, make_plan
+from indexer.engines.ranking.fields import END, LIKE, NAME, NAME_WORD, SPELLED_END
+from indexer.engines.ranking.plan import NamedLike, RankedPart, make_plan
 from indexer.engines.ranking.scoring import IMPACT_MAX
+from indexer.engines.ranking.texts import TextPart, part_text
 from indexer.model.document import PROMINENCE_MAX
 from indexer.model.query import (
     And,
@@ -44,63 +45,71 @@ def only_part(query: Query) -> RankedPart:
     return part
 
 
-def steps(query: Query) -> list[tuple[str, int, bool]]:
-    return [(tier.where, tier.points, tier.adds_impact) for tier in only_part(query).tiers]
+def steps(query: Query) -> list[tuple[Query | NamedLike, int, bool]]:
+    return [(tier.query, tier.points, tier.adds_impact) for tier in only_part(query).tiers]
+
+
+def named(word: str, *, is_prefix: bool = False) -> Condition:
+    return Condition(NAME_WORD, word, is_prefix)
 
 
 def test_a_word_is_worth_most_in_the_name() -> None:
     assert steps(Word("web-api")) == [
-        (Where.NAME_WORDS, 100_000, True),
-        (Where.NAME_START, 50_000, True),
-        (Where.TEXT_WORDS, 10_000, True),
-        (Where.INSIDE_NAME, 100, False),
+        (And((named("web"), named("api"))), 100_000, True),
+        # "web apis" in a name begins with the words, but the text is not in it.
+        (And((named("web"), named("api", is_prefix=True), Word("web-api"))), 50_000, True),
+        (And((Phrase(("web",)), Phrase(("api",)))), 10_000, True),
+        (Path("web-api"), 100, False),
     ]
     assert only_part(Word("web-api")).words == ("web", "api")
 
 
-def test_a_path_is_worth_what_a_word_is() -> None:
-    assert steps(Path("/team/web/")) == steps(Word("team-web"))
-    assert only_part(Path("/team/web/")).text == "team/web"
+def test_the_beginning_of_a_word_is_inside_the_name() -> None:
+    assert [step[0] for step in steps(Word("web"))][:2] == [
+        And((named("web"),)),
+        And((named("web", is_prefix=True),)),
+    ]
+
+
+def test_a_path_is_worth_what_a_word_is_and_its_words_do_not_make_it_match() -> None:
+    path = Path("/team/web/")
+    assert steps(path) == [
+        (And((named("team"), named("web"), path)), 100_000, True),
+        (And((named("team"), named("web", is_prefix=True), path)), 50_000, True),
+        (And((And((Phrase(("team",)), Phrase(("web",)))), path)), 10_000, True),
+        (path, 100, False),
+    ]
 
 
 @pytest.mark.parametrize("part", [Prefix("web"), Phrase(("reverse", "proxy"))])
 def test_a_prefix_and_a_phrase_are_always_found_by_words(part: Query) -> None:
-    assert steps(part)[2:] == [(Where.ANYWHERE, 10_000, True)]
+    assert steps(part)[2:] == [(part, 10_000, True)]
 
 
-@pytest.mark.parametrize("part", [Wildcard("w?b"), Fuzzy("wbe")])
-def test_a_pattern_or_a_close_spelling_has_no_impact(part: Query) -> None:
-    assert steps(part) == [(Where.NAME_LIKE, 50_000, False), (Where.ANYWHERE, 10_000, False)]
-    assert only_part(part).words == ()
+def test_a_prefix_is_found_by_its_words_and_a_phrase_by_their_order_too() -> None:
+    assert steps(Prefix("web-api"))[0][0] == And((named("web"), named("api")))
+    phrase = Phrase(("web", "api"))
+    assert steps(phrase)[0][0] == And((named("web"), named("api"), phrase))
+
+
+def test_a_pattern_or_a_close_spelling_has_no_impact() -> None:
+    fuzzy, wildcard = Fuzzy("wbe"), Wildcard("w?b")
+    assert steps(fuzzy) == [(NamedLike(fuzzy), 50_000, False), (fuzzy, 10_000, False)]
+    assert steps(wildcard) == [(Glob(LIKE, "w?b"), 50_000, False), (wildcard, 10_000, False)]
+    assert steps(Wildcard("*web*"))[0][0] == Path("web")
+    for part in (fuzzy, wildcard):
+        assert only_part(part).words == ()
 
 
 def test_punctuation_is_found_inside_the_name_only() -> None:
-    assert steps(Word("_")) == [(Where.ANYWHERE, 100, False)]
+    assert steps(Word("_")) == [(Word("_"), 100, False)]
 
 
 @pytest.mark.parametrize("part", EVERY_PART)
-def test_the_best_tier_is_first_and_each_match_is_in_one(part: Query) -> None:
+def test_the_best_tier_is_first_and_each_match_is_in_one(part: TextPart) -> None:
     tiers = only_part(part).tiers
     assert all(one.points > next_one.points for one, next_one in pairwise(tiers))
-    assert tiers[-1].where in (Where.ANYWHERE, Where.INSIDE_NAME)
-
-
-@pytest.mark.parametrize(
-    ("part", "is_implied"),
-    [
-        (Word("web"), [True, True, True, True]),
-        # "web apis" in a name begins with the words, but the text is not in it.
-        (Word("web-api"), [True, False, True, True]),
-        (Word("web_"), [True, False, True, True]),
-        (Path("web"), [False, False, False, True]),
-        (Prefix("web-api"), [True, True, True]),
-        (Phrase(("web", "api")), [False, False, True]),
-    ],
-)
-def test_a_document_may_have_the_words_without_matching(
-    part: Query, is_implied: list[bool]
-) -> None:
-    assert [tier.implies_match for tier in only_part(part).tiers] == is_implied
+    assert tiers[-1].query in (part, Path(part_text(part)))
 
 
 @pytest.mark.parametrize(
@@ -149,19 +158,21 @@ def test_without_text_hits_differ_by_prominence_alone(query: Query) -> None:
 
 def test_a_whole_name_is_worth_more_for_each_part() -> None:
     alone = make_plan(Word("redis"))
-    assert [(one.match, one.points) for one in alone.whole_names] == [
-        (NameMatch.IS, 1_000_000),
-        (NameMatch.ENDS, 500_000),
-        (NameMatch.SPELLS_END, 300_000),
-        (NameMatch.BEGINS_END, 200_000),
+    assert [(one.query, one.points) for one in alone.whole_names] == [
+        (Condition(NAME, "redis"), 1_000_000),
+        (Condition(END, "redis"), 500_000),
+        (Condition(SPELLED_END, "1/redis"), 300_000),
+        (Condition(SPELLED_END, "1/redis", is_prefix=True), 200_000),
     ]
     two = make_plan(And((Word("redis"), Word("exporter"))))
-    assert [(one.match, one.points) for one in two.whole_names] == [
-        (NameMatch.IS, 2_000_000),
-        (NameMatch.ENDS, 1_000_000),
-        (NameMatch.SPELLS_END, 600_000),
+    assert [(one.query, one.points) for one in two.whole_names] == [
+        (Condition(NAME, "redis exporter"), 2_000_000),
+        (Condition(END, "redis exporter"), 1_000_000),
+        (Condition(SPELLED_END, "1/redisexporter"), 600_000),
     ]
-    assert {one.text.folded for one in two.whole_names} == {"redis exporter"}
+    either = make_plan(Or((Word("a"), Word("b"))))
+    points = [one.points for one in either.whole_names]
+    assert points == sorted(points, reverse=True)
     many = make_plan(And(words(20)))
     assert [one.points for one in many.whole_names] == [6_000_000, 3_000_000, 1_800_000]
     assert make_plan(Word("_")).whole_names == ()
@@ -169,7 +180,7 @@ def test_a_whole_name_is_worth_more_for_each_part() -> None:
 
 @pytest.mark.parametrize("part", EVERY_PART[:-1])
 def test_impacts_and_prominence_never_bridge_a_step(part: Query) -> None:
-    tiers = [tier for tier in only_part(part).tiers if tier.where is not Where.INSIDE_NAME]
+    tiers = [tier for tier in only_part(part).tiers if tier.points > 100]
     added = max(1, len(only_part(part).words)) * (IMPACT_MAX + 1000)
     assert all(one.points > next_one.points + added for one, next_one in pairwise(tiers))
 
@@ -206,7 +217,7 @@ def test_the_points_of_the_longest_query_are_exact_in_floats_of_four_bytes() -> 
     long_word = Word("-".join(f"x{n}" for n in range(words_max - TERMS_MAX + 1)))
     plan = make_plan(And((*words(TERMS_MAX - 1), long_word)))
     assert sum(len(part.words) for part in plan.parts) == words_max
-    tiers = sum(part.first.points for part in plan.parts)
+    tiers = sum(part.tiers[0].points for part in plan.parts)
     name = max(whole.points for whole in plan.whole_names)
     prominence = plan.prominence_points * PROMINENCE_MAX
     assert name + tiers + words_max * IMPACT_MAX + prominence < 2**24

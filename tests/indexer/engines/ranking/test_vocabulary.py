@@ -42,3 +42,11 @@ def test_words_like_a_pattern_are_all_that_fit(
 ) -> None:
     fitting = Pattern(pattern)
     assert sorted(vocabulary.like(Wildcard(pattern))) == list(filter(fitting.fits, words))
+
+
+def test_a_pattern_may_fit_a_value_with_line_ends() -> None:
+    values = ["ab", "a\nb", "b\na", "a"]
+    vocabulary = Vocabulary(values)
+    for pattern in ("a*b", "a?b", "*"):
+        fitting = Pattern(pattern)
+        assert sorted(vocabulary.like(Wildcard(pattern))) == sorted(filter(fitting.fits, values))

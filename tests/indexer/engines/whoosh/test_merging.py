@@ -117,8 +117,8 @@ def test_optimizing_leaves_one_segment_without_deleted_documents(
     writer.apply(REPOSITORY, [document("a")], ["b registry.example"])
     writer.optimize()
     assert segments(folder) == 1
-    (view,) = writer._indexes[REPOSITORY]._index.views
-    assert view.segment.size == writer.count(REPOSITORY) == 5
+    (segment,) = writer._indexes[REPOSITORY].parts
+    assert segment.size == writer.count(REPOSITORY) == 5
     assert names(engine) == ["a", "a-2", "b-2", "c", "c-2"]
     writer.close()
 

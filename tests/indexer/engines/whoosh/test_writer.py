@@ -25,7 +25,7 @@ def engine(tmp_path: Path) -> WhooshEngine:
 
 def test_a_second_writer_at_work_is_refused_and_nothing_applied(engine: WhooshEngine) -> None:
     writer = engine.open_writer("one")
-    lock = writer._indexes[REPOSITORY]._index.storage.lock("MAIN_WRITELOCK")
+    lock = writer._indexes[REPOSITORY].storage.lock("MAIN_WRITELOCK")
     assert lock.acquire()
     with pytest.raises(EngineError, match="another writer is at work"):
         writer.apply(REPOSITORY, [document("a")], [])
@@ -61,7 +61,7 @@ def test_small_commits_are_merged_and_what_is_merged_away_leaves_the_disk(
         assert isinstance(reader, GenerationReader)
         index = reader._indexes[REPOSITORY]
         assert isinstance(index, SearchedSegments)
-        assert len(index.views) == len(segments)
+        assert len(index.parts) == len(segments)
     writer.close()
 
 

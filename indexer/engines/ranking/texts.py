@@ -1,6 +1,7 @@
-"""The text parts of a query, which decide the order of hits, for every engine."""
+"""The texts of a query, which decide the order of hits: its text parts, and its whole text."""
 
 from collections.abc import Iterator
+from itertools import product
 
 from indexer.model import (
     And,
@@ -47,3 +48,31 @@ def _text_parts(query: Query) -> Iterator[TextPart]:
                 yield from _text_parts(part)
         case Word() | Prefix() | Wildcard() | Fuzzy() | Path() | Phrase():
             yield query
+
+
+def whole_texts(query: Query) -> tuple[str, ...]:
+    """Return the whole text of ``query``, once for each way to fulfil it.
+
+    Conditions add no text. There is no whole text if a pattern or a close spelling must match, or
+    if more than one part can be fulfilled in several ways.
+    """
+    return tuple(dict.fromkeys(filter(None, _whole_texts(query))))
+
+
+def _whole_texts(query: Query) -> list[str]:
+    match query:
+        case Word(text) | Prefix(text) | Path(text):
+            return [text.strip("/")]
+        case Phrase():
+            return [part_text(query)]
+        case Wildcard() | Fuzzy() | AtLeast():
+            return []
+        case Or(parts):
+            return [text for part in parts for text in _whole_texts(part)]
+        case And(parts):
+            ways = [_whole_texts(part) for part in parts]
+            if sum(len(texts) > 1 for texts in ways) > 1:
+                return []
+            return [" ".join(filter(None, way)) for way in product(*ways)]
+        case _:
+            return [""]

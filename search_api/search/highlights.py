@@ -69,7 +69,12 @@ class Highlighter:
 
     def __init__(self, query: Query) -> None:
         typed = list(_positive(query))
-        others = [other for part in typed if isinstance(part, Word) for other in part.others]
+        others = [
+            other
+            for part in typed
+            if isinstance(part, Word)
+            for other in (*part.others, *part.examples)
+        ]
         parts = [*typed, *others]
         of_words = [words(part.text) for part in parts if isinstance(part, Word)]
         self._exact = {word for found in of_words for word in found}

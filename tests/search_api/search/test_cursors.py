@@ -44,10 +44,11 @@ def place(key: Any, hit_id: Any = "a", replaced: Any = None, *, sort: str = "rel
     ],
 )
 def test_a_cursor_comes_back_exactly(order: Order, key: float | str, hit_id: str) -> None:
-    cursor = Cursor(Position(key, hit_id), {"postgers": "postgres"})
-    text = encode_cursor(cursor, order)
-    assert text.isascii()
-    assert decode_cursor(text, order) == cursor
+    for weights in ((), (3, 4, 0, 2)):
+        cursor = Cursor(Position(key, hit_id), {"postgers": "postgres"}, weights)
+        text = encode_cursor(cursor, order)
+        assert text.isascii()
+        assert decode_cursor(text, order) == cursor
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ SCORE_MAX = 1e12
 """No hit has this score, so a cursor with more is refused before it reaches an engine."""
 RELAXED_WORDS_MAX = 12
 """The words of a query of which some may be left out."""
-_WEIGHTS_MAX = 1000
+WEIGHT_MAX = 24
+"""The most that such a word, or several that belong together, may weigh."""
 _NUMBER_MAX = 2**63
 _CURSOR_MAX = 8_000
 _WORD_MAX = 256
@@ -108,11 +109,13 @@ def _is_key(key: object, sort: Sort) -> bool:
 
 
 def _are_weights(weights: Any) -> bool:
-    return (
-        isinstance(weights, list)
-        and len(weights) <= 1 + RELAXED_WORDS_MAX
-        and all(type(one) is int and 0 <= one <= _WEIGHTS_MAX for one in weights)
-    )
+    if not isinstance(weights, list) or not all(type(one) is int for one in weights):
+        return False
+    if not weights:
+        return True
+    least, *each = weights
+    is_right = 0 < len(each) <= RELAXED_WORDS_MAX and 0 < least <= sum(each)
+    return is_right and all(0 <= one <= WEIGHT_MAX for one in each)
 
 
 def _are_words(replaced: dict[str, object]) -> bool:

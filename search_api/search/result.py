@@ -15,7 +15,7 @@ from search_api.query import (
     used_synonyms,
 )
 from search_api.search.corrections import FEW, MORE, correct
-from search_api.search.cursors import RELAXED_WORDS_MAX, Cursor
+from search_api.search.cursors import RELAXED_WORDS_MAX, WEIGHT_MAX, Cursor
 from search_api.search.freshness import SearchFreshness
 from search_api.search.hosts import with_canonical_hosts, without_hosts
 from search_api.search.request import SearchRequest
@@ -32,8 +32,8 @@ from search_api.search.rewrite import (
 )
 from search_api.search.snapshot import Snapshot
 
-WEIGHT_MAX = 4
-"""The greatest weight of one word, if some are left out."""
+RAREST = 4
+"""The weight of a rare word, if some are left out; a frequent one weighs 1."""
 RARITY_STEP = 2
 """In powers of two of the share of documents: how much rarer a word is that weighs one more."""
 USE_SHARE = 1 / 2
@@ -213,7 +213,7 @@ def _weight(word: Word, count: int, size: int, *, is_use: bool) -> int:
     if not count:
         return 0
     rarity = ceil(log2(size / count) / RARITY_STEP)
-    weight = len(words(word.text)) * min(max(rarity, 1), WEIGHT_MAX)
+    weight = min(len(words(word.text)) * min(max(rarity, 1), RAREST), WEIGHT_MAX)
     return ceil(weight * USE_SHARE) if is_use else weight
 
 

@@ -73,6 +73,21 @@ def test_a_cursor_comes_back_exactly(order: Order, key: float | str, hit_id: str
         place(1.0, replaced={"": "a"}),
         place(1.0, replaced={"a": "b" * 300}),
         place(1.0, replaced={str(n): "b" for n in range(6)}),
+        # Weights that no query has.
+        *(
+            encoded(json.dumps(["repository", "relevance", 1.0, "a", {}, weights]))
+            for weights in (
+                3,
+                [3],
+                [0, 1],
+                [3, 1, 1],
+                [1, 0],
+                [1, -1, 9],
+                [30, 30],
+                [1] * 14,
+                ["a"],
+            )
+        ),
         # Numbers that no hit has: the search index could not be asked with them.
         place(float("nan")),
         place(float("inf")),

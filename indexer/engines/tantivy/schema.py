@@ -32,7 +32,7 @@ from indexer.engines.ranking import (
 )
 from indexer.model import NUMBERS, Document, fold
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 ID = "id"
 NAME = "name"

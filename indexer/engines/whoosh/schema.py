@@ -32,7 +32,7 @@ from indexer.engines.ranking import (
 )
 from indexer.model import Document, fold
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 INDEX_NAME = "MAIN"
 

@@ -29,14 +29,17 @@ def flags(bitmap: int, *, size: int) -> bytes:
 
 def documents(bitmap: int) -> list[int]:
     """Return the documents of ``bitmap``, ascending."""
+    # The images of a repository stand together, so most of a bitmap may be before the first one.
+    first = max((bitmap & -bitmap).bit_length() - 1, 0)
+    bitmap >>= first
     size = bitmap.bit_length()
     if bitmap.bit_count() * _SPARSE < size:
-        return list(_find(f"{bitmap:b}"[::-1]))
-    return list(compress(range(size), flags(bitmap, size=size)))
+        return list(_find(f"{bitmap:b}"[::-1], first))
+    return list(compress(range(first, first + size), flags(bitmap, size=size)))
 
 
-def _find(digits: str) -> Iterator[int]:
+def _find(digits: str, first: int) -> Iterator[int]:
     position = digits.find("1")
     while position >= 0:
-        yield position
+        yield first + position
         position = digits.find("1", position + 1)

@@ -1,6 +1,7 @@
 """Ranking, the same for every engine: the plan, impacts, fields, patterns and order."""
 
 from indexer.engines.ranking.fields import (
+    ENDS,
     FACET_FIELDS,
     INT64,
     KEYWORD,
@@ -11,15 +12,16 @@ from indexer.engines.ranking.fields import (
     SORT_COLUMNS,
     TEXT,
     encoding_errors,
+    end_terms,
     exact_terms,
     facet_location,
     most_frequent,
-    name_terms,
     range_numbers,
     sort_field,
     sort_numbers,
     stored_result,
     stored_texts,
+    word_terms,
 )
 from indexer.engines.ranking.matcher import EXPANDED_TERMS_MAX, Matcher, few
 from indexer.engines.ranking.order import (
@@ -38,6 +40,7 @@ from indexer.engines.ranking.texts import TextPart, part_text
 from indexer.engines.ranking.vocabulary import Vocabulary
 
 __all__ = [
+    "ENDS",
     "EXPANDED_TERMS_MAX",
     "FACET_FIELDS",
     "IMPACT_MAX",
@@ -63,13 +66,13 @@ __all__ = [
     "Tier",
     "Vocabulary",
     "encoding_errors",
+    "end_terms",
     "exact_terms",
     "facet_location",
     "few",
     "impacts",
     "make_plan",
     "most_frequent",
-    "name_terms",
     "part_text",
     "pattern",
     "prominence_score",
@@ -81,4 +84,5 @@ __all__ = [
     "sort_numbers",
     "stored_result",
     "stored_texts",
+    "word_terms",
 ]

@@ -25,19 +25,20 @@ TEXT = "text"
 KEYWORD = "keyword"
 """The field of ``field:value`` for every keyword, and of ``field``. Field names hold no colon."""
 NAMED = "named"
-"""The field of such keywords for the name. Only ranking plans ask for them."""
-_NAMED = "@"
-"""The beginning of their fields."""
-NAME = "@name"
-"""The whole folded name."""
+"""The field of such keywords for the words of the name. Only ranking plans ask for these two."""
+ENDS = "ends"
+"""The field of such keywords for the name and its ends."""
 NAME_WORD = "@word"
-"""A word of the name."""
+"""A word of the name, in ``NAMED``."""
 LIKE = "@like"
-"""The name, its last component and its words: patterns fit one of them."""
-END = "@end"
-"""What follows a slash of the name."""
-SPELLED_END = "@spelled"
-"""The last components of the name without punctuation; see ``spelled_end``."""
+"""The name, its last component and its words, in ``NAMED``: patterns fit one of them."""
+NAME = "/name"
+"""The whole folded name, in ``ENDS``."""
+END = "/end"
+"""What follows a slash of the name, in ``ENDS``."""
+SPELLED_END = "/spelled"
+"""The last components of the name without punctuation, in ``ENDS``; see ``spelled_end``."""
+_FIELDS = {"@": NAMED, "/": ENDS}
 OTHER_FACET = "facet"
 """The field of the facets that have no field of their own; see ``facet_location``."""
 PROMINENCE = "prominence"
@@ -79,23 +80,26 @@ def exact_terms(document: Document) -> Mapping[str, Collection[str]]:
     return terms
 
 
-def name_terms(folded: str) -> set[str]:
+def word_terms(folded: str) -> set[str]:
     """Return the terms of ``NAMED`` for a folded name."""
+    found = words(folded)
+    like = {folded, folded.rpartition("/")[2], *found}
+    return {f"{NAME_WORD}:{word}" for word in found} | {f"{LIKE}:{text}" for text in like}
+
+
+def end_terms(folded: str) -> list[str]:
+    """Return the different terms of ``ENDS`` for a folded name."""
     plain = without_punctuation(folded)
-    name_words = words(folded)
-    terms = {
-        NAME: [folded],
-        NAME_WORD: name_words,
-        LIKE: [folded, folded.rpartition("/")[2], *name_words],
-        END: [folded[slash + 1 :] for slash in _slashes(folded)],
-        SPELLED_END: [spelled_end(plain[slash:]) for slash in _slashes(plain)],
-    }
-    return {f"{field}:{term}" for field, found in terms.items() for term in found}
+    return [
+        f"{NAME}:{folded}",
+        *(f"{END}:{folded[slash + 1 :]}" for slash in _slashes(folded)),
+        *(f"{SPELLED_END}:{spelled_end(plain[slash:])}" for slash in _slashes(plain)),
+    ]
 
 
 def keyword_field(field: str) -> str:
     """Return the field of the terms ``field:value``."""
-    return NAMED if field.startswith(_NAMED) else KEYWORD
+    return _FIELDS.get(field[:1], KEYWORD)
 
 
 def without_punctuation(folded: str) -> str:

@@ -14,6 +14,7 @@ from tantivy import Document as Row
 from tantivy import Schema, SchemaBuilder
 
 from indexer.engines.ranking import (
+    ENDS,
     FACET_FIELDS,
     IMPACT_MAX,
     KEYWORD,
@@ -21,14 +22,15 @@ from indexer.engines.ranking import (
     SORT_COLUMNS,
     TEXT,
     encoding_errors,
+    end_terms,
     exact_terms,
     impacts,
-    name_terms,
     range_numbers,
     scored_lines,
     sort_numbers,
     stored_result,
     stored_texts,
+    word_terms,
 )
 from indexer.model import NUMBERS, Document, fold
 
@@ -72,7 +74,7 @@ def schema() -> Schema:
     builder = SchemaBuilder()
     for field in (ID, NAME):
         builder.add_text_field(field, stored=True, tokenizer_name="raw", index_option="basic")
-    for field in (KEYWORD, NAMED, *FACET_FIELDS):
+    for field in (KEYWORD, NAMED, ENDS, *FACET_FIELDS):
         is_fast = field in FACET_FIELDS
         builder.add_text_field(field, fast=is_fast, tokenizer_name="raw", index_option="basic")
     for field in (GRAM, IMPACT, GRAM3, TEXT):
@@ -123,7 +125,8 @@ def encode(document: Document) -> Encoded:
             GRAM3: " ".join(grams(name, 3)),
             TEXT: [" ".join(line) for line, _ in lines],
             IMPACT: " ".join(word + digit for word in digits for digit in _DIGITS_OF[digits[word]]),
-            NAMED: list(name_terms(name)),
+            NAMED: list(word_terms(name)),
+            ENDS: end_terms(name),
             **{field: list(terms) for field, terms in exact_terms(document).items()},
             RESULT: stored_result(document),
             TEXTS: _packed(stored_texts(document)),

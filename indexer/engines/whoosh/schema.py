@@ -18,6 +18,7 @@ from whoosh.formats import Existence
 from indexer.engines.ranking import (
     FACET_FIELDS,
     KEYWORD,
+    NAMED,
     SORT_COLUMNS,
     TEXT,
     Line,
@@ -29,13 +30,18 @@ from indexer.engines.ranking import (
     sort_numbers,
     stored_result,
     stored_texts,
+    word_terms,
 )
-from indexer.model import Document, fold
+from indexer.model import Document, fold, words
 
 SCHEMA_VERSION = 9
 
 INDEX_NAME = "MAIN"
 
+START = "start"
+"""What the words of the name start with, one term for each length up to ``START_MAX``."""
+START_MAX = 12
+"""Longest stored beginning of a word, in characters."""
 KEY = "key"
 """Column: the folded name, a line end, and the id."""
 LINES = "lines"
@@ -66,7 +72,7 @@ COLUMNS = {field: VarBytesColumn() for field in (KEY, LINES, TEXTS, RESULT, NUMB
 
 SCHEMA = Schema(
     **{TEXT: Terms(has_weights=True)},
-    **{field: Terms() for field in (KEYWORD, *FACET_FIELDS)},
+    **{field: Terms() for field in (START, NAMED, KEYWORD, *FACET_FIELDS)},
     **{field: COLUMN(column) for field, column in COLUMNS.items()},
 )
 
@@ -82,6 +88,8 @@ def encode(document: Document) -> dict[str, Any]:
         "".join(chain.from_iterable(terms.values())).encode()
         return {
             TEXT: impacts(lines),
+            START: {word[:n] for word in words(document.name) for n in range(1, START_MAX + 1)},
+            NAMED: word_terms(fold(document.name)),
             **{field: terms.get(field, ()) for field in (KEYWORD, *FACET_FIELDS)},
             KEY: f"{fold(document.name)}\n{document.key.id}".encode(),
             LINES: _packed(_joined(lines)),

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import cached_property, partial, reduce
-from itertools import accumulate, chain, islice
+from itertools import accumulate, chain, islice, takewhile
 from operator import and_, or_
 from typing import Any, TypeVar
 
@@ -19,19 +19,20 @@ import orjson
 from typing_extensions import override
 
 from indexer.engines.ranking import (
+    ENDS,
     NAME_WORD,
     NAMED,
     TEXT,
     Matcher,
     Vocabulary,
+    end_terms,
     few,
-    name_terms,
     part_text,
 )
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.codec import Codec, Postings, TermsReader
-from indexer.engines.whoosh.schema import COLUMNS, KEY, LINES, NUMBERS
+from indexer.engines.whoosh.schema import COLUMNS, KEY, LINES, NUMBERS, START, START_MAX
 from indexer.model import Fuzzy, Wildcard
 
 EXPANDED_WORDS_MAX = 1000
@@ -42,9 +43,9 @@ _CODEC = Codec()
 
 
 class Names:
-    """The names of documents: the different ones in one text, and their terms of ``NAMED``.
+    """The names of documents: the different ones in one text, and their terms of ``ENDS``.
 
-    Few names have many documents, so that they are kept in memory and not in the dictionary.
+    Few names have many documents, so that these are kept in memory and not in the dictionary.
     """
 
     def __init__(self, names: list[str]) -> None:
@@ -55,14 +56,10 @@ class Names:
         self._documents = list(documents.values())
         self._joined = "\n".join(documents)
         self._starts = array("I", accumulate((len(name) + 1 for name in documents), initial=0))
-        self._having = defaultdict[str, "list[array[int]]"](list)
-        for name, found in documents.items():
-            for term in name_terms(name):
-                self._having[term].append(found)
-        self._terms = sorted(self._having)
-
-    def __contains__(self, term: str) -> bool:
-        return term in self._having
+        pairs = sorted((term, n) for n, name in enumerate(documents) for term in end_terms(name))
+        # Lists take a third of the memory of a dictionary here.
+        self._terms = [term for term, _ in pairs]
+        self._places = array("I", (place for _, place in pairs))
 
     def containing(self, text: str) -> "Iterator[array[int]]":
         """Yield the documents of each name that contains ``text``."""
@@ -75,13 +72,14 @@ class Names:
 
     def find(self, _field: str, term: str) -> Postings:
         """Return the documents of a term."""
-        return Postings(list(chain.from_iterable(self._having.get(term, ()))), ())
+        start, end = bisect_left(self._terms, term), bisect_right(self._terms, term)
+        places = self._places[start:end]
+        return Postings([n for place in places for n in self._documents[place]], ())
 
     def starting(self, field: str, prefix: str) -> Iterator[tuple[str, Callable[[], Postings]]]:
         """Yield the terms that start with ``prefix``, and what reads their documents."""
-        for term in islice(self._terms, bisect_left(self._terms, prefix), None):
-            if not term.startswith(prefix):
-                return
+        following = islice(self._terms, bisect_left(self._terms, prefix), None)
+        for term in dict.fromkeys(takewhile(lambda found: found.startswith(prefix), following)):
             yield term, partial(self.find, field, term)
 
 
@@ -133,12 +131,16 @@ class Segment(Matcher[int]):
 
     @override
     def starting(self, field: str, prefix: str) -> int:
+        begun_word = prefix.removeprefix(f"{NAME_WORD}:")
+        if field == NAMED and len(begun_word) <= START_MAX:
+            return self.term(START, begun_word)
+
         def find() -> Iterable[Iterable[int]]:
             terms = self.terms_of(field).starting(field, prefix)
             found = (read().documents for _, read in terms)
             if field == TEXT:
                 return islice(found, EXPANDED_WORDS_MAX)
-            return found if field == NAMED else few(found, f"{prefix}*")
+            return found if field in (NAMED, ENDS) else few(found, f"{prefix}*")
 
         begun = self._kept(("starting", field, prefix), find)
         # The limit of words is not one of names.
@@ -187,19 +189,19 @@ class Segment(Matcher[int]):
 
     @override
     def term(self, field: str, text: str) -> int:
-        if field == NAMED and text not in self.names:
-            return 0
 
         def make() -> int:
             # Words of the text are about to be scored, so both are read at once.
             found = self.postings(text) if field == TEXT else self.terms_of(field).find(field, text)
-            return bitmaps.from_documents(found.documents, size=self.size)
+            # Most texts are no end of a name.
+            size = self.size
+            return bitmaps.from_documents(found.documents, size=size) if found.documents else 0
 
         return self.cached((field, text), make)
 
     def terms_of(self, field: str) -> Names | TermsReader:
         """Return what finds the terms of a field."""
-        return self.names if field == NAMED else self.terms
+        return self.names if field == ENDS else self.terms
 
     def postings(self, word: str) -> Postings:
         """Return the postings of ``word`` in all searchable text."""

@@ -6,6 +6,7 @@ It shares nothing with the engines but the words of a text, and looks at one doc
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache, lru_cache
+from itertools import product
 
 from indexer.model.document import Document, FacetCounts, Sort, Text, ValueCount
 from indexer.model.query import (
@@ -228,7 +229,7 @@ def wholes(query: Query) -> list[str]:
                 other = wholes(part)
                 if len(ways) > 1 and len(other) > 1:
                     return []
-                ways = [f"{one} {two}".strip(" ") for one in ways for two in other]
+                ways = [" ".join(filter(None, pair)) for pair in product(ways, other)]
             return ways
         case Wildcard() | Fuzzy() | AtLeast():
             return []

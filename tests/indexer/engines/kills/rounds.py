@@ -153,7 +153,11 @@ class Scene:
                 yield
             finally:
                 told, _ = process.communicate()
-        found = json.loads(told or '{"answers": 0, "wrong": ["the reader died"], "refused": []}')
+        # It may warn of a generation that was replaced during a search, before its last line.
+        *_, last = told.splitlines() or [
+            '{"answers": 0, "wrong": ["the reader died"], "refused": []}'
+        ]
+        found = json.loads(last)
         self._tally.answers += found["answers"]
         self._tally.refused += found["refused"]
         self._tally.mixed += found["wrong"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from indexer.engines.ranking.fields import name_terms
+from indexer.engines.ranking.fields import end_terms
 from indexer.engines.ranking.plan import Tier, make_plan
 from indexer.engines.ranking.texts import whole_texts
 from indexer.model.query import And, Condition, Fuzzy, Not, Or, Path, Phrase, Prefix, Query, Word
@@ -29,7 +29,7 @@ IS, ENDS, SPELLS_END, BEGINS_END = 1_000_000, 500_000, 300_000, 200_000
     ],
 )
 def test_the_end_of_a_name_matches(name: str, text: str, points: int | None) -> None:
-    keywords = name_terms(name)
+    keywords = set(end_terms(name))
     tiers = make_plan(Word(text)).whole_names
     assert next((tier.points for tier in tiers if is_in(tier, keywords)), None) == points
 

@@ -124,6 +124,8 @@ class RankingPlan:
     """The conditions of each hit besides the required parts. They have no points."""
     parts: tuple[RankedPart, ...]
     """The different text parts; none if only prominence orders the hits."""
+    texts: tuple[str, ...]
+    """The whole texts of the query."""
     whole_names: tuple[Tier, ...]
     """The tiers of names that match the whole text of the query, most points first."""
     prominence_points: int
@@ -138,7 +140,7 @@ class RankingPlan:
 
 def make_plan(query: Query) -> RankingPlan:
     """Return the ranking plan of ``query``."""
-    required = tuple(_required(query))
+    required, texts = tuple(_required(query)), whole_texts(query)
     parts = tuple(_ranked_part(part, is_required=part in required) for part in text_parts(query))
     prominence_points = PROMINENCE_POINTS * max([1, *(len(part.words) for part in parts)])
     impacts = sum(len(part.words) + bool(part.other_words) for part in parts)
@@ -146,7 +148,8 @@ def make_plan(query: Query) -> RankingPlan:
     return RankingPlan(
         filters=tuple(part for part in required if not isinstance(part, TextPart | Everything)),
         parts=parts,
-        whole_names=_whole_names(query, parts=len(parts)),
+        texts=texts,
+        whole_names=_whole_names(texts, parts=len(parts)),
         prominence_points=prominence_points,
         named_points=sum(part.tiers[0].points for part in parts) if added < _step(parts) else None,
     )
@@ -227,17 +230,18 @@ def _tiers(part: TextPart, found: list[str]) -> tuple[Tier, ...]:
 
 def _all(queries: Sequence[Query], part: TextPart, *, is_part: bool) -> Query:
     """Return all of ``queries``, and ``part`` too if they do not imply it."""
-    return And(tuple(queries) if is_part else (*queries, part))
+    found = tuple(queries) if is_part else (*queries, part)
+    return found[0] if len(found) == 1 else And(found)
 
 
 def _in_name(found: Sequence[str]) -> list[Query]:
     return [Condition(NAME_WORD, word) for word in dict.fromkeys(found)]
 
 
-def _whole_names(query: Query, *, parts: int) -> tuple[Tier, ...]:
+def _whole_names(texts: tuple[str, ...], *, parts: int) -> tuple[Tier, ...]:
     counted = min(parts, _NAMED_PARTS_MAX)
     tiers = []
-    for text in whole_texts(query):
+    for text in texts:
         plain = without_punctuation(text)
         if plain.endswith("/"):
             continue

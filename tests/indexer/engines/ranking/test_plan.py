@@ -66,8 +66,8 @@ def test_a_word_is_worth_most_in_the_name() -> None:
 
 def test_the_beginning_of_a_word_is_inside_the_name() -> None:
     assert [step[0] for step in steps(Word("web"))][:2] == [
-        And((named("web"),)),
-        And((named("web", is_prefix=True),)),
+        named("web"),
+        named("web", is_prefix=True),
     ]
 
 

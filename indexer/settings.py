@@ -31,6 +31,8 @@ from pydantic_settings import (
 from indexer.errors import SettingsError
 from indexer.model import fold, words
 
+OFFICIAL = ("library",)
+"""Namespaces of official images, if no others are set."""
 CONFIG_FILE = "regsearch.toml"
 PREFIX = "REGSEARCH_"
 _CONFIG_VARIABLE = "REGSEARCH_CONFIG"
@@ -246,6 +248,9 @@ class Settings(BaseSettings):
     engine: Literal["whoosh", "tantivy"] = Field("whoosh", description="The search engine.")
     synonyms: tuple[tuple[str, ...], ...] = Field(
         (), description='Words that mean the same, in groups: `[["billing", "payments"]]`.'
+    )
+    official: tuple[str, ...] = Field(
+        OFFICIAL, description="Namespaces of which the images come before their copies elsewhere."
     )
     search_processes: int = Field(
         2, ge=0, le=64, description="How many processes search; 0: the web process itself searches."

@@ -6,7 +6,12 @@ from dataclasses import replace
 from indexer.documents.described import DescribedImage
 from indexer.documents.facets import merge_facets
 from indexer.documents.keywords import image_keywords, repository_keywords, tag_keyword
-from indexer.documents.numbers import image_numbers, prominence, repository_numbers
+from indexer.documents.numbers import (
+    image_numbers,
+    is_made_for_another,
+    prominence,
+    repository_numbers,
+)
 from indexer.documents.results import image_result, repository_result
 from indexer.documents.sizes import sum_stored
 from indexer.documents.texts import image_texts, repository_texts
@@ -26,6 +31,7 @@ from indexer.model import (
 def image_document(repository: RepositoryRow, described: DescribedImage) -> Document:
     """Return the document of one image with all its tags."""
     tags = [tag for tag in described.tags if not is_system_tag(tag)]
+    result = image_result(repository, described)
     return Document(
         key=DocumentKey(repository.registry, repository.name, described.digest),
         name=repository.name,
@@ -38,9 +44,11 @@ def image_document(repository: RepositoryRow, described: DescribedImage) -> Docu
         size_bytes=described.extracted.size_bytes,
         pulls=described.pulls.count,
         prominence=prominence(
-            pulls=described.pulls.count, newest=max(described.created, described.pushed)
+            pulls=described.pulls.count,
+            newest=max(described.created, described.pushed),
+            is_made_for_another=is_made_for_another(repository.name, result["description"]),
         ),
-        result=image_result(repository, described),
+        result=result,
     )
 
 
@@ -61,6 +69,9 @@ def repository_document(
     shown_tags = [tag for tag in tags if not is_system_tag(tag)]
     newest = max(max(one.created, one.pushed) for one in images)
     size_bytes = sum_stored(one.extracted for one in images)
+    result = repository_result(
+        repository, newest_first, tags=shown_tags, pulls=pulls, size_bytes=size_bytes
+    )
     return Document(
         key=DocumentKey(repository.registry, repository.name),
         name=repository.name,
@@ -72,10 +83,13 @@ def repository_document(
         pushed=max(one.pushed for one in images),
         size_bytes=size_bytes,
         pulls=pulls.count,
-        prominence=prominence(pulls=pulls.count, newest=newest, tags=len(shown_tags)),
-        result=repository_result(
-            repository, newest_first, tags=shown_tags, pulls=pulls, size_bytes=size_bytes
+        prominence=prominence(
+            pulls=pulls.count,
+            newest=newest,
+            tags=len(shown_tags),
+            is_made_for_another=is_made_for_another(repository.name, result["description"]),
         ),
+        result=result,
     )
 
 

@@ -207,12 +207,13 @@ class GenerationReader(_Generation[FolderReader[Address]], IndexReader):
         is_reversed: bool = False,
         facets: Sequence[str] = (),
         with_texts: bool = False,
+        preferred: Query | None = None,
     ) -> SearchPage:
         index = self._indexes[document_type]
         with engine_errors(self._folder):
             # One hit more shows whether more follow. Names start with the least.
             window = PageWindow(limit + 1, after, is_descending=(sort is Sort.NAME) == is_reversed)
-            plan = make_plan(query) if sort is Sort.RELEVANCE else None
+            plan = make_plan(query, preferred) if sort is Sort.RELEVANCE else None
             by_words = plan if plan and plan.parts else None
             ranked, total, counts = index.first(query, by_words, window, sort=sort, facets=facets)
             hits = tuple(

@@ -33,6 +33,7 @@ class IndexReader(Protocol):
         is_reversed: bool = False,
         facets: Sequence[str] = (),
         with_texts: bool = False,
+        preferred: Query | None = None,
     ) -> SearchPage:
         """Return the first ``limit`` hits behind ``after``, the position of a hit of this order.
 
@@ -42,6 +43,9 @@ class IndexReader(Protocol):
 
         ``facets`` are names from :data:`indexer.model.document.FACETS` or ``label:KEY``; all
         matching documents are counted.
+
+        In the order of relevance, documents that match ``preferred`` come before those that differ
+        from them in nothing else than a little prominence.
 
         The words of one part are bounded. A prefix may mean its first thousand words only, names
         aside. A pattern or the beginning of a value is refused if it means more than ten thousand.

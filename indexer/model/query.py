@@ -22,15 +22,23 @@ class Word:
 
     text: str
     others: tuple["Word | Phrase", ...] = ()
-    """Words that mean the same, such as its plural or a synonym. They match too, and rank below
-    ``text``. They have no others of their own."""
+    """Single words and phrases that mean the same, such as its plural or a synonym. They match too,
+    and rank below ``text``. They have no others of their own."""
+    examples: tuple["Word | Phrase", ...] = ()
+    """What is one of the kind that ``text`` names: ``redis`` of a database. They match too, and
+    rank below the others."""
+    apart: tuple[tuple[str, ...], ...] = ()
+    """The words of a text of several words, each with its forms. One of each, perhaps apart, means
+    the same as ``text`` too."""
+    is_whole: bool = False
+    """Whether it matches whole words only, and not a part of one inside a name."""
     is_literal: bool = field(default=False, compare=False)
     """Whether it was in quotes, so that it has no others."""
 
     @property
     def is_several(self) -> bool:
-        """Whether it is several words with spaces between them, as in a table of synonyms."""
-        return " " in self.text
+        """Whether it is several words that belong together, as in a table of synonyms."""
+        return " " in self.text or bool(self.apart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +140,19 @@ class Or:
 
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """At least ``count`` of the parts match."""
+    """The parts that match weigh at least ``count`` together.
+
+    The ``weights`` are whole numbers, one for each part; without any, each part weighs 1.
+    """
 
     count: int
     parts: tuple["Query", ...]
+    weights: tuple[int, ...] = ()
+
+    @property
+    def weighted(self) -> tuple[tuple["Query", int], ...]:
+        """The parts with their weights."""
+        return tuple(zip(self.parts, self.weights or [1] * len(self.parts), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,8 @@ def print_results(body: dict[str, Any]) -> None:
         print_line(console, f"also searched for {text!r}: {', '.join(synonyms)}")
     if relaxed := body["relaxed"]:
         left_out = ", ".join(relaxed["left_out"])
-        what = f"nothing matches all words; these match {relaxed['matched']} of {relaxed['of']}"
-        print_line(console, f"{what}. The first result lacks: {left_out}")
+        what = f"matches {relaxed['matched']} of {relaxed['of']} and lacks: {left_out}"
+        print_line(console, f"nothing matches all words; the first result {what}")
     for note in (*(one["message"] for one in body["notes"]), *_notes(body["freshness"])):
         print_line(console, f"note: {note}")
 

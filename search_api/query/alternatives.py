@@ -1,47 +1,87 @@
 """Other words for what somebody typed: forms of English words, synonyms and abbreviations."""
 
+import re
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from indexer.model import And, Or, Phrase, Query, Word, fold, words
 from search_api.query.forms import other_forms
 
+_KEPT = 4096
 OTHERS_MAX = 40
 """Other words of one typed word."""
 _FILE = Path(__file__).with_name("synonyms.toml")
+
+_NAME = re.compile(r"[^\W_]+(?:[-_][^\W_]+)*")
 
 Words = tuple[str, ...]
 
 
 class Synonyms:
-    """Groups of texts that mean the same."""
+    """Groups of texts that mean the same, and kinds with what is one of them."""
 
-    def __init__(self, groups: Iterable[Sequence[str]]) -> None:
+    def __init__(
+        self,
+        groups: Iterable[Sequence[str]],
+        kinds: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
         self._others: dict[Words, dict[Words, None]] = {}
         for group in groups:
             texts = [tuple(words(fold(text))) for text in group]
             for text in texts:
                 others = self._others.setdefault(text, {})
                 others.update((other, None) for other in texts if other != text)
-        self.longest = max(map(len, self._others), default=0)
+        self._examples: dict[Words, dict[Words, None]] = {}
+        for kind, examples in kinds.items():
+            named = tuple(words(fold(kind)))
+            names = (named, *self._others.get(named, ()))
+            of_kind: dict[Words, None] = {}
+            for one in (tuple(words(fold(example))) for example in examples):
+                of_kind.update(dict.fromkeys((one, *self._others.get(one, ()))))
+            for text in names:
+                found = self._examples.setdefault(text, {})
+                found.update((one, None) for one in of_kind if one not in names)
+        self._known = lru_cache(_KEPT)(self._find_known)
+        self.longest = max(map(len, [*self._others, *self._examples]), default=0)
         """The most words of a text."""
 
     def find(self, typed: Words) -> list[Words]:
         """Return the texts that mean the same as some words, or as another form of the last."""
+        known = self._known(typed)
+        others = list(self._others.get(known, ()))
+        return [known, *others] if known[:-1] != typed[:-1] else others
+
+    def examples(self, typed: Words) -> list[Words]:
+        """Return what is of the kind that some words name, or another form of the last."""
+        return list(self._examples.get(self._known(typed), ()))
+
+    def has(self, typed: Words) -> bool:
+        """Tell whether the table knows some words."""
+        known = self._known(typed)
+        return known in self._others or known in self._examples
+
+    def _find_known(self, typed: Words) -> Words:
+        """Return the text of the table that some words are; ``typed`` itself if none is."""
         *before, last = typed
-        for form in (last, *other_forms(last)):
-            if found := self._others.get((*before, form)):
-                return list(found)
-        return []
+        forms = [(*before, form) for form in (last, *other_forms(last))]
+        if len(typed) == 2 and typed[0].endswith("ing"):
+            # "Scanning ports" is what a port scanner does.
+            things, doers = (last, *other_forms(last)), other_forms(typed[0])
+            forms += [(thing, doer) for thing in things for doer in doers]
+        tables = (self._others, self._examples)
+        return next((form for form in forms if any(form in table for table in tables)), typed)
 
 
 def load_synonyms(own: Iterable[Sequence[str]] = ()) -> Synonyms:
     """Return the synonyms that come with the program, with an operator's ``own`` groups."""
-    return Synonyms([*_groups(), *own])
+    table = _table()
+    return Synonyms([*table["groups"], *own], table["kinds"])
 
 
 def with_others(query: Query, synonyms: Synonyms, *, joins: bool = True) -> Query:
@@ -57,8 +97,10 @@ def with_others(query: Query, synonyms: Synonyms, *, joins: bool = True) -> Quer
             return replace(
                 query, parts=tuple(with_others(part, synonyms, joins=joins) for part in parts)
             )
-        case Word(text) if _is_plain(query):
-            return _word(tuple(words(text)), text, synonyms)
+        case Word(text) if typed := _typed(query):
+            if len(typed) > 1 and not synonyms.has(typed):
+                return query
+            return _word(typed, text, synonyms)
         case _:
             return query
 
@@ -69,8 +111,11 @@ def used_synonyms(query: Query, synonyms: Synonyms) -> Iterator[tuple[str, list[
         case And(parts) | Or(parts):
             for part in parts:
                 yield from used_synonyms(part, synonyms)
-        case Word(text, others) if others and (found := synonyms.find(tuple(words(text)))):
-            yield text, [" ".join(other) for other in found]
+        case Word(text) if query.others or query.examples:
+            typed = tuple(words(text))
+            found = dict.fromkeys([*synonyms.find(typed), *synonyms.examples(typed)])
+            if found:
+                yield text, [" ".join(other) for other in found]
 
 
 def _and(parts: tuple[Query, ...]) -> Query:
@@ -83,9 +128,7 @@ def _joined(parts: Sequence[Query], synonyms: Synonyms) -> Iterator[Query]:
     while start < len(parts):
         length = _length_of_text(parts[start:], synonyms)
         if length > 1:
-            typed = tuple(
-                part.text for part in parts[start : start + length] if isinstance(part, Word)
-            )
+            typed = tuple(chain.from_iterable(map(_typed, parts[start : start + length])))
             yield _word(typed, " ".join(typed), synonyms)
         else:
             yield with_others(parts[start], synonyms)
@@ -93,30 +136,46 @@ def _joined(parts: Sequence[Query], synonyms: Synonyms) -> Iterator[Query]:
 
 
 def _length_of_text(parts: Sequence[Query], synonyms: Synonyms) -> int:
-    typed: list[str] = []
-    for part in parts[: synonyms.longest]:
-        if not isinstance(part, Word) or not _is_plain(part):
+    """Return how many parts are the longest text of the table; 0 for none or one."""
+    longest, typed = 0, Words()
+    for length, part in enumerate(parts[: synonyms.longest], start=1):
+        found = _typed(part)
+        if not found:
             break
-        typed.append(part.text)
-    lengths = range(len(typed), 1, -1)
-    return next((length for length in lengths if synonyms.find(tuple(typed[:length]))), 0)
+        typed += found
+        if length > 1 and synonyms.has(typed):
+            longest = length
+    return longest
 
 
-def _is_plain(word: Word) -> bool:
-    return not word.is_literal and words(word.text) == [word.text]
+def _typed(query: Query) -> Words:
+    """Return the words of a part that may have others: one, or several joined by a hyphen."""
+    if not isinstance(query, Word) or query.is_literal or not _NAME.fullmatch(query.text):
+        return ()
+    return tuple(words(query.text))
 
 
 def _word(typed: Words, text: str, synonyms: Synonyms) -> Word:
     found = synonyms.find(typed)
     single = [other[0] for other in found if len(other) == 1]
-    forms = [" ".join((*typed[:-1], form)) for form in other_forms(typed[-1])]
+    # The forms of several words are found apart.
+    forms = other_forms(text) if len(typed) == 1 else ()
     several: list[Word | Phrase] = [Phrase(other) for other in found if len(other) > 1]
     meant = dict.fromkeys(chain(single, forms, *map(other_forms, single)))
     meant.pop(text, None)
-    return Word(text, tuple([*several, *map(Word, meant)][:OTHERS_MAX]))
+    others = tuple([*several, *map(Word, meant)][:OTHERS_MAX])
+    return Word(
+        text,
+        others,
+        tuple(map(_other, synonyms.examples(typed))),
+        tuple((one, *other_forms(one)) for one in typed) if len(typed) > 1 else (),
+    )
+
+
+def _other(found: Words) -> Word | Phrase:
+    return Phrase(found) if len(found) > 1 else Word(found[0])
 
 
 @cache
-def _groups() -> list[list[str]]:
-    found: list[list[str]] = tomllib.loads(_FILE.read_text("utf-8"))["groups"]
-    return found
+def _table() -> Any:
+    return tomllib.loads(_FILE.read_text("utf-8"))

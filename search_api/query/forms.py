@@ -99,8 +99,8 @@ def _inflected(base: str) -> set[str]:
     if base.endswith("e"):
         stem = base[:-1]
         forms = {f"{base}s", f"{stem}ing", f"{stem}ed", f"{stem}er", f"{stem}ers"}
-        ion = {"t": "ion", "z": "ation"}.get(stem[-1])
-        return forms | ({stem + ion, f"{stem}{ion}s"} if ion else set())
+        ion = "ion" if stem[-1] == "t" else "ation"
+        return forms | {stem + ion, f"{stem}{ion}s"}
     starts, plural = {base}, f"{base}s"
     if base.endswith(_HISSING):
         plural = f"{base}es"
@@ -112,7 +112,8 @@ def _inflected(base: str) -> set[str]:
     forms = {plural, f"{base}ing"} | {f"{start}ing" for start in starts if start[-1] != "i"}
     endings = ("ed",) if base.endswith("er") else ("ed", "er", "ers")
     forms |= {start + ending for start in starts for ending in endings}
-    return forms | ({f"{base}ion", f"{base}ions"} if base.endswith("t") else set())
+    ion = "ion" if base.endswith("t") else "ation"
+    return forms | {base + ion, f"{base}{ion}s"}
 
 
 def _is_form(form: str, word: str) -> bool:

@@ -30,6 +30,10 @@ def with_words_replaced(query: Query, replacements: Mapping[str, str]) -> Query:
             changed = tuple(with_words_replaced(part, replacements) for part in parts)
             return replace(query, parts=changed)
         case Word(text):
+            # Two words that were written together are corrected to two.
+            found = replacements[text].split() if text in replacements else []
+            if len(found) > 1:
+                return And(tuple(map(Word, found)))
             return replace(query, text=_changed(text, replacements))
         case _:
             return query

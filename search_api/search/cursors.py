@@ -17,6 +17,8 @@ SCORE_MAX = 1e12
 """No hit has this score, so a cursor with more is refused before it reaches an engine."""
 RELAXED_WORDS_MAX = 12
 """The words of a query of which some may be left out."""
+WEIGHT_MAX = 24
+"""The most that such a word, or several that belong together, may weigh."""
 _NUMBER_MAX = 2**63
 _CURSOR_MAX = 8_000
 _WORD_MAX = 256
@@ -39,19 +41,19 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A position in an order, with the replaced words of the query and how many must match."""
+    """A position in an order, with the replaced words of the query, and what its words weigh."""
 
     position: Position
     replaced: Mapping[str, str] = field(default_factory=dict)
-    matched: int = 0
-    """How many words must match, if not all."""
+    weights: tuple[int, ...] = ()
+    """If some words may be left out: what must match, and what each word weighs."""
 
 
 def encode_cursor(cursor: Cursor, order: Order) -> str:
     """Return a cursor as an opaque text."""
     position, replaced = cursor.position, dict(cursor.replaced)
-    place = [order.document_type.value, order.name, position.key, position.id, replaced]
-    place += [cursor.matched] if cursor.matched else []
+    place: list[Any] = [order.document_type.value, order.name, position.key, position.id, replaced]
+    place += [cursor.weights] if cursor.weights else []
     return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
 
 
@@ -65,10 +67,10 @@ def decode_cursor(text: str, order: Order) -> Cursor:
                     f"cursor is of type={kind[:20]} and sort={name[:20]},"
                     f" not of type={asked[0]} and sort={asked[1]}"
                 )
-            matched = rest[0] if rest else 0
-            is_count = type(matched) is int and 0 <= matched <= RELAXED_WORDS_MAX
-            if len(rest) < 2 and is_count and _is_key(key, order.sort) and _are_words(replaced):
-                return Cursor(Position(key, hit_id), replaced, matched)
+            weights = rest[0] if rest else []
+            are_right = len(rest) < 2 and _are_weights(weights) and _are_words(replaced)
+            if are_right and _is_key(key, order.sort):
+                return Cursor(Position(key, hit_id), replaced, tuple(weights))
     raise InvalidValueError(f"not a cursor: {text[:100]!r}")
 
 
@@ -104,6 +106,16 @@ def _is_key(key: object, sort: Sort) -> bool:
     if sort is Sort.RELEVANCE:
         return isinstance(key, int | float) and -SCORE_MAX < key < SCORE_MAX
     return type(key) is int and -_NUMBER_MAX <= key < _NUMBER_MAX
+
+
+def _are_weights(weights: Any) -> bool:
+    if not isinstance(weights, list) or not all(type(one) is int for one in weights):
+        return False
+    if not weights:
+        return True
+    least, *each = weights
+    is_right = 0 < len(each) <= RELAXED_WORDS_MAX and 0 < least <= sum(each)
+    return is_right and all(0 <= one <= WEIGHT_MAX for one in each)
 
 
 def _are_words(replaced: dict[str, object]) -> bool:

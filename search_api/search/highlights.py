@@ -69,7 +69,9 @@ class Highlighter:
 
     def __init__(self, query: Query) -> None:
         typed = list(_positive(query))
-        others = [other for part in typed if isinstance(part, Word) for other in part.others]
+        plain = [part for part in typed if isinstance(part, Word)]
+        others = [other for part in plain for other in (*part.others, *part.examples)]
+        others += [Word(form) for part in plain for forms in part.apart for form in forms]
         parts = [*typed, *others]
         of_words = [words(part.text) for part in parts if isinstance(part, Word)]
         self._exact = {word for found in of_words for word in found}

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import ceil, log2
 
 from indexer.errors import QueryError
-from indexer.model import Query, SearchPage
+from indexer.model import Everything, Query, SearchPage, Word, words
 from search_api.query import (
     mistaken_fields,
     parse_query,
@@ -13,13 +14,31 @@ from search_api.query import (
     text_with_words_replaced,
     used_synonyms,
 )
-from search_api.search.corrections import FEW, correct
-from search_api.search.cursors import RELAXED_WORDS_MAX, Cursor
+from search_api.search.corrections import FEW, MORE, correct
+from search_api.search.cursors import RELAXED_WORDS_MAX, WEIGHT_MAX, Cursor
 from search_api.search.freshness import SearchFreshness
 from search_api.search.hosts import with_canonical_hosts, without_hosts
 from search_api.search.request import SearchRequest
-from search_api.search.rewrite import EngineQuery, expand, relax, relaxable, respell, rewrite
+from search_api.search.rewrite import (
+    OF_ALL,
+    EngineQuery,
+    expand,
+    relax,
+    relaxable,
+    require,
+    respell,
+    rewrite,
+    uses,
+)
 from search_api.search.snapshot import Snapshot
+
+RAREST = 4
+"""The weight of a rare word, if some are left out; a frequent one weighs 1."""
+RARITY_STEP = 2
+"""In powers of two of the share of documents: how much rarer a word is that weighs one more."""
+USE_SHARE = 1 / 2
+_SHARES = (1 / 4, 1 / 8, 1 / 100)
+"""Of the weight of all words: what results must match at least, tried in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +51,14 @@ class SpellingSuggestion:
 
 @dataclass(frozen=True, slots=True)
 class Relaxation:
-    """Results match ``matched`` of the query's words, because nothing matches all of them."""
+    """The first result matches ``matched`` of the query's words: nothing matches all of them."""
 
     matched: int
     of: int
     left_out: tuple[str, ...]
     """The words that the first result does not match."""
+    weights: tuple[int, ...] = ()
+    """What the matched words of a result weigh at least, and what each word weighs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +115,8 @@ class SearchResult:
         """The cursor of the next page; None on the last page."""
         if not self.page.has_more or not self.page.hits:
             return None
-        matched = self.relaxed.matched if self.relaxed else 0
-        return Cursor(self.page.hits[-1].position, self.replaced, matched)
+        weights = self.relaxed.weights if self.relaxed else ()
+        return Cursor(self.page.hits[-1].position, self.replaced, weights)
 
 
 def search(snapshot: Snapshot, request: SearchRequest, *, now: datetime) -> SearchResult:
@@ -145,43 +166,68 @@ def _search_known(snapshot: Snapshot, parsed: Query, request: SearchRequest) -> 
         return SearchResult(request, query.query, page, fresh, replaced=replaced, expanded=used)
 
     if request.cursor is not None:
-        matched = request.cursor.matched
-        if matched and relaxable(query := to_relax()):
-            return _relaxed(snapshot, query, request, matched=matched)
+        weights = request.cursor.weights
+        if weights and len(relaxable(query := to_relax())) == len(weights) - 1:
+            return _relaxed(snapshot, query, request, weights)
         return result(request.cursor.replaced)
     found = result({})
     total = found.page.total
     if total >= FEW or (total and request.results_only):
         return found
-    words = correct(snapshot, asked, document_type=request.order.document_type, total=total)
+    respelled = correct(snapshot, asked, document_type=request.order.document_type, total=total)
     if total == 0:
-        if words and (corrected := result(words)).page.total:
+        if respelled and (corrected := result(respelled)).page.total:
             return corrected
         return _relax(snapshot, to_relax(), request) or found
-    if not words:
+    if not respelled:
         return found
-    more = snapshot.count(expanded(words))
-    return replace(found, offered=words) if more > total else found
+    more = snapshot.count(expanded(respelled))
+    return replace(found, offered=respelled) if more >= MORE * total else found
 
 
 def _relax(snapshot: Snapshot, asked: EngineQuery, request: SearchRequest) -> SearchResult | None:
     """Return what matches most words; None if no word matches anything."""
-    of = len(relaxable(asked))
-    if of > RELAXED_WORDS_MAX:
+    some = relaxable(asked)
+    if not 1 < len(some) <= RELAXED_WORDS_MAX:
         return None
-    for matched in range(of - 1, 0, -1):
-        if snapshot.count(relax(asked, matched)):
-            return _relaxed(snapshot, asked, request, matched=matched)
+    size = snapshot.count(require(asked, Everything()))
+    said_of_all = all(word.text in OF_ALL for word in some)
+    weights = [
+        0
+        if word.text in OF_ALL and not said_of_all
+        else _weight(word, snapshot.count(require(asked, word)), size, is_use=is_use)
+        for word, is_use in zip(some, uses(asked), strict=True)
+    ]
+    for share in _SHARES:
+        least = ceil(share * sum(weights))
+        if least and (found := _relaxed(snapshot, asked, request, (least, *weights))).page.total:
+            return found
     return None
 
 
+def _weight(word: Word, count: int, size: int, *, is_use: bool) -> int:
+    """Return how much it says that a document has a word that ``count`` of ``size`` have.
+
+    Rare words say more than frequent ones, and several words of the query more than one.
+    """
+    if not count:
+        return 0
+    rarity = ceil(log2(size / count) / RARITY_STEP)
+    weight = min(len(words(word.text)) * min(max(rarity, 1), RAREST), WEIGHT_MAX)
+    return ceil(weight * USE_SHARE) if is_use else weight
+
+
 def _relaxed(
-    snapshot: Snapshot, asked: EngineQuery, request: SearchRequest, *, matched: int
+    snapshot: Snapshot, asked: EngineQuery, request: SearchRequest, weights: tuple[int, ...]
 ) -> SearchResult:
-    query, some = relax(asked, matched), relaxable(asked)
+    least, *each = weights
+    query, some = relax(asked, least, each), relaxable(asked)
     page = snapshot.page(query, request)
+    # The words of a page without results are all left out.
     left_out = tuple(
-        word.text for word in some if page.hits and not snapshot.is_matched(page.hits[0], word)
+        word.text
+        for word, weight in zip(some, each, strict=True)
+        if not (page.hits and weight and snapshot.is_matched(page.hits[0], word))
     )
     used = dict(used_synonyms(asked.typed, snapshot.synonyms))
     return SearchResult(
@@ -190,5 +236,5 @@ def _relaxed(
         page,
         snapshot.freshness,
         expanded=used,
-        relaxed=Relaxation(matched, len(some), left_out),
+        relaxed=Relaxation(len(some) - len(left_out), len(some), left_out, weights),
     )

@@ -14,10 +14,17 @@ from indexer.store import KEYS_MAX, LineageKeys
 from search_api.query import Synonyms, with_others, with_words_replaced
 from search_api.search.request import SearchRequest
 
-_EMPTY_WORDS = frozenset(
-    {"a", "an", "and", "as", "at", "by", "for", "from", "in", "into", "is", "of", "on", "or"}
-    | {"over", "that", "the", "to", "using", "via", "which", "with", "without"}
+_USE = frozenset(
+    {"at", "by", "for", "from", "in", "into", "on", "over", "that", "to", "using", "via", "which"}
+    | {"with", "without"}
 )
+"""Behind such a word stands what somebody wants it for, and no longer what they want."""
+_EMPTY_WORDS = _USE | {"a", "an", "and", "as", "is", "of", "or", "the"}
+_OF_ALL = frozenset(
+    {"app", "application", "container", "docker", "image", "latest", "program", "software", "tool"}
+)
+OF_ALL = _OF_ALL | {f"{word}s" for word in _OF_ALL}
+"""Words that say little about an image: they can be said of all that a registry holds."""
 UNTAGGED = Condition("is", "untagged")
 
 
@@ -75,15 +82,35 @@ def relaxable(query: EngineQuery) -> tuple[Word, ...]:
     """
     parts = query.typed.parts if isinstance(query.typed, And) else ()
     words = (part for part in parts if isinstance(part, Word) and not part.is_literal)
-    return tuple(word for word in words if not _is_empty(word))
+    return tuple(replace(word, is_whole=True) for word in words if not _is_empty(word))
 
 
-def relax(query: EngineQuery, count: int) -> EngineQuery:
-    """Return a query that needs ``count`` of its words only; all else must match as before."""
-    some = relaxable(query)
+def uses(query: EngineQuery) -> tuple[bool, ...]:
+    """Tell of each word of :func:`relaxable` whether it says what something is wanted for."""
+    parts = query.typed.parts if isinstance(query.typed, And) else ()
+    found, is_use = [], False
+    for part in parts:
+        if isinstance(part, Word) and not part.is_literal:
+            is_use = is_use or part.text in _USE
+            if not _is_empty(part):
+                found.append(is_use)
+    return tuple(found)
+
+
+def relax(query: EngineQuery, count: int, weights: Sequence[int]) -> EngineQuery:
+    """Return a query that needs words that weigh ``count`` only; all else must match as before.
+
+    There is one weight for each word of :func:`relaxable`. A word with the weight 0 is left out.
+    """
+    weighted = [pair for pair in zip(relaxable(query), weights, strict=True) if pair[1]]
+    return require(query, AtLeast(count, *zip(*weighted, strict=True)))
+
+
+def require(query: EngineQuery, part: Query) -> EngineQuery:
+    """Return a query with one part in place of all words that may be left out."""
     assert isinstance(query.typed, And)  # noqa: S101 - it has words side by side
-    others = (part for part in query.typed.parts if part not in some and not _is_empty(part))
-    return replace(query, typed=And((*others, AtLeast(count, some))))
+    others = (one for one in query.typed.parts if not isinstance(one, Word) or one.is_literal)
+    return replace(query, typed=And((*others, part)))
 
 
 def _is_empty(part: Query) -> bool:

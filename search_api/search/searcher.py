@@ -9,8 +9,8 @@ import structlog
 from indexer.clock import Clock
 from indexer.engines import Engine, IndexReader
 from indexer.errors import EngineError
-from indexer.model import DocumentType
-from indexer.settings import RegistrySettings
+from indexer.model import Condition, DocumentType, Or, fold
+from indexer.settings import OFFICIAL, RegistrySettings
 from indexer.store import LiveIndex, StoreFreshness
 from search_api.query import load_synonyms
 from search_api.search.freshness import SearchFreshness, ServiceStatus
@@ -43,13 +43,16 @@ class Searcher:
         others: Sequence[Engine] = (),
         synonyms: Iterable[Sequence[str]] = (),
         registries: Iterable[RegistrySettings] = (),
+        official: Iterable[str] = OFFICIAL,
     ) -> None:
         """Take the engine of the settings, and ``others`` that may have made the index.
 
-        ``synonyms`` and ``registries`` are those of the settings.
+        ``synonyms``, ``registries`` and ``official`` namespaces are those of the settings.
         """
         self._known = known_registries(registries)
         self._synonyms = load_synonyms(synonyms)
+        conditions = tuple(Condition("namespace", fold(one)) for one in official)
+        self._preferred = Or(conditions) if conditions else None
         self._state = state
         self._engine = engine
         self._engines = {one.name: one for one in (*others, engine)}
@@ -87,7 +90,7 @@ class Searcher:
 
         def with_reader(reader: IndexReader | None) -> Result:
             fresh = self._search_freshness(freshness)
-            return use(Snapshot(reader, fresh, keys, self._synonyms, self._known))
+            return use(Snapshot(reader, fresh, keys, self._synonyms, self._known, self._preferred))
 
         return self._with_reader(with_reader)
 

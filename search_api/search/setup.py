@@ -40,6 +40,7 @@ def _make_searcher(settings: Settings, state: StoreSearchState, clock: Clock) ->
         clock=clock,
         synonyms=settings.synonyms,
         registries=settings.registry,
+        official=settings.official,
     )
 
 

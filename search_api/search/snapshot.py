@@ -48,6 +48,8 @@ class Snapshot:
     lineage_keys: LineageKeys | None
     synonyms: Synonyms
     known: KnownRegistries
+    preferred: Query | None = None
+    """What is in an official namespace."""
 
     def page(self, query: EngineQuery, request: SearchRequest) -> SearchPage:
         """Return the requested page; the search passes over skipped hits.
@@ -69,6 +71,7 @@ class Snapshot:
                 after=after,
                 sort=order.sort,
                 is_reversed=order.is_reversed,
+                preferred=self.preferred,
             )
             if to_skip >= passed.total or not passed.has_more:
                 return SearchPage((), passed.total, has_more=False)
@@ -83,6 +86,7 @@ class Snapshot:
             is_reversed=order.is_reversed,
             facets=request.facets,
             with_texts=request.with_texts and has_highlights(query.query),
+            preferred=self.preferred,
         )
 
     def first(self, query: EngineQuery, *, limit: int, facets: Sequence[str] = ()) -> SearchPage:
@@ -90,7 +94,11 @@ class Snapshot:
         if self.reader is None:
             return _EMPTY
         page = self.reader.search(
-            query.query, document_type=query.document_type, limit=limit, facets=facets
+            query.query,
+            document_type=query.document_type,
+            limit=limit,
+            facets=facets,
+            preferred=self.preferred,
         )
         return self._with_references(query, page)
 
@@ -137,9 +145,10 @@ class Snapshot:
         )
         return replace(page, hits=tuple(hits))
 
-    def nearest_spelling(self, word: str, document_type: DocumentType) -> str | None:
-        """Return the indexed word with the nearest spelling; None if none is close."""
+    def spellings(
+        self, word: str, document_type: DocumentType, *, limit: int
+    ) -> list[tuple[str, int]]:
+        """Return the indexed words with near spellings and their matches, the nearest first."""
         if self.reader is None:
-            return None
-        found = self.reader.spellings(word, document_type=document_type, limit=1)
-        return found[0][0] if found else None
+            return []
+        return list(self.reader.spellings(word, document_type=document_type, limit=limit))

@@ -97,6 +97,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         log_level = "debug"
         search_processes = 3
         synonyms = [["billing", "payments"]]
+        official = ["library", "platform/base"]
         [[registry]]
         name = "team-1"
         url = "https://r.example.org:5000/"
@@ -134,6 +135,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         "log_level": "debug",
         "search_processes": 3,
         "synonyms": (("billing", "payments"),),
+        "official": ("library", "platform/base"),
         "registry": (
             {
                 "name": "team-1",

@@ -34,9 +34,9 @@ from indexer.engines.ranking.order import (
     scored_prominence,
 )
 from indexer.engines.ranking.patterns import Pattern, pattern
-from indexer.engines.ranking.plan import RankedPart, RankingPlan, Tier, make_plan
+from indexer.engines.ranking.plan import Meant, RankedPart, RankingPlan, Tier, make_plan
 from indexer.engines.ranking.scoring import IMPACT_MAX, Line, impacts, scored_lines
-from indexer.engines.ranking.texts import part_text
+from indexer.engines.ranking.texts import TextPart, part_text
 from indexer.engines.ranking.vocabulary import Vocabulary
 
 __all__ = [
@@ -56,11 +56,13 @@ __all__ = [
     "Key",
     "Line",
     "Matcher",
+    "Meant",
     "PageWindow",
     "Pattern",
     "RankedHit",
     "RankedPart",
     "RankingPlan",
+    "TextPart",
     "Tier",
     "Vocabulary",
     "encoding_errors",

@@ -13,7 +13,7 @@ from indexer.engines.ranking.fields import (
     facet_location,
     keyword_field,
 )
-from indexer.engines.ranking.plan import NamedLike, named_like
+from indexer.engines.ranking.plan import NamedLike, apart_in_text, named_like
 from indexer.engines.ranking.texts import TextPart, part_text
 from indexer.engines.ranking.vocabulary import Vocabulary
 from indexer.errors import QueryError
@@ -65,8 +65,9 @@ class Matcher(ABC, Generic[Matched]):
                 return self.all_of(map(self.matching, parts))
             case Or(parts):
                 return self.any_of(map(self.matching, parts))
-            case AtLeast(count, parts):
-                return self.at_least(count, map(self.matching, parts))
+            case AtLeast(count):
+                weighted = ((self.matching(part), weight) for part, weight in query.weighted)
+                return self.at_least(count, weighted)
             case Not(part):
                 return self.without(self.matching(part))
             case FacetCondition(facet, value):
@@ -84,10 +85,13 @@ class Matcher(ABC, Generic[Matched]):
     def part_matching(self, part: TextPart) -> Matched:
         """Return the documents that match one text part."""
         match part:
-            case Word(text, others):
-                found, inside = words(text), self.inside_name(text)
-                meant = [self.having(found)] if found else []
-                return self.any_of([*meant, inside, *map(self._other, others)])
+            case Word(text, others, examples):
+                found = words(text)
+                matched = [self.having(found)] if found else []
+                matched += [] if part.is_whole else [self.inside_name(text)]
+                matched += map(self._meant, (*others, *examples))
+                matched += [self.matching(apart_in_text(part))] if part.apart else []
+                return self.any_of(matched)
             case Path():
                 return self.inside_name(part_text(part))
             case Prefix(text):
@@ -107,11 +111,9 @@ class Matcher(ABC, Generic[Matched]):
     def _word(self, word: str) -> Matched:
         return self.term(TEXT, word)
 
-    def _other(self, other: Word | Phrase) -> Matched:
-        """Return the documents with a word that means the same as a word of the query."""
-        if isinstance(other, Phrase):
-            return self.part_matching(other)
-        return self.having(words(other.text))
+    def _meant(self, other: Word | Phrase) -> Matched:
+        """Return the documents with a word or phrase that a word of the query means too."""
+        return self._word(other.text) if isinstance(other, Word) else self.part_matching(other)
 
     @abstractmethod
     def all_of(self, parts: Iterable[Matched]) -> Matched:
@@ -122,8 +124,8 @@ class Matcher(ABC, Generic[Matched]):
         """Return the documents in at least one part."""
 
     @abstractmethod
-    def at_least(self, count: int, parts: Iterable[Matched]) -> Matched:
-        """Return the documents in at least ``count`` parts."""
+    def at_least(self, count: int, parts: Iterable[tuple[Matched, int]]) -> Matched:
+        """Return the documents in parts that weigh at least ``count`` together."""
 
     @abstractmethod
     def without(self, part: Matched) -> Matched:

@@ -25,6 +25,14 @@ def text_parts(query: Query) -> tuple[TextPart, ...]:
     return tuple(dict.fromkeys(_text_parts(query)))
 
 
+def part_weights(query: Query) -> dict[TextPart, int]:
+    """Return the weights of those text parts that may be left out; the greatest of each."""
+    found: dict[TextPart, int] = {}
+    for part, weight in _weights(query):
+        found[part] = max(weight, found.get(part, 0))
+    return found
+
+
 def part_text(part: TextPart) -> str:
     """Return the text of ``part``."""
     match part:
@@ -39,6 +47,17 @@ def part_text(part: TextPart) -> str:
 def asked_words(part: TextPart) -> list[str]:
     """Return the exact words of ``part``."""
     return [] if isinstance(part, Wildcard | Fuzzy) else words(part_text(part))
+
+
+def _weights(query: Query) -> Iterator[tuple[TextPart, int]]:
+    match query:
+        case And(parts) | Or(parts) | AtLeast(parts=parts):
+            if isinstance(query, AtLeast):
+                for part, weight in query.weighted:
+                    if isinstance(part, TextPart):
+                        yield part, weight
+            for part in parts:
+                yield from _weights(part)
 
 
 def _text_parts(query: Query) -> Iterator[TextPart]:

@@ -63,8 +63,9 @@ class View(OpenIndex, Matcher[Matching]):
         return Matching.boolean_query([(Occur.Should, part) for part in parts])
 
     @override
-    def at_least(self, count: int, parts: Iterable[Matching]) -> Matching:
-        clauses = [(Occur.Should, part) for part in parts]
+    def at_least(self, count: int, parts: Iterable[tuple[Matching, int]]) -> Matching:
+        # tantivy counts clauses, so a part is as many of them as it weighs.
+        clauses = [(Occur.Should, part) for part, weight in parts for _ in range(weight)]
         return Matching.boolean_query(clauses, minimum_number_should_match=count)
 
     @override

@@ -20,6 +20,7 @@ from tantivy import Query as Matching
 from indexer.engines.ranking import (
     NEWEST,
     Key,
+    Meant,
     PageWindow,
     RankedHit,
     RankedPart,
@@ -55,6 +56,9 @@ def best(view: View, plan: RankingPlan, window: PageWindow) -> tuple[Hits, int |
     wholes = [view.matching(tier.query) for tier in plan.whole_names]
     points.append((Occur.Should, _most(wholes, plan.whole_names)))
     points += _digits(view, "", plan.prominence_points)
+    if plan.preferred is not None:
+        preferred = constant(view.matching(plan.preferred), plan.preferred_points)
+        points.append((Occur.Should, preferred))
     if window.reaches(plan.named_points):
         in_names = view.all_of(found[0] for found in tiers)
         named = [view.any_of([in_names, *wholes]), *filters]
@@ -102,19 +106,38 @@ def _first_scored(view: View, scored: Scored, window: PageWindow, *, is_all: boo
 
 def _part_points(view: View, part: RankedPart, tiers: Sequence[Matching]) -> list[Clause]:
     """Return clauses that add the points of a document's first tier, and its impacts."""
-    first = (Occur.Must if part.is_required else Occur.Should, _most(tiers, part.tiers))
+    # The points of a tier are more than those of the next one with the impacts that it adds.
+    impacts_of = {
+        word: Matching.boolean_query(digits)
+        for word in part.meant_words(Meant.ALL)
+        if (digits := _digits(view, word, 1))
+    }
+    worths = [
+        _with_best(
+            [constant(one, tier.points) for one, tier in together],
+            [impacts_of[word] for word in part.meant_words(adds) if word in impacts_of],
+        )
+        for adds, together in groupby(zip(tiers, part.tiers, strict=True), lambda one: one[1].adds)
+    ]
+    most = Matching.disjunction_max_query(worths)
+    first = (Occur.Must if part.is_required else Occur.Should, most)
     impacts = [digit for word in part.words for digit in _digits(view, word, 1)]
     if impacts and not part.impact_is_unconditional:
-        # All documents of the first tier are in the second one, and all matches are in the last.
+        # All matches are in the last tier.
         adding = [found for found, tier in zip(tiers, part.tiers, strict=True) if tier.adds_impact]
-        reached = adding[-1] if adding[-1] is tiers[-1] else view.any_of(adding[1:])
+        reached = adding[-1] if adding[-1] is tiers[-1] else view.any_of(adding)
         gated = Matching.boolean_query([(Occur.Must, constant(reached, 0)), *impacts])
         impacts = [(Occur.Should, gated)]
-    # The others of one part count once: the best of them.
-    others = filter(None, (_digits(view, word, 1) for word in part.other_words))
-    if best := [Matching.boolean_query(digits) for digits in others]:
-        impacts.append((Occur.Should, Matching.disjunction_max_query(best)))
     return [first, *impacts]
+
+
+def _with_best(worths: Sequence[Matching], impacts: Sequence[Matching]) -> Matching:
+    """Return the greatest of some worths, and the greatest of some impacts with it."""
+    first = Matching.disjunction_max_query(worths)
+    if not impacts:
+        return first
+    added = (Occur.Should, Matching.disjunction_max_query(impacts))
+    return Matching.boolean_query([(Occur.Must, first), added])
 
 
 def _digits(view: View, word: str, points: int) -> list[Clause]:

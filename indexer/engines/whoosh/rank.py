@@ -6,20 +6,23 @@ is walked to and not sorted.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from heapq import nsmallest
 from itertools import islice, repeat
 from operator import add, mul
+from types import MappingProxyType
 
 from indexer.engines.ranking import (
     NEWEST,
     PROMINENCE,
     Key,
+    Meant,
     PageWindow,
     RankedHit,
     RankedPart,
     RankingPlan,
+    TextPart,
     Tier,
     prominence_score,
     score,
@@ -149,28 +152,39 @@ def _points(segment: Segment, plan: RankingPlan) -> "list[array[int]]":
     """Return what adds up to the score of each document."""
     if len(plan.parts) == 1:
         # Most queries have one part, so its points are kept with what comes to them.
-        key = ("all points", plan.parts[0].part, plan.texts)
+        key = ("all points", *_identity(plan.parts[0]), plan.texts, plan.preferred)
         return [segment.cached(key, lambda: _sum(_all_points(segment, plan)))]
     return list(_all_points(segment, plan))
 
 
 def _all_points(segment: Segment, plan: RankingPlan) -> "Iterator[array[int]]":
-    step = plan.prominence_points
     yield segment.cached(
-        ("prominence points", step),
-        lambda: array("I", map(step.__mul__, segment.scalars(PROMINENCE))),
+        ("prominence points", plan.prominence_points, plan.preferred),
+        lambda: _prominence_points(segment, plan),
     )
     if len(plan.parts) == 1:
         yield _part_points(segment, plan.parts[0])
     else:
         for part in plan.parts:
-            yield segment.cached(("points", part.part), partial(_part_points, segment, part))
+            yield segment.cached(("points", *_identity(part)), partial(_part_points, segment, part))
     if _in_tiers(segment, plan.whole_names):
-        nothing = _impacts(segment, (), max)
         yield segment.cached(
             ("named by", len(plan.parts), plan.texts),
-            lambda: _tier_points(segment, plan.whole_names, nothing, nothing),
+            lambda: _tier_points(segment, plan.whole_names),
         )
+
+
+def _identity(part: RankedPart) -> tuple[TextPart, int]:
+    """Return what tells a part from others: a part that may be left out is worth less."""
+    return part.part, part.tiers[0].points
+
+
+def _prominence_points(segment: Segment, plan: RankingPlan) -> "array[int]":
+    points = array("I", map(plan.prominence_points.__mul__, segment.scalars(PROMINENCE)))
+    if plan.preferred is not None:
+        for n in bitmaps.documents(segment.matching(plan.preferred)):
+            points[n] += plan.preferred_points
+    return points
 
 
 def _sum(columns: "Iterable[array[int]]") -> "array[int]":
@@ -183,19 +197,29 @@ def _sum(columns: "Iterable[array[int]]") -> "array[int]":
 def _part_points(segment: Segment, part: RankedPart) -> "array[int]":
     """Return what ``part`` is worth for each document of ``segment``."""
     impacts = _impacts(segment, part.words, add)
-    return _tier_points(segment, part.tiers, _impacts(segment, part.other_words, max), impacts)
+    meant = {
+        each: _impacts(segment, part.meant_words(each), max)
+        for each in {tier.adds for tier in part.tiers if tier.adds is not None}
+    }
+    return _tier_points(segment, part.tiers, impacts, meant)
 
 
 def _tier_points(
-    segment: Segment, tiers: Sequence[Tier], points: "array[int]", impacts: "array[int]"
+    segment: Segment,
+    tiers: Sequence[Tier],
+    impacts: "array[int] | None" = None,
+    meant: "Mapping[Meant, array[int]]" = MappingProxyType({}),
 ) -> "array[int]":
-    """Add to ``points`` those of the first of ``tiers`` that each document is in."""
-    left = segment.everything
+    """Return the points of the first of ``tiers`` that each document is in, with its impacts."""
+    nothing = array("I", bytes(4 * segment.size))
+    points, left = array("I", nothing), segment.everything
     for tier in tiers:
         documents = left & segment.matching(tier.query)
         left &= ~documents
+        own = impacts if tier.adds_impact and impacts is not None else nothing
+        other = nothing if tier.adds is None else meant[tier.adds]
         for n in bitmaps.documents(documents):
-            points[n] += tier.points + (impacts[n] if tier.adds_impact else 0)
+            points[n] = tier.points + own[n] + other[n]
     return points
 
 

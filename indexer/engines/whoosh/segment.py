@@ -121,12 +121,12 @@ class Segment(Matcher[int]):
         return reduce(or_, parts, 0)
 
     @override
-    def at_least(self, count: int, parts: Iterable[int]) -> int:
-        # In ``found[n]`` are the documents in at least n of the parts so far.
+    def at_least(self, count: int, parts: Iterable[tuple[int, int]]) -> int:
+        # In ``found[n]`` are the documents in parts so far that weigh at least n.
         found = [self.everything, *[0] * count]
-        for part in parts:
+        for part, weight in parts:
             for n in range(count, 0, -1):
-                found[n] |= found[n - 1] & part
+                found[n] |= found[max(0, n - weight)] & part
         return found[count]
 
     @override

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 from itertools import pairwise
 
+import pytest
+
 from indexer.documents import describe, image_document
-from indexer.documents.numbers import prominence
+from indexer.documents.numbers import is_made_for_another, prominence
 from indexer.extract import BUILT_IN
 from indexer.model.document import NUMBERS, PROMINENCE_MAX
 from indexer.model.names import TagName
@@ -79,6 +81,30 @@ def test_more_pulls_and_tags_and_a_newer_image_are_never_less_prominent() -> Non
     for found in (by_time, by_pulls, by_tags):
         assert all(less <= more for less, more in pairwise(found))
         assert found[0] < found[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "is_so"),
+    [
+        ("library/redis", "An in-memory database", False),
+        ("exporters/redis", "", False),
+        ("team/redis-exporter", "", True),
+        ("team/redis-Plugins", "", True),
+        ("team/reader", "Client library for Redis", True),
+        ("team/clients-of-ours", "Who they are", True),
+    ],
+)
+def test_what_is_made_for_something_else_says_so(name: str, description: str, is_so: bool) -> None:
+    assert is_made_for_another(name, description) is is_so
+
+
+def test_what_is_made_for_something_else_is_less_prominent() -> None:
+    thing, tool = (
+        prominence(pulls=5, newest=PUSHED_SECONDS, is_made_for_another=is_so)
+        for is_so in (False, True)
+    )
+    assert prominence(pulls=0, newest=0, is_made_for_another=True) == 0
+    assert tool < thing < prominence(pulls=99, newest=PUSHED_SECONDS, is_made_for_another=True)
 
 
 def test_prominence_has_its_limits() -> None:

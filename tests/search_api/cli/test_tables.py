@@ -477,7 +477,5 @@ def test_synonyms_left_out_words_and_notes_are_said(show: Show) -> None:
     )
     lines = show(tables.print_results, body).splitlines()
     assert "also searched for 'k8s': kubernetes, kube" in lines
-    assert (
-        "nothing matches all words; these match 1 of 2. The first result lacks: operator" in lines
-    )
+    assert "nothing matches all words; the first result matches 1 of 2 and lacks: operator" in lines
     assert "note: no registry has it" in lines

@@ -17,6 +17,8 @@ TOGETHER = [
     {"queue", "queues", "queued", "queuing"},
     {"encrypt", "encrypted", "encryption"},
     {"visualize", "visualizer", "visualization"},
+    {"recommend", "recommender", "recommendation", "recommendations"},
+    {"configure", "configured", "configuration"},
 ]
 
 

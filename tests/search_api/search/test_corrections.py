@@ -22,6 +22,10 @@ def described(name: str, text: str) -> Pushed:
 CONTENT = [
     *(described(f"db/{n}", "The postgres server of team red") for n in "abcde"),
     described("odd", "A postgras image"),
+    described("team/exporters", "Metrics of the red team"),
+    described("team/sever", "An odd name"),
+    *(described(f"dates/{n}", "Keeps datas of past days") for n in range(6)),
+    described("dates/other", "Serves dates"),
 ]
 
 
@@ -61,6 +65,26 @@ async def test_where_little_matches_the_other_spelling_is_offered(
     body = await search(client, q="postgras")
     assert body["suggestion"] == {"query": "postgres", "is_used": False}
     assert [result["repository"] for result in body["results"]] == ["odd"]
+
+
+async def test_a_word_that_is_known_in_some_way_is_never_replaced(
+    client: httpx2.AsyncClient,
+) -> None:
+    # There is no crypto here, nor what it means. Somebody may push it.
+    for q in ("crypto", "exporting", "metric"):
+        assert (await search(client, q=q))["suggestion"] is None, q
+
+
+@pytest.mark.parametrize("q", ["sever", "serves", "exporters"])
+async def test_beside_a_good_answer_nothing_is_offered(client: httpx2.AsyncClient, q: str) -> None:
+    body = await search(client, q=q)
+    assert (body["total"] > 0, body["suggestion"]) == (True, None)
+
+
+async def test_two_words_written_together_are_taken_apart(client: httpx2.AsyncClient) -> None:
+    body = await search(client, q="postgresserver")
+    assert body["suggestion"] == {"query": "postgres server", "is_used": True}
+    assert body["total"] == 5
 
 
 @pytest.mark.parametrize("q", ["postgres", "", "zzzzzzzzzz", "postgres zzzzzzzzzz", "kind:imge"])

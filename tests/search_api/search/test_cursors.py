@@ -44,10 +44,11 @@ def place(key: Any, hit_id: Any = "a", replaced: Any = None, *, sort: str = "rel
     ],
 )
 def test_a_cursor_comes_back_exactly(order: Order, key: float | str, hit_id: str) -> None:
-    cursor = Cursor(Position(key, hit_id), {"postgers": "postgres"})
-    text = encode_cursor(cursor, order)
-    assert text.isascii()
-    assert decode_cursor(text, order) == cursor
+    for weights in ((), (3, 4, 0, 2)):
+        cursor = Cursor(Position(key, hit_id), {"postgers": "postgres"}, weights)
+        text = encode_cursor(cursor, order)
+        assert text.isascii()
+        assert decode_cursor(text, order) == cursor
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,21 @@ def test_a_cursor_comes_back_exactly(order: Order, key: float | str, hit_id: str
         place(1.0, replaced={"": "a"}),
         place(1.0, replaced={"a": "b" * 300}),
         place(1.0, replaced={str(n): "b" for n in range(6)}),
+        # Weights that no query has.
+        *(
+            encoded(json.dumps(["repository", "relevance", 1.0, "a", {}, weights]))
+            for weights in (
+                3,
+                [3],
+                [0, 1],
+                [3, 1, 1],
+                [1, 0],
+                [1, -1, 9],
+                [30, 30],
+                [1] * 14,
+                ["a"],
+            )
+        ),
         # Numbers that no hit has: the search index could not be asked with them.
         place(float("nan")),
         place(float("inf")),

@@ -86,6 +86,13 @@ def test_a_name_is_marked_inside_its_words(query: Query, name: str, places: list
     assert marked(highlight) == places
 
 
+def test_what_a_word_means_too_is_marked() -> None:
+    query = Word("web servers", (Phrase(("http", "daemon")),), (Word("nginx"),))
+    assert marked_in(query, "an HTTP daemon such as nginx") == ["HTTP daemon", "nginx"]
+    apart = Word("web servers", apart=(("web",), ("servers", "server")))
+    assert marked_in(apart, "a server for the web") == ["server", "web"]
+
+
 def test_a_match_in_the_last_part_of_a_key_is_shown_with_the_key() -> None:
     label = Text(TextField.LABEL, "payments", "org.web.team")
     (highlight,) = found(Word("team"), label)

@@ -28,6 +28,16 @@ CONTENT = [
     described("f/k8s-tool", "for clusters"),
     described("g/operator", "runs things"),
     *(described(f"h/web{n}", "an http server") for n in range(3)),
+    described("i/rabbitmq", ""),
+    described("j/queue-browser", "Shows what is in a message queue"),
+    described("k/gin", "a framework in go"),
+    *(described(f"l/json{n}", "Reads json") for n in range(8)),
+    described("m/parser", "Parses csv"),
+    described("p/parser", "Parses toml"),
+    described("library/valkey", ""),
+    described("copies/valkey", ""),
+    described("n/valkey", ""),
+    described("o/ngircd", "A chat service"),
 ]
 
 
@@ -93,8 +103,57 @@ async def test_a_part_of_a_text_with_synonyms_is_shown_if_nothing_has_all_of_it(
 ) -> None:
     body = await search(client, q="operating system database")
     assert body["relaxed"]["of"] == 2
-    body = await search(client, q="database server")
-    assert (body["total"], body["relaxed"]["of"]) == (7, 2)
+    body = await search(client, q="media server")
+    assert (body["total"], body["relaxed"]["of"]) == (3, 2)
+
+
+async def test_a_kind_is_found_by_what_is_one_below_what_says_so(
+    client: httpx2.AsyncClient,
+) -> None:
+    body = await search(client, q="message queue")
+    assert names(body) == ["j/queue-browser", "i/rabbitmq"]
+    assert "rabbitmq" in body["expanded"]["message queue"]
+    assert names(await search(client, q="rabbitmq")) == ["i/rabbitmq"]
+    assert names(await search(client, q='"message queue"')) == ["j/queue-browser"]
+
+
+@pytest.mark.parametrize("q", ["web-server", "web_server", "webserver", "http daemon"])
+async def test_words_are_the_same_together_and_apart(client: httpx2.AsyncClient, q: str) -> None:
+    assert {"h/web0", "h/web1", "h/web2"} <= set(names(await search(client, q=q))), q
+
+
+async def test_of_words_too_many_the_rarer_ones_decide(client: httpx2.AsyncClient) -> None:
+    body = await search(client, q="json csv frobnicator")
+    assert names(body)[0] == "m/parser"
+    assert set(names(body)[1:]) == {f"l/json{n}" for n in range(8)}
+    assert body["relaxed"] == {"matched": 1, "of": 3, "left_out": ["json", "frobnicator"]}
+
+
+async def test_what_something_is_wanted_for_decides_less(client: httpx2.AsyncClient) -> None:
+    body = await search(client, q="toml for csv frobnicator")
+    assert names(body) == ["p/parser", "m/parser"]
+    body = await search(client, q="csv with toml frobnicator")
+    assert names(body) == ["m/parser", "p/parser"]
+
+
+async def test_words_that_are_said_of_all_images_decide_nothing(
+    client: httpx2.AsyncClient,
+) -> None:
+    body = await search(client, q="csv docker image")
+    assert names(body) == ["m/parser"]
+    assert body["relaxed"] == {"matched": 1, "of": 3, "left_out": ["docker", "image"]}
+
+
+async def test_a_part_of_a_word_in_a_name_is_no_match_if_words_are_left_out(
+    client: httpx2.AsyncClient,
+) -> None:
+    assert "o/ngircd" in names(await search(client, q="irc"))
+    assert names(await search(client, q="irc csv frobnicator")) == ["m/parser"]
+
+
+async def test_an_official_image_comes_before_its_copies(client: httpx2.AsyncClient) -> None:
+    found = names(await search(client, q="valkey"))
+    assert found == ["library/valkey", "copies/valkey", "n/valkey"]
 
 
 async def test_conditions_and_quotes_are_never_left_out(client: httpx2.AsyncClient) -> None:

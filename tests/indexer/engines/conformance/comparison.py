@@ -23,6 +23,7 @@ class Search:
     sort: Sort = Sort.RELEVANCE
     is_reversed: bool = False
     facets: tuple[str, ...] = ()
+    preferred: Query | None = None
 
 
 def random_search(random: Random) -> Search:
@@ -34,6 +35,7 @@ def random_search(random: Random) -> Search:
         sort=Sort.RELEVANCE if is_plain else random.choice(list(Sort)),
         is_reversed=not is_plain and random.random() < 0.5,
         facets=tuple(random.sample(FACETS, random.choice([0, 0, 1, 3]))),
+        preferred=random_query(random, depth=0) if random.random() < 0.3 else None,
     )
 
 
@@ -47,6 +49,7 @@ def read_page(index: Index, search: Search, *, after: Position | None = None) ->
         is_reversed=search.is_reversed,
         facets=search.facets,
         with_texts=True,
+        preferred=search.preferred,
     )
 
 
@@ -59,6 +62,7 @@ def check(index: Index, search: Search) -> None:
         documents,
         sort=search.sort,
         is_reversed=search.is_reversed,
+        preferred=search.preferred,
     )
     assert index.reader.count(REPOSITORY, search.query) == len(expected), search
     check_newest(index, search.query)

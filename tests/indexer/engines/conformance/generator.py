@@ -157,7 +157,10 @@ def random_query(random: Random, *, depth: int = 2) -> Query:
             random_query(random, depth=depth - 1) for _ in range(random.choice([0, 1, 2, 2, 3]))
         )
         if parts and random.random() < 0.15:
-            return AtLeast(random.randint(1, len(parts)), parts)
+            weights = tuple(random.randint(1, 4) for _ in parts)
+            return AtLeast(
+                random.randint(1, sum(weights)), parts, weights if random.random() < 0.7 else ()
+            )
         return And(parts) if random.random() < 0.6 else Or(parts)
     if depth and random.random() < 0.15:
         return Not(random_query(random, depth=depth - 1))
@@ -170,16 +173,20 @@ def _leaf(random: Random) -> Query:
     )
     match random.choice(KINDS):
         case "word":
+            typed = random.choice(
+                [
+                    text,
+                    f"{text}-{random.choice(NAMES)}",
+                    f"{text} {fold(random.choice(TEXTS))}",
+                    random_name(random),
+                ]
+            )
             return Word(
-                random.choice(
-                    [
-                        text,
-                        f"{text}-{random.choice(NAMES)}",
-                        f"{text} {fold(random.choice(TEXTS))}",
-                        random_name(random),
-                    ]
-                ),
+                typed,
                 tuple(_other(random) for _ in range(random.choice([0, 0, 0, 1, 3]))),
+                tuple(_other(random) for _ in range(random.choice([0, 0, 0, 2]))),
+                _apart(random, words(typed)) if random.random() < 0.3 else (),
+                is_whole=random.random() < 0.2,
             )
         case "prefix":
             return Prefix(text[: random.randint(0, 16)])
@@ -205,11 +212,16 @@ def _leaf(random: Random) -> Query:
             return Everything()
 
 
+def _apart(random: Random, typed: list[str]) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        (word, *map(fold, random.sample(["web", "server", "nginx"], random.randint(0, 2))))
+        for word in typed
+    )
+
+
 def _other(random: Random) -> Word | Phrase:
     found = words(fold(_sentence(random, random.choice([1, 1, 2])))) or ["web"]
-    if len(found) == 1 or random.random() < 0.3:
-        return Word(" ".join(found))
-    return Phrase(tuple(found))
+    return Word(found[0]) if len(found) == 1 else Phrase(tuple(found))
 
 
 def _pattern(random: Random, text: str) -> str:

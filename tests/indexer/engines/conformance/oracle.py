@@ -78,8 +78,9 @@ def matches(query: Query, document: Document) -> bool:
             return all(matches(part, document) for part in parts)
         case Or(parts):
             return any(matches(part, document) for part in parts)
-        case AtLeast(count, parts):
-            return sum(matches(part, document) for part in parts) >= count
+        case AtLeast(count, parts, weights):
+            weighted = zip(parts, weights or [1] * len(parts), strict=True)
+            return sum(weight for part, weight in weighted if matches(part, document)) >= count
         case Not(part):
             return not matches(part, document)
         case Condition(field, value, is_prefix):
@@ -104,10 +105,12 @@ def part_matches(part: TextPart, document: Document) -> bool:
     match part:
         case Wildcard() | Fuzzy():
             return named_like(part, document) or any(means(part, word) for word in searchable)
-        case Word(text, others):
+        case Word(text, others, examples):
             found = words(text)
-            meant = any(other_matches(other, document) for other in others)
-            return (bool(found) and set(found) <= searchable) or text in name or meant
+            meant = any(in_text(other, document) for other in (*others, *examples))
+            inside = text in name and not part.is_whole
+            typed = bool(found) and set(found) <= searchable
+            return typed or inside or meant or is_apart(part, document)
         case Path(text):
             return text.strip("/") in name
         case Prefix(text):
@@ -125,10 +128,9 @@ def part_matches(part: TextPart, document: Document) -> bool:
             )
 
 
-def other_matches(other: Word | Phrase, document: Document) -> bool:
-    if isinstance(other, Phrase):
-        return part_matches(other, document)
-    return set(words(other.text)) <= {word for line, _ in lines(document) for word in line}
+def is_apart(part: Word, document: Document) -> bool:
+    searchable = {word for line, _ in lines(document) for word in line}
+    return bool(part.apart) and all(searchable & set(forms) for forms in part.apart)
 
 
 def means(part: Wildcard | Fuzzy, word: str) -> bool:
@@ -179,12 +181,28 @@ def text_parts(query: Query) -> list[TextPart]:
             return []
 
 
-def score(query: Query, document: Document) -> float:
+def score(query: Query, document: Document, preferred: Query | None = None) -> float:
     parts = set(text_parts(query))
-    points = sum(part_points(part, document) for part in parts)
+    weights = optional(query)
+    points = sum(part_points(part, document, weights.get(part, 0)) for part in parts)
     named = max((whole_points(text, document, len(parts)) for text in wholes(query)), default=0)
     longest = max((len(set(part_words(part))) for part in parts), default=0)
-    return (points + named + 10 * max(1, longest) * document.prominence) / 1000
+    is_first = bool(parts) and preferred is not None and matches(preferred, document)
+    steps = document.prominence + (1 if is_first else 0)
+    return (points + named + 10 * max(1, longest) * steps) / 1000
+
+
+def optional(query: Query) -> dict[Query, int]:
+    """The parts of which some may be left out, with their greatest weight."""
+    found: Counter[Query] = Counter()
+    match query:
+        case And(parts) | Or(parts):
+            for part in parts:
+                found |= Counter(optional(part))
+        case AtLeast(_, parts, weights):
+            for part, weight in zip(parts, weights or [1] * len(parts), strict=True):
+                found |= Counter({part: weight}) | Counter(optional(part))
+    return found
 
 
 def part_words(part: TextPart) -> list[str]:
@@ -232,49 +250,67 @@ def whole_points(text: str, document: Document, parts: int) -> int:
     return (500_000 if name.endswith(f"/{text}") else 300_000) * min(parts, 6)
 
 
-def part_points(part: TextPart, document: Document) -> int:
+def part_points(part: TextPart, document: Document, weight: int) -> int:
     if not part_matches(part, document):
         return 0
+    place = place_points(part, document)
+    added = 0
+    if place >= 12_000 and not isinstance(part, Wildcard | Fuzzy):
+        added = sum(impact(document, word) for word in set(part_words(part)))
+    if isinstance(part, Word) and part_words(part) and place <= 12_000:
+        meant = () if place == 100 else part.others
+        meant += part.examples if 100 < place < 12_000 else ()
+        single = [one for one in meant if isinstance(one, Word)]
+        added += max((impact(document, one.text) for one in single), default=0)
+    if weight:
+        place = weight * ((10_000 if place >= 12_000 else 8000) + place // 10)
+    return place + added
+
+
+def place_points(part: TextPart, document: Document) -> int:
     if isinstance(part, Wildcard | Fuzzy):
-        return 50_000 if named_like(part, document) else 10_000
-    found = part_words(part)
-    others = part.others if isinstance(part, Word) else ()
-    single = [impact(document, one.text) for one in others if isinstance(one, Word)]
-    return max(single, default=0) + typed_points(part, found, document)
-
-
-def typed_points(part: TextPart, found: list[str], document: Document) -> int:
-    name_words = set(words(document.name))
+        return 50_000 if named_like(part, document) else 12_000
+    name_words, found = set(words(document.name)), part_words(part)
     if not found:
         return 100
-    impacts = sum(impact(document, word) for word in set(found))
     if set(found) <= name_words:
-        return 100_000 + impacts
-    if set(found[:-1]) <= name_words and any(w.startswith(found[-1]) for w in name_words):
-        return 50_000 + impacts
+        return 100_000
+    begins = any(word.startswith(found[-1]) for word in name_words)
+    if begins and set(found[:-1]) <= name_words and not (isinstance(part, Word) and part.is_whole):
+        return 50_000
     if isinstance(part, Prefix) or in_text(part, document):
-        return 10_000 + impacts
-    for other in part.others if isinstance(part, Word) else ():
-        if set(words(part_text(other))) <= name_words:
-            return 5000
-    if isinstance(part, Word) and any(in_text(one, document) for one in part.others):
-        return 2000
-    return 1000 if isinstance(part, Word) and " " in part.text else 100
+        return 12_000
+    if not isinstance(part, Word):
+        return 100
+    if any(set(words(part_text(other))) <= name_words for other in part.others):
+        return 8000
+    if part.apart and all(name_words & set(forms) for forms in part.apart):
+        return 8000
+    if any(in_text(one, document) for one in part.others) or is_apart(part, document):
+        return 4500
+    return 1000 if any(in_text(one, document) for one in part.examples) else 100
 
 
 def in_text(part: TextPart, document: Document) -> bool:
     found = part_words(part)
-    if isinstance(part, Word) and " " in part.text:
+    if isinstance(part, Word) and (" " in part.text or part.apart):
         return part_matches(Phrase(tuple(found)), document)
     if isinstance(part, Phrase):
         return part_matches(part, document)
     return set(found) <= {word for line, _ in lines(document) for word in line}
 
 
-def key(query: Query, document: Document, sort: Sort, *, is_descending: bool) -> float | int | str:
+def key(
+    query: Query,
+    document: Document,
+    sort: Sort,
+    preferred: Query | None,
+    *,
+    is_descending: bool,
+) -> float | int | str:
     match sort:
         case Sort.RELEVANCE:
-            return score(query, document)
+            return score(query, document, preferred)
         case Sort.NAME:
             return fold(document.name)
         case Sort.SIZE:
@@ -292,11 +328,12 @@ def ranked(
     *,
     sort: Sort = Sort.RELEVANCE,
     is_reversed: bool = False,
+    preferred: Query | None = None,
 ) -> list[tuple[float | int | str, str]]:
     """Return the (key, id) of all hits in their order."""
     is_descending = is_reversed if sort is Sort.NAME else not is_reversed
     found = [
-        (key(query, document, sort, is_descending=is_descending), document.key.id)
+        (key(query, document, sort, preferred, is_descending=is_descending), document.key.id)
         for document in documents
         if matches(query, document)
     ]

@@ -6,12 +6,13 @@ from itertools import pairwise
 import pytest
 
 from indexer.engines.ranking.fields import END, LIKE, NAME, NAME_WORD, SPELLED_END
-from indexer.engines.ranking.plan import NamedLike, RankedPart, make_plan
+from indexer.engines.ranking.plan import PROMINENCE_POINTS, NamedLike, RankedPart, make_plan
 from indexer.engines.ranking.scoring import IMPACT_MAX
 from indexer.engines.ranking.texts import TextPart, part_text
 from indexer.model.document import PROMINENCE_MAX
 from indexer.model.query import (
     And,
+    AtLeast,
     Condition,
     Everything,
     Fuzzy,
@@ -58,10 +59,51 @@ def test_a_word_is_worth_most_in_the_name() -> None:
         (And((named("web"), named("api"))), 100_000, True),
         # "web apis" in a name begins with the words, but the text is not in it.
         (And((named("web"), named("api", is_prefix=True), Word("web-api"))), 50_000, True),
-        (And((Phrase(("web",)), Phrase(("api",)))), 10_000, True),
+        (And((Phrase(("web",)), Phrase(("api",)))), 12_000, True),
         (Path("web-api"), 100, False),
     ]
     assert only_part(Word("web-api")).words == ("web", "api")
+
+
+def test_what_a_word_means_is_worth_less_than_the_word() -> None:
+    query = Word("queue", (Word("queues"),), (Word("kafka"),))
+    assert steps(query)[2:] == [
+        (Phrase(("queue",)), 12_000, True),
+        (And((Or((named("queues"),)), query)), 8_000, False),
+        (Or((Phrase(("queues",)),)), 4_500, False),
+        (Or((Phrase(("kafka",)),)), 1_000, False),
+        (query, 100, False),
+    ]
+    # A step is more than the greatest impact and prominence in the next one.
+    points = [tier.points for tier in only_part(query).tiers]
+    most_added = IMPACT_MAX + PROMINENCE_MAX * PROMINENCE_POINTS
+    assert all(more - less > most_added for more, less in pairwise(points[:-1]))
+
+
+def test_words_that_belong_together_may_be_apart_in_any_form() -> None:
+    query = Word("web-api", apart=(("web",), ("api", "apis")))
+    apart = And((Or((Phrase(("web",)),)), Or((Phrase(("api",)), Phrase(("apis",))))))
+    in_name = And((Or((named("web"),)), Or((named("api"), named("apis")))))
+    assert steps(query)[2:] == [
+        (Phrase(("web", "api")), 12_000, True),
+        (And((Or((in_name,)), query)), 8_000, False),
+        (Or((apart,)), 4_500, False),
+        (query, 100, False),
+    ]
+
+
+def test_a_part_that_may_be_left_out_is_worth_what_it_weighs() -> None:
+    query = AtLeast(1, (Word("queue", (Word("queues"),), is_whole=True), Word("zinc")), (3, 1))
+    heavy, light = make_plan(query).parts
+    assert [tier.points for tier in heavy.tiers] == [60_000, 33_600, 26_400, 25_350]
+    assert light.tiers[0].points == 20_000
+
+
+def test_preferred_documents_have_one_step_of_prominence_more() -> None:
+    preferred = Condition("namespace", "library")
+    plan = make_plan(Word("redis"), preferred)
+    assert (plan.preferred, plan.preferred_points) == (preferred, plan.prominence_points)
+    assert make_plan(Word("redis")).preferred_points == 0
 
 
 def test_the_beginning_of_a_word_is_inside_the_name() -> None:
@@ -76,14 +118,14 @@ def test_a_path_is_worth_what_a_word_is_and_its_words_do_not_make_it_match() -> 
     assert steps(path) == [
         (And((named("team"), named("web"), path)), 100_000, True),
         (And((named("team"), named("web", is_prefix=True), path)), 50_000, True),
-        (And((And((Phrase(("team",)), Phrase(("web",)))), path)), 10_000, True),
+        (And((And((Phrase(("team",)), Phrase(("web",)))), path)), 12_000, True),
         (path, 100, False),
     ]
 
 
 @pytest.mark.parametrize("part", [Prefix("web"), Phrase(("reverse", "proxy"))])
 def test_a_prefix_and_a_phrase_are_always_found_by_words(part: Query) -> None:
-    assert steps(part)[2:] == [(part, 10_000, True)]
+    assert steps(part)[2:] == [(part, 12_000, True)]
 
 
 def test_a_prefix_is_found_by_its_words_and_a_phrase_by_their_order_too() -> None:
@@ -94,8 +136,8 @@ def test_a_prefix_is_found_by_its_words_and_a_phrase_by_their_order_too() -> Non
 
 def test_a_pattern_or_a_close_spelling_has_no_impact() -> None:
     fuzzy, wildcard = Fuzzy("wbe"), Wildcard("w?b")
-    assert steps(fuzzy) == [(NamedLike(fuzzy), 50_000, False), (fuzzy, 10_000, False)]
-    assert steps(wildcard) == [(Glob(LIKE, "w?b"), 50_000, False), (wildcard, 10_000, False)]
+    assert steps(fuzzy) == [(NamedLike(fuzzy), 50_000, False), (fuzzy, 12_000, False)]
+    assert steps(wildcard) == [(Glob(LIKE, "w?b"), 50_000, False), (wildcard, 12_000, False)]
     assert steps(Wildcard("*web*"))[0][0] == Path("web")
     for part in (fuzzy, wildcard):
         assert only_part(part).words == ()

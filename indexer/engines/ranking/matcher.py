@@ -54,6 +54,11 @@ class Matcher(ABC, Generic[Matched]):
         :class:`indexer.errors.QueryError` if a pattern or the beginning of a value means too much.
         """
         match query:
+            case Condition(field, "", is_prefix=True):
+                return self.term(KEYWORD, field)
+            case Condition(field, value, is_prefix):
+                found = self.starting if is_prefix else self.term
+                return found(keyword_field(field), f"{field}:{value}")
             case Everything():
                 return self.all_of([])
             case And(parts):
@@ -65,11 +70,6 @@ class Matcher(ABC, Generic[Matched]):
                 return self.at_least(count, weighted)
             case Not(part):
                 return self.without(self.matching(part))
-            case Condition(field, "", is_prefix=True):
-                return self.term(KEYWORD, field)
-            case Condition(field, value, is_prefix):
-                found = self.starting if is_prefix else self.term
-                return found(keyword_field(field), f"{field}:{value}")
             case FacetCondition(facet, value):
                 located, prefix = facet_location(facet)
                 return self.term(located, prefix + value)

@@ -157,6 +157,8 @@ class RankingPlan:
     """The conditions of each hit besides the required parts. They have no points."""
     parts: tuple[RankedPart, ...]
     """The different text parts; none if only prominence orders the hits."""
+    texts: tuple[str, ...]
+    """The whole texts of the query."""
     whole_names: tuple[Tier, ...]
     """The tiers of names that match the whole text of the query, most points first."""
     prominence_points: int
@@ -175,6 +177,7 @@ class RankingPlan:
 def make_plan(query: Query, preferred: Query | None = None) -> RankingPlan:
     """Return the ranking plan of ``query``; ``preferred`` documents come first among equals."""
     required, weights = tuple(_required(query)), part_weights(query)
+    texts = whole_texts(query)
     parts = tuple(
         _ranked_part(part, is_required=part in required, weight=weights.get(part, 0))
         for part in text_parts(query)
@@ -186,7 +189,8 @@ def make_plan(query: Query, preferred: Query | None = None) -> RankingPlan:
     return RankingPlan(
         filters=tuple(part for part in required if not isinstance(part, TextPart | Everything)),
         parts=parts,
-        whole_names=_whole_names(query, parts=len(parts)),
+        texts=texts,
+        whole_names=_whole_names(texts, parts=len(parts)),
         prominence_points=prominence_points,
         preferred=preferred,
         preferred_points=preferred_points,
@@ -306,17 +310,17 @@ def _one(queries: Sequence[Query]) -> Query:
 
 def _all(queries: Sequence[Query], part: TextPart, *, is_part: bool) -> Query:
     """Return all of ``queries``, and ``part`` too if they do not imply it."""
-    return And(tuple(queries) if is_part else (*queries, part))
+    return _one(queries if is_part else (*queries, part))
 
 
 def _in_name(found: Sequence[str]) -> list[Query]:
     return [Condition(NAME_WORD, word) for word in dict.fromkeys(found)]
 
 
-def _whole_names(query: Query, *, parts: int) -> tuple[Tier, ...]:
+def _whole_names(texts: tuple[str, ...], *, parts: int) -> tuple[Tier, ...]:
     counted = min(parts, _NAMED_PARTS_MAX)
     tiers = []
-    for text in whole_texts(query):
+    for text in texts:
         plain = without_punctuation(text)
         if plain.endswith("/"):
             continue

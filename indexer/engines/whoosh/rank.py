@@ -140,7 +140,7 @@ def _named(segment: Segment, plan: RankingPlan) -> int:
         named = segment.all_of(segment.matching(part.tiers[0].query) for part in plan.parts)
         return named | _in_tiers(segment, plan.whole_names)
 
-    key = ("named", tuple(part.part for part in plan.parts), plan.whole_names)
+    key = ("named", tuple(part.part for part in plan.parts), plan.texts)
     return segment.cached(key, make)
 
 
@@ -152,7 +152,7 @@ def _points(segment: Segment, plan: RankingPlan) -> "list[array[int]]":
     """Return what adds up to the score of each document."""
     if len(plan.parts) == 1:
         # Most queries have one part, so its points are kept with what comes to them.
-        key = ("all points", *_identity(plan.parts[0]), plan.whole_names, plan.preferred)
+        key = ("all points", *_identity(plan.parts[0]), plan.texts, plan.preferred)
         return [segment.cached(key, lambda: _sum(_all_points(segment, plan)))]
     return list(_all_points(segment, plan))
 
@@ -169,7 +169,8 @@ def _all_points(segment: Segment, plan: RankingPlan) -> "Iterator[array[int]]":
             yield segment.cached(("points", *_identity(part)), partial(_part_points, segment, part))
     if _in_tiers(segment, plan.whole_names):
         yield segment.cached(
-            ("named by", plan.whole_names), lambda: _tier_points(segment, plan.whole_names)
+            ("named by", len(plan.parts), plan.texts),
+            lambda: _tier_points(segment, plan.whole_names),
         )
 
 

@@ -61,6 +61,10 @@ class Names:
         self._terms = [term for term, _ in pairs]
         self._places = array("I", (place for _, place in pairs))
 
+    def __contains__(self, term: str) -> bool:
+        place = bisect_left(self._terms, term)
+        return self._terms[place : place + 1] == [term]
+
     def containing(self, text: str) -> "Iterator[array[int]]":
         """Yield the documents of each name that contains ``text``."""
         # A line end separates names, so no text with one is inside a name.
@@ -189,13 +193,13 @@ class Segment(Matcher[int]):
 
     @override
     def term(self, field: str, text: str) -> int:
+        if field == ENDS and text not in self.names:
+            return 0
 
         def make() -> int:
             # Words of the text are about to be scored, so both are read at once.
             found = self.postings(text) if field == TEXT else self.terms_of(field).find(field, text)
-            # Most texts are no end of a name.
-            size = self.size
-            return bitmaps.from_documents(found.documents, size=size) if found.documents else 0
+            return bitmaps.from_documents(found.documents, size=self.size)
 
         return self.cached((field, text), make)
 

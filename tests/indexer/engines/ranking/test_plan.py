@@ -108,8 +108,8 @@ def test_preferred_documents_have_one_step_of_prominence_more() -> None:
 
 def test_the_beginning_of_a_word_is_inside_the_name() -> None:
     assert [step[0] for step in steps(Word("web"))][:2] == [
-        And((named("web"),)),
-        And((named("web", is_prefix=True),)),
+        named("web"),
+        named("web", is_prefix=True),
     ]
 
 

@@ -12,6 +12,7 @@ from itertools import accumulate
 
 from indexer.engines.ranking import pattern
 from indexer.model import (
+    WORD_MAX,
     And,
     AtLeast,
     Fuzzy,
@@ -46,7 +47,7 @@ _COMPARED_MAX = 20_000
 _READ_MAX = 4_000_000
 """Characters read for all hits of a page. Beyond this limit, hits have no marks."""
 _CUT = "…"
-_RANKS = {field: rank for rank, field in enumerate(TextField)}
+_RANKS = {field.value: rank for rank, field in enumerate(TextField)}
 
 Span = tuple[int, int]
 
@@ -80,8 +81,9 @@ class Highlighter:
         self._fuzzy = [part.text for part in parts if isinstance(part, Fuzzy)]
         self._phrases = [list(part.words) for part in parts if isinstance(part, Phrase)]
         self._name_parts = {part.text for part in typed if isinstance(part, Word | Path)}
-        # Every matching text contains one of these, unless only a pattern or spelling matches.
-        self._needles = {*self._exact, *self._prefixes, *(phrase[0] for phrase in self._phrases)}
+        # Every matching text has one of these words, unless only a beginning, a pattern or a
+        # spelling matches.
+        self._whole = self._exact | {phrase[0] for phrase in self._phrases}
         self._compared = set[str]()
         self._like = set[str]()
         """The words of ``_compared`` that match a pattern or a close spelling."""
@@ -93,7 +95,7 @@ class Highlighter:
         found: dict[tuple[str, str], TextHighlight] = {}
         if marks := self._name_marks(name):
             found[("", name)] = _highlight(NAME, "", name, marks)
-        for text in sorted(self._candidates(texts), key=lambda text: _RANKS[text.field]):
+        for text in self._candidates(texts):
             if len(found) == HIGHLIGHTS_MAX:
                 break
             one = self._highlight_text(text)
@@ -102,9 +104,13 @@ class Highlighter:
         return list(found.values())
 
     def _candidates(self, rows: Sequence[TextRow]) -> Iterator[Text]:
-        """Yield the texts that may match. One search of all texts together excludes most."""
+        """Yield the texts that may match, the most important first.
+
+        One search of all texts together excludes most.
+        """
         lines = [f"{text}\n{key}\n" for _, text, key in rows]
-        for number in sorted(self._found(lines)):
+        found = sorted(self._found(lines))
+        for number in sorted(found, key=lambda number: _RANKS[rows[number][0]]):
             field, text, key = rows[number]
             yield Text(TextField(field), text, key)
 
@@ -119,18 +125,23 @@ class Highlighter:
                 "\n" * len(line) if number in found else line for number, line in enumerate(lines)
             )
         folded = folded.lower()
-        needles = self._needles
+        whole = self._whole
         if self._patterns or self._fuzzy:
-            needles = needles | self._select_like(set(words(folded)))
+            whole = whole | self._select_like(set(words(folded)))
         starts: list[int] = []
-        for needle in needles:
+        for needle in (*whole, *self._prefixes):
+            # The rest of a long word is cut off.
+            ends = len(needle) if needle in whole and len(needle) < WORD_MAX else None
             place = folded.find(needle)
             while place >= 0:
-                # Most pages have no match here, so the starts are computed at the first one.
-                starts = starts or [0, *accumulate(map(len, lines))]
-                number = bisect_right(starts, place) - 1
-                found.add(number)
-                place = folded.find(needle, starts[number + 1])
+                if _is_word(folded, place, ends):
+                    # Most pages have no match here, so the starts are computed at the first one.
+                    starts = starts or [0, *accumulate(map(len, lines))]
+                    number = bisect_right(starts, place) - 1
+                    found.add(number)
+                    place = folded.find(needle, starts[number + 1])
+                else:
+                    place = folded.find(needle, place + 1)
         return found
 
     def _highlight_text(self, text: Text) -> TextHighlight | None:
@@ -194,6 +205,13 @@ class Highlighter:
             if edits(wanted, word, limit=limit) <= limit:
                 return True
         return False
+
+
+def _is_word(folded: str, place: int, length: int | None) -> bool:
+    """Tell whether a word begins at a place of a text and, if ``length`` is given, ends there."""
+    if place and folded[place - 1].isalnum():
+        return False
+    return length is None or not folded[place + length : place + length + 1].isalnum()
 
 
 def has_highlights(query: Query) -> bool:

@@ -3,7 +3,6 @@
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.schema import INDEX_NAME, SCHEMA
 from indexer.engines.whoosh.segment import Segment
 
+_CHECKED_BYTES = 1 << 20
 _ATTEMPTS = 20
 """How often the newest commit may be overtaken by another one while it is being opened."""
 
@@ -158,8 +158,12 @@ def segment_file(segment_id: str) -> str:
 
 def checksum(path: Path) -> int:
     """Return the checksum of a file, because Whoosh would not notice wrong bytes."""
-    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        return zlib.crc32(content)
+    found = 0
+    with path.open("rb") as file:
+        # In blocks: all of a map would count as memory of the process.
+        while block := file.read(_CHECKED_BYTES):
+            found = zlib.crc32(block, found)
+    return found
 
 
 def alive(entry: Any) -> int:

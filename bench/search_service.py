@@ -17,7 +17,7 @@ from bench.engine_measures import ENGINES
 from bench.engine_searches import engine_timings
 from bench.queries import Ask
 from bench.timings import Timing
-from indexer.store import Store
+from indexer.store import Journal, Store
 from tests.end_to_end.service import Service
 
 REGISTRY = "default"
@@ -64,6 +64,7 @@ def service_over(
         )
     else:
         copy(store, service.data)
+    begin_journal(service.data)
     try:
         yield service
     except AssertionError:
@@ -79,6 +80,12 @@ def copy(store: Path, data: Path) -> None:
         shutil.copyfile(file, data / file.name)
     # Otherwise the measured searches would share the disk with these writes.
     os.sync()
+
+
+def begin_journal(data: Path) -> None:
+    """Make a journal that knows no newer store. Without one, a crawl would run meanwhile."""
+    with closing(Store(data)) as store, closing(Journal(data)) as journal:
+        journal.set_reached(store.journal_position())
 
 
 def rebuild(service: Service) -> Built:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from bench.queries import CLASSES, Vocabulary, asks
 from bench.search import engine_share, worst
 from bench.search_load import ROUND, Asker, Asking, ask, together
 from bench.search_rows import BARE, MIXED_OF_NUMBER, Row, mixed_paths, ratio
+from bench.search_service import begin_journal
 from bench.timings import Timing
+from indexer.store import Journal, Store
 from tests.fakes.serving import serving
 
 VOCABULARY = Vocabulary(
@@ -57,6 +60,12 @@ def test_the_reference_answers_the_page_it_was_given(tmp_path: Path) -> None:
     with serving(make_app(json.loads(path.read_text()))) as url:
         outcome = ask(Asking(url, ["/anything"] * 3, connections=1))
     assert (len(outcome.latencies), outcome.refused) == (3, 0)
+
+
+def test_a_store_without_its_journal_is_not_taken_for_an_old_one(tmp_path: Path) -> None:
+    begin_journal(tmp_path)
+    with closing(Store(tmp_path)) as store, closing(Journal(tmp_path)) as journal:
+        assert store.journal_position() >= journal.reached()
 
 
 def test_a_process_asks_for_one_thing_after_the_other() -> None:

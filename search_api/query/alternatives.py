@@ -55,7 +55,8 @@ class Synonyms:
         """Return the texts that mean the same as some words, or as another form of the last."""
         known = self._known(typed)
         others = list(self._others.get(known, ()))
-        return [known, *others] if known[:-1] != typed[:-1] else others
+        is_form = known[:-1] == typed[:-1] and known[-1] in (typed[-1], *other_forms(typed[-1]))
+        return others if is_form else [known, *others]
 
     def examples(self, typed: Words) -> list[Words]:
         """Return what is of the kind that some words name, or another form of the last."""
@@ -69,7 +70,8 @@ class Synonyms:
     def _find_known(self, typed: Words) -> Words:
         """Return the text of the table that some words are; ``typed`` itself if none is."""
         *before, last = typed
-        forms = [(*before, form) for form in (last, *other_forms(last))]
+        # An abbreviation such as "db" has no other forms than its plural.
+        forms = [(*before, form) for form in (last, *other_forms(last), last.removesuffix("s"))]
         if len(typed) == 2 and typed[0].endswith("ing"):
             # "Scanning ports" is what a port scanner does.
             things, doers = (last, *other_forms(last)), other_forms(typed[0])

@@ -37,6 +37,7 @@ def others(query: Query) -> set[str]:
     [
         ("k8s", {"kubernetes"}),
         ("mq", {"message queue", "message broker"}),
+        ("mqs", {"mq", "message queue", "message broker"}),
         ("message queue", {"mq", "message broker"}),
         ("message queues", {"mq", "message broker"}),
         ("office", {"buro", "offices"}),

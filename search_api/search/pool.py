@@ -26,6 +26,8 @@ log = structlog.get_logger()
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
+GARBAGE_OBJECTS = 50_000
+"""New objects between two looks for garbage in a search process; Python's own number is 700."""
 _ATTEMPTS = 2
 """A running search is tried again after a process died: another search may be the cause."""
 
@@ -94,6 +96,8 @@ def _begin(make: Callable[[], Searcher], parent: int) -> None:
     # Present objects stay, so the garbage collector need not visit them and delay searches.
     gc.collect()
     gc.freeze()
+    # The texts of a page are thousands of lists without a cycle, and all go with the page.
+    gc.set_threshold(GARBAGE_OBJECTS)
 
 
 def _run(function: Callable[..., Result], *arguments: Any, **named: Any) -> Result:

@@ -36,6 +36,8 @@ from indexer.model import Sort
 # or fewer when reversed, then the lower document, because documents are in the order of their ids.
 # Comparing such numbers is several times faster than tuples.
 _DOCUMENTS = 1 << 28
+_SUMMED_SHARE = 20
+"""With fewer hits than one document in so many, adding up theirs beats adding up those of all."""
 
 Matches = Sequence[tuple[Segment, int]]
 """The matching documents of each segment, without deleted ones."""
@@ -115,7 +117,7 @@ def _first(
     segment: Segment, match: int, plan: RankingPlan, window: PageWindow
 ) -> list[RankedHit[Location]]:
     documents = bitmaps.documents(match)
-    first, *others = _points(segment, plan)
+    first, *others = _points(segment, plan, len(documents))
     totals: Iterator[int] = map(first.__getitem__, documents)
     for points in others:
         totals = map(add, totals, map(points.__getitem__, documents))
@@ -148,21 +150,21 @@ def _in_tiers(segment: Segment, tiers: Iterable[Tier]) -> int:
     return segment.any_of(segment.matching(tier.query) for tier in tiers)
 
 
-def _points(segment: Segment, plan: RankingPlan) -> "list[array[int]]":
-    """Return what adds up to the score of each document."""
-    if len(plan.parts) == 1:
+def _points(segment: Segment, plan: RankingPlan, count: int) -> "list[array[int]]":
+    """Return what adds up to the score of each of ``count`` documents."""
+    if len(plan.parts) == 1 and count * _SUMMED_SHARE >= segment.size:
         # Most queries have one part, so its points are kept with what comes to them.
         key = ("all points", *_identity(plan.parts[0]), plan.texts, plan.preferred)
-        return [segment.cached(key, lambda: _sum(_all_points(segment, plan)))]
-    return list(_all_points(segment, plan))
+        return [segment.cached(key, lambda: _sum(_all_points(segment, plan, is_summed=True)))]
+    return list(_all_points(segment, plan, is_summed=False))
 
 
-def _all_points(segment: Segment, plan: RankingPlan) -> "Iterator[array[int]]":
+def _all_points(segment: Segment, plan: RankingPlan, *, is_summed: bool) -> "Iterator[array[int]]":
     yield segment.cached(
         ("prominence points", plan.prominence_points, plan.preferred),
         lambda: _prominence_points(segment, plan),
     )
-    if len(plan.parts) == 1:
+    if is_summed:
         yield _part_points(segment, plan.parts[0])
     else:
         for part in plan.parts:

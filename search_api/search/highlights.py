@@ -10,13 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from indexer.engines.ranking import pattern
+from indexer.engines.ranking import pattern, text_parts
 from indexer.model import (
     WORD_MAX,
-    And,
-    AtLeast,
     Fuzzy,
-    Or,
     Path,
     Phrase,
     PlacedWord,
@@ -69,7 +66,7 @@ class Highlighter:
     """Finds the matches of one query in one page of hits."""
 
     def __init__(self, query: Query) -> None:
-        typed = list(_positive(query))
+        typed = text_parts(query)
         plain = [part for part in typed if isinstance(part, Word)]
         others = [other for part in plain for other in (*part.others, *part.examples)]
         others += [Word(form) for part in plain for forms in part.apart for form in forms]
@@ -216,17 +213,7 @@ def _is_word(folded: str, place: int, length: int | None) -> bool:
 
 def has_highlights(query: Query) -> bool:
     """Tell whether a query has any part with highlights."""
-    return next(_positive(query), None) is not None
-
-
-def _positive(query: Query) -> Iterator[Query]:
-    """Yield the parts that are not negated."""
-    match query:
-        case And(parts) | Or(parts) | AtLeast(parts=parts):
-            for part in parts:
-                yield from _positive(part)
-        case Word() | Prefix() | Wildcard() | Fuzzy() | Phrase() | Path():
-            yield query
+    return bool(text_parts(query))
 
 
 def _phrase_marks(placed: Sequence[PlacedWord], phrase: Sequence[str]) -> Iterator[Span]:

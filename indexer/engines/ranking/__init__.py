@@ -36,7 +36,7 @@ from indexer.engines.ranking.order import (
 from indexer.engines.ranking.patterns import Pattern, pattern
 from indexer.engines.ranking.plan import Meant, RankedPart, RankingPlan, Tier, make_plan
 from indexer.engines.ranking.scoring import IMPACT_MAX, Line, impacts, scored_lines
-from indexer.engines.ranking.texts import TextPart, part_text
+from indexer.engines.ranking.texts import TextPart, part_text, text_parts
 from indexer.engines.ranking.vocabulary import Vocabulary
 
 __all__ = [
@@ -84,5 +84,6 @@ __all__ = [
     "sort_numbers",
     "stored_result",
     "stored_texts",
+    "text_parts",
     "word_terms",
 ]

@@ -249,7 +249,12 @@ class Service:
     def wait_until_idle(self, seconds: float = 30, *, every: float = OFTEN_SECONDS) -> float:
         """Wait until a crawl is complete and nothing waits to be read or indexed."""
         what = "a crawl is complete and nothing waits"
-        return self.wait_until(lambda: self.freshness().idle, seconds, what, every=every)
+        return self.wait_until(self._is_idle, seconds, what, every=every)
+
+    def _is_idle(self) -> bool:
+        freshness = self.search("", limit=1).freshness
+        is_indexed = not any("not indexed yet" in reason for reason in freshness.behind)
+        return is_indexed and freshness.registries[self.registry].idle
 
     def wait_until_complete(self, seconds: float = 60) -> None:
         """Wait until an answer is complete, and its total exact."""

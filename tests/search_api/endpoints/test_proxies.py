@@ -124,9 +124,9 @@ async def test_the_catalog_and_the_extension_follow(filled: Path) -> None:
 
 @pytest.mark.parametrize(("peer", "sender"), [(PROXY, "192.0.2.1"), (STRANGER, STRANGER)])
 async def test_the_address_of_a_client_is_what_a_trusted_proxy_says(
-    filled: Path, peer: str, sender: str
+    tmp_path: Path, peer: str, sender: str
 ) -> None:
-    async with behind(filled, peer=peer) as client:
+    async with behind(tmp_path, peer=peer) as client:
         with capture_logs() as lines:
             response = await client.post(
                 "/webhooks/main", headers={"X-Forwarded-For": "192.0.2.1"}, content=b"{}"

@@ -8,10 +8,10 @@ a rule of our own adds that.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from snowballstemmer import EnglishStemmer
+from Stemmer import Stemmer
 
 WORD_MIN = 3
 WORD_MAX = 20
@@ -66,7 +66,8 @@ _OWN_SUBJECTS = {
     "worker",
 }
 """Words on -er that are more than somebody or something that does: the verb is another subject."""
-_stem = EnglishStemmer().stemWord
+# Its own cache would be a second one.
+_stem: Callable[[str], str] = Stemmer("english", 0).stemWord
 
 
 @lru_cache(_KEPT)

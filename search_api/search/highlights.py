@@ -6,7 +6,7 @@ may change its length.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -164,7 +164,7 @@ class Highlighter:
 
     def _marks(self, text: str) -> list[Span]:
         """Return the ranges of all matches, in order."""
-        if self._read > _READ_MAX:
+        if not text or self._read > _READ_MAX:
             return []
         self._read += len(text)
         found = set(words(text))
@@ -172,6 +172,8 @@ class Highlighter:
         phrases = [phrase for phrase in self._phrases if found.issuperset(phrase)]
         if not fitting and not phrases:
             return []
+        if text.isascii() and not phrases:
+            return _merged(list(_word_marks(text.lower(), fitting)))
         placed = list(placed_words(text))
         marks = [(one.start, one.end) for one in placed if one.word in fitting]
         for phrase in phrases:
@@ -209,6 +211,24 @@ def _is_word(folded: str, place: int, length: int | None) -> bool:
     if place and folded[place - 1].isalnum():
         return False
     return length is None or not folded[place + length : place + length + 1].isalnum()
+
+
+def _word_marks(folded: str, fitting: Iterable[str]) -> Iterator[Span]:
+    """Yield the ranges of some words in a text whose folding kept all lengths.
+
+    Few words of a text match, so looking for them is faster than going through all its words.
+    """
+    for word in fitting:
+        # A long word of the text was cut to this length, and is marked whole.
+        length = len(word) if len(word) < WORD_MAX else None
+        place = folded.find(word)
+        while place >= 0:
+            end = place + len(word)
+            if _is_word(folded, place, length):
+                while length is None and folded[end : end + 1].isalnum():
+                    end += 1
+                yield place, end
+            place = folded.find(word, end)
 
 
 def has_highlights(query: Query) -> bool:

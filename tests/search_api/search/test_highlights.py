@@ -19,7 +19,7 @@ from indexer.model.query import (
     Wildcard,
     Word,
 )
-from indexer.model.text import words
+from indexer.model.text import placed_words, words
 from search_api.search.highlights import HIGHLIGHTS_MAX, SNIPPET_MAX, Highlighter, TextHighlight
 
 
@@ -124,6 +124,21 @@ def test_a_page_of_hits_is_not_looked_at_without_end() -> None:
     long = description("web " * 1_000_000)
     assert highlighter.highlights("x", [long])
     assert highlighter.highlights("x", [description("web")]) == []
+
+
+@given(
+    st.lists(st.sampled_from(["a", "ab", "A", "-", "_", " ", "z" * 70, "é"]), max_size=12),
+    st.data(),
+)
+def test_marks_are_the_words_of_the_text_that_were_typed(
+    pieces: list[str], data: st.DataObject
+) -> None:
+    text = "".join(pieces)
+    in_text = list(placed_words(text))
+    typed = data.draw(st.sets(st.sampled_from(sorted({one.word for one in in_text} | {"b"}))))
+    expected = [text[one.start : one.end] for one in in_text if one.word in typed]
+    if 0 < len(text) <= SNIPPET_MAX and typed:
+        assert marked_in(Or(tuple(map(Word, sorted(typed)))), text) == expected
 
 
 def test_a_long_text_is_cut_around_most_of_the_matches() -> None:

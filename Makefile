@@ -13,7 +13,7 @@ MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 { p
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo programs test check whoosh3 lint format types bench relevance fuzz torture kills attack clean
+.PHONY: help install run demo programs test check whoosh3 lint format types bench relevance fuzz torture kills attack soak clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 17
@@ -82,6 +82,9 @@ kills: install ## Kill each engine while it commits, merges and swaps, 200 round
 attack: export ATTACK := full
 attack: install ## Attack a running service in every way we know, ten minutes; prints what it stood
 	$(PYTEST) 1 tests/attack
+
+soak: install ## Push, delete and search beside a hostile registry, an hour; M=10 for ten minutes
+	$(BIN)/python -m tests.attack.soak --minutes $(or $(M),60)
 
 clean: ## Remove the environment and everything that was generated
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage

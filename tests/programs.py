@@ -41,20 +41,24 @@ def kept_folder(name: str, version: str) -> Path:
     return Path(cache) / "regsearch-ci" / f"{name}-{version}"
 
 
+def find_program(name: str) -> str | None:
+    """Return the path of a program, of its version in ``.ci/versions`` if it is there."""
+    version = pinned_versions().get(name)
+    if version:
+        return shutil.which(name, path=str(kept_folder(name, version)))
+    return shutil.which(name, path=os.environ.get("PATH", os.defpath) + _SYSTEM_FOLDERS)
+
+
 @pytest.fixture
 def needs_program(request: pytest.FixtureRequest) -> NeedsProgram:
     """Give a function that returns the path of a program, or ends the test without it."""
 
     def find(name: str, *, package: str = "") -> str:
-        version = pinned_versions().get(name)
-        if version:
-            path = shutil.which(name, path=str(kept_folder(name, version)))
-            program = f"{name} {version} (make programs)"
-        else:
-            path = shutil.which(name, path=os.environ.get("PATH", os.defpath) + _SYSTEM_FOLDERS)
-            program = f"{name} (package {package or name})"
+        path, version = find_program(name), pinned_versions().get(name)
         if path:
             return path
+        way = f"{version} (make programs)" if version else f"(package {package or name})"
+        program = f"{name} {way}"
         if os.environ.get("CI") == "true":
             pytest.fail(f"needs {program}", pytrace=False)
         # A property comes along from the process that runs the test.

@@ -44,6 +44,7 @@ class StubRegistry:
             "/v2/": as_json({}),
             "/v2/_catalog": as_json({"repositories": []}),
         }
+        self._other: Answer = as_json({"errors": []}, status=404)
         self._tags: dict[str, list[str]] = {}
         self._server = _Server((address, self.port), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
@@ -56,6 +57,10 @@ class StubRegistry:
     def answer(self, path: str, answer: Answer) -> None:
         """Answer this path from now on, for every method."""
         self._answers[path] = answer
+
+    def answer_others(self, answer: Answer) -> None:
+        """Answer every other path from now on, for every method; 404 before that."""
+        self._other = answer
 
     def push(self, repository: str, tag: str, built: BuiltManifest) -> None:
         """Hold an image under a tag, and list both, as an honest registry would."""
@@ -102,7 +107,7 @@ class StubRegistry:
                 asked = Asked(self.command, self.path, dict(self.headers.items()))
                 stub.asked.append(asked)
                 path = self.path if self.path in stub._answers else self.path.partition("?")[0]
-                answer = stub._answers.get(path, as_json({"errors": []}, status=404))
+                answer = stub._answers.get(path, stub._other)
                 reply = answer(asked) if callable(answer) else answer
                 self.send_response(reply.status)
                 for name, value in reply.headers.items():

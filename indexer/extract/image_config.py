@@ -11,7 +11,15 @@ from typing import Any
 
 from indexer.errors import InvalidValueError
 from indexer.extract.secrets import MASK, is_secret_name, masked, masked_arguments
-from indexer.model import Platform, parse_body, parse_json_object, read_platform, string_map
+from indexer.model import (
+    JSON_VALUES_MAX,
+    Platform,
+    count_json_values,
+    parse_body,
+    parse_json_object,
+    read_platform,
+    string_map,
+)
 
 STEP_MAX = 8 * 1_024
 """Characters of one command of the history."""
@@ -248,11 +256,15 @@ def _compatibility_entries(history: Any) -> tuple[list[dict[str, Any]], tuple[st
     """
     entries: list[dict[str, Any]] = []
     warnings: list[str] = []
+    left = JSON_VALUES_MAX
     for entry in history[:ENTRIES_MAX] if isinstance(history, list) else []:
         text = entry.get("v1Compatibility") if isinstance(entry, dict) else None
+        body = text.encode() if isinstance(text, str) else b""
+        # One limit for all of them: a manifest may hold a thousand.
         try:
-            entries.append(parse_json_object(text.encode() if isinstance(text, str) else b""))
+            entries.append(parse_json_object(body, values_max=max(left, 0)))
         except InvalidValueError as error:
             entries.append({})
             warnings.append(f"history of schema 1: {error}")
+        left -= count_json_values(body)
     return entries, tuple(warnings)

@@ -24,9 +24,14 @@ from indexer.model.document import (
     ValueCount,
 )
 from indexer.model.event import Action, Command, Event, Item, Pull, Rejected
+from indexer.model.json_object import (
+    JSON_DEPTH_MAX,
+    JSON_VALUES_MAX,
+    count_json_values,
+    parse_json_object,
+)
 from indexer.model.manifest import (
     CHILDREN_MAX,
-    JSON_DEPTH_MAX,
     LAYERS_MAX,
     PAIRS_MAX,
     WARNINGS_MAX,
@@ -36,7 +41,6 @@ from indexer.model.manifest import (
     Platform,
     normalised_platform,
     parse_body,
-    parse_json_object,
     parse_manifest,
     read_platform,
     recent_bodies,
@@ -111,6 +115,7 @@ __all__ = [
     "FACET_VALUES",
     "HEX_LENGTHS",
     "JSON_DEPTH_MAX",
+    "JSON_VALUES_MAX",
     "LABEL_FACET",
     "LAYERS_MAX",
     "LIMIT_MAX",
@@ -171,6 +176,7 @@ __all__ = [
     "Word",
     "bare_url",
     "can_verify",
+    "count_json_values",
     "digest_of",
     "digest_range",
     "edits",

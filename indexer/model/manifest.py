@@ -4,7 +4,6 @@ A field of the wrong type is dropped and noted, never an error: what a registry 
 somebody pushed.
 """
 
-import json
 import re
 from base64 import b64decode
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any
 
 from indexer.errors import InvalidValueError
 from indexer.model import media_types
+from indexer.model.json_object import parse_json_object
 from indexer.model.names import Digest, can_verify, digest_of, parse_digest
 
 LAYERS_MAX = 1_000
@@ -22,7 +22,6 @@ CHILDREN_MAX = 1_000
 PAIRS_MAX = 1_000
 KEY_MAX = 1_024
 VALUE_MAX = 64 * 1_024
-JSON_DEPTH_MAX = 64
 DATA_MAX = 256 * 1_024
 """Characters of content inside a descriptor, in base64."""
 WARNINGS_MAX = 100
@@ -56,9 +55,6 @@ _ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i38
 _ATTESTATION = "application/vnd.docker.attestation.manifest.v1+json"
 # What container engines accept in the name of a platform.
 _PLATFORM_PART = re.compile(r"[A-Za-z0-9_.-]{1,128}")
-# Everything but brackets, or a whole string; possessive, so that hostile text costs linear time.
-_NO_BRACKETS = re.compile(r'[^][{}"]++|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,28 +151,6 @@ class Manifest:
         return self.config is None or self.config.media_type != media_types.EMPTY
 
 
-def parse_json_object(body: bytes) -> dict[str, Any]:
-    """Return the JSON object in ``body``; :class:`InvalidValueError` for anything else.
-
-    Nesting deeper than 64 is refused before it is parsed, by counting brackets, so that hostile
-    input cannot exhaust the stack. Halves of surrogate pairs, which no output could encode, become
-    replacement characters.
-    """
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidValueError(f"not UTF-8: {error}") from error
-    if _bracket_depth(text) > JSON_DEPTH_MAX:
-        raise InvalidValueError(f"JSON nested deeper than {JSON_DEPTH_MAX}")
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise InvalidValueError(f"not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise InvalidValueError(f"a JSON {type(value).__name__} instead of an object")
-    return _without_surrogates(value) if _SURROGATE.search(text) else value
-
-
 def parse_body(body: bytes) -> Mapping[str, Any]:
     """Return the JSON object in a manifest or config, which nobody may change.
 
@@ -257,30 +231,6 @@ def string_map(value: Any, name: str, warnings: list[str]) -> dict[str, str]:
         warnings.append(f"{name}: {len(pairs)} pairs, kept {PAIRS_MAX}")
         pairs = dict(list(pairs.items())[:PAIRS_MAX])
     return pairs
-
-
-def _bracket_depth(text: str) -> int:
-    """Return the deepest nesting of brackets outside of strings, at most one over the limit."""
-    if text.count("{") + text.count("[") <= JSON_DEPTH_MAX:
-        return 0
-    depth = deepest = 0
-    for bracket in _NO_BRACKETS.sub("", text):
-        depth += 1 if bracket in "{[" else -1
-        if depth > deepest:
-            deepest = depth
-            if deepest > JSON_DEPTH_MAX:
-                break
-    return deepest
-
-
-def _without_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
-    return value
 
 
 def _kind_by_shape(data: Mapping[str, Any]) -> ManifestKind:

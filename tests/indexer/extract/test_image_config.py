@@ -177,6 +177,13 @@ def test_schema_1_with_a_broken_newest_entry_never_takes_a_layers_for_it() -> No
     assert (found.authors, len(found.warnings)) == ((), 1)
 
 
+def test_the_entries_of_schema_1_have_one_limit_together() -> None:
+    large = {"v1Compatibility": '{"a":[' + "[]," * 4_000 + '[]],"author": "Ann"}'}
+    found = facts(schema1(history=[large] * 20))
+    assert found.authors == ("Ann",)
+    assert "keys and values" in found.warnings[0]
+
+
 @pytest.mark.parametrize("history", [None, "x", [], [None], [{"v1Compatibility": 5}]])
 def test_schema_1_with_a_history_of_any_type(history: object) -> None:
     found = facts(schema1(architecture="amd64", history=history))

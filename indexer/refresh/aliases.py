@@ -11,11 +11,16 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from heapq import merge
 
 from indexer.model import Digest, RepositoryName, TagName
 
 HEADS_IN_VAIN_MAX = 8
 """HEAD requests in a row without an alias, before the tags of a repository are read with GET."""
+SORTED_AT_ONCE = 10_000
+"""Tags that are sorted without a turn for another thread."""
+LIKELY_ALIASES_MAX = 200_000
+"""Tags that are remembered as likely aliases, of all repositories of a registry together."""
 REPOSITORIES_MAX = 1_000
 """Repositories that are remembered; one that is forgotten costs a few more reads."""
 
@@ -67,8 +72,13 @@ class RepositoryTags:
 class TagEvidence:
     """What the tags of the repositories of one registry were, those of late."""
 
-    def __init__(self, repositories_max: int = REPOSITORIES_MAX) -> None:
+    def __init__(
+        self,
+        repositories_max: int = REPOSITORIES_MAX,
+        likely_aliases_max: int = LIKELY_ALIASES_MAX,
+    ) -> None:
         self._repositories_max = repositories_max
+        self._likely_aliases_max = likely_aliases_max
         self._seen: OrderedDict[RepositoryName, RepositoryTags] = OrderedDict()
 
     def find(self, repository: RepositoryName) -> RepositoryTags:
@@ -79,6 +89,16 @@ class TagEvidence:
             self._seen.popitem(last=False)
         return tags
 
+    def expect(self, repository: RepositoryName, likely_aliases: Sequence[TagName]) -> None:
+        """Remember which tags of a repository are probably aliases, if that is not too much."""
+        tags = self.find(repository)
+        tags.likely_aliases = frozenset(likely_aliases[: self._likely_aliases_max])
+        held = sum(len(one.likely_aliases) for one in self._seen.values())
+        for oldest in list(self._seen):
+            if held <= self._likely_aliases_max:
+                break
+            held -= len(self._seen.pop(oldest).likely_aliases)
+
 
 def split_likely_aliases(
     tags: Collection[TagName],
@@ -87,7 +107,9 @@ def split_likely_aliases(
 
     ``1.27`` is one beside ``1.27.3``, and so is a tag without a number, such as ``latest``.
     """
-    ordered = sorted(tags)
+    every = list(tags)
+    starts = range(0, len(every), SORTED_AT_ONCE)
+    ordered = list(merge(*(sorted(every[start : start + SORTED_AT_ONCE]) for start in starts)))
 
     def is_continued(tag: TagName, sign: str) -> bool:
         place = bisect_left(ordered, tag + sign)
@@ -100,4 +122,5 @@ def split_likely_aliases(
         or is_continued(tag, ".")
         or is_continued(tag, "-")
     }
-    return [tag for tag in ordered if tag not in likely], sorted(likely)
+    own = [tag for tag in ordered if tag not in likely]
+    return own, [tag for tag in ordered if tag in likely]

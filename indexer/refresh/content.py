@@ -4,6 +4,7 @@ Only what the store does not have is asked for, and once: refreshes that run sid
 their reads. What an earlier refresh could not read is tried again.
 """
 
+import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -83,10 +84,13 @@ class ContentReader:
             self._manifests.release(fetched.held_manifests)
             self._configs.release(fetched.held_configs)
 
-    def order_tags(self, repository: RepositoryName, tags: Collection[TagName]) -> list[TagName]:
+    async def order_tags(
+        self, repository: RepositoryName, tags: Collection[TagName]
+    ) -> list[TagName]:
         """Return tags in the order to read them in: probable aliases of others come last."""
-        own, likely_aliases = split_likely_aliases(tags)
-        self._evidence.find(repository).likely_aliases = frozenset(likely_aliases)
+        # In a thread, because no other registry shall wait while many are put in order.
+        own, likely_aliases = await asyncio.to_thread(split_likely_aliases, tags)
+        self._evidence.expect(repository, likely_aliases)
         return [*own, *likely_aliases]
 
     async def read_tag(

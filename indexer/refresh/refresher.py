@@ -4,7 +4,9 @@ A refresh never trusts the event that caused it. It removes content only if the 
 said that exactly this content is absent. After any other failure the store stays as it is.
 """
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from datetime import timedelta
 
@@ -31,6 +33,8 @@ from indexer.store import (
 log = structlog.get_logger()
 
 TARGETS_PER_WRITE = 1_000
+MANY_TAGS = 10_000
+"""Repositories with more tags are read one after the other, because all of the tags are held."""
 CONFIRMED_MAX = 1_000
 """Manifests without a tag that one crawl checks in one repository; the next one checks more."""
 SECOND_LOOKS = tuple(timedelta(seconds=seconds) for seconds in (0.1, 0.5, 2.0, 5.0))
@@ -67,6 +71,7 @@ class Refresher:
         self._reader = ContentReader(
             registry=registry, client=client, store=store, kinds=kinds, may_read=self._may_read
         )
+        self._many_tags = asyncio.Lock()
         self._lists = ReferrerLists(
             registry=registry, client=client, store=store, clock=clock, kinds=kinds
         )
@@ -168,27 +173,38 @@ class Refresher:
         asked for by its name.
         """
         repository = refresh.target.repository
-        listed: set[TagName] = set()
-        async for tags in self._listed_tags(repository):
-            listed.update(tags)
-        known = await self._store.read(lambda store: self._known_tags(store, repository))
-        targets = [
-            RefreshTarget(RefreshKind.TAG, repository, tag)
-            for tag in self._reader.order_tags(repository, listed | known)
-        ]
-        # No listing names these, so a crawl would never notice their absence.
-        untold = await self._store.read(lambda store: self._to_confirm(store, repository))
-        targets += [RefreshTarget(RefreshKind.DIGEST, repository, digest) for digest in untold]
-        for start in range(0, len(targets), TARGETS_PER_WRITE):
-            chunk = targets[start : start + TARGETS_PER_WRITE]
+        async with AsyncExitStack() as alone:
+            listed = await self._list_tags(repository, alone)
+            listed |= await self._store.read(lambda store: self._known_tags(store, repository))
+            tags = await self._reader.order_tags(repository, listed)
+            # No listing names these, so a crawl would never notice their absence.
+            untold = await self._store.read(lambda store: self._to_confirm(store, repository))
+            for kind, names in ((RefreshKind.TAG, tags), (RefreshKind.DIGEST, untold)):
+                for start in range(0, len(names), TARGETS_PER_WRITE):
+                    chunk = names[start : start + TARGETS_PER_WRITE]
+                    targets = [RefreshTarget(kind, repository, name) for name in chunk]
 
-            def save(store: Store, chunk: list[RefreshTarget] = chunk) -> None:
-                self._ask_for(store, chunk, refresh=refresh, crawl_id=refresh.crawl_id)
+                    def save(store: Store, targets: list[RefreshTarget] = targets) -> None:
+                        self._ask_for(store, targets, refresh=refresh, crawl_id=refresh.crawl_id)
 
-            await self._store.write(save)
+                    await self._store.write(save)
         await self._finish(refresh)
 
-    async def _listed_tags(self, repository: RepositoryName) -> AsyncIterator[tuple[TagName, ...]]:
+    async def _list_tags(self, repository: RepositoryName, alone: AsyncExitStack) -> set[TagName]:
+        """Return the tags that are listed. Nobody else reads many until ``alone`` is left."""
+        listed: set[TagName] = set()
+        is_alone = False
+        async with aclosing(self._listed_tags(repository)) as pages:
+            async for tags in pages:
+                listed.update(tags)
+                if len(listed) > MANY_TAGS and not is_alone:
+                    await alone.enter_async_context(self._many_tags)
+                    is_alone = True
+        return listed
+
+    async def _listed_tags(
+        self, repository: RepositoryName
+    ) -> AsyncGenerator[tuple[TagName, ...], None]:
         try:
             async for page in self._client.tags(repository):
                 yield page

@@ -56,18 +56,19 @@ class RegistryClient:
         await self._exchange.aclose()
 
     def repositories(self, *, resume: str = "") -> AsyncIterator[CatalogPage]:
-        """Yield the pages of the catalog, from the ``resume`` of a page on, or all.
+        """Yield the catalog, from the ``resume`` of a page on, or all; at most 1,000 names a time.
 
-        If the registry loses its position the listing starts again, up to three times, so pages may
+        If the registry loses its position the listing starts again, up to three times, so names may
         come twice. :class:`UnusableAnswerError` for a listing that goes in circles,
-        :class:`TooLargeError` above 1,000,000 names.
+        :class:`TooLargeError` above 1,000,000 names. :class:`UnreachableError` above that number in
+        all listings that are read at the same time.
         """
         return self._lister.repositories(resume)
 
     def tags(self, repository: RepositoryName) -> AsyncIterator[tuple[TagName, ...]]:
-        """Yield the pages of the tags of a repository; one empty page if it has no tags.
+        """Yield the tags of a repository, at most 1,000 a time; once none if it has no tags.
 
-        Pages may come twice, and errors are raised, as with :meth:`repositories`.
+        Tags may come twice, and errors are raised, as with :meth:`repositories`.
         :class:`AbsentError` if the registry does not know the repository.
         """
         return self._lister.tags(repository)

@@ -4,6 +4,7 @@ This is the only module that sends requests.
 """
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +15,7 @@ from indexer.clock import Clock
 from indexer.errors import UnreachableError, UnusableAnswerError
 from indexer.model import one_line
 from indexer.registry.auth import TOKEN_BODY_MAX_BYTES, Authorizer, Credentials
-from indexer.registry.bodies import read_beginning, read_content
+from indexer.registry.bodies import Sink, read_beginning, read_content, read_into
 from indexer.registry.responses import Response, is_transient, lasting, retry_after
 from indexer.registry.urls import check_base, get_origin, redirect_target, shown
 
@@ -55,7 +56,8 @@ class Request:
     ``path`` starts with ``/v2/`` and may have a query. ``limit`` is the largest size of the content
     in bytes, ``read_seconds`` the longest silence. ``redirects`` is the number of redirects to
     follow, and ``leaves_host`` allows them to lead to another host, which gets no credentials.
-    ``retries_timeouts`` says whether to retry after a timeout while reading.
+    ``retries_timeouts`` says whether to retry after a timeout while reading. ``sink`` makes what
+    takes in the content of each response with status 200; the body then is only its beginning.
     """
 
     path: str
@@ -67,6 +69,7 @@ class Request:
     leaves_host: bool = False
     retries_timeouts: bool = True
     method: str = "GET"
+    sink: Callable[[], Sink] | None = None
 
     @property
     def shown(self) -> str:
@@ -242,6 +245,15 @@ class Exchange:
             return b""
         if incoming.status_code != 200:
             return await read_beginning(incoming, seconds=seconds, clock=self._clock, asked=asked)
+        if request.sink is not None:
+            return await read_into(
+                request.sink(),
+                incoming,
+                limit=request.limit,
+                seconds=seconds,
+                clock=self._clock,
+                asked=asked,
+            )
         return await read_content(
             incoming, limit=request.limit, seconds=seconds, clock=self._clock, asked=asked
         )

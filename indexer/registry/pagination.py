@@ -4,11 +4,12 @@ Only the query of a link is used. The address stays the same, so no response can
 The query may be opaque, so only its ``n`` is ever changed.
 """
 
+import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
-from indexer.errors import TooLargeError, UnusableAnswerError
+from indexer.errors import TooLargeError, UnreachableError, UnusableAnswerError
 from indexer.model import one_line
 from indexer.registry.responses import lasting
 
@@ -17,6 +18,7 @@ PAGE_SIZE_SMALL = 100
 NAMES_MAX = 1_000_000
 FRUITLESS_PAGES_MAX = 2
 QUERY_MAX = 8 * 1_024
+NOTED_AT_ONCE = 10_000
 
 _LINK = re.compile(r"<([^<>]*)>([^<]*)")
 _REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))', re.IGNORECASE)
@@ -78,6 +80,42 @@ def with_smaller_page(query: str) -> str | None:
     return "&".join(kept for part in parts for kept in part)
 
 
+class HeldNames:
+    """The entries that all listings of one registry hold at the same time."""
+
+    def __init__(self) -> None:
+        self.total = 0
+
+
+class ListingNames:
+    """The entries that one listing holds, names or not, as a part of those of its registry."""
+
+    def __init__(self, held: HeldNames, *, asked: str) -> None:
+        self.count = 0
+        self._held = held
+        self._asked = asked
+
+    def add(self, entries: int) -> None:
+        """Count entries that arrived.
+
+        :class:`TooLargeError` for more than 1,000,000 in this listing, :class:`UnreachableError`
+        for as many in all listings that are read now: this one is to be read later.
+        """
+        self.drop_to(self.count + entries)
+        if self.count > NAMES_MAX:
+            raise TooLargeError(f"GET {self._asked}: more than {NAMES_MAX} names")
+        if self._held.total > NAMES_MAX:
+            raise UnreachableError(
+                f"GET {self._asked}: the lists that are read now have more than {NAMES_MAX} names"
+                " together; this one is read again later"
+            )
+
+    def drop_to(self, count: int) -> None:
+        """Hold this number of entries."""
+        self._held.total += count - self.count
+        self.count = count
+
+
 class Walk:
     """One pass over a listing from the query ``start`` to its end; it notices circles.
 
@@ -91,18 +129,19 @@ class Walk:
         self.is_guess = False
         self._asked = asked
         self._queries = {start}
-        self._names: set[str] = set()
+        self._names: set[int] = set()
         self._fruitless = 0
 
-    def add(self, names: Iterable[str]) -> bool:
-        """Count the names of a page; return whether one of them is new.
+    async def add(self, names: Sequence[str], *, others: Iterable[int] = ()) -> bool:
+        """Note the names of a page; return whether one of them is new.
 
-        :class:`TooLargeError` above 1,000,000 names.
+        ``others`` are the hashes of entries that are no names. Other tasks have their turn.
         """
         before = len(self._names)
-        self._names.update(names)
-        if len(self._names) > NAMES_MAX:
-            raise TooLargeError(f"GET {self._asked}: more than {NAMES_MAX} names")
+        for start in range(0, len(names), NOTED_AT_ONCE):
+            self._names.update(map(hash, names[start : start + NOTED_AT_ONCE]))
+            await asyncio.sleep(0)
+        self._names.update(others)
         self.is_first = False
         is_fruitful = len(self._names) > before
         self._fruitless = 0 if is_fruitful else self._fruitless + 1

@@ -3,25 +3,28 @@
 A listing never proves that something is absent; it only says what to read.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 
-from indexer.errors import InvalidValueError, UnreachableError, UnusableAnswerError
+from indexer.errors import UnreachableError, UnusableAnswerError
 from indexer.model import (
     RepositoryName,
     TagName,
     one_line,
-    parse_json_object,
     parse_repository_name,
     parse_tag,
 )
 from indexer.registry.auth import CATALOG_SCOPE, pull_scope
 from indexer.registry.http import READ_SECONDS, Exchange, Request, timed_out
+from indexer.registry.listings.page import PageReader
 from indexer.registry.pagination import (
     PAGE_SIZE,
+    HeldNames,
+    ListingNames,
     Walk,
     first_query,
     next_query,
@@ -35,18 +38,22 @@ CATALOG_PAGE_MAX_BYTES = 16 * 1_024 * 1_024
 TAGS_PAGE_MAX_BYTES = 64 * 1_024 * 1_024
 CATALOG_READ_SECONDS = 300.0
 RESTARTS_MAX = 3
+AT_ONCE = 1_000
+"""Names that are handed on at once. A transaction of a million would hold up everybody else."""
+NO_QUERY = "n="
+"""Stands for the first page of a registry that takes no page size: a position is never empty."""
 
 _HEADERS = ((b"Accept", b"application/json"),)
 _log = structlog.get_logger(__name__)
-_Name = TypeVar("_Name")
+_Name = TypeVar("_Name", bound=str)
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogPage:
-    """Some names of the catalog.
+    """Some names of the catalog, at most 1,000.
 
-    ``resume`` is the position after this page, "" after the last one. ``skipped`` counts the
-    entries that are no repository names.
+    ``resume`` is the position after these, "" after the last ones. Inside of a page of the registry
+    it is that page. ``skipped`` counts the entries that are no repository names.
     """
 
     names: tuple[RepositoryName, ...]
@@ -55,11 +62,12 @@ class CatalogPage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Listing:
+class _Listing(Generic[_Name]):
     """One of the two lists: its path, the key of its entries, and its limits."""
 
     path: str
     key: str
+    parse: Callable[[str], _Name]
     scope: str
     limit: int
     read_seconds: float
@@ -67,12 +75,10 @@ class _Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
-    entries: tuple[object, ...]
+class _Names(Generic[_Name]):
+    names: tuple[_Name, ...]
     resume: str
-
-
-_LAST_PAGE = _Page((), resume="")
+    skipped: int = 0
 
 
 class Lister:
@@ -82,42 +88,64 @@ class Lister:
         self._exchange = exchange
         self._sizes: dict[str, int | None] = {}
         self._sends_links = False
+        self._held = HeldNames()
 
     async def repositories(self, resume: str) -> AsyncIterator[CatalogPage]:
         """Yield the pages of the catalog from ``resume`` on; "" is the beginning."""
         listing = _Listing(
             path="/v2/_catalog",
             key="repositories",
+            parse=parse_repository_name,
             scope=CATALOG_SCOPE,
             limit=CATALOG_PAGE_MAX_BYTES,
             read_seconds=CATALOG_READ_SECONDS,
             is_of_repository=False,
         )
-        async for page in self._pages(listing, resume):
-            names, skipped = _parsed(page, parse_repository_name, listing)
-            yield CatalogPage(names=names, resume=page.resume, skipped=skipped)
+        async with aclosing(self._names(listing, resume)) as pages:
+            async for page in pages:
+                yield CatalogPage(page.names, page.resume, page.skipped)
 
     async def tags(self, repository: RepositoryName) -> AsyncIterator[tuple[TagName, ...]]:
-        """Yield the pages of the tags of one repository."""
+        """Yield the tags of one repository, at most 1,000 at once."""
         listing = _Listing(
             path=f"/v2/{repository}/tags/list",
             key="tags",
+            parse=parse_tag,
             scope=pull_scope(repository),
             limit=TAGS_PAGE_MAX_BYTES,
             read_seconds=READ_SECONDS,
             is_of_repository=True,
         )
-        async for page in self._pages(listing, ""):
-            names, _ = _parsed(page, parse_tag, listing)
-            yield names
+        async with aclosing(self._names(listing, "")) as pages:
+            async for page in pages:
+                yield page.names
 
-    async def _pages(self, listing: _Listing, resume: str) -> AsyncIterator[_Page]:
+    async def _names(
+        self, listing: _Listing[_Name], resume: str
+    ) -> AsyncGenerator[_Names[_Name], None]:
+        """Yield the names of all pages, a few at once, so that nobody has to take in many."""
+        held = ListingNames(self._held, asked=listing.path)
+        try:
+            async with aclosing(self._pages(listing, resume, held)) as pages:
+                async for page, here, following in pages:
+                    names = page.names
+                    for start in range(0, len(names) - AT_ONCE, AT_ONCE):
+                        yield _Names(tuple(names[start : start + AT_ONCE]), here)
+                    rest = (len(names) - 1) // AT_ONCE * AT_ONCE if names else 0
+                    yield _Names(tuple(names[rest:]), following, page.skipped)
+        finally:
+            held.drop_to(0)
+
+    async def _pages(
+        self, listing: _Listing[_Name], resume: str, held: ListingNames
+    ) -> AsyncGenerator[tuple[PageReader[_Name], str, str], None]:
+        """Yield each page with its own query and that of the next one, "" after the last."""
         walk = self._walk(listing, resume)
         restarts = 0
         while True:
-            response, size = await self._get_page(listing, walk.query)
+            response, page, size = await self._get_page(listing, walk.query, held)
             if walk.is_guess and response.status in {400, 404, 405}:
-                yield _LAST_PAGE
+                yield PageReader(listing.key, listing.parse), "", ""
                 return
             if not walk.is_first and response.status in {400, 404}:
                 # The last name of the page before was deleted meanwhile.
@@ -126,36 +154,48 @@ class Lister:
                     raise UnusableAnswerError(f"the listing broke off {restarts} times: {response}")
                 walk = self._walk(listing, "")
                 continue
-            entries = _entries(response, listing)
-            is_fruitful = walk.add(entry for entry in entries if isinstance(entry, str))
+            _check(response, page, listing)
+            is_fruitful = await walk.add(page.names, others=page.others)
             if walk.is_guess and not is_fruitful:
-                yield _LAST_PAGE
+                yield PageReader(listing.key, listing.parse), "", ""
                 return
             link = next_query(response.headers.get_list("link"), asked=listing.path)
             self._sends_links = self._sends_links or bool(link)
-            query = link or self._guess(entries, size)
-            yield _Page(entries, resume=query)
+            query = link or self._guess(page, size)
+            yield page, walk.query or NO_QUERY, query
             if not query:
                 return
             walk.go_on(query, is_guess=not link)
 
-    def _walk(self, listing: _Listing, resume: str) -> Walk:
+    def _walk(self, listing: _Listing[_Name], resume: str) -> Walk:
         size = self._sizes.get(listing.key, PAGE_SIZE)
         start = resume or first_query(size)
         return Walk(start, is_first=not resume, asked=listing.path)
 
-    def _guess(self, entries: Sequence[object], size: int | None) -> str:
+    def _guess(self, page: PageReader[_Name], size: int | None) -> str:
         """Return the next query after a full page of a registry that never sent a link."""
-        if self._sends_links or not entries or len(entries) != size:
+        if self._sends_links or size is None or page.entries != size or not page.last:
             return ""
-        return query_after(str(entries[-1]), size=size)
+        return query_after(page.last, size=size)
 
-    async def _get_page(self, listing: _Listing, query: str) -> tuple[Response, int | None]:
+    async def _get_page(
+        self, listing: _Listing[_Name], query: str, held: ListingNames
+    ) -> tuple[Response, PageReader[_Name], int | None]:
         """Return the page at ``query`` and its size, smaller if the registry wants that."""
+        before = held.count
+        page: PageReader[_Name]
+
+        def begin() -> PageReader[_Name]:
+            nonlocal page
+            held.drop_to(before)
+            page = PageReader(listing.key, listing.parse, add=held.add)
+            return page
+
         asked = query
         while True:
+            page = begin()
             smaller = with_smaller_page(asked)
-            request = _request(listing, asked, retries_timeouts=smaller is None)
+            request = _request(listing, asked, retries_timeouts=smaller is None, sink=begin)
             try:
                 response = await self._exchange.get(request)
             except UnreachableError as error:
@@ -166,11 +206,17 @@ class Lister:
                     size = page_size(asked)
                     if asked != query and response.status == 200:
                         self._sizes[listing.key] = size
-                    return response, size
+                    return response, page, size
             asked = smaller
 
 
-def _request(listing: _Listing, query: str, *, retries_timeouts: bool) -> Request:
+def _request(
+    listing: _Listing[_Name],
+    query: str,
+    *,
+    retries_timeouts: bool,
+    sink: Callable[[], PageReader[_Name]],
+) -> Request:
     return Request(
         path=f"{listing.path}?{query}" if query else listing.path,
         scope=listing.scope,
@@ -178,6 +224,7 @@ def _request(listing: _Listing, query: str, *, retries_timeouts: bool) -> Reques
         limit=listing.limit,
         read_seconds=listing.read_seconds,
         retries_timeouts=retries_timeouts,
+        sink=sink,
     )
 
 
@@ -187,38 +234,16 @@ def _wants_smaller_page(response: Response) -> bool:
     return response.status in {502, 504}
 
 
-def _entries(response: Response, listing: _Listing) -> tuple[object, ...]:
-    """Return the entries of a page; :class:`RegistryError` if the response is no page."""
+def _check(response: Response, page: PageReader[_Name], listing: _Listing[_Name]) -> None:
+    """Raise :class:`RegistryError` if the response is no page; say which entries are no names."""
     if response.status != 200:
         raise make_error(response, may_be_absent=listing.is_of_repository)
-    try:
-        data = parse_json_object(response.body)
-    except InvalidValueError as error:
-        raise UnusableAnswerError(f"{response}: {error}") from error
-    entries = data.get(listing.key, "missing")
-    if entries is None:
-        return ()
-    if not isinstance(entries, list):
-        raise UnusableAnswerError(f"{response}: no list of {listing.key}")
-    return tuple(entries)
-
-
-def _parsed(
-    page: _Page, parse: Callable[[str], _Name], listing: _Listing
-) -> tuple[tuple[_Name, ...], int]:
-    """Return the valid names of a page, and the number of other entries."""
-    names: list[_Name] = []
-    illegal: list[object] = []
-    for entry in page.entries:
-        try:
-            names.append(parse(entry if isinstance(entry, str) else ""))
-        except InvalidValueError:
-            illegal.append(entry)
-    if illegal:
+    if page.error:
+        raise UnusableAnswerError(f"{response}: {page.error}")
+    if page.skipped:
         _log.warning(
             "illegal_names_skipped",
             listing=listing.path,
-            count=len(illegal),
-            first=one_line(str(illegal[0])[:400], limit=100),
+            count=page.skipped,
+            first=one_line(page.illegal, limit=100),
         )
-    return tuple(names), len(illegal)

@@ -39,6 +39,26 @@ def test_tags_without_a_number_and_those_that_others_continue_are_probable_alias
     assert sorted([*own, *aliases]) == sorted(given)
 
 
+def test_many_tags_are_put_in_order() -> None:
+    given = [TagName(f"v{number}.{sub}") for number in range(9_000, 0, -1) for sub in range(3)]
+    own, aliases = split_likely_aliases([*given, LATEST])
+    assert (own, aliases) == (sorted(given), [LATEST])
+
+
+def test_likely_aliases_have_a_limit_over_all_repositories() -> None:
+    evidence = TagEvidence(likely_aliases_max=3)
+    first, second, third = (RepositoryName(name) for name in "abc")
+    tags = [TagName(name) for name in ("w", "x", "y", "z")]
+    evidence.expect(first, tags[:2])
+    evidence.expect(second, tags[:1])
+    assert evidence.find(first).prefers_head(tags[1])
+    evidence.expect(third, tags)
+    assert evidence.find(third).prefers_head(tags[2])
+    assert not evidence.find(third).prefers_head(tags[3])
+    assert not evidence.find(first).prefers_head(tags[1])
+    assert not evidence.find(second).prefers_head(tags[0])
+
+
 def test_head_is_preferred_for_probable_aliases_and_once_there_was_one() -> None:
     tags = RepositoryTags(likely_aliases={LATEST})
     assert tags.prefers_head(LATEST)

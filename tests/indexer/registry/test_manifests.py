@@ -17,8 +17,9 @@ from indexer.errors import (
 )
 from indexer.model import media_types
 from indexer.model.manifest import Descriptor
-from indexer.model.names import Digest, RepositoryName, TagName
+from indexer.model.names import Digest, RepositoryName, TagName, digest_of
 from indexer.registry import USER_AGENT, Credentials
+from indexer.registry.bodies import PIECE_BYTES
 from tests.indexer.registry.scripted import Reply, ScriptedRegistry, refusal
 
 pytestmark = pytest.mark.anyio
@@ -287,6 +288,16 @@ async def test_a_compressed_body_is_held_to_the_same_limits(
     registry.on(BY_TAG, Reply(200, body, (("Content-Encoding", encoding),)))
     with pytest.raises(expected):
         await registry.client().manifest(WEB, "1.0")
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 4 * MIB])
+async def test_a_compressed_body_of_any_size_is_decoded_whole(size: int) -> None:
+    registry = ScriptedRegistry()
+    body = b"x" * size
+    headers = (("Content-Encoding", "gzip"),)
+    address = f"/v2/team/web/blobs/{digest_of(body)}"
+    registry.on(address, Reply(200, gzip.compress(body, mtime=0), headers))
+    assert await registry.client().blob(WEB, descriptor(digest_of(body), size)) == body
 
 
 def descriptor(digest: Digest = SHA256, size: int = len(BODY)) -> Descriptor:

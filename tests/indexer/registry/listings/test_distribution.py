@@ -1,5 +1,7 @@
 """The catalog and tag lists: every way in which registries page, and break off."""
 
+import asyncio
+import gzip
 import json
 from pathlib import Path
 
@@ -17,7 +19,9 @@ from indexer.errors import (
 )
 from indexer.model.names import RepositoryName
 from indexer.registry import CatalogPage, RegistryClient
-from indexer.registry.pagination import NAMES_MAX, Walk
+from indexer.registry.bodies import PIECE_BYTES
+from indexer.registry.listings.distribution import AT_ONCE, NO_QUERY
+from indexer.registry.pagination import NAMES_MAX
 from tests.fakes.clock import ManualClock
 from tests.indexer.registry.scripted import Reply, ScriptedRegistry, as_json, refusal
 
@@ -164,11 +168,85 @@ async def test_two_pages_without_a_new_name_are_an_error() -> None:
     assert await all_tags(registry.client()) == ["1", "1", "2", "2"]
 
 
-def test_more_than_a_million_names_are_an_error() -> None:
-    walk = Walk("n=1000", is_first=True, asked=CATALOG)
-    walk.add(str(number) for number in range(NAMES_MAX))
-    with pytest.raises(TooLargeError, match=CATALOG):
-        walk.add(["one more"])
+async def test_a_compressed_list_is_read() -> None:
+    registry = ScriptedRegistry()
+    body = gzip.compress(tags(*numbered(0, 20_000)).body, mtime=0)
+    registry.on(f"{TAGS}?n=1000", Reply(200, body, (("Content-Encoding", "gzip"),)))
+    assert await all_tags(registry.client()) == numbered(0, 20_000)
+    bomb = gzip.compress(b'{"tags": [' + b'"",' * 10_000_000, mtime=0, compresslevel=1)
+    registry.on(f"{TAGS}?n=1000", Reply(200, bomb, (("Content-Encoding", "gzip"),)))
+    with pytest.raises(TooLargeError, match="names"):
+        await all_tags(registry.client())
+
+
+async def test_other_tasks_run_while_a_list_is_read() -> None:
+    registry = ScriptedRegistry()
+    registry.on(f"{TAGS}?n=1000", tags(*numbered(0, 100_000)))
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(count())
+    assert len(await all_tags(registry.client())) == 100_000
+    other.cancel()
+    assert turns > len(tags(*numbered(0, 100_000)).body) / PIECE_BYTES
+
+
+@pytest.mark.parametrize("entry", [b"1,", b"[],", b"{},", b'"not a name",', b'"v1",'])
+async def test_entries_are_counted_whatever_they_are(entry: bytes) -> None:
+    registry = ScriptedRegistry()
+    body = b'{"name":"team/web","tags":[' + entry * NAMES_MAX + b"1]}"
+    registry.on(f"{TAGS}?n=1000", Reply(200, body))
+    with pytest.raises(TooLargeError, match=f"{TAGS}: more than {NAMES_MAX} names"):
+        await all_tags(registry.client())
+
+
+async def test_entries_are_counted_over_all_pages() -> None:
+    registry = ScriptedRegistry()
+    half = [f"v{number}" for number in range(NAMES_MAX // 2)]
+    registry.on(f"{TAGS}?n=1000", tags(*half, next="?last=1"))
+    registry.on(f"{TAGS}?last=1", tags(*half, "v", next="?last=2"))
+    with pytest.raises(TooLargeError, match=f"more than {NAMES_MAX} names"):
+        await all_tags(registry.client())
+
+
+async def test_all_lists_that_are_read_have_a_limit_together() -> None:
+    registry = ScriptedRegistry()
+    most = [f"v{number}" for number in range(NAMES_MAX)]
+    registry.on(f"{TAGS}?n=1000", tags(*most))
+    registry.on("/v2/team/other/tags/list?n=1000", tags("1"))
+    client = registry.client()
+    reading = client.tags(WEB)
+    assert len(await anext(reading)) == AT_ONCE
+    other = client.tags(RepositoryName("team/other"))
+    with pytest.raises(UnreachableError, match="read again later"):
+        await anext(other)
+    assert sum([len(page) async for page in reading]) == NAMES_MAX - AT_ONCE
+    assert [page async for page in client.tags(RepositoryName("team/other"))] == [("1",)]
+
+
+async def test_a_large_page_is_handed_on_in_parts_that_resume_at_it() -> None:
+    registry = ScriptedRegistry()
+    names = numbered(0, 2_500)
+    registry.on(f"{CATALOG}?n=1000", refusal(400, "UNSUPPORTED"))
+    registry.on(f"{CATALOG}?n=100", refusal(400, "UNSUPPORTED"))
+    registry.on(CATALOG, catalog(*names, "No Name", next="?last=r"))
+    registry.on(f"{CATALOG}?last=r", catalog(*numbered(2_500, 1_000)))
+    client = registry.client()
+    pages = [page async for page in client.repositories()]
+    assert [(len(page.names), page.resume, page.skipped) for page in pages] == [
+        (1_000, "n=1000", 0),
+        (1_000, "n=1000", 0),
+        (500, "last=r", 1),
+        (1_000, "", 0),
+    ]
+    assert [name for page in pages for name in page.names] == numbered(0, 3_500)
+    again = [page async for page in client.repositories()]
+    assert [page.resume for page in again] == [NO_QUERY, NO_QUERY, "last=r", ""]
 
 
 async def test_illegal_names_are_counted_said_and_never_asked_for() -> None:

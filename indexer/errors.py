@@ -106,13 +106,19 @@ class DeniedError(RegistryError):
 
 
 class UnreachableError(RegistryError):
-    """No answer, 408, 429 or 5xx: nothing is known; ``retry_after`` is in seconds."""
+    """No answer, 408, 429 or 5xx: nothing is known; ``retry_after`` is in seconds.
+
+    ``is_elsewhere``: a host to which the registry redirected said so, not the registry.
+    """
 
     temporary = True
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, is_elsewhere: bool = False
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.is_elsewhere = is_elsewhere
 
 
 class UnusableAnswerError(RegistryError):

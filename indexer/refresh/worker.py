@@ -1,7 +1,7 @@
 """The worker of one registry: runs the refreshes of the queue, in order, a few at a time."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,6 +31,8 @@ log = structlog.get_logger()
 
 REFRESHES_PER_REQUEST = 2
 """A refresh spends half its time at the store; two a connection keep all connections busy."""
+ASKED_REMEMBERED = 10_000
+"""Repositories with such places that are remembered."""
 TICK_SECONDS = 0.1
 """How often to look for refreshes that became due."""
 LOOK_AFTER_SECONDS = 0.5
@@ -41,9 +43,13 @@ TRIES_MAX = 8
 """Tries of a refresh with wrong answers before it is set aside."""
 TRIES_UNDOUBTED = 2
 """Tries of a refresh without an answer before another request tells who is at fault."""
+ASKED_UNDOUBTED = 2
+"""Pauses that the places of a repository may ask for, before another request tells the same."""
 PAUSE_MAX = timedelta(minutes=1)
 PAUSE_MIN = timedelta(seconds=1)
 RETRY_MAX = timedelta(minutes=5)
+ASKED_PAUSE_MAX = timedelta(minutes=5)
+"""How long a registry is left alone at most because it asks for that."""
 FAILURES_IN_A_ROW = 5
 """After this number of failures in a row the registry is at fault, not the target."""
 
@@ -62,7 +68,8 @@ class RegistryPlan:
 class RegistryWorker:
     """Runs the refreshes of one registry until cancelled, and begins its crawls.
 
-    A registry that fails is left alone for a while, longer each time, up to a minute. It does not
+    A registry that fails is left alone for a while, longer each time, up to a minute, or as long
+    as it asks for, up to five minutes. The store says until when, and because of what. It does not
     delay others, because each registry has a worker of its own.
     """
 
@@ -97,6 +104,10 @@ class RegistryWorker:
         self._failures = 0
         self._pauses = 0
         self._resume_at = clock.now()
+        # A pause of the last run may still be in the store.
+        self._is_pause_shown = True
+        self._pause_reason = ""
+        self._asked_pauses: Counter[RepositoryName] = Counter()
         self._retried_at: datetime | None = None
         self._looked_after_at: datetime | None = None
         self._expired_at: datetime | None = None
@@ -142,6 +153,9 @@ class RegistryWorker:
             self._taken.clear()
             self._woken.clear()
             return
+        if self._is_pause_shown:
+            self._is_pause_shown = False
+            await self._store.write(lambda store: store.registries.end_pause(self._registry.id))
         if self._woken.is_set() or not self._taken:
             self._woken.clear()
             await self._take()
@@ -205,15 +219,24 @@ class RegistryWorker:
     async def _failed(self, refresh: Refresh, error: RegistryError) -> None:
         """Requeue a failed refresh, or set it aside after too many failures, and slow down."""
         unreachable = isinstance(error, UnreachableError)
+        asked = error.retry_after if isinstance(error, UnreachableError) else None
         at_fault = not isinstance(error, UnreachableError) or await self._is_at_fault(
             refresh, error
         )
         if error.temporary and not (unreachable and at_fault):
             self._failures += 1
+            if asked is not None:
+                if len(self._asked_pauses) >= ASKED_REMEMBERED:
+                    self._asked_pauses.clear()
+                self._asked_pauses[refresh.target.repository] += 1
             self._slow_down(error)
         tried_enough = refresh.tries + 1 >= TRIES_MAX
         give_up = at_fault and (not error.temporary or tried_enough)
-        due_at = self._clock.now() + _delay(refresh, RETRY_MAX if at_fault else PAUSE_MAX)
+        delay = _delay(refresh, RETRY_MAX if at_fault else PAUSE_MAX)
+        if asked is not None:
+            # The place waits as long as it asks for, whatever its registry does.
+            delay = max(delay, timedelta(seconds=asked))
+        due_at = self._clock.now() + delay
         await self._keep_for_later(
             refresh,
             reason=str(error),
@@ -238,9 +261,13 @@ class RegistryWorker:
         now = self._clock.now()
         self._answered = False
         self._any_set_aside = self._any_set_aside or give_up
+        resume_at, pause_reason = self._resume_at, self._pause_reason
+        self._is_pause_shown = self._is_pause_shown or resume_at > now
 
         def save(store: Store) -> None:
             store.registries.set_error(self._registry.id, reason, at=now)
+            if resume_at > now:
+                store.registries.pause(self._registry.id, until=resume_at, reason=pause_reason)
             if give_up and refresh.target.kind is RefreshKind.CATALOG:
                 # Not set aside: the next crawl shall begin and ask for the catalog again.
                 if not (is_lasting and self._refresher.go_without_catalog(store, refresh, reason)):
@@ -255,12 +282,16 @@ class RegistryWorker:
 
     async def _is_at_fault(self, refresh: Refresh, error: UnreachableError) -> bool:
         """Tell whether only this target is broken, because the registry answers another request."""
-        if refresh.tries < TRIES_UNDOUBTED or error.retry_after is not None:
+        target, asks = refresh.target, error.retry_after is not None
+        is_doubted = asks and self._asked_pauses[target.repository] >= ASKED_UNDOUBTED
+        if refresh.tries < TRIES_UNDOUBTED and not is_doubted:
             return False
-        target = refresh.target
         listing: AsyncIterator[object]
-        # Behind a cache, a list of tags would be asked of the other registry.
-        if target.kind is RefreshKind.REPOSITORY or self._registry.pull_through_ttl is not None:
+        # Behind a cache, a list of tags would be asked of the other registry. Who asks for a pause
+        # may ask so for all of a repository.
+        is_cache = self._registry.pull_through_ttl is not None
+        asks = asks and target.kind is not RefreshKind.CATALOG
+        if target.kind is RefreshKind.REPOSITORY or is_cache or asks:
             listing = self._client.repositories()
         else:
             repository = target.repository or await self._store.read(self._some_repository)
@@ -269,8 +300,11 @@ class RegistryWorker:
             listing = self._client.tags(repository)
         try:
             await anext(listing)
-        except RegistryError as other:
-            return not isinstance(other, UnreachableError)
+        except UnreachableError:
+            self._asked_pauses.clear()
+            return False
+        except RegistryError:
+            return True
         return True
 
     def _some_repository(self, store: Store) -> RepositoryName:
@@ -278,10 +312,16 @@ class RegistryWorker:
         return known[0] if known else RepositoryName("")
 
     def _slow_down(self, error: RegistryError) -> None:
-        """Pause, longer each time, and at least as long as the registry asked for."""
+        """Pause, longer each time, or as long as the registry asked for, within a limit.
+
+        What another host asks for is for its own place alone.
+        """
         now = self._clock.now()
-        if isinstance(error, UnreachableError) and error.retry_after is not None:
-            pause = max(PAUSE_MIN, timedelta(seconds=error.retry_after))
+        asked = None
+        if isinstance(error, UnreachableError) and not error.is_elsewhere:
+            asked = error.retry_after
+        if asked is not None:
+            pause = min(ASKED_PAUSE_MAX, max(PAUSE_MIN, timedelta(seconds=asked)))
         elif now < self._resume_at:
             # It began before the pause: many failures at once are one failure of the registry.
             return
@@ -290,7 +330,8 @@ class RegistryWorker:
             self._pauses += 1
         else:
             return
-        self._resume_at = max(self._resume_at, now + pause)
+        if now + pause > self._resume_at:
+            self._resume_at, self._pause_reason = now + pause, str(error)
 
     async def _look_after(self) -> None:
         """Begin and end crawls and count requests, twice a second."""

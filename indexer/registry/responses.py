@@ -124,7 +124,11 @@ def make_error(response: Response, *, may_be_absent: bool = False) -> RegistryEr
     if response.status in {401, 403}:
         return DeniedError(str(response))
     if response.is_transient:
-        return UnreachableError(str(response), retry_after=response.retry_after)
+        # Only content is elsewhere: a token service speaks for its registry.
+        is_elsewhere = may_be_absent and not response.is_own
+        return UnreachableError(
+            str(response), retry_after=response.retry_after, is_elsewhere=is_elsewhere
+        )
     if not 400 <= response.status < 500:
         return (
             lasting(str(response)) if response.status >= 300 else UnusableAnswerError(str(response))

@@ -76,6 +76,18 @@ class SetAside:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """A refresh that failed and is tried again later, and why."""
+
+    registry: str
+    kind: str
+    repository: str
+    reference: str
+    reason: str
+    due_at: str
+
+
 class Queue:
     """The queue inside the store; its methods join the caller's transaction."""
 
@@ -203,6 +215,16 @@ class Queue:
             [limit],
         )
         return [SetAside(*row) for row in rows]
+
+    def list_postponed(self, *, limit: int) -> list[Postponed]:
+        """Return refreshes that failed and are to be tried again, the latest try first."""
+        rows = self._database.execute(
+            "SELECT registries.name, kind, repository, reference, reason, due_at FROM queue"
+            " JOIN registries ON registries.id = registry_id"
+            " WHERE set_aside = 0 AND reason IS NOT NULL ORDER BY due_at DESC LIMIT ?",
+            [limit],
+        )
+        return [Postponed(*row) for row in rows]
 
 
 def _refresh(row: Sequence[Any]) -> Refresh:

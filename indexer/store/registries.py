@@ -88,6 +88,10 @@ class RegistryFreshness:
     """When a crawl last found a change of which no notification told."""
     lost_at: str | None = None
     """When events were last found to be lost, because store and journal do not fit."""
+    paused_until: str | None = None
+    """Until when it is left alone, because it failed or asked for that; None while it is read."""
+    pause_reason: str | None = None
+    """The answer because of which it is left alone; it names the place."""
 
 
 _CRAWLS = """
@@ -162,6 +166,21 @@ class RegistryTables:
         self._database.execute(
             "UPDATE registries SET error = ?, error_at = ? WHERE id = ?",
             [error[:1_000], rfc3339(at), registry_id],
+        )
+
+    def pause(self, registry_id: int, *, until: datetime, reason: str) -> None:
+        """Write until when a registry is left alone, and the answer because of which."""
+        self._database.execute(
+            "UPDATE registries SET paused_until = ?, pause_reason = ? WHERE id = ?",
+            [rfc3339(until), reason[:1_000], registry_id],
+        )
+
+    def end_pause(self, registry_id: int) -> None:
+        """Write that a registry is read again."""
+        self._database.execute(
+            "UPDATE registries SET paused_until = NULL, pause_reason = NULL"
+            " WHERE id = ? AND paused_until IS NOT NULL",
+            [registry_id],
         )
 
     def count_requests(self, registry_id: int, requests: int) -> None:
@@ -376,7 +395,7 @@ class RegistryTables:
                 coalesce(error, latest.catalog_error),
                 CASE WHEN error IS NULL THEN latest.started_at ELSE error_at END,
                 restarted_at, requests, registries.id, whole.started_at, notifies, untold_at,
-                lost_at
+                lost_at, paused_until, pause_reason
             FROM registries LEFT JOIN crawls AS latest
                 ON latest.catalog_error IS NOT NULL AND latest.id =
                 (SELECT max(id) FROM crawls WHERE registry_id = registries.id)
@@ -403,6 +422,8 @@ class RegistryTables:
                 notifies=bool(row[12]),
                 untold_at=row[13],
                 lost_at=row[14],
+                paused_until=row[15],
+                pause_reason=row[16],
             )
             for row in rows
         ]

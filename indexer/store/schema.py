@@ -323,6 +323,12 @@ ALTER TABLE crawls ADD COLUMN unlisted INTEGER
 """
 _CATALOG_ERROR = "ALTER TABLE crawls ADD COLUMN catalog_error TEXT"
 
+_PAUSES = """
+ALTER TABLE registries ADD COLUMN paused_until TEXT;
+ALTER TABLE registries ADD COLUMN pause_reason TEXT;
+CREATE INDEX queue_failed ON queue (due_at) WHERE set_aside = 0 AND reason IS NOT NULL
+"""
+
 _STEPS: dict[str, str] = {
     "m001_registries": _REGISTRIES,
     "m002_content": _CONTENT,
@@ -342,6 +348,7 @@ _STEPS: dict[str, str] = {
     "m016_pulled": _PULLED,
     "m017_freshness": _FRESHNESS,
     "m018_summaries": _SUMMARIES,
+    "m019_pauses": _PAUSES,
 }
 """The statements of each step by its name, which a store remembers. A new step is a new line."""
 _FILL: dict[str, Callable[[Database], object]] = {

@@ -22,7 +22,7 @@ from indexer.store.index_state import LiveIndex, RebuildProgress, read_live_inde
 from indexer.store.journal import JOURNAL_FILE, Journal, JournalCounts
 from indexer.store.lineage import LineageKeys
 from indexer.store.notifications import ReceivedNotifications
-from indexer.store.queue import SetAside
+from indexer.store.queue import Postponed, SetAside
 from indexer.store.registries import Crawl, RegistryFreshness
 from indexer.store.schema import STORE_FILE
 from indexer.store.store import Store
@@ -64,6 +64,7 @@ class StoreStatus:
     extraction: ExtractionProgress | None = None
     crawls: Mapping[str, Crawl | None] = field(default_factory=dict)
     set_aside: Sequence[SetAside] = ()
+    postponed: Sequence[Postponed] = ()
     rejected: Sequence[tuple[str, str, str]] = ()
 
 
@@ -126,6 +127,7 @@ class StoreSearchState:
             extraction=store.extraction.progress(),
             crawls=_latest_crawls(store),
             set_aside=store.queue.list_set_aside(limit=SHOWN_MAX),
+            postponed=store.queue.list_postponed(limit=SHOWN_MAX),
             rejected=rejected,
         )
 

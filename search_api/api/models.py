@@ -234,11 +234,21 @@ class Completions(Shape):
     suggestions: list[Completion]
 
 
+class Pause(Shape):
+    """Why a registry is left alone for a while."""
+
+    until: Time
+    reason: str
+    """The answer of the registry because of which it is left alone; it names the place."""
+
+
 class RegistryStatus(RegistryFreshness):
     """The state of a registry; the last crawl is null before the first."""
 
     notifications: NotificationsStatus
     error_at: Time | None
+    paused: Pause | None
+    """Null while the registry is read."""
     registry_restarted_at: Time | None
     entries_rejected: Count
     requests: Count
@@ -261,5 +271,7 @@ class Status(Shape):
     registries: dict[str, RegistryStatus]
     set_aside: list[dict[str, Any]]
     """Places that could not be read, with reasons."""
+    postponed: list[dict[str, Any]]
+    """Places that failed and are read again at `due_at`, with reasons."""
     rejected: list[dict[str, Any]]
     """Events that could not be used, with reasons."""

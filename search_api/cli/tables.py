@@ -93,6 +93,10 @@ def print_status(body: dict[str, Any]) -> None:
     for refresh in body["set_aside"][:20]:
         place = f"{refresh['repository']} {refresh['reference']}".strip()
         print_line(console, f"set aside: {refresh['registry']} {place}: {refresh['reason']}")
+    for refresh in body["postponed"][:20]:
+        place = f"{refresh['repository']} {refresh['reference']}".strip() or refresh["kind"]
+        due = f"postponed until {refresh['due_at']}"
+        print_line(console, f"{due}: {refresh['registry']} {place}: {refresh['reason']}")
     for rejected in body["rejected"][:20]:
         print_line(
             console,
@@ -190,6 +194,8 @@ def _registry_lines(registry: dict[str, Any], *, now: datetime) -> Iterator[str]
         yield f"held back: {_quarantined(registry)}"
     if registry["error"]:
         yield f"error ({_age(registry['error_at'], now=now)}): {registry['error']}"
+    if paused := registry["paused"]:
+        yield f"left alone until {paused['until']}: {paused['reason']}"
     for reason in registry["behind"]:
         yield f"behind: {reason}"
 

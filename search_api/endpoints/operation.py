@@ -55,6 +55,11 @@ _OF_REGISTRY: tuple[
         lambda registry, _: float(registry.error is not None),
     ),
     (
+        "regsearch_registry_paused_until_timestamp_seconds",
+        "Until when the registry is left alone, because it failed or asked for that.",
+        lambda registry, _: _seconds(registry.paused_until),
+    ),
+    (
         "regsearch_first_backfill_running",
         "1 while the first complete crawl of the registry runs.",
         lambda registry, _: float(registry.first_backfill_running),

@@ -54,6 +54,11 @@ class SearchFreshness:
         """Return what was received from a registry."""
         return self.store.notifications.get(registry, ReceivedNotifications())
 
+    def is_paused(self, registry: RegistryFreshness) -> bool:
+        """Whether a registry is left alone now, because it failed or asked for that."""
+        until = registry.paused_until
+        return until is not None and self._seconds_since(until) < 0
+
     def behind(self) -> Iterator[str]:
         """Yield the reasons why results of any registry may be missing or old."""
         if not self.registries:
@@ -87,6 +92,8 @@ class SearchFreshness:
             yield "it was never read completely"
         if registry.error:
             yield f"it could not be read: {registry.error}"
+        if self.is_paused(registry):
+            yield f"it is left alone until {registry.paused_until}: {registry.pause_reason}"
         if self.store.is_older or _is_after(registry.lost_at, registry):
             yield "the store is older than the last known event, until a crawl is complete"
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import orjson
 
 from indexer.model import FacetCounts, Hit
-from indexer.store import AbsentTags, NotificationResult
+from indexer.store import AbsentTags, NotificationResult, RegistryFreshness
 from search_api.query import facet_query
 from search_api.search.cursors import encode_cursor
 from search_api.search.freshness import SearchFreshness, ServiceStatus
@@ -97,6 +97,7 @@ def status_json(status: ServiceStatus) -> dict[str, Any]:
             **fresh,
             "notifications": {**fresh["notifications"], **_received_json(status, registry.name)},
             "error_at": registry.error_at,
+            "paused": _pause_json(status.freshness, registry),
             "registry_restarted_at": registry.restarted_at,
             "entries_rejected": _count(status.freshness, registry.name, "rejected"),
             "requests": registry.requests,
@@ -133,6 +134,17 @@ def status_json(status: ServiceStatus) -> dict[str, Any]:
                 "reason": refresh.reason,
             }
             for refresh in store.set_aside
+        ],
+        "postponed": [
+            {
+                "registry": refresh.registry,
+                "kind": refresh.kind,
+                "repository": refresh.repository,
+                "reference": refresh.reference,
+                "reason": refresh.reason,
+                "due_at": refresh.due_at,
+            }
+            for refresh in store.postponed
         ],
         "rejected": [
             {"registry": registry, "received_at": received_at, "reason": reason}
@@ -198,6 +210,14 @@ def _facet(name: str, counts: FacetCounts) -> dict[str, Any]:
 def _count(freshness: SearchFreshness, registry: str, what: str) -> int:
     counts = freshness.journal.get(registry)
     return getattr(counts, what) if counts else 0
+
+
+def _pause_json(
+    freshness: SearchFreshness, registry: RegistryFreshness
+) -> dict[str, str | None] | None:
+    if not freshness.is_paused(registry):
+        return None
+    return {"until": registry.paused_until, "reason": registry.pause_reason}
 
 
 def _received_json(status: ServiceStatus, registry: str) -> dict[str, Any]:

@@ -13,12 +13,15 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from indexer.clock import parse_rfc3339
 from indexer.errors import StoreError, UnreachableError
 from indexer.model.event import Command
 from indexer.model.names import RepositoryName
 from indexer.refresh.removal import LOST_MIN, SECOND_LOOK_AFTER
 from indexer.refresh.schedule import INCOMPLETE_RETRY, RESTART_PAUSE
 from indexer.refresh.worker import (
+    ASKED_PAUSE_MAX,
+    ASKED_UNDOUBTED,
     FAILURES_IN_A_ROW,
     LOOK_AFTER_SECONDS,
     PAUSE_MAX,
@@ -26,6 +29,7 @@ from indexer.refresh.worker import (
     TICK_SECONDS,
     TRIES_MAX,
 )
+from indexer.registry.responses import RETRY_AFTER_MAX_SECONDS
 from indexer.store import Priority, RefreshKind, RefreshTarget
 from tests.builders import image
 from tests.fakes.registry import FakeRegistry, Fault
@@ -186,6 +190,77 @@ class TestBackOff:
         assert stepping.registry.requests == []
         await stepping.settle(seconds=60)
         assert stepping.visible() == stepping.truth()
+
+    async def test_a_registry_is_left_alone_for_a_bounded_time_and_says_why(
+        self, stepping: Stepping
+    ) -> None:
+        busy = Response(status_code=429, headers={"Retry-After": "1000000000"})
+        fault = fail(stepping.registry, "/v2/", busy)
+        await event(stepping, "2")
+        await stepping.run_due()
+        freshness = stepping.freshness()
+        paused_until = parse_rfc3339(freshness.paused_until or "")
+        assert paused_until == stepping.clock.now() + ASKED_PAUSE_MAX
+        assert "GET /v2/team/web/manifests/2: 429" in (freshness.pause_reason or "")
+        stepping.registry.faults.remove(fault)
+        stepping.clock.advance(ASKED_PAUSE_MAX.total_seconds())
+        await stepping.run_due()
+        assert stepping.freshness().paused_until is None
+        await stepping.settle(seconds=1_000)
+        assert stepping.visible() == stepping.truth()
+
+    async def test_one_place_that_always_asks_for_pauses_soon_pauses_only_itself(
+        self, stepping: Stepping
+    ) -> None:
+        busy = Response(status_code=429, headers={"Retry-After": "1000000000"})
+        fail(stepping.registry, "/manifests/busy", busy)
+        await event(stepping, *(f"busy{number}" for number in range(3)))
+        pauses: set[str] = set()
+        started = stepping.clock.now()
+        for number in range(300):
+            await event(stepping, f"v{number}")
+            await stepping.run_due()
+            pauses.add(stepping.freshness().paused_until or "")
+            stepping.clock.advance(60)
+        assert stepping.clock.now() - started >= timedelta(hours=5)
+        assert 1 <= len(pauses - {""}) <= ASKED_UNDOUBTED
+        assert stepping.freshness().refreshes_waiting + stepping.freshness().set_aside == 3
+        assert ("default", WEB, "v298") in stepping.visible()
+
+    async def test_a_place_that_is_always_busy_is_set_aside(self, stepping: Stepping) -> None:
+        """Else a crawl would never end."""
+        busy = Response(status_code=429, headers={"Retry-After": "1000000000"})
+        fail(stepping.registry, "/manifests/busy", busy)
+        await event(stepping, "busy")
+        await stepping.settle(seconds=3 * 3_600)
+        [aside] = stepping.store.queue.list_set_aside(limit=9)
+        assert (aside.reference, "429" in aside.reason) == ("busy", True)
+
+    async def test_a_place_that_waits_is_told_of(self, stepping: Stepping) -> None:
+        busy = Response(status_code=429, headers={"Retry-After": "1000"})
+        fail(stepping.registry, "/manifests/busy", busy)
+        await event(stepping, "busy")
+        await stepping.run_due()
+        [waiting] = stepping.store.queue.list_postponed(limit=9)
+        assert (waiting.repository, waiting.reference) == (WEB, "busy")
+        assert "429" in waiting.reason
+        due_at = stepping.clock.now() + timedelta(seconds=RETRY_AFTER_MAX_SECONDS)
+        assert parse_rfc3339(waiting.due_at) == due_at
+
+    async def test_another_host_pauses_only_its_own_place(self, stepping: Stepping) -> None:
+        error = UnreachableError("429", retry_after=900.0, is_elsewhere=True)
+        stepping.worker._slow_down(error)
+        pause = stepping.worker._resume_at - stepping.clock.now()
+        assert pause == timedelta(seconds=1)
+
+    async def test_a_pause_of_the_last_run_is_forgotten(self, stepping: Stepping) -> None:
+        until = stepping.clock.now() + timedelta(hours=1)
+        with stepping.store.transaction():
+            stepping.store.registries.pause(1, until=until, reason="429")
+        assert stepping.freshness().paused_until
+        await stepping.reopen()
+        await stepping.run_due()
+        assert stepping.freshness().paused_until is None
 
     async def test_a_pause_of_no_time_is_a_pause_nevertheless(self, stepping: Stepping) -> None:
         """``Retry-After: 0``, for ever, must not become a request after the other."""

@@ -1,6 +1,7 @@
 """The HTTP API: parameters, errors, pages, and how true an answer is."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urljoin
@@ -26,6 +27,7 @@ FRESHNESS = {"newest_event_applied_at", "entries_waiting", "refreshes_waiting"}
 FRESHNESS |= {"last_complete_crawl_at", "first_backfill_running", "set_aside"}
 FRESHNESS |= {"held_back", "error", "behind", "notifications", "last_complete_crawl_started_at"}
 STATUS = FRESHNESS | {"error_at", "registry_restarted_at", "entries_rejected", "requests", "crawl"}
+STATUS |= {"paused"}
 
 
 @pytest.fixture
@@ -343,6 +345,12 @@ async def test_status_shows_everything_that_is_under_way(tmp_path: Path) -> None
         store.queue.add(number, [target], priority=Priority.EVENT, due_at=clock.now())
         (refresh,) = store.queue.due(number, clock.now(), limit=5)
         store.queue.set_aside(refresh, reason="it is too large")
+        busy = RefreshTarget(RefreshKind.TAG, RepositoryName("team/web"), "busy")
+        store.queue.add(number, [busy], priority=Priority.EVENT, due_at=clock.now())
+        (refresh,) = store.queue.due(number, clock.now(), limit=5)
+        later = clock.now() + timedelta(minutes=5)
+        store.queue.requeue(refresh, due_at=later, reason="429")
+        store.registries.pause(number, until=later, reason="GET /v2/x: 429")
         store.search_index.set_rebuild(RebuildProgress(1, 2))
         store.extraction.ask()
         store.registries.count_requests(number, 7)
@@ -353,6 +361,9 @@ async def test_status_shows_everything_that_is_under_way(tmp_path: Path) -> None
     journal.append([("main", event), ("main", Rejected("odd", b"x"))], received_at=clock.now())
     async with searching_client(tmp_path, clock=clock) as client:
         status = (await client.get("/api/v1/status")).json()
+        clock.advance(300)
+        late = (await client.get("/api/v1/status")).json()
+    assert late["registries"]["main"]["paused"] is None
     store.close()
     journal.close()
     at = "2026-03-01T12:00:00.000000Z"
@@ -365,6 +376,13 @@ async def test_status_shows_everything_that_is_under_way(tmp_path: Path) -> None
     assert main.keys() == STATUS
     assert (main["entries_waiting"], main["entries_rejected"], main["set_aside"]) == (1, 1, 1)
     assert (main["requests"], main["registry_restarted_at"]) == (7, at)
+    until = "2026-03-01T12:05:00.000000Z"
+    assert main["paused"] == {"until": until, "reason": "GET /v2/x: 429"}
+    assert f"it is left alone until {until}: GET /v2/x: 429" in main["behind"]
+    assert status["registries"]["second"]["paused"] is None
+    [postponed] = status["postponed"]
+    assert (postponed["reference"], postponed["reason"]) == ("busy", "429")
+    assert postponed["due_at"] == until
     assert main["crawl"]["complete"] is True
     assert main["crawl"]["unlisted"] is None
     assert main["crawl"]["catalog_error"] is None

@@ -27,6 +27,7 @@ FRESH: dict[str, Any] = {
     "held_back": 0,
     "error": None,
     "error_at": None,
+    "paused": None,
     "registry_restarted_at": None,
     "entries_rejected": 0,
     "requests": 0,
@@ -105,7 +106,13 @@ def status(**changes: Any) -> dict[str, Any]:
     index = {"complete": True, "engine": "whoosh", "documents": {"image": 2}}
     index |= {"wanted_engine": "whoosh", "size_bytes": 1_500_000, "advice": None}
     index |= {"documents_waiting": 0, "rebuild": None}
-    body = {"search_index": index, "registries": {"main": FRESH}, "set_aside": [], "rejected": []}
+    body = {
+        "search_index": index,
+        "registries": {"main": FRESH},
+        "set_aside": [],
+        "rejected": [],
+        "postponed": [],
+    }
     return {**body, "behind": [], "extraction": None, **changes}
 
 
@@ -371,6 +378,27 @@ def test_rebuilds_and_what_cannot_be_used_are_listed(show: Show) -> None:
     assert "extraction" not in text
     assert len([line for line in lines if line.startswith("set aside: main a: [red]")]) == 20
     assert len([line for line in lines if line.startswith("rejected: main then: odd [/]")]) == 20
+
+
+def test_what_is_left_alone_for_a_while_is_shown_with_its_reason(show: Show) -> None:
+    paused = {**FRESH, "paused": {"until": "noon", "reason": f"GET /v2/a: 429{ESCAPES}"}}
+    later = {"registry": "main", "repository": "a", "reference": "1", "kind": "catalog"}
+    postponed = [
+        {**later, "reason": f"[red]{ESCAPES}", "due_at": "noon"},
+        {
+            **later,
+            "repository": "",
+            "reference": "",
+            "kind": "catalog",
+            "reason": "x",
+            "due_at": "noon",
+        },
+    ]
+    text = show(tables.print_status, status(registries={"main": paused}, postponed=postponed))
+    lines = clean(text).splitlines()
+    assert any(line.startswith("  left alone until noon: GET /v2/a: 429") for line in lines)
+    assert any(line.startswith("postponed until noon: main a 1: [red]") for line in lines)
+    assert "postponed until noon: main catalog: x" in lines
 
 
 def test_an_extraction_is_shown_while_it_runs(show: Show) -> None:

@@ -57,6 +57,7 @@ async def test_what_is_wrong_shows(client: httpx2.AsyncClient, tmp_path: Path) -
     assert registry_id is not None
     with store.transaction():
         store.registries.set_error(registry_id, "503", at=START)
+        store.registries.pause(registry_id, until=START, reason="503")
         target = RefreshTarget(RefreshKind.CATALOG)
         store.queue.add(registry_id, [target], priority=Priority.CRAWL, due_at=START)
     repositories = hold_back(store, name, clock=ManualClock())
@@ -66,6 +67,8 @@ async def test_what_is_wrong_shows(client: httpx2.AsyncClient, tmp_path: Path) -
     found = await metrics(client)
     assert found["regsearch_registry_failing", name] == 1
     assert found["regsearch_registry_failing", other] == 0
+    assert found["regsearch_registry_paused_until_timestamp_seconds", name] == START.timestamp()
+    assert ("regsearch_registry_paused_until_timestamp_seconds", other) not in found
     assert found["regsearch_refreshes_waiting", name] == 1
     assert found["regsearch_entries_rejected", name] == 1
     assert found["regsearch_repositories_held_back", name] == repositories > 0

@@ -61,7 +61,7 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         routes=[
             *receiver.routes(),
             Mount("/api/v1", api),
-            *Health(service).routes(),
+            *Health(service, find_problem=journal.find_problem).routes(),
             *Metrics(service).routes(),
             *OciExtension(service, registry_hosts=hosts).routes(),
             *docker_search.routes(),

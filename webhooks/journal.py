@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +23,8 @@ from indexer.store import Journal, NotificationCount, NotificationResult
 
 Items = Sequence[tuple[str, Item]]
 
+CHECK_AGE = timedelta(seconds=1)
+"""How long a check answers for the next ones: each syncs the disk, and anybody may ask for one."""
 COUNT_SECONDS = 1.0
 """How often counts of notifications are written, because each time the disk is synced."""
 
@@ -35,6 +37,9 @@ class Appendable(Protocol):
 
     def count_notifications(self, counts: Sequence[NotificationCount]) -> None:
         """Add all counts, or none and raise :class:`JournalError`."""
+
+    def check(self) -> None:
+        """Raise :class:`JournalError` if nothing can be written now."""
 
     def close(self) -> None:
         """Close the file."""
@@ -51,6 +56,27 @@ class JournalWriter:
         self._writing: asyncio.Task[None] | None = None
         self._counts: dict[tuple[str, NotificationResult], NotificationCount] = {}
         self._counting: asyncio.Task[None] | None = None
+        self._checked: tuple[datetime, str | None] | None = None
+        self._checking = asyncio.Lock()
+
+    async def find_problem(self) -> str | None:
+        """Return why nothing can be appended now; None where it can."""
+        async with self._checking:
+            now = self._clock.now()
+            if self._checked is None or now - self._checked[0] > CHECK_AGE:
+                self._note(await self._check())
+            return self._checked[1] if self._checked else None
+
+    async def _check(self) -> str | None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._thread, self._journal.check)
+        except (JournalError, RuntimeError) as error:
+            return str(error)
+        return None
+
+    def _note(self, problem: str | None) -> None:
+        self._checked = self._clock.now(), problem
 
     async def append(self, items: Items) -> None:
         """Return when ``items`` are on disk; :class:`JournalError` if they cannot be stored."""
@@ -72,10 +98,13 @@ class JournalWriter:
             except (JournalError, ValueError, RuntimeError) as error:
                 # ValueError: a text that SQLite cannot store. RuntimeError: this is already closed.
                 # After any error, nobody may wait for ever.
+                if isinstance(error, JournalError):
+                    self._note(str(error))
                 for _, done in group:
                     if not done.done():
                         done.set_exception(JournalError(str(error)))
             else:
+                self._note(None)
                 for _, done in group:
                     if not done.done():
                         done.set_result(None)
@@ -150,6 +179,10 @@ class LateJournal:
     def count_notifications(self, counts: Sequence[NotificationCount]) -> None:
         """Open the journal if it is not open, and add to its counts."""
         self._opened().count_notifications(counts)
+
+    def check(self) -> None:
+        """Open the journal if it is not open, and write to it."""
+        self._opened().check()
 
     def close(self) -> None:
         """Close the file, if it is open."""

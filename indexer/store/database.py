@@ -3,7 +3,7 @@
 import fcntl
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -110,6 +110,17 @@ def _refuse_others(database: Database, migrations: Migrations, path: Path) -> No
     _refuse_newer(database, migrations, path)
     if migrations.pending(database):
         raise OutdatedStoreError(f"{path} is not up to date yet: start the indexer once")
+
+
+def close_database(database: Database) -> None:
+    """Close a file that was written to, with all of it in the file itself and none in its log.
+
+    SQLite does so only for whoever closes last, and not if that one only reads. So a copy of the
+    file of a stopped service is whole. Where the disk is full, the log is kept and is read again.
+    """
+    with suppress(sqlite3.Error):
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    database.close()
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from indexer.model import (
     RepositoryName,
     TagName,
 )
-from indexer.store.database import open_database, translated_errors
+from indexer.store.database import close_database, open_database, translated_errors
 from indexer.store.notifications import NotificationCount, NotificationTables, ReceivedNotifications
 from indexer.store.pulls import PullBatches, PullCount, count
 
@@ -155,6 +155,7 @@ class Journal:
 
     def __init__(self, directory: Path, *, read_only: bool = False) -> None:
         self._path = directory / JOURNAL_FILE
+        self._is_read_only = read_only
         self._database = open_database(
             self._path,
             migrations,
@@ -185,6 +186,15 @@ class Journal:
                 rows,
             )
             self._pulls.add(count(pulls, received_at=received_at))
+
+    def check(self) -> None:
+        """Write something that means nothing; :class:`JournalError` when that is not possible.
+
+        The number is one that SQLite keeps for its users, and nobody reads it.
+        """
+        with self._transaction():
+            (number,) = self._database.execute("PRAGMA user_version").fetchone()
+            self._database.execute(f"PRAGMA user_version = {1 - number % 2}")
 
     def count_notifications(self, counts: Sequence[NotificationCount]) -> None:
         """Add to the counts of notifications; :class:`JournalError` when that is not possible."""
@@ -292,8 +302,11 @@ class Journal:
             self._pulls.drop(position)
 
     def close(self) -> None:
-        """Close the file."""
-        self._database.close()
+        """Close the file, with all that was written in it."""
+        if self._is_read_only:
+            self._database.close()
+        else:
+            close_database(self._database)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

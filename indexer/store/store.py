@@ -13,7 +13,7 @@ from indexer.store.absences import AbsenceTables
 from indexer.store.attachments import AttachmentTables
 from indexer.store.changes import Changes
 from indexer.store.content import ContentTables
-from indexer.store.database import open_database, translated_errors
+from indexer.store.database import close_database, open_database, translated_errors
 from indexer.store.extraction import ExtractionTables
 from indexer.store.history import TagHistory
 from indexer.store.index_state import SearchIndexTables
@@ -44,6 +44,7 @@ class Store:
 
     def __init__(self, directory: Path, *, read_only: bool = False) -> None:
         self.path = directory / STORE_FILE
+        self._is_read_only = read_only
         self._database = open_database(
             self.path, migrations, synchronous="NORMAL", read_only=read_only
         )
@@ -142,8 +143,11 @@ class Store:
         return self._durable(_PULLS)
 
     def close(self) -> None:
-        """Close the file."""
-        self._database.close()
+        """Close the file, with all that was written in it."""
+        if self._is_read_only:
+            self._database.close()
+        else:
+            close_database(self._database)
 
     def _position(self, name: str) -> int:
         row = self._database.execute(

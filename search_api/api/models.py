@@ -263,7 +263,9 @@ class Status(Shape):
     behind: list[str]
     """The reasons why results of any registry may be missing or old, in words."""
     indexer: dict[str, Any]
-    """Whether the indexer is alive, and the last time at which it was."""
+    """Whether the indexer is alive, the last time at which it was, and how long ago that is."""
+    restarts: dict[str, Count]
+    """How often the supervisor started each process again since its own start."""
     search_index: dict[str, Any]
     """The live generation, whether it is complete, and its numbers of present and due documents."""
     extraction: dict[str, Any] | None

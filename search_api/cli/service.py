@@ -12,6 +12,7 @@ import structlog
 
 from search_api.cli.notification_block import notification_block
 from search_api.processes import (
+    RestartCounts,
     end_with_parent,
     own_command,
     prepare_settings,
@@ -36,7 +37,8 @@ def serve() -> None:
     processes = {
         name: own_command(name, f"--supervised={os.getpid()}") for name in ("web", "indexer")
     }
-    sys.exit(asyncio.run(supervise(processes)))
+    restarts = RestartCounts(settings.data_dir, names=processes)
+    sys.exit(asyncio.run(supervise(processes, on_restart=restarts.add)))
 
 
 def run_web(supervisor: int | None) -> None:
@@ -44,7 +46,7 @@ def run_web(supervisor: int | None) -> None:
     # The processes that search are started by ``python -c``, which looks for modules in the working
     # directory first; -P is passed on, but a program such as ``regsearch`` does not have it.
     os.environ["PYTHONSAFEPATH"] = "1"
-    settings = prepare_settings(process="web")
+    settings = prepare_settings(process="web", supervised=supervisor is not None)
     if supervisor is not None:
         end_with_parent(supervisor)
     # The indexer does without FastAPI, which takes long to import.
@@ -55,7 +57,7 @@ def run_web(supervisor: int | None) -> None:
 
 def run_indexer(supervisor: int | None) -> None:
     """Run the indexer; it ends with its supervisor, if it has one."""
-    settings = prepare_settings(process="indexer")
+    settings = prepare_settings(process="indexer", supervised=supervisor is not None)
     if supervisor is not None:
         end_with_parent(supervisor)
     _run_until_stopped(serve_indexer(settings))

@@ -3,7 +3,7 @@
 Each request reads every number from the store, so all processes report the same.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -121,6 +121,21 @@ class _Collected(Collector):
             "1 if the indexer was alive within the last seconds.",
             float(status.freshness.is_indexer_alive),
         )
+        age = status.freshness.indexer_age_seconds
+        if age is not None:
+            yield _gauge(
+                "regsearch_indexer_alive_age_seconds",
+                "How long ago the indexer was last alive.",
+                age,
+            )
+        restarts = CounterMetricFamily(
+            "regsearch_process_restarts",
+            "How often the supervisor started a process again since its own start.",
+            labels=["process"],
+        )
+        for process, count in status.restarts.items():
+            restarts.add_metric([process], count)
+        yield restarts
         yield _gauge(
             "regsearch_documents_waiting",
             "Documents that wait to be made again.",
@@ -183,8 +198,12 @@ def _seconds(moment: str | None) -> float | None:
 class Health:
     """The endpoints for probes of the service."""
 
-    def __init__(self, service: SearchService) -> None:
+    def __init__(
+        self, service: SearchService, *, find_problem: Callable[[], Awaitable[str | None]]
+    ) -> None:
+        """Take what tells why notifications cannot be stored now, if they cannot."""
         self._service = service
+        self._find_problem = find_problem
 
     def routes(self) -> list[Route]:
         """Return the routes to mount."""
@@ -195,6 +214,10 @@ class Health:
         return JSONResponse({"status": "ok"})
 
     async def readiness(self, _: Request) -> JSONResponse:
-        """Answer 200 when the service can search, before that 503."""
-        ready = await self._service.is_ready()
-        return JSONResponse({"ready": ready}, status_code=200 if ready else 503)
+        """Answer 200 when the service can search and be notified, else 503 with the reason."""
+        problem = await self._find_problem()
+        if problem is None and not await self._service.is_ready():
+            problem = "the search index cannot be read yet"
+        if problem is None:
+            return JSONResponse({"ready": True})
+        return JSONResponse({"ready": False, "reason": problem}, status_code=503)

@@ -3,15 +3,18 @@
 from search_api.processes.data_dir import make_engines, prepare_settings
 from search_api.processes.indexer import serve_indexer
 from search_api.processes.logs import configure_logging
+from search_api.processes.restarts import RestartCounts, read_restarts
 from search_api.processes.supervisor import USAGE_ERROR, end_with_parent, own_command, supervise
 
 __all__ = [
     "USAGE_ERROR",
+    "RestartCounts",
     "configure_logging",
     "end_with_parent",
     "make_engines",
     "own_command",
     "prepare_settings",
+    "read_restarts",
     "serve_indexer",
     "supervise",
 ]

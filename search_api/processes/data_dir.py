@@ -4,6 +4,8 @@ The supervisor needs no engine and no store, which take long to import: function
 """
 
 import os
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +15,31 @@ from indexer.engines import Engine
 from indexer.errors import SettingsError
 from indexer.settings import Settings, load_settings
 from search_api.processes.logs import configure_logging
+from search_api.processes.restarts import RESTARTS_FILE
 
 log = structlog.get_logger()
 
 INDEX_DIRECTORY = "search-index"
+_PRIVATE_UMASK = 0o077
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OURS = (
+    INDEX_DIRECTORY,
+    "*.db",
+    "*.db-wal",
+    "*.db-shm",
+    "*.lock",
+    "*.pid",
+    "webhook-secret*",
+    "processes.json",
+)
+"""The files of a data directory; it may be a folder with others, which stay as they are."""
 
 
-def prepare_settings(*, process: str, quiet: bool = False) -> Settings:
-    """Return the settings, with logging and the data directory ready."""
+def prepare_settings(*, process: str, quiet: bool = False, supervised: bool = False) -> Settings:
+    """Return the settings, with logging and the data directory ready.
+
+    The supervisor of a ``supervised`` process has closed the data directory to others already.
+    """
     settings = load_settings()
     configure_logging("error" if quiet else settings.log_level, process=process)
     if not settings.registry:
@@ -28,25 +47,58 @@ def prepare_settings(*, process: str, quiet: bool = False) -> Settings:
             "no registry is set: REGSEARCH_REGISTRY=http://localhost:5000 names one,"
             " [[registry]] tables in regsearch.toml name several"
         )
-    prepare(settings)
+    prepare(settings, supervised=supervised)
     return settings
 
 
-def prepare(settings: Settings) -> None:
+def prepare(settings: Settings, *, supervised: bool = False) -> None:
     """Make the data directory; :class:`SettingsError` if it cannot be used.
 
-    A failing disk may become read-only. A data directory with a store can still be searched then.
+    Only this account may read it and what this process and its children write from now on. A
+    failing disk may become read-only. A data directory with a store can still be searched then.
     """
+    os.umask(_PRIVATE_UMASK)
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"data_dir {str(settings.data_dir)!r}: {error}") from error
     if os.access(settings.data_dir, os.R_OK | os.W_OK | os.X_OK):
+        if not supervised:
+            _close_to_others(settings.data_dir)
         return
     is_read_only = bool(os.statvfs(settings.data_dir).f_flag & os.ST_RDONLY)
     if not is_read_only or not _has_store(settings.data_dir):
         raise SettingsError(f"data_dir {str(settings.data_dir)!r} cannot be written")
     log.warning("data_dir_is_read_only", path=str(settings.data_dir))
+
+
+def _close_to_others(directory: Path) -> None:
+    """Take what others may do from a data directory; where that is refused, log it once.
+
+    Volumes without modes refuse it, and so do those that belong to another account, as Kubernetes
+    mounts them: whoever mounts such a volume decides who may read it.
+    """
+    try:
+        for path in _list_ours(directory):
+            mode = path.lstat().st_mode
+            if mode & stat.S_ISVTX:
+                raise PermissionError(f"{path} is a folder that everybody shares")
+            if mode & _OTHERS and not stat.S_ISLNK(mode):
+                path.chmod(stat.S_IMODE(mode) & ~_OTHERS)
+            if path.lstat().st_mode & _OTHERS and not stat.S_ISLNK(mode):
+                raise PermissionError(f"{path} keeps its mode")
+    except FileNotFoundError:
+        # Another process works with it, and has closed what it makes.
+        return
+    except OSError as error:
+        log.warning("data_dir_readable_by_others", path=str(directory), reason=str(error))
+
+
+def _list_ours(directory: Path) -> Iterator[Path]:
+    yield directory
+    for pattern in _OURS:
+        yield from directory.glob(pattern)
+    yield from (directory / INDEX_DIRECTORY).rglob("*")
 
 
 def _has_store(directory: Path) -> bool:

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import structlog
@@ -27,8 +27,11 @@ async def supervise(
     *,
     stop_seconds: float = STOP_SECONDS,
     steady_seconds: float = STEADY_SECONDS,
+    on_restart: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Run the commands until SIGTERM or SIGINT; restart each that dies. Return the exit status.
+
+    ``on_restart`` is called with the name of each that is started again.
 
     Status 2 of a process means that its settings or files are unusable; then all are stopped. A
     process that does not stop within ``stop_seconds`` is killed. One that ran longer than
@@ -41,7 +44,12 @@ async def supervise(
     tasks = [
         asyncio.create_task(
             _keep_running(
-                name, command, stop=stop, stop_seconds=stop_seconds, steady_seconds=steady_seconds
+                name,
+                command,
+                stop=stop,
+                stop_seconds=stop_seconds,
+                steady_seconds=steady_seconds,
+                on_restart=on_restart,
             )
         )
         for name, command in commands.items()
@@ -57,6 +65,7 @@ async def _keep_running(
     stop: asyncio.Event,
     stop_seconds: float,
     steady_seconds: float,
+    on_restart: Callable[[str], None],
 ) -> int:
     loop = asyncio.get_running_loop()
     pause = 0.0
@@ -72,6 +81,8 @@ async def _keep_running(
         steady = loop.time() - started > steady_seconds
         pause = 0.0 if steady else min(RESTART_SECONDS_MAX, 2 * pause or 0.1)
         await _pause(pause, stop=stop)
+        if not stop.is_set():
+            on_restart(name)
     log.info("process_stopped", name=name)
     return 0
 

@@ -1,7 +1,7 @@
 """The freshness of results, and the status of the whole service."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 
@@ -44,6 +44,12 @@ class SearchFreshness:
         """Whether the indexer said so within the last seconds; a clock may have been set back."""
         alive_at = self.store.alive_at
         return alive_at is not None and abs(self._seconds_since(alive_at)) <= ALIVE_SECONDS
+
+    @property
+    def indexer_age_seconds(self) -> float | None:
+        """How long ago the indexer was last alive; None if it never was."""
+        alive_at = self.store.alive_at
+        return max(0.0, self._seconds_since(alive_at)) if alive_at is not None else None
 
     @property
     def journal(self) -> Mapping[str, JournalCounts]:
@@ -144,3 +150,5 @@ class ServiceStatus:
     documents: Mapping[DocumentType, int]
     index_size_bytes: int
     store: StoreStatus
+    restarts: Mapping[str, int] = field(default_factory=dict)
+    """How often the supervisor started each process again since its own start."""

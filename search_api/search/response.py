@@ -111,7 +111,9 @@ def status_json(status: ServiceStatus) -> dict[str, Any]:
         "indexer": {
             "alive": status.freshness.is_indexer_alive,
             "alive_at": freshness["indexer_alive_at"],
+            "age_seconds": status.freshness.indexer_age_seconds,
         },
+        "restarts": dict(status.restarts),
         "search_index": {
             "complete": status.freshness.index_complete,
             "engine": live.engine if live else None,

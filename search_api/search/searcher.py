@@ -1,6 +1,6 @@
 """The searcher: it reads the search index and the state beside it, and changes neither."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -44,11 +44,14 @@ class Searcher:
         synonyms: Iterable[Sequence[str]] = (),
         registries: Iterable[RegistrySettings] = (),
         official: Iterable[str] = OFFICIAL,
+        restarts: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         """Take the engine of the settings, and ``others`` that may have made the index.
 
         ``synonyms``, ``registries`` and ``official`` namespaces are those of the settings.
+        ``restarts`` tells how often each process was started again.
         """
+        self._restarts = restarts
         self._known = known_registries(registries)
         self._synonyms = load_synonyms(synonyms)
         conditions = tuple(Condition("namespace", fold(one)) for one in official)
@@ -109,6 +112,7 @@ class Searcher:
             documents=documents,
             index_size_bytes=self._index_size_bytes(),
             store=self._state.status(),
+            restarts=self._restarts(),
         )
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from indexer.clock import Clock, SystemClock
 from indexer.extract import load_kinds
 from indexer.settings import Settings
 from indexer.store import StoreSearchState
-from search_api.processes import configure_logging, make_engines
+from search_api.processes import configure_logging, make_engines, read_restarts
 from search_api.search.pool import SearchProcesses
 from search_api.search.searcher import Searcher
 from search_api.search.service import SearchService
@@ -41,6 +41,7 @@ def _make_searcher(settings: Settings, state: StoreSearchState, clock: Clock) ->
         synonyms=settings.synonyms,
         registries=settings.registry,
         official=settings.official,
+        restarts=partial(read_restarts, settings.data_dir),
     )
 
 

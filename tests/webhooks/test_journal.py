@@ -10,15 +10,17 @@ import structlog
 from indexer.errors import JournalError, UnusableFileError
 from indexer.model.event import Action, Event, Rejected
 from indexer.model.names import RepositoryName
-from indexer.store import NotificationResult
+from indexer.store import Journal, NotificationResult
 from tests.fakes.clock import START, ManualClock
 from tests.webhooks.journals import (
     WatchedJournal,
+    break_journal,
     broken_journal,
     kept_entries,
     kept_events,
     kept_notifications,
     kept_rejected,
+    repair_journal,
 )
 from webhooks.journal import JournalWriter, LateJournal
 
@@ -297,3 +299,36 @@ def test_a_damaged_journal_is_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "journal.db").write_bytes(b"this is no database" * 100)
     with pytest.raises(UnusableFileError, match=r"journal\.db"):
         LateJournal(tmp_path)
+
+
+async def test_a_check_says_why_nothing_can_be_appended(tmp_path: Path) -> None:
+    clock = ManualClock()
+    writer = JournalWriter(LateJournal(tmp_path), clock=clock)
+    assert await writer.find_problem() is None
+    break_journal(tmp_path)
+    with pytest.raises(JournalError):
+        await writer.append([item(1)])
+    assert "entries" in (await writer.find_problem() or "")
+    repair_journal(tmp_path)
+    await writer.append([item(1)])
+    assert await writer.find_problem() is None
+    writer.close()
+    clock.advance(2)
+    assert await writer.find_problem() is not None
+
+
+async def test_a_check_writes_at_most_once_a_second(tmp_path: Path) -> None:
+    clock = ManualClock()
+    writer, other = JournalWriter(LateJournal(tmp_path), clock=clock), Journal(tmp_path)
+    before = other.version()
+    for _ in range(5):
+        await writer.find_problem()
+    after = other.version()
+    assert after > before
+    await writer.find_problem()
+    assert other.version() == after
+    clock.advance(2)
+    await writer.find_problem()
+    assert other.version() > after
+    writer.close()
+    other.close()

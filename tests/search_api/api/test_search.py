@@ -276,7 +276,10 @@ async def test_before_the_first_start_of_an_indexer(tmp_path: Path) -> None:
             "registries": {},
         }
         ready = await client.get("/readyz")
-        assert (ready.status_code, ready.json()) == (503, {"ready": False})
+        assert (ready.status_code, ready.json()) == (
+            503,
+            {"ready": False, "reason": "the search index cannot be read yet"},
+        )
         assert (await client.get("/healthz")).json() == {"status": "ok"}
         status = (await client.get("/api/v1/status")).json()
     assert status["search_index"] == {

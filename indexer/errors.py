@@ -14,6 +14,7 @@
     ├── JournalError           the journal cannot be written; the sender should try again
     ├── StoreError             the store cannot be read or written now
     │   ├── OutdatedStoreError the store is older than this version until the indexer migrates it
+    │   ├── DamagedRowError    a row cannot be read; the rest can
     │   └── UnusableFileError  a file is damaged, or a newer version made it: do not retry
     ├── EngineError            the search index cannot be read or written
     └── RegistryError          a registry did not give what was asked for
@@ -81,6 +82,10 @@ class StoreError(RegsearchError):
 
 class OutdatedStoreError(StoreError):
     """The store is older than this version: the indexer migrates it at its start."""
+
+
+class DamagedRowError(StoreError):
+    """A row of a file cannot be read. The indexer sets it aside and reads its content again."""
 
 
 class UnusableFileError(StoreError):

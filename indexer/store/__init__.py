@@ -1,6 +1,7 @@
 """SQLite: the journal, the queue, our copy of the registries, and the history only events know."""
 
 from indexer.store.absences import Absence, AbsentTags
+from indexer.store.backup import CopiedDatabases, adopt_databases, copy_databases
 from indexer.store.changes import Change, ChangeCursor, ChangeKind
 from indexer.store.content import ReadContent
 from indexer.store.extraction import (
@@ -13,7 +14,7 @@ from indexer.store.extraction import (
 )
 from indexer.store.history import TagMove
 from indexer.store.index_state import LiveIndex, RebuildProgress, StaleDocument
-from indexer.store.journal import Entry, Journal, JournalCounts
+from indexer.store.journal import JOURNAL_FILE, Entry, Journal, JournalCounts
 from indexer.store.lineage import (
     KEYS_MAX,
     Bases,
@@ -42,6 +43,7 @@ from indexer.store.threaded import OwnThread, StoreThread
 __all__ = [
     "EXTRACTED_AT_ONCE",
     "IMAGE",
+    "JOURNAL_FILE",
     "KEYS_MAX",
     "STORE_FILE",
     "Absence",
@@ -50,6 +52,7 @@ __all__ = [
     "Change",
     "ChangeCursor",
     "ChangeKind",
+    "CopiedDatabases",
     "Crawl",
     "Declared",
     "Entry",
@@ -88,5 +91,7 @@ __all__ = [
     "StoreStatus",
     "StoreThread",
     "TagMove",
+    "adopt_databases",
     "attachment_form",
+    "copy_databases",
 ]

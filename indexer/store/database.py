@@ -1,7 +1,9 @@
 """Opening SQLite files: pragmas, migrations, and what their errors mean."""
 
 import fcntl
+import json
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -9,9 +11,13 @@ from pathlib import Path
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from indexer.errors import OutdatedStoreError, StoreError, UnusableFileError
+from indexer.errors import DamagedRowError, OutdatedStoreError, StoreError, UnusableFileError
 
 BUSY_TIMEOUT_MS = 5_000
+_UNREADABLE = (UnicodeDecodeError, zlib.error, json.JSONDecodeError)
+"""What bytes cause that are not what was written."""
+_UNDECODED = "Could not decode to UTF-8"
+"""How Python's errors begin about a text of a row that is none."""
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -58,15 +64,19 @@ def _bring_up_to_date(database: Database, migrations: Migrations, path: Path) ->
         raise StoreError(f"{path}: {error}") from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _refuse_damaged(database, path)
+        refuse_damaged(database.conn, path)
         _refuse_newer(database, migrations, path)
         database.execute("PRAGMA journal_mode = WAL").fetchall()
         migrations.apply(database)
 
 
-def _refuse_damaged(database: Database, path: Path) -> None:
-    """Look at every page, a second for each GB or so: what is written to a damaged file is lost."""
-    (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+def refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
+    """Look at every page, a second for each GB or so: what is written to a damaged file is lost.
+
+    :class:`UnusableFileError` names ``path``.
+    """
+    with translated_errors(path):
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
         raise _damaged(path, found.splitlines()[-1])
 
@@ -74,7 +84,8 @@ def _refuse_damaged(database: Database, path: Path) -> None:
 def _damaged(path: Path, reason: object) -> UnusableFileError:
     return UnusableFileError(
         f"{path}: {reason}; the file is damaged and is left as it is:"
-        " put a backup in its place, or move it away and a new one is begun"
+        " restore a backup with `regsearch restore`, or move the file away: a new one is begun,"
+        " and the next crawl fills it"
     )
 
 
@@ -90,9 +101,8 @@ def _named_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        cause = error.__cause__
-        if isinstance(cause, sqlite3.Error) and _code(cause) in _DAMAGED:
-            raise _damaged(path, cause) from error
+        if isinstance(error, DamagedRowError):
+            raise _damaged(path, error.__cause__) from error
         raise
 
 
@@ -125,8 +135,17 @@ def close_database(database: Database) -> None:
 
 @contextmanager
 def translated_errors(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into :class:`StoreError` naming the file."""
+    """Turn SQLite's errors into :class:`StoreError` naming the file.
+
+    :class:`DamagedRowError` if bytes are not what was written, :class:`UnusableFileError` if SQLite
+    says so of the file.
+    """
     try:
         yield
     except sqlite3.Error as error:
-        raise StoreError(f"{path}: {error}") from error
+        if _code(error) in _DAMAGED:
+            raise _damaged(path, error) from error
+        kind = DamagedRowError if str(error).startswith(_UNDECODED) else StoreError
+        raise kind(f"{path}: {error}") from error
+    except _UNREADABLE as error:
+        raise DamagedRowError(f"{path}: a row cannot be read: {error}") from error

@@ -69,6 +69,11 @@ class SearchIndexTables:
             ],
         )
 
+    def forget(self) -> None:
+        """Have no live generation and no rebuild: the next start of an indexer fills a new one."""
+        self._database.execute("DELETE FROM search_index")
+        self._database.execute("DELETE FROM rebuild")
+
     def stale(self, *, limit: int) -> list[StaleDocument]:
         """Return documents to make again, oldest first."""
         rows = self._database.execute(

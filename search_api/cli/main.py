@@ -98,6 +98,24 @@ def rebuild(*, extract: bool) -> None:
 
 
 @commands.command()
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+def backup(file: str) -> None:
+    """Write store, journal and webhook secret to FILE (-: standard output), while all runs."""
+    from search_api.cli import backup as backups
+
+    backups.back_up(file)
+
+
+@commands.command()
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+def restore(file: str) -> None:
+    """Put the backup in FILE (-: standard input) into an empty data directory."""
+    from search_api.cli import backup as backups
+
+    backups.restore(file)
+
+
+@commands.command()
 @click.argument("query", nargs=-1)
 @click.option(
     "--type",

@@ -167,13 +167,13 @@ def print_line(console: Console, text: str, *, indent: str = "") -> None:
 
 def _registry_lines(registry: dict[str, Any], *, now: datetime) -> Iterator[str]:
     crawl = registry["crawl"]
-    yield f"newest event applied: {_age(registry['newest_event_applied_at'], now=now)}"
+    yield f"newest event applied: {age_text(registry['newest_event_applied_at'], now=now)}"
     yield (
         f"waiting: {registry['entries_waiting']} entries,"
         f" {registry['refreshes_waiting']} refreshes;"
         f" set aside: {registry['set_aside']}; rejected: {registry['entries_rejected']}"
     )
-    yield f"last complete crawl: {_age(registry['last_complete_crawl_at'], now=now)}"
+    yield f"last complete crawl: {age_text(registry['last_complete_crawl_at'], now=now)}"
     if crawl and not crawl["finished_at"]:
         yield (
             f"crawl running: {crawl['repositories']} repositories,"
@@ -188,12 +188,12 @@ def _registry_lines(registry: dict[str, Any], *, now: datetime) -> Iterator[str]
         yield f"the catalog cannot be read, only what is known already: {crawl['catalog_error']}"
     yield from _notification_lines(registry, now=now)
     if _is_restart_open(registry):
-        restarted = _age(registry["registry_restarted_at"], now=now)
+        restarted = age_text(registry["registry_restarted_at"], now=now)
         yield f"the registry restarted: {restarted}; what it had not sent is left to the next crawl"
     if registry["held_back"]:
         yield f"held back: {_quarantined(registry)}"
     if registry["error"]:
-        yield f"error ({_age(registry['error_at'], now=now)}): {registry['error']}"
+        yield f"error ({age_text(registry['error_at'], now=now)}): {registry['error']}"
     if paused := registry["paused"]:
         yield f"left alone until {paused['until']}: {paused['reason']}"
     for reason in registry["behind"]:
@@ -206,12 +206,12 @@ def _notification_lines(registry: dict[str, Any], *, now: datetime) -> Iterator[
         yield f"it sends no notifications: all is as of its crawl {_crawl_age(registry, now=now)}"
     yield (
         f"notifications: {received['accepted_total']} accepted,"
-        f" the newest {_age(received['received_at'], now=now)}"
+        f" the newest {age_text(received['received_at'], now=now)}"
     )
     if received["refused_total"]:
         yield (
             f"notifications refused: {received['refused_total']}, the newest"
-            f" {_age(received['refused_at'], now=now)} from {received['refused_from']}"
+            f" {age_text(received['refused_at'], now=now)} from {received['refused_from']}"
         )
 
 
@@ -222,7 +222,7 @@ def _is_restart_open(registry: dict[str, Any]) -> bool:
 
 
 def _crawl_age(registry: dict[str, Any], *, now: datetime) -> str:
-    return _age(registry["last_complete_crawl_started_at"], now=now)
+    return age_text(registry["last_complete_crawl_started_at"], now=now)
 
 
 def _notes(freshness: dict[str, Any]) -> Iterator[str]:
@@ -262,7 +262,7 @@ def size_text(size_bytes: int | None) -> str:
     )
 
 
-def _age(moment: str | None, *, now: datetime) -> str:
+def age_text(moment: str | None, *, now: datetime) -> str:
     """Return the age of a time of the store in words."""
     if moment is None:
         return "never"

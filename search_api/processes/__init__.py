@@ -1,12 +1,13 @@
 """Processes: their start, supervision, logs and data directory."""
 
-from search_api.processes.data_dir import make_engines, prepare_settings
+from search_api.processes.data_dir import INDEX_DIRECTORY, make_engines, prepare_settings
 from search_api.processes.indexer import serve_indexer
 from search_api.processes.logs import configure_logging
 from search_api.processes.restarts import RestartCounts, read_restarts
 from search_api.processes.supervisor import USAGE_ERROR, end_with_parent, own_command, supervise
 
 __all__ = [
+    "INDEX_DIRECTORY",
     "USAGE_ERROR",
     "RestartCounts",
     "configure_logging",

@@ -33,10 +33,10 @@ from tests.fakes.serving import free_port, serving
 from tests.search_api.sample_content import DESCRIPTION, HOSTILE
 
 COMMANDS = (
-    *("backfill", "completion", "conformance", "indexer", "rebuild", "reconcile"),
-    *("search", "serve", "show", "status", "web"),
+    *("backfill", "backup", "completion", "conformance", "indexer", "rebuild", "reconcile"),
+    *("restore", "search", "serve", "show", "status", "web"),
 )
-ARGUMENTS = {"show": ["team/web"]}
+ARGUMENTS = {"show": ["team/web"], "backup": ["file"], "restore": ["file"]}
 WITH_SETTINGS = [name for name in COMMANDS if name not in {"completion", "conformance"}]
 PROGRAM = [sys.executable, "-m", "search_api"]
 PROJECT = Path(__file__).parents[3]

@@ -1,0 +1,142 @@
+"""Backups of a service that works, and what a restore makes of them."""
+
+import io
+import tarfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.attack import backups
+from tests.attack.stub_registry import StubRegistry
+from tests.builders import image
+from tests.end_to_end.service import WEBHOOK_SECRET, Service
+from tests.fakes.events import push_event
+
+Figure = Callable[[str], None]
+TIMES, TIMES_FULL = 3, 30
+"""``python -m tests.attack.backups --times 100`` is the long form."""
+
+
+@pytest.fixture
+def copy(service: Service, registry: StubRegistry) -> Iterator[Service]:
+    """Give a service with an empty data directory beside the same registry."""
+    folder = service.data.parent / "copy"
+    folder.mkdir()
+    own = Service(folder)
+    own.configure(REGSEARCH_REGISTRY=registry.url)
+    try:
+        yield own
+    finally:
+        own.close()
+
+
+@pytest.fixture
+def backup(service: Service, registry: StubRegistry, tmp_path: Path) -> Path:
+    """Give a backup of a service that has 5 tags, and runs."""
+    for number in range(5):
+        registry.push("team/web", f"1.{number}", image(seed=f"web-{number}"))
+    service.start()
+    service.wait_until_idle()
+    file = tmp_path / "backup.tar"
+    ended = service.command("backup", str(file))
+    assert ended.returncode == 0, f"regsearch backup: {ended.stderr}"
+    return file
+
+
+def test_backups_under_load_hold_every_acknowledged_event_and_the_history(
+    service: Service, registry: StubRegistry, tmp_path: Path, is_full: bool, figure: Figure
+) -> None:
+    times = TIMES_FULL if is_full else TIMES
+    figure(backups.run(service, registry, tmp_path, times=times))
+
+
+def test_a_restore_and_a_crawl_end_equal_to_the_registry(
+    service: Service, registry: StubRegistry, backup: Path, copy: Service
+) -> None:
+    """What changed after the backup is found, though nobody tells of it again."""
+    later = image(seed="later")
+    registry.push("team/later", "1.0", later)
+    service.notify(push_event("team/later", later.digest, tag="1.0"))
+    service.wait_until_found("repo:team/later")
+    service.stop()
+    ended = copy.command("restore", str(backup))
+    assert ended.returncode == 0, ended.stderr
+    # It says what it is, of when, and what is lost.
+    assert "5 tags of default" in ended.stdout
+    assert "lost" in ended.stdout
+    begun = datetime.now(UTC).isoformat()
+    copy.start()
+    copy.wait_until(
+        lambda: (copy.status()["last_complete_crawl_started_at"] or "") > begun,
+        60,
+        "a crawl began by itself and is complete",
+    )
+    copy.wait_until_complete()
+    found = {tag for one in copy.everything("repo:team/*") for tag in one.tags}
+    assert found == {"1.0", "1.1", "1.2", "1.3", "1.4"}
+    assert copy.finds("repo:team/later")
+
+
+def test_a_made_secret_is_in_the_backup(
+    service: Service, registry: StubRegistry, tmp_path: Path, copy: Service
+) -> None:
+    """So the registries need no other configuration after a restore."""
+    service.configure(REGSEARCH_REGISTRY=registry.url, REGSEARCH_WEBHOOK_SECRET="")
+    copy.configure(REGSEARCH_REGISTRY=registry.url, REGSEARCH_WEBHOOK_SECRET="")
+    service.start()
+    file = tmp_path / "backup.tar"
+    ended = service.command("backup", str(file))
+    assert ended.returncode == 0, ended.stderr
+    assert copy.command("restore", str(file)).returncode == 0
+    made = (service.data / "webhook-secret").read_text()
+    assert WEBHOOK_SECRET not in made
+    assert (copy.data / "webhook-secret").read_text() == made
+    assert {path.stat().st_mode & 0o777 for path in copy.data.glob("[jsw]*")} == {0o600}
+
+
+def test_a_restore_takes_the_place_of_nothing(service: Service, backup: Path) -> None:
+    before = service.search("").total
+    for _ in range(2):
+        ended = service.command("restore", str(backup))
+        assert ended.returncode in {1, 2}
+        assert "regsearch: " in ended.stderr
+        service.stop()
+    ended = service.command("restore", str(backup))
+    assert ended.returncode == 2
+    assert "is not empty" in ended.stderr
+    service.start()
+    assert service.search("").total == before
+
+
+@pytest.mark.parametrize("place", [0.001, 0.3, 0.7, 0.999])
+def test_a_damaged_backup_is_refused(backup: Path, copy: Service, place: float) -> None:
+    content = bytearray(backup.read_bytes())
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        end = archive.getmembers()[-1].offset_data
+    content[int(end * place)] ^= 1
+    backup.write_bytes(content)
+    ended = copy.command("restore", str(backup))
+    assert ended.returncode == 2
+    assert str(backup) in ended.stderr
+    assert not (copy.data / "store.db").exists()
+
+
+def test_half_a_backup_is_refused(backup: Path, copy: Service) -> None:
+    content = backup.read_bytes()
+    backup.write_bytes(content[: len(content) // 2])
+    ended = copy.command("restore", str(backup))
+    assert ended.returncode == 2
+    assert str(backup) in ended.stderr
+
+
+def test_a_failed_backup_leaves_the_one_of_before(service: Service, backup: Path) -> None:
+    before = backup.read_bytes()
+    service.stop()
+    (service.data / "journal.db").rename(service.data / "away")
+    ended = service.command("backup", str(backup))
+    assert ended.returncode == 1
+    assert "journal.db" in ended.stderr
+    assert backup.read_bytes() == before
+    assert not list(backup.parent.glob(".regsearch-*"))

@@ -22,6 +22,7 @@
         ├── DeniedError        401 or 403: not allowed, or hidden
         ├── UnreachableError   no answer, 408, 429 or 5xx: nothing is known
         ├── UnusableAnswerError  an answer that is not from the registry or has other content
+        │   └── AddressRefusedError  it leads to an address that it may not lead to
         └── TooLargeError      the content exists, but is larger than a limit, and is not read
 """
 
@@ -130,6 +131,21 @@ class UnusableAnswerError(RegistryError):
     """An answer is not from the registry, or has other content: HTML, a wrong digest."""
 
     temporary = True
+
+
+class AddressRefusedError(UnusableAnswerError):
+    """A registry leads to an address that it may not lead to, and nothing was sent there.
+
+    ``kind`` says what address it is, without naming it. ``host`` is the host and port to allow in
+    the settings; "" if no setting allows it.
+    """
+
+    temporary = False
+
+    def __init__(self, message: str, *, kind: str, host: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.host = host
 
 
 class TooLargeError(RegistryError):

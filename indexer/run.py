@@ -18,7 +18,7 @@ from indexer.indexing import Indexing
 from indexer.intake import count_pulls, enqueue_entries, note_lost_events
 from indexer.model import RepositoryRow
 from indexer.refresh import RegistryPlan, RegistryWorker
-from indexer.registry import Credentials, RegistryClient, docker_credentials
+from indexer.registry import Credentials, RegistryClient, TokenRealm, docker_credentials
 from indexer.retention import forget_in_time
 from indexer.settings import RegistrySettings, Settings
 from indexer.store import (
@@ -107,7 +107,7 @@ async def run_indexer(
         stack.push_async_callback(indexing.close)
         workers: dict[str, RegistryWorker] = {}
         for registry in settings.registry:
-            client = _client(registry, clock=clock)
+            client = _client(registry, rows[registry.name], store=store, clock=clock)
             stack.push_async_callback(client.aclose)
             workers[registry.name] = RegistryWorker(
                 registry=rows[registry.name],
@@ -214,10 +214,23 @@ def _credentials(registry: RegistrySettings) -> Credentials | None:
     return None
 
 
-def _client(registry: RegistrySettings, *, clock: Clock) -> RegistryClient:
+def _client(
+    registry: RegistrySettings, row: RegistryRow, *, store: StoreThread, clock: Clock
+) -> RegistryClient:
+    async def keep(origin: str) -> None:
+        try:
+            await store.write(lambda opened: opened.registries.set_token_origin(row.id, origin))
+        except StoreError as error:
+            # Such as a full disk. The token is good, and the next run learns the origin again.
+            log.warning("token_service_not_kept", registry=row.name, reason=str(error))
+        else:
+            log.info("token_service_pinned", registry=row.name, origin=origin)
+
     return RegistryClient(
         registry.url,
         clock=clock,
         credentials=_credentials(registry),
         max_in_flight=registry.max_in_flight,
+        blob_hosts=registry.blob_hosts,
+        realm=TokenRealm(named=registry.token_realm, pinned=row.token_origin, keep=keep),
     )

@@ -68,6 +68,8 @@ def _network(value: object) -> object:
 
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 """A network of the internet protocol; a single address is a network of one."""
+Host = Annotated[str, Field(pattern=r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$", max_length=300)]
+"""A host in small letters, perhaps with a port."""
 _NAME = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
 
 
@@ -94,6 +96,13 @@ class RegistrySettings(BaseModel):
     password_env: str = Field("", description="An environment variable that holds the password.")
     docker_config: Path | None = Field(
         None, description="Docker's config.json, where docker login keeps the credentials."
+    )
+    blob_hosts: tuple[Host, ...] = Field(
+        (),
+        description="Hosts that it may redirect blobs to at private and loopback addresses too.",
+    )
+    token_realm: str = Field(
+        "", description="The address of its token service; if empty, the first that it names."
     )
     include: tuple[str, ...] = Field(("*",), description="Patterns of the repositories to read.")
     exclude: tuple[str, ...] = Field((), description="Patterns of the repositories not to read.")
@@ -144,6 +153,14 @@ class RegistrySettings(BaseModel):
         if _web_address(url) is None:
             raise ValueError("write a URL such as https://registry.example.org")
         return url
+
+    @field_validator("token_realm")
+    @classmethod
+    def _is_realm(cls, realm: str) -> str:
+        parts = _web_address(realm)
+        if realm and (parts is None or "@" in parts.netloc):
+            raise ValueError("write a URL such as https://auth.example.org/token")
+        return realm.strip()
 
     @model_validator(mode="after")
     def _whole_credentials(self) -> "RegistrySettings":

@@ -33,6 +33,7 @@ LAYERS = (
 PURE = ("indexer.model", "indexer.extract", "indexer.documents")
 INPUT_AND_OUTPUT = {"os", "io", "pathlib", "socket", "sqlite3", "subprocess", "shutil", "tempfile"}
 ONLY_HERE: dict[str, str | tuple[str, ...]] = {
+    "httpcore2": "indexer.registry",
     "httpx2": ("indexer.registry", "search_api.conformance"),
     "whoosh": "indexer.engines.whoosh",
     "tantivy": "indexer.engines.tantivy",

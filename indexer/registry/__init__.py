@@ -3,7 +3,7 @@
 Nothing else in this project sends requests to registries.
 """
 
-from indexer.registry.auth import Credentials
+from indexer.registry.auth import Credentials, TokenRealm
 from indexer.registry.client import RegistryClient
 from indexer.registry.docker_config import docker_credentials
 from indexer.registry.http import USER_AGENT, is_own_user_agent
@@ -16,6 +16,7 @@ __all__ = [
     "CatalogPage",
     "Credentials",
     "RegistryClient",
+    "TokenRealm",
     "docker_credentials",
     "is_own_user_agent",
 ]

@@ -46,6 +46,33 @@ class Credentials:
     password: str = field(repr=False)
 
 
+async def _keep_nothing(_origin: str) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRealm:
+    """The token service of a registry, as far as it is known.
+
+    ``named`` is its address in the settings, "" for none. ``pinned`` is the origin that an earlier
+    run kept, "" for none; ``keep`` keeps one.
+    """
+
+    named: str = ""
+    pinned: str = ""
+    keep: Callable[[str], Awaitable[None]] = _keep_nothing
+
+    @property
+    def origin(self) -> str:
+        """The origin that is expected; "" before the first use."""
+        return get_origin(httpx2.URL(self.named)) if self.named else self.pinned
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The host that the settings name, with its port if it has one; at most one."""
+        return (httpx2.URL(self.named).netloc.decode(),) if self.named else ()
+
+
 @dataclass(frozen=True, slots=True)
 class _Grant:
     """The parameters of a request for a token; one token is kept for each."""
@@ -70,9 +97,14 @@ class _Token:
 class Authorizer:
     """Knows the header to send, and learns it from the challenges of the registry.
 
-    ``ask_token`` sends a GET to a token service, with its second argument as ``Authorization``. The
-    first token service is accepted; a different one later is refused, because it would receive
-    the credentials. ``is_plain``: the registry has no TLS, so its token service need not either.
+    ``ask_token`` sends a GET to a token service, with its second argument as ``Authorization``.
+    ``own`` is the address of the registry.
+
+    A token service at the registry's own host is accepted, and so is the one of the settings.
+    Otherwise the first one is, and a different one later is refused, because it would receive the
+    credentials. The first one is kept for later runs once it gave a token, if the registry has
+    TLS: without, somebody on the way could have named it. Credentials go to another host only over
+    TLS, if the settings do not name it.
     """
 
     def __init__(
@@ -80,18 +112,21 @@ class Authorizer:
         credentials: Credentials | None,
         *,
         clock: Clock,
-        is_plain: bool,
+        own: httpx2.URL,
+        realm: TokenRealm,
         ask_token: Callable[[httpx2.URL, str], Awaitable[Response]],
     ) -> None:
         self._basic = _basic(credentials) if credentials else ""
         self._clock = clock
-        self._is_plain = is_plain
+        self._own = own
+        self._realm = realm
         self._ask_token = ask_token
         self._basic_kinds: set[str] = set()
         self._grants: dict[str, _Grant] = {}
         self._tokens: dict[_Grant, _Token] = {}
         self._sweep_at = TOKENS_SWEPT_FROM
-        self._realm_origin = ""
+        self._realm_origin = realm.origin
+        self._kept_origin = realm.pinned
 
     async def header_for(self, scope: str) -> str:
         """Return the header for a request of ``scope``; "" for none.
@@ -125,26 +160,37 @@ class Authorizer:
 
     def _make_grant(self, challenge: Challenge, scope: str) -> _Grant:
         realm = challenge.parameters["realm"]
-        origin = self._accepted_origin(realm)
-        if self._realm_origin not in {"", origin}:
-            raise lasting(f"the token service moved from {self._realm_origin} to {origin}")
-        self._realm_origin = origin
+        self._check_realm(realm)
         return _Grant(
             realm=realm,
             service=challenge.parameters.get("service", ""),
             scope=challenge.parameters.get("scope", "") or scope,
         )
 
-    def _accepted_origin(self, realm: str) -> str:
+    def _check_realm(self, realm: str) -> None:
+        """Raise if the credentials may not go to a realm; pin the first one."""
         try:
             url = httpx2.URL(realm)
             host = url.host
         except (httpx2.InvalidURL, ValueError) as error:
             raise lasting(f"the realm of a challenge is no URL: {error}") from error
-        schemes = {"http", "https"} if self._is_plain else {"https"}
-        if url.scheme not in schemes or not host or url.userinfo:
+        if url.scheme not in {"http", "https"} or not host or url.userinfo:
             raise lasting(f"the realm of a challenge is not acceptable: {shown(url)}")
-        return get_origin(url)
+        origin = get_origin(url)
+        if self._realm.named and origin == self._realm_origin:
+            return
+        is_own = host == self._own.host
+        remedy = f'if that is right, set token_realm = "{shown(url)}" for this registry'
+        if url.scheme == "http" and (self._own.scheme == "https" or (self._basic and not is_own)):
+            raise lasting(f"the token service {shown(url)} has no TLS, nothing is sent; {remedy}")
+        if is_own and self._realm_origin:
+            return
+        if self._realm_origin not in {"", origin}:
+            raise lasting(
+                f"the token service was {self._realm_origin}, now the registry names {shown(url)};"
+                f" nothing is sent there; {remedy}"
+            )
+        self._realm_origin = origin
 
     async def _get_header(self, grant: _Grant, *, rejected: str) -> str:
         token = self._tokens.get(grant) or self._new_entry(grant)
@@ -183,9 +229,17 @@ class Authorizer:
             # Without the body, which may contain a token.
             raise make_error(replace(response, body=b""))
         try:
-            return _parse_token(response.body)
+            token = _parse_token(response.body)
         except InvalidValueError as error:
             raise UnusableAnswerError(f"GET {response.asked}: 200, but no token: {error}") from None
+        await self._keep(get_origin(url))
+        return token
+
+    async def _keep(self, origin: str) -> None:
+        is_new = origin == self._realm_origin != self._kept_origin
+        if is_new and self._own.scheme == "https":
+            await self._realm.keep(origin)
+            self._kept_origin = origin
 
 
 def _parse_token(body: bytes) -> tuple[str, float]:

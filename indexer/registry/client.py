@@ -1,12 +1,12 @@
 """The client of one registry: the requests that the rest of the indexer can make."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 
 import httpx2
 
 from indexer.clock import Clock
 from indexer.model import Content, Descriptor, Digest, RepositoryName, TagName
-from indexer.registry.auth import Credentials
+from indexer.registry.auth import Credentials, TokenRealm
 from indexer.registry.http import Exchange
 from indexer.registry.listings import CatalogPage, Lister
 from indexer.registry.manifests import BLOB_MAX_BYTES, head_manifest, read_blob, read_manifest
@@ -18,7 +18,8 @@ class RegistryClient:
 
     ``url`` is the address of the registry, ``http(s)://host[:port]``, else
     :class:`InvalidValueError`. ``max_in_flight`` is the number of requests at the same time;
-    further ones wait.
+    further ones wait. ``blob_hosts`` are hosts, with or without a port, that may be further inside
+    than the registry. ``realm`` is its token service, as far as it is known.
 
     These methods raise only errors under :class:`RegistryError`. Temporary failures (no answer,
     408, 429, 499, 5xx) are tried three times before. If the registry asks for a pause of more than
@@ -36,6 +37,8 @@ class RegistryClient:
         credentials: Credentials | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
         max_in_flight: int = 8,
+        blob_hosts: Collection[str] = (),
+        realm: TokenRealm | None = None,
     ) -> None:
         self._exchange = Exchange(
             url,
@@ -43,6 +46,8 @@ class RegistryClient:
             credentials=credentials,
             transport=transport,
             max_in_flight=max_in_flight,
+            blob_hosts=blob_hosts,
+            realm=realm or TokenRealm(),
         )
         self._lister = Lister(self._exchange)
 

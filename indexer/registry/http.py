@@ -4,7 +4,7 @@ This is the only module that sends requests.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
@@ -12,11 +12,19 @@ from importlib.metadata import PackageNotFoundError, version
 import httpx2
 
 from indexer.clock import Clock
-from indexer.errors import UnreachableError, UnusableAnswerError
+from indexer.errors import (
+    AddressRefusedError,
+    RegistryError,
+    TooLargeError,
+    UnreachableError,
+    UnusableAnswerError,
+)
 from indexer.model import one_line
-from indexer.registry.auth import TOKEN_BODY_MAX_BYTES, Authorizer, Credentials
+from indexer.registry.addresses import AddressRule
+from indexer.registry.auth import TOKEN_BODY_MAX_BYTES, Authorizer, Credentials, TokenRealm
 from indexer.registry.bodies import Sink, read_beginning, read_content, read_into
 from indexer.registry.responses import Response, is_transient, lasting, retry_after
+from indexer.registry.transport import CheckedTransport
 from indexer.registry.urls import check_base, get_origin, redirect_target, shown
 
 CONNECT_SECONDS = 5.0
@@ -91,7 +99,9 @@ class Exchange:
     """Sends requests to one registry over a shared pool of connections.
 
     ``url`` is the address of the registry without ``/v2/``, else :class:`InvalidValueError`.
-    ``max_in_flight`` is the number of requests at the same time; further ones wait.
+    ``max_in_flight`` is the number of requests at the same time; further ones wait. ``blob_hosts``
+    are the hosts that may be further inside than the registry. ``transport`` replaces the
+    connections, and with them the check of addresses.
     """
 
     def __init__(
@@ -102,22 +112,27 @@ class Exchange:
         credentials: Credentials | None,
         transport: httpx2.AsyncBaseTransport | None,
         max_in_flight: int,
+        blob_hosts: Collection[str],
+        realm: TokenRealm,
     ) -> None:
         self.requests = 0
         self._base = check_base(url)
-        self._origin = get_origin(httpx2.URL(self._base))
+        own = httpx2.URL(self._base)
+        self._origin = get_origin(own)
         self._clock = clock
         self._auth = Authorizer(
             credentials,
             clock=clock,
-            is_plain=self._origin.startswith("http:"),
+            own=own,
+            realm=realm,
             ask_token=self._ask_token,
         )
+        limits = httpx2.Limits(
+            max_connections=max_in_flight, max_keepalive_connections=max_in_flight
+        )
+        rule = AddressRule(own, lifted=(*blob_hosts, *realm.hosts))
         self._client = httpx2.AsyncClient(
-            transport=transport,
-            limits=httpx2.Limits(
-                max_connections=max_in_flight, max_keepalive_connections=max_in_flight
-            ),
+            transport=transport or CheckedTransport(rule, limits=limits),
             # Without this a server could make us store any number of cookies.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
@@ -166,38 +181,58 @@ class Exchange:
             url = httpx2.URL(self._base + request.path)
         except httpx2.InvalidURL as error:
             raise UnusableAnswerError(f"{request.line}: no address: {error}") from error
-        response, location = await self._send(request, url, authorization, is_own=True)
+        response, location = await self._send(request, url, authorization)
         for _ in range(request.redirects):
             if location is None:
                 return response
             is_own = response.is_own and get_origin(location) == self._origin
+            # What another host says is not shown, so not where it redirects to either.
+            target = f"by {response.origin}" if response.origin else f"to {shown(location)}"
             if not is_own and not request.leaves_host:
-                raise lasting(f"{request.line}: redirected to {shown(location)}")
+                raise lasting(f"{request.line}: redirected {target}")
             if url.scheme == "https" and location.scheme != "https":
-                raise lasting(f"{request.line}: redirected from https to {shown(location)}")
+                raise lasting(f"{request.line}: redirected from https to http, {target}")
             url = location
-            response, location = await self._send(
-                request, url, authorization if is_own else "", is_own=is_own
-            )
+            try:
+                response, location = await self._send(
+                    request,
+                    url,
+                    authorization if is_own else "",
+                    other=None if is_own else response.origin or get_origin(url),
+                )
+            except AddressRefusedError as error:
+                reason = error.kind if response.origin else _with_remedy(error)
+                raise lasting(f"{request.line}: redirected {target}: {reason}") from error
         if location is not None:
-            raise lasting(f"{request.line}: redirected again, to {shown(location)}")
+            target = f"by {response.origin}" if response.origin else f"to {shown(location)}"
+            raise lasting(f"{request.line}: redirected again, {target}")
         return response
 
     async def _ask_token(self, url: httpx2.URL, authorization: str) -> Response:
         request = Request(
             path=shown(url), scope="", headers=_JSON_HEADERS, limit=TOKEN_BODY_MAX_BYTES
         )
-        response, location = await self._send(request, url, authorization, is_own=False)
-        if location is not None and get_origin(location) == get_origin(url):
-            response, location = await self._send(request, location, authorization, is_own=False)
+        origin = get_origin(url)
+        try:
+            response, location = await self._send(request, url, authorization, other=origin)
+            if location is not None and get_origin(location) == origin:
+                response, location = await self._send(
+                    request, location, authorization, other=origin
+                )
+        except AddressRefusedError as error:
+            remedy = f"; if that is right, set token_realm to {origin}" if error.host else ""
+            raise lasting(f"{request.line}: the token service is at {error}{remedy}") from error
         if location is not None:
-            raise lasting(f"{request.line}: redirected to {shown(location)}")
+            raise lasting(f"{request.line}: the token service redirects elsewhere")
         return response
 
     async def _send(
-        self, request: Request, url: httpx2.URL, authorization: str, *, is_own: bool
+        self, request: Request, url: httpx2.URL, authorization: str, *, other: str | None = None
     ) -> tuple[Response, httpx2.URL | None]:
-        """Return one response, and the target of its redirect."""
+        """Return one response, and the target of its redirect.
+
+        ``other`` is the origin to name if the answer is not the registry's own.
+        """
         headers = [*_BASE_HEADERS, *request.headers]
         if authorization:
             headers.append((b"Authorization", authorization.encode()))
@@ -208,24 +243,25 @@ class Exchange:
         try:
             incoming = await self._open(request, outgoing)
             try:
-                body = await self._read(request, incoming)
+                body = await self._read(request, incoming, other)
             finally:
                 await incoming.aclose()
         except httpx2.TimeoutException as error:
             raise UnreachableError(
-                f"{request.line}: no answer in time ({type(error).__name__})"
+                f"{request.line}: no answer in time ({type(error).__name__}){_from(other)}"
             ) from error
         except httpx2.TransportError as error:
-            reason = one_line(str(error), limit=200)
+            # The text may repeat what the host sent, such as the greeting of a mail server.
+            reason = "" if other else one_line(str(error), limit=200)
             raise UnreachableError(
-                f"{request.line}: {type(error).__name__} {reason}".rstrip()
+                f"{request.line}: {type(error).__name__}{_from(other)} {reason}".rstrip()
             ) from error
         response = Response(
             asked=request.shown,
             status=incoming.status_code,
             headers=incoming.headers,
             body=body,
-            is_own=is_own,
+            origin=other or "",
             authorization=authorization,
             retry_after=self._retry_after(incoming),
         )
@@ -238,25 +274,32 @@ class Exchange:
             # The client parses every Location, also of redirects not followed, and some texts fail.
             raise lasting(f"{request.line}: redirected to what is no URL") from error
 
-    async def _read(self, request: Request, incoming: httpx2.Response) -> bytes:
+    async def _read(self, request: Request, incoming: httpx2.Response, other: str | None) -> bytes:
         seconds = request.read_seconds * BODY_READS_MAX
         asked = request.shown
         if request.method == "HEAD":
             return b""
-        if incoming.status_code != 200:
-            return await read_beginning(incoming, seconds=seconds, clock=self._clock, asked=asked)
-        if request.sink is not None:
-            return await read_into(
-                request.sink(),
-                incoming,
-                limit=request.limit,
-                seconds=seconds,
-                clock=self._clock,
-                asked=asked,
+        try:
+            if incoming.status_code != 200:
+                return await read_beginning(
+                    incoming, seconds=seconds, clock=self._clock, asked=asked
+                )
+            if request.sink is not None:
+                return await read_into(
+                    request.sink(),
+                    incoming,
+                    limit=request.limit,
+                    seconds=seconds,
+                    clock=self._clock,
+                    asked=asked,
+                )
+            return await read_content(
+                incoming, limit=request.limit, seconds=seconds, clock=self._clock, asked=asked
             )
-        return await read_content(
-            incoming, limit=request.limit, seconds=seconds, clock=self._clock, asked=asked
-        )
+        except RegistryError as error:
+            if not other:
+                raise
+            raise _without_words(error, request, other) from None
 
     def _retry_after(self, incoming: httpx2.Response) -> float | None:
         if not is_transient(incoming.status_code):
@@ -269,6 +312,25 @@ _BASE_HEADERS: tuple[Header, ...] = (
     (b"Accept-Encoding", b"identity"),
 )
 _JSON_HEADERS: tuple[Header, ...] = ((b"Accept", b"application/json"),)
+
+
+def _from(other: str | None) -> str:
+    return f" from {other}" if other else ""
+
+
+def _with_remedy(error: AddressRefusedError) -> str:
+    if not error.host:
+        return str(error)
+    return f'{error}; if that is right, set blob_hosts = ["{error.host}"] for this registry'
+
+
+def _without_words(error: RegistryError, request: Request, other: str) -> RegistryError:
+    """Return an error about a body without what the host said, such as its headers."""
+    if isinstance(error, TooLargeError):
+        return TooLargeError(f"{request.line}: more than {request.limit} bytes from {other}")
+    if isinstance(error, UnreachableError):
+        return UnreachableError(f"{request.line}: no end of the body from {other}")
+    return lasting(f"{request.line}: a body in an unknown form from {other}")
 
 
 def _timeouts(read_seconds: float) -> dict[str, dict[str, float | None]]:

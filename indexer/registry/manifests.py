@@ -105,6 +105,9 @@ async def read_blob(
         response = await exchange.get(request)
         if response.status != 200:
             raise make_error(response, may_be_absent=True)
+        if not response.is_own and not can_verify(digest):
+            # Or any text of another host would be ours.
+            raise lasting(f"the digest cannot be verified: {response}")
         if _matches(response.body, digest):
             return response.body
     raise UnusableAnswerError(f"the content does not have its digest, twice: {response}")

@@ -41,18 +41,24 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 class Response:
     """One whole response of any status.
 
-    ``asked`` is the requested path, for messages. ``is_own`` is False after a redirect to another
-    host, which cannot speak for the registry. ``authorization`` is the header that was sent, so
-    that messages can leave it out. ``retry_after`` is in seconds.
+    ``asked`` is the requested path, for messages. ``origin`` is the other host that answered, after
+    a redirect or as a token service: it cannot speak for the registry, and what it says is not
+    shown. ``authorization`` is the header that was sent, so that messages can leave it out.
+    ``retry_after`` is in seconds.
     """
 
     asked: str
     status: int
     headers: httpx2.Headers
     body: bytes = field(repr=False)
-    is_own: bool = True
+    origin: str = ""
     authorization: str = field(default="", repr=False)
     retry_after: float | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the registry itself answered."""
+        return not self.origin
 
     @property
     def is_transient(self) -> bool:
@@ -78,6 +84,8 @@ class Response:
 
     def __str__(self) -> str:
         """Return request and response in one line without credentials."""
+        if self.origin:
+            return f"GET {self.asked}: {self.status} from {self.origin}"
         # More than is shown, so that no secret is cut before it is found.
         start = self.body[: 2 * ERROR_BODY_MAX_BYTES].decode("utf-8", "replace")
         for secret in _secrets(self.authorization):

@@ -22,7 +22,7 @@ class RegistryRow:
     """A registry that the settings name.
 
     ``pull_through_ttl`` is how long it keeps what it pulled from another registry; None if it is
-    no such cache.
+    no such cache. ``token_origin`` is scheme, host and port of its token service, "" if unknown.
     """
 
     id: int
@@ -30,6 +30,7 @@ class RegistryRow:
     url: str
     registry_host: str
     pull_through_ttl: timedelta | None = None
+    token_origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,8 @@ class RegistryTables:
     ) -> RegistryRow:
         """Write a registry of the settings and return its row.
 
-        Documents tell the registry host, so all are to be made again when it is another.
+        Documents tell the registry host, so all are to be made again when it is another. A registry
+        at another address may have another token service.
         """
         moved = self._database.execute(
             "SELECT 1 FROM registries WHERE name = ? AND (registry_host <> ? OR removed)",
@@ -141,14 +143,24 @@ class RegistryTables:
             self._stale.mark_registry(name)
         self._database.execute(
             "INSERT INTO registries (name, url, registry_host, notifies) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET url = excluded.url, removed = 0,"
+            " ON CONFLICT DO UPDATE SET"
+            " token_origin = CASE url WHEN excluded.url THEN token_origin ELSE '' END,"
+            " url = excluded.url, removed = 0,"
             " registry_host = excluded.registry_host, notifies = excluded.notifies",
             [name, url, registry_host, notifies],
         )
-        row = self._database.execute("SELECT id FROM registries WHERE name = ?", [name]).fetchone()
+        row = self._database.execute(
+            "SELECT id, token_origin FROM registries WHERE name = ?", [name]
+        ).fetchone()
         if pull_through_ttl is None:
             self._pulled.forget(row[0])
-        return RegistryRow(row[0], name, url, registry_host, pull_through_ttl)
+        return RegistryRow(row[0], name, url, registry_host, pull_through_ttl, row[1])
+
+    def set_token_origin(self, registry_id: int, origin: str) -> None:
+        """Write which token service a registry has: scheme, host and port."""
+        self._database.execute(
+            "UPDATE registries SET token_origin = ? WHERE id = ?", [origin, registry_id]
+        )
 
     def remove(self, name: str) -> None:
         """Write that the settings do not name a registry any more; its history is kept."""

@@ -322,6 +322,7 @@ ALTER TABLE repositories ADD COLUMN listed_in INTEGER;
 ALTER TABLE crawls ADD COLUMN unlisted INTEGER
 """
 _CATALOG_ERROR = "ALTER TABLE crawls ADD COLUMN catalog_error TEXT"
+_REALMS = "ALTER TABLE registries ADD COLUMN token_origin TEXT NOT NULL DEFAULT ''"
 
 _PAUSES = """
 ALTER TABLE registries ADD COLUMN paused_until TEXT;
@@ -349,6 +350,7 @@ _STEPS: dict[str, str] = {
     "m017_freshness": _FRESHNESS,
     "m018_summaries": _SUMMARIES,
     "m019_pauses": _PAUSES,
+    "m020_token_origin": _REALMS,
 }
 """The statements of each step by its name, which a store remembers. A new step is a new line."""
 _FILL: dict[str, Callable[[Database], object]] = {

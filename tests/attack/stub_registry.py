@@ -1,10 +1,12 @@
 """A small registry that answers what a test wants it to answer, be it hostile."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -34,9 +36,14 @@ Answer = Reply | Callable[[Asked], Reply]
 
 
 class StubRegistry:
-    """Answers by path, query included; 404 for what nobody put there. Runs while it is entered."""
+    """Answers by path, query included; 404 for what nobody put there. Runs while it is entered.
 
-    def __init__(self, *, address: str = "127.0.0.1", port: int = 0) -> None:
+    With a ``certificate``, a file that holds its key too, it has TLS.
+    """
+
+    def __init__(
+        self, *, address: str = "127.0.0.1", port: int = 0, certificate: Path | None = None
+    ) -> None:
         self.port = port or free_port()
         self.address = address
         self.asked: list[Asked] = []
@@ -46,13 +53,22 @@ class StubRegistry:
         }
         self._other: Answer = as_json({"errors": []}, status=404)
         self._tags: dict[str, list[str]] = {}
+        self._demanded: tuple[str, Reply] | None = None
+        self._scheme = "https" if certificate else "http"
         self._server = _Server((address, self.port), self._handler())
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            # The handshake is made by the thread of the connection, at its first reading.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
     @property
     def url(self) -> str:
         """The address, without a slash at the end."""
-        return f"http://{self.address}:{self.port}"
+        return f"{self._scheme}://{self.address}:{self.port}"
 
     def answer(self, path: str, answer: Answer) -> None:
         """Answer this path from now on, for every method."""
@@ -61,6 +77,11 @@ class StubRegistry:
     def answer_others(self, answer: Answer) -> None:
         """Answer every other path from now on, for every method; 404 before that."""
         self._other = answer
+
+    def demand(self, authorization: str, challenge: str) -> None:
+        """Answer from now on with this challenge who does not send this ``Authorization``."""
+        headers = {"WWW-Authenticate": challenge, "Set-Cookie": "session=1"}
+        self._demanded = authorization, Reply(401, headers=headers)
 
     def push(self, repository: str, tag: str, built: BuiltManifest) -> None:
         """Hold an image under a tag, and list both, as an honest registry would."""
@@ -108,6 +129,9 @@ class StubRegistry:
                 stub.asked.append(asked)
                 path = self.path if self.path in stub._answers else self.path.partition("?")[0]
                 answer = stub._answers.get(path, stub._other)
+                demanded, refused = stub._demanded or ("", None)
+                if refused and asked.headers.get("Authorization") != demanded:
+                    answer = refused
                 reply = answer(asked) if callable(answer) else answer
                 self.send_response(reply.status)
                 for name, value in reply.headers.items():

@@ -108,6 +108,8 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         password_file = "/run/secret"
         password_env = "CRAWLER"
         docker_config = "/run/config.json"
+        blob_hosts = ["minio.internal:9000", "[fd00::1]"]
+        token_realm = "https://auth.example.org/token"
         include = ["team/*"]
         exclude = ["*-test"]
         webhook_secret = "own"
@@ -147,6 +149,8 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
                 "password_file": Path("/run/secret"),
                 "password_env": "CRAWLER",
                 "docker_config": Path("/run/config.json"),
+                "blob_hosts": ("minio.internal:9000", "[fd00::1]"),
+                "token_realm": "https://auth.example.org/token",
                 "include": ("team/*",),
                 "exclude": ("*-test",),
                 "webhook_secret": "own",
@@ -432,7 +436,12 @@ def test_a_password_that_nobody_would_use_is_refused(refusal: Callable[..., str]
     ("lines", "said"),
     [
         ('crawl_intervall = "1h"', "'registry.0.crawl_intervall'; did you mean crawl_interval?"),
-        ("max = 1", "'registry.0.max'; known are count_pulls, crawl_interval, docker_config,"),
+        ("max = 1", "'registry.0.max'; known are blob_hosts, count_pulls, crawl_interval,"),
+        ('blob_hosts = ["https://a"]', "registry.0.blob_hosts.0: String should match pattern"),
+        ('blob_hosts = ["*"]', "registry.0.blob_hosts.0: String should match pattern"),
+        ('token_realm = "auth"', "write a URL such as https://auth.example.org/token, not 'auth'"),
+        ('token_realm = "ftp://auth"', "write a URL such as https://auth.example.org/token"),
+        ('token_realm = "https://a:b@c"', "https://auth.example.org/token, not 'https://…@c'"),
         ('crawl_interval = "1w"', "registry.0.crawl_interval: write a number and a unit"),
         ('crawl_interval = "-1s"', "registry.0.crawl_interval: write a number and a unit"),
         ('crawl_interval = "99999999999d"', "write a number and a unit, such as 30s, 15m, 6h or"),

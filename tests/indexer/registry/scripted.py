@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from indexer.registry import Credentials, RegistryClient
+from indexer.registry import Credentials, RegistryClient, TokenRealm
 from tests.fakes.clock import ManualClock
 
 REGISTRY = "http://registry.test"
@@ -71,6 +71,7 @@ class ScriptedRegistry:
         *,
         credentials: Credentials | None = None,
         url: str = REGISTRY,
+        realm: TokenRealm | None = None,
     ) -> RegistryClient:
         """Return a client of this registry."""
         return RegistryClient(
@@ -78,6 +79,7 @@ class ScriptedRegistry:
             clock=clock or ManualClock(),
             credentials=credentials,
             transport=self.transport,
+            realm=realm,
         )
 
     async def _endpoint(self, request: Request) -> Response:

@@ -9,7 +9,7 @@ import pytest
 
 from indexer.errors import DeniedError, RegistryError, UnreachableError, UnusableAnswerError
 from indexer.model.names import RepositoryName
-from indexer.registry import Credentials, RegistryClient
+from indexer.registry import Credentials, RegistryClient, TokenRealm
 from indexer.registry.auth import TOKENS_SWEPT_FROM
 from tests.fakes.clock import ManualClock
 from tests.indexer.registry.scripted import Reply, ScriptedRegistry, Seen, as_json, refusal
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 ALICE = Credentials("alice", "secret")
 BASIC = "Basic " + base64.b64encode(b"alice:secret").decode()
 WEB = RepositoryName("team/web")
-REALM = "http://auth.test/token"
+REALM = "https://auth.test/token"
 
 
 def build_path(repository: str) -> str:
@@ -306,7 +306,7 @@ async def test_a_token_service_may_redirect_once_within_its_host() -> None:
     registry = ScriptedRegistry()
     registry.on(build_path("team/web"), demanding({"Bearer t1"}, bearer()))
     registry.on(token_url(), Reply(307, b"", (("Location", "/other"),)))
-    registry.on("http://auth.test/other", as_json({"token": "t1"}))
+    registry.on("https://auth.test/other", as_json({"token": "t1"}))
     await read(registry.client())
 
 
@@ -368,6 +368,107 @@ async def test_another_token_service_than_the_first_is_refused() -> None:
     with pytest.raises(UnusableAnswerError, match=r"evil\.test"):
         await read(client, "b")
     assert not any("evil.test" in url for url in registry.asked)
+
+
+SAFE = "https://safe.test"
+
+
+def tokens(registry: ScriptedRegistry, realm: str, *, url: str = SAFE) -> None:
+    """Let the registry name a token service, which gives tokens."""
+    registry.on(url + build_path("team/web"), demanding({"Bearer t1"}, bearer(realm=realm)))
+    query = "?service=registry.test&scope=repository%3Ateam%2Fweb%3Apull"
+    registry.on(realm + query, as_json({"token": "t1"}))
+
+
+def remembering(kept: list[str], *, named: str = "") -> TokenRealm:
+    """Return what is known of a token service, which keeps what an earlier one kept."""
+
+    async def keep(origin: str) -> None:
+        kept.append(origin)
+
+    return TokenRealm(named=named, pinned=kept[-1] if kept else "", keep=keep)
+
+
+async def test_the_first_token_service_is_kept_once_it_gave_a_token() -> None:
+    kept: list[str] = []
+    registry = ScriptedRegistry()
+    registry.on(SAFE + build_path("team/web"), challenged(bearer(realm="https://auth.test/token")))
+    with pytest.raises(RegistryError):
+        await read(registry.client(url=SAFE, realm=remembering(kept)))
+    assert kept == []
+    tokens(registry, "https://auth.test/token")
+    for _ in range(2):
+        await read(registry.client(url=SAFE, realm=remembering(kept)))
+    assert kept == ["https://auth.test"]
+    tokens(registry, "https://evil.test/token")
+    client = registry.client(url=SAFE, realm=remembering(kept), credentials=ALICE)
+    with pytest.raises(
+        UnusableAnswerError,
+        match=r"was https://auth\.test, now the registry names https://evil\.test/token;.*"
+        r'set token_realm = "https://evil\.test/token"',
+    ):
+        await read(client)
+    assert not any("evil.test" in url for url in registry.asked)
+
+
+async def test_the_token_service_of_the_settings_replaces_the_kept_one() -> None:
+    kept = ["https://auth.test"]
+    registry = ScriptedRegistry()
+    tokens(registry, "https://new.test/other")
+    realm = remembering(kept, named="https://new.test/token")
+    await read(registry.client(url=SAFE, realm=realm, credentials=ALICE))
+    assert kept == ["https://auth.test", "https://new.test"]
+    tokens(registry, "https://auth.test/token")
+    with pytest.raises(UnusableAnswerError, match="nothing is sent"):
+        await read(registry.client(url=SAFE, realm=realm, credentials=ALICE))
+
+
+async def test_a_token_service_at_the_registrys_own_host_is_always_accepted() -> None:
+    kept = ["https://auth.test"]
+    registry = ScriptedRegistry()
+    tokens(registry, "https://safe.test:5001/token")
+    for named in ("", "https://new.test/token"):
+        realm = remembering(kept, named=named)
+        await read(registry.client(url=SAFE, realm=realm, credentials=ALICE))
+    assert kept == ["https://auth.test"]
+
+
+async def test_what_a_registry_without_tls_names_is_not_kept() -> None:
+    kept: list[str] = []
+    registry = ScriptedRegistry()
+    tokens(registry, REALM, url="http://registry.test")
+    await read(registry.client(realm=remembering(kept), credentials=ALICE))
+    assert kept == []
+
+
+@pytest.mark.parametrize(
+    ("realm", "named", "credentials", "is_sent"),
+    [
+        ("http://auth.test/token", "", None, True),
+        ("http://auth.test/token", "", ALICE, False),
+        ("http://auth.test/token", "http://auth.test/token", ALICE, True),
+        ("http://registry.test:5001/token", "", ALICE, True),
+    ],
+)
+async def test_credentials_go_elsewhere_without_tls_only_where_the_settings_say_so(
+    realm: str, named: str, credentials: Credentials | None, is_sent: bool
+) -> None:
+    registry = ScriptedRegistry()
+    tokens(registry, realm, url="http://registry.test")
+    client = registry.client(realm=TokenRealm(named=named), credentials=credentials)
+    if is_sent:
+        await read(client)
+        return
+    with pytest.raises(UnusableAnswerError, match="no TLS, nothing is sent"):
+        await read(client)
+    assert len(registry.seen) == 1
+
+
+async def test_the_settings_may_name_a_token_service_without_tls() -> None:
+    registry = ScriptedRegistry()
+    tokens(registry, "http://auth.test/token")
+    realm = TokenRealm(named="http://auth.test/token")
+    await read(registry.client(url=SAFE, realm=realm, credentials=ALICE))
 
 
 async def test_a_registry_may_want_basic_for_the_catalog_and_tokens_elsewhere() -> None:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from indexer.registry import Credentials
+from indexer.registry import Credentials, TokenRealm
 from indexer.registry.challenges import Challenge, parse_challenges
 from tests.indexer.registry.scripted import Reply, ScriptedRegistry, Seen, as_json
 
@@ -120,7 +120,10 @@ async def test_recorded_challenges_lead_to_the_answer(release: str, kind: str, f
     registry.on("/v2/_catalog?n=1000", answer)
     scope = "service=registry.example&scope=registry%3Acatalog%3A%2A"
     registry.on(f"http://127.0.0.1:5169/token?{scope}", as_json({"token": "t1"}))
-    client = registry.client(credentials=Credentials("alice", "secret"))
+    client = registry.client(
+        credentials=Credentials("alice", "secret"),
+        realm=TokenRealm(named="http://127.0.0.1:5169/token"),
+    )
     names = [name async for page in client.repositories() for name in page.names]
     assert names == ["team/webapp"]
     if kind == "token":

@@ -9,6 +9,7 @@ import pytest
 
 from indexer.errors import (
     AbsentError,
+    DeniedError,
     InvalidValueError,
     RegistryError,
     TooLargeError,
@@ -18,7 +19,7 @@ from indexer.errors import (
 from indexer.model import media_types
 from indexer.model.manifest import Descriptor
 from indexer.model.names import Digest, RepositoryName, TagName, digest_of
-from indexer.registry import USER_AGENT, Credentials
+from indexer.registry import BLOB_MAX_BYTES, USER_AGENT, Credentials
 from indexer.registry.bodies import PIECE_BYTES
 from tests.indexer.registry.scripted import Reply, ScriptedRegistry, refusal
 
@@ -406,3 +407,52 @@ async def test_a_blob_is_never_followed_from_https_to_http() -> None:
     with pytest.raises(UnusableAnswerError, match="https"):
         await registry.client(url="https://safe.test").blob(WEB, descriptor())
     assert len(registry.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "said"),
+    [
+        (Reply(403, b"inner"), DeniedError, "403 from http://cdn.test"),
+        (Reply(404, b'{"errors": [{"code": "inner"}]}'), UnusableAnswerError, "404 from"),
+        (Reply(200, b"inner"), UnusableAnswerError, "200 from http://cdn.test"),
+        (
+            Reply(200, b"x", (("Content-Encoding", "inner"),)),
+            UnusableAnswerError,
+            "a body in an unknown form from http://cdn.test",
+        ),
+        (
+            Reply(200, b"", (("Content-Length", "7" * 20),)),
+            TooLargeError,
+            f"more than {BLOB_MAX_BYTES} bytes from http://cdn.test",
+        ),
+        (httpx2.RemoteProtocolError("inner"), UnreachableError, "ProtocolError from http://cdn"),
+        (httpx2.ReadTimeout("inner"), UnreachableError, "ReadTimeout) from http://cdn.test"),
+        (to("http://inner.test/"), UnusableAnswerError, "404 from http://cdn.test"),
+        (to("inner"), UnusableAnswerError, "404 from http://cdn.test"),
+        (to("inner:x"), UnusableAnswerError, "307 to no usable address"),
+    ],
+)
+async def test_what_another_host_said_is_in_no_message(
+    answer: Reply | Exception, expected: type[RegistryError], said: str
+) -> None:
+    registry = ScriptedRegistry()
+    registry.on(BLOB, to("http://cdn.test/1"))
+    registry.on("http://cdn.test/1", answer)
+    with pytest.raises(RegistryError) as caught:
+        await registry.client().blob(WEB, descriptor())
+    assert type(caught.value) is expected
+    assert said in str(caught.value)
+    assert "inner" not in str(caught.value)
+    assert "777" not in str(caught.value)
+
+
+async def test_what_cannot_be_verified_is_not_taken_from_another_host() -> None:
+    unknown = Descriptor(media_types.OCI_CONFIG, BLAKE, 2)
+    path = f"/v2/team/web/blobs/{BLAKE}"
+    registry = ScriptedRegistry()
+    registry.on(path, Reply(200, b"{}"))
+    assert await registry.client().blob(WEB, unknown) == b"{}"
+    registry.on(path, to("http://cdn.test/1"))
+    registry.on("http://cdn.test/1", Reply(200, b"{}"))
+    with pytest.raises(UnusableAnswerError, match="cannot be verified"):
+        await registry.client().blob(WEB, unknown)

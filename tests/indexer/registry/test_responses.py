@@ -21,10 +21,10 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 def make_response(
-    status: int, body: bytes = b"", *, content_type: str = "", is_own: bool = True
+    status: int, body: bytes = b"", *, content_type: str = "", origin: str = ""
 ) -> Response:
     headers = httpx2.Headers({"Content-Type": content_type} if content_type else {})
-    return Response("/v2/a/manifests/1", status, headers, body, is_own=is_own)
+    return Response("/v2/a/manifests/1", status, headers, body, origin=origin)
 
 
 def errors_body(*codes: str, message: str = "") -> bytes:
@@ -105,7 +105,9 @@ def test_a_name_with_accept_in_it_does_not_hide_an_absence() -> None:
 
 def test_absence_is_the_registrys_own_word_about_one_thing() -> None:
     body = errors_body("BLOB_UNKNOWN")
-    elsewhere = make_error(make_response(404, body, is_own=False), may_be_absent=True)
+    elsewhere = make_error(
+        make_response(404, body, origin="https://elsewhere.test"), may_be_absent=True
+    )
     assert type(elsewhere) is UnusableAnswerError
     assert type(make_error(make_response(404, body))) is UnusableAnswerError
 

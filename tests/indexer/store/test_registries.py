@@ -317,3 +317,22 @@ def test_only_so_many_sources_are_remembered(
     assert len(source) < 40 * SOURCES_MAX
     assert not sent_by(f'process "{2 * SOURCES_MAX}"\n')
     assert sent_by('process "0"\n')
+
+
+def test_the_token_service_of_a_registry_is_kept_until_it_has_another_address(
+    store: Store,
+) -> None:
+    def put(url: str) -> str:
+        with store.transaction():
+            return store.registries.put("a", url=url, registry_host="a.test").token_origin
+
+    assert put("https://a.test") == ""
+    registry_id = store.registries.registry_id("a")
+    assert registry_id is not None
+    with store.transaction():
+        store.registries.set_token_origin(registry_id, "https://auth.test")
+    assert put("https://a.test") == "https://auth.test"
+    with store.transaction():
+        store.registries.remove("a")
+    assert put("https://a.test") == "https://auth.test"
+    assert put("https://b.test") == ""

@@ -58,6 +58,19 @@ def test_what_an_older_store_has_attached_is_known_without_reading_it_again(
     store.close()
 
 
+def test_an_older_store_knows_no_token_service(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    before = put_registry(store)
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection, connection:
+        connection.execute("ALTER TABLE registries DROP COLUMN token_origin")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm020_token_origin'")
+    store = Store(tmp_path)
+    assert put_registry(store) == before
+    assert before.token_origin == ""
+    store.close()
+
+
 def test_which_manifests_use_a_config_is_found_without_reading_all_of_them(store: Store) -> None:
     """Regression: each new config read the whole table, so that a backfill slowed down."""
     plan = store._database.execute(

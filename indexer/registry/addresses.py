@@ -92,8 +92,9 @@ class AddressRule:
     private and loopback addresses whatever the registry has. Others may be as far inside as the
     registry itself, and never at link-local addresses and their like.
 
-    The registry itself may be anywhere, because the settings name it. It may not move further
-    inside while we run, because who owns its name could lead us to any host so.
+    The registry itself may be anywhere, because the settings name it, but at a link-local address
+    only if they name the address. It may not move further inside while we run, because who owns
+    its name could lead us to any host so.
     """
 
     def __init__(self, own: httpx2.URL, *, lifted: Collection[str] = ()) -> None:
@@ -116,13 +117,18 @@ class AddressRule:
             return []
         reaches = [classify(address) for address in addresses]
         if host == self._own and self._outermost is None:
-            self._learn(reaches)
+            self._learn([reach for reach in reaches if reach <= Reach.LOOPBACK])
         limit = self._limit(host, port)
         chosen = [a for a, reach in zip(addresses, reaches, strict=True) if reach <= limit]
         if chosen:
             return chosen
         reach = min(reaches)
         address = addresses[reaches.index(reach)]
+        if host == self._own and reach > Reach.LOOPBACK:
+            raise UnreachableError(
+                f"the name of the registry leads to {address}, {_WORDS[reach]};"
+                " if that is right, write the address into url"
+            )
         if host == self._own:
             raise UnreachableError(
                 f"the registry moved to {address}, {_WORDS[reach]}, from {_WORDS[self._innermost]};"
@@ -137,8 +143,8 @@ class AddressRule:
             self.choose(host, port, [address])
 
     def _learn(self, reaches: Collection[Reach]) -> None:
-        self._outermost = min(reaches)
-        self._innermost = max(reaches)
+        self._outermost = min(reaches, default=None)
+        self._innermost = max(reaches, default=Reach.PUBLIC)
 
     def _limit(self, host: str, port: int) -> Reach:
         is_lifted = not self._lifted.isdisjoint({_written(host), f"{_written(host)}:{port}"})

@@ -100,7 +100,6 @@ def rule(own: str, *lifted: str, at: str = "") -> AddressRule:
         (PUBLIC, [PUBLIC]),
         (PRIVATE, [PUBLIC, PRIVATE]),
         (LOOPBACK, [PUBLIC, PRIVATE, LOOPBACK]),
-        ("169.254.1.1", [PUBLIC, PRIVATE, LOOPBACK]),
     ],
 )
 @pytest.mark.parametrize("is_named", [True, False])
@@ -164,12 +163,26 @@ def test_other_hosts_and_ports_are_not_lifted(host: str, port: int) -> None:
 def test_a_registry_that_moves_further_inside_is_not_followed() -> None:
     """Who owns its name could let it point at any host of ours."""
     made = rule("http://registry.test", at=PUBLIC)
-    for address in (PRIVATE, LOOPBACK, "169.254.169.254"):
+    for address in (PRIVATE, LOOPBACK):
         with pytest.raises(UnreachableError, match=f"moved to {address}.*blob_hosts"):
             made.choose("registry.test", 80, [address])
+    with pytest.raises(UnreachableError, match=r"leads to 169\.254\.169\.254, a link-local"):
+        made.choose("registry.test", 80, ["169.254.169.254"])
     assert made.choose("registry.test", 80, ["8.8.4.4"]) == ["8.8.4.4"]
     lifted = rule("http://registry.test", "registry.test", at=PUBLIC)
     assert lifted.choose("registry.test", 80, [PRIVATE]) == [PRIVATE]
+
+
+def test_a_registry_at_a_link_local_address_is_named_by_it() -> None:
+    """No name leads there, not even at first, but the settings may say so."""
+    made = rule("http://registry.test")
+    with pytest.raises(UnreachableError, match="write the address into url"):
+        made.choose("registry.test", 80, ["169.254.1.1"])
+    assert made.choose("registry.test", 80, ["169.254.1.1", PRIVATE]) == [PRIVATE]
+    written = rule("http://169.254.1.1")
+    assert written.choose("169.254.1.1", 80, ["169.254.1.1"]) == ["169.254.1.1"]
+    with pytest.raises(AddressRefusedError):
+        written.choose("169.254.169.254", 80, ["169.254.169.254"])
 
 
 def test_a_host_without_addresses_is_not_refused() -> None:

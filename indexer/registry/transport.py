@@ -131,10 +131,6 @@ class _CheckedBackend(httpcore2.AsyncNetworkBackend):
                 failure = error
         raise failure
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await self._plain.sleep(seconds)
-
 
 class _Stream(httpx2.AsyncByteStream):
     """The body of a response, part by part."""

@@ -4,18 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import httpx2
 import pytest
 
-from indexer.errors import DeniedError, TooLargeError, UnreachableError
+from indexer.errors import DeniedError, TooLargeError, UnreachableError, UnusableAnswerError
 from indexer.model.manifest import Descriptor
 from indexer.model.media_types import OCI_CONFIG
 from indexer.model.names import RepositoryName, digest_of
 from indexer.registry import RegistryClient
+from indexer.registry.addresses import AddressRule
+from indexer.registry.transport import CheckedTransport
 from tests.fakes.clock import ManualClock
 
 pytestmark = pytest.mark.anyio
 
 WEB = RepositoryName("team/web")
+MIB = 1024 * 1024
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
@@ -119,6 +123,107 @@ async def test_an_endless_error_page_is_cut() -> None:
     async with listening(answer, ManualClock()) as client:
         with pytest.raises(DeniedError, match="403 xxx"):
             await client.manifest(WEB, "1.0")
+
+
+CONFIG = Descriptor(OCI_CONFIG, digest_of(b"x"), 16)
+
+
+def head(status: str, *headers: str) -> bytes:
+    return "\r\n".join([f"HTTP/1.1 {status}", *headers, "Content-Length: 0", "", ""]).encode()
+
+
+def sending(answer: bytes) -> Callable[[asyncio.StreamWriter], Awaitable[None]]:
+    async def send(writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await writer.drain()
+
+    return send
+
+
+def port_of(client: RegistryClient) -> str:
+    return str(httpx2.URL(client._exchange._base).port)
+
+
+async def test_a_redirect_to_a_link_local_address_is_named_and_not_followed() -> None:
+    target = "http://169.254.169.254/latest/meta-data/"
+    answer = sending(head("307 x", f"Location: {target}?signature=abc"))
+    async with listening(answer, ManualClock()) as client:
+        with pytest.raises(UnusableAnswerError) as caught:
+            await client.blob(WEB, CONFIG)
+    assert not caught.value.temporary
+    assert str(caught.value) == (
+        f"GET /v2/team/web/blobs/{CONFIG.digest}: redirected to {target}:"
+        " a link-local address, which is never followed"
+    )
+
+
+async def test_where_another_host_redirects_is_not_told() -> None:
+    """Only what kind of address it is, so that the operator knows why."""
+    elsewhere = sending(head("302 x", "Location: http://169.254.169.254/inner"))
+    async with listening(elsewhere, ManualClock()) as other:
+        other_url = f"http://127.0.0.1:{port_of(other)}"
+        answer = sending(head("307 x", f"Location: {other_url}/1"))
+        async with listening(answer, ManualClock()) as client:
+            with pytest.raises(UnusableAnswerError) as caught:
+                await client.blob(WEB, CONFIG)
+    assert str(caught.value).endswith(f"redirected by {other_url}: a link-local address")
+
+
+async def test_a_redirect_further_inside_is_refused_with_what_to_set() -> None:
+    rule = AddressRule(httpx2.URL("http://10.0.0.1"), lifted=["127.0.0.1"])
+    transport = CheckedTransport(rule, limits=httpx2.Limits())
+    answer = sending(head("307 x", "Location: http://localhost:9000/bucket"))
+    async with listening(answer, ManualClock()) as plain:
+        client = RegistryClient(
+            f"http://127.0.0.1:{port_of(plain)}", clock=ManualClock(), transport=transport
+        )
+        with pytest.raises(UnusableAnswerError) as caught:
+            await client.blob(WEB, CONFIG)
+        await client.aclose()
+    assert str(caught.value).endswith(
+        "redirected to http://localhost:9000/bucket: a loopback address (127.0.0.1), where a"
+        " registry at a private address may not lead; if that is right,"
+        ' set blob_hosts = ["localhost:9000"] for this registry'
+    )
+
+
+@pytest.mark.parametrize(
+    ("realm", "said"),
+    [
+        ("http://169.254.169.254/t", "a link-local address, which is never followed"),
+        ("http://localhost:9000/t", "set token_realm to http://localhost:9000"),
+    ],
+)
+async def test_a_token_service_further_inside_is_not_asked(realm: str, said: str) -> None:
+    rule = AddressRule(httpx2.URL("http://10.0.0.1"), lifted=["127.0.0.1"])
+    transport = CheckedTransport(rule, limits=httpx2.Limits())
+    answer = sending(head("401 x", f'WWW-Authenticate: Bearer realm="{realm}"'))
+    async with listening(answer, ManualClock()) as plain:
+        client = RegistryClient(
+            f"http://127.0.0.1:{port_of(plain)}", clock=ManualClock(), transport=transport
+        )
+        with pytest.raises(UnusableAnswerError, match=f"GET {realm}: the token service") as caught:
+            await client.manifest(WEB, "1.0")
+        await client.aclose()
+    assert str(caught.value).endswith(said)
+
+
+async def test_a_body_of_another_host_that_never_ends_is_given_up() -> None:
+    clock = ManualClock()
+
+    async def drops(writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b"1\r\n{\r\n")
+            await writer.drain()
+            clock.advance(20)
+            await asyncio.sleep(0)
+
+    async with listening(drops, clock) as other:
+        url = f"http://127.0.0.1:{port_of(other)}"
+        async with listening(sending(head("307 x", f"Location: {url}/1")), clock) as client:
+            with pytest.raises(UnreachableError, match=f"no end of the body from {url}$"):
+                await client.blob(WEB, CONFIG, limit=MIB)
 
 
 async def test_a_closed_port_is_unreachable() -> None:

@@ -149,26 +149,6 @@ def test_credentials_go_nowhere_else_without_tls(
     service.start()
     wait_until_decided(service, plain.evil)
     wait_for_error(service, f"{plain.evil.url}/token has no TLS", "token_realm")
-    service.stop()
-
-    configure(plain.registry, f'token_realm = "{plain.evil.url}/token"')
-    service.start()
-    service.backfill()
-    assert BASIC in credentials_sent(plain.evil)
-
-
-def test_a_token_service_beside_a_registry_without_tls_gets_credentials(
-    service: Service, plain: Town, configure: Callable[..., None]
-) -> None:
-    """As with a registry and its token service in one network of containers, behind one name."""
-    configure(plain.registry)
-    with StubRegistry(address=REGISTRY) as beside:
-        beside.answer("/token", as_json({"token": "t1"}))
-        plain.name(beside)
-        service.start()
-        service.wait_until_idle()
-        assert BASIC in credentials_sent(beside)
-    assert service.finds("repo:team/web")
 
 
 def test_a_token_service_is_not_further_inside_than_its_registry(
@@ -180,16 +160,3 @@ def test_a_token_service_is_not_further_inside_than_its_registry(
         service.start()
         wait_until_decided(service, inner)
         wait_for_error(service, "the token service is at a loopback address", "token_realm")
-
-
-def test_nothing_that_a_token_service_said_is_shown(
-    service: Service, plain: Town, configure: Callable[..., None]
-) -> None:
-    configure(plain.registry, account=False)
-    said = as_json({"errors": [{"code": "DENIED", "message": "inner-secret"}]}, status=403)
-    plain.honest.answer("/token", said)
-    plain.name(plain.honest)
-    service.start()
-    wait_for_error(service, f"{plain.honest.url}/token: 403")
-    shown = service.get("/api/v1/search").text + service.get("/api/v1/status").text
-    assert "inner-secret" not in shown + service.log_text()

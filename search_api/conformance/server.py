@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,9 @@ import httpx2
 
 API = "/api/v1"
 TIMEOUT_SECONDS = 30
+WAITS_MAX = 30
+"""How often a request is repeated that the server refuses with 429."""
+WAIT_SECONDS_MAX = 10.0
 WALK_MAX = 20
 """The most pages of a walk."""
 ERROR_CODE = re.compile(r"[A-Z][A-Z_]*")
@@ -62,18 +66,26 @@ class Server:
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
     ) -> httpx2.Response:
-        """Return any response; :class:`NotConformingError` if there is none."""
+        """Return any response; :class:`NotConformingError` if there is none.
+
+        A server may limit its callers: then the request is repeated when the server says so.
+        """
         # Without parameters an address keeps its own query.
         pairs = list(parameters.items() if isinstance(parameters, Mapping) else parameters)
-        try:
-            return self._http.request(
-                method,
-                path,
-                params=httpx2.QueryParams(tuple(pairs)) if pairs else None,
-                headers=dict(headers or {}),
-            )
-        except httpx2.HTTPError as error:
-            raise NotConformingError(f"{method} {path}: no answer: {error}") from error
+        for _ in range(WAITS_MAX):
+            try:
+                response = self._http.request(
+                    method,
+                    path,
+                    params=httpx2.QueryParams(tuple(pairs)) if pairs else None,
+                    headers=dict(headers or {}),
+                )
+            except httpx2.HTTPError as error:
+                raise NotConformingError(f"{method} {path}: no answer: {error}") from error
+            if response.status_code != 429:
+                return response
+            time.sleep(_wait_seconds(response))
+        return response
 
     def get(self, path: str, **parameters: str) -> ApiResponse:
         """Return a response that must be a JSON object and a success."""
@@ -143,6 +155,12 @@ class Server:
             isinstance(message, str) and message, f"{found.address}: an error without a message"
         )
         return dict(first)
+
+
+def _wait_seconds(response: httpx2.Response) -> float:
+    text = response.headers.get("retry-after", "")
+    require(text.isascii() and text.isdigit(), f"429 with Retry-After {text!r}, no seconds")
+    return min(float(text), WAIT_SECONDS_MAX)
 
 
 def read_value(response: ApiResponse, key: str, kind: type | tuple[type, ...]) -> Any:

@@ -8,6 +8,7 @@
     ├── QueryError             a query has a mistake at a column
     ├── CursorExpiredError     a cursor is too old: the changes after it were deleted
     ├── NotFoundError          a caller names something that does not exist
+    ├── CallerLimitError       a caller has as much as one caller may have
     ├── CredentialError        a caller's credential is missing or wrong
     ├── UnknownRegistryError   a caller names a registry that the settings do not
     ├── IndexerRunningError    another indexer holds the lock of this data directory
@@ -59,6 +60,10 @@ class CursorExpiredError(RegsearchError):
 
 class NotFoundError(RegsearchError):
     """A caller names something that does not exist, or is not shown."""
+
+
+class CallerLimitError(RegsearchError):
+    """A caller has as much as one caller may have at the same time."""
 
 
 class CredentialError(RegsearchError):

@@ -247,6 +247,19 @@ class Settings(BaseSettings):
         description="Networks of proxies whose forwarded hosts and addresses are believed, such as"
         " 10.0.0.0/8.",
     )
+    caller_requests_per_second: int = Field(
+        20,
+        ge=0,
+        le=100_000,
+        description="How many requests a second one address may send, with bursts of five times"
+        " as many; 0: any number.",
+    )
+    caller_streams: int = Field(
+        5, ge=0, le=100, description="How many streams of changes one address may have; 0: any."
+    )
+    access_log: bool = Field(
+        False, description="Whether each request is a line of JSON on standard output."
+    )
     webhook_secret: str = Field(
         "",
         repr=False,

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from indexer.errors import (
+    CallerLimitError,
     CredentialError,
     CursorExpiredError,
     EngineError,
@@ -19,6 +20,7 @@ from indexer.errors import (
     StoreError,
     UnknownRegistryError,
 )
+from search_api.processes import REQUEST_ID
 
 log = structlog.get_logger()
 
@@ -31,6 +33,7 @@ _ANSWERS: Mapping[type[Exception], tuple[int, str]] = {
     QueryError: (400, "QUERY_INVALID"),
     NotFoundError: (404, "NOT_FOUND"),
     CursorExpiredError: (410, "CURSOR_EXPIRED"),
+    CallerLimitError: (429, "TOOMANYREQUESTS"),
     JournalError: (503, "UNAVAILABLE"),
     StoreError: (503, "UNAVAILABLE"),
     EngineError: (503, "UNAVAILABLE"),
@@ -59,15 +62,18 @@ def error_answer(
     detail: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """Return an answer with one error in the form of OCI."""
+    """Return an answer with one error in the form of OCI, and the id of the request."""
     error = {"code": code, "message": message, "detail": dict(detail or {})}
-    return JSONResponse({"errors": [error]}, status_code=status, headers=headers)
+    body: dict[str, Any] = {"errors": [error]}
+    if request_id := REQUEST_ID.get():
+        body["request_id"] = request_id
+    return JSONResponse(body, status_code=status, headers=headers)
 
 
 async def _known(request: Request, error: Exception) -> Response:
     status, code = next(_ANSWERS[kind] for kind in type(error).__mro__ if kind in _ANSWERS)
     detail = {"column": error.column} if isinstance(error, QueryError) else None
-    headers = {"Retry-After": "1"} if status == 503 else None
+    headers = {"Retry-After": "1"} if status in {429, 503} else None
     if status == 401:
         headers = {"WWW-Authenticate": 'Bearer realm="webhooks"'}
     if status in {401, 503}:

@@ -3,15 +3,14 @@
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
-from types import FrameType
+from typing import Any
 
 import structlog
-import uvicorn
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.routing import Mount
+from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from indexer.clock import Clock, SystemClock
@@ -20,7 +19,9 @@ from indexer.settings import Settings
 from search_api.api import Streams, make_api
 from search_api.endpoints import DockerSearch, Health, Metrics, OciExtension, TrustedProxies
 from search_api.http_errors import exception_handlers
+from search_api.processes import access_log
 from search_api.search import make_service
+from search_api.server import BACKLOG, CallerLimit, Connections, HttpServer, Refusals, Requests
 from webhooks.auth import webhook_secrets
 from webhooks.journal import JournalWriter, LateJournal
 from webhooks.receiver import Receiver
@@ -42,7 +43,9 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     hosts = frozenset(
         host for registry in settings.registry for host in (registry.registry_host, *registry.hosts)
     )
-    streams = Streams()
+    refusals = Refusals()
+    streams = Streams(refusals, per_caller=settings.caller_streams)
+    connections = Connections(refusals)
     api = make_api(service, cors_origins=settings.cors_origins, streams=streams)
     docker_search = DockerSearch(
         service, registry_hosts=hosts, are_several=len(settings.registry) > 1
@@ -56,70 +59,68 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
             stack.callback(journal.close)
             yield
 
-    app = Starlette(
+    def wrap(app: ASGIApp) -> ASGIApp:
+        app = CallerLimit(app, per_second=settings.caller_requests_per_second, refusals=refusals)
+        log_of_requests = access_log() if settings.access_log else None
+        app = Requests(app, refusals=refusals, access_log=log_of_requests)
+        return _trusting(app, settings, hosts)
+
+    app = _Web(
+        wrap=wrap,
         # Looked at in this order, and notifications come in bursts.
         routes=[
             *receiver.routes(),
             Mount("/api/v1", api),
             *Health(service, find_problem=journal.find_problem).routes(),
-            *Metrics(service).routes(),
+            *Metrics(service, refusals=refusals, connections=connections, streams=streams).routes(),
             *OciExtension(service, registry_hosts=hosts).routes(),
             *docker_search.routes(),
         ],
-        middleware=_trusting(settings, hosts),
         exception_handlers=exception_handlers(),
         lifespan=lifespan,
     )
     # Docker drops credentials at a redirect, and registries the body of a notification.
     app.router.redirect_slashes = False
     app.state.streams = streams
+    app.state.connections = connections
     return app
 
 
-def _trusting(settings: Settings, hosts: Collection[str]) -> list[Middleware]:
+class _Web(Starlette):
+    """An application that something is put around, and not only inside its error handler."""
+
+    def __init__(self, *, wrap: Callable[[ASGIApp], ASGIApp], **named: Any) -> None:
+        super().__init__(**named)
+        self._wrap = wrap
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return self._wrap(super().build_middleware_stack())
+
+
+def _trusting(app: ASGIApp, settings: Settings, hosts: Collection[str]) -> ASGIApp:
     networks = settings.trusted_proxies
     if not networks:
-        return []
-    return [
-        # First, because the other one puts the client's address in the place of the proxy's.
-        Middleware(TrustedProxies, networks=networks, registry_hosts=hosts),
-        Middleware(ProxyHeadersMiddleware, trusted_hosts=list(map(str, networks))),
-    ]
+        return app
+    app = ProxyHeadersMiddleware(app, trusted_hosts=list(map(str, networks)))  # type: ignore[arg-type,assignment]
+    # First, because the other one puts the client's address in the place of the proxy's.
+    return TrustedProxies(app, networks=networks, registry_hosts=hosts)
 
 
 WEB_PID_FILE = "web.pid"
-SHUTDOWN_SECONDS = 3
-BACKLOG = 1_024
 
 
 def serve_web(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; :class:`SettingsError` where the address cannot be had."""
     listening = _listen(settings)
     _write_pid(settings)
-    server = _Server(
-        uvicorn.Config(
-            make_web(settings),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            # Proxies are believed as the settings say; see ``TrustedProxies``.
-            proxy_headers=False,
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        )
-    )
+    app = make_web(settings)
+    streams = app.state.streams
+    server = HttpServer(app, connections=app.state.connections, on_stop=streams.stop)
     # What is there now stays: looking through it again for garbage would hold up answers.
     gc.collect()
     gc.freeze()
     log.info("web_listens", address=settings.listen)
     server.run(sockets=[listening])
-
-
-class _Server(uvicorn.Server):
-    """Ends open streams when it is to stop, for then it waits for every answer to end."""
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.config.app.state.streams.is_stopping = True  # type: ignore[union-attr]
-        super().handle_exit(sig, frame)
 
 
 def _listen(settings: Settings) -> socket.socket:

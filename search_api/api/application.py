@@ -17,6 +17,7 @@ from search_api.api.resources import resources_router
 from search_api.api.search import search_router
 from search_api.http_errors import inner_exception_handlers
 from search_api.search import SearchService, status_json
+from search_api.server import Refusals
 
 VERSION = "1"
 COMPRESSED_FROM = 1_000
@@ -31,6 +32,10 @@ bytes. HEAD is answered like GET.
 """
 _ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": Errors, "description": "A parameter or the query has a mistake."},
+    429: {
+        "model": Errors,
+        "description": "The caller asks for too much; `Retry-After` says when to try again.",
+    },
     503: {
         "model": Errors,
         "description": "Not available now; `Retry-After` says when to try again.",
@@ -62,7 +67,7 @@ def make_api(
     api.router.route_class = Operation
     api.include_router(search_router(service))
     api.include_router(resources_router(service))
-    api.include_router(changes_router(service, streams or Streams()))
+    api.include_router(changes_router(service, streams or Streams(Refusals())))
     api.router.routes.extend(documentation_routes())
 
     @api.get(
@@ -86,7 +91,7 @@ def _middleware(cors_origins: Sequence[str]) -> list[Middleware]:
         allow_origins=cors_origins,
         allow_methods=["GET", "HEAD"],
         allow_headers=["If-None-Match", "Last-Event-ID"],
-        expose_headers=["ETag", "Link", "Retry-After"],
+        expose_headers=["ETag", "Link", "Retry-After", "X-Request-ID"],
     )
     return [sharing, compressing]
 

@@ -1,21 +1,23 @@
 """``changes``: the visible changes since a cursor, page by page or as server-sent events."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from indexer.errors import CursorExpiredError, StoreError
+from indexer.errors import CallerLimitError, CursorExpiredError, StoreError
 from indexer.store import Page
 from search_api.api.models import Errors
 from search_api.api.operations import IS_HEAD, Operation
 from search_api.api.parameters import Limit
 from search_api.api.resource_models import Changes
 from search_api.search import SearchService
+from search_api.server import Refusals, RequestRefusal, caller_of
 
 LIMIT_DEFAULT = 100
 NOW = "now"
@@ -40,12 +42,50 @@ _EXPIRED: dict[int | str, dict[str, Any]] = {
 }
 
 
-@dataclass(slots=True)
 class Streams:
-    """The number of open streams, and whether they must end: a stopping server waits for them."""
+    """The open streams, and whether they must end: a stopping server waits for them."""
 
-    count: int = 0
-    is_stopping: bool = False
+    def __init__(
+        self, refusals: Refusals, *, per_caller: int = 0, limit: int = STREAMS_MAX
+    ) -> None:
+        """Take the limits of one caller (0: none) and of all callers together."""
+        self._refusals = refusals
+        self._per_caller = per_caller
+        self._limit = limit
+        self._open: Counter[str] = Counter()
+        self.is_stopping = False
+
+    @property
+    def count(self) -> int:
+        """How many streams are open."""
+        return self._open.total()
+
+    def stop(self) -> None:
+        """End all streams soon, and those that begin from now on."""
+        self.is_stopping = True
+
+    @contextmanager
+    def admit(self, caller: str) -> Iterator[None]:
+        """Count a stream from before anything is read for it, so that others see it at once.
+
+        :class:`CallerLimitError` or :class:`StoreError` if there are too many.
+        """
+        if self._per_caller and self._open[caller] >= self._per_caller:
+            self._refusals.request(RequestRefusal.CALLER_STREAMS, caller=caller)
+            raise CallerLimitError(
+                f"{caller} has {self._per_caller} streams of changes open: no more at a time"
+                " (setting caller_streams)"
+            )
+        if self.count >= self._limit:
+            self._refusals.request(RequestRefusal.STREAMS, caller=caller)
+            raise StoreError(f"{self._limit} streams of changes are open: no more at a time")
+        self._open[caller] += 1
+        try:
+            yield
+        finally:
+            self._open[caller] -= 1
+            if not self._open[caller]:
+                del self._open[caller]
 
 
 def changes_router(service: SearchService, streams: Streams) -> APIRouter:
@@ -70,14 +110,13 @@ def changes_router(service: SearchService, streams: Streams) -> APIRouter:
         return text or None
 
     async def start_of_stream(
-        *, cursor: ChangeCursorText = "", last_event_id: LastEventId = ""
-    ) -> str | None:
+        request: Request, *, cursor: ChangeCursorText = "", last_event_id: LastEventId = ""
+    ) -> AsyncIterator[str | None]:
         # Check for mistakes here, because a running stream has sent its status already.
-        if streams.count >= STREAMS_MAX:
-            raise StoreError(f"{STREAMS_MAX} streams of changes are open: no more at a time")
-        behind = await _start(last_event_id or cursor)
-        await _page(behind, limit=1)
-        return behind
+        with streams.admit(caller_of(request.scope)):
+            behind = await _start(last_event_id or cursor)
+            await _page(behind, limit=1)
+            yield behind
 
     @router.get(
         "/changes/stream", summary="A stream of changes", response_class=EventSourceResponse
@@ -90,20 +129,16 @@ def changes_router(service: SearchService, streams: Streams) -> APIRouter:
         An event `expired` says that the cursor is too old, and ends the stream.
         """
         behind = start
-        streams.count += 1
-        try:
-            while IS_HEAD not in request.scope and not streams.is_stopping:
-                try:
-                    page = await _page(behind, limit=LIMIT_DEFAULT)
-                except CursorExpiredError as error:
-                    yield ServerSentEvent(event="expired", data={"message": str(error)})
-                    return
-                for change in page.items:
-                    yield ServerSentEvent(event=change["kind"], id=change["cursor"], data=change)
-                behind = page.next
-                if len(page.items) < LIMIT_DEFAULT:
-                    await asyncio.sleep(POLL_SECONDS)
-        finally:
-            streams.count -= 1
+        while IS_HEAD not in request.scope and not streams.is_stopping:
+            try:
+                page = await _page(behind, limit=LIMIT_DEFAULT)
+            except CursorExpiredError as error:
+                yield ServerSentEvent(event="expired", data={"message": str(error)})
+                return
+            for change in page.items:
+                yield ServerSentEvent(event=change["kind"], id=change["cursor"], data=change)
+            behind = page.next
+            if len(page.items) < LIMIT_DEFAULT:
+                await asyncio.sleep(POLL_SECONDS)
 
     return router

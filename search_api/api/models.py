@@ -43,6 +43,8 @@ class Errors(Shape):
     """Every failure, in the form of the OCI distribution specification."""
 
     errors: list[Error]
+    request_id: Annotated[str, Field(examples=["5f0c1b7e9a2d4c68"])] = ""
+    """The id of the request, as in `X-Request-ID` and in the log."""
 
 
 class Notifications(Shape):

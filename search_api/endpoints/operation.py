@@ -1,6 +1,7 @@
 """``GET /metrics``: the status as numbers, in Prometheus' text format.
 
-Each request reads every number from the store, so all processes report the same.
+Each request reads the numbers of registries, store and search index from the store. Those of
+connections and requests are of this process, from its start on.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,7 +15,9 @@ from starlette.routing import Route
 
 from indexer.clock import parse_rfc3339
 from indexer.store import JournalCounts, NotificationResult, RegistryFreshness
+from search_api.api import Streams
 from search_api.search import SearchService, ServiceStatus
+from search_api.server import ConnectionEnd, Connections, Refusals, RequestRefusal
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -80,8 +83,18 @@ _OF_REGISTRY: tuple[
 class Metrics:
     """The endpoint of the metrics."""
 
-    def __init__(self, service: SearchService) -> None:
+    def __init__(
+        self,
+        service: SearchService,
+        *,
+        refusals: Refusals,
+        connections: Connections,
+        streams: Streams,
+    ) -> None:
         self._service = service
+        self._refusals = refusals
+        self._connections = connections
+        self._streams = streams
 
     def routes(self) -> list[Route]:
         """Return the routes to mount."""
@@ -89,15 +102,42 @@ class Metrics:
 
     async def metrics(self, _: Request) -> Response:
         """Answer with all metrics."""
-        text = metrics_text(await self._service.status())
-        return Response(text, headers={"Content-Type": CONTENT_TYPE})
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Collected(await self._service.status()))
+        registry.register(_Served(self._refusals, self._connections, self._streams))
+        return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE})
 
 
-def metrics_text(status: ServiceStatus) -> bytes:
-    """Return a status in Prometheus' text format."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collected(status))
-    return generate_latest(registry)
+class _Served(Collector):
+    def __init__(self, refusals: Refusals, connections: Connections, streams: Streams) -> None:
+        self._refusals = refusals
+        self._connections = connections
+        self._streams = streams
+
+    def collect(self) -> Iterator[Metric]:
+        yield _gauge("regsearch_connections", "Open connections.", len(self._connections.open))
+        yield _gauge(
+            "regsearch_connections_max",
+            "The limit of open connections.",
+            self._connections.limit,
+        )
+        yield _gauge("regsearch_streams", "Open streams of changes.", self._streams.count)
+        ended = CounterMetricFamily(
+            "regsearch_connections_ended",
+            "Connections that were refused or ended, by reason.",
+            labels=["reason"],
+        )
+        for end in ConnectionEnd:
+            ended.add_metric([end.value], self._refusals.connections[end])
+        yield ended
+        refused = CounterMetricFamily(
+            "regsearch_requests_refused",
+            "Requests that were refused before they were answered, by reason.",
+            labels=["reason"],
+        )
+        for refusal in RequestRefusal:
+            refused.add_metric([refusal.value], self._refusals.requests[refusal])
+        yield refused
 
 
 class _Collected(Collector):

@@ -2,14 +2,16 @@
 
 from search_api.processes.data_dir import INDEX_DIRECTORY, make_engines, prepare_settings
 from search_api.processes.indexer import serve_indexer
-from search_api.processes.logs import configure_logging
+from search_api.processes.logs import REQUEST_ID, access_log, configure_logging
 from search_api.processes.restarts import RestartCounts, read_restarts
 from search_api.processes.supervisor import USAGE_ERROR, end_with_parent, own_command, supervise
 
 __all__ = [
     "INDEX_DIRECTORY",
+    "REQUEST_ID",
     "USAGE_ERROR",
     "RestartCounts",
+    "access_log",
     "configure_logging",
     "end_with_parent",
     "make_engines",

@@ -3,9 +3,15 @@
 import logging
 import sys
 from contextlib import suppress
+from contextvars import ContextVar
+from typing import Any
 
+import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
+"""The id of the request that is being answered; empty outside of requests."""
 
 
 def configure_logging(level: str, *, process: str) -> None:
@@ -13,6 +19,7 @@ def configure_logging(level: str, *, process: str) -> None:
     structlog.configure(
         processors=[
             _add_process(process),
+            _add_request_id,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -23,14 +30,30 @@ def configure_logging(level: str, *, process: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
-        logger_factory=lambda *_: _ErrorOutput(sys.stderr),
+        logger_factory=lambda *_: _Output(sys.stderr),
     )
     for name in ("httpx2", "httpcore2"):
         # These libraries log the address of every request with its query.
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-class _ErrorOutput(structlog.PrintLogger):
+def access_log() -> Any:
+    """Return a log of JSON lines on standard output."""
+    return structlog.wrap_logger(
+        _Output(sys.stdout),
+        processors=[
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(serializer=_json),
+        ],
+        wrapper_class=structlog.BoundLogger,
+    )
+
+
+def _json(pairs: EventDict, **_: Any) -> str:
+    return orjson.dumps(pairs).decode()
+
+
+class _Output(structlog.PrintLogger):
     """Prints lines, and ignores failures.
 
     A log on a full disk, or with a reader that ended, must not stop an answer or a process. There
@@ -52,3 +75,9 @@ def _add_process(process: str) -> Processor:
         return {"process": process, **event}
 
     return name
+
+
+def _add_request_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Name the request within which a line is written."""
+    request_id = REQUEST_ID.get()
+    return {**event, "request_id": request_id} if request_id else event

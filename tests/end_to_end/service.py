@@ -44,6 +44,8 @@ class Service:
     def __init__(self, folder: Path, *, registry: str = "default") -> None:
         self.port = free_port()
         self.registry = registry
+        self.is_limited = False
+        """Whether requests a second are limited as by default, and not unlimited for the test."""
         self._folder = folder
         self._log = folder / "service.log"
         self._extra_environment: Mapping[str, str] = {}
@@ -152,6 +154,8 @@ class Service:
             "PYTHONPATH": str(PROJECT),
             "PYTHONUNBUFFERED": "1",
         }
+        if not self.is_limited:
+            own["REGSEARCH_CALLER_REQUESTS_PER_SECOND"] = "0"
         return {**inherited, **own, **self._extra_environment}
 
     def is_ready(self) -> bool:

@@ -89,6 +89,9 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         listen = "[::]:80"
         cors_origins = ["https://example.org", "http://localhost:3000"]
         trusted_proxies = ["10.0.0.0/8", "::1"]
+        caller_requests_per_second = 7
+        caller_streams = 3
+        access_log = true
         webhook_secret = "common"
         journal_retention = "2d"
         hidden_retention = "12h"
@@ -129,6 +132,9 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         "listen": "[::]:80",
         "cors_origins": ("https://example.org", "http://localhost:3000"),
         "trusted_proxies": (ip_network("10.0.0.0/8"), ip_network("::1")),
+        "caller_requests_per_second": 7,
+        "caller_streams": 3,
+        "access_log": True,
         "webhook_secret": "common",
         "journal_retention": timedelta(days=2),
         "hidden_retention": timedelta(hours=12),
@@ -468,7 +474,7 @@ def test_a_registry_that_does_not_fit_is_refused_by_name_and_value(
         ('listne = "a:1"', "unknown setting 'listne'; did you mean listen?"),
         (
             'zzz = "a:1"',
-            "unknown setting 'zzz'; known are cors_origins, data_dir, engine,",
+            "unknown setting 'zzz'; known are access_log, caller_requests_per_second,",
         ),
         ('listen = "localhost"', "listen: String should match pattern"),
         ('listen = ":80"', "listen: String should match pattern"),
@@ -505,7 +511,7 @@ def test_everything_that_is_wrong_is_told_at_once(refusal: Callable[..., str]) -
         ("LISTNE", "REGSEARCH_LISTNE; did you mean REGSEARCH_LISTEN?"),
         (
             "XYZ",
-            "REGSEARCH_XYZ; known are REGSEARCH_CONFIG, REGSEARCH_CORS_ORIGINS",
+            "REGSEARCH_XYZ; known are REGSEARCH_ACCESS_LOG, REGSEARCH_CALLER_REQUESTS_PER_SECOND",
         ),
     ],
 )

@@ -44,6 +44,8 @@ def settings_for(
     """Return settings for a data directory with registries by name and host."""
     return Settings(
         search_processes=0,
+        # Tests ask all they want; those of the limit set it.
+        caller_requests_per_second=0,
         data_dir=directory,
         listen=listen,
         webhook_secret="secret",

@@ -26,6 +26,7 @@ STATUSES = [
     (errors.QueryError("a word is missing here", column=7), 400, "QUERY_INVALID"),
     (errors.NotFoundError("no image 'x'"), 404, "NOT_FOUND"),
     (errors.CursorExpiredError("not kept"), 410, "CURSOR_EXPIRED"),
+    (errors.CallerLimitError("5 streams"), 429, "TOOMANYREQUESTS"),
     (errors.JournalError("it is full"), 503, "UNAVAILABLE"),
     (errors.StoreError("store.db: broken"), 503, "UNAVAILABLE"),
     (errors.OutdatedStoreError("store.db: older"), 503, "UNAVAILABLE"),
@@ -71,7 +72,7 @@ async def test_every_error_has_its_status(error: Exception, status: int, code: s
     if isinstance(error, errors.RegsearchError):
         assert found["message"] == str(error)
     assert found["detail"] == ({"column": 7} if isinstance(error, errors.QueryError) else {})
-    assert ("Retry-After" in response.headers) == (status == 503)
+    assert ("Retry-After" in response.headers) == (status in {429, 503})
     assert ("WWW-Authenticate" in response.headers) == (status == 401)
 
 

@@ -162,6 +162,7 @@ class Processes:
             "REGSEARCH_DATA_DIR": str(self.data),
             "REGSEARCH_LISTEN": self.host,
             "REGSEARCH_WEBHOOK_SECRET": SECRET,
+            "REGSEARCH_CALLER_REQUESTS_PER_SECOND": "0",
             "PYTHONPATH": str(PROJECT),
         }
 

@@ -123,6 +123,7 @@ def run(queries: int, *, seed: int, folder: Path) -> tuple[Counter[int], Slowest
             "REGSEARCH_DATA_DIR": str(folder),
             "REGSEARCH_LISTEN": f"127.0.0.1:{port}",
             "REGSEARCH_REGISTRY": f"http://{REGISTRIES['main']}",
+            "REGSEARCH_CALLER_REQUESTS_PER_SECOND": "0",
         }
         children.start("web", own_command("web"), environment=environment)
         children.wait_for("readiness", lambda: _is_ready(port), seconds=STARTING_SECONDS)

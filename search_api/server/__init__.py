@@ -1,0 +1,20 @@
+"""The HTTP server: connections, request ids, the access log, and what a caller may ask for."""
+
+from search_api.server.callers import CallerLimit, caller_of
+from search_api.server.connections import Connection, Connections
+from search_api.server.http import BACKLOG, HttpServer
+from search_api.server.refusals import ConnectionEnd, Refusals, RequestRefusal
+from search_api.server.requests import Requests
+
+__all__ = [
+    "BACKLOG",
+    "CallerLimit",
+    "Connection",
+    "ConnectionEnd",
+    "Connections",
+    "HttpServer",
+    "Refusals",
+    "RequestRefusal",
+    "Requests",
+    "caller_of",
+]

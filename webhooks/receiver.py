@@ -4,9 +4,11 @@ Nothing else happens while a registry waits. A registry repeats a refused notifi
 holds back everything behind it. So only a wrong credential or an unavailable journal is refused.
 """
 
+import asyncio
 import base64
 import hmac
 from collections.abc import Collection, Mapping
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -19,6 +21,8 @@ from webhooks.journal import JournalWriter
 from webhooks.senders import Notification, parse_notification
 
 BODY_MAX = 4 * 1_024 * 1_024
+PARSED_AT_ONCE = 64 * 1_024
+"""The bytes of a body that is parsed without a thread: about a hundred events."""
 DRAINED_MAX = 64 * 1_024 * 1_024
 """The bytes of a too large body that are read and ignored, so that the sender sees the answer."""
 
@@ -42,6 +46,7 @@ class Receiver:
         self._secrets = secrets
         self._counting = counting
         self._pull_through = pull_through
+        self._one_parser = asyncio.Semaphore(1)
 
     def routes(self) -> list[Route]:
         """Return the routes to mount."""
@@ -52,15 +57,7 @@ class Receiver:
         registry = request.path_params["registry"]
         self._authenticate(registry, request)
         body = await _read(request)
-        if len(body) > BODY_MAX:
-            reason = f"a body of more than {BODY_MAX} bytes"
-            notification = Notification((Rejected(reason, body[:BODY_MAX]),), 0)
-        else:
-            notification = parse_notification(
-                body,
-                count_pulls=registry in self._counting,
-                pull_through=registry in self._pull_through,
-            )
+        notification = await self._parse(registry, body)
         await self._journal.append([(registry, item) for item in notification.items])
         self._count(registry, NotificationResult.ACCEPTED, request)
         rejected = sum(isinstance(item, Rejected) for item in notification.items)
@@ -70,6 +67,22 @@ class Receiver:
             "rejected": rejected,
         }
         return JSONResponse(counts, status_code=202)
+
+    async def _parse(self, registry: str, body: bytes) -> Notification:
+        """Return the content of a body; a large one is parsed on a thread, one at a time."""
+        if len(body) > BODY_MAX:
+            reason = f"a body of more than {BODY_MAX} bytes"
+            return Notification((Rejected(reason, body[:BODY_MAX]),), 0)
+        parse = partial(
+            parse_notification,
+            body,
+            count_pulls=registry in self._counting,
+            pull_through=registry in self._pull_through,
+        )
+        if len(body) <= PARSED_AT_ONCE:
+            return parse()
+        async with self._one_parser:
+            return await asyncio.to_thread(parse)
 
     def _authenticate(self, registry: str, request: Request) -> None:
         header = request.headers.get("authorization", "")

@@ -52,7 +52,7 @@ def check_json_size(body: bytes, *, values_max: int = JSON_VALUES_MAX) -> None:
     """Raise :class:`InvalidValueError` if ``body`` is nested too deep or has too many values."""
     if _count_signs(body) <= values_max and _count_opening(body) <= JSON_DEPTH_MAX:
         return
-    outside = _without_texts(body)
+    outside = _without_texts(body, texts_max=values_max)
     if _count_signs(outside) > values_max:
         raise InvalidValueError(f"JSON with more than {values_max} keys and values")
     depth = 0
@@ -65,13 +65,16 @@ def check_json_size(body: bytes, *, values_max: int = JSON_VALUES_MAX) -> None:
             return
 
 
-def _without_texts(body: bytes) -> bytes:
-    """Return ``body`` without what is between quotation marks, in a few passes of machine code."""
+def _without_texts(body: bytes, *, texts_max: int = JSON_VALUES_MAX) -> bytes:
+    """Return ``body`` without what is between quotation marks, in a few passes of machine code.
+
+    With more than ``texts_max`` texts, return as many commas and nothing else.
+    """
     # What is left of a row of backslashes makes the next quotation mark a part of the text.
     plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    if plain.count(b'"') > 2 * JSON_VALUES_MAX:
+    if plain.count(b'"') > 2 * texts_max:
         # Each text is a key or a value. Taking them out would cost more than it is worth.
-        return b"," * (plain.count(b'"') // 2)
+        return b"," * ((plain.count(b'"') + 1) // 2)
     return b"".join(plain.split(b'"')[::2])
 
 

@@ -269,6 +269,37 @@ async def test_a_body_that_cannot_be_used_is_acknowledged_and_kept(
     assert kept or not body
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"[" + b"[]," * 130_000 + b"[]]", id="lists"),
+        pytest.param(b'{"events":[' + b"[]," * 130_000 + b"[]]}", id="events"),
+        pytest.param(b'{"events":[{"a":[' + b"1," * 250_000 + b"1]}]}", id="in one event"),
+        pytest.param(b'{"events":[{"a":[' + b'"",' * 400_000 + b'""]}]}', id="strings"),
+    ],
+)
+async def test_a_body_of_too_many_values_is_acknowledged_and_kept_unread(
+    client: httpx2.AsyncClient, tmp_path: Path, body: bytes
+) -> None:
+    """Reading it into objects would hold up every answer for a second."""
+    response = await post(client, body)
+    assert response.status_code == 202
+    assert response.json() == {"accepted": 0, "dropped": 0, "rejected": 1}
+    ((_, reason, kept),) = kept_rejected(tmp_path)
+    assert reason == "JSON with more than 250000 keys and values"
+    assert kept == body[: len(kept)]
+
+
+async def test_the_largest_body_of_real_events_is_read(
+    client: httpx2.AsyncClient, tmp_path: Path
+) -> None:
+    body = envelope([push_event(f"team/web{n}", DIGEST, tag="1") for n in range(4_000)])
+    assert BODY_MAX * 0.95 < len(body) < BODY_MAX
+    response = await post(client, body)
+    assert response.json() == {"accepted": 4_000, "dropped": 0, "rejected": 0}
+    assert len(kept_entries(tmp_path)) == 4_000
+
+
 async def test_a_repeated_notification_is_kept_once(
     client: httpx2.AsyncClient, tmp_path: Path
 ) -> None:

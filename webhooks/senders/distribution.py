@@ -28,6 +28,8 @@ from indexer.model import (
 from indexer.registry import BLOB_MAX_BYTES, is_own_user_agent
 
 EVENTS_MAX = 10_000
+VALUES_MAX = 250_000
+"""Keys and values of one notification; 4 MB of real events have 190,000."""
 _TEXT_MAX = 256
 _YEAR_MIN = 1970
 _PULL_PERIOD_SECONDS = 600
@@ -54,7 +56,7 @@ def parse_notification(
     because they alone tell what a registry has that caches another one.
     """
     try:
-        events = parse_json_object(body).get("events")
+        events = parse_json_object(body, values_max=VALUES_MAX).get("events")
     except InvalidValueError as error:
         return Notification((Rejected(str(error), body),), 0)
     if not isinstance(events, list):

@@ -5,6 +5,7 @@ Some facts come from events only and are stored here: who pushed, when, and pull
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -12,8 +13,9 @@ import structlog
 from indexer.clock import Clock
 from indexer.errors import JournalError
 from indexer.model import Action, Command, Event, RepositoryName
-from indexer.refresh import CACHE_FILLS_AFTER, RegistryWorker, accept
+from indexer.refresh import CACHE_FILLS_AFTER, Pace, RegistryWorker, accept
 from indexer.store import (
+    NO_REPOSITORY,
     Entry,
     Journal,
     Priority,
@@ -40,8 +42,13 @@ def enqueue_refreshes(
     *,
     registries: Mapping[str, RegistryRow],
     now: datetime,
+    pace: Pace | None = None,
 ) -> None:
-    """Ask for the refreshes of journal entries, inside the caller's transaction."""
+    """Ask for the refreshes of journal entries, inside the caller's transaction.
+
+    ``pace`` remembers how many of each repository there were.
+    """
+    taken = _Taken(now, pace or Pace())
     for entry in entries:
         registry = registries.get(entry.registry)
         if entry.item is Command.REBUILD:
@@ -51,39 +58,82 @@ def enqueue_refreshes(
         elif registry is None:
             log.warning("entry_of_unknown_registry", registry=entry.registry, entry=entry.id)
         elif isinstance(entry.item, Event):
-            _enqueue_event(store, entry.item, registry, received_at=entry.received_at, now=now)
+            _enqueue_event(store, entry.item, registry, received_at=entry.received_at, taken=taken)
         elif entry.item is Command.CRAWL:
             targets = [RefreshTarget(RefreshKind.CATALOG)]
             store.queue.add(registry.id, targets, priority=Priority.CRAWL, due_at=now)
         elif entry.item is Command.ACCEPT:
             accept(store, registry, at=now)
+    for repository_id, moves in taken.moves.items():
+        store.content.add_tag_moves(repository_id, moves)
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What is common to the entries that are taken together."""
+
+    now: datetime
+    pace: Pace
+    moves: dict[int, list[TagMove]] = field(default_factory=dict)
+    sources: set[tuple[int, str]] = field(default_factory=set)
+    repositories: dict[tuple[int, RepositoryName], tuple[int | None, bool]] = field(
+        default_factory=dict
+    )
+    """The number of each repository, if it has one, and whether anything of it was read."""
+
+    def repository(
+        self, store: Store, registry: RegistryRow, name: RepositoryName
+    ) -> tuple[int | None, bool]:
+        key = registry.id, name
+        if key not in self.repositories:
+            found = store.repositories.find(registry.id, name)
+            self.repositories[key] = found, bool(found and store.repositories.has_content(found))
+        return self.repositories[key]
 
 
 def _enqueue_event(
-    store: Store, event: Event, registry: RegistryRow, *, received_at: datetime, now: datetime
+    store: Store, event: Event, registry: RegistryRow, *, received_at: datetime, taken: _Taken
 ) -> None:
+    now = taken.now
     occurred_at = event.occurred_at or received_at
-    if event.source and store.registries.set_source(registry.id, event.source, at=now):
-        # A registry keeps unsent notifications in memory only, so they are lost. The crawl that
-        # follows finds the changes.
-        log.warning("registry_restarted", registry=registry.name)
+    source = registry.id, event.source
+    if event.source and source not in taken.sources:
+        taken.sources.add(source)
+        if store.registries.set_source(registry.id, event.source, at=now):
+            # A registry keeps unsent notifications in memory only, so they are lost. The crawl
+            # that follows finds the changes.
+            log.warning("registry_restarted", registry=registry.name)
     if event.repository is None:
         return
     if registry.pull_through_ttl is not None or event.action in _PULLS:
         _enqueue_pull(store, event, registry, pulled_at=min(occurred_at, received_at), now=now)
         return
+    repository_id, has_content = taken.repository(store, registry, event.repository)
     if event.action is Action.PUSH and event.tag and event.digest:
+        if repository_id is None:
+            repository_id = store.repositories.put(registry.id, event.repository, seen_at=now)
+            taken.repositories[registry.id, event.repository] = repository_id, False
         move = TagMove(event.tag, event.digest, occurred_at, actor=event.actor)
-        repository_id = store.repositories.put(registry.id, event.repository, seen_at=now)
-        store.content.add_tag_moves(repository_id, [move])
+        taken.moves.setdefault(repository_id, []).append(move)
+    paced = event.repository if has_content else NO_REPOSITORY
+    turn = taken.pace.turn(registry.id, paced, now=now)
     store.queue.add(
         registry.id,
         list(_targets(event, event.repository)),
-        priority=Priority.EVENT,
-        due_at=now,
+        priority=turn.priority,
+        due_at=turn.due_at,
         newest_event_at=occurred_at,
         expected_digest=event.digest if event.action is Action.PUSH else None,
     )
+    if turn.listed_at is not None:
+        log.warning("events_wait", registry=registry.name, repository=paced)
+        store.queue.add(
+            registry.id,
+            [RefreshTarget(RefreshKind.LISTING, paced)],
+            priority=Priority.EVENT,
+            due_at=turn.listed_at,
+            newest_event_at=occurred_at,
+        )
 
 
 def _enqueue_pull(
@@ -221,9 +271,10 @@ async def enqueue_entries(
     clock: Clock,
 ) -> None:
     """Move the journal's entries into the queue, for ever."""
+    pace = Pace()
     while True:
         entries = await store.read(
-            lambda opened: move_entries(journal, opened, registries, now=clock.now())
+            lambda opened: move_entries(journal, opened, registries, now=clock.now(), pace=pace)
         )
         for entry in entries:
             worker = workers.get(entry.registry)
@@ -234,7 +285,12 @@ async def enqueue_entries(
 
 
 def move_entries(
-    journal: Journal, store: Store, registries: Mapping[str, RegistryRow], *, now: datetime
+    journal: Journal,
+    store: Store,
+    registries: Mapping[str, RegistryRow],
+    *,
+    now: datetime,
+    pace: Pace | None = None,
 ) -> list[Entry]:
     """Move the next entries of the journal into the queue, and the position with them.
 
@@ -244,6 +300,6 @@ def move_entries(
     entries, reached = journal.entries_after(position, limit=ENTRIES_PER_WRITE)
     if reached > position:
         with store.transaction():
-            enqueue_refreshes(store, entries, registries=registries, now=now)
+            enqueue_refreshes(store, entries, registries=registries, now=now, pace=pace)
             store.set_journal_position(reached)
     return entries

@@ -17,10 +17,12 @@ from indexer.errors import AbsentError
 from indexer.extract import KindTable
 from indexer.model import Digest, RepositoryName, TagName, is_system_tag
 from indexer.refresh.content import ContentReader, FetchedContent, is_linked
+from indexer.refresh.flood import hasten_listed
 from indexer.refresh.referrers import ReferrerLists
 from indexer.refresh.removal import check_catalog, hide_tags
 from indexer.registry import CatalogPage, RegistryClient
 from indexer.store import (
+    Priority,
     ReadContent,
     Refresh,
     RefreshKind,
@@ -97,6 +99,10 @@ class Refresher:
                 await self._refresh_digest(refresh)
             case RefreshKind.REFERRERS:
                 await self._refresh_referrers(refresh)
+            case RefreshKind.LISTING:
+                await hasten_listed(
+                    refresh, client=self._client, store=self._store, clock=self._clock
+                )
 
     def _may_read(self, _: Store, __: RepositoryName, ___: Digest) -> bool:
         """Tell whether the registry may be asked for the content of a digest."""
@@ -394,9 +400,10 @@ class Refresher:
         The distribution registry sends the event of a push before it writes the tag. A quick
         reader finds the tag at its old digest, or no tag. That is not stored, because it would come
         after the push in the history. A push that another one replaced looks the same, so the
-        tries end soon.
+        tries end soon. What was for later has waited for as long as they take.
         """
-        if refresh.expected_digest is None or refresh.tries >= len(SECOND_LOOKS):
+        is_late = refresh.priority is Priority.LATER
+        if refresh.expected_digest is None or is_late or refresh.tries >= len(SECOND_LOOKS):
             return False
         due_at = self._clock.now() + SECOND_LOOKS[refresh.tries]
 

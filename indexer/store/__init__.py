@@ -26,7 +26,7 @@ from indexer.store.lineage import (
 from indexer.store.notifications import NotificationCount, NotificationResult, ReceivedNotifications
 from indexer.store.page import Page
 from indexer.store.pulls import PullCount
-from indexer.store.queue import Priority, Refresh, RefreshKind, RefreshTarget
+from indexer.store.queue import NO_REPOSITORY, Priority, Refresh, RefreshKind, RefreshTarget
 from indexer.store.registries import Crawl, RegistryFreshness, RegistryRow
 from indexer.store.repositories import RepositorySummary
 from indexer.store.schema import STORE_FILE
@@ -45,6 +45,7 @@ __all__ = [
     "IMAGE",
     "JOURNAL_FILE",
     "KEYS_MAX",
+    "NO_REPOSITORY",
     "STORE_FILE",
     "Absence",
     "AbsentTags",

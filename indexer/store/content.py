@@ -159,14 +159,21 @@ class ContentTables:
 
     def add_tag_moves(self, repository_id: int, moves: Iterable[TagMove]) -> None:
         """Add to the history of tags; a move that is there already stays as it is."""
+        by_tag: dict[TagName, list[TagMove]] = {}
         for move in moves:
-            digest = self.tag_digest(repository_id, move.tag)
-            before = self._since(repository_id, move.tag, digest)
-            self._history.add(repository_id, move)
-            if digest and self._since(repository_id, move.tag, digest) != before:
+            by_tag.setdefault(move.tag, []).append(move)
+        others: set[Digest] = set()
+        for tag, own in by_tag.items():
+            digest = self.tag_digest(repository_id, tag)
+            # A tag may have thousands of moves: they are read once, not with each new one.
+            before = self._since(repository_id, tag, digest) if digest else None
+            for move in own:
+                self._history.add(repository_id, move)
+            if digest and self._since(repository_id, tag, digest) != before:
                 self._stale.mark_images(repository_id, [digest])
-            if move.digest != digest:
-                self._stale.mark_untagged(repository_id, [move.digest])
+            others.update(move.digest for move in own if move.digest != digest)
+        if others:
+            self._stale.mark_untagged(repository_id, others)
 
     def tag_moves(self, repository_id: int, tag: str) -> list[TagMove]:
         """Return where a tag pointed, newest first."""

@@ -23,6 +23,8 @@ class RefreshKind(StrEnum):
     DIGEST = "digest"
     REFERRERS = "referrers"
     """The list of what is attached to a digest."""
+    LISTING = "listing"
+    """The tags or repositories of a registry, to find those among the many that wait."""
 
 
 class Priority(IntEnum):
@@ -30,6 +32,8 @@ class Priority(IntEnum):
 
     EVENT = 0
     CRAWL = 1
+    LATER = 2
+    """Of events that are too many for their repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,28 @@ class Queue:
             [registry_id, rfc3339(now), limit + len(taken)],
         )
         return [_refresh(row) for row in rows if row[0] not in taken][:limit]
+
+    def later(self, registry_id: int, repository: RepositoryName) -> list[tuple[int, str]]:
+        """Return the number and tag of each refresh of a tag that is for later, oldest first.
+
+        Without a repository: the number and repository of each refresh that is for later.
+        """
+        if repository:
+            query = "SELECT id, reference FROM queue WHERE kind = 'tag' AND repository = ?2"
+        else:
+            query = "SELECT id, repository FROM queue WHERE ?2 = ''"
+        rows = self._database.execute(
+            f"{query} AND registry_id = ?1 AND set_aside = 0 AND priority = ?3 ORDER BY id",
+            [registry_id, repository, int(Priority.LATER)],
+        )
+        return rows.fetchall()
+
+    def hasten(self, ids: Sequence[int], *, due_at: datetime) -> None:
+        """Make refreshes that are for later as urgent as those of other events."""
+        self._database.conn.executemany(
+            "UPDATE queue SET priority = ?, due_at = ? WHERE id = ?",
+            [(int(Priority.EVENT), rfc3339(due_at), number) for number in ids],
+        )
 
     def is_waiting(self, *, now: datetime) -> bool:
         """Tell whether any refresh is due, of whatever registry."""

@@ -47,6 +47,15 @@ class RepositoryTables:
         ).fetchone()
         return row[0] if row else None
 
+    def has_content(self, repository_id: int) -> bool:
+        """Tell whether anything of a repository was read: events alone may be invented."""
+        row = self._database.execute(
+            "SELECT EXISTS (SELECT 1 FROM tags WHERE repository_id = ?1)"
+            " OR EXISTS (SELECT 1 FROM repository_manifests WHERE repository_id = ?1)",
+            [repository_id],
+        ).fetchone()
+        return bool(row[0])
+
     def put_summaries(self, summaries: Iterable[tuple[int, RepositorySummary]]) -> None:
         """Keep what documents say, by the numbers of their repositories.
 

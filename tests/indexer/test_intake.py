@@ -12,6 +12,7 @@ from indexer.clock import rfc3339
 from indexer.intake import enqueue_refreshes
 from indexer.model.event import Action, Command, Event
 from indexer.model.names import Digest, RepositoryName, TagName
+from indexer.refresh.pace import AT_ONCE
 from indexer.store import (
     Entry,
     ExtractionProgress,
@@ -276,3 +277,45 @@ def test_a_hostile_time_in_the_journal_does_not_stop_the_intake(tmp_path: Path) 
     assert intake.due()[0].newest_event_at == zero
     journal.close()
     intake.store.close()
+
+
+# Too many events
+
+
+def pushes(number: int, repository: str = WEB) -> list[Event]:
+    name = RepositoryName(repository)
+    return [replace(PUSH, repository=name, tag=TagName(f"t{n}")) for n in range(number)]
+
+
+def waiting(intake: Intake, priority: Priority) -> list[Refresh]:
+    later = START + timedelta(days=1)
+    rows = intake.store.queue.due(intake.registries["one"].id, later, limit=10_000)
+    return [row for row in rows if row.priority is priority]
+
+
+def test_too_many_events_of_unknown_repositories_wait_for_a_catalog(intake: Intake) -> None:
+    """What was read of none of them, they may be invented."""
+    made = [event for n in range(300) for event in pushes(1, f"no/{n}")]
+    intake.take(*made)
+    first = waiting(intake, Priority.EVENT)
+    assert sum(one.target.kind is RefreshKind.TAG for one in first) == AT_ONCE
+    assert RefreshTarget(RefreshKind.LISTING) in [one.target for one in first]
+    assert len(waiting(intake, Priority.LATER)) == 100
+
+
+def test_too_many_events_of_one_repository_hold_up_no_other(intake: Intake) -> None:
+    with intake.store.transaction():
+        for name in (WEB, RepositoryName("team/api")):
+            number = intake.store.repositories.put(intake.registries["one"].id, name, seen_at=START)
+            intake.store.content.put_tag(number, LATEST, A, seen_at=START)
+    intake.take(*pushes(1_000), replace(PUSH, repository=RepositoryName("team/api")))
+    due = intake.store.queue.due(intake.registries["one"].id, START, limit=10_000)
+    assert sum(one.target.repository == WEB for one in due) == AT_ONCE
+    assert sum(one.target.repository == "team/api" for one in due) == 1
+    assert len(waiting(intake, Priority.LATER)) == 1_000 - AT_ONCE, "none is lost"
+
+
+def test_many_moves_of_a_tag_are_all_remembered(intake: Intake) -> None:
+    moves = [replace(PUSH, occurred_at=START + timedelta(seconds=n)) for n in range(300)]
+    intake.take(*moves)
+    assert len(intake.history()) == 300

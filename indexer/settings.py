@@ -37,7 +37,9 @@ CONFIG_FILE = "regsearch.toml"
 PREFIX = "REGSEARCH_"
 _CONFIG_VARIABLE = "REGSEARCH_CONFIG"
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_SECRETS = {"password", "webhook_secret"}
+_SECRETS = {"password", "webhook_secret", "previous_webhook_secret"}
+SECRET_MIN = 16
+"""Characters of a webhook secret: a shorter one can be guessed."""
 _SHOWN = (str, int, float)
 """Error messages repeat values of these types; others may contain secrets."""
 PORT_MAX = 65_535
@@ -109,6 +111,9 @@ class RegistrySettings(BaseModel):
     webhook_secret: str = Field(
         "", repr=False, description="The secret for its notifications; if empty, the common one."
     )
+    previous_webhook_secret: str = Field(
+        "", repr=False, description="The secret before it, which is accepted too for a while."
+    )
     crawl_interval: Duration = Field(
         timedelta(hours=6), description="The time between two crawls; 0s: no crawls."
     )
@@ -169,6 +174,11 @@ class RegistrySettings(BaseModel):
             raise ValueError("a password needs a username")
         return self
 
+    @model_validator(mode="after")
+    def _long_secrets(self) -> "RegistrySettings":
+        _refuse_short_secrets(self, of=f" of registry {self.name!r}")
+        return self
+
     def includes(self, repository: str) -> bool:
         """Tell whether a repository is read, by its name."""
         return any(fnmatchcase(repository, pattern) for pattern in self.include) and not any(
@@ -189,6 +199,23 @@ class RegistrySettings(BaseModel):
             return self.password_file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"password_file of registry {self.name!r}: {error}") from error
+
+
+def short_secret(name: str, secret: str) -> str | None:
+    """Return what is wrong with a webhook secret that is too short, None for a longer one."""
+    if len(secret) >= SECRET_MIN:
+        return None
+    return (
+        f"{name} has {len(secret)} characters, and {SECRET_MIN} are the least:"
+        " write the output of `openssl rand -hex 32`"
+    )
+
+
+def _refuse_short_secrets(settings: "RegistrySettings | Settings", *, of: str) -> None:
+    for name in ("webhook_secret", "previous_webhook_secret"):
+        secret: str = getattr(settings, name)
+        if secret and (problem := short_secret(f"{name}{of}", secret)):
+            raise ValueError(problem)
 
 
 def _web_address(url: str) -> SplitResult | None:
@@ -265,6 +292,9 @@ class Settings(BaseSettings):
         repr=False,
         description="The secret that registries send; if empty, made at the first start.",
     )
+    previous_webhook_secret: str = Field(
+        "", repr=False, description="The secret before it, which is accepted too for a while."
+    )
     journal_retention: Retention = Field(
         timedelta(days=7), description="How long received events are kept; 0s: for ever."
     )
@@ -310,6 +340,11 @@ class Settings(BaseSettings):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two registries are named {name!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _long_secrets(self) -> "Settings":
+        _refuse_short_secrets(self, of=" of all registries without one of their own")
         return self
 
     @classmethod

@@ -320,7 +320,7 @@ async def replaying(directory: Path, version: str, first: str) -> AsyncIterator[
     async with stepping:
         await stepping.settle()
         writer = JournalWriter(Journal(directory), clock=stepping.clock)
-        app = Starlette(routes=Receiver(writer, secrets={"default": SECRET}).routes())
+        app = Starlette(routes=Receiver(writer, secrets={"default": (SECRET,)}).routes())
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://us") as client:
             yield Replay(stepping, version, client)

@@ -181,7 +181,7 @@ async def notifying(directory: Path, version: str) -> AsyncIterator[World]:
     is_v3 = version.startswith("3")
     stepping = Stepping(directory)
     writer = JournalWriter(Journal(directory), clock=stepping.clock)
-    app = Starlette(routes=Receiver(writer, secrets={"default": SECRET}).routes())
+    app = Starlette(routes=Receiver(writer, secrets={"default": (SECRET,)}).routes())
     world = World(stepping, FakeRegistry())
     endpoint = Endpoint(
         "http://us/webhooks/default",

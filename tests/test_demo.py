@@ -52,7 +52,7 @@ def taken() -> Iterator[str]:
 
 
 def places(folder: Path, listen: str) -> Places:
-    return Places(f"127.0.0.1:{free_port()}", listen, folder / "data", folder, "secret")
+    return Places(f"127.0.0.1:{free_port()}", listen, folder / "data", folder, "secret-of-the-demo")
 
 
 def test_the_content_is_varied_and_all_of_it_can_be_pushed() -> None:
@@ -117,7 +117,7 @@ def test_the_registry_reports_pushed_manifests_and_nothing_else(
         children.wait_for("events", lambda: len(hooks.events) >= count, seconds=30)
     assert {event["action"] for event in hooks.events} == {"push"}
     assert len(hooks.events) == count
-    assert hooks.authorizations == {"Bearer secret"}
+    assert hooks.authorizations == {"Bearer secret-of-the-demo"}
 
 
 def test_the_message_names_commands_that_can_be_pasted(tmp_path: Path) -> None:

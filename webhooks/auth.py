@@ -1,19 +1,30 @@
-"""The webhook secret: from the settings, or made at the first start and kept."""
+"""The webhook secrets: from the settings, or made at the first start and kept."""
 
 import os
 import secrets
 from pathlib import Path
 
 from indexer.errors import SettingsError
-from indexer.settings import Settings
+from indexer.settings import Settings, short_secret
 
 SECRET_FILE = "webhook-secret"  # noqa: S105 - the name of the file
 
 
-def webhook_secrets(settings: Settings) -> dict[str, str]:
-    """Return the secret of each registry: its own, else the one of :func:`common_secret`."""
+def webhook_secrets(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """Return the secrets of each registry that are accepted, the present one first.
+
+    It has its own, else the one of :func:`common_secret`, and perhaps a previous one, so that
+    nothing is refused while the secret is changed.
+    """
     common = common_secret(settings)
-    return {registry.name: registry.webhook_secret or common for registry in settings.registry}
+    found: dict[str, tuple[str, ...]] = {}
+    for registry in settings.registry:
+        shared = "" if registry.webhook_secret else settings.previous_webhook_secret
+        present = registry.webhook_secret or common
+        found[registry.name] = tuple(
+            filter(None, (present, registry.previous_webhook_secret or shared))
+        )
+    return found
 
 
 def common_secret(settings: Settings) -> str:
@@ -33,6 +44,8 @@ def common_secret(settings: Settings) -> str:
     if not secret:
         # An empty secret would accept everybody who sends no credential.
         raise SettingsError(f"webhook_secret, kept in {path}, is empty: remove that file")
+    if problem := short_secret(f"webhook_secret, kept in {path},", secret):
+        raise SettingsError(problem)
     return secret
 
 

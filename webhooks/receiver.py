@@ -34,11 +34,11 @@ class Receiver:
         self,
         journal: JournalWriter,
         *,
-        secrets: Mapping[str, str],
+        secrets: Mapping[str, tuple[str, ...]],
         counting: Collection[str] = (),
         pull_through: Collection[str] = (),
     ) -> None:
-        """Keep the secret of each registry by its name.
+        """Keep the secrets of each registry by its name, each of which is accepted.
 
         ``counting`` names those that count pulls, ``pull_through`` those that cache another one.
         """
@@ -86,10 +86,11 @@ class Receiver:
 
     def _authenticate(self, registry: str, request: Request) -> None:
         header = request.headers.get("authorization", "")
-        secret = self._secrets.get(registry)
-        if secret is None:
+        secrets = self._secrets.get(registry)
+        if secrets is None:
             raise UnknownRegistryError(f"no registry is named {registry!r}")
-        if not hmac.compare_digest(_credential(header), secret.encode()):
+        credential = _credential(header)
+        if not any(hmac.compare_digest(credential, secret.encode()) for secret in secrets):
             self._count(registry, NotificationResult.REFUSED, request)
             raise CredentialError(f"a wrong webhook secret for registry {registry!r}")
 

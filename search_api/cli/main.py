@@ -60,6 +60,15 @@ def status(*, as_json: bool) -> None:
 
 @commands.command()
 @click.argument("registry", nargs=-1)
+def notifications(registry: tuple[str, ...]) -> None:
+    """Print what to put into the configuration of REGISTRY, or of all, with the secret."""
+    from search_api.cli import operation
+
+    operation.show_notifications(registry)
+
+
+@commands.command()
+@click.argument("registry", nargs=-1)
 def backfill(registry: tuple[str, ...]) -> None:
     """Crawl REGISTRY, or all registries; return when everything is searchable.
 

@@ -4,13 +4,17 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 
+import click
+
 from indexer.errors import SettingsError
 from indexer.settings import Settings
 from search_api.cli import details, jobs, tables
 from search_api.cli.common import ask_service, end, print_json
+from search_api.cli.notification_block import notification_block
 from search_api.conformance import State, run_checks
 from search_api.processes import prepare_settings
 from search_api.search import SearchService, quarantined_json, status_json
+from webhooks.auth import webhook_secrets
 
 
 def show_status(*, as_json: bool) -> None:
@@ -21,6 +25,17 @@ def show_status(*, as_json: bool) -> None:
         print_json(body)
     else:
         tables.print_status(body)
+
+
+def show_notifications(registries: Sequence[str]) -> None:
+    """Print what goes into the configuration of registries so that they notify this service."""
+    settings = prepare_settings(process="notifications", quiet=True)
+    secrets = webhook_secrets(settings)
+    silent = {registry.name for registry in settings.registry if not registry.notifications}
+    for name in registries or (name for name in secrets if name not in silent):
+        (known,) = _named(settings, [name])
+        click.echo(f"# For the configuration of registry {known}, so that it notifies us:")
+        click.echo(notification_block(settings, known, secret=secrets[known][0]))
 
 
 def backfill(registries: Sequence[str]) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import click
 import structlog
 
-from search_api.cli.notification_block import notification_block
 from search_api.processes import (
     RestartCounts,
     end_with_parent,
@@ -25,14 +24,12 @@ log = structlog.get_logger()
 
 
 def serve() -> None:
-    """Run web and indexer, watched and restarted, and print what the registries need to know."""
+    """Run web and indexer, watched and restarted."""
     settings = prepare_settings(process="serve")
-    silent = {registry.name for registry in settings.registry if not registry.notifications}
-    for registry, secret in webhook_secrets(settings).items():
-        if registry in silent:
-            continue
-        click.echo(f"# For the configuration of registry {registry}, so that it notifies us:")
-        click.echo(notification_block(settings, registry, secret=secret))
+    webhook_secrets(settings)  # Made before both processes look for it.
+    if any(registry.notifications for registry in settings.registry):
+        # Not the block itself: logs are kept and shown, and a secret is in it.
+        click.echo("For the configuration of your registries: regsearch notifications")
     sys.stdout.flush()
     processes = {
         name: own_command(name, f"--supervised={os.getpid()}") for name in ("web", "indexer")

@@ -15,6 +15,7 @@ import pytest
 from tests.attack.stub_registry import StubRegistry, as_json
 from tests.builders import BuiltManifest, image
 from tests.end_to_end.service import Service
+from tests.end_to_end.waiting import wait_until
 from tests.fakes.events import push_event
 
 SECRET = "a-secret-of-attacks"
@@ -203,3 +204,27 @@ def test_forged_pushes_delay_no_others(
     )
     assert max(delays.values()) < 5
     assert requests < number
+
+
+def test_a_secret_that_can_be_guessed_ends_the_start(service: Service) -> None:
+    """Base: one character is a secret like any other."""
+    service.configure(REGSEARCH_REGISTRY="http://127.0.0.1:9", REGSEARCH_WEBHOOK_SECRET="s")
+    service.data.mkdir()
+    program = service.command_in_background("serve", log=service.data.parent / "short.log")
+    try:
+        wait_until(lambda: program.exit_code is not None, 10, "the start ends")
+        assert program.exit_code == 2
+    finally:
+        program.kill()
+    said = (service.data.parent / "short.log").read_text()
+    assert "1 characters" in said
+    assert "openssl rand -hex 32" in said
+
+
+def test_no_secret_is_in_the_log(service: Service, registry: StubRegistry) -> None:
+    """Base: each start prints it."""
+    service.configure(REGSEARCH_REGISTRY=registry.url, REGSEARCH_WEBHOOK_SECRET=SECRET)
+    service.start()
+    assert SECRET not in service.log_text()
+    assert "regsearch notifications" in service.log_text()
+    assert SECRET in service.command("notifications").stdout

@@ -277,9 +277,10 @@ class Service:
             self.wait_until(partial(self.misses, query), seconds, f"{query} is gone")
 
     def printed_block(self) -> str:
-        """The block that the service printed at its start for the registry's configuration."""
-        found = re.search(r"^notifications:\n(?: +.*\n)+", self.log_text(), re.MULTILINE)
-        assert found is not None, self.log_text()
+        """The block that ``regsearch notifications`` prints for the registry's configuration."""
+        ended = self.command("notifications", self.registry)
+        found = re.search(r"^notifications:\n(?: +.*\n)+", ended.stdout, re.MULTILINE)
+        assert found is not None, ended.stdout + ended.stderr
         return found[0]
 
     def status(self) -> Any:

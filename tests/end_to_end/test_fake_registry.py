@@ -145,7 +145,7 @@ def told_and_answered(folder: Path, program: str | None, *, v3: bool) -> dict[st
     folder.mkdir()
     with EventListener() as listener, Children(folder) as children:
         address = f"127.0.0.1:{free_port()}"
-        where = demo.Places(address, listener.host, folder / "data", folder, "secret")
+        where = demo.Places(address, listener.host, folder / "data", folder, "secret-of-the-demo")
         command = demo.registry_command(where, program=program)
         children.start("registry", [*command, "--v3"] if v3 and program is None else command)
         url = f"http://{address}"

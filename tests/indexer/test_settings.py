@@ -19,7 +19,7 @@ from indexer.settings import (
     load_settings,
 )
 
-SECRET = "hunter2"
+SECRET = "hunter2-hunter2-hunter2"
 REGISTRY = '[[registry]]\nurl = "https://r.example.org"\n'
 Load = Callable[..., Settings]
 
@@ -92,7 +92,8 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         caller_requests_per_second = 7
         caller_streams = 3
         access_log = true
-        webhook_secret = "common"
+        webhook_secret = "common-to-all-of-them"
+        previous_webhook_secret = "common-before-that"
         journal_retention = "2d"
         hidden_retention = "12h"
         history_retention = "0s"
@@ -115,7 +116,8 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         token_realm = "https://auth.example.org/token"
         include = ["team/*"]
         exclude = ["*-test"]
-        webhook_secret = "own"
+        webhook_secret = "own-of-this-registry"
+        previous_webhook_secret = "own-one-before-that"
         crawl_interval = "15m"
         notifications = false
         count_pulls = true
@@ -135,7 +137,8 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         "caller_requests_per_second": 7,
         "caller_streams": 3,
         "access_log": True,
-        "webhook_secret": "common",
+        "webhook_secret": "common-to-all-of-them",
+        "previous_webhook_secret": "common-before-that",
         "journal_retention": timedelta(days=2),
         "hidden_retention": timedelta(hours=12),
         "history_retention": None,
@@ -159,7 +162,8 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
                 "token_realm": "https://auth.example.org/token",
                 "include": ("team/*",),
                 "exclude": ("*-test",),
-                "webhook_secret": "own",
+                "webhook_secret": "own-of-this-registry",
+                "previous_webhook_secret": "own-one-before-that",
                 "crawl_interval": timedelta(minutes=15),
                 "notifications": False,
                 "count_pulls": True,
@@ -211,10 +215,10 @@ def test_synonyms_are_groups_of_texts(load: Load, refusal: Callable[..., str]) -
 def test_the_environment_wins_over_the_file(load: Load) -> None:
     file = f'listen = "a:1"\nlog_level = "debug"\ndata_dir = "file"\n{REGISTRY}{REGISTRY}'
     settings = load(
-        file, LISTEN="b:2", DATA_DIR="environment", REGISTRY="http://new", WEBHOOK_SECRET="s"
+        file, LISTEN="b:2", DATA_DIR="environment", REGISTRY="http://new", WEBHOOK_SECRET="s" * 16
     )
     assert (settings.listen, settings.log_level) == ("b:2", "debug")
-    assert (settings.data_dir, settings.webhook_secret) == (Path("environment"), "s")
+    assert (settings.data_dir, settings.webhook_secret) == (Path("environment"), "s" * 16)
     assert [one.url for one in settings.registry] == ["http://new"]
 
 
@@ -574,3 +578,17 @@ def test_a_password_may_be_in_a_variable(load: Load, monkeypatch: pytest.MonkeyP
         found.secret()
     monkeypatch.setenv("CRAWLER_PASSWORD", "p")
     assert found.secret() == "p"
+
+
+@pytest.mark.parametrize("name", ["webhook_secret", "previous_webhook_secret"])
+@pytest.mark.parametrize("secret", ["x", SECRET[:15]])
+def test_a_short_webhook_secret_is_refused_with_its_length_and_a_remedy(
+    refusal: Callable[..., str], name: str, secret: str
+) -> None:
+    common = refusal(f'{name} = "{secret}"\n{REGISTRY}')
+    assert f"{name} of all registries" in common
+    own = refusal(f'{REGISTRY}name = "team"\n{name} = "{secret}"')
+    assert f"{name} of registry 'team'" in own
+    for message in (common, own):
+        assert f"has {len(secret)} characters, and 16 are the least" in message
+        assert "openssl rand -hex 32" in message

@@ -48,7 +48,7 @@ def settings_for(
         caller_requests_per_second=0,
         data_dir=directory,
         listen=listen,
-        webhook_secret="secret",
+        webhook_secret="secret-of-the-tests",
         registry=tuple(
             RegistrySettings(name=name, url=f"http://{host}") for name, host in registries.items()
         ),

@@ -88,7 +88,7 @@ async def test_receiving_and_searching_are_one_application(tmp_path: Path) -> No
         answer = await client.post(
             "/webhooks/main",
             content=envelope([delete_event("a")]),
-            headers={"Authorization": "Bearer secret"},
+            headers={"Authorization": "Bearer secret-of-the-tests"},
         )
         assert answer.status_code == 202
         for path in ("/v1/search", "/v2/_catalog", "/api/v1/search", "/api/v1/status"):

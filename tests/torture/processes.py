@@ -16,7 +16,7 @@ from tests.end_to_end.processes import RunningProgram, log_tail, run
 from tests.torture import victim
 from tests.torture.steps import INDEXER, WEB
 
-SECRET = "torture-secret"
+SECRET = "secret-of-the-torture"
 PROJECT = Path(__file__).parents[2]
 LOOK_SECONDS = 0.02
 START_SECONDS = 30.0

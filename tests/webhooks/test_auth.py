@@ -18,6 +18,9 @@ MAKE = (
     "sys.stdin.readline(); print(common_secret(Settings(data_dir=Path(sys.argv[1]))))"
 )
 
+GIVEN, OWN = "given-by-the-settings", "own-of-this-registry"
+BEFORE = "the-one-before-that"
+
 
 def test_it_is_made_once_and_only_this_account_can_read_it(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
@@ -59,28 +62,61 @@ def test_processes_that_start_together_agree(tmp_path: Path) -> None:
 
 def test_who_comes_second_takes_the_secret_of_the_first(tmp_path: Path) -> None:
     path = tmp_path / SECRET_FILE
-    path.write_text("of-the-first\n")
+    path.write_text("secret-of-the-first\n")
     # As when the other process was quicker by a moment.
     _make(path)
-    assert common_secret(Settings(data_dir=tmp_path)) == "of-the-first"
+    assert common_secret(Settings(data_dir=tmp_path)) == "secret-of-the-first"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_settings_win_and_nothing_is_written(tmp_path: Path) -> None:
-    assert common_secret(Settings(data_dir=tmp_path, webhook_secret="given")) == "given"
+    assert common_secret(Settings(data_dir=tmp_path, webhook_secret=GIVEN)) == GIVEN
     assert list(tmp_path.iterdir()) == []
+
+
+def registry(name: str, *, present: str = "", previous: str = "") -> RegistrySettings:
+    return RegistrySettings(
+        name=name,
+        url=f"http://{name}",
+        webhook_secret=present,
+        previous_webhook_secret=previous,
+    )
 
 
 def test_a_registry_has_its_own_secret_or_the_common_one(tmp_path: Path) -> None:
     settings = Settings(
         data_dir=tmp_path,
-        webhook_secret="common",
+        webhook_secret=GIVEN,
+        registry=(registry("one", present=OWN), registry("two")),
+    )
+    assert webhook_secrets(settings) == {"one": (OWN,), "two": (GIVEN,)}
+
+
+def test_the_previous_secret_is_accepted_too(tmp_path: Path) -> None:
+    """A previous common one does not get into a registry with one of its own."""
+    settings = Settings(
+        data_dir=tmp_path,
+        webhook_secret=GIVEN,
+        previous_webhook_secret=BEFORE,
         registry=(
-            RegistrySettings(name="one", url="http://one", webhook_secret="own"),
-            RegistrySettings(name="two", url="http://two"),
+            registry("one", present=OWN),
+            registry("two"),
+            registry("three", present=OWN, previous=GIVEN),
+            registry("four", previous=OWN),
         ),
     )
-    assert webhook_secrets(settings) == {"one": "own", "two": "common"}
+    assert webhook_secrets(settings) == {
+        "one": (OWN,),
+        "two": (GIVEN, BEFORE),
+        "three": (OWN, GIVEN),
+        "four": (GIVEN, OWN),
+    }
+
+
+def test_a_short_secret_in_the_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / SECRET_FILE).write_text("short\n")
+    with pytest.raises(SettingsError, match=r"webhook-secret, has 5 characters.*openssl rand"):
+        common_secret(Settings(data_dir=tmp_path))
 
 
 @pytest.mark.parametrize("text", ["", "\n", "  \n"])

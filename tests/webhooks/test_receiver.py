@@ -41,6 +41,7 @@ from webhooks.receiver import BODY_MAX, DRAINED_MAX, Receiver
 pytestmark = pytest.mark.anyio
 
 SECRET = "top secret: 7€"
+PREVIOUS = "the one before"
 DIGEST = "sha256:" + "a" * 64
 BEARER = b"Bearer " + SECRET.encode()
 CHUNK = 1_024 * 1_024
@@ -62,7 +63,7 @@ def journal(tmp_path: Path) -> WatchedJournal:
 @pytest.fixture
 def app(journal: WatchedJournal) -> Iterator[Starlette]:
     writer = JournalWriter(journal, clock=ManualClock())
-    secrets = {"main": SECRET, "second": "other"}
+    secrets = {"main": (SECRET, PREVIOUS), "second": ("other",)}
     receiver = Receiver(writer, secrets=secrets, counting={"second"})
     yield Starlette(routes=receiver.routes(), exception_handlers=exception_handlers())
     writer.close()
@@ -100,6 +101,7 @@ def error(response: httpx2.Response) -> dict[str, Any]:
     "authorization",
     [
         pytest.param(BEARER, id="Bearer"),
+        pytest.param(b"Bearer " + PREVIOUS.encode(), id="the previous one"),
         pytest.param(b"bearer   " + SECRET.encode() + b" ", id="odd case and blanks"),
         pytest.param(basic(b"anybody:" + SECRET.encode()), id="Basic"),
         pytest.param(basic(b":" + SECRET.encode()), id="Basic without user"),

@@ -33,8 +33,8 @@ from tests.fakes.serving import free_port, serving
 from tests.search_api.sample_content import DESCRIPTION, HOSTILE
 
 COMMANDS = (
-    *("backfill", "backup", "completion", "conformance", "indexer", "rebuild", "reconcile"),
-    *("restore", "search", "serve", "show", "status", "web"),
+    *("backfill", "backup", "completion", "conformance", "indexer", "notifications"),
+    *("rebuild", "reconcile", "restore", "search", "serve", "show", "status", "web"),
 )
 ARGUMENTS = {"show": ["team/web"], "backup": ["file"], "restore": ["file"]}
 WITH_SETTINGS = [name for name in COMMANDS if name not in {"completion", "conformance"}]
@@ -360,7 +360,7 @@ def test_before_the_first_start_searches_find_nothing_and_say_why(
 
 
 @pytest.mark.parametrize(
-    "command", [name for name in WITH_SETTINGS if name not in {"serve", "web"}]
+    "command", [name for name in WITH_SETTINGS if name not in {"notifications", "serve", "web"}]
 )
 def test_a_store_that_cannot_be_read_is_one_line(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
@@ -670,11 +670,43 @@ def test_the_whole_service_runs_until_it_is_told_to_stop(
     assert ended.status == 0
     assert seen[-1]["total"] == 3
     secret = (tmp_path / "data" / "webhook-secret").read_text().strip()
-    assert ended.out.startswith("# For the configuration of registry default, so that it notifies")
-    assert f'Authorization: ["Bearer {secret}"]' in ended.out
-    assert f"url: {address}/webhooks/default" in ended.out
+    assert ended.out == "For the configuration of your registries: regsearch notifications\n"
     assert secret not in ended.err
     assert "event=process_died" not in ended.err
+    block = run("notifications").out
+    assert block.startswith("# For the configuration of registry default, so that it notifies us:")
+    assert f'Authorization: ["Bearer {secret}"]' in block
+    assert f"url: {address}/webhooks/default" in block
+
+
+def test_the_block_of_each_registry_is_printed_with_the_present_secret(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "regsearch.toml").write_text(
+        'webhook_secret = "common-to-all-of-them"\n'
+        f"{CONFIG}"
+        'webhook_secret = "present-one-of-second"\n'
+        'previous_webhook_secret = "previous-one-of-second"\n'
+        '[[registry]]\nname = "silent"\nurl = "http://silent"\nnotifications = false\n'
+    )
+    of_all = run("notifications").out
+    assert of_all.count("# For the configuration of registry") == 2
+    assert "Bearer common-to-all-of-them" in of_all
+    assert "previous" not in of_all
+    only = run("notifications", "second").out
+    assert only.count("Bearer") == only.count("Bearer present-one-of-second") == 1
+    assert "/webhooks/silent" in run("notifications", "silent").out
+    unknown = run("notifications", "none")
+    assert (unknown.status, unknown.out) == (2, "")
+    assert "no registry is named 'none'" in unknown.err
+
+
+def test_a_short_webhook_secret_ends_the_start(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGSEARCH_WEBHOOK_SECRET", "s")
+    ended = run("serve")
+    assert (ended.status, ended.out) == (2, "")
+    assert "has 1 characters" in ended.err
+    assert "openssl rand -hex 32" in ended.err
 
 
 def test_an_interrupt_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

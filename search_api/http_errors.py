@@ -76,7 +76,8 @@ async def _known(request: Request, error: Exception) -> Response:
     headers = {"Retry-After": "1"} if status in {429, 503} else None
     if status == 401:
         headers = {"WWW-Authenticate": 'Bearer realm="webhooks"'}
-    if status in {401, 503}:
+    # A wrong secret is logged where it is counted.
+    if status == 503:
         sender = request.client.host if request.client else ""
         log.warning(
             "request_refused",

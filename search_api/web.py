@@ -39,6 +39,7 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         secrets=webhook_secrets(settings),
         counting=frozenset(registry.name for registry in settings.registry if registry.count_pulls),
         pull_through=frozenset(one.name for one in settings.registry if one.pull_through),
+        clock=clock,
     )
     hosts = frozenset(
         host for registry in settings.registry for host in (registry.registry_host, *registry.hosts)

@@ -14,9 +14,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from indexer.clock import Clock, SystemClock
 from indexer.errors import CredentialError, UnknownRegistryError
 from indexer.model import Rejected
 from indexer.store import NotificationResult
+from webhooks.guesses import Guesses
 from webhooks.journal import JournalWriter
 from webhooks.senders import Notification, parse_notification
 
@@ -37,6 +39,7 @@ class Receiver:
         secrets: Mapping[str, tuple[str, ...]],
         counting: Collection[str] = (),
         pull_through: Collection[str] = (),
+        clock: Clock | None = None,
     ) -> None:
         """Keep the secrets of each registry by its name, each of which is accepted.
 
@@ -46,6 +49,7 @@ class Receiver:
         self._secrets = secrets
         self._counting = counting
         self._pull_through = pull_through
+        self._guesses = Guesses(clock or SystemClock())
         self._one_parser = asyncio.Semaphore(1)
 
     def routes(self) -> list[Route]:
@@ -55,7 +59,7 @@ class Receiver:
     async def receive(self, request: Request) -> JSONResponse:
         """Store one notification, then answer 202 with the numbers of its events."""
         registry = request.path_params["registry"]
-        self._authenticate(registry, request)
+        await self._authenticate(registry, request)
         body = await _read(request)
         notification = await self._parse(registry, body)
         await self._journal.append([(registry, item) for item in notification.items])
@@ -84,7 +88,7 @@ class Receiver:
         async with self._one_parser:
             return await asyncio.to_thread(parse)
 
-    def _authenticate(self, registry: str, request: Request) -> None:
+    async def _authenticate(self, registry: str, request: Request) -> None:
         header = request.headers.get("authorization", "")
         secrets = self._secrets.get(registry)
         if secrets is None:
@@ -92,11 +96,15 @@ class Receiver:
         credential = _credential(header)
         if not any(hmac.compare_digest(credential, secret.encode()) for secret in secrets):
             self._count(registry, NotificationResult.REFUSED, request)
+            await self._guesses.slow_down(_sender(request), registry=registry)
             raise CredentialError(f"a wrong webhook secret for registry {registry!r}")
 
     def _count(self, registry: str, result: NotificationResult, request: Request) -> None:
-        sender = request.client.host if request.client else ""
-        self._journal.count(registry, result, sender=sender)
+        self._journal.count(registry, result, sender=_sender(request))
+
+
+def _sender(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _credential(header: str) -> bytes:

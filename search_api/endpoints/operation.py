@@ -207,14 +207,23 @@ class _Collected(Collector):
             "The time of the newest notification that was accepted.",
             labels=["registry"],
         )
+        refused = GaugeMetricFamily(
+            "regsearch_notification_refused_timestamp_seconds",
+            "The time of the newest notification with a wrong secret, by the address it came from.",
+            labels=["registry", "address"],
+        )
         for row in self._status.freshness.registries:
             notifications = self._status.freshness.notifications(row.name)
             for result in NotificationResult:
                 totals.add_metric([row.name, result.value], notifications.total(result))
             if (seconds := _seconds(notifications.received_at)) is not None:
                 received.add_metric([row.name], seconds)
+            if newest := notifications.by_result.get(NotificationResult.REFUSED):
+                moment = parse_rfc3339(newest.newest_at).timestamp()
+                refused.add_metric([row.name, newest.sender], moment)
         yield totals
         yield received
+        yield refused
 
     def _collect_registries(self) -> Iterator[Metric]:
         freshness = self._status.freshness

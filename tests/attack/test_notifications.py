@@ -228,3 +228,51 @@ def test_no_secret_is_in_the_log(service: Service, registry: StubRegistry) -> No
     assert SECRET not in service.log_text()
     assert "regsearch notifications" in service.log_text()
     assert SECRET in service.command("notifications").stdout
+
+
+def test_wrong_secrets_are_slowed_down_and_their_address_is_known(
+    attacked: Service, registry: StubRegistry, figure: Figure, is_full: bool
+) -> None:
+    """Base: 1,500 a second over ten connections, each with a line of the log."""
+    seconds = 10 if is_full else 4
+    log_before = log_bytes(attacked)
+    until = time.monotonic() + seconds
+    refused: list[int] = []
+
+    def guess() -> None:
+        with Sender(attacked, secret="wrong") as sender:
+            while time.monotonic() < until:
+                refused.append(sender.post(b'{"events": []}'))
+
+    threads = [threading.Thread(target=guess) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    time.sleep(1)
+    with Sender(attacked) as honest:
+        start = time.monotonic()
+        built = image(seed="honest")
+        registry.push("team/web0", "honest", built)
+        assert honest.push(("team/web0", "honest", built.digest)) == 202
+        taken = time.monotonic() - start
+    for thread in threads:
+        thread.join()
+    grown = log_bytes(attacked) - log_before
+    attacked.wait_until(
+        lambda: attacked.status()["notifications"]["refused_total"] == len(refused), 10, "counted"
+    )
+    figure(
+        f"wrong secrets over 10 connections: {len(refused) / seconds:.0f} answers/s, {grown} bytes"
+        f" of log in {seconds} s; a right one of the same address taken in {1_000 * taken:.0f} ms"
+    )
+    assert set(refused) == {401}
+    assert len(refused) <= 10 + 10 * (seconds + 2)
+    assert grown < 5_000
+    assert taken < 0.9
+    assert attacked.status()["notifications"]["refused_from"] == "127.0.0.1"
+    assert 'address="127.0.0.1"' in attacked.get("/metrics").text
+    assert "sender=127.0.0.1" in attacked.log_text()
+
+
+def log_bytes(service: Service) -> int:
+    """Return how much was written to the log of a service so far."""
+    return (service.data.parent / "service.log").stat().st_size

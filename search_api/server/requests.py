@@ -121,7 +121,7 @@ def _write_line(to: AccessLog, scope: Scope, agent: bytes, answered: _Answered) 
         path=scope["path"][:PATH_MAX],
         status=answered.status,
         ms=round((time.monotonic() - answered.started) * 1_000, 1),
-        bytes=answered.sent,
+        bytes=answered.sent if scope["method"] != "HEAD" else 0,
         request_id=REQUEST_ID.get(),
         user_agent=agent[:AGENT_MAX].decode("latin-1"),
     )

@@ -30,6 +30,7 @@ STATUSES = [
     (errors.JournalError("it is full"), 503, "UNAVAILABLE"),
     (errors.StoreError("store.db: broken"), 503, "UNAVAILABLE"),
     (errors.OutdatedStoreError("store.db: older"), 503, "UNAVAILABLE"),
+    (errors.DamagedRowError("store.db: a row cannot be read"), 503, "UNAVAILABLE"),
     (errors.UnusableFileError("store.db: damaged"), 503, "UNAVAILABLE"),
     (errors.EngineError("it is torn"), 503, "UNAVAILABLE"),
     (HTTPException(404, "Not Found"), 404, "NOT_FOUND"),

@@ -1,14 +1,16 @@
 """The conformance checks pass on our server, and name the faults of a broken one."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from search_api.conformance import Outcome, State, run_checks
+from search_api.http_errors import error_answer
 from search_api.web import make_web
 from tests.fakes.clock import ManualClock
 from tests.fakes.serving import free_port, serving
@@ -34,6 +36,35 @@ def test_our_server_conforms_and_everything_is_checked(filled: Path) -> None:
         one for one in found if one.state is not State.PASSED
     ]
     assert len(found) == len({one.name for one in found}) > 35
+
+
+@contextmanager
+def run_limited_server(directory: Path, retry_after: str) -> Iterator[str]:
+    """Run our server, which refuses every other request of a caller."""
+    app: ASGIApp = make_web(settings_for(directory), clock=ManualClock())
+    refused = error_answer(429, "TOOMANYREQUESTS", "later", headers={"Retry-After": retry_after})
+    numbers = itertools.count()
+
+    async def limited(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and next(numbers) % 2 == 0:
+            await refused(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    with serving(limited) as url:
+        yield url
+
+
+def test_a_server_that_limits_its_callers_conforms(filled: Path) -> None:
+    with run_limited_server(filled, "0") as url:
+        assert {one.state for one in outcomes(url)} == {State.PASSED}
+
+
+def test_a_limit_must_say_when_to_ask_again(filled: Path) -> None:
+    with run_limited_server(filled, "soon") as url:
+        found = outcomes(url)
+    failed = [one.message for one in found if one.state is State.FAILED]
+    assert set(failed) == {"429 with Retry-After 'soon', no seconds"}
 
 
 def results(change: Callable[[dict[str, Any]], object]) -> Callable[[Body], Body]:

@@ -32,6 +32,8 @@ RESERVED_DESCRIPTORS = 224
 """Descriptors that are not for connections: files, search processes, what is being accepted."""
 REFUSED_MAX = 32
 """Refused connections that are kept until their client has read why; others are closed at once."""
+DISPLACED_SECONDS = 5.0
+"""A body or an unread answer that takes longer makes place too, if nothing else can."""
 DISPLACED_SHARE = 16
 """One in so many connections, those that waited longest, makes place for new ones together."""
 
@@ -57,7 +59,7 @@ class Connections:
     def add(self, connection: "Connection") -> None:
         """Take a new connection, in the place of an idle one if need be, or refuse it."""
         if len(self.open) >= self.limit:
-            self._displace()
+            self._displace(connection.idle_since)
         if len(self.open) < self.limit:
             self.open.add(connection)
             return
@@ -83,14 +85,19 @@ class Connections:
             if now - connection.idle_since > 1:
                 connection.transport.abort()
 
-    def _displace(self) -> None:
-        """End some of the connections that wait for a request.
+    def _displace(self, now: float) -> None:
+        """End some of the connections that wait for a request, or else one that is slow.
 
-        Those that never sent one go first: they are silent clients, or slower ones than others.
+        Those that never sent a request go first: they are silent clients, or slower ones than
+        others.
         """
-        idle = [connection for connection in self.open if connection.is_idle]
-        idle.sort(key=lambda each: (each.was_used, each.idle_since))
-        for connection in idle[: max(1, self.limit // DISPLACED_SHARE)]:
+        found = [connection for connection in self.open if connection.is_idle]
+        found.sort(key=lambda each: (each.was_used, each.idle_since))
+        found = found[: max(1, self.limit // DISPLACED_SHARE)]
+        if not found:
+            slow = [each for each in self.open if each.slow_seconds(now) > DISPLACED_SECONDS]
+            found = [max(slow, key=lambda each: each.slow_seconds(now))] if slow else []
+        for connection in found:
             self.refusals.connection(ConnectionEnd.DISPLACED, caller=connection.address)
             self.open.discard(connection)
             connection.transport.abort()
@@ -181,6 +188,11 @@ class Connection(H11Protocol):
             return None
         allowed = SLOW_SECONDS + (amount - self._phase_bytes) / RATE_MIN
         return waits_for if now - self._phase_since > allowed else None
+
+    def slow_seconds(self, now: float) -> float:
+        """Return for how long this connection has waited for a body or the reading of an answer."""
+        phase = (self._waits_for(), self._answers)
+        return now - self._phase_since if phase[0] and phase == self._phase else 0.0
 
     def end_late(self, late: ConnectionEnd) -> None:
         """End this connection, and say why if the client can still be told."""

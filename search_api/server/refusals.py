@@ -33,7 +33,7 @@ class ConnectionEnd(StrEnum):
     FULL = "full"
     """All places are taken by requests that are being answered."""
     DISPLACED = "displaced"
-    """All places were taken, and this connection was waiting."""
+    """All places were taken, and this connection waited for its client."""
     HEAD = "head"
     """No whole head of a request came in time."""
     BODY = "body"

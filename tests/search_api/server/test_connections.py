@@ -14,6 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 from search_api.server import ConnectionEnd, Connections, HttpServer, Refusals, RequestRefusal
 from search_api.server.connections import (
     CONNECTIONS_MAX,
+    DISPLACED_SECONDS,
     HEAD_SECONDS,
     RATE_MIN,
     REFUSED_MAX,
@@ -268,6 +269,21 @@ async def test_silent_connections_make_place_for_new_ones() -> None:
         used[1].write(get("/"))
         assert await answer(used), "one that was used is not the first to go"
         assert len(served.connections.open) == 4
+
+
+async def test_slow_clients_make_place_where_nobody_else_can() -> None:
+    """Otherwise one that hardly reads its answers has all places, again and again."""
+    async with serve(limit=3) as served:
+        busy = await served.connect(get("/wait"))
+        for _ in range(2):
+            await served.connect(get("/large"))
+        await asyncio.sleep(0.2)
+        served.connections.sweep(asyncio.get_running_loop().time() - DISPLACED_SECONDS - 1)
+        new = await served.connect(get("/"))
+        assert await answer(new)
+        assert served.refusals.connections == {ConnectionEnd.DISPLACED: 1}
+        served.go_on.set()
+        assert await answer(busy)
 
 
 async def test_a_full_server_says_so() -> None:

@@ -6,6 +6,7 @@
     ├── InvalidValueError      a name, tag, digest or number from outside does not fit its grammar
     ├── SettingsError          the settings are unusable
     ├── QueryError             a query has a mistake at a column
+    │   └── CostlyQueryError   a query would take too much work, so it is not begun
     ├── CursorExpiredError     a cursor is too old: the changes after it were deleted
     ├── NotFoundError          a caller names something that does not exist
     ├── CallerLimitError       a caller has as much as one caller may have
@@ -18,6 +19,9 @@
     │   ├── DamagedRowError    a row cannot be read; the rest can
     │   └── UnusableFileError  a file is damaged, or a newer version made it: do not retry
     ├── EngineError            the search index cannot be read or written
+    ├── SearchTimeoutError     a search was not finished at its deadline
+    ├── BusyError              too many searches wait already
+    ├── SearchCancelledError   nobody waits for a search any more
     └── RegistryError          a registry did not give what was asked for
         ├── AbsentError        the registry itself said that exactly this content does not exist
         ├── DeniedError        401 or 403: not allowed, or hidden
@@ -51,7 +55,11 @@ class QueryError(RegsearchError):
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         # For pickling between processes, which passes on only positional arguments.
-        return functools.partial(QueryError, column=self.column), (str(self),)
+        return functools.partial(type(self), column=self.column), (str(self),)
+
+
+class CostlyQueryError(QueryError):
+    """A query would take too much work; the message has the number and the limit."""
 
 
 class CursorExpiredError(RegsearchError):
@@ -100,6 +108,18 @@ class UnusableFileError(StoreError):
 
 class EngineError(RegsearchError):
     """The search index cannot be read or written."""
+
+
+class SearchTimeoutError(RegsearchError):
+    """A search was not finished at its deadline; the message says what to shorten."""
+
+
+class BusyError(RegsearchError):
+    """Too many searches wait already; try again later."""
+
+
+class SearchCancelledError(RegsearchError):
+    """Nobody waits for a search any more: the client closed its connection."""
 
 
 class RegistryError(RegsearchError):

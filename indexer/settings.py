@@ -315,6 +315,9 @@ class Settings(BaseSettings):
     search_processes: int = Field(
         2, ge=0, le=64, description="How many processes search; 0: the web process itself searches."
     )
+    search_deadline: Annotated[
+        Duration, Field(ge=timedelta(seconds=1), le=timedelta(minutes=10))
+    ] = Field(timedelta(seconds=10), description="How long a search may take, with its waiting.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is written to the log."
     )

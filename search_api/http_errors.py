@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from indexer.errors import (
+    BusyError,
     CallerLimitError,
     CredentialError,
     CursorExpiredError,
@@ -17,6 +18,8 @@ from indexer.errors import (
     JournalError,
     NotFoundError,
     QueryError,
+    SearchCancelledError,
+    SearchTimeoutError,
     StoreError,
     UnknownRegistryError,
 )
@@ -37,6 +40,10 @@ _ANSWERS: Mapping[type[Exception], tuple[int, str]] = {
     JournalError: (503, "UNAVAILABLE"),
     StoreError: (503, "UNAVAILABLE"),
     EngineError: (503, "UNAVAILABLE"),
+    SearchTimeoutError: (503, "SEARCH_TIMEOUT"),
+    BusyError: (503, "BUSY"),
+    # Nobody reads it; 499 is what other servers write into their logs.
+    SearchCancelledError: (499, "UNAVAILABLE"),
 }
 _CODES = {404: "NOT_FOUND", 405: "UNSUPPORTED"}
 
@@ -73,11 +80,13 @@ def error_answer(
 async def _known(request: Request, error: Exception) -> Response:
     status, code = next(_ANSWERS[kind] for kind in type(error).__mro__ if kind in _ANSWERS)
     detail = {"column": error.column} if isinstance(error, QueryError) else None
-    headers = {"Retry-After": "1"} if status in {429, 503} else None
+    # A search that took too long would take as long again.
+    is_worth_retrying = status in {429, 503} and not isinstance(error, SearchTimeoutError)
+    headers = {"Retry-After": "1"} if is_worth_retrying else None
     if status == 401:
         headers = {"WWW-Authenticate": 'Bearer realm="webhooks"'}
-    # A wrong secret is logged where it is counted.
-    if status == 503:
+    # Wrong secrets and crowds of searches are logged where they are counted.
+    if status == 503 and not isinstance(error, BusyError | SearchTimeoutError):
         sender = request.client.host if request.client else ""
         log.warning(
             "request_refused",

@@ -20,7 +20,7 @@ from search_api.api import Streams, make_api
 from search_api.endpoints import DockerSearch, Health, Metrics, OciExtension, TrustedProxies
 from search_api.http_errors import exception_handlers
 from search_api.processes import access_log
-from search_api.search import make_service
+from search_api.search import make_web_service
 from search_api.server import BACKLOG, CallerLimit, Connections, HttpServer, Refusals, Requests
 from webhooks.auth import webhook_secrets
 from webhooks.journal import JournalWriter, LateJournal
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     """Return the web application: receiving and searching. The data directory must be there."""
     clock = clock or SystemClock()
-    service = make_service(settings, clock=clock, processes=settings.search_processes)
+    service = make_web_service(settings, clock=clock)
     journal = JournalWriter(LateJournal(settings.data_dir), clock=clock)
     receiver = Receiver(
         journal,

@@ -7,10 +7,14 @@ An engine may be a library that keeps files, or a client of a server. So this mo
 mention files or processes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from indexer.model import Document, DocumentType, Position, Query, SearchPage, Sort
+
+
+def go_on() -> None:
+    """Let a search go on: the ``check`` of a reader whose searches may take any time."""
 
 
 class IndexReader(Protocol):
@@ -129,8 +133,12 @@ class Engine(Protocol):
     def open_writer(self, generation: str) -> IndexWriter:
         """Open for writing; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
 
-    def open_reader(self, generation: str) -> IndexReader:
-        """Open for searching; :class:`indexer.errors.EngineError` if missing, torn or foreign."""
+    def open_reader(self, generation: str, *, check: Callable[[], None] = go_on) -> IndexReader:
+        """Open for searching; :class:`indexer.errors.EngineError` if missing, torn or foreign.
+
+        The reader calls ``check`` often while it searches, best every few milliseconds. An
+        error of ours that it raises ends that search; the reader stays usable.
+        """
 
     def generations(self) -> list[str]:
         """Return the names of all generations that the engine can drop, whole or not."""

@@ -279,3 +279,5 @@ class Status(Shape):
     """Places that failed and are read again at `due_at`, with reasons."""
     rejected: list[dict[str, Any]]
     """Events that could not be used, with reasons."""
+    searches: dict[str, Any] | None
+    """The searches of the web process: how many run, wait, and ended without an answer."""

@@ -30,6 +30,7 @@ from search_api.search import (
     parse_order,
     search_bytes,
 )
+from search_api.server import client_of
 
 _NOT_KEPT = {"Cache-Control": "no-store"}
 
@@ -67,19 +68,22 @@ def search_router(service: SearchService) -> APIRouter:
             cursor=decode_cursor(cursor, order) if cursor else None,
             with_texts=True,
         )
-        body, following = await service.call(search_bytes, asked)
+        body, following = await service.call_for(client_of(request), search_bytes, asked)
         headers = _NOT_KEPT | next_link(request, following)
         return Response(body, media_type="application/json", headers=headers)
 
     @router.get("/suggest", summary="Suggestions while typing", response_model=Completions)
     async def suggest(
+        request: Request,
         *,
         q: QueryText = "",
         type: Type = "repository",  # noqa: A002 - the parameter's name
         limit: CompletionLimit = COMPLETIONS_DEFAULT,
     ) -> JSONResponse:
         """Return completions of the last word of a query: names, fields, or values of a field."""
-        found = await service.call(completions, q, document_type=DocumentType(type), limit=limit)
+        found = await service.call_for(
+            client_of(request), completions, q, document_type=DocumentType(type), limit=limit
+        )
         body = {"suggestions": [completion_json(one) for one in found]}
         return JSONResponse(body, headers=_NOT_KEPT)
 

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from indexer.model import LIMIT_MAX, DocumentType, Position, Sort, fold, one_line
 from search_api.http_errors import error_answer
 from search_api.search import Cursor, Order, Searcher, SearchRequest, SearchService
+from search_api.server import client_of
 
 LIMIT_DEFAULT = 25
 PAGE_MAX = 1_000_000
@@ -92,8 +93,8 @@ class DockerSearch:
         # What one registry has, clients pull from its host, which they searched.
         is_foreign = self._are_several and not asked.host
         is_podman = "Docker-Distribution-API-Version" in request.headers
-        rows, total, notes = await self._service.call(
-            _rows, asked, is_foreign=is_foreign, is_podman=is_podman
+        rows, total, notes = await self._service.call_for(
+            client_of(request), _rows, asked, is_foreign=is_foreign, is_podman=is_podman
         )
         body = {
             "query": term,
@@ -119,7 +120,7 @@ class DockerSearch:
             # After every document of that name, in any registry.
             cursor=Cursor(Position(fold(last), "\U0010ffff")) if last else None,
         )
-        page = (await self._service.search(asked)).page
+        page = (await self._service.search(asked, client=client_of(request))).page
         names = [hit.result["repository"] for hit in page.hits]
         headers = dict(_API_VERSION)
         if page.has_more:

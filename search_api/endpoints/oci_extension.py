@@ -26,6 +26,7 @@ from search_api.search import (
     encode_cursor,
     parse_count,
 )
+from search_api.server import client_of
 
 LIMIT_DEFAULT = 100
 VALUE_MAX = 1_000
@@ -92,7 +93,7 @@ class OciExtension:
             host=asked_host(request, self._registry_hosts),
             cursor=cursor,
         )
-        page = (await self._service.search(asked)).page
+        page = (await self._service.search(asked, client=client_of(request))).page
         body: dict[str, Any] = {_name(one): [] for one in orders}
         body[_name(order)] = [_shown(hit, order) for hit in page.hits]
         last = ""

@@ -1,13 +1,18 @@
 """``GET /metrics``: the status as numbers, in Prometheus' text format.
 
 Each request reads the numbers of registries, store and search index from the store. Those of
-connections and requests are of this process, from its start on.
+connections, requests and searches are of this process, from its start on.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
 from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,7 +21,7 @@ from starlette.routing import Route
 from indexer.clock import parse_rfc3339
 from indexer.store import JournalCounts, NotificationResult, RegistryFreshness
 from search_api.api import Streams
-from search_api.search import SearchService, ServiceStatus
+from search_api.search import SearchLoad, SearchService, ServiceStatus
 from search_api.server import ConnectionEnd, Connections, Refusals, RequestRefusal
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -195,6 +200,8 @@ class _Collected(Collector):
         yield requests
         yield from self._collect_notifications()
         yield from self._collect_registries()
+        if status.searches is not None:
+            yield from _load_metrics(status.searches)
 
     def _collect_notifications(self) -> Iterator[Metric]:
         totals = CounterMetricFamily(
@@ -236,6 +243,46 @@ class _Collected(Collector):
             yield family
 
 
+def _load_metrics(load: SearchLoad) -> Iterator[Metric]:
+    yield _gauge("regsearch_searches_running", "Searches that run.", load.running)
+    yield _gauge("regsearch_searches_waiting", "Searches that wait for a turn.", load.waiting)
+    yield SummaryMetricFamily(
+        "regsearch_search_queue_seconds",
+        "How long searches waited for their turn.",
+        count_value=load.begun,
+        sum_value=load.waited_seconds,
+    )
+    refused = CounterMetricFamily(
+        "regsearch_searches_refused",
+        "Searches refused: busy, because too many waited; costly, because of too much work.",
+        labels=["reason"],
+    )
+    for reason, count in load.refused.items():
+        refused.add_metric([reason], count)
+    yield refused
+    yield _counter(
+        "regsearch_searches_cancelled",
+        "Searches whose clients closed the connection.",
+        load.cancelled,
+    )
+    yield _counter(
+        "regsearch_searches_timed_out", "Searches that reached the deadline.", load.timed_out
+    )
+    if load.processes_ready is not None:
+        yield _gauge(
+            "regsearch_search_processes", "Processes that can search.", load.processes_ready
+        )
+    yield _counter(
+        "regsearch_search_processes_replaced",
+        "Search processes that died or hung, and were replaced.",
+        load.processes_replaced,
+    )
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(name, text, value=value)
+
+
 def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(name, text, value=value)
 
@@ -258,6 +305,11 @@ class Health:
         """Return the routes to mount."""
         return [Route("/healthz", self.health), Route("/readyz", self.readiness)]
 
+    def _search_problem(self) -> str:
+        if self._service.load().processes_ready == 0:
+            return "no search process runs: they start, or are being replaced"
+        return "the search index cannot be read yet"
+
     async def health(self, _: Request) -> JSONResponse:
         """Answer 200 while the process runs."""
         return JSONResponse({"status": "ok"})
@@ -266,7 +318,7 @@ class Health:
         """Answer 200 when the service can search and be notified, else 503 with the reason."""
         problem = await self._find_problem()
         if problem is None and not await self._service.is_ready():
-            problem = "the search index cannot be read yet"
+            problem = self._search_problem()
         if problem is None:
             return JSONResponse({"ready": True})
         return JSONResponse({"ready": False, "reason": problem}, status_code=503)

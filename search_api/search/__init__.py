@@ -1,5 +1,6 @@
 """One search: request, searcher, service, and the JSON of its result."""
 
+from search_api.search.clients import Client
 from search_api.search.completions import completion_json, completions
 from search_api.search.cursors import (
     Cursor,
@@ -9,7 +10,7 @@ from search_api.search.cursors import (
     encode_cursor,
     encode_place,
 )
-from search_api.search.freshness import ServiceStatus
+from search_api.search.freshness import SearchLoad, ServiceStatus
 from search_api.search.request import (
     FACETS_MAX,
     SearchRequest,
@@ -20,12 +21,14 @@ from search_api.search.request import (
 from search_api.search.response import quarantined_json, search_bytes, search_json, status_json
 from search_api.search.searcher import Searcher
 from search_api.search.service import SearchService
-from search_api.search.setup import make_service
+from search_api.search.setup import make_service, make_web_service
 
 __all__ = [
     "FACETS_MAX",
+    "Client",
     "Cursor",
     "Order",
+    "SearchLoad",
     "SearchRequest",
     "SearchService",
     "Searcher",
@@ -37,6 +40,7 @@ __all__ = [
     "encode_cursor",
     "encode_place",
     "make_service",
+    "make_web_service",
     "parse_count",
     "parse_facets",
     "parse_order",

@@ -138,6 +138,25 @@ def _count(number: int, what: str, plural: str = "s") -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchLoad:
+    """How busy the searches of a process are, and how those since its start ended."""
+
+    running: int
+    waiting: int
+    begun: int
+    waited_seconds: float
+    """How long those that began had waited for their turn, together."""
+    refused: Mapping[str, int]
+    """By reason: ``busy`` if too many waited, ``costly`` if it would have taken too much work."""
+    cancelled: int
+    """Their clients closed the connection."""
+    timed_out: int
+    processes_ready: int | None
+    """The search processes that can search; None if there are none at all."""
+    processes_replaced: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceStatus:
     """The status that operators see."""
 
@@ -152,3 +171,5 @@ class ServiceStatus:
     store: StoreStatus
     restarts: Mapping[str, int] = field(default_factory=dict)
     """How often the supervisor started each process again since its own start."""
+    searches: SearchLoad | None = None
+    """Of this process; None if it is not known."""

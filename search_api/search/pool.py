@@ -1,24 +1,23 @@
 """Search processes, so that a search delays neither other searches nor the web process.
 
-A search is mostly Python code, and a process runs one thread of it at a time. The pool is that of
-the standard library. A process that dies breaks the pool, and a new pool replaces it.
+A search is mostly Python code, and a process runs one thread of it at a time. Each process runs one
+search at a time. One that dies, hangs or is stopped is replaced, and the others do not notice. The
+pools of libraries can end a running task only with its process. Here a search is asked to stop
+first, because a new process takes a second to start and knows nothing of earlier searches.
 """
 
 import asyncio
-import gc
-import os
-import signal
+import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from functools import partial
-from multiprocessing import get_context
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from itertools import count as count_from
+from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
 
 from indexer.errors import EngineError
-from search_api.processes import end_with_parent
+from search_api.search.deadline import TimeLimit
+from search_api.search.process import Search, Worker, search_message
 from search_api.search.searcher import Searcher
 
 log = structlog.get_logger()
@@ -26,83 +25,151 @@ log = structlog.get_logger()
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-GARBAGE_OBJECTS = 50_000
-"""New objects between two looks for garbage in a search process; Python's own number is 700."""
+GRACE_SECONDS = 2.0
+"""How long a search may run on after it was asked to stop. Then its process is ended."""
+LOOK_SECONDS = 1.0
+"""The interval at which each process is looked at."""
+SILENT_LOOKS = 4
+"""A process without a sign of life at so many looks is stopped, or stuck outside of Python. Looks
+are counted, not seconds: if the whole machine stood still, so did the web process."""
+START_LOOKS = 60
+"""The same for a process that starts."""
+_PAUSE_SECONDS_MAX = 5.0
+"""Between two attempts to start a process that dies before it can search."""
 _ATTEMPTS = 2
 """A running search is tried again after a process died: another search may be the cause."""
 
 
 class SearchProcesses:
-    """A number of processes, each with a searcher of its own."""
+    """A number of processes, each with a searcher of its own. It belongs to one event loop."""
 
     def __init__(self, make: Callable[[], Searcher], *, count: int) -> None:
         """Take ``make``, which each process calls once for its own searcher."""
         self._make = make
-        self._count = count
-        self._pool = self._new_pool()
+        self.count = count
+        self._numbers = count_from(1)
+        self._waiting: deque[Search] = deque()
+        self._workers: list[Worker] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self.replaced = 0
+        """How many processes had to be replaced."""
+
+    @property
+    def ready(self) -> int:
+        """The number of processes that can search."""
+        return sum(worker.is_ready for worker in self._workers)
 
     def start(self) -> None:
         """Start the processes now; otherwise the first search starts them."""
-        self._pool.submit(_run, _nothing)
+        if not self._tasks:
+            keeping = (self._keep_one() for _ in range(self.count))
+            self._tasks = [asyncio.create_task(one) for one in (*keeping, self._watch())]
 
     async def call(
         self,
+        limit: TimeLimit,
         function: Callable[Concatenate[Searcher, Parameters], Result],
+        /,
         *arguments: Parameters.args,
         **named: Parameters.kwargs,
     ) -> Result:
         """Call ``function`` with a searcher and the arguments in a process; return its result.
 
-        :class:`indexer.errors.EngineError` if that process dies, and the next one too.
+        If this call is cancelled, the search stops. :class:`indexer.errors.SearchTimeoutError`
+        after the deadline; :class:`EngineError` if that process dies, and the next one too.
         """
-        loop = asyncio.get_running_loop()
-        for _ in range(_ATTEMPTS):
-            pool = self._pool
-            try:
-                return await loop.run_in_executor(
-                    pool, partial(_run, function, *arguments, **named)
-                )
-            except BrokenProcessPool:
-                # All running searches fail here, and the first of them makes the new pool.
-                if pool is self._pool:
-                    log.warning("search_processes_died")
-                    pool.shutdown(wait=False)
-                    self._pool = self._new_pool()
-        raise EngineError("the process that searched died, and so did the next one")
+        self.start()
+        number = next(self._numbers)
+        message = search_message(number, limit, function, arguments, named)
+        answer = asyncio.get_running_loop().create_future()
+        search = Search(number, limit, message, answer, stopped_at=limit.until)
+        self._waiting.append(search)
+        self._dispatch()
+        try:
+            has_result, found = await search.answer
+        except asyncio.CancelledError:
+            self._abandon(search)
+            raise
+        if not has_result:
+            raise found
+        result: Result = found
+        return result
 
     async def close(self) -> None:
-        """Wait for running searches, then end the processes."""
-        await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
+        """Stop running searches and end the processes."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for worker in self._workers:
+            worker.stop_search()
+            worker.close()
+        await asyncio.gather(*(asyncio.to_thread(worker.join) for worker in self._workers))
+        for search in (*self._waiting, *(one.search for one in self._workers if one.search)):
+            search.fail(EngineError("the service stops"))
 
-    def _new_pool(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self._count,
-            # Forking would copy locks that other threads hold.
-            mp_context=get_context("spawn"),
-            initializer=_begin,
-            initargs=(self._make, os.getpid()),
-        )
+    def _dispatch(self) -> None:
+        """Give waiting searches to idle processes."""
+        for worker in self._workers:
+            if not self._waiting:
+                return
+            if worker.is_ready and worker.search is None:
+                worker.send(self._waiting.popleft())
 
+    def _abandon(self, search: Search) -> None:
+        if search in self._waiting:
+            self._waiting.remove(search)
+        for worker in self._workers:
+            if worker.search is search:
+                worker.stop_search()
 
-_searchers: list[Searcher] = []
-"""The searcher of this process, if it is a search process."""
+    async def _keep_one(self) -> None:
+        """Have one process, and another one whenever it ends."""
+        pause = 0.0
+        while True:
+            worker = Worker(self._dispatch)
+            try:
+                await worker.start(self._make)
+                self._workers.append(worker)
+                await worker.ended
+            except OSError as error:
+                # The system may have no processes or memory left.
+                log.warning("search_process_not_started", reason=str(error))
+            else:
+                self._workers.remove(worker)
+                log.warning("search_process_ended", pid=worker.pid)
+                self._try_again(worker.search)
+                await asyncio.to_thread(worker.join)
+            self.replaced += 1
+            pause = 0.0 if worker.was_ready else min(_PAUSE_SECONDS_MAX, 2 * pause or 0.1)
+            await asyncio.sleep(pause)
 
+    def _try_again(self, search: Search | None) -> None:
+        """Give the search of a process that ended to another one, once."""
+        if search is None or search.answer.done():
+            return
+        if search.attempts < _ATTEMPTS:
+            self._waiting.appendleft(search)
+            self._dispatch()
+        else:
+            search.fail(EngineError("the process that searched died, and so did the next one"))
 
-def _begin(make: Callable[[], Searcher], parent: int) -> None:
-    # Ctrl-C is for the web process, which then ends this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent(parent)
-    _searchers.append(make())
-    # Present objects stay, so the garbage collector need not visit them and delay searches.
-    gc.collect()
-    gc.freeze()
-    # The texts of a page are thousands of lists without a cycle, and all go with the page.
-    gc.set_threshold(GARBAGE_OBJECTS)
+    async def _watch(self) -> None:
+        """End processes that hang, and searches that no process could take."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            latest = time.monotonic() - GRACE_SECONDS
+            while self._waiting and self._waiting[0].stopped_at < latest:
+                error = EngineError("no search process took the search: all are being replaced")
+                self._waiting.popleft().fail(error)
+            for worker in list(self._workers):
+                worker.look()
+                search = worker.search
+                if search is not None and search.stopped_at < latest:
+                    search.fail(search.limit.error())
+                    self._kill(worker, "a search did not stop in time")
+                elif worker.silent_looks > (SILENT_LOOKS if worker.is_ready else START_LOOKS):
+                    self._kill(worker, "no sign of life")
 
-
-def _run(function: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
-    return _searchers[0].run(function, *arguments, **named)
-
-
-def _nothing(_: Searcher) -> None:
-    """Do nothing."""
+    def _kill(self, worker: Worker, reason: str) -> None:
+        log.warning("search_process_killed", pid=worker.pid, reason=reason)
+        worker.kill()

@@ -1,16 +1,17 @@
 """The JSON of search results and status: one shape for the API and the command line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 import orjson
 
+from indexer.engines import go_on
 from indexer.model import FacetCounts, Hit
 from indexer.store import AbsentTags, NotificationResult, RegistryFreshness
 from search_api.query import facet_query
 from search_api.search.cursors import encode_cursor
-from search_api.search.freshness import SearchFreshness, ServiceStatus
+from search_api.search.freshness import SearchFreshness, SearchLoad, ServiceStatus
 from search_api.search.highlights import Highlighter, TextHighlight
 from search_api.search.request import SearchRequest
 from search_api.search.result import Relaxation, SearchResult
@@ -19,15 +20,15 @@ from search_api.search.searcher import Searcher
 API = "/api/v1"
 
 
-def search_json(result: SearchResult) -> dict[str, Any]:
-    """Return the JSON of a page of hits."""
+def search_json(result: SearchResult, *, check: Callable[[], None] = go_on) -> dict[str, Any]:
+    """Return the JSON of a page of hits; ``check`` is called for each hit, and may end it."""
     page, order, suggestion = result.page, result.request.order, result.suggestion
     highlighter = Highlighter(result.query)
     return {
         "type": order.document_type.value,
         "total": page.total,
         "total_is_exact": result.freshness.complete,
-        "results": [_result(hit, highlighter) for hit in page.hits],
+        "results": [_result(hit, highlighter, check) for hit in page.hits],
         "facets": {name: _facet(name, counts) for name, counts in page.facets.items()},
         "suggestion": (
             {"query": suggestion.text, "is_used": suggestion.is_used} if suggestion else None
@@ -42,7 +43,7 @@ def search_json(result: SearchResult) -> dict[str, Any]:
 
 def search_bytes(searcher: Searcher, request: SearchRequest) -> tuple[bytes, str | None]:
     """Search; return the JSON of the page in bytes, and the cursor of the next page."""
-    body = search_json(searcher.search(request))
+    body = search_json(searcher.search(request), check=searcher.deadline.check)
     return orjson.dumps(body), body["next"]
 
 
@@ -152,6 +153,21 @@ def status_json(status: ServiceStatus) -> dict[str, Any]:
             {"registry": registry, "received_at": received_at, "reason": reason}
             for registry, received_at, reason in store.rejected
         ],
+        "searches": _load_json(status.searches) if status.searches else None,
+    }
+
+
+def _load_json(load: SearchLoad) -> dict[str, Any]:
+    return {
+        "running": load.running,
+        "waiting": load.waiting,
+        "begun": load.begun,
+        "waited_seconds": round(load.waited_seconds, 3),
+        "refused": dict(load.refused),
+        "cancelled": load.cancelled,
+        "timed_out": load.timed_out,
+        "processes_ready": load.processes_ready,
+        "processes_replaced": load.processes_replaced,
     }
 
 
@@ -172,7 +188,8 @@ def quarantined_json(quarantined: Mapping[str, Sequence[AbsentTags]]) -> dict[st
     }
 
 
-def _result(hit: Hit, highlighter: Highlighter) -> dict[str, Any]:
+def _result(hit: Hit, highlighter: Highlighter, check: Callable[[], None]) -> dict[str, Any]:
+    check()
     result = hit.result
     registry, repository = result["registry"], result["repository"]
     digest = result.get("digest")

@@ -13,6 +13,7 @@ from indexer.model import Condition, DocumentType, Or, fold
 from indexer.settings import OFFICIAL, RegistrySettings
 from indexer.store import LiveIndex, StoreFreshness
 from search_api.query import load_synonyms
+from search_api.search.deadline import Deadline
 from search_api.search.freshness import SearchFreshness, ServiceStatus
 from search_api.search.hosts import known_registries
 from search_api.search.request import SearchRequest
@@ -57,6 +58,8 @@ class Searcher:
         conditions = tuple(Condition("namespace", fold(one)) for one in official)
         self._preferred = Or(conditions) if conditions else None
         self._state = state
+        self.deadline = Deadline()
+        """When the search that runs must end; none by itself."""
         self._engine = engine
         self._engines = {one.name: one for one in (*others, engine)}
         self._clock = clock
@@ -149,7 +152,7 @@ class Searcher:
         if live is None or engine is None or live.schema_version != engine.schema_version:
             # The indexer makes a readable generation when it starts.
             return None
-        self._reader = engine.open_reader(live.generation)
+        self._reader = engine.open_reader(live.generation, check=self.deadline.check)
         self._live = live
         return self._reader
 

@@ -1,28 +1,61 @@
 """Searches for asynchronous code: on a thread of this process, or in search processes."""
 
-from collections.abc import Callable
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
+import structlog
+
 from indexer.clock import Clock
+from indexer.errors import (
+    BusyError,
+    CostlyQueryError,
+    SearchCancelledError,
+    SearchTimeoutError,
+)
 from indexer.extract import KindTable
 from indexer.store import AbsentTags, OwnThread, StoreSearchState
 from search_api.resources import Resources
-from search_api.search.freshness import ServiceStatus
+from search_api.search.clients import Client
+from search_api.search.deadline import TimeLimit
+from search_api.search.freshness import SearchLoad, ServiceStatus
 from search_api.search.pool import SearchProcesses
 from search_api.search.request import SearchRequest
 from search_api.search.result import SearchResult
 from search_api.search.searcher import Searcher
+from search_api.search.turns import Turns
+
+log = structlog.get_logger()
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+
+DEADLINE = timedelta(seconds=10)
+_LOGGED_SECONDS = 60.0
+"""The interval at which refused searches are logged; each of them would fill a disk."""
+
+
+@dataclass(slots=True)
+class _Ended:
+    """The searches that did not end with an answer, since the start."""
+
+    busy: int = 0
+    costly: int = 0
+    cancelled: int = 0
+    timed_out: int = 0
 
 
 class SearchService:
     """The one way to search, for the API, docker search, the OCI extension and the command line.
 
-    With search processes, each search runs in one of them. Requests that only read the store run
-    on a thread of this process. Without search processes, that thread runs everything.
+    With search processes, each search runs in one of them; without, on a thread of this process.
+    Requests that only read the store run on a thread of this process, and so does the status:
+    neither waits behind searches if there is a searcher for the status alone.
     """
 
     def __init__(
@@ -32,54 +65,112 @@ class SearchService:
         *,
         clock: Clock,
         kinds: KindTable,
+        deadline: timedelta = DEADLINE,
         processes: SearchProcesses | None = None,
+        status_searcher: Searcher | None = None,
     ) -> None:
         """Take a searcher over ``store``. Resources are read from the same store."""
         self._searcher = searcher
         self._store = store
         self._clock = clock
         self._kinds = kinds
+        self._seconds = deadline / timedelta(seconds=1)
         self._processes = processes
+        self._turns = Turns(processes.count if processes else 1)
+        self._ended = _Ended()
+        self._refusal_logged_at = -_LOGGED_SECONDS
         self._thread = OwnThread("search", path=store.directory)
+        self._status_searcher = status_searcher or searcher
+        self._status_thread = (
+            OwnThread("status", path=store.directory) if status_searcher else self._thread
+        )
 
-    async def search(self, request: SearchRequest) -> SearchResult:
-        """Return the requested page and its freshness."""
-        return await self.call(Searcher.search, request)
+    async def search(self, request: SearchRequest, *, client: Client | None = None) -> SearchResult:
+        """Return the requested page and its freshness; see :meth:`call_for`."""
+        return await self.call_for(client, Searcher.search, request)
 
     async def call(
         self,
         function: Callable[Concatenate[Searcher, Parameters], Result],
+        /,
+        *arguments: Parameters.args,
+        **named: Parameters.kwargs,
+    ) -> Result:
+        """Call ``function`` as :meth:`call_for` does, for nobody who could go away."""
+        return await self.call_for(None, function, *arguments, **named)
+
+    async def call_for(
+        self,
+        client: Client | None,
+        function: Callable[Concatenate[Searcher, Parameters], Result],
+        /,
         *arguments: Parameters.args,
         **named: Parameters.kwargs,
     ) -> Result:
         """Call ``function``, of a module or class, with a searcher and the arguments.
 
-        Arguments and result may pass between processes, so they are plain data.
+        Arguments and result may pass between processes, so they are plain data. Searches take turns
+        by client. :class:`BusyError` if too many wait, :class:`SearchTimeoutError` after the
+        deadline, :class:`SearchCancelledError` as soon as the client is gone.
         """
-        if self._processes is not None:
-            return await self._processes.call(function, *arguments, **named)
-        return await self._on_thread(function, *arguments, **named)
+        call = self._call(client.caller if client else "", function, *arguments, **named)
+        try:
+            return await (call if client is None else _while_there(client, call))
+        except BusyError:
+            self._ended.busy += 1
+            self._log_refusal(client)
+            raise
+        except CostlyQueryError:
+            self._ended.costly += 1
+            raise
+        except SearchTimeoutError:
+            self._ended.timed_out += 1
+            raise
+        except SearchCancelledError:
+            self._ended.cancelled += 1
+            raise
 
     async def read(self, function: Callable[[Resources], Result]) -> Result:
         """Return ``function``'s result; :class:`StoreError` before an indexer made the store."""
         now, kinds = self._clock.now(), self._kinds
-        return await self._on_thread(
-            lambda _: self._store.read(
-                lambda store: function(Resources(store, now=now, kinds=kinds))
+        return await self._thread.run(
+            lambda: self._searcher.run(
+                lambda _: self._store.read(
+                    lambda store: function(Resources(store, now=now, kinds=kinds))
+                )
             )
         )
 
     async def status(self) -> ServiceStatus:
         """Return the status of the service."""
-        return await self.call(Searcher.status)
+        status = await self._on_status_thread(Searcher.status)
+        return replace(status, searches=self.load())
+
+    def load(self) -> SearchLoad:
+        """Return how busy the searches are, and how those since the start ended."""
+        turns, ended, processes = self._turns, self._ended, self._processes
+        return SearchLoad(
+            running=turns.running,
+            waiting=turns.waiting,
+            begun=turns.begun,
+            waited_seconds=turns.waited_seconds,
+            refused={"busy": ended.busy, "costly": ended.costly},
+            cancelled=ended.cancelled,
+            timed_out=ended.timed_out,
+            processes_ready=processes.ready if processes else None,
+            processes_replaced=processes.replaced if processes else 0,
+        )
 
     async def quarantined(self) -> dict[str, list[AbsentTags]]:
         """Return the quarantined tags by registry: still shown, but not found any more."""
-        return await self._on_thread(lambda _: self._store.quarantined())
+        return await self._thread.run(
+            lambda: self._searcher.run(lambda _: self._store.quarantined())
+        )
 
     async def is_ready(self) -> bool:
-        """Tell whether the search index can answer searches."""
-        return await self.call(Searcher.is_ready)
+        """Tell whether the search index can answer searches, and a process can search it."""
+        is_searchable = await self._on_status_thread(Searcher.is_ready)
+        return is_searchable and (self._processes is None or self._processes.ready > 0)
 
     def start(self) -> None:
         """Start the search processes, so that the first search does not wait for them."""
@@ -87,16 +178,75 @@ class SearchService:
             self._processes.start()
 
     async def close(self) -> None:
-        """Wait for running searches, then close all files."""
+        """Stop running searches, then close all files."""
         if self._processes is not None:
             await self._processes.close()
-        await self._on_thread(Searcher.close)
+        await self._thread.run(partial(self._searcher.run, Searcher.close))
         self._thread.close()
+        if self._status_searcher is not self._searcher:
+            await self._on_status_thread(Searcher.close)
+            self._status_thread.close()
 
-    async def _on_thread(
+    async def _call(
         self,
+        caller: str,
         function: Callable[Concatenate[Searcher, Parameters], Result],
+        /,
         *arguments: Parameters.args,
         **named: Parameters.kwargs,
     ) -> Result:
-        return await self._thread.run(partial(self._searcher.run, function, *arguments, **named))
+        limit = TimeLimit.of(self._seconds)
+        async with self._turns.turn(caller, limit):
+            if self._processes is not None:
+                return await self._processes.call(limit, function, *arguments, **named)
+            return await self._on_thread(limit, function, *arguments, **named)
+
+    async def _on_thread(
+        self,
+        limit: TimeLimit,
+        function: Callable[Concatenate[Searcher, Parameters], Result],
+        /,
+        *arguments: Parameters.args,
+        **named: Parameters.kwargs,
+    ) -> Result:
+        is_cancelled = threading.Event()
+        searcher = self._searcher
+
+        def run() -> Result:
+            with searcher.deadline.set(limit, is_cancelled.is_set):
+                return searcher.run(function, *arguments, **named)
+
+        try:
+            return await self._thread.run(run)
+        finally:
+            is_cancelled.set()
+
+    async def _on_status_thread(self, function: Callable[[Searcher], Result]) -> Result:
+        return await self._status_thread.run(partial(self._status_searcher.run, function))
+
+    def _log_refusal(self, client: Client | None) -> None:
+        now = time.monotonic()
+        if now - self._refusal_logged_at >= _LOGGED_SECONDS:
+            self._refusal_logged_at = now
+            caller = client.caller if client else ""
+            log.warning(
+                "searches_refused",
+                reason="too many wait",
+                refused_since_start=self._ended.busy,
+                caller=caller,
+            )
+
+
+async def _while_there(client: Client, call: Awaitable[Result]) -> Result:
+    """Return the result of a call; cancel it and raise SearchCancelledError if the client goes."""
+    calling, leaving = asyncio.ensure_future(call), asyncio.ensure_future(client.gone())
+    try:
+        await asyncio.wait({calling, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if calling.done():
+            return calling.result()
+        raise SearchCancelledError("the client closed its connection")
+    finally:
+        leaving.cancel()
+        if not calling.done():
+            calling.cancel()
+            await asyncio.gather(calling, leaving, return_exceptions=True)

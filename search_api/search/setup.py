@@ -16,13 +16,28 @@ def make_service(
     settings: Settings, *, clock: Clock | None = None, processes: int = 0
 ) -> SearchService:
     """Return the search service of the data directory, with ``processes`` search processes."""
-    clock = clock or SystemClock()
+    return _make_service(settings, clock or SystemClock(), processes=processes)
+
+
+def make_web_service(settings: Settings, *, clock: Clock) -> SearchService:
+    """Return the search service of the web process, whose status never waits for searches."""
+    status_searcher = _make_searcher(settings, StoreSearchState(settings.data_dir), clock)
+    return _make_service(
+        settings, clock, processes=settings.search_processes, status_searcher=status_searcher
+    )
+
+
+def _make_service(
+    settings: Settings, clock: Clock, *, processes: int, status_searcher: Searcher | None = None
+) -> SearchService:
     state = StoreSearchState(settings.data_dir)
     return SearchService(
         _make_searcher(settings, state, clock),
         state,
         clock=clock,
         kinds=load_kinds(),
+        deadline=settings.search_deadline,
+        status_searcher=status_searcher,
         processes=(
             SearchProcesses(partial(_make_process_searcher, settings), count=processes)
             if processes

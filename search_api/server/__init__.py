@@ -1,6 +1,7 @@
 """The HTTP server: connections, request ids, the access log, and what a caller may ask for."""
 
 from search_api.server.callers import CallerLimit, caller_of
+from search_api.server.clients import client_of
 from search_api.server.connections import Connection, Connections
 from search_api.server.http import BACKLOG, HttpServer
 from search_api.server.refusals import ConnectionEnd, Refusals, RequestRefusal
@@ -17,4 +18,5 @@ __all__ = [
     "RequestRefusal",
     "Requests",
     "caller_of",
+    "client_of",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from indexer.engines import Engine, IndexReader, IndexWriter
+from indexer.engines import Engine, IndexReader, IndexWriter, go_on
 from indexer.model.document import DocumentType, SearchPage
 from indexer.model.query import Query
 
@@ -18,9 +18,9 @@ class WatchedEngine:
         self._engine = engine
         self._watch = watch
 
-    def open_reader(self, generation: str) -> IndexReader:
+    def open_reader(self, generation: str, *, check: Callable[[], None] = go_on) -> IndexReader:
         self._watch("open_reader")
-        return WatchedReader(self._engine.open_reader(generation), self._watch)
+        return WatchedReader(self._engine.open_reader(generation, check=check), self._watch)
 
     def create(self, generation: str) -> None:
         self._engine.create(generation)

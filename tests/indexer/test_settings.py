@@ -100,6 +100,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         engine = "whoosh"
         log_level = "debug"
         search_processes = 3
+        search_deadline = "5s"
         synonyms = [["billing", "payments"]]
         official = ["library", "platform/base"]
         [[registry]]
@@ -145,6 +146,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         "engine": "whoosh",
         "log_level": "debug",
         "search_processes": 3,
+        "search_deadline": timedelta(seconds=5),
         "synonyms": (("billing", "payments"),),
         "official": ("library", "platform/base"),
         "registry": (

@@ -33,6 +33,10 @@ STATUSES = [
     (errors.DamagedRowError("store.db: a row cannot be read"), 503, "UNAVAILABLE"),
     (errors.UnusableFileError("store.db: damaged"), 503, "UNAVAILABLE"),
     (errors.EngineError("it is torn"), 503, "UNAVAILABLE"),
+    (errors.CostlyQueryError("17 patterns", column=7), 400, "QUERY_INVALID"),
+    (errors.SearchTimeoutError("longer than 10 s"), 503, "SEARCH_TIMEOUT"),
+    (errors.BusyError("256 searches wait"), 503, "BUSY"),
+    (errors.SearchCancelledError("the client is gone"), 499, "UNAVAILABLE"),
     (HTTPException(404, "Not Found"), 404, "NOT_FOUND"),
     (HTTPException(405, "Method Not Allowed", {"Allow": "GET"}), 405, "UNSUPPORTED"),
     (HTTPException(418, "teapot"), 418, "UNSUPPORTED"),
@@ -73,7 +77,9 @@ async def test_every_error_has_its_status(error: Exception, status: int, code: s
     if isinstance(error, errors.RegsearchError):
         assert found["message"] == str(error)
     assert found["detail"] == ({"column": 7} if isinstance(error, errors.QueryError) else {})
-    assert ("Retry-After" in response.headers) == (status in {429, 503})
+    # A search that took too long would take as long again.
+    is_worth_retrying = status in {429, 503} and code != "SEARCH_TIMEOUT"
+    assert ("Retry-After" in response.headers) == is_worth_retrying
     assert ("WWW-Authenticate" in response.headers) == (status == 401)
 
 

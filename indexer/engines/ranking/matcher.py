@@ -1,7 +1,7 @@
 """The documents that a query matches: one walk over the query for every engine."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Generic, TypeVar
 
@@ -48,11 +48,15 @@ _Found = TypeVar("_Found")
 class Matcher(ABC, Generic[Matched]):
     """Matches queries on the primitives of an engine."""
 
+    check: Callable[[], None]
+    """Called for each part of a query; what it raises ends the search."""
+
     def matching(self, query: Query | NamedLike) -> Matched:
         """Return the documents that match ``query``.
 
         :class:`indexer.errors.QueryError` if a pattern or the beginning of a value means too much.
         """
+        self.check()
         match query:
             case Condition(field, "", is_prefix=True):
                 return self.term(KEYWORD, field)

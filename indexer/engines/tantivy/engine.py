@@ -3,7 +3,7 @@
 A generation is a folder with one tantivy index for each type of document.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from tantivy.tantivy import __version__ as library_version
 from typing_extensions import override
 
 from indexer.engines.local import GenerationFolders, GenerationReader, GenerationWriter
-from indexer.engines.protocol import Engine
+from indexer.engines.protocol import Engine, go_on
 from indexer.engines.ranking import (
     PageWindow,
     RankedHit,
@@ -109,9 +109,9 @@ class TantivyEngine(GenerationFolders, Engine):
         return TantivyWriter(self.checked(generation), IndexFolderWriter)
 
     @override
-    def open_reader(self, generation: str) -> TantivyReader:
-        folder = self.checked(generation)
-        return TantivyReader(folder, partial(SearchedIndex, limits=self._limits))
+    def open_reader(self, generation: str, *, check: Callable[[], None] = go_on) -> TantivyReader:
+        opening = partial(SearchedIndex, limits=self._limits, check=check)
+        return TantivyReader(self.checked(generation), opening)
 
     def advice(self, documents: int) -> str | None:
         """Return None: it serves any number of documents that one machine has."""

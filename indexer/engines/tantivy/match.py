@@ -4,7 +4,7 @@ A query of ours becomes one of tantivy, made of parts and never parsed.
 """
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from tantivy import DocAddress, FieldType, Occur, Order
 from tantivy import Query as Matching
 from typing_extensions import override
 
+from indexer.engines.protocol import go_on
 from indexer.engines.ranking import (
     INT64,
     KEYWORD,
@@ -46,8 +47,11 @@ def constant(query: Matching, points: int) -> Matching:
 class View(OpenIndex, Matcher[Matching]):
     """The documents of an open index."""
 
-    def __init__(self, folder: Path, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self, folder: Path, limits: Limits = LIMITS, check: Callable[[], None] = go_on
+    ) -> None:
         super().__init__(folder, limits)
+        self.check = check
         self._schema = self._index.schema
         self._words = KnownWords(folder)
 
@@ -130,6 +134,8 @@ class View(OpenIndex, Matcher[Matching]):
 
     def scored(self, query: Matching, limit: int) -> tuple[list[tuple[float, DocAddress]], int]:
         """Return the first hits by score, greatest first, and how many there are."""
+        # tantivy cannot be asked to stop within a search.
+        self.check()
         # The limit is reserved in memory, and is never 0.
         found = self.searcher.search(query, limit=max(1, min(limit, self.size + 1)), count=True)
         return found.hits, int(found.count)  # type: ignore[attr-defined]  # not in the stubs
@@ -138,6 +144,7 @@ class View(OpenIndex, Matcher[Matching]):
         self, query: Matching, field: str, limit: int, *, is_descending: bool
     ) -> list[tuple[int, DocAddress]]:
         """Return the first hits by a column of numbers."""
+        self.check()
         order = Order.Desc if is_descending else Order.Asc
         found = self.searcher.search(
             query, limit=max(1, limit), count=False, order_by_field=field, order=order
@@ -161,6 +168,7 @@ class View(OpenIndex, Matcher[Matching]):
         self, address: DocAddress, *, with_texts: bool
     ) -> tuple[dict[str, Any], Sequence[TextRow]]:
         """Return the stored result of a document and, if asked for, its searchable texts."""
+        self.check()
         # Once, as all of a document is unpacked each time.
         row = self.searcher.doc(address)
         result = orjson.loads(bytes(row[RESULT][0]))

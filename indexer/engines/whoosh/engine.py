@@ -9,7 +9,7 @@ totals and facets need all documents, and that took ten times as long.
 The folder must be writable by the service alone: Whoosh keeps part of an index as pickles.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import orjson
 from typing_extensions import override
 
 from indexer.engines.local import GenerationFolders, GenerationReader, GenerationWriter
-from indexer.engines.protocol import Engine
+from indexer.engines.protocol import Engine, go_on
 from indexer.engines.ranking import PageWindow, RankedHit, RankingPlan
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.facets import facet_counts
@@ -91,9 +91,10 @@ class WhooshEngine(GenerationFolders, Engine):
         return WhooshWriter(self.checked(generation), SegmentedWriter)
 
     @override
-    def open_reader(self, generation: str) -> WhooshReader:
+    def open_reader(self, generation: str, *, check: Callable[[], None] = go_on) -> WhooshReader:
         cache = SegmentCache(_READER_CACHE_BYTES)
-        return WhooshReader(self.checked(generation), partial(SearchedSegments, cache=cache))
+        opening = partial(SearchedSegments, cache=cache, check=check)
+        return WhooshReader(self.checked(generation), opening)
 
     @override
     def advice(self, documents: int) -> str | None:

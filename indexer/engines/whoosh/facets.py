@@ -56,6 +56,7 @@ def facet_counts(matches: Matches, facet: str) -> FacetCounts:
     counts: Counter[str] = Counter()
     for segment, match in matches:
         if match:
+            segment.check()
             found = segment.cached(("facet counts", facet), partial(_Facet, segment, facet))
             counts.update(found.counts(match, size=segment.size))
     return most_frequent(counts.items(), "")

@@ -1,7 +1,7 @@
 """An open Whoosh index: the segments of its newest commit."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from whoosh.filedb.structfile import StructFile
 from whoosh.index import TOC
 
 from indexer.engines.local import engine_errors, sync
+from indexer.engines.protocol import go_on
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.schema import INDEX_NAME, SCHEMA
@@ -91,9 +92,12 @@ class OpenSegments:
     the list of deleted documents of the others anew.
     """
 
-    def __init__(self, folder: Path, cache: SegmentCache) -> None:
+    def __init__(
+        self, folder: Path, cache: SegmentCache, check: Callable[[], None] = go_on
+    ) -> None:
         self._folder = folder
         self._cache = cache
+        self._check = check
         self.storage = Storage(folder)
         self.commit: int | None = None
         """Its number."""
@@ -135,7 +139,7 @@ class OpenSegments:
             segments = [
                 kept.pop(entry.segment_id())
                 if entry.segment_id() in kept
-                else Segment(self.storage, entry, self._cache)
+                else Segment(self.storage, entry, self._cache, self._check)
                 for entry in entries
             ]
         for segment, entry in zip(segments, entries, strict=True):

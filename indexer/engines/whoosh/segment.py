@@ -93,7 +93,10 @@ class Segment(Matcher[int]):
     Sets of documents are bitmaps.
     """
 
-    def __init__(self, storage: Any, entry: Any, cache: SegmentCache) -> None:
+    def __init__(
+        self, storage: Any, entry: Any, cache: SegmentCache, check: Callable[[], None]
+    ) -> None:
+        self.check = check
         self.id: str = entry.segment_id()
         self.checksum: int = entry.checksum
         self.size: int = entry.doc_count_all()
@@ -232,6 +235,8 @@ class Segment(Matcher[int]):
 
     def unpacked(self, field: str, document: int) -> bytes:
         """Return what is packed in a column of bytes for a document."""
+        # Thousands of documents may be read for one part of a query.
+        self.check()
         return zlib.decompress(self.column(field)[document])
 
     @cached_property

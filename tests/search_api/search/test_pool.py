@@ -6,14 +6,25 @@ import pickle
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from indexer import errors
-from indexer.errors import EngineError, NotFoundError, QueryError, RegsearchError, StoreError
+from indexer.errors import (
+    EngineError,
+    NotFoundError,
+    QueryError,
+    RegsearchError,
+    SearchCancelledError,
+    SearchTimeoutError,
+    StoreError,
+)
 from indexer.model.document import DocumentType
 from indexer.model.names import RepositoryName
+from search_api.search.clients import Client
 from search_api.search.cursors import Order
 from search_api.search.request import SearchRequest
 from search_api.search.searcher import Searcher
@@ -69,9 +80,9 @@ async def found(service: SearchService) -> int:
 
 async def test_searches_and_status_come_from_other_processes(service: SearchService) -> None:
     total = await found(service)
+    assert await service.is_ready()
     status = await service.status()
     assert total == status.documents[DocumentType.IMAGE] > 0
-    assert await service.is_ready()
     assert await service.call(own_pid) != os.getpid()
     # What only the store is read for does not wait behind searches.
     with pytest.raises(NotFoundError):
@@ -128,6 +139,123 @@ async def test_a_data_directory_that_is_damaged_is_named(tmp_path: Path) -> None
         await service.close()
 
 
+def search_for_ever(searcher: Searcher) -> None:
+    """Search until it is asked to stop, as an engine is."""
+    while True:
+        searcher.deadline.check()
+        time.sleep(0.01)
+
+
+def hang(_: Searcher) -> None:
+    """Do what cannot be asked to stop."""
+    time.sleep(LONG_SECONDS)
+
+
+def stop(_: Searcher, path: Path) -> int:
+    """Stop the process, once."""
+    if not path.exists():
+        path.touch()
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return os.getpid()
+
+
+@asynccontextmanager
+async def served(directory: Path, *, seconds: float) -> AsyncIterator[SearchService]:
+    """Give a service with one search process and a deadline."""
+    settings = settings_for(directory).model_copy(
+        update={"search_deadline": timedelta(seconds=seconds)}
+    )
+    made = make_service(settings, processes=1)
+    try:
+        await made.call(own_pid)
+        yield made
+    finally:
+        await made.close()
+
+
+async def test_a_search_ends_at_its_deadline_and_its_process_goes_on(filled: Path) -> None:
+    async with served(filled, seconds=1) as service:
+        pid = await service.call(own_pid)
+        with pytest.raises(SearchTimeoutError, match="longer than 1 s"):
+            await service.call(search_for_ever)
+        assert await service.call(own_pid) == pid
+        assert service.load().timed_out == 1
+        assert service.load().processes_replaced == 0
+
+
+async def test_a_search_that_cannot_stop_ends_with_its_process(filled: Path) -> None:
+    async with served(filled, seconds=1) as service:
+        pid = await service.call(own_pid)
+        with pytest.raises(SearchTimeoutError):
+            await service.call(hang)
+        await replaced(service)
+        assert await service.call(own_pid) != pid
+
+
+async def test_a_search_whose_client_goes_stops_and_one_that_waits_never_runs(
+    filled: Path, tmp_path: Path
+) -> None:
+    gone = asyncio.Event()
+
+    async def go() -> None:
+        await gone.wait()
+
+    client = Client("one", go)
+    async with served(filled, seconds=LONG_SECONDS) as service:
+        pid = await service.call(own_pid)
+        running = asyncio.create_task(service.call_for(client, search_for_ever))
+        await asyncio.sleep(0.1)
+        waiting = asyncio.create_task(service.call_for(client, kill_once, tmp_path / "ran"))
+        await asyncio.sleep(0.1)
+        assert (service.load().running, service.load().waiting) == (1, 1)
+        gone.set()
+        for task in (running, waiting):
+            with pytest.raises(SearchCancelledError):
+                await task
+        assert await service.call(own_pid) == pid
+        assert not (tmp_path / "ran").exists()
+        assert service.load().cancelled == 2
+
+
+async def test_a_stopped_process_is_replaced_and_its_search_tried_again(
+    filled: Path, tmp_path: Path
+) -> None:
+    async with served(filled, seconds=LONG_SECONDS) as service:
+        pid = await service.call(own_pid)
+        assert await service.call(stop, tmp_path / "stopped") != pid
+        assert service.load().processes_replaced == 1
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+async def test_without_a_process_that_can_search_the_service_is_not_ready(filled: Path) -> None:
+    service = make_service(settings_for(filled), processes=1)
+    try:
+        assert not await service.is_ready()
+        await service.call(own_pid)
+        assert await service.is_ready()
+    finally:
+        await service.close()
+
+
+async def replaced(service: SearchService) -> None:
+    """Wait until a process was replaced and the new one can search."""
+    async with asyncio.timeout(LONG_SECONDS):
+        while not service.load().processes_replaced or not service.load().processes_ready:
+            await asyncio.sleep(0.05)
+
+
+async def test_without_processes_a_search_has_a_deadline_too(filled: Path) -> None:
+    settings = settings_for(filled).model_copy(update={"search_deadline": timedelta(seconds=1)})
+    service = make_service(settings)
+    try:
+        with pytest.raises(SearchTimeoutError, match="longer than 1 s"):
+            await service.call(search_for_ever)
+        assert await found(service) > 0
+    finally:
+        await service.close()
+
+
 def _kinds(kind: type[RegsearchError]) -> Iterator[type[RegsearchError]]:
     yield kind
     for each in kind.__subclasses__():
@@ -137,6 +265,6 @@ def _kinds(kind: type[RegsearchError]) -> Iterator[type[RegsearchError]]:
 
 @pytest.mark.parametrize("kind", list(_kinds(RegsearchError)))
 def test_every_error_goes_from_process_to_process(kind: type[RegsearchError]) -> None:
-    error = QueryError("what", column=3) if kind is QueryError else kind("what")
+    error = kind("what", column=3) if issubclass(kind, QueryError) else kind("what")
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), str(copy), vars(copy)) == (kind, "what", vars(error))

@@ -1,15 +1,18 @@
 """Searching: against a brute-force oracle, and by name."""
 
+from contextlib import closing
 from random import Random
 
 import pytest
 
 from indexer.engines import Engine
+from indexer.errors import SearchCancelledError
 from indexer.model.document import (
     FACET_VALUES,
     DocumentType,
     FacetCounts,
     Position,
+    SearchPage,
     Sort,
     Text,
     TextField,
@@ -451,3 +454,35 @@ def test_spellings_are_the_nearest_then_the_most_common_then_the_first(index: In
     assert near("postgers", 2) == nearest[:2]
     assert near("ox") == []
     assert index.reader.spellings("postgers", document_type=IMAGE, limit=9) == []
+
+
+def test_a_search_that_is_to_stop_ends_soon_and_the_reader_stays_good(engine: Engine) -> None:
+    checks, stop_at = 0, 0
+
+    def count_and_stop() -> None:
+        nonlocal checks
+        checks += 1
+        if checks == stop_at:
+            raise SearchCancelledError("nobody waits")
+
+    random = Random(5)
+    with closing(engine.open_writer("one")) as writer:
+        writer.apply(REPOSITORY, [random_document(random) for _ in range(50)], [])
+    query = Or((Word("web"), Wildcard("*e*"), Phrase(("web", "server")), Not(Word("api"))))
+
+    def search() -> SearchPage:
+        return reader.search(
+            query, document_type=REPOSITORY, limit=50, facets=["kind"], with_texts=True
+        )
+
+    with closing(engine.open_reader("one", check=count_and_stop)) as reader:
+        page = search()
+        # What a search computed is kept, so later ones take fewer steps.
+        checks = 0
+        assert search() == page
+        assert checks > len(page.hits), "it is called for the parts of a query and for each hit"
+        for step in range(1, checks + 1, 7):
+            checks, stop_at = 0, step
+            with pytest.raises(SearchCancelledError):
+                search()
+            assert search() == page

@@ -9,14 +9,14 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import structlog
 
 from indexer.clock import SystemClock
-from indexer.engines import Engine, IndexReader, IndexWriter
+from indexer.engines import Engine, IndexReader, IndexWriter, go_on
 from indexer.engines.local import GenerationWriter
 from indexer.engines.whoosh.writer import SegmentedWriter, segments_to_merge
 from indexer.extract import BUILT_IN
@@ -100,8 +100,8 @@ class TellingEngine:
     def open_writer(self, generation: str) -> "TellingWriter":
         return TellingWriter(self._engine.open_writer(generation), self, generation)
 
-    def open_reader(self, generation: str) -> IndexReader:
-        return self._engine.open_reader(generation)
+    def open_reader(self, generation: str, *, check: Callable[[], None] = go_on) -> IndexReader:
+        return self._engine.open_reader(generation, check=check)
 
     def generations(self) -> list[str]:
         return self._engine.generations()

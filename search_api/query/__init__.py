@@ -11,7 +11,7 @@ from search_api.query.alternatives import (
 )
 from search_api.query.fields import FACTS, FIELDS, facet_query
 from search_api.query.hints import mistaken_fields
-from search_api.query.parser import QUERY_MAX, parse_query, plain_query
+from search_api.query.parser import QUERY_MAX, TERMS_MAX, parse_query, plain_query
 from search_api.query.spelling import (
     correctable_words,
     text_with_words_replaced,
@@ -22,6 +22,7 @@ __all__ = [
     "FACTS",
     "FIELDS",
     "QUERY_MAX",
+    "TERMS_MAX",
     "Synonyms",
     "correctable_words",
     "facet_query",

@@ -15,6 +15,7 @@ from search_api.query import (
     used_synonyms,
 )
 from search_api.search.corrections import FEW, MORE, correct
+from search_api.search.cost import check_page
 from search_api.search.cursors import RELAXED_WORDS_MAX, WEIGHT_MAX, Cursor
 from search_api.search.freshness import SearchFreshness
 from search_api.search.hosts import with_canonical_hosts, without_hosts
@@ -160,6 +161,7 @@ def _search_known(snapshot: Snapshot, parsed: Query, request: SearchRequest) -> 
 
     def result(replaced: Mapping[str, str]) -> SearchResult:
         query = expanded(replaced)
+        check_page(query.query, request)
         page = snapshot.page(query, request)
         used = dict(used_synonyms(query.typed, snapshot.synonyms))
         fresh = snapshot.freshness

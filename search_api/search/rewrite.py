@@ -12,6 +12,7 @@ from indexer.errors import QueryError
 from indexer.model import And, AtLeast, Condition, DocumentType, Not, Or, Query, Word, fold
 from indexer.store import KEYS_MAX, LineageKeys
 from search_api.query import Synonyms, with_others, with_words_replaced
+from search_api.search.cost import check_conditions, check_patterns
 from search_api.search.request import SearchRequest
 
 _USE = frozenset(
@@ -48,8 +49,10 @@ class EngineQuery:
 def rewrite(query: Query, request: SearchRequest, *, keys: LineageKeys | None) -> EngineQuery:
     """Return the engine's query for the parsed text of a request.
 
-    :class:`QueryError` for a condition that means too many images or is in a wrong place.
+    :class:`QueryError` for a condition that means too many images or is in a wrong place;
+    :class:`indexer.errors.CostlyQueryError` for a query that would take too much work.
     """
+    check_patterns(query)
     asked = EngineQuery(
         query, request.order.document_type, (*request.conditions, *_within(request))
     )
@@ -57,7 +60,9 @@ def rewrite(query: Query, request: SearchRequest, *, keys: LineageKeys | None) -
     if keys is None:
         return replace(asked, document_type=document_type)
     filters = tuple(resolve_lineage(part, keys) for part in asked.filters)
-    return EngineQuery(resolve_lineage(query, keys), document_type, filters)
+    rewritten = EngineQuery(resolve_lineage(query, keys), document_type, filters)
+    check_conditions(rewritten.query)
+    return rewritten
 
 
 def respell(query: EngineQuery, replaced: Mapping[str, str]) -> EngineQuery:

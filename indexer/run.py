@@ -4,15 +4,15 @@ import asyncio
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
-from datetime import datetime
+from contextlib import AsyncExitStack, closing, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
 
 from indexer.clock import Clock
 from indexer.engines import Engine
-from indexer.errors import IndexerRunningError, StoreError
+from indexer.errors import DamagedRowError, IndexerRunningError, StoreError
 from indexer.extract import KindTable
 from indexer.indexing import Indexing
 from indexer.intake import count_pulls, enqueue_entries, note_lost_events
@@ -22,6 +22,8 @@ from indexer.registry import Credentials, RegistryClient, TokenRealm, docker_cre
 from indexer.retention import forget_in_time
 from indexer.settings import RegistrySettings, Settings
 from indexer.store import (
+    JOURNAL_FILE,
+    STORE_FILE,
     Journal,
     Priority,
     RefreshKind,
@@ -29,12 +31,16 @@ from indexer.store import (
     RegistryRow,
     Store,
     StoreThread,
+    take_damage_note,
 )
 
 log = structlog.get_logger()
 
 PID_FILE = "indexer.pid"
 ALIVE_SECONDS = 1.0
+NOTE_PAUSE = timedelta(seconds=5)
+"""How long after a start no note of damage is heeded: all is read to find the damaged rows."""
+NOTED = "a search or a reader met a row that cannot be read"
 
 
 @contextmanager
@@ -123,7 +129,7 @@ async def run_indexer(
                 on_change=indexing.changed.set,
             )
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(stay_alive(store, clock=clock))
+            tasks.create_task(stay_alive(store, clock=clock, directory=directory))
             tasks.create_task(indexing.run())
             tasks.create_task(forget_in_time(journal, store, settings, clock=clock))
             tasks.create_task(
@@ -134,13 +140,17 @@ async def run_indexer(
             tasks.create_task(enqueue_entries(journal, store, rows, workers, clock=clock))
 
 
-async def stay_alive(store: StoreThread, *, clock: Clock) -> None:
+async def stay_alive(store: StoreThread, *, clock: Clock, directory: Path) -> None:
     """Write every second, for ever, that this process is alive and can write.
 
     It is a task of its own, so it goes on while documents are made and registries read.
+    :class:`DamagedRowError` when somebody who reads the store met a damaged row.
     """
     is_failing = False
+    heeds_notes_from = clock.now() + NOTE_PAUSE
     while True:
+        if clock.now() >= heeds_notes_from and take_damage_note(directory):
+            raise DamagedRowError(NOTED)
         try:
             await store.write(lambda opened: opened.set_alive(clock.now()))
             is_failing = False
@@ -150,6 +160,32 @@ async def stay_alive(store: StoreThread, *, clock: Clock) -> None:
                 log.warning("alive_not_written", reason=str(error))
             is_failing = True
         await clock.sleep(ALIVE_SECONDS)
+
+
+def set_damage_aside(directory: Path, *, now: datetime) -> int:
+    """Set aside the rows of store and journal that cannot be read; return how many.
+
+    Each is named in the log, and what it told is read again from its registry. The caller holds
+    :func:`indexer_lock`, and nobody else in this process has the files open.
+    :class:`UnusableFileError` if rows are not all that is damaged.
+    """
+    with closing(Journal(directory)) as journal, closing(Store(directory)) as store:
+        lost = journal.set_damage_aside()
+        with store.transaction():
+            found = store.damage.set_aside(at=now)
+            store.damage.remember(lost, at=now)
+            if lost:
+                store.registries.set_lost(at=now)
+        for file, rows in ((JOURNAL_FILE, lost), (STORE_FILE, found)):
+            for row in rows:
+                log.error(
+                    "row_set_aside",
+                    file=str(directory / file),
+                    table=row.table,
+                    row=row.row,
+                    reason=row.reason,
+                )
+    return len(lost) + len(found)
 
 
 def put_registries(store: Store, settings: Settings, *, now: datetime) -> dict[str, RegistryRow]:

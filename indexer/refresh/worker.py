@@ -9,7 +9,13 @@ from datetime import datetime, timedelta
 import structlog
 
 from indexer.clock import Clock
-from indexer.errors import RegistryError, StoreError, UnreachableError
+from indexer.errors import (
+    DamagedRowError,
+    RegistryError,
+    StoreError,
+    UnreachableError,
+    UnusableFileError,
+)
 from indexer.extract import KindTable
 from indexer.model import RepositoryName
 from indexer.refresh.pull_through import PullThroughRefresher, expire_pulled
@@ -179,6 +185,9 @@ class RegistryWorker:
             await self._refresher.run(refresh)
         except RegistryError as error:
             await self._failed(refresh, error)
+        except (DamagedRowError, UnusableFileError):
+            # No fault of this target: it is read again after the store was put right.
+            raise
         except Exception as error:
             # A defect with one target must not stop the work on all others.
             log.exception("refresh_failed", target=refresh.target)

@@ -4,6 +4,9 @@ from indexer.store.absences import Absence, AbsentTags
 from indexer.store.backup import CopiedDatabases, adopt_databases, copy_databases
 from indexer.store.changes import Change, ChangeCursor, ChangeKind
 from indexer.store.content import ReadContent
+from indexer.store.damage import DamagedRow
+from indexer.store.damage_note import note_damage, take_damage_note
+from indexer.store.database import refuse_unusable
 from indexer.store.extraction import (
     EXTRACTED_AT_ONCE,
     IMAGE,
@@ -55,6 +58,7 @@ __all__ = [
     "ChangeKind",
     "CopiedDatabases",
     "Crawl",
+    "DamagedRow",
     "Declared",
     "Entry",
     "ExtractedRow",
@@ -95,4 +99,7 @@ __all__ = [
     "adopt_databases",
     "attachment_form",
     "copy_databases",
+    "note_damage",
+    "refuse_unusable",
+    "take_damage_note",
 ]

@@ -21,6 +21,7 @@ from indexer.model import (
 )
 from indexer.store.attachments import AttachmentTables
 from indexer.store.changes import Changes
+from indexer.store.database import unpack
 from indexer.store.extraction import ExtractionTables
 from indexer.store.history import Since, TagHistory, TagMove
 from indexer.store.lineage import ChainTables
@@ -289,8 +290,8 @@ class ContentTables:
         known[digest, depth] = row and Content(
             digest=digest,
             content_type=row[0],
-            body=zlib.decompress(row[1]),
-            config=zlib.decompress(row[2]) if row[2] is not None else None,
+            body=unpack(row[1], table="manifests", row=digest),
+            config=unpack(row[2], table="configs", row=digest) if row[2] is not None else None,
             children=tuple(child for child in children if child),
             base_labels=self._chains.base_labels(digest) if row[2] is not None else (),
         )

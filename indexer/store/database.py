@@ -70,6 +70,28 @@ def _bring_up_to_date(database: Database, migrations: Migrations, path: Path) ->
         migrations.apply(database)
 
 
+def refuse_unusable(path: Path, *, thoroughly: bool) -> None:
+    """Look at a file that another process writes; :class:`UnusableFileError` if it is damaged.
+
+    ``thoroughly`` looks at every page. One that is not there, or cannot be read now, is fine.
+    """
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    try:
+        with (
+            _named_damage(path),
+            translated_errors(path),
+            closing(sqlite3.connect(uri, uri=True)) as connection,
+        ):
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if thoroughly:
+                refuse_damaged(connection, path)
+    except UnusableFileError:
+        raise
+    except StoreError:
+        # Whoever needs it says why.
+        return
+
+
 def refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
     """Look at every page, a second for each GB or so: what is written to a damaged file is lost.
 
@@ -112,7 +134,8 @@ def _refuse_newer(database: Database, migrations: Migrations, path: Path) -> Non
     unknown = sorted({migration.name for migration in migrations.applied(database)} - ours)
     if unknown:
         raise UnusableFileError(
-            f"{path} was made by a newer version: unknown migration {unknown[0]!r}"
+            f"{path} was made by a newer version: unknown migration {unknown[0]!r}; use that"
+            " version, or restore a backup with `regsearch restore`"
         )
 
 
@@ -131,6 +154,16 @@ def close_database(database: Database) -> None:
     with suppress(sqlite3.Error):
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     database.close()
+
+
+def unpack(packed: bytes, *, table: str, row: str) -> bytes:
+    """Return what was compressed into a row; :class:`DamagedRowError` names it."""
+    try:
+        return zlib.decompress(packed)
+    except (zlib.error, TypeError) as error:
+        raise DamagedRowError(
+            f"table {table}, row {row} of the store cannot be read: {error}"
+        ) from error
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from indexer.model import (
     RepositoryName,
     TagName,
 )
+from indexer.store.damage import DamagedRow, delete_damaged, find_damaged
 from indexer.store.database import close_database, open_database, translated_errors
 from indexer.store.notifications import NotificationCount, NotificationTables, ReceivedNotifications
 from indexer.store.pulls import PullBatches, PullCount, count
@@ -186,6 +187,16 @@ class Journal:
                 rows,
             )
             self._pulls.add(count(pulls, received_at=received_at))
+
+    def set_damage_aside(self) -> list[DamagedRow]:
+        """Find and delete damaged rows, and return them; whoever reads the journal may lack them.
+
+        :class:`JournalError` when that is not possible.
+        """
+        with self._transaction():
+            found = find_damaged(self._database.conn)
+            delete_damaged(self._database.conn, found)
+        return [row.named() for row in found]
 
     def check(self) -> None:
         """Write something that means nothing; :class:`JournalError` when that is not possible.

@@ -329,6 +329,16 @@ ALTER TABLE registries ADD COLUMN paused_until TEXT;
 ALTER TABLE registries ADD COLUMN pause_reason TEXT;
 CREATE INDEX queue_failed ON queue (due_at) WHERE set_aside = 0 AND reason IS NOT NULL
 """
+# Rows that could not be read, for whoever asks why something is missing.
+_DAMAGE = """
+CREATE TABLE damaged_rows (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    found_at TEXT NOT NULL,
+    of_table TEXT NOT NULL,
+    row TEXT NOT NULL,
+    reason TEXT NOT NULL
+)
+"""
 
 _STEPS: dict[str, str] = {
     "m001_registries": _REGISTRIES,
@@ -351,6 +361,7 @@ _STEPS: dict[str, str] = {
     "m018_summaries": _SUMMARIES,
     "m019_pauses": _PAUSES,
     "m020_token_origin": _REALMS,
+    "m021_damage": _DAMAGE,
 }
 """The statements of each step by its name, which a store remembers. A new step is a new line."""
 _FILL: dict[str, Callable[[Database], object]] = {

@@ -12,10 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+import structlog
 from sqlite_utils import Database
 
-from indexer.errors import OutdatedStoreError, StoreError
+from indexer.errors import DamagedRowError, OutdatedStoreError, StoreError
 from indexer.store.absences import AbsentTags
+from indexer.store.damage import DamagedRow
+from indexer.store.damage_note import note_damage
 from indexer.store.database import translated_errors
 from indexer.store.extraction import ExtractionProgress
 from indexer.store.index_state import LiveIndex, RebuildProgress, read_live_index
@@ -26,6 +29,8 @@ from indexer.store.queue import Postponed, SetAside
 from indexer.store.registries import Crawl, RegistryFreshness
 from indexer.store.schema import STORE_FILE
 from indexer.store.store import Store
+
+log = structlog.get_logger()
 
 Result = TypeVar("Result")
 
@@ -66,6 +71,8 @@ class StoreStatus:
     set_aside: Sequence[SetAside] = ()
     postponed: Sequence[Postponed] = ()
     rejected: Sequence[tuple[str, str, str]] = ()
+    damaged: Sequence[DamagedRow] = ()
+    damaged_total: int = 0
 
 
 class StoreSearchState:
@@ -80,10 +87,16 @@ class StoreSearchState:
 
     @contextmanager
     def begin_request(self) -> Iterator[None]:
-        """Enclose one request; SQLite's errors become :class:`StoreError` with the directory."""
+        """Enclose one request; SQLite's errors become :class:`StoreError` with the directory.
+
+        The indexer is told of a row that cannot be read.
+        """
         try:
             with translated_errors(self.directory):
                 yield
+        except DamagedRowError:
+            note_damage(self.directory)
+            raise
         finally:
             if self._closes_at_once:
                 self.close()
@@ -107,8 +120,19 @@ class StoreSearchState:
         # Before the counts, so that a change meanwhile is noticed the next time.
         version = store.version(), journal.version() if journal else 0
         if self._freshness is None or self._freshness[0] != version:
-            self._freshness = version, _count(store, journal)
+            self._freshness = version, self._counted(store, journal)
         return self._freshness[1]
+
+    def _counted(self, store: Store, journal: Journal | None) -> StoreFreshness:
+        """Return how fresh the store is, as of before if a row says what cannot be."""
+        try:
+            with translated_errors(self.directory):
+                return _count(store, journal)
+        except (DamagedRowError, ValueError, TypeError) as error:
+            # Searches are answered without it; the indexer sets the row aside.
+            note_damage(self.directory)
+            log.warning("freshness_unreadable", reason=str(error))
+            return self._freshness[1] if self._freshness else StoreFreshness()
 
     def lineage_keys(self) -> LineageKeys | None:
         """Return the meaning of ``base:``, ``baseof:`` and ``layer:``; None without a store."""
@@ -129,6 +153,8 @@ class StoreSearchState:
             set_aside=store.queue.list_set_aside(limit=SHOWN_MAX),
             postponed=store.queue.list_postponed(limit=SHOWN_MAX),
             rejected=rejected,
+            damaged=store.damage.list_newest(limit=SHOWN_MAX),
+            damaged_total=store.damage.count(),
         )
 
     def read(self, function: Callable[[Store], Result]) -> Result:

@@ -13,6 +13,7 @@ from indexer.store.absences import AbsenceTables
 from indexer.store.attachments import AttachmentTables
 from indexer.store.changes import Changes
 from indexer.store.content import ContentTables
+from indexer.store.damage import DamageTables
 from indexer.store.database import close_database, open_database, translated_errors
 from indexer.store.extraction import ExtractionTables
 from indexer.store.history import TagHistory
@@ -93,6 +94,13 @@ class Store:
             retention=self.retention,
             stale=self.stale,
             untagged=self.untagged,
+        )
+        self.damage = DamageTables(
+            database,
+            extraction=self.extraction,
+            queue=self.queue,
+            registries=self.registries,
+            search_index=self.search_index,
         )
         self.shown = ShownTables(database, content=self.content, history=history)
 

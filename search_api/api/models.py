@@ -277,6 +277,8 @@ class Status(Shape):
     """Places that could not be read, with reasons."""
     postponed: list[dict[str, Any]]
     """Places that failed and are read again at `due_at`, with reasons."""
+    damaged: list[dict[str, Any]]
+    """Rows of the store or the journal that could not be read, with reasons; set aside."""
     rejected: list[dict[str, Any]]
     """Events that could not be used, with reasons."""
     searches: dict[str, Any] | None

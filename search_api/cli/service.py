@@ -47,8 +47,11 @@ def run_web(supervisor: int | None) -> None:
     if supervisor is not None:
         end_with_parent(supervisor)
     # The indexer does without FastAPI, which takes long to import.
+    from indexer.store import STORE_FILE, refuse_unusable  # noqa: PLC0415
     from search_api.web import serve_web  # noqa: PLC0415
 
+    # Beside a supervised one is an indexer, which looks at all of it.
+    refuse_unusable(settings.data_dir / STORE_FILE, thoroughly=supervisor is None)
     serve_web(settings)
 
 

@@ -173,6 +173,11 @@ class _Collected(Collector):
                 "How long ago the indexer was last alive.",
                 age,
             )
+        damaged = CounterMetricFamily(
+            "regsearch_damaged_rows", "Rows of store and journal that could not be read."
+        )
+        damaged.add_metric([], status.store.damaged_total)
+        yield damaged
         restarts = CounterMetricFamily(
             "regsearch_process_restarts",
             "How often the supervisor started a process again since its own start.",

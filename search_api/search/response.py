@@ -149,6 +149,10 @@ def status_json(status: ServiceStatus) -> dict[str, Any]:
             }
             for refresh in store.postponed
         ],
+        "damaged": [
+            {"table": row.table, "row": row.row, "reason": row.reason, "found_at": row.found_at}
+            for row in store.damaged
+        ],
         "rejected": [
             {"registry": registry, "received_at": received_at, "reason": reason}
             for registry, received_at, reason in store.rejected

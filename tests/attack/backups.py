@@ -24,7 +24,7 @@ from tests.fakes.events import push_event
 
 A_SECOND = 50
 """Notifications."""
-REPOSITORIES = 40
+REPOSITORIES = 10
 HISTORY = "history/app"
 BATCH = 10
 

@@ -70,7 +70,7 @@ async def test_it_writes_every_second_that_it_is_alive(tmp_path: Path) -> None:
     with closing(StoreThread(Store(tmp_path))) as store:
         assert await store.read(Store.alive_at) is None
         with suppress(asyncio.CancelledError):
-            await stay_alive(store, clock=clock)
+            await stay_alive(store, clock=clock, directory=tmp_path)
         assert await store.read(Store.alive_at) == rfc3339(START + timedelta(seconds=2))
     assert clock.sleeps == [ALIVE_SECONDS] * 2
 
@@ -82,7 +82,7 @@ async def test_an_indexer_that_cannot_write_is_not_alive_and_says_so_once(tmp_pa
 
     with closing(StoreThread(Full(tmp_path))) as store, capture_logs() as logs:
         with suppress(asyncio.CancelledError):
-            await stay_alive(store, clock=StoppingClock(4))
+            await stay_alive(store, clock=StoppingClock(4), directory=tmp_path)
         assert await store.read(Store.alive_at) is None
     assert [line["event"] for line in logs] == ["alive_not_written"]
 

@@ -48,6 +48,13 @@ class Content:
         """What the body says."""
         return parse_manifest(self.body, media_type=self.media_type, content_type=self.content_type)
 
+    def parse(self) -> None:
+        """Parse the body now, in the thread of the caller, so that :attr:`manifest` is at hand."""
+        # Not through the property: in Python 3.11 it has one lock for all manifests.
+        self.__dict__["manifest"] = parse_manifest(
+            self.body, media_type=self.media_type, content_type=self.content_type
+        )
+
     @cached_property
     def parsed_config(self) -> ParsedConfig | None:
         """What the config says; None where there is none to be read.

@@ -22,6 +22,8 @@ from indexer.store import RegistryRow, Store, StoreThread
 log = structlog.get_logger()
 
 INDEX_DEPTH_MAX = 4
+LARGE_BODY = 64 * 1_024
+"""Bytes of a manifest that is parsed in a thread; those of usual size take less than that costs."""
 CONTENT_MAX = 1_000
 """Children of an index that are read at most, over all depths."""
 
@@ -73,6 +75,7 @@ class ContentReader:
         self._manifests: SharedReads[Content | None] = SharedReads()
         self._configs: SharedReads[bytes] = SharedReads()
         self._evidence = TagEvidence()
+        self._parsing = asyncio.Lock()
 
     @contextmanager
     def open(self, repository: RepositoryName) -> Iterator[FetchedContent]:
@@ -195,6 +198,10 @@ class ContentReader:
         self, fetched: FetchedContent, content: Content, *, depth: int = 0
     ) -> None:
         """Take in a manifest with its config and, of an index, its children."""
+        if len(content.body) > LARGE_BODY:
+            # One after the other in a thread: otherwise all registries would wait for each.
+            async with self._parsing:
+                await asyncio.to_thread(content.parse)
         fetched.manifests[content.digest] = content
         fetched.seen.add(content.digest)
         config = config_descriptor(content.manifest, kinds=self._kinds)

@@ -6,10 +6,10 @@ decompression.
 
 import asyncio
 import zlib
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import httpx2
 
@@ -20,9 +20,20 @@ from indexer.registry.responses import ERROR_BODY_MAX_BYTES, lasting
 
 PIECE_BYTES = 16 * 1_024
 """What is read at once of a list, or decompressed: a few milliseconds of work at most."""
+LARGE_BODY = 64 * 1_024
+"""Bytes of a body that is looked at in a thread; a smaller one takes less than that costs."""
 BEGINNING_BYTES = 4 * 1_024
 
+Result = TypeVar("Result")
 _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+
+
+async def without_holding(body: bytes, function: Callable[[], Result]) -> Result:
+    """Return what ``function`` makes of ``body``: of a large one in a thread.
+
+    Otherwise no other registry would be read while this one has its large bodies looked at.
+    """
+    return function() if len(body) <= LARGE_BODY else await asyncio.to_thread(function)
 
 
 class Sink(Protocol):

@@ -4,6 +4,8 @@ A digest is made of the exact bytes of the body. Content with another digest is 
 requested once more.
 """
 
+from functools import partial
+
 from indexer.errors import InvalidValueError, TooLargeError, UnusableAnswerError
 from indexer.model import (
     Content,
@@ -21,6 +23,7 @@ from indexer.model import (
     parse_tag,
 )
 from indexer.registry.auth import pull_scope
+from indexer.registry.bodies import without_holding
 from indexer.registry.http import Exchange, Header, Request
 from indexer.registry.responses import Response, lasting, make_error
 
@@ -60,7 +63,7 @@ async def read_manifest(
             return None
         if response.status != 200:
             raise make_error(response, may_be_absent=True)
-        digest = _manifest_digest(response, expected)
+        digest = await without_holding(response.body, partial(_manifest_digest, response, expected))
         if digest is not None:
             return None if digest == known else _make_fetched(response, digest)
     raise UnusableAnswerError(f"the content does not have its digest, twice: {response}")
@@ -108,7 +111,7 @@ async def read_blob(
         if not response.is_own and not can_verify(digest):
             # Or any text of another host would be ours.
             raise lasting(f"the digest cannot be verified: {response}")
-        if _matches(response.body, digest):
+        if await without_holding(response.body, partial(_matches, response.body, digest)):
             return response.body
     raise UnusableAnswerError(f"the content does not have its digest, twice: {response}")
 

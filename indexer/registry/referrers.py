@@ -3,18 +3,22 @@
 Many have no such API, and say so in many ways. A list does not prove that something is absent.
 """
 
+from functools import partial
+
 import structlog
 
 from indexer.errors import AbsentError, UnusableAnswerError
 from indexer.model import (
     Descriptor,
     Digest,
+    Manifest,
     ManifestKind,
     RepositoryName,
     media_types,
     parse_manifest,
 )
 from indexer.registry.auth import pull_scope
+from indexer.registry.bodies import without_holding
 from indexer.registry.http import Exchange, Request
 from indexer.registry.pagination import next_query
 from indexer.registry.responses import Response, make_error
@@ -45,7 +49,7 @@ async def read_referrers(
             if number:
                 raise UnusableAnswerError(f"GET {path}: the list broke off")
             return None
-        page = parse_manifest(response.body, media_type=media_types.OCI_INDEX)
+        page = await without_holding(response.body, partial(_parse, response.body))
         if page.kind is not ManifestKind.INDEX:
             raise UnusableAnswerError(f"no list of referrers: {response}")
         found.update((one.digest, one) for one in page.children)
@@ -55,6 +59,10 @@ async def read_referrers(
     if query:
         _log.warning("referrers_cut", repository=repository, digest=digest, kept=REFERRERS_MAX)
     return tuple(found.values())[:REFERRERS_MAX]
+
+
+def _parse(body: bytes) -> Manifest:
+    return parse_manifest(body, media_type=media_types.OCI_INDEX)
 
 
 async def _page(

@@ -1,0 +1,61 @@
+"""Lists of a hostile registry cost little memory, and the other registry is read meanwhile."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.attack.pair import Pair, started_pair
+from tests.attack.stub_registry import Reply, as_json
+
+MIB = 1_024 * 1_024
+JSON = {"Content-Type": "application/json"}
+MEMORY_MAX = 400
+"""Megabytes; a service that reads two small registries has 100."""
+FOUND_WITHIN = 10.0
+"""Seconds from push to found, on a machine that does other things too; 52 when it was bad."""
+
+
+def filled(start: bytes, unit: bytes, size: int) -> bytes:
+    """Return JSON of this size at most, that is closed."""
+    count = (size - len(start) - len(b"]}")) // len(unit)
+    return (start + unit * count).rstrip(b",") + b"]}"
+
+
+def attack(pair: Pair, path: str, *, seconds: float) -> None:
+    """Read the hostile registry, and push to the good one for so long."""
+    pair.crawl(path)
+    pair.push_for(seconds)
+
+
+@pytest.mark.parametrize(
+    ("unit", "name"),
+    [(b"[],", "empty lists"), (b'"",', "empty names"), (b'"' + b"v" * 120 + b'",', "names")],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_large_list_of_tags(
+    tmp_path: Path, is_full: bool, figure: Callable[[str], None], unit: bytes, name: str
+) -> None:
+    size = (64 if is_full else 16) * MIB - 1
+    with started_pair(tmp_path) as pair:
+        pair.hostile.answer("/v2/_catalog", as_json({"repositories": ["evil/tags"]}))
+        body = filled(b'{"name":"evil/tags","tags":[', unit, size)
+        pair.hostile.answer("/v2/evil/tags/tags/list", Reply(body=body, headers=JSON))
+        attack(pair, "/v2/evil/tags/tags/list", seconds=20 if is_full else 4)
+        memory = pair.memory_peak()
+        figure(f"tags of {len(body) // MIB + 1} MB of {name}: indexer {memory} MB; {pair.said()}")
+        assert max(pair.seconds) < FOUND_WITHIN
+        assert memory < MEMORY_MAX
+
+
+def test_a_large_catalog(tmp_path: Path, is_full: bool, figure: Callable[[str], None]) -> None:
+    size = (16 if is_full else 8) * MIB - 1
+    with started_pair(tmp_path) as pair:
+        body = filled(b'{"repositories":[', b"[],", size)
+        pair.hostile.answer("/v2/_catalog", Reply(body=body, headers=JSON))
+        attack(pair, "/v2/_catalog", seconds=10 if is_full else 3)
+        memory = pair.memory_peak()
+        figure(f"catalog of {len(body) // MIB + 1} MB: indexer {memory} MB; {pair.said()}")
+        assert max(pair.seconds) < FOUND_WITHIN
+        assert memory < MEMORY_MAX
+        assert "names" in str(pair.status())

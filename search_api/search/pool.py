@@ -29,7 +29,7 @@ GRACE_SECONDS = 2.0
 """How long a search may run on after it was asked to stop. Then its process is ended."""
 LOOK_SECONDS = 1.0
 """The interval at which each process is looked at."""
-SILENT_LOOKS = 4
+SILENT_LOOKS = 3
 """A process without a sign of life at so many looks is stopped, or stuck outside of Python. Looks
 are counted, not seconds: if the whole machine stood still, so did the web process."""
 START_LOOKS = 60
@@ -167,7 +167,7 @@ class SearchProcesses:
                 if search is not None and search.stopped_at < latest:
                     search.fail(search.limit.error())
                     self._kill(worker, "a search did not stop in time")
-                elif worker.silent_looks > (SILENT_LOOKS if worker.is_ready else START_LOOKS):
+                elif worker.silent_looks >= (SILENT_LOOKS if worker.is_ready else START_LOOKS):
                     self._kill(worker, "no sign of life")
 
     def _kill(self, worker: Worker, reason: str) -> None:

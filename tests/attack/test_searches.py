@@ -98,26 +98,28 @@ def addresses(count: int) -> Iterator[str]:
         yield f"127.0.{1 + number // 100}.{1 + number % 100}"
 
 
-@pytest.fixture
-def filled(service: Service, registry: StubRegistry) -> Service:
-    """Give a service, not started, beside a registry of images with much text."""
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Give a running service beside a registry of images with much text, for all tests here."""
     letters = random.Random(1)
-    for number in range(IMAGES):
-        labels = {
-            f"text{label}": " ".join(
-                "".join(letters.choices(string.ascii_lowercase, k=7))
-                for _ in range(LABEL_CHARACTERS // 8)
-            )
-            for label in range(LABELS)
-        }
-        registry.push(f"team/web{number}", "1.0", image(seed=f"{number}", labels=labels))
-    return service
-
-
-def start(service: Service, registry: StubRegistry, **settings: str) -> None:
-    service.configure(REGSEARCH_REGISTRY=registry.url, **settings)
-    service.start()
-    service.wait_until_idle(90)
+    with StubRegistry() as registry:
+        for number in range(IMAGES):
+            labels = {
+                f"text{label}": " ".join(
+                    "".join(letters.choices(string.ascii_lowercase, k=7))
+                    for _ in range(LABEL_CHARACTERS // 8)
+                )
+                for label in range(LABELS)
+            }
+            registry.push(f"team/web{number}", "1.0", image(seed=f"{number}", labels=labels))
+        service = Service(tmp_path_factory.mktemp("searches"))
+        service.configure(REGSEARCH_REGISTRY=registry.url)
+        try:
+            service.start()
+            service.wait_until_idle(90)
+            yield service
+        finally:
+            service.close()
 
 
 def search_processes(service: Service) -> list[int]:
@@ -135,11 +137,17 @@ def _is_search_process(pid: int, web: int) -> bool:
     return b"multiprocessing-fork" in command and int(parent) == web
 
 
+def be_well(service: Service) -> None:
+    """Wait until searches are answered, which an earlier test may have prevented."""
+    wait_until(
+        lambda: {Asked(service, search("")).answer()[0] for _ in range(4)} == {200},
+        2 * SECONDS,
+        "searches are answered",
+    )
+
+
 def stop_search_processes(service: Service) -> list[int]:
-    """Stop all search processes in the middle of whatever they do; give their process ids."""
-    # The first searches start them all.
-    for asked in [Asked(service, search("")) for _ in range(4)]:
-        assert asked.answer()[0] == 200
+    """Stop all search processes; give their process ids."""
     stopped = search_processes(service)
     assert stopped, "there are search processes"
     for pid in stopped:
@@ -158,13 +166,12 @@ def metric(service: Service, name: str) -> float:
 @pytest.mark.parametrize("count", [16, 64])
 def test_abandoned_searches_do_not_delay_the_next(
     filled: Service,
-    registry: StubRegistry,
     figure: Callable[[str], None],
     *,
     count: int,
     is_full: bool,
 ) -> None:
-    start(filled, registry)
+    be_well(filled)
     assert Asked(filled, search("team")).answer()[0] == 200
     many = 400 if is_full else 80
     abandoned = [
@@ -180,10 +187,8 @@ def test_abandoned_searches_do_not_delay_the_next(
     assert (status, seconds < 8) == (200, True)
 
 
-def test_searches_of_which_the_client_is_gone_are_counted(
-    filled: Service, registry: StubRegistry
-) -> None:
-    start(filled, registry)
+def test_searches_of_which_the_client_is_gone_are_counted(filled: Service) -> None:
+    be_well(filled)
     for _ in range(20):
         with closing(Asked(filled, search(patterns(16, seed=1), limit=1000), address=OTHER)):
             time.sleep(0.05)
@@ -195,9 +200,9 @@ def test_searches_of_which_the_client_is_gone_are_counted(
 
 
 def test_stopped_search_processes_are_replaced(
-    filled: Service, registry: StubRegistry, figure: Callable[[str], None]
+    filled: Service, figure: Callable[[str], None]
 ) -> None:
-    start(filled, registry)
+    be_well(filled)
     stopped = stop_search_processes(filled)
     began = time.monotonic()
     waiting = [Asked(filled, search("team")) for _ in range(8)]
@@ -216,9 +221,9 @@ def test_stopped_search_processes_are_replaced(
 
 
 def test_probes_and_the_status_do_not_wait_for_searches(
-    filled: Service, registry: StubRegistry, figure: Callable[[str], None]
+    filled: Service, figure: Callable[[str], None]
 ) -> None:
-    start(filled, registry)
+    be_well(filled)
     stop_search_processes(filled)
     waiting = [Asked(filled, search("team")) for _ in range(20)]
     began = time.monotonic()
@@ -235,24 +240,22 @@ def test_probes_and_the_status_do_not_wait_for_searches(
 
 
 def test_a_search_that_does_not_end_reaches_its_deadline(
-    filled: Service, registry: StubRegistry
+    service: Service, registry: StubRegistry
 ) -> None:
-    start(filled, registry, REGSEARCH_SEARCH_DEADLINE="1s")
-    stop_search_processes(filled)
-    status, headers, body = Asked(filled, search("team")).answer()
+    service.configure(REGSEARCH_REGISTRY=registry.url, REGSEARCH_SEARCH_DEADLINE="1s")
+    service.start()
+    be_well(service)
+    stop_search_processes(service)
+    status, headers, body = Asked(service, search("team")).answer()
     assert status == 503
     assert body["errors"][0]["code"] == "SEARCH_TIMEOUT"
     assert "1 s (setting search_deadline)" in body["errors"][0]["message"]
     assert "retry-after" not in headers, "it would take as long again"
-    wait_until(
-        lambda: Asked(filled, search("team")).answer()[0] == 200, 20, "searches are answered again"
-    )
+    be_well(service)
 
 
-def test_a_queue_that_is_full_refuses_who_waits_most(
-    filled: Service, registry: StubRegistry
-) -> None:
-    start(filled, registry)
+def test_a_queue_that_is_full_refuses_who_waits_most(filled: Service) -> None:
+    be_well(filled)
     stopped = stop_search_processes(filled)
     crowd = [Asked(filled, search("team"), address=OTHER) for _ in range(300)]
     wait_until(lambda: _answered(crowd) > 0, 3, "searches beyond the limit are answered at once")
@@ -269,10 +272,8 @@ def test_a_queue_that_is_full_refuses_who_waits_most(
         asked.close()
 
 
-def test_callers_take_turns(
-    filled: Service, registry: StubRegistry, figure: Callable[[str], None]
-) -> None:
-    start(filled, registry)
+def test_callers_take_turns(filled: Service, figure: Callable[[str], None]) -> None:
+    be_well(filled)
     many = 60
     crowd = [
         Asked(filled, search(patterns(16, seed=number), limit=1000), address=OTHER)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from indexer.model import RepositoryName
 from indexer.store import NO_REPOSITORY, Priority
 
-AT_ONCE = 200
+AT_ONCE = 100
 """Events of a repository whose refreshes are due at once."""
 PER_SECOND = 50
 """Further ones that become so in each second."""

@@ -300,7 +300,7 @@ def test_too_many_events_of_unknown_repositories_wait_for_a_catalog(intake: Inta
     first = waiting(intake, Priority.EVENT)
     assert sum(one.target.kind is RefreshKind.TAG for one in first) == AT_ONCE
     assert RefreshTarget(RefreshKind.LISTING) in [one.target for one in first]
-    assert len(waiting(intake, Priority.LATER)) == 100
+    assert len(waiting(intake, Priority.LATER)) == 300 - AT_ONCE
 
 
 def test_too_many_events_of_one_repository_hold_up_no_other(intake: Intake) -> None:

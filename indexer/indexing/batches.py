@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import thread_time
 
 from indexer.clock import Clock
 from indexer.documents import (
@@ -12,10 +13,12 @@ from indexer.documents import (
 )
 from indexer.engines import IndexWriter
 from indexer.extract import KindTable
-from indexer.indexing.images import ImageReader
+from indexer.indexing.images import ImageReader, OutOfTimeError
 from indexer.model import Digest, Document, DocumentKey, DocumentType, TaggedImage
 from indexer.store import ExtractedRow, RepositorySummary, StaleDocument, Store
 
+EXTRACT_SECONDS = 0.25
+"""Computing for the images of one registry in one batch; thousands of usual ones take less."""
 _IMAGE_TYPES = (DocumentType.IMAGE, DocumentType.UNTAGGED)
 
 
@@ -25,6 +28,10 @@ class Batch:
 
     documents: dict[DocumentType, list[Document]] = field(default_factory=lambda: defaultdict(list))
     removed: dict[DocumentType, list[str]] = field(default_factory=lambda: defaultdict(list))
+    left: set[int] = field(default_factory=set)
+    """Repositories that are left to a later batch, because their images take too long."""
+    slow: set[str] = field(default_factory=set)
+    """The registries of those."""
 
     @property
     def images(self) -> int:
@@ -70,25 +77,56 @@ class Made:
 class DocumentMaker:
     """Makes documents of what an open store holds; belongs to the thread of that store."""
 
-    def __init__(self, store: Store, *, clock: Clock, kinds: KindTable) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Clock,
+        kinds: KindTable,
+        extract_seconds: float = EXTRACT_SECONDS,
+    ) -> None:
+        self._extract_seconds = extract_seconds
         self._store = store
         self._images = ImageReader(store, clock=clock, kinds=kinds)
         self._summaries: dict[int, RepositorySummary] = {}
 
     def make_batch(self, stale: Sequence[StaleDocument]) -> Batch:
-        """Make the documents that are stale, or drop those that are not to be shown any more."""
+        """Make the documents that are stale, or drop those that are not to be shown any more.
+
+        The images of each registry have a time of their own. What takes longer is left to later
+        batches, so that no registry has to wait for the images of another one.
+        """
         batch = Batch()
         by_repository: dict[int, dict[str, Digest | None]] = defaultdict(dict)
         for document in stale:
             by_repository[document.repository_id][self._stale_id(document)] = document.digest
-        for repository_id, ids in by_repository.items():
-            made = self.repository_documents(repository_id, wanted=ids)
-            shown = {document.key.id: document for document in made}
-            hidden = [digest for wanted, digest in ids.items() if digest and wanted not in shown]
-            shown.update((one.key.id, one) for one in self._untagged(repository_id, hidden))
-            for wanted, digest in sorted(ids.items()):
-                batch.put(wanted, shown.get(wanted), is_image=digest is not None)
+        spent: dict[str, float] = defaultdict(float)
+        try:
+            for repository_id, ids in by_repository.items():
+                registry = self._store.repositories.get(repository_id).registry
+                start = thread_time()
+                self._images.limit_time(self._extract_seconds - spent[registry])
+                try:
+                    self._put_stale(batch, repository_id, ids)
+                except OutOfTimeError:
+                    batch.left.add(repository_id)
+                    batch.slow.add(registry)
+                else:
+                    self._images.forget_unkept(repository_id)
+                spent[registry] += thread_time() - start
+        finally:
+            self._images.limit_time(None)
         return batch
+
+    def _put_stale(
+        self, batch: Batch, repository_id: int, ids: Mapping[str, Digest | None]
+    ) -> None:
+        made = self.repository_documents(repository_id, wanted=ids)
+        shown = {document.key.id: document for document in made}
+        hidden = [digest for wanted, digest in ids.items() if digest and wanted not in shown]
+        shown.update((one.key.id, one) for one in self._untagged(repository_id, hidden))
+        for wanted, digest in sorted(ids.items()):
+            batch.put(wanted, shown.get(wanted), is_image=digest is not None)
 
     def take_made(self) -> Made:
         """Return what was made beside documents since the last time, for the store to keep."""

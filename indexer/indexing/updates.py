@@ -19,7 +19,7 @@ from indexer.clock import Clock
 from indexer.engines import Engine, IndexWriter
 from indexer.errors import EngineError
 from indexer.extract import EXTRACT_VERSION, KindTable
-from indexer.indexing.batches import Batch, DocumentMaker, Made
+from indexer.indexing.batches import EXTRACT_SECONDS, Batch, DocumentMaker, Made
 from indexer.indexing.processes import ExtractionProcesses
 from indexer.model import Digest, DocumentType
 from indexer.store import (
@@ -111,6 +111,9 @@ class Indexing:
         self._rebuild: _Rebuild | None = None
         self._ahead: _ReadAhead | None = None
         self._verified = False
+        self._extract_seconds = EXTRACT_SECONDS
+        self._slow: set[str] = set()
+        self._is_slow_turn = False
         self.changed = asyncio.Event()
         """Set by whoever changed the store, so that the change is searchable soon."""
 
@@ -198,23 +201,36 @@ class Indexing:
 
     async def _update(self) -> bool:
         """Make stale documents searchable; True when there were any."""
-        stale = await self._store.read(
-            lambda store: store.search_index.stale(limit=self._batch_size)
-        )
+        stale = await self._store.read(self._next_stale)
         if not stale:
             if await self._mark_some():
                 return True
             await self._verify()
             return False
-        made = await self._thread.run(partial(self._apply, stale))
+        made, batch = await self._thread.run(partial(self._apply, stale))
+        done = [one for one in stale if one.repository_id not in batch.left]
+        self._slow = batch.slow if self._is_slow_turn else self._slow | batch.slow
 
         def save(store: Store) -> None:
             made.keep(store)
-            store.search_index.indexed(stale)
+            store.search_index.indexed(done)
 
         await self._store.write(save)
-        log.debug("documents_indexed", documents=len(stale))
+        log.debug("documents_indexed", documents=len(done))
         return True
+
+    def _next_stale(self, store: Store) -> list[StaleDocument]:
+        """Return what to make next: by turns that of the slow registries, and of all others."""
+        others = store.search_index.stale(limit=self._batch_size, without=self._slow)
+        self._is_slow_turn = bool(self._slow) and not (others and self._is_slow_turn)
+        if self._is_slow_turn:
+            found: list[StaleDocument] = []
+            for registry in sorted(self._slow):
+                found += store.search_index.stale(limit=self._batch_size, only=registry)
+            if found:
+                return found
+            self._slow, self._is_slow_turn = set(), False
+        return others
 
     async def _mark_some(self) -> bool:
         """Mark more documents of images whose base changed; True when there were any."""
@@ -241,13 +257,13 @@ class Indexing:
         writer = self._known_writer()
         return writer.count(DocumentType.REPOSITORY), writer.count(DocumentType.IMAGE)
 
-    def _apply(self, stale: Sequence[StaleDocument]) -> Made:
-        """Write what is stale; return what was made beside it."""
+    def _apply(self, stale: Sequence[StaleDocument]) -> tuple[Made, Batch]:
+        """Write what is stale; return what was made beside it, and what was left."""
         batch = self._known_maker().make_batch(stale)
         batch.apply(self._known_writer())
         if self._rebuild is not None and self._rebuild.writer is not self._writer:
             batch.apply(self._rebuild.writer)
-        return self._known_maker().take_made()
+        return self._known_maker().take_made(), batch
 
     # Rebuilding
 
@@ -398,7 +414,12 @@ class Indexing:
 
     def _open_reading(self) -> None:
         self._reading = Store(self._directory, read_only=True)
-        self._maker = DocumentMaker(self._reading, clock=self._clock, kinds=self._kinds)
+        self._maker = DocumentMaker(
+            self._reading,
+            clock=self._clock,
+            kinds=self._kinds,
+            extract_seconds=self._extract_seconds,
+        )
 
     def _drop_others(self, live: str) -> None:
         for engine in self._engines.values():

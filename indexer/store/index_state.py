@@ -1,6 +1,7 @@
 """What the store knows about the search index: which generation is live, and what it lacks."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
@@ -74,11 +75,21 @@ class SearchIndexTables:
         self._database.execute("DELETE FROM search_index")
         self._database.execute("DELETE FROM rebuild")
 
-    def stale(self, *, limit: int) -> list[StaleDocument]:
-        """Return documents to make again, oldest first."""
+    def stale(
+        self, *, limit: int, without: Collection[str] = (), only: str = ""
+    ) -> list[StaleDocument]:
+        """Return documents to make again, oldest first.
+
+        ``without`` are registries that are left out; ``only`` is the only one if it is not empty.
+        """
+        names = [only] if only else sorted(without)
         rows = self._database.execute(
-            "SELECT sequence, repository_id, digest FROM stale_documents ORDER BY sequence LIMIT ?",
-            [limit],
+            "SELECT sequence, repository_id, digest FROM stale_documents"
+            " WHERE ? = (repository_id IN (SELECT repositories.id FROM repositories"
+            "  JOIN registries ON registries.id = registry_id"
+            "  WHERE registries.name IN (SELECT value FROM json_each(?))))"
+            " ORDER BY sequence LIMIT ?",
+            [bool(only), json.dumps(names), limit],
         )
         return [StaleDocument(row[0], row[1], Digest(row[2]) if row[2] else None) for row in rows]
 

@@ -209,3 +209,47 @@ async def test_asking_again_meanwhile_reads_all_of_it_again(stepping: Stepping) 
     await stepping.index()
     assert execute(configs).fetchone() == before
     assert stepping.store.extraction.progress() is None
+
+
+async def test_images_that_take_long_are_left_to_later_batches_one_at_a_time(
+    stepping: Stepping,
+) -> None:
+    """Whatever a registry holds, the documents of another one are made in the next batch."""
+    for number in range(5):
+        stepping.registry.put(WEB, image(seed=f"{number}"), tag=f"v{number}")
+    await stepping.crawl()
+    store = stepping.store
+    maker = DocumentMaker(store, clock=stepping.clock, kinds=BUILT_IN, extract_seconds=0.0)
+    web, left_after = stepping.repository_id(WEB), []
+    for _ in range(9):
+        batch = maker.make_batch(store.search_index.stale(limit=100))
+        with store.transaction():
+            maker.take_made().keep(store)
+        left_after.append(web in batch.left)
+        assert batch.slow == ({"default"} if batch.left else set())
+    assert left_after == [*[True] * 4, *[False] * 5]
+
+
+async def test_images_that_are_not_kept_come_further_too(stepping: Stepping) -> None:
+    for number in range(3):
+        stepping.registry.put(WEB, image(seed=f"{number}"), tag=f"v{number}")
+    stepping.registry.content.get(WEB).blobs.clear()
+    await stepping.crawl()
+    store = stepping.store
+    maker = DocumentMaker(store, clock=stepping.clock, kinds=BUILT_IN, extract_seconds=0.0)
+    lefts = [bool(maker.make_batch(store.search_index.stale(limit=100)).left) for _ in range(5)]
+    assert lefts[:3] == [True, True, False]
+
+
+async def test_stale_documents_of_registries_apart(tmp_path: Path) -> None:
+    async with Stepping(tmp_path, "one", "two") as stepping:
+        for name in ("one", "two"):
+            stepping.registries[name].put(WEB, APP, tag="1")
+        await stepping.settle()
+        index = stepping.store.search_index
+        everything = index.stale(limit=100)
+        one = index.stale(limit=100, only="one")
+        assert one
+        rest = index.stale(limit=100, without=["one", "nobody"])
+        assert sorted([*one, *rest], key=lambda row: row.sequence) == everything
+        assert {row.repository_id for row in one}.isdisjoint(row.repository_id for row in rest)

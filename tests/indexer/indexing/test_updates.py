@@ -534,3 +534,24 @@ async def searchable_soon(stepping: Stepping, *, seconds: float) -> None:
 
 def _stale(store: Store) -> int:
     return store.search_index.stale_count()
+
+
+async def test_a_registry_whose_images_take_long_takes_turns_with_the_others(
+    tmp_path: Path,
+) -> None:
+    async with Stepping(tmp_path, "slow", "quick") as stepping:
+        for number in range(6):
+            stepping.registries["slow"].put("team/slow", image(seed=f"{number}"), tag=f"v{number}")
+        await stepping.settle()
+        stepping.indexing._extract_seconds = 0.0
+        await stepping.indexing.open_or_rebuild()
+        stepping._is_healed = True
+        await stepping.indexing._update()
+        stepping.registries["quick"].put("team/quick", image(seed="quick"), tag="1")
+        await stepping.crawl("quick")
+        for _ in range(2):
+            await stepping.indexing._update()
+        assert ("quick", "team/quick", "1") in stepping.searchable()
+        assert ("slow", "team/slow", "v0") not in stepping.searchable()
+        await stepping.index()
+        assert stepping.searchable() == stepping.truth()

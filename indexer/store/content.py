@@ -166,7 +166,6 @@ class ContentTables:
         others: set[Digest] = set()
         for tag, own in by_tag.items():
             digest = self.tag_digest(repository_id, tag)
-            # A tag may have thousands of moves: they are read once, not with each new one.
             before = self._since(repository_id, tag, digest) if digest else None
             for move in own:
                 self._history.add(repository_id, move)
@@ -180,8 +179,8 @@ class ContentTables:
         """Return where a tag pointed, newest first."""
         return self._history.moves(repository_id, tag)
 
-    def _since(self, repository_id: int, tag: str, digest: Digest | None) -> Since:
-        return self._history.since(repository_id, tag).get(digest or "", Since())
+    def _since(self, repository_id: int, tag: str, digest: Digest) -> Since:
+        return self._history.since_at(repository_id, tag, digest)
 
     # Manifests
 

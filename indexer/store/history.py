@@ -23,6 +23,16 @@ SELECT tag, tagged_at, digest, actor, from_event FROM tag_moves
 WHERE repository_id = ?{more} ORDER BY tag, tagged_at, digest"""
 _ALL_MOVES = _MOVES.format(more="")
 _MOVES_OF_TAG = _MOVES.format(more=" AND tag = ?")
+# In the order of the index, which ends with the time.
+_MOVES_TO_DIGEST = """
+SELECT tag, tagged_at, digest, actor, from_event FROM tag_moves INDEXED BY tag_moves_digest
+WHERE repository_id = ? AND tag = ? AND digest = ? ORDER BY tagged_at DESC"""
+_BESIDE = """
+SELECT tag, tagged_at, digest, actor, from_event FROM tag_moves
+WHERE repository_id = ? AND tag = ? AND (tagged_at, digest) {sign} (?, ?)
+ORDER BY tagged_at {order}, digest {order} LIMIT 1"""
+_MOVE_BEFORE = _BESIDE.format(sign="<", order="DESC")
+_MOVE_AFTER = _BESIDE.format(sign=">", order="ASC")
 
 _Row = tuple[str, str, str, str, int]
 
@@ -76,10 +86,26 @@ class TagHistory:
             for row in rows[:limit]
         ]
 
-    def since(self, repository_id: int, tag: str) -> dict[str, Since]:
-        """Return since when a tag pointed at each digest that it ever pointed at."""
-        found = self._since(_MOVES_OF_TAG, [repository_id, tag])
-        return {digest: since for (_, digest), since in found.items()}
+    def since_at(self, repository_id: int, tag: str, digest: str) -> Since:
+        """Return since when a tag pointed at a digest, without reading all its other moves.
+
+        A tag may have thousands of them, and this is asked for with each new one.
+        """
+        moved_at = ""
+        rows = self._database.execute(_MOVES_TO_DIGEST, [repository_id, tag, digest])
+        for row in rows:
+            if row[4]:
+                return Since(moved_at or row[1], row[1])
+            if not moved_at and self._is_told(repository_id, row):
+                moved_at = row[1]
+        return Since(moved_at)
+
+    def _is_told(self, repository_id: int, move: _Row) -> bool:
+        """Tell whether a move that we only saw is none that its neighbours tell of."""
+        place = [repository_id, move[0], move[1], move[2]]
+        before = self._database.execute(_MOVE_BEFORE, place).fetchone()
+        after = self._database.execute(_MOVE_AFTER, place).fetchone()
+        return not (_are_same(before, move) or _is_told_by(after, move))
 
     def moved_at(self, repository_id: int, tags: Sequence[str], digest: str) -> dict[str, str]:
         """Return since when each of these tags points at a digest; RFC 3339."""

@@ -1,5 +1,7 @@
 """The history of tags: the moves that count, and the time of the present target."""
 
+from random import Random
+
 import pytest
 
 from indexer.model.names import Digest
@@ -70,13 +72,30 @@ def test_since_when_is_the_last_time_and_only_events_are_pushes(
         history.add(repository_id, move)
     one, two, three, nine = (f"2026-03-01T12:00:0{second}.000000Z" for second in (1, 2, 3, 9))
     expected = {A: Since(three, one), B: Since(two, two)}
-    assert history.since(repository_id, LATEST) == expected
+    assert {one: history.since_at(repository_id, LATEST, one) for one in (A, B)} == expected
     assert history.since_all(repository_id) == {
         (LATEST, A): expected[A],
         (LATEST, B): expected[B],
         ("stable", B): Since(nine, nine),
     }
-    assert history.since(repository_id, "absent") == {}
+    assert history.since_at(repository_id, "absent", A) == Since()
+
+
+def test_since_when_is_the_same_for_one_digest_and_for_all(
+    store: Store, history: TagHistory
+) -> None:
+    """One reads a few moves and the other one all of them."""
+    random = Random(7)
+    for number in range(150):
+        repository_id = put_repository(store, f"r{number}")
+        for _ in range(random.randrange(1, 9)):
+            when = random.choice((1, 2, 3, 4, CLOCK_SKEW_SECONDS, 2 * CLOCK_SKEW_SECONDS))
+            kind = random.choice((seen, told))
+            history.add(repository_id, kind(random.choice((A, B)), when))
+        every = history.since_all(repository_id)
+        for digest in (A, B):
+            expected = every.get((LATEST, digest), Since())
+            assert history.since_at(repository_id, LATEST, digest) == expected
 
 
 def test_moves_of_the_first_and_the_last_times_are_told_apart(

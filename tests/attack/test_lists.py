@@ -36,12 +36,14 @@ def attack(pair: Pair, path: str, *, seconds: float) -> None:
 def test_a_large_list_of_tags(
     tmp_path: Path, is_full: bool, figure: Callable[[str], None], unit: bytes, name: str
 ) -> None:
+    if not is_full and name != "empty lists":
+        pytest.skip("in the full size only")
     size = (64 if is_full else 16) * MIB - 1
     with started_pair(tmp_path) as pair:
         pair.hostile.answer("/v2/_catalog", as_json({"repositories": ["evil/tags"]}))
         body = filled(b'{"name":"evil/tags","tags":[', unit, size)
         pair.hostile.answer("/v2/evil/tags/tags/list", Reply(body=body, headers=JSON))
-        attack(pair, "/v2/evil/tags/tags/list", seconds=20 if is_full else 4)
+        attack(pair, "/v2/evil/tags/tags/list", seconds=8 if is_full else 2)
         memory = pair.memory_peak()
         figure(f"tags of {len(body) // MIB + 1} MB of {name}: indexer {memory} MB; {pair.said()}")
         assert max(pair.seconds) < FOUND_WITHIN
@@ -53,9 +55,11 @@ def test_a_large_catalog(tmp_path: Path, is_full: bool, figure: Callable[[str], 
     with started_pair(tmp_path) as pair:
         body = filled(b'{"repositories":[', b"[],", size)
         pair.hostile.answer("/v2/_catalog", Reply(body=body, headers=JSON))
-        attack(pair, "/v2/_catalog", seconds=10 if is_full else 3)
+        attack(pair, "/v2/_catalog", seconds=6 if is_full else 1)
         memory = pair.memory_peak()
         figure(f"catalog of {len(body) // MIB + 1} MB: indexer {memory} MB; {pair.said()}")
         assert max(pair.seconds) < FOUND_WITHIN
         assert memory < MEMORY_MAX
-        assert "names" in str(pair.status())
+        pair.service.wait_until(
+            lambda: "more than 1000000 names" in str(pair.status()), 30, "the status says the limit"
+        )

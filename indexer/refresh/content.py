@@ -26,6 +26,8 @@ LARGE_BODY = 64 * 1_024
 """Bytes of a manifest that is parsed in a thread; those of usual size take less than that costs."""
 CONTENT_MAX = 1_000
 """Children of an index that are read at most, over all depths."""
+CONTENT_BYTES_MAX = 32 * 1_024 * 1_024
+"""Bytes that one refresh reads before it leaves further children to the next one."""
 
 
 @dataclass(slots=True)
@@ -41,6 +43,12 @@ class FetchedContent:
     seen: set[Digest] = field(default_factory=set)
     held_manifests: HeldReads[Content | None] = field(default_factory=HeldReads)
     held_configs: HeldReads[bytes] = field(default_factory=HeldReads)
+
+    @property
+    def size_bytes(self) -> int:
+        """The bytes of all bodies that are held until they are stored."""
+        manifests = sum(len(one.body) for one in self.manifests.values())
+        return manifests + sum(len(body) for _, body in self.configs)
 
 
 MayRead = Callable[[Store, RepositoryName, Digest], bool]
@@ -249,6 +257,9 @@ class ContentReader:
 
     async def _read_child(self, fetched: FetchedContent, child: Descriptor, *, depth: int) -> None:
         if child.digest in fetched.seen or len(fetched.seen) >= CONTENT_MAX:
+            return
+        if fetched.size_bytes >= CONTENT_BYTES_MAX:
+            log.warning("child_left", repository=fetched.repository, digest=child.digest)
             return
         try:
             await self._read_digest(fetched, child.digest, depth=depth, media_type=child.media_type)

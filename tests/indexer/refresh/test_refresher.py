@@ -13,7 +13,7 @@ from indexer.model import media_types
 from indexer.model.document import DocumentType
 from indexer.model.names import Digest
 from indexer.refresh import refresher
-from indexer.refresh.content import CONTENT_MAX, INDEX_DEPTH_MAX
+from indexer.refresh.content import CONTENT_BYTES_MAX, CONTENT_MAX, INDEX_DEPTH_MAX
 from indexer.registry.manifests import BLOB_MAX_BYTES, MANIFEST_MAX_BYTES
 from tests.builders import Blob, BuiltManifest, artifact, digest_of, image, index
 from tests.fakes.content import StoredManifest
@@ -723,3 +723,24 @@ class TestRepositoriesAndCatalog:
         stepping.registry.put(WEB, B, tag="1")
         await stepping.crawl()
         assert await seen(stepping, WEB, "1") == B.digest
+
+
+async def test_the_children_of_one_refresh_have_a_size_together(stepping: Stepping) -> None:
+    size = MANIFEST_MAX_BYTES - 200
+    children = [
+        build_manifest({"layers": [], "n": number, "a": "x" * size}, media_types.OCI_MANIFEST)
+        for number in range(CONTENT_BYTES_MAX // size + 3)
+    ]
+    listed = [
+        {"mediaType": one.media_type, "digest": one.digest, "size": len(one.body)}
+        for one in children
+    ]
+    top = build_manifest({"manifests": listed}, media_types.OCI_INDEX)
+    for child in children:
+        hold(stepping, WEB, child)
+    hold(stepping, WEB, top, tag="1")
+    await stepping.crawl()
+    there = [stepping.store.content.has_manifest(Digest(one.digest)) for one in children]
+    assert CONTENT_BYTES_MAX // size <= there.count(True) < len(children)
+    await stepping.crawl()
+    assert all(stepping.store.content.has_manifest(Digest(one.digest)) for one in children)

@@ -167,7 +167,7 @@ class AddressRefusedError(UnusableAnswerError):
 
     temporary = False
 
-    def __init__(self, message: str, *, kind: str, host: str = "") -> None:
+    def __init__(self, message: str, *, kind: str = "", host: str = "") -> None:
         super().__init__(message)
         self.kind = kind
         self.host = host

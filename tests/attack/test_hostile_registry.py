@@ -123,5 +123,6 @@ def test_a_registry_that_asks_for_years_is_read_again_after_minutes(tmp_path: Pa
         text = pair.service.get("/metrics").text
         name = 'regsearch_registry_paused_until_timestamp_seconds{registry="hostile"} '
         [line] = [line for line in text.splitlines() if line.startswith(name)]
+        # The server writes the time of day once a second, or later on a busy machine.
         sent = parsedate_to_datetime(status.headers["Date"]).timestamp()
-        assert 0 < float(line.removeprefix(name)) - sent <= 5 * 60 + 1
+        assert 0 < float(line.removeprefix(name)) - sent <= 5 * 60 + 30

@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Before]:
         try:
             service.start()
             service.wait_until_idle(60)
-            service.wait_until_complete()
+            service.wait_until(lambda: references(service) == set(built), 60, "all is found")
             stop(service)
         finally:
             service.close()
@@ -294,7 +295,10 @@ def test_a_file_that_is_no_database_any_more_ends_every_process_with_2(
     flip_bits(path, bits=MANY_BITS, seed=1, unseen=False)
     for command in ("serve", "web", "indexer", "backfill", "backup"):
         words = (command, str(filled.data.parent / "backup")) if command == "backup" else (command,)
-        ended = filled.command(*words, seconds=60)
+        try:
+            ended = filled.command(*words, seconds=30)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"{command} runs on with a damaged {name}")
         assert ended.returncode == USELESS, f"{command}: {ended.returncode} {ended.stderr[-2000:]}"
         output = ended.stderr
         assert str(path) in output, command

@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
+import sqlite3
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -69,24 +71,37 @@ def test_an_open_data_directory_is_closed_at_the_start(
 
 
 def test_a_copy_of_store_db_after_a_clean_stop_holds_every_tag(
-    service: Service, registry: StubRegistry, tmp_path: Path
+    service: Service, registry: StubRegistry
 ) -> None:
-    """All of it is in the file, and nothing in its log."""
+    """All of it is in the file and nothing in its log, whoever reads it until the end."""
     for number in range(30):
         registry.push("team/web", f"1.{number}", image(seed=f"web-{number}"))
-    service.start()
-    service.wait_until_idle()
-    assert service.stop() == 0
-    copy = Service(tmp_path / "copy")
-    copy.data.mkdir(parents=True)
-    shutil.copy(service.data / "store.db", copy.data / "store.db")
-    # Nobody answers here: what is found comes from the copy.
-    copy.configure(REGSEARCH_REGISTRY="http://127.0.0.1:9")
+    logs = service.data.parent
+    service.data.mkdir()
+    programs = [
+        service.command_in_background(name, log=logs / f"{name}.log") for name in ("indexer", "web")
+    ]
     try:
-        copy.start()
-        copy.wait_until(lambda: len(copy.everything("repo:team/web")) == 30, 20, "30 images")
+        wait_until(
+            lambda: answers(service) and len(service.everything("repo:team/web")) == 30,
+            60,
+            "30 images are found",
+        )
+        newest = image(seed="newest")
+        registry.push("team/web", "newest", newest)
+        service.notify(push_event("team/web", newest.digest, tag="newest"))
+        wait_until(lambda: service.finds("tag:newest"), 30, "the newest image is found")
+        for program in programs:
+            assert program.terminate(20) is not None
     finally:
-        copy.close()
+        for program in programs:
+            program.kill()
+    copy = logs / "copy.db"
+    shutil.copy(service.data / "store.db", copy)
+    with closing(sqlite3.connect(copy)) as database:
+        tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
+        tags = database.execute("SELECT count(*) FROM tags").fetchone() if "tags" in tables else 0
+    assert tags == (31,)
 
 
 def readiness(service: Service) -> tuple[int, str]:

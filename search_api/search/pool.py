@@ -147,7 +147,9 @@ class SearchProcesses:
         """Give the search of a process that ended to another one, once."""
         if search is None or search.answer.done():
             return
-        if search.attempts < _ATTEMPTS:
+        if search.limit.left <= 0:
+            search.fail(search.limit.error())
+        elif search.attempts < _ATTEMPTS:
             self._waiting.appendleft(search)
             self._dispatch()
         else:

@@ -236,6 +236,16 @@ async def test_a_stopped_process_is_replaced_and_its_search_tried_again(
             os.kill(pid, 0)
 
 
+async def test_a_search_in_a_stopped_process_reaches_its_deadline(
+    filled: Path, tmp_path: Path
+) -> None:
+    """It is not tried again, whether its process is ended for that or for its silence."""
+    async with served(filled, seconds=1) as service:
+        with pytest.raises(SearchTimeoutError):
+            await service.call(stop, tmp_path / "stopped")
+        await replaced(service)
+
+
 async def test_without_a_process_that_can_search_the_service_is_not_ready(filled: Path) -> None:
     service = make_service(settings_for(filled), processes=1)
     try:

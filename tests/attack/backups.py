@@ -27,6 +27,9 @@ A_SECOND = 50
 REPOSITORIES = 10
 HISTORY = "history/app"
 BATCH = 10
+"""Of so many restored services one is started."""
+CRAWL_SECONDS = 300
+"""The tags of the load have moved on, and each is looked at again for some eight seconds."""
 
 
 @dataclass(slots=True)
@@ -190,7 +193,7 @@ def check_answers(copy: Service, history: list[str]) -> None:
     copy.start()
     copy.wait_until(
         lambda: (copy.status()["last_complete_crawl_started_at"] or "") > before.isoformat(),
-        90,
+        CRAWL_SECONDS,
         "a crawl that began after the restore is complete",
     )
     assert history_of(copy) == history

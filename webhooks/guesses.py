@@ -8,11 +8,11 @@ length of the secret.
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address, ip_network
 
 import structlog
 
 from indexer.clock import Clock
+from indexer.model import caller_at
 
 log = structlog.get_logger()
 
@@ -63,7 +63,7 @@ class Guesses:
             self._held -= 1
 
     def _sender(self, address: str, now: datetime) -> _Sender:
-        key = _network(address)
+        key = caller_at(address)
         sender = self._senders.setdefault(key, _Sender(now))
         self._senders.move_to_end(key)
         if len(self._senders) > ADDRESSES_MAX:
@@ -88,14 +88,3 @@ class Guesses:
             number=sender.unlogged,
         )
         sender.logged_at, sender.unlogged = now, 0
-
-
-def _network(address: str) -> str:
-    """Return what one sender can be told by: whoever has an IPv6 address has many of them."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    if not isinstance(found, IPv6Address):
-        return address
-    return str(found.ipv4_mapped or ip_network((found, 64), strict=False))

@@ -1,6 +1,7 @@
 """Values without input or output: names, manifests, events, documents, the query tree."""
 
 from indexer.model import media_types
+from indexer.model.caller import caller_at
 from indexer.model.content import CONFIG_MAX, Content, parse_config
 from indexer.model.document import (
     ASKED_FOR,
@@ -175,6 +176,7 @@ __all__ = [
     "Wildcard",
     "Word",
     "bare_url",
+    "caller_at",
     "can_verify",
     "count_json_values",
     "digest_of",

@@ -5,13 +5,12 @@ network of an IPv6 address is one caller, because its owner has all 2^64 address
 """
 
 import math
-from functools import lru_cache
-from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from throttled import Throttled, rate_limiter
 from throttled.store import MemoryStore
 
+from indexer.model import caller_at
 from search_api.http_errors import error_answer
 from search_api.server.refusals import Refusals, RequestRefusal
 
@@ -19,9 +18,6 @@ BURST_SECONDS = 5
 """A burst has as many requests as are allowed in this time."""
 CALLERS_MAX = 10_000
 """Callers whose rate is remembered; of more, the one that asked longest ago is forgotten."""
-IPV6_CALLER_BITS = 64
-ADDRESS_MAX = 64
-"""Characters of what a proxy forwards in the place of an address."""
 NEVER_LIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
 """What watches the service must see it under attack too."""
 NOTIFICATIONS = "/webhooks/"
@@ -31,20 +27,7 @@ NOTIFICATIONS = "/webhooks/"
 def caller_of(scope: Scope) -> str:
     """Return the caller of a request, as text; empty for one without an address."""
     client = scope.get("client")
-    return _caller(client[0][:ADDRESS_MAX]) if client else ""
-
-
-@lru_cache(maxsize=CALLERS_MAX)
-def _caller(address: str) -> str:
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    if not isinstance(found, IPv6Address):
-        return str(found)
-    if found.ipv4_mapped:
-        return str(found.ipv4_mapped)
-    return str(IPv6Network((int(found), IPV6_CALLER_BITS), strict=False))
+    return caller_at(client[0]) if client else ""
 
 
 class CallerLimit:

@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from indexer.model.caller import ADDRESS_MAX
 from indexer.settings import Settings
-from search_api.server.callers import ADDRESS_MAX, BURST_SECONDS, caller_of
+from search_api.server.callers import BURST_SECONDS, caller_of
 from search_api.web import make_web
 from tests.fakes.clock import ManualClock
 from tests.search_api.filling import settings_for

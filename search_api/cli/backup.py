@@ -53,7 +53,7 @@ def back_up(name: str) -> None:
         path, draft = Path(name).absolute(), folder / "backup"
         with draft.open("wb") as output:
             write_backup(output, backup, files)
-            _sync(output.fileno())
+            os.fsync(output.fileno())
         draft.replace(path)
         _sync_folder(path.parent)
         size = path.stat().st_size
@@ -80,7 +80,7 @@ def restore(name: str) -> None:
         for each in FILES:
             if (folder / each).exists():
                 with (folder / each).open("rb") as moved:
-                    _sync(moved.fileno())
+                    os.fsync(moved.fileno())
                 (folder / each).replace(directory / each)
         _sync_folder(directory)
     click.echo(
@@ -121,10 +121,6 @@ def _named_errors(name: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(f"{error.filename or name}: {error.strerror or error}") from error
-
-
-def _sync(descriptor: int) -> None:
-    os.fsync(descriptor)
 
 
 def _sync_folder(path: Path) -> None:

@@ -1,7 +1,9 @@
 """A small registry that answers what a test wants it to answer, be it hostile."""
 
 import json
+import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -162,6 +164,13 @@ class StubRegistry:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
+
+    def handle_error(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
+    ) -> None:
+        """Print what went wrong here; a client may go at any time."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def as_json(value: Any, *, status: int = 200, **headers: str) -> Reply:

@@ -3,3 +3,8 @@
 Each test starts ``regsearch serve`` and speaks to it over real sockets. ``make attack`` runs them
 in their full size and prints what was measured; otherwise they are small.
 """
+
+import os
+
+IS_FULL = os.environ.get("ATTACK") == "full"
+"""Whether attacks have their full size, as ``make attack`` runs them."""

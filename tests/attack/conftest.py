@@ -1,11 +1,11 @@
 """What attacks need: a service, a registry that does as it is told, and their size."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.attack import IS_FULL
 from tests.attack.stub_registry import StubRegistry
 from tests.end_to_end.service import Service
 
@@ -13,7 +13,7 @@ from tests.end_to_end.service import Service
 @pytest.fixture
 def is_full() -> bool:
     """Tell whether attacks have their full size, as ``make attack`` runs them."""
-    return os.environ.get("ATTACK") == "full"
+    return IS_FULL
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.builders import image
 from tests.end_to_end.service import WEBHOOK_SECRET, Service
 
 Figure = Callable[[str], None]
-TIMES, TIMES_FULL = 3, 30
+TIMES, TIMES_FULL = 3, 6
 """``python -m tests.attack.backups --times 100`` is the long form."""
 
 

@@ -3,6 +3,7 @@
 Each function returns what is wrong, one text for each; nothing is what there should be.
 """
 
+import re
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterator, Mapping
@@ -55,6 +56,12 @@ _CONFIGS_UNREAD = """
      AND config_digest IS NOT NULL AND config_digest NOT IN (SELECT digest FROM configs))"""
 _HEALED = ("search_index_differs", "search_index_unusable", "Traceback", "refresh_failed")
 """The log events of damage, also of damage that the service repairs."""
+_ORPHAN = re.compile(
+    r"^Traceback \(most recent call last\):\n(?:[ ].*\n)*?.*\bspawn_main\b.*\n(?:[ ].*\n)*"
+    r"EOFError: Ran out of input$",
+    re.MULTILINE,
+)
+"""What a search process says whose web process was killed while it started it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,7 @@ def _half_written_manifests(store: sqlite3.Connection) -> Iterator[str]:
 
 def healed(log: str) -> list[str]:
     """Return the lines of a log that say that something was found broken."""
+    log = _ORPHAN.sub("", log)
     return [line for line in log.splitlines() if any(word in line for word in _HEALED)]
 
 

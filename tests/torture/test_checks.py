@@ -223,6 +223,15 @@ def test_documents_are_compared_whole() -> None:
         assert len(list(checks.different(one(), expected))) == 1
 
 
+ORPHAN = """\
+Traceback (most recent call last):
+  File "<string>", line 1, in <module>
+  File "/usr/lib/python3.11/multiprocessing/spawn.py", line 122, in spawn_main
+    exitcode = _main(fd, parent_sentinel)
+               ^^^^^^^^^^^^^^^^^^^^^^^^^^
+"""
+
+
 @pytest.mark.parametrize(
     ("line", "count"),
     [
@@ -230,6 +239,9 @@ def test_documents_are_compared_whole() -> None:
         ("timestamp=1 level=warning event=search_index_differs expected=1", 1),
         ("timestamp=1 level=warning event=search_index_unusable reason=x", 1),
         ("Traceback (most recent call last):", 1),
+        (f"{ORPHAN}EOFError: Ran out of input", 0),
+        (f"{ORPHAN}EOFError: Ran out of input\nTraceback (most recent call last):", 1),
+        (f"{ORPHAN}ValueError: what", 1),
     ],
 )
 def test_what_the_service_found_broken_itself_is_told(line: str, count: int) -> None:

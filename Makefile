@@ -10,7 +10,8 @@ PYTEST := $(BIN)/python -m pytest --no-loadscope-reorder --numprocesses
 WORKERS := $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() * 3 // 2))')
 # Tests sync thousands of small files, so `make test` keeps them in memory if 2 GB are free there.
 MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 { print "/dev/shm" }')
-T ?= tests
+# Attacks start a service each, and take three minutes together.
+T ?= tests --ignore=tests/attack
 
 .DEFAULT_GOAL := help
 .PHONY: help install run demo programs test check whoosh3 lint format types bench relevance fuzz torture kills attack soak clean

@@ -43,12 +43,8 @@ class FetchedContent:
     seen: set[Digest] = field(default_factory=set)
     held_manifests: HeldReads[Content | None] = field(default_factory=HeldReads)
     held_configs: HeldReads[bytes] = field(default_factory=HeldReads)
-
-    @property
-    def size_bytes(self) -> int:
-        """The bytes of all bodies that are held until they are stored."""
-        manifests = sum(len(one.body) for one in self.manifests.values())
-        return manifests + sum(len(body) for _, body in self.configs)
+    size_bytes: int = 0
+    """The bytes of all bodies that were read."""
 
 
 MayRead = Callable[[Store, RepositoryName, Digest], bool]
@@ -211,6 +207,7 @@ class ContentReader:
             async with self._parsing:
                 await asyncio.to_thread(content.parse)
         fetched.manifests[content.digest] = content
+        fetched.size_bytes += len(content.body)
         fetched.seen.add(content.digest)
         config = config_descriptor(content.manifest, kinds=self._kinds)
         if config is not None:
@@ -241,6 +238,7 @@ class ContentReader:
             log.warning("config_unread", repository=fetched.repository, reason=str(error))
             return
         fetched.configs.append((config.digest, body))
+        fetched.size_bytes += len(body)
 
     async def _get_config(self, fetched: FetchedContent, config: Descriptor) -> bytes:
         async def get() -> bytes:

@@ -4,7 +4,7 @@ Each request reads the numbers of registries, store and search index from the st
 connections, requests and searches are of this process, from its start on.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -127,22 +127,18 @@ class _Served(Collector):
             self._connections.limit,
         )
         yield _gauge("regsearch_streams", "Open streams of changes.", self._streams.count)
-        ended = CounterMetricFamily(
+        yield _counters(
             "regsearch_connections_ended",
             "Connections that were refused or ended, by reason.",
-            labels=["reason"],
+            label="reason",
+            values={end.value: self._refusals.connections[end] for end in ConnectionEnd},
         )
-        for end in ConnectionEnd:
-            ended.add_metric([end.value], self._refusals.connections[end])
-        yield ended
-        refused = CounterMetricFamily(
+        yield _counters(
             "regsearch_requests_refused",
             "Requests that were refused before they were answered, by reason.",
-            labels=["reason"],
+            label="reason",
+            values={one.value: self._refusals.requests[one] for one in RequestRefusal},
         )
-        for refusal in RequestRefusal:
-            refused.add_metric([refusal.value], self._refusals.requests[refusal])
-        yield refused
 
 
 class _Collected(Collector):
@@ -173,19 +169,17 @@ class _Collected(Collector):
                 "How long ago the indexer was last alive.",
                 age,
             )
-        damaged = CounterMetricFamily(
-            "regsearch_damaged_rows", "Rows of store and journal that could not be read."
+        yield _counter(
+            "regsearch_damaged_rows",
+            "Rows of store and journal that could not be read.",
+            status.store.damaged_total,
         )
-        damaged.add_metric([], status.store.damaged_total)
-        yield damaged
-        restarts = CounterMetricFamily(
+        yield _counters(
             "regsearch_process_restarts",
             "How often the supervisor started a process again since its own start.",
-            labels=["process"],
+            label="process",
+            values=status.restarts,
         )
-        for process, count in status.restarts.items():
-            restarts.add_metric([process], count)
-        yield restarts
         yield _gauge(
             "regsearch_documents_waiting",
             "Documents that wait to be made again.",
@@ -257,14 +251,12 @@ def _load_metrics(load: SearchLoad) -> Iterator[Metric]:
         count_value=load.begun,
         sum_value=load.waited_seconds,
     )
-    refused = CounterMetricFamily(
+    yield _counters(
         "regsearch_searches_refused",
         "Searches refused: busy, because too many waited; costly, because of too much work.",
-        labels=["reason"],
+        label="reason",
+        values=load.refused,
     )
-    for reason, count in load.refused.items():
-        refused.add_metric([reason], count)
-    yield refused
     yield _counter(
         "regsearch_searches_cancelled",
         "Searches whose clients closed the connection.",
@@ -286,6 +278,14 @@ def _load_metrics(load: SearchLoad) -> Iterator[Metric]:
 
 def _counter(name: str, text: str, value: float) -> Metric:
     return CounterMetricFamily(name, text, value=value)
+
+
+def _counters(name: str, text: str, *, label: str, values: Mapping[str, float]) -> Metric:
+    """Return counters that a label tells apart, by its value."""
+    family = CounterMetricFamily(name, text, labels=[label])
+    for value, count in values.items():
+        family.add_metric([value], count)
+    return family
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -72,6 +72,8 @@ Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 """A network of the internet protocol; a single address is a network of one."""
 Host = Annotated[str, Field(pattern=r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$", max_length=300)]
 """A host in small letters, perhaps with a port."""
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*", re.ASCII)
+"""A path that needs no escapes."""
 _NAME = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
 
 
@@ -264,6 +266,13 @@ class Settings(BaseSettings):
     listen: str = Field(
         "127.0.0.1:8080", pattern=r"^.+:\d{1,5}$", description="The address of the web process."
     )
+    public_url: str = Field(
+        "",
+        max_length=1_000,
+        description="The address at which users reach this service, such as"
+        " https://example.org/regsearch; all addresses lie below its path.",
+    )
+    page: bool = Field(True, description="Whether there is a web page.")
     cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_listed)] = Field(
         (),
         description="Web sites whose pages may read the API in a browser, such as https://example.org;"
@@ -321,6 +330,19 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is written to the log."
     )
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_public(cls, url: str) -> str:
+        parts = _web_address(url) if url else None
+        if url and (parts is None or "@" in parts.netloc or not _PATH.fullmatch(parts.path)):
+            raise ValueError("write a URL such as https://example.org/regsearch")
+        return parts.geturl() if parts else ""
+
+    @property
+    def base_path(self) -> str:
+        """The path of ``public_url``, without a slash behind it; empty at the root of the host."""
+        return urlsplit(self.public_url).path
 
     @field_validator("listen")
     @classmethod

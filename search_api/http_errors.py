@@ -45,6 +45,8 @@ _ANSWERS: Mapping[type[Exception], tuple[int, str]] = {
     # Nobody reads it; 499 is what other servers write into their logs.
     SearchCancelledError: (499, "UNAVAILABLE"),
 }
+KNOWN_ERRORS = tuple(_ANSWERS)
+"""Errors that are no defects of the server: each has its status."""
 _CODES = {404: "NOT_FOUND", 405: "UNSUPPORTED"}
 
 Handler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
@@ -77,7 +79,8 @@ def error_answer(
     return JSONResponse(body, status_code=status, headers=headers)
 
 
-async def _known(request: Request, error: Exception) -> Response:
+def answer_to(request: Request, error: Exception) -> JSONResponse:
+    """Return the answer to one of ``KNOWN_ERRORS``."""
     status, code = next(_ANSWERS[kind] for kind in type(error).__mro__ if kind in _ANSWERS)
     detail = {"column": error.column} if isinstance(error, QueryError) else None
     # A search that took too long would take as long again.
@@ -98,11 +101,20 @@ async def _known(request: Request, error: Exception) -> Response:
     return error_answer(status, code, str(error), detail=detail, headers=headers)
 
 
-async def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+async def _known(request: Request, error: Exception) -> Response:
+    return answer_to(request, error)
+
+
+def http_answer(request: Request, error: HTTPException) -> JSONResponse:
+    """Return the answer to an error of the router: no such address, no such method."""
     code = _CODES.get(error.status_code, "UNSUPPORTED")
     message = f"{request.method} {request.url.path[:PATH_MAX]}: {error.detail}"
     return error_answer(error.status_code, code, message, headers=error.headers)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    return http_answer(request, error)
 
 
 async def _gone(request: Request, _: Exception) -> Response:

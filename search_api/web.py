@@ -5,10 +5,13 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import structlog
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -19,9 +22,18 @@ from indexer.settings import Settings
 from search_api.api import Streams, make_api
 from search_api.endpoints import DockerSearch, Health, Metrics, OciExtension, TrustedProxies
 from search_api.http_errors import exception_handlers
+from search_api.pages import Site, missing_page, page_routes
 from search_api.processes import access_log
 from search_api.search import make_web_service
-from search_api.server import BACKLOG, CallerLimit, Connections, HttpServer, Refusals, Requests
+from search_api.server import (
+    BACKLOG,
+    BasePath,
+    CallerLimit,
+    Connections,
+    HttpServer,
+    Refusals,
+    Requests,
+)
 from webhooks.auth import webhook_secrets
 from webhooks.journal import JournalWriter, LateJournal
 from webhooks.receiver import Receiver
@@ -52,6 +64,9 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         service, registry_hosts=hosts, are_several=len(settings.registry) > 1
     )
 
+    base = settings.base_path
+    site = Site(service, clock=clock, version=version("regsearch"), base=base)
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         service.start()
@@ -61,6 +76,8 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
             yield
 
     def wrap(app: ASGIApp) -> ASGIApp:
+        # Innermost: limits and the log know addresses as they were asked.
+        app = BasePath(app, base)
         app = CallerLimit(app, per_second=settings.caller_requests_per_second, refusals=refusals)
         log_of_requests = access_log() if settings.access_log else None
         app = Requests(app, refusals=refusals, access_log=log_of_requests)
@@ -76,8 +93,10 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
             *Metrics(service, refusals=refusals, connections=connections, streams=streams).routes(),
             *OciExtension(service, registry_hosts=hosts).routes(),
             *docker_search.routes(),
+            *(page_routes(site) if settings.page else ()),
         ],
-        exception_handlers=exception_handlers(),
+        exception_handlers=exception_handlers()
+        | ({HTTPException: partial(missing_page, site)} if settings.page else {}),
         lifespan=lifespan,
     )
     # Docker drops credentials at a redirect, and registries the body of a notification.

@@ -88,6 +88,7 @@ from indexer.model.references import (
     match_reference,
     parse_reference,
 )
+from indexer.model.sizes import size_text
 from indexer.model.spelling import edits, edits_allowed, near
 from indexer.model.stored import (
     Pulls,
@@ -206,6 +207,7 @@ __all__ = [
     "read_platform",
     "recent_bodies",
     "referrers_tag",
+    "size_text",
     "string_map",
     "subject_of_tag",
     "words",

@@ -255,6 +255,12 @@ def _respond_page(
     return kept_answer(request, body, headers=next_link(request, following))
 
 
+def base_of(request: Request) -> str:
+    """Return the path that all addresses of the service begin with."""
+    base: str = request.scope.get("app_root_path", "")
+    return base
+
+
 def next_link(request: Request, cursor: str | None) -> dict[str, str]:
     """Return the header with the address of the next page: this address with the next cursor."""
     if cursor is None:

@@ -18,7 +18,7 @@ from search_api.api.parameters import (
     SortBy,
     Type,
 )
-from search_api.api.resources import next_link
+from search_api.api.resources import base_of, next_link
 from search_api.search import (
     Order,
     SearchRequest,
@@ -68,7 +68,9 @@ def search_router(service: SearchService) -> APIRouter:
             cursor=decode_cursor(cursor, order) if cursor else None,
             with_texts=True,
         )
-        body, following = await service.call_for(client_of(request), search_bytes, asked)
+        body, following = await service.call_for(
+            client_of(request), search_bytes, asked, base_of(request)
+        )
         headers = _NOT_KEPT | next_link(request, following)
         return Response(body, media_type="application/json", headers=headers)
 

@@ -12,11 +12,13 @@ from search_api.query.alternatives import (
 from search_api.query.fields import FACTS, FIELDS, facet_query
 from search_api.query.hints import mistaken_fields
 from search_api.query.parser import QUERY_MAX, TERMS_MAX, parse_query, plain_query
+from search_api.query.references import pasted_reference
 from search_api.query.spelling import (
     correctable_words,
     text_with_words_replaced,
     with_words_replaced,
 )
+from search_api.query.split import split_terms
 
 __all__ = [
     "FACTS",
@@ -29,7 +31,9 @@ __all__ = [
     "load_synonyms",
     "mistaken_fields",
     "parse_query",
+    "pasted_reference",
     "plain_query",
+    "split_terms",
     "text_with_words_replaced",
     "used_synonyms",
     "with_others",

@@ -67,10 +67,22 @@ def reference(text: str, *, is_named: bool = False) -> Query | None:
 
 
 def command(text: str) -> Query | None:
-    """Return the query for the one reference in a pasted command or line; None for other text.
+    """Return the query for the one reference in a pasted command or line; None for other text."""
+    name = _name_in_command(text)
+    return reference(name, is_named=True) if name else None
 
-    Options are ignored, except ``--version`` of Helm, which is the tag.
-    """
+
+def pasted_reference(text: str) -> str | None:
+    """Return the reference in a pasted command, address or word; None if there is none."""
+    bare = (_name_in_command(text) or text).lstrip(_BEFORE).rstrip(_BEHIND)
+    scheme = _SCHEME.match(bare)
+    path = _read_address(bare[scheme.end() :]) if scheme else bare
+    path = path.strip("/").rstrip(_BEHIND)
+    return path if match_reference(path) else None
+
+
+def _name_in_command(text: str) -> str | None:
+    """Return the one name in a command; options are ignored, except ``--version`` of Helm."""
     match = _COMMAND.fullmatch(text.strip())
     if match is None:
         return None
@@ -85,7 +97,7 @@ def command(text: str) -> Query | None:
     names = [part for part in parts if not part.startswith("-")]
     if len(names) != 1:
         return None
-    return reference(f"{names[0]}:{version}" if version else names[0], is_named=True)
+    return f"{names[0]}:{version}" if version else names[0]
 
 
 def digest_condition(text: str) -> Condition:
@@ -96,6 +108,16 @@ def digest_condition(text: str) -> Condition:
 
 def _address(text: str, *, scheme: str) -> Query | None:
     """Return the query for an address: of a web page, of a registry's API or of a client."""
+    address = _read_address(text)
+    is_web = scheme in {"http", "https"}
+    if is_host(address) and (is_web or looks_like_host(address)):
+        return Condition("host", fold(address))
+    found = match_reference(address)
+    return _named(found, has_host=is_web) if found else None
+
+
+def _read_address(text: str) -> str:
+    """Return the reference in an address without its scheme, or the host alone."""
     address = re.split(r"[?#]", text, maxsplit=1)[0].strip("/")
     api = _API_PATH.fullmatch(address)
     if api:
@@ -103,13 +125,7 @@ def _address(text: str, *, scheme: str) -> Query | None:
         address = f"{api['host']}/{api['path']}"
         address += f"{sign}{api['reference']}" if api["reference"] else ""
     root = _API_ROOT.fullmatch(address)
-    if root:
-        address = root["host"]
-    is_web = scheme in {"http", "https"}
-    if is_host(address) and (is_web or looks_like_host(address)):
-        return Condition("host", fold(address))
-    found = match_reference(address)
-    return _named(found, has_host=is_web) if found else None
+    return root["host"] if root else address
 
 
 def _named(found: Reference, *, has_host: bool = False) -> Query:

@@ -18,7 +18,13 @@ from search_api.search.request import (
     parse_facets,
     parse_order,
 )
-from search_api.search.response import quarantined_json, search_bytes, search_json, status_json
+from search_api.search.response import (
+    freshness_json,
+    quarantined_json,
+    search_bytes,
+    search_json,
+    status_json,
+)
 from search_api.search.searcher import Searcher
 from search_api.search.service import SearchService
 from search_api.search.setup import make_service, make_web_service
@@ -39,6 +45,7 @@ __all__ = [
     "decode_place",
     "encode_cursor",
     "encode_place",
+    "freshness_json",
     "make_service",
     "make_web_service",
     "parse_count",

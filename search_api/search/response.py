@@ -20,15 +20,20 @@ from search_api.search.searcher import Searcher
 API = "/api/v1"
 
 
-def search_json(result: SearchResult, *, check: Callable[[], None] = go_on) -> dict[str, Any]:
-    """Return the JSON of a page of hits; ``check`` is called for each hit, and may end it."""
+def search_json(
+    result: SearchResult, *, check: Callable[[], None] = go_on, base: str = ""
+) -> dict[str, Any]:
+    """Return the JSON of a page of hits; ``check`` is called for each hit, and may end it.
+
+    Addresses begin with ``base``.
+    """
     page, order, suggestion = result.page, result.request.order, result.suggestion
     highlighter = Highlighter(result.query)
     return {
         "type": order.document_type.value,
         "total": page.total,
         "total_is_exact": result.freshness.complete,
-        "results": [_result(hit, highlighter, check) for hit in page.hits],
+        "results": [_result(hit, highlighter, check, base) for hit in page.hits],
         "facets": {name: _facet(name, counts) for name, counts in page.facets.items()},
         "suggestion": (
             {"query": suggestion.text, "is_used": suggestion.is_used} if suggestion else None
@@ -41,9 +46,14 @@ def search_json(result: SearchResult, *, check: Callable[[], None] = go_on) -> d
     }
 
 
-def search_bytes(searcher: Searcher, request: SearchRequest) -> tuple[bytes, str | None]:
-    """Search; return the JSON of the page in bytes, and the cursor of the next page."""
-    body = search_json(searcher.search(request), check=searcher.deadline.check)
+def search_bytes(
+    searcher: Searcher, request: SearchRequest, base: str = ""
+) -> tuple[bytes, str | None]:
+    """Search; return the JSON of the page in bytes, and the cursor of the next page.
+
+    Addresses begin with ``base``.
+    """
+    body = search_json(searcher.search(request), check=searcher.deadline.check, base=base)
     return orjson.dumps(body), body["next"]
 
 
@@ -192,7 +202,9 @@ def quarantined_json(quarantined: Mapping[str, Sequence[AbsentTags]]) -> dict[st
     }
 
 
-def _result(hit: Hit, highlighter: Highlighter, check: Callable[[], None]) -> dict[str, Any]:
+def _result(
+    hit: Hit, highlighter: Highlighter, check: Callable[[], None], base: str
+) -> dict[str, Any]:
     check()
     result = hit.result
     registry, repository = result["registry"], result["repository"]
@@ -204,7 +216,7 @@ def _result(hit: Hit, highlighter: Highlighter, check: Callable[[], None]) -> di
     )
     highlights = highlighter.highlights(repository, hit.texts)
     match = {"score": hit.score, "highlights": [_highlight(one) for one in highlights]}
-    return {**result, "match": match, "links": {"self": link}}
+    return {**result, "match": match, "links": {"self": base + link}}
 
 
 def _highlight(highlight: TextHighlight) -> dict[str, Any]:

@@ -100,6 +100,10 @@ class Searcher:
 
         return self._with_reader(with_reader)
 
+    def freshness(self) -> SearchFreshness:
+        """Return how fresh the search index and each registry are."""
+        return self.with_snapshot(lambda snapshot: snapshot.freshness)
+
     def is_ready(self) -> bool:
         """Tell whether the search index can answer searches."""
         return self._with_reader(lambda reader: reader is not None)

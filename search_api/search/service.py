@@ -23,7 +23,7 @@ from indexer.store import AbsentTags, OwnThread, StoreSearchState
 from search_api.resources import Resources
 from search_api.search.clients import Client
 from search_api.search.deadline import TimeLimit
-from search_api.search.freshness import SearchLoad, ServiceStatus
+from search_api.search.freshness import SearchFreshness, SearchLoad, ServiceStatus
 from search_api.search.pool import SearchProcesses
 from search_api.search.request import SearchRequest
 from search_api.search.result import SearchResult
@@ -140,6 +140,10 @@ class SearchService:
                 )
             )
         )
+
+    async def freshness(self) -> SearchFreshness:
+        """Return how fresh the search index and each registry are."""
+        return await self._on_status_thread(Searcher.freshness)
 
     async def status(self) -> ServiceStatus:
         """Return the status of the service."""

@@ -1,5 +1,6 @@
 """The HTTP server: connections, request ids, the access log, and what a caller may ask for."""
 
+from search_api.server.base_path import BasePath
 from search_api.server.callers import CallerLimit, caller_of
 from search_api.server.clients import client_of
 from search_api.server.connections import Connection, Connections
@@ -9,6 +10,7 @@ from search_api.server.requests import Requests
 
 __all__ = [
     "BACKLOG",
+    "BasePath",
     "CallerLimit",
     "Connection",
     "ConnectionEnd",

@@ -87,6 +87,8 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         """
         data_dir = "/var/lib/regsearch"
         listen = "[::]:80"
+        public_url = "https://example.org/regsearch/"
+        page = false
         cors_origins = ["https://example.org", "http://localhost:3000"]
         trusted_proxies = ["10.0.0.0/8", "::1"]
         caller_requests_per_second = 7
@@ -133,6 +135,8 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
     assert settings.model_dump() == {
         "data_dir": Path("/var/lib/regsearch"),
         "listen": "[::]:80",
+        "public_url": "https://example.org/regsearch",
+        "page": False,
         "cors_origins": ("https://example.org", "http://localhost:3000"),
         "trusted_proxies": (ip_network("10.0.0.0/8"), ip_network("::1")),
         "caller_requests_per_second": 7,
@@ -195,6 +199,20 @@ def test_what_is_no_network_is_refused_with_the_value(
     assert said == (
         f"trusted_proxies.1: write an address or a network such as 10.0.0.0/8, not {network!r}"
     )
+
+
+@pytest.mark.parametrize(
+    "url", ["example.org", "ftp://example.org", "https://a b/", "https://e.org/?x", "https://e/<b>"]
+)
+def test_a_public_url_that_is_none_is_refused(refusal: Callable[..., str], url: str) -> None:
+    said = refusal(f'public_url = "{url}"')
+    assert said.startswith("public_url: write a URL such as https://example.org/regsearch, not ")
+
+
+def test_the_path_of_the_public_url_is_the_base_path(load: Load) -> None:
+    assert load().base_path == ""
+    assert load(PUBLIC_URL="https://example.org/").base_path == ""
+    assert load(PUBLIC_URL="https://example.org/a/b/").base_path == "/a/b"
 
 
 @pytest.mark.parametrize("origin", ["a.example", "https://a.example/", "https://*.example", ""])

@@ -1,0 +1,63 @@
+"""What templates can do with a value: the filters, by name. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from markupsafe import Markup
+
+from indexer.clock import parse_rfc3339
+from indexer.model import size_text
+from search_api.pages.marks import breakable, marked
+from search_api.pages.words import (
+    bytes_text,
+    number_text,
+    short_digest,
+    short_platform,
+    sorted_platforms,
+    time_markup,
+)
+
+PLATFORMS_SHOWN = 6
+
+
+def time_ago(moment: str | None, now: datetime) -> Markup:
+    """Return a time of an answer as ``<time>``; a dash if it is unknown."""
+    return time_markup(parse_rfc3339(moment), now=now) if moment else Markup("–")
+
+
+def size_markup(size_bytes: int | None) -> Markup:
+    """Return a rounded size with the exact one as its title; a dash if it is unknown."""
+    shown = "–" if size_bytes is None else size_text(size_bytes)
+    return Markup('<span title="{}">{}</span>').format(bytes_text(size_bytes), shown)
+
+
+def marked_text(highlight: Mapping[str, Any] | None, text: str = "") -> Markup:
+    """Return the text of a highlight with its matches marked; without one, ``text``."""
+    if highlight is None:
+        return breakable(text)
+    return marked(highlight["snippet"], highlight["ranges"], is_breakable=True)
+
+
+def first_characters(text: str, limit: int) -> str:
+    """Return the beginning of a text, with … where it was cut."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def platforms_text(platforms: Iterable[str]) -> str:
+    """Return platforms in one line, in the order of all pages."""
+    shown = [short_platform(one) for one in sorted_platforms(platforms)]
+    more = len(shown) - PLATFORMS_SHOWN
+    return " ".join(shown[:PLATFORMS_SHOWN]) + (f" +{more}" if more > 0 else "")
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "breakable": breakable,
+    "first": first_characters,
+    "marked": marked_text,
+    "number": number_text,
+    "platforms": platforms_text,
+    "short_digest": short_digest,
+    "size": size_markup,
+    "time": time_ago,
+}

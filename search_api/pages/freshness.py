@@ -1,0 +1,76 @@
+"""What pages say of the freshness of what they show: sentences for readers, worst first. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+WAITING_SHOWN = 100
+"""Waiting changes of which a reader is told: fewer are shown in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence about one registry; ``registry`` is empty if it is about all of them."""
+
+    registry: str
+    before: str
+    after: str
+    """The sentence before and after the name of the registry."""
+    is_bad: bool = False
+
+
+def stale_sentences(freshness: Mapping[str, Any], *, now: datetime) -> list[Sentence]:
+    """Return what a reader should know before they trust a page, worst first."""
+    registries = freshness["registries"]
+    found = [
+        sentence
+        for rule in (_unreadable, _first_time, _held_back, _waiting)
+        for name, state in registries.items()
+        for sentence in rule(name, state)
+    ]
+    return [*_of_all(freshness), *found]
+
+
+def complete_since(freshness: Mapping[str, Any]) -> str | None:
+    """Return since when every registry was read completely; None if one never was."""
+    times = [one["last_complete_crawl_at"] for one in freshness["registries"].values()]
+    return min(times) if times and all(times) else None
+
+
+def _of_all(freshness: Mapping[str, Any]) -> Iterator[Sentence]:
+    general = [one for one in freshness["behind"] if "not indexed yet" not in one]
+    for reason in general:
+        yield Sentence("", reason[0].upper() + reason[1:] + ".", "", is_bad=True)
+    if freshness["documents_waiting"] > WAITING_SHOWN:
+        waiting = f"{freshness['documents_waiting']:,}"
+        yield Sentence("", f"Catching up: {waiting} changed images are not found yet.", "")
+
+
+def _unreadable(name: str, state: Mapping[str, Any]) -> Iterator[Sentence]:
+    if state["error"]:
+        known = state["last_complete_crawl_at"]
+        shown = f" What is shown is as of {_minute(known)}." if known else ""
+        yield Sentence(name, "", f" cannot be read: {state['error']}.{shown}", is_bad=True)
+
+
+def _first_time(name: str, state: Mapping[str, Any]) -> Iterator[Sentence]:
+    if state["first_backfill_running"]:
+        after = " is being read for the first time; results are not complete yet."
+        yield Sentence(name, "", after)
+
+
+def _held_back(name: str, state: Mapping[str, Any]) -> Iterator[Sentence]:
+    if number := state["held_back"]:
+        things = "repository" if number == 1 else "repositories"
+        yield Sentence(name, "", f": {number:,} {things} may be gone and are still shown.")
+
+
+def _waiting(name: str, state: Mapping[str, Any]) -> Iterator[Sentence]:
+    number = state["entries_waiting"] + state["refreshes_waiting"]
+    if number > WAITING_SHOWN and not state["first_backfill_running"]:
+        yield Sentence(name, f"Catching up: {number:,} changes of ", " are not shown yet.")
+
+
+def _minute(moment: str) -> str:
+    return f"{moment[:10]} {moment[11:16]} UTC"

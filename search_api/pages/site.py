@@ -1,0 +1,127 @@
+"""What all pages share: the templates, the headers, the state of the service, and mistakes."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from indexer.clock import Clock
+from indexer.errors import StoreError
+from search_api.pages.addresses import Addresses
+from search_api.pages.filters import FILTERS
+from search_api.pages.freshness import complete_since, stale_sentences
+from search_api.search import SearchService, freshness_json
+
+STATIC = Path(__file__).parent / "static"
+FRAGMENT = "X-Fragment"
+"""The header by which the script asks for a part of a page."""
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; frame-ancestors 'none';"
+    " form-action 'self'; img-src 'self' data:; object-src 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Vary": f"Accept, {FRAGMENT}",
+}
+
+
+def read_files() -> dict[str, bytes]:
+    """Return the files of the page by name."""
+    return {path.name: path.read_bytes() for path in sorted(STATIC.iterdir())}
+
+
+@dataclass(frozen=True, slots=True)
+class PageView:
+    """What a page shows: a template with its values, and what it is called.
+
+    ``twin`` is the address of the same in the API. ``fragment`` is the block of the template that
+    the script may ask for alone.
+    """
+
+    template: str
+    title: str
+    values: Mapping[str, Any]
+    twin: str = ""
+    canonical: str = ""
+    status: int = 200
+    fragment: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Site:
+    """Renders pages over a service."""
+
+    def __init__(
+        self, service: SearchService, *, clock: Clock, version: str, base: str = ""
+    ) -> None:
+        """Take the path that all addresses begin with; empty at the root of the host."""
+        self.service = service
+        self.clock = clock
+        self.files = read_files()
+        digest = hashlib.sha256(b"".join(self.files.values())).hexdigest()[:12]
+        self.files_hash = digest
+        self.to = Addresses(base, files=digest)
+        self.version = version
+
+    @cached_property
+    def _environment(self) -> Environment:
+        environment = Environment(
+            loader=PackageLoader("search_api.pages"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters |= FILTERS
+        environment.globals |= {"to": self.to, "version": self.version}
+        return environment
+
+    async def respond(
+        self, request: Request, page: PageView, *, freshness: Mapping[str, Any] | None = None
+    ) -> Response:
+        """Return a whole page, or the part of it that the script asked for.
+
+        ``freshness`` is what a search says of it; it is asked for otherwise.
+        """
+        if freshness is None:
+            freshness = await self.freshness()
+        template = self._environment.get_template(page.template)
+        now = self.clock.now()
+        values = {
+            **page.values,
+            "now": now,
+            "page": page,
+            "query": page.values.get("query", ""),
+            "freshness": freshness,
+            "stale": stale_sentences(freshness, now=now) if freshness else [],
+            "complete_since": complete_since(freshness) if freshness else None,
+        }
+        wanted = request.headers.get(FRAGMENT, "")
+        if wanted and wanted == page.fragment:
+            context = template.new_context(values)
+            text = "".join(template.blocks[wanted](context))
+        else:
+            text = template.render(values)
+        return HTMLResponse(text, status_code=page.status, headers={**_HEADERS, **page.headers})
+
+    async def freshness(self) -> dict[str, Any] | None:
+        """Return how fresh everything is; None before an indexer made the store."""
+        try:
+            return freshness_json(await self.service.freshness())
+        except StoreError:
+            return None
+
+
+def wants_html(headers: Headers) -> bool:
+    """Tell whether a client asks for a page, and not for JSON or for anything.
+
+    Browsers name HTML. Programs name JSON, or nothing: they are never given a page.
+    """
+    accepted = headers.get("accept", "")
+    return "text/html" in accepted or "application/xhtml+xml" in accepted

@@ -1,0 +1,86 @@
+"""The first page: the box, what is here, and what came last."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from indexer.model import DocumentType, Sort
+from search_api.pages.search import result_view
+from search_api.pages.site import PageView, Site, wants_html
+from search_api.search import Order, Searcher, SearchRequest, search_json
+from search_api.server import client_of
+
+NEWEST_SHOWN = 10
+EXAMPLES_MAX = 4
+_FACETS = ("kind", "platform", "namespace", "vendor", "license", "has")
+
+
+def newest_and_counts(searcher: Searcher) -> dict[str, Any]:
+    """Return the newest repositories, the facets of all, and the number of images."""
+    order = Order(DocumentType.REPOSITORY, Sort.PUSHED)
+    found = searcher.search(
+        SearchRequest(order=order, limit=NEWEST_SHOWN, facets=_FACETS, with_texts=True)
+    )
+    images = searcher.search(SearchRequest(order=Order(DocumentType.IMAGE), limit=1))
+    return search_json(found) | {"other_total": images.page.total}
+
+
+async def answer(site: Site, request: Request) -> Response:
+    """Return the first page; a query in the address leads to its results.
+
+    Programs get a few words about the service.
+    """
+    if not wants_html(request.headers):
+        return JSONResponse(
+            {
+                "service": "regsearch",
+                "version": site.version,
+                "search": site.to.api("search"),
+                "documentation": site.to.api("docs"),
+            }
+        )
+    if q := request.query_params.get("q", ""):
+        return RedirectResponse(site.to.search(q), status_code=303)
+    found = await site.service.call_for(client_of(request), newest_and_counts)
+    registries = found["freshness"]["registries"]
+    page = PageView(
+        "start.html",
+        title="Search container registries",
+        values={
+            "found": found,
+            "results": [result_view(one, site.to) for one in found["results"]],
+            "examples": list(examples(found["facets"]))[:EXAMPLES_MAX],
+            "registries": registries,
+            "silent": silent_registries(registries),
+            "several": len(registries) > 1,
+        },
+        twin=site.to.api("registries"),
+        canonical=site.to.start(),
+    )
+    return await site.respond(request, page, freshness=found["freshness"])
+
+
+def silent_registries(registries: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the registries that should send notifications, and never did."""
+    return [
+        name
+        for name, state in registries.items()
+        if state["notifications"]["expected"] and state["notifications"]["received_at"] is None
+    ]
+
+
+def examples(facets: Mapping[str, Any]) -> Iterator[str]:
+    """Yield queries that find something here: a value of each facet that tells most."""
+    for name in _FACETS:
+        values = facets.get(name, {"values": []})["values"]
+        # What nearly everything has tells nobody anything.
+        if values:
+            value = values[1] if len(values) > 1 and name == "kind" else values[0]
+            yield _plain(name, value["value"])
+
+
+def _plain(field: str, value: str) -> str:
+    is_plain = all(one.isalnum() or one in "-._/" for one in value)
+    return f"{field}:{value}" if is_plain else f'{field}:"{value}"'

@@ -37,9 +37,10 @@ EXAMPLES = (
             ("vendor:debian", "who made it"),
             ("base:debian:13", "what is built on an image"),
             ("baseof:team/web:1.4", "what an image is built on"),
-            ("layer:sha256:9f86d081…", "images that hold a layer"),
+            (f"layer:sha256:{'9f86d081' * 8}", "images that hold a layer"),
             ("env:JAVA_VERSION port:8080 user:root", "what the config says"),
-            ("is:signed has:sbom is:untagged", "what is attached, and what lost its tags"),
+            ("is:signed has:sbom", "what is attached to an image"),
+            ("is:untagged", "images that lost their tags"),
         ),
     ),
     (
@@ -52,6 +53,8 @@ EXAMPLES = (
         ),
     ),
 )
+OF_IMAGES = "is:untagged"
+"""The example that finds images only."""
 KEYS = (
     ("/", "go to the search box"),
     ("↓ ↑", "choose a suggestion; outside of the box, go from result to result"),
@@ -68,7 +71,7 @@ async def answer(site: Site, request: Request) -> Response:
     page = PageView(
         "help.html",
         title="How to search",
-        values={"examples": EXAMPLES, "keys": KEYS},
+        values={"examples": EXAMPLES, "keys": KEYS, "of_images": OF_IMAGES},
         canonical=site.to.page("help"),
         twin=site.to.api("openapi.json"),
     )

@@ -147,7 +147,8 @@ async def answer(site: Site, request: Request) -> Response:
             "found": found,
             "results": [result_view(one, site.to) for one in found["results"]],
             "facets": facets_view(asked, found, site.to),
-            "chips": chips_view(asked, site.to),
+            "terms": terms_view(asked, site.to),
+            "places": places_view(asked, site.to),
             "sorts": SORTS,
             "limits": LIMITS,
             "has_changed": "changed" in request.query_params,
@@ -189,20 +190,23 @@ def result_view(result: Mapping[str, Any], to: Addresses) -> dict[str, Any]:
     }
 
 
-def chips_view(asked: Asked, to: Addresses) -> list[dict[str, str]]:
+def terms_view(asked: Asked, to: Addresses) -> list[dict[str, str]]:
     """Return the terms of the query, each with the address of the search without it."""
     terms = split_terms(asked.q)
-    chips = [
+    return [
         {
             "text": term,
             "address": asked.address(to, q=_joined(terms[:number] + terms[number + 1 :])),
         }
         for number, term in enumerate(terms)
     ]
-    if asked.registry:
-        without = asked.address(to, registry="")
-        chips.append({"text": f"registry {asked.registry}", "address": without})
-    return chips
+
+
+def places_view(asked: Asked, to: Addresses) -> list[dict[str, str]]:
+    """Return the registry that is searched, if only one is, with the search of all."""
+    if not asked.registry:
+        return []
+    return [{"text": f"registry {asked.registry}", "address": asked.address(to, registry="")}]
 
 
 def facets_view(asked: Asked, found: Mapping[str, Any], to: Addresses) -> list[dict[str, Any]]:

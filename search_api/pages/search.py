@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from indexer.errors import InvalidValueError
+from indexer.errors import InvalidValueError, QueryError
 from indexer.model import DocumentType, Sort
 from search_api.pages.addresses import Addresses
 from search_api.pages.pull import pull_commands
@@ -111,7 +111,12 @@ def search_both(searcher: Searcher, request: SearchRequest) -> dict[str, Any]:
     counting = replace(
         request, order=Order(other), limit=1, facets=(), cursor=None, with_texts=False
     )
-    return body | {"other_total": searcher.search(counting).page.total}
+    try:
+        other_total = searcher.search(counting).page.total
+    except QueryError:
+        # Some conditions are of images only.
+        other_total = None
+    return body | {"other_total": other_total}
 
 
 async def answer(site: Site, request: Request) -> Response:

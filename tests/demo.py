@@ -151,7 +151,7 @@ def message(places: Places) -> str:
     """Return the output of the running demo."""
     count = len(demo_content.repositories())
     lines = [
-        f"regsearch is at http://{places.listen} and has found {count} repositories",
+        f"Open http://{places.listen}/ in a browser: regsearch has found {count} repositories",
         f"of the registry at {places.registry}. In another terminal, try:",
     ]
     for title, command in things_to_try(places):

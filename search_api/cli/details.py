@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from indexer.model import one_line
-from search_api.cli.tables import console_for_pipes, print_line, size_text
+from indexer.model import one_line, size_text
+from search_api.cli.tables import console_for_pipes, print_line
 from search_api.conformance import Outcome, State
 
 _VALUE_MAX = 300

@@ -14,14 +14,13 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
 from indexer.clock import parse_rfc3339
-from indexer.model import one_line
+from indexer.model import one_line, size_text
 from search_api.cli.jobs import Progress
 
 DESCRIPTION_MAX = 120
 PIPE_COLUMNS = 200
 LINE_MAX = 1_200
 TAGS_SHOWN = 5
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def print_results(body: dict[str, Any]) -> None:
@@ -248,18 +247,6 @@ def _quarantined(registry: dict[str, Any]) -> str:
 
 def _more(tags: Sequence[str]) -> str:
     return " …" if len(tags) > TAGS_SHOWN else ""
-
-
-def size_text(size_bytes: int | None) -> str:
-    """Return a size in decimal units, as clients print it."""
-    if size_bytes is None:
-        return "unknown"
-    value, unit = float(size_bytes), 0
-    while value >= 1_000 and unit < len(_UNITS) - 1:
-        value, unit = value / 1_000, unit + 1
-    return (
-        f"{value:.1f} {_UNITS[unit]}" if unit > 0 and value < 10 else f"{value:.0f} {_UNITS[unit]}"
-    )
 
 
 def age_text(moment: str | None, *, now: datetime) -> str:

@@ -48,6 +48,7 @@ ONLY_HERE: dict[str, str | tuple[str, ...]] = {
     "click": COMMAND_LINE,
     "rapidfuzz": "indexer.model.spelling",
     "rich": COMMAND_LINE,
+    "jinja2": "search_api.pages",
     "markupsafe": "search_api.pages",
     "prometheus_client": "search_api.endpoints.operation",
 }

@@ -20,6 +20,7 @@ from search_api.pages.freshness import complete_since, stale_sentences
 from search_api.search import SearchService, freshness_json
 
 STATIC = Path(__file__).parent / "static"
+STYLESHEET = "page.css"
 FRAGMENT = "X-Fragment"
 """The header by which the script asks for a part of a page."""
 _HEADERS = {
@@ -32,8 +33,12 @@ _HEADERS = {
 
 
 def read_files() -> dict[str, bytes]:
-    """Return the files of the page by name."""
-    return {path.name: path.read_bytes() for path in sorted(STATIC.iterdir())}
+    """Return the files of the page by name; all stylesheets are one of them."""
+    read = {path.name: path.read_bytes() for path in sorted(STATIC.iterdir(), reverse=True)}
+    styles = [content for name, content in read.items() if name.endswith(".css")]
+    return {name: content for name, content in read.items() if not name.endswith(".css")} | {
+        STYLESHEET: b"".join(styles)
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from indexer.store.lineage import (
     RelatedImages,
 )
 from indexer.store.notifications import NotificationCount, NotificationResult, ReceivedNotifications
-from indexer.store.page import Page
+from indexer.store.page import Page, make_page
 from indexer.store.pulls import PullCount
 from indexer.store.queue import NO_REPOSITORY, Priority, Refresh, RefreshKind, RefreshTarget
 from indexer.store.registries import Crawl, RegistryFreshness, RegistryRow
@@ -35,6 +35,7 @@ from indexer.store.repositories import RepositorySummary
 from indexer.store.schema import STORE_FILE
 from indexer.store.search_state import StoreFreshness, StoreSearchState, StoreStatus
 from indexer.store.shown import (
+    ListedTag,
     ShownPlace,
     ShownRegistry,
     ShownRepository,
@@ -66,6 +67,7 @@ __all__ = [
     "Journal",
     "JournalCounts",
     "LineageKeys",
+    "ListedTag",
     "LiveIndex",
     "ManifestRows",
     "NotificationCount",
@@ -99,6 +101,7 @@ __all__ = [
     "adopt_databases",
     "attachment_form",
     "copy_databases",
+    "make_page",
     "note_damage",
     "refuse_unusable",
     "take_damage_note",

@@ -7,14 +7,21 @@ when something comes or goes meanwhile.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
 from indexer.clock import rfc3339
 from indexer.errors import InvalidValueError
-from indexer.model import Digest, Pulls, RepositoryRow, StoredImage, TagName, UntaggedImage
+from indexer.model import (
+    LIMIT_MAX,
+    Digest,
+    Pulls,
+    RepositoryRow,
+    StoredImage,
+    TagName,
+    UntaggedImage,
+)
 from indexer.store.content import ContentTables
 from indexer.store.history import Since, TagHistory, TagMove
 from indexer.store.index_tree import indexes_above
@@ -106,6 +113,14 @@ class ShownRepository:
     pushed_at: str | None
 
 
+class ListedTag(NamedTuple):
+    """A tag among all of its repository; a tuple, because there may be many thousands."""
+
+    name: TagName
+    digest: Digest
+    first_seen_at: str
+
+
 @dataclass(frozen=True, slots=True)
 class ShownTag:
     """A tag, since when it points where it does, and when an event last said so."""
@@ -162,31 +177,28 @@ class ShownTables:
         """Return tags of a repository, by name, from behind one."""
         query = f"{_TAGS} > ? ORDER BY tags.name LIMIT ?"
         rows = self._database.execute(query, [repository_id, after, limit + 1]).fetchall()
-        since = self._history.since_some(repository_id, [row[0] for row in rows])
-        found = [_tag(row, since) for row in rows]
+        found = self.tell_tags(repository_id, [ListedTag(*row) for row in rows])
         return make_page(found, limit=limit, place=lambda tag: tag.name)
 
-    def newest_tags(self, repository_id: int, *, after: str = "", limit: int) -> Page[ShownTag]:
-        """Return tags of a repository, the one that moved last first.
+    def list_tags(self, repository_id: int) -> list[ListedTag]:
+        """Return every tag of a repository, by name, for who chooses some of them."""
+        query = f"{_TAGS} > '' ORDER BY tags.name"
+        return [ListedTag(*row) for row in self._database.execute(query, [repository_id])]
 
-        :class:`InvalidValueError` where ``after`` is not from a page of these.
-        """
-        behind = _parse_moment(after)
-        # All are read, for what is newest follows from all moves.
-        rows = self._database.execute(f"{_TAGS} > '' ORDER BY tags.name", [repository_id])
-        since = self._history.since_all(repository_id)
-        moved = [(_since(row, since).moved_at, row) for row in rows]
-        moved.sort(key=itemgetter(0), reverse=True)
-        if behind is not None:
-            last, name = behind
-            moved = [(at, row) for at, row in moved if at < last or (at == last and row[0] > name)]
-        found = [_tag(row, since) for _, row in moved[: limit + 1]]
-        return make_page(found, limit=limit, place=lambda tag: f"{tag.tagged_at} {tag.name}")
+    def tell_tags(self, repository_id: int, listed: Sequence[ListedTag]) -> list[ShownTag]:
+        """Return tags of a repository with their times."""
+        history = self._history
+        since = (
+            history.since_all(repository_id)
+            if len(listed) > LIMIT_MAX
+            else history.since_some(repository_id, [one.name for one in listed])
+        )
+        return [_tag(one, since) for one in listed]
 
     def tag(self, repository_id: int, name: str) -> ShownTag | None:
         """Return one of them."""
         row = self._database.execute(f"{_TAGS} = ?", [repository_id, name]).fetchone()
-        return _tag(row, self._history.since_some(repository_id, [name])) if row else None
+        return self.tell_tags(repository_id, [ListedTag(*row)])[0] if row else None
 
     def moves(self, repository_id: int, tag: str, *, limit: int) -> Page[TagMove]:
         """Return where a tag pointed, newest first."""
@@ -240,26 +252,12 @@ def _repository(row: Sequence[Any]) -> ShownRepository:
     )
 
 
-def _tag(row: Sequence[Any], since: Mapping[tuple[str, str], Since]) -> ShownTag:
-    name, digest, first_seen_at = row
-    found = _since(row, since)
-    return ShownTag(TagName(name), Digest(digest), first_seen_at, found.moved_at, found.pushed_at)
-
-
-def _since(row: Sequence[Any], since: Mapping[tuple[str, str], Since]) -> Since:
-    name, digest, first_seen_at = row
+def _tag(listed: ListedTag, since: Mapping[tuple[str, str], Since]) -> ShownTag:
     # Who reads beside the writer may see a tag move between the two.
-    return since.get((name, digest)) or Since(first_seen_at)
-
-
-def _parse_moment(after: str) -> tuple[str, str] | None:
-    """Return the moment and the name of the last tag of a page of the newest."""
-    if not after:
-        return None
-    at, separator, name = after.partition(" ")
-    if not separator:
-        raise InvalidValueError(f"not a place among tags: {after[:100]!r}")
-    return at, name
+    found = since.get((listed.name, listed.digest)) or Since(listed.first_seen_at)
+    return ShownTag(
+        listed.name, listed.digest, listed.first_seen_at, found.moved_at, found.pushed_at
+    )
 
 
 def _write_place(place: ShownPlace) -> str:

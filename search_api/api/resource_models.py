@@ -110,6 +110,10 @@ class Tags(Shape):
     """A page of tags."""
 
     tags: list[Tag]
+    total: Count
+    """The number of tags that match, on all pages."""
+    tag_count: Count
+    """The number of tags of the repository."""
     next: Cursor | None
     """The cursor of the next page; null on the last."""
 

@@ -4,6 +4,7 @@ Repository names have slashes, so the list of tags has no address below its repo
 ``/tags/REGISTRY/REPOSITORY`` lists tags, and ``/tags/REGISTRY/REPOSITORY:TAG`` is one tag.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -28,7 +29,7 @@ from search_api.api.resource_models import (
     Tags,
     TagWithHistory,
 )
-from search_api.resources import TagOrder
+from search_api.resources import MATCH_MAX, TagOrder, TagPage
 from search_api.search import SearchService, decode_place, encode_place
 
 RegistryName = Annotated[
@@ -67,7 +68,20 @@ class Within:
 
 WithinPlace = Annotated[Within, Depends()]
 TagSort = Annotated[
-    Literal["name", "newest"], Query(description="By name, or the most recently moved tags first.")
+    Literal["name", "newest", "version"],
+    Query(
+        description="By name, the most recently moved tags first, or the newest versions first:"
+        " `latest`, then 1.10 before 1.10-rc.1 before 1.9, then other names."
+    ),
+]
+TagMatch = Annotated[
+    str,
+    Query(
+        description="The tags that are wanted: `*` stands for any characters, `?` for one. Case"
+        " matters. All tags if empty.",
+        examples=["1.2*"],
+        max_length=MATCH_MAX,
+    ),
 ]
 
 
@@ -156,18 +170,20 @@ def _add_tags(router: APIRouter, service: SearchService) -> None:
         repository: RepositoryPath,
         *,
         sort: TagSort = "name",
+        match: TagMatch = "",
         limit: Limit = LIMIT_DEFAULT,
         cursor: CursorText = "",
     ) -> Response:
-        """Return the tags of a repository, page by page."""
+        """Return the tags of a repository that match, page by page, and how many there are."""
         place = f"tags {sort}"
         after = decode_place(cursor, place) if cursor else ""
         page = await service.read(
             lambda resources: resources.tags(
-                registry, repository, order=TagOrder(sort), after=after, limit=limit
+                registry, repository, order=TagOrder(sort), match=match, after=after, limit=limit
             )
         )
-        return _respond_page(request, "tags", page, place=place)
+        counts = {"total": page.total, "tag_count": page.tag_count}
+        return _respond_page(request, "tags", page, place=place, more=counts)
 
 
 def _add_images(router: APIRouter, service: SearchService) -> None:
@@ -248,10 +264,15 @@ def _add_related(router: APIRouter, service: SearchService) -> None:
 
 
 def _respond_page(
-    request: Request, name: str, page: Page[dict[str, Any]], *, place: str
+    request: Request,
+    name: str,
+    page: Page[dict[str, Any]] | TagPage[dict[str, Any]],
+    *,
+    place: str,
+    more: Mapping[str, int] | None = None,
 ) -> Response:
     following = encode_place(page.next, place) if page.next is not None else None
-    body = {name: page.items, "next": following}
+    body = {name: page.items, **(more or {}), "next": following}
     return kept_answer(request, body, headers=next_link(request, following))
 
 

@@ -80,14 +80,41 @@ def tags_lead_to_digests(server: Server) -> None:
     if image is None:
         raise NothingToCheckError("no image has a tag")
     path = f"{API}/tags/{quote_path(image['registry'])}/{quote_path(image['repository'])}"
-    tags = {one["tag"]: one for one in read_value(server.get(path, limit="1000"), "tags", list)}
+    every = server.get(path, limit="1000")
+    tags = {one["tag"]: one for one in read_value(every, "tags", list)}
     tag = image["tags"][0]
     if len(tags) < 1_000:
         require(tag in tags, f"{path}: no tag {tag}")
+        for key in ("total", "tag_count"):
+            count = read_value(every, key, int)
+            require(count == len(tags), f"{every.address}: {key} is {count}, not {len(tags)}")
     found = server.get(f"{path}:{quote_path(tag)}")
     digest = read_value(found, "digest", str)
     require(digest == image["digest"], f"{found.address}: digest {digest}")
     _check_history(found)
+
+
+def tags_are_chosen_and_sorted(server: Server) -> None:
+    """Check that each order of tags has all of them, and that a pattern chooses some."""
+    image = max(server.results(type="image"), key=lambda one: len(one["tags"]))
+    if not image["tags"]:
+        raise NothingToCheckError("no image has a tag")
+    path = f"{API}/tags/{quote_path(image['registry'])}/{quote_path(image['repository'])}"
+    tag = image["tags"][0]
+    for sort in ("name", "newest", "version"):
+        found = server.get(path, sort=sort, match=tag, limit="1000")
+        names = [one["tag"] for one in read_value(found, "tags", list)]
+        require(names == [tag], f"{found.address}: the tags are {names[:5]}")
+        total = read_value(found, "total", int)
+        require(total == 1, f"{found.address}: total is {total}")
+    every = server.get(path, sort="version", limit="1000")
+    names = [one["tag"] for one in read_value(every, "tags", list)]
+    if "latest" in names:
+        require(names[0] == "latest", f"{every.address}: the first is {names[0]!r}")
+    beginning = f"{tag[:1]}*"
+    found = server.get(path, match=beginning, limit="1000")
+    for one in read_value(found, "tags", list):
+        require(one["tag"].startswith(tag[:1]), f"{found.address}: {one['tag']!r} does not match")
 
 
 def _check_history(found: ApiResponse) -> None:
@@ -138,6 +165,7 @@ CHECKS = (
     ("layers lead to their images", "5", layers_lead_to_their_images),
     ("registries list repositories", "5", registries_list_repositories),
     ("tags lead to digests", "5", tags_lead_to_digests),
+    ("tags are chosen and sorted", "5", tags_are_chosen_and_sorted),
     ("what is not there is not found", "8", what_is_not_there_is_not_found),
     ("answers are revalidated", "2", answers_are_revalidated),
     ("the status is told", "5", the_status_is_told),

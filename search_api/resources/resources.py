@@ -6,8 +6,6 @@ where the next page begins.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
-from functools import partial
 from typing import Any
 
 from indexer.documents import attach, attachment_results, merge_base_labels
@@ -48,6 +46,7 @@ from search_api.resources.list_json import (
     shown_place_json,
     tag_json,
 )
+from search_api.resources.tag_list import TagOrder, TagPage, read_tags
 
 HISTORY_MAX = 100
 PLACES_MAX = 100
@@ -61,13 +60,6 @@ PARTS_MAX = 20
 """Platforms of which bases are looked for."""
 _LAYER_KEYS = ("digest", "diff_id", "size_bytes", "media_type", "command")
 _NAME_SHOWN = 300
-
-
-class TagOrder(StrEnum):
-    """How tags are sorted."""
-
-    NAME = "name"
-    NEWEST = "newest"
 
 
 class Resources:
@@ -105,13 +97,23 @@ class Resources:
         repository: str,
         *,
         order: TagOrder = TagOrder.NAME,
+        match: str = "",
         after: str = "",
         limit: int,
-    ) -> Page[dict[str, Any]]:
-        """Return tags of a repository."""
-        row, shown = self._repository(registry, repository).row, self._store.shown
-        read = shown.tags if order is TagOrder.NAME else shown.newest_tags
-        return read(row.id, after=after, limit=limit).map(partial(tag_json, row))
+    ) -> TagPage[dict[str, Any]]:
+        """Return tags of a repository that fit a pattern such as ``1.2*``; all fit an empty one."""
+        found = self._repository(registry, repository)
+        page = read_tags(
+            self._store,
+            found.row.id,
+            order=order,
+            match=match,
+            after=after,
+            limit=limit,
+            tag_count=found.tag_count,
+        )
+        told = tuple(tag_json(found.row, tag) for tag in page.items)
+        return TagPage(told, page.next, page.total, page.tag_count)
 
     def tag(
         self, registry: str, repository: str, tag: str, *, limit: int = HISTORY_MAX

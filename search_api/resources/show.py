@@ -4,7 +4,8 @@ from typing import Any
 
 from indexer.errors import InvalidValueError, NotFoundError
 from indexer.model import Reference, parse_reference
-from search_api.resources import Resources, TagOrder
+from search_api.resources.resources import Resources
+from search_api.resources.tag_list import TagOrder
 
 TAGS_SHOWN = 50
 _TEXT_SHOWN = 300

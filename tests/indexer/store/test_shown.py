@@ -177,29 +177,13 @@ def test_tags_are_paged_by_name(
     assert [len(page) for page in pages] == sizes
 
 
-@pytest.mark.parametrize("limit", [1, 2, 5, 9])
-def test_tags_are_paged_by_their_last_move(store: Store, tagged: int, limit: int) -> None:
-    pages = all_pages(lambda after: store.shown.newest_tags(tagged, after=after, limit=limit))
-    assert list(chain(*pages)) == list("adbec")
-    assert {len(page) for page in pages[:-1]} <= {limit}
-
-
-def test_tags_of_one_moment_are_told_once_each(store: Store) -> None:
-    repository_id = put_repository(store)
-    for tag in "cabd":
-        push(store, repository_id, tag, A, when=0)
-    first = store.shown.newest_tags(repository_id, limit=2)
-    rest = store.shown.newest_tags(repository_id, after=first.next or "", limit=9)
-    assert names(first) + names(rest) == list("abcd")
-
-
-def test_nothing_is_told_twice_when_a_tag_moves_between_two_pages(
-    store: Store, tagged: int
-) -> None:
-    first = store.shown.newest_tags(tagged, limit=2)
-    push(store, tagged, "c", B, when=20)
-    rest = store.shown.newest_tags(tagged, after=first.next or "", limit=9)
-    assert names(rest) == ["b", "e"]
+def test_all_tags_are_listed_and_tell_their_times(store: Store, tagged: int) -> None:
+    listed = store.shown.list_tags(tagged)
+    assert [tag.name for tag in listed] == list("abcde")
+    page = store.shown.tags(tagged, limit=9)
+    assert tuple(store.shown.tell_tags(tagged, listed)) == page.items
+    # More than are asked for by their names.
+    assert store.shown.tell_tags(tagged, listed * 300) == [*page.items] * 300
 
 
 def test_a_tag_tells_since_when_it_points_where_it_does(store: Store, tagged: int) -> None:
@@ -214,7 +198,6 @@ def test_a_tag_tells_since_when_it_points_where_it_does(store: Store, tagged: in
         pushed_at="2026-03-01T12:00:09.000000Z",
     )
     assert tag in store.shown.tags(tagged, limit=9).items
-    assert tag in store.shown.newest_tags(tagged, limit=9).items
 
 
 @pytest.mark.parametrize("tag", ["gone", "never", SYSTEM_TAG])

@@ -93,7 +93,7 @@ async def test_repositories_are_listed_by_name_page_by_page(
         assert one == await told(client, f"/repositories/main/{one['repository']}")
 
 
-@pytest.mark.parametrize("sort", ["name", "newest"])
+@pytest.mark.parametrize("sort", ["name", "newest", "version"])
 @pytest.mark.parametrize("limit", [1, 10])
 async def test_tags_are_listed_and_each_tells_its_history(
     client: httpx2.AsyncClient, sort: str, limit: int
@@ -173,7 +173,10 @@ async def test_what_is_not_there_is_not_found_and_named(
         ("/layers/x", "not a digest: 'x'"),
         ("/repositories/main?cursor=x", "not a cursor: 'x'"),
         ("/repositories/main?limit=0", "limit must be a number from 1 to 1000, not '0'"),
-        ("/tags/main/nginx?sort=size", "sort must be 'name' or 'newest', not 'size'"),
+        (
+            "/tags/main/nginx?sort=age",
+            "sort must be 'name', 'newest' or 'version', not 'age'",
+        ),
         ("/registries?q=x", "unknown parameter 'q'; there are none here"),
         (f"/images/{WEB.digest}?limit=1", "unknown parameter 'limit'; known are registry, rep"),
     ],

@@ -11,7 +11,7 @@ from indexer.extract import BUILT_IN
 from indexer.model import media_types
 from indexer.model.names import Digest, RepositoryName, TagName
 from indexer.store import Page, PullCount, RepositorySummary, Store, TagMove
-from search_api.resources import Resources, TagOrder
+from search_api.resources import Resources, TagPage
 from tests.attachments import sbom
 from tests.builders import BuiltManifest, digest_of, image, index
 from tests.fakes.clock import ManualClock
@@ -49,7 +49,9 @@ def hide(store: Store, repository: str, tag: str, *, clock: ManualClock) -> None
         store.content.hide_tag(repository_id(store, repository), TagName(tag), seen_at=clock.now())
 
 
-def all_pages(read: Callable[[str], Page[dict[str, Any]]]) -> list[list[dict[str, Any]]]:
+def all_pages(
+    read: Callable[[str], Page[dict[str, Any]] | TagPage[dict[str, Any]]],
+) -> list[list[dict[str, Any]]]:
     pages, after = [], ""
     while True:
         page = read(after)
@@ -127,25 +129,6 @@ def test_repositories_are_read_page_by_page(
 
 
 # Tags
-
-
-@pytest.mark.parametrize(("order", "names"), [(TagOrder.NAME, "abcd"), (TagOrder.NEWEST, "bdca")])
-def test_tags_are_read_page_by_page_in_two_orders(
-    store: Store, read: Resources, clock: ManualClock, order: TagOrder, names: str
-) -> None:
-    for tags in ("a", "c", "bd"):
-        put(store, [Pushed("web", APP, tag) for tag in tags], clock=clock)
-        clock.advance(1)
-    pages = all_pages(lambda after: read.tags("main", "web", order=order, after=after, limit=3))
-    assert [[one["tag"] for one in page] for page in pages] == [list(names[:3]), list(names[3:])]
-
-
-def test_a_place_among_tags_that_is_none_is_said_to_be_none(
-    store: Store, read: Resources, clock: ManualClock
-) -> None:
-    put(store, [Pushed("web", APP)], clock=clock)
-    with pytest.raises(InvalidValueError, match="not a place among tags: 'x'"):
-        read.tags("main", "web", order=TagOrder.NEWEST, after="x", limit=3)
 
 
 def test_a_tag_is_told_with_its_history(store: Store, read: Resources, clock: ManualClock) -> None:

@@ -15,10 +15,12 @@ from indexer.engines import IndexWriter
 from indexer.extract import KindTable
 from indexer.indexing.images import ImageReader, OutOfTimeError
 from indexer.model import Digest, Document, DocumentKey, DocumentType, TaggedImage
-from indexer.store import ExtractedRow, RepositorySummary, StaleDocument, Store
+from indexer.store import ExtractedRow, ImageSummary, RepositorySummary, StaleDocument, Store
 
 EXTRACT_SECONDS = 0.25
 """Computing for the images of one registry in one batch; thousands of usual ones take less."""
+PLATFORMS_MAX = 200
+"""Platforms of an image that a list of tags tells; an index may name a thousand."""
 _IMAGE_TYPES = (DocumentType.IMAGE, DocumentType.UNTAGGED)
 
 
@@ -65,13 +67,16 @@ class Made:
     """What documents are made of and say, beside themselves: the store keeps it."""
 
     extracted: Sequence[ExtractedRow]
-    summaries: Mapping[int, RepositorySummary]
-    """By the numbers of the repositories."""
+    repositories: Mapping[int, RepositorySummary]
+    """By their numbers."""
+    images: Mapping[tuple[int, Digest], ImageSummary]
+    """By the numbers of their repositories, and their digests."""
 
     def keep(self, store: Store) -> None:
         """Write it; joins the caller's transaction."""
         store.extraction.keep(self.extracted)
-        store.repositories.put_summaries(self.summaries.items())
+        store.summaries.put_repositories(self.repositories.items())
+        store.summaries.put_images((*key, summary) for key, summary in self.images.items())
 
 
 class DocumentMaker:
@@ -89,6 +94,7 @@ class DocumentMaker:
         self._store = store
         self._images = ImageReader(store, clock=clock, kinds=kinds)
         self._summaries: dict[int, RepositorySummary] = {}
+        self._listed: dict[tuple[int, Digest], ImageSummary] = {}
 
     def make_batch(self, stale: Sequence[StaleDocument]) -> Batch:
         """Make the documents that are stale, or drop those that are not to be shown any more.
@@ -131,7 +137,8 @@ class DocumentMaker:
     def take_made(self) -> Made:
         """Return what was made beside documents since the last time, for the store to keep."""
         summaries, self._summaries = self._summaries, {}
-        return Made(self._images.take_extracted(), summaries)
+        listed, self._listed = self._listed, {}
+        return Made(self._images.take_extracted(), summaries, listed)
 
     def list_lacking(self, repository_id: int) -> list[tuple[int, Digest]]:
         """Return the images of a repository of which the store keeps nothing."""
@@ -172,7 +179,9 @@ class DocumentMaker:
         for one in described:
             key = DocumentKey(repository.registry, repository.name, one.digest)
             if wanted is None or key.id in wanted:
-                yield image_document(repository, one)
+                made = image_document(repository, one)
+                self._listed[repository_id, one.digest] = _image_summary(made)
+                yield made
 
     def _untagged(self, repository_id: int, digests: Sequence[Digest]) -> Iterator[Document]:
         """Yield the documents of those of these manifests that had tags and have none now."""
@@ -196,3 +205,11 @@ class DocumentMaker:
 def _summary(document: Document) -> RepositorySummary:
     said = document.result
     return RepositorySummary(document.size_bytes, said["title"], said["description"])
+
+
+def _image_summary(document: Document) -> ImageSummary:
+    said = document.result
+    platforms = tuple(said["platforms"][:PLATFORMS_MAX])
+    return ImageSummary(
+        document.size_bytes, said["kind"], platforms, said["created_at"], said["version"]
+    )

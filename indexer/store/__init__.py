@@ -31,7 +31,6 @@ from indexer.store.page import Page, make_page
 from indexer.store.pulls import PullCount
 from indexer.store.queue import NO_REPOSITORY, Priority, Refresh, RefreshKind, RefreshTarget
 from indexer.store.registries import Crawl, RegistryFreshness, RegistryRow
-from indexer.store.repositories import RepositorySummary
 from indexer.store.schema import STORE_FILE
 from indexer.store.search_state import StoreFreshness, StoreSearchState, StoreStatus
 from indexer.store.shown import (
@@ -42,6 +41,7 @@ from indexer.store.shown import (
     ShownTag,
 )
 from indexer.store.store import Store
+from indexer.store.summaries import ImageSummary, RepositorySummary
 from indexer.store.threaded import OwnThread, StoreThread
 
 __all__ = [
@@ -64,6 +64,7 @@ __all__ = [
     "Entry",
     "ExtractedRow",
     "ExtractionProgress",
+    "ImageSummary",
     "Journal",
     "JournalCounts",
     "LineageKeys",

@@ -81,10 +81,16 @@ class TagHistory:
     def moves(self, repository_id: int, tag: str, *, limit: int | None = None) -> list[TagMove]:
         """Return where a tag pointed, newest first; all without a ``limit``."""
         rows = list(_told(self._database.execute(_MOVES_OF_TAG, [repository_id, tag])))[::-1]
-        return [
-            TagMove(TagName(row[0]), Digest(row[2]), parse_rfc3339(row[1]), row[3], bool(row[4]))
-            for row in rows[:limit]
-        ]
+        return list(map(_move, rows[:limit]))
+
+    def moves_of(
+        self, repository_id: int, tags: Sequence[str], *, limit: int
+    ) -> dict[str, list[TagMove]]:
+        """Return where each of these tags pointed, newest first, with one query."""
+        found: dict[str, list[_Row]] = {tag: [] for tag in tags}
+        for row in _told(self._database.execute(_some_moves(tags), [repository_id, *tags])):
+            found[row[0]].append(row)
+        return {tag: list(map(_move, rows[::-1][:limit])) for tag, rows in found.items()}
 
     def since_at(self, repository_id: int, tag: str, digest: str) -> Since:
         """Return since when a tag pointed at a digest, without reading all its other moves.
@@ -114,9 +120,7 @@ class TagHistory:
 
     def since_some(self, repository_id: int, tags: Sequence[str]) -> dict[tuple[str, str], Since]:
         """Return since when each of these tags pointed at each digest, by tag and digest."""
-        marks = ", ".join("?" * len(tags))
-        moves = _MOVES.format(more=f" AND tag IN ({marks})")
-        return self._since(moves, [repository_id, *tags])
+        return self._since(_some_moves(tags), [repository_id, *tags])
 
     def since_all(self, repository_id: int) -> dict[tuple[str, str], Since]:
         """Return the same for every tag of a repository, by tag and digest."""
@@ -131,6 +135,15 @@ class TagHistory:
             pushed_at = tagged_at if from_event else found.get((tag, digest), Since()).pushed_at
             found[tag, digest] = Since(tagged_at, pushed_at)
         return found
+
+
+def _some_moves(tags: Sequence[str]) -> str:
+    marks = ", ".join("?" * len(tags))
+    return _MOVES.format(more=f" AND tag IN ({marks})")
+
+
+def _move(row: _Row) -> TagMove:
+    return TagMove(TagName(row[0]), Digest(row[2]), parse_rfc3339(row[1]), row[3], bool(row[4]))
 
 
 def _told(rows: Iterable[_Row]) -> Iterator[_Row]:

@@ -1,25 +1,11 @@
 """The repositories of our copy: each has a number, which everything in it is kept under."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlite_utils import Database
 
 from indexer.clock import rfc3339
 from indexer.model import RepositoryName, RepositoryRow, is_system_tag
-
-
-@dataclass(frozen=True, slots=True)
-class RepositorySummary:
-    """What the document of a repository says of all its images together.
-
-    ``size_bytes`` is the sum over their distinct configs and layers, compressed; None if unknown.
-    """
-
-    size_bytes: int | None = None
-    title: str = ""
-    description: str = ""
 
 
 class RepositoryTables:
@@ -55,17 +41,6 @@ class RepositoryTables:
             [repository_id],
         ).fetchone()
         return bool(row[0])
-
-    def put_summaries(self, summaries: Iterable[tuple[int, RepositorySummary]]) -> None:
-        """Keep what documents say, by the numbers of their repositories.
-
-        It follows from all images of a repository, so it is made with the document, not read anew
-        by whoever asks.
-        """
-        self._database.conn.executemany(
-            "UPDATE repositories SET size_bytes = ?, title = ?, description = ? WHERE id = ?",
-            [(one.size_bytes, one.title, one.description, number) for number, one in summaries],
-        )
 
     def get(self, repository_id: int) -> RepositoryRow:
         """Return one repository by its number."""

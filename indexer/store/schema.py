@@ -339,6 +339,13 @@ CREATE TABLE damaged_rows (
     reason TEXT NOT NULL
 )
 """
+# What documents say, for lists of tags and repositories; and the changes of one repository.
+_LISTS = """
+ALTER TABLE repositories ADD COLUMN summary TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE repository_manifests ADD COLUMN size_bytes INTEGER;
+ALTER TABLE repository_manifests ADD COLUMN summary TEXT;
+CREATE INDEX changes_repository ON changes (registry_id, repository)
+"""
 
 _STEPS: dict[str, str] = {
     "m001_registries": _REGISTRIES,
@@ -362,6 +369,7 @@ _STEPS: dict[str, str] = {
     "m019_pauses": _PAUSES,
     "m020_token_origin": _REALMS,
     "m021_damage": _DAMAGE,
+    "m022_lists": _LISTS,
 }
 """The statements of each step by its name, which a store remembers. A new step is a new line."""
 _FILL: dict[str, Callable[[Database], object]] = {

@@ -26,7 +26,7 @@ from indexer.store.content import ContentTables
 from indexer.store.history import Since, TagHistory, TagMove
 from indexer.store.index_tree import indexes_above
 from indexer.store.page import Page, make_page
-from indexer.store.repositories import RepositorySummary
+from indexer.store.summaries import RepositorySummary, read_shown
 from indexer.store.visible import VISIBLE
 
 TAGS_MAX = 100
@@ -41,7 +41,7 @@ GROUP BY registries.id ORDER BY registries.name"""
 
 _REPOSITORIES = f"""
 SELECT repositories.id, registries.name, registry_host, repositories.name, first_seen_at,
-    tag_count, size_bytes, title, description, coalesce(pulls, 0), last_pulled_at,
+    tag_count, size_bytes, title, description, summary, coalesce(pulls, 0), last_pulled_at,
     (SELECT max(tagged_at) FROM tag_moves CROSS JOIN tags
         ON tags.repository_id = tag_moves.repository_id
         AND tags.name = tag_moves.tag AND tags.digest = tag_moves.digest
@@ -203,7 +203,14 @@ class ShownTables:
     def moves(self, repository_id: int, tag: str, *, limit: int) -> Page[TagMove]:
         """Return where a tag pointed, newest first."""
         found = self._history.moves(repository_id, tag, limit=limit + 1)
-        return make_page(found, limit=limit, place=lambda move: rfc3339(move.tagged_at))
+        return _move_page(found, limit=limit)
+
+    def moves_of(
+        self, repository_id: int, tags: Sequence[str], *, limit: int
+    ) -> dict[str, Page[TagMove]]:
+        """Return where each of these tags pointed, newest first, at most so many of each."""
+        found = self._history.moves_of(repository_id, tags, limit=limit + 1)
+        return {tag: _move_page(moves, limit=limit) for tag, moves in found.items()}
 
     def places(self, digest: Digest, *, after: str = "", limit: int) -> Page[ShownPlace]:
         """Return where a manifest is, by name, with a tag, through an index or without a tag.
@@ -241,15 +248,20 @@ class ShownTables:
 
 
 def _repository(row: Sequence[Any]) -> ShownRepository:
-    place, first_seen_at, tag_count, summary = row[:4], row[4], row[5], row[6:9]
+    place, first_seen_at, tag_count = row[:4], row[4], row[5]
+    size_bytes, title, description, summary = row[6:10]
     return ShownRepository(
         row=RepositoryRow(*place),
         first_seen_at=first_seen_at,
         tag_count=tag_count,
-        summary=RepositorySummary(*summary),
-        pulls=Pulls(*row[9:11]),
-        pushed_at=row[11],
+        summary=RepositorySummary(size_bytes, title, description, read_shown(summary)),
+        pulls=Pulls(*row[10:12]),
+        pushed_at=row[12],
     )
+
+
+def _move_page(moves: Sequence[TagMove], *, limit: int) -> Page[TagMove]:
+    return make_page(moves, limit=limit, place=lambda move: rfc3339(move.tagged_at))
 
 
 def _tag(listed: ListedTag, since: Mapping[tuple[str, str], Since]) -> ShownTag:

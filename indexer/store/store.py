@@ -30,6 +30,7 @@ from indexer.store.retention import RetentionTables
 from indexer.store.schema import STORE_FILE, migrations
 from indexer.store.shown import ShownTables
 from indexer.store.stale import StaleDocuments
+from indexer.store.summaries import SummaryTables
 from indexer.store.untagged import UntaggedTables
 
 _ENTRIES, _PULLS = "journal", "pulls"
@@ -66,6 +67,7 @@ class Store:
         self.queue = Queue(database)
         self.repositories = RepositoryTables(database)
         self.stale = StaleDocuments(database)
+        self.summaries = SummaryTables(database)
         self.chains = ChainTables(database, tries=tries, stale=self.stale)
         self.extraction = ExtractionTables(database, self.chains)
         self.lineage = LineageTables(

@@ -9,6 +9,7 @@ from search_api.api.models import (
     Count,
     Cursor,
     DigestText,
+    PlatformText,
     Reference,
     RegistryText,
     RepositoryText,
@@ -88,6 +89,17 @@ class Tag(Place):
     first_seen_at: Time
 
 
+class TagImage(Resource):
+    """The image of a tag, as a list of tags tells it."""
+
+    kind: Annotated[str, Field(examples=["image"])]
+    platforms: list[PlatformText]
+    size_bytes: Bytes | None
+    """All platforms together; null if the size of a part is unknown."""
+    created_at: Time | None
+    version: str | None
+
+
 class TagMove(Resource):
     """A move of a tag to a target."""
 
@@ -106,10 +118,20 @@ class TagWithHistory(Tag):
     history_has_more: bool
 
 
+class ExpandedTag(Tag):
+    """A tag in a list, with what was asked for by `expand`."""
+
+    image: TagImage | None = None
+    """With `expand=image`; null until the image is searchable."""
+    history: list[TagMove] = Field(default_factory=list)
+    """With `expand=history`: newest first, at most 100."""
+    history_has_more: bool = False
+
+
 class Tags(Shape):
     """A page of tags."""
 
-    tags: list[Tag]
+    tags: list[ExpandedTag]
     total: Count
     """The number of tags that match, on all pages."""
     tag_count: Count

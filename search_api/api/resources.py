@@ -68,10 +68,19 @@ class Within:
 
 WithinPlace = Annotated[Within, Depends()]
 TagSort = Annotated[
-    Literal["name", "newest", "version"],
+    Literal["name", "newest", "version", "size"],
     Query(
-        description="By name, the most recently moved tags first, or the newest versions first:"
-        " `latest`, then 1.10 before 1.10-rc.1 before 1.9, then other names."
+        description="By name, or first the most recently moved tags, the newest versions"
+        " (`latest`, then 1.10 before 1.10-rc.1 before 1.9, then other names), or the largest."
+    ),
+]
+TagExpand = Annotated[
+    str,
+    Query(
+        description="What else is told of each tag, separated by commas: its `image`, its"
+        " `history`.",
+        examples=["image", "image,history"],
+        pattern=r"^((image|history)(,(image|history))*)?$",
     ),
 ]
 TagMatch = Annotated[
@@ -171,6 +180,7 @@ def _add_tags(router: APIRouter, service: SearchService) -> None:
         *,
         sort: TagSort = "name",
         match: TagMatch = "",
+        expand: TagExpand = "",
         limit: Limit = LIMIT_DEFAULT,
         cursor: CursorText = "",
     ) -> Response:
@@ -179,7 +189,14 @@ def _add_tags(router: APIRouter, service: SearchService) -> None:
         after = decode_place(cursor, place) if cursor else ""
         page = await service.read(
             lambda resources: resources.tags(
-                registry, repository, order=TagOrder(sort), match=match, after=after, limit=limit
+                registry,
+                repository,
+                order=TagOrder(sort),
+                match=match,
+                with_image="image" in expand,
+                with_history="history" in expand,
+                after=after,
+                limit=limit,
             )
         )
         counts = {"total": page.total, "tag_count": page.tag_count}

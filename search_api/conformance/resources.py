@@ -101,12 +101,15 @@ def tags_are_chosen_and_sorted(server: Server) -> None:
         raise NothingToCheckError("no image has a tag")
     path = f"{API}/tags/{quote_path(image['registry'])}/{quote_path(image['repository'])}"
     tag = image["tags"][0]
-    for sort in ("name", "newest", "version"):
-        found = server.get(path, sort=sort, match=tag, limit="1000")
+    for sort in ("name", "newest", "version", "size"):
+        found = server.get(path, sort=sort, match=tag, expand="image", limit="1000")
         names = [one["tag"] for one in read_value(found, "tags", list)]
         require(names == [tag], f"{found.address}: the tags are {names[:5]}")
         total = read_value(found, "total", int)
         require(total == 1, f"{found.address}: total is {total}")
+        for key in ("kind", "platforms", "size_bytes"):
+            told = (found.body["tags"][0].get("image") or {}).get(key)
+            require(told == image[key], f"{found.address}: {key} is {told!r}, not {image[key]!r}")
     every = server.get(path, sort="version", limit="1000")
     names = [one["tag"] for one in read_value(every, "tags", list)]
     if "latest" in names:

@@ -7,6 +7,7 @@ from indexer.clock import rfc3339
 from indexer.model import Digest, RepositoryRow
 from indexer.store import (
     Change,
+    ImageSummary,
     Page,
     RelatedImage,
     RelatedImages,
@@ -57,6 +58,19 @@ def tag_json(repository: RepositoryRow, tag: ShownTag) -> dict[str, Any]:
         "tagged_at": tag.tagged_at,
         "pushed_at": tag.pushed_at,
         "first_seen_at": tag.first_seen_at,
+    }
+
+
+def image_summary_json(summary: ImageSummary | None) -> dict[str, Any] | None:
+    """Return what a list of tags says of an image; None before it is searchable."""
+    if summary is None:
+        return None
+    return {
+        "kind": summary.kind,
+        "platforms": list(summary.platforms),
+        "size_bytes": summary.size_bytes,
+        "created_at": summary.created_at,
+        "version": summary.version or None,
     }
 
 

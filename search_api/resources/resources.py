@@ -40,6 +40,7 @@ from search_api.resources.list_json import (
     change_json,
     format_path,
     history_json,
+    image_summary_json,
     images_json,
     registry_json,
     repository_json,
@@ -98,10 +99,15 @@ class Resources:
         *,
         order: TagOrder = TagOrder.NAME,
         match: str = "",
+        with_image: bool = False,
+        with_history: bool = False,
         after: str = "",
         limit: int,
     ) -> TagPage[dict[str, Any]]:
-        """Return tags of a repository that fit a pattern such as ``1.2*``; all fit an empty one."""
+        """Return tags of a repository that fit a pattern such as ``1.2*``; all fit an empty one.
+
+        If asked for, each has what is known of its image, and where it pointed before.
+        """
         found = self._repository(registry, repository)
         page = read_tags(
             self._store,
@@ -112,8 +118,18 @@ class Resources:
             limit=limit,
             tag_count=found.tag_count,
         )
-        told = tuple(tag_json(found.row, tag) for tag in page.items)
-        return TagPage(told, page.next, page.total, page.tag_count)
+        told = [tag_json(found.row, tag) for tag in page.items]
+        if with_image:
+            images = self._store.summaries.images(found.row.id, [tag.digest for tag in page.items])
+            told = [
+                {**one, "image": image_summary_json(images.get(tag.digest))}
+                for one, tag in zip(told, page.items, strict=True)
+            ]
+        if with_history:
+            names = [tag.name for tag in page.items]
+            moves = self._store.shown.moves_of(found.row.id, names, limit=HISTORY_MAX)
+            told = [{**one, **history_json(moves[one["tag"]])} for one in told]
+        return TagPage(tuple(told), page.next, page.total, page.tag_count)
 
     def tag(
         self, registry: str, repository: str, tag: str, *, limit: int = HISTORY_MAX

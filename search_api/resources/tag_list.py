@@ -25,6 +25,7 @@ class TagOrder(StrEnum):
     NAME = "name"
     NEWEST = "newest"
     VERSION = "version"
+    SIZE = "size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ def read_tags(
         # What is newest follows from all moves.
         told = _cut(shown.tell_tags(repository_id, listed), _TIME, after=after, limit=limit)
         return TagPage(told.items, told.next, len(listed), len(every))
-    chosen = _cut(listed, _LISTED[order], after=after, limit=limit)
+    by = _by_size(store, repository_id) if order is TagOrder.SIZE else _LISTED[order]
+    chosen = _cut(listed, by, after=after, limit=limit)
     found = shown.tell_tags(repository_id, chosen.items)
     return TagPage(tuple(found), chosen.next, len(listed), len(every))
 
@@ -93,6 +95,18 @@ def _time_key(place: str) -> tuple[int, str]:
     if not separator or not digits:
         raise InvalidValueError(f"not a place among tags: {place[:100]!r}")
     return -int(digits), name
+
+
+def _size_key(place: str) -> tuple[bool, int, str]:
+    size, separator, name = place.partition(" ")
+    if not separator or _NO_DIGIT.search(size) or len(size) > _DIGITS_MAX:
+        raise InvalidValueError(f"not a place among tags: {place[:100]!r}")
+    return not size, -int(size or 0), name
+
+
+def _by_size(store: Store, repository_id: int) -> _Order[ListedTag]:
+    sizes = store.summaries.sizes(repository_id)
+    return _Order(lambda tag: f"{sizes.get(tag.digest, '')} {tag.name}", _size_key)
 
 
 _TIME: _Order[ShownTag] = _Order(lambda tag: f"{tag.tagged_at} {tag.name}", _time_key)

@@ -4,7 +4,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from indexer.store import Store
+from indexer.model.names import Digest
+from indexer.store import RepositorySummary, Store
 from tests.attachments import sbom
 from tests.builders import image, index
 from tests.indexer.store.stored import NOW, push, put_registry, put_repository
@@ -68,6 +69,24 @@ def test_an_older_store_knows_no_token_service(tmp_path: Path) -> None:
     store = Store(tmp_path)
     assert put_registry(store) == before
     assert before.token_origin == ""
+    store.close()
+
+
+def test_an_older_store_says_nothing_in_lists_until_its_documents_are_made(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    repository_id = put_repository(store)
+    push(store, repository_id, "1", A, when=0)
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection, connection:
+        connection.execute("DROP INDEX changes_repository")
+        connection.execute("ALTER TABLE repositories DROP COLUMN summary")
+        for column in ("size_bytes", "summary"):
+            connection.execute(f"ALTER TABLE repository_manifests DROP COLUMN {column}")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm022_lists'")
+    store = Store(tmp_path)
+    assert store.summaries.images(repository_id, [Digest(A.digest)]) == {}
+    [repository] = store.shown.repositories("default", limit=9).items
+    assert repository.summary == RepositorySummary()
     store.close()
 
 

@@ -93,7 +93,7 @@ async def test_repositories_are_listed_by_name_page_by_page(
         assert one == await told(client, f"/repositories/main/{one['repository']}")
 
 
-@pytest.mark.parametrize("sort", ["name", "newest", "version"])
+@pytest.mark.parametrize("sort", ["name", "newest", "version", "size"])
 @pytest.mark.parametrize("limit", [1, 10])
 async def test_tags_are_listed_and_each_tells_its_history(
     client: httpx2.AsyncClient, sort: str, limit: int
@@ -104,6 +104,18 @@ async def test_tags_are_listed_and_each_tells_its_history(
         tag = await told(client, f"/tags/main/team/web:{one['tag']}")
         assert one.items() <= tag.items()
         assert tag["digest"] == WEB.digest
+
+
+async def test_tags_tell_what_results_say_of_their_images(client: httpx2.AsyncClient) -> None:
+    response = await client.get(f"{API}/search", params={"type": "image", "limit": "1000"})
+    for result in response.json()["results"]:
+        place = f"{result['registry']}/{result['repository']}"
+        tags = await walked(client, f"/tags/{place}?expand=history,image&limit=2", "tags")
+        shown = {one["tag"]: one["image"] for one in tags}
+        for tag in result["tags"]:
+            wanted = {key: result[key] for key in shown[tag]}
+            assert shown[tag] == {**wanted, "version": result["version"] or None}
+        assert all(one["history"] for one in tags)
 
 
 async def test_an_image_tells_everything(client: httpx2.AsyncClient) -> None:
@@ -175,7 +187,7 @@ async def test_what_is_not_there_is_not_found_and_named(
         ("/repositories/main?limit=0", "limit must be a number from 1 to 1000, not '0'"),
         (
             "/tags/main/nginx?sort=age",
-            "sort must be 'name', 'newest' or 'version', not 'age'",
+            "sort must be 'name', 'newest', 'version' or 'size', not 'age'",
         ),
         ("/registries?q=x", "unknown parameter 'q'; there are none here"),
         (f"/images/{WEB.digest}?limit=1", "unknown parameter 'limit'; known are registry, rep"),

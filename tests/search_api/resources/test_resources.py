@@ -105,7 +105,7 @@ def test_a_repository_says_what_its_document_does(
     put(store, [Pushed("web", APP)], clock=clock)
     said = RepositorySummary(5_000, "The shop", "Sells things")
     with store.transaction():
-        store.repositories.put_summaries([(repository_id(store, "web"), said)])
+        store.summaries.put_repositories([(repository_id(store, "web"), said)])
     found = read.repository("main", "web")
     assert (found["size_bytes"], found["title"], found["description"]) == (
         5_000,

@@ -2,7 +2,12 @@
 
 from indexer.documents.attachments import Attached, attachment_results, list_attached
 from indexer.documents.base_labels import find_inherited, merge_base_labels
-from indexer.documents.builders import image_document, repository_document, untagged_document
+from indexer.documents.builders import (
+    image_document,
+    repository_details,
+    repository_document,
+    untagged_document,
+)
 from indexer.documents.described import DescribedImage
 from indexer.documents.extracted import (
     ExtractedAttachment,
@@ -60,6 +65,7 @@ __all__ = [
     "pack_attachment",
     "pack_image",
     "pull_through_result",
+    "repository_details",
     "repository_document",
     "unpack_attachment",
     "unpack_image",

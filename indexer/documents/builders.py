@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from indexer.documents.described import DescribedImage
 from indexer.documents.facets import merge_facets
@@ -12,7 +13,7 @@ from indexer.documents.numbers import (
     prominence,
     repository_numbers,
 )
-from indexer.documents.results import image_result, repository_result
+from indexer.documents.results import details_of, image_result, repository_result
 from indexer.documents.sizes import sum_stored
 from indexer.documents.texts import image_texts, repository_texts
 from indexer.model import (
@@ -64,7 +65,7 @@ def repository_document(
     ``tags`` are all its tags, newest first. The image that speaks for the repository is the
     runnable one pushed or created last.
     """
-    newest_first = sorted(sorted(images, key=lambda one: one.digest), key=_newness, reverse=True)
+    newest_first = _sort_newest_first(images)
     face = newest_first[0]
     shown_tags = [tag for tag in tags if not is_system_tag(tag)]
     newest = max(max(one.created, one.pushed) for one in images)
@@ -93,6 +94,13 @@ def repository_document(
     )
 
 
+def repository_details(
+    repository: RepositoryRow, images: Sequence[DescribedImage], document: Document
+) -> dict[str, Any]:
+    """Return what a list of repositories shows beside the result of the document."""
+    return details_of(repository, _sort_newest_first(images)[0], document.result)
+
+
 def untagged_document(
     repository: RepositoryRow, described: DescribedImage, untagged: UntaggedImage
 ) -> Document:
@@ -110,6 +118,10 @@ def untagged_document(
             "untagged_since": untagged.since,
         },
     )
+
+
+def _sort_newest_first(images: Sequence[DescribedImage]) -> list[DescribedImage]:
+    return sorted(sorted(images, key=lambda one: one.digest), key=_newness, reverse=True)
 
 
 def _newness(described: DescribedImage) -> tuple[bool, bool, str, int]:

@@ -1,7 +1,7 @@
 """The JSON objects that answers show of images and repositories."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from indexer.clock import rfc3339
@@ -37,6 +37,10 @@ def result_fields(facts: Facts) -> dict[str, Any]:
         "version": facts.version,
         "properties": {name: list(values) for name, values in facts.properties.items()},
         "platforms": [str(platform) for platform in facts.platforms],
+        "source": facts.source,
+        "url": facts.url,
+        "documentation": facts.documentation,
+        "deprecated": facts.deprecated,
     }
 
 
@@ -85,6 +89,29 @@ def repository_result(
         "tag_count": len(tags),
         "newest_tags": list(tags[:NEWEST_TAGS_MAX]),
         **_pulls(pulls),
+    }
+
+
+def details_of(
+    repository: RepositoryRow, newest: DescribedImage, said: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what a list of repositories shows: what its result said, and its newest image."""
+    found = newest.extracted.result
+    image = image_result(repository, newest)
+    keys = ("kind", "artifact_type", "licenses", "vendor", "platforms", "created_at", "reference")
+    own = ("digest", "reference", "version", "platforms", "created_at", "pushed_at", "size_bytes")
+    return {
+        **{key: said[key] for key in keys},
+        "source": found["source"] or None,
+        "url": found["url"] or None,
+        "documentation": found["documentation"] or None,
+        "deprecated": found["deprecated"],
+        "newest_tags": said["newest_tags"],
+        "newest_image": {
+            **{key: image[key] for key in own},
+            "tags": image["tags"][:NEWEST_TAGS_MAX],
+            "tag_count": len(image["tags"]),
+        },
     }
 
 

@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import thread_time
+from typing import Any
 
 from indexer.clock import Clock
 from indexer.documents import (
     image_document,
+    repository_details,
     repository_document,
     untagged_document,
 )
@@ -174,7 +176,8 @@ class DocumentMaker:
             tags=store.content.newest_tags(repository_id),
             pulls=store.pulls.get_repository(repository_id),
         )
-        self._summaries[repository_id] = _summary(document)
+        details = repository_details(repository, described, document)
+        self._summaries[repository_id] = _summary(document, details)
         yield document
         for one in described:
             key = DocumentKey(repository.registry, repository.name, one.digest)
@@ -202,9 +205,9 @@ class DocumentMaker:
         return DocumentKey(repository.registry, repository.name, stale.digest).id
 
 
-def _summary(document: Document) -> RepositorySummary:
+def _summary(document: Document, details: Mapping[str, Any]) -> RepositorySummary:
     said = document.result
-    return RepositorySummary(document.size_bytes, said["title"], said["description"])
+    return RepositorySummary(document.size_bytes, said["title"], said["description"], details)
 
 
 def _image_summary(document: Document) -> ImageSummary:

@@ -14,9 +14,10 @@ from indexer.store.stale import StaleDocuments
 
 LAST_TAGS_MAX = 10
 
-_UNTAGGED = """
+_OWN = """
 FROM repository_manifests AS own JOIN repositories ON repositories.id = own.repository_id
-JOIN registries ON registries.id = registry_id
+JOIN registries ON registries.id = registry_id"""
+_IS_UNTAGGED = """
 WHERE (left_at IS NOT NULL OR untagged_at IS NOT NULL) AND absent_at IS NULL
 AND NOT left_out AND NOT removed
 AND NOT EXISTS (SELECT 1 FROM tags INDEXED BY tags_digest
@@ -26,6 +27,12 @@ AND NOT EXISTS (SELECT 1 FROM subjects WHERE subjects.digest = own.digest AND in
 AND NOT EXISTS (SELECT 1 FROM index_children
     JOIN repository_manifests AS parent ON parent.digest = index_children.digest
     WHERE child_digest = own.digest AND parent.repository_id = own.repository_id)"""
+_UNTAGGED = _OWN + _IS_UNTAGGED
+_TAGS_OF_UNTAGGED = f"""
+SELECT DISTINCT own.digest, tag {_OWN}
+LEFT JOIN tag_moves INDEXED BY tag_moves_digest
+    ON tag_moves.repository_id = own.repository_id AND tag_moves.digest = own.digest
+{_IS_UNTAGGED} AND own.repository_id = ?"""
 
 
 class UntaggedTables:
@@ -52,6 +59,12 @@ class UntaggedTables:
         tags = [TagName(tag) for (tag,) in rows if not is_system_tag(tag)]
         # What only tags of tools ever pointed at was attached to something.
         return (tuple(tags[:LAST_TAGS_MAX]), row[0]) if tags or not rows else None
+
+    def count(self, repository_id: int) -> int:
+        """Return how many manifests of a repository :meth:`find` knows."""
+        rows = self._database.execute(_TAGS_OF_UNTAGGED, [repository_id])
+        # What only tags of tools ever pointed at was attached to something.
+        return len({row[0] for row in rows if row[1] is None or not is_system_tag(row[1])})
 
     def list_in(self, repository_id: int) -> list[Digest]:
         """Return the manifests of a repository that :meth:`find` may know, in order."""

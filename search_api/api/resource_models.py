@@ -51,12 +51,44 @@ class Place(Resource):
     repository: RepositoryText
 
 
+class NewestImage(Resource):
+    """The image that speaks for a repository: the runnable one pushed or else created last."""
+
+    digest: DigestText
+    reference: Reference
+    tags: list[TagText]
+    """At most 10, the newest first."""
+    tag_count: Count
+    version: str
+    platforms: list[PlatformText]
+    created_at: Time | None
+    pushed_at: Time | None
+    size_bytes: Bytes | None
+    """All platforms together; null if the size of a part is unknown."""
+
+
 class Repository(Place):
     """A repository."""
 
     title: str
     description: str
     """The first description among its images, the newest image first."""
+    kind: Annotated[str | None, Field(examples=["image"])]
+    """Of the newest image, as all that follows; null until the repository is searchable."""
+    artifact_type: str | None
+    licenses: list[str]
+    vendor: str
+    source: str | None
+    url: str | None
+    documentation: str | None
+    deprecated: bool
+    platforms: list[PlatformText]
+    """Of all images."""
+    created_at: Time | None
+    reference: Reference | None
+    """The argument of `docker pull`: `latest`, else the newest release, else the newest tag."""
+    newest_tags: list[TagText]
+    newest_image: NewestImage | None
     first_seen_at: Time
     tag_count: Count
     size_bytes: Bytes | None
@@ -65,6 +97,13 @@ class Repository(Place):
     last_pulled_at: Time | None
     pushed_at: Time | None
     """The time of the last push, as an event said."""
+
+
+class RepositoryDetails(Repository):
+    """A repository, with what only its own address tells."""
+
+    untagged_count: Count
+    """The number of images that lost all their tags: `type=image`, `is:untagged repo:=…`."""
 
 
 class Repositories(Shape):

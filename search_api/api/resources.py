@@ -25,7 +25,7 @@ from search_api.api.resource_models import (
     Registries,
     Registry,
     Repositories,
-    Repository,
+    RepositoryDetails,
     Tags,
     TagWithHistory,
 )
@@ -143,7 +143,7 @@ def _add_places(router: APIRouter, service: SearchService) -> None:
         "/repositories/{registry}/{repository:path}",
         summary="A repository",
         tags=["places"],
-        response_model=Repository,
+        response_model=RepositoryDetails,
     )
     async def get_repository(
         request: Request, registry: RegistryName, repository: RepositoryPath

@@ -60,6 +60,20 @@ def layers_lead_to_their_images(server: Server) -> None:
     read_value(found, "images", list)
 
 
+def repositories_say_what_their_results_do(server: Server) -> None:
+    """Check that a repository has what its result has, and its newest image."""
+    for result in server.results()[:3]:
+        found = server.get(result["links"]["self"])
+        for key in ("title", "description", "kind", "platforms", "size_bytes", "reference"):
+            told = found.body.get(key)
+            require(told == result[key], f"{found.address}: {key} is {told!r}, not {result[key]!r}")
+        newest = read_value(found, "newest_image", dict)
+        digest = read_key(newest, "digest", str, where=f"{found.address}, newest_image")
+        require(DIGEST.fullmatch(digest), f"{found.address}: newest_image has digest {digest!r}")
+        count = read_value(found, "untagged_count", int)
+        require(count >= 0, f"{found.address}: untagged_count is {count}")
+
+
 def registries_list_repositories(server: Server) -> None:
     """Check that each registry lists repositories by name, page by page."""
     for registry in read_value(server.get(f"{API}/registries"), "registries", list):
@@ -166,6 +180,7 @@ CHECKS = (
     ("links lead to their results", "5", links_lead_to_their_results),
     ("images say what they are", "5", images_say_what_they_are),
     ("layers lead to their images", "5", layers_lead_to_their_images),
+    ("repositories say what their results do", "5", repositories_say_what_their_results_do),
     ("registries list repositories", "5", registries_list_repositories),
     ("tags lead to digests", "5", tags_lead_to_digests),
     ("tags are chosen and sorted", "5", tags_are_chosen_and_sorted),

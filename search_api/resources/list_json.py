@@ -1,6 +1,6 @@
 """The JSON of list items: registries, repositories, tags, places of an image, changes. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from indexer.clock import rfc3339
@@ -39,6 +39,8 @@ def repository_json(repository: ShownRepository) -> dict[str, Any]:
         **place_json(row),
         "title": summary.title or row.name.rpartition("/")[2],
         "description": summary.description,
+        **_UNKNOWN_DETAILS,
+        **summary.shown,
         "first_seen_at": repository.first_seen_at,
         "tag_count": repository.tag_count,
         "size_bytes": summary.size_bytes,
@@ -46,6 +48,24 @@ def repository_json(repository: ShownRepository) -> dict[str, Any]:
         "last_pulled_at": repository.pulls.last_at,
         "pushed_at": repository.pushed_at,
     }
+
+
+_UNKNOWN_DETAILS: Mapping[str, Any] = {
+    "kind": None,
+    "artifact_type": None,
+    "licenses": [],
+    "vendor": "",
+    "source": None,
+    "url": None,
+    "documentation": None,
+    "deprecated": False,
+    "platforms": [],
+    "created_at": None,
+    "reference": None,
+    "newest_tags": [],
+    "newest_image": None,
+}
+"""Of a repository that is not searchable yet."""
 
 
 def tag_json(repository: RepositoryRow, tag: ShownTag) -> dict[str, Any]:

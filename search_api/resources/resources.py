@@ -89,8 +89,12 @@ class Resources:
         return found.map(repository_json)
 
     def repository(self, registry: str, repository: str) -> dict[str, Any]:
-        """Return one repository."""
-        return repository_json(self._repository(registry, repository))
+        """Return one repository, with how many images of it lost their tags."""
+        found = self._repository(registry, repository)
+        return {
+            **repository_json(found),
+            "untagged_count": self._store.untagged.count(found.row.id),
+        }
 
     def tags(
         self,

@@ -90,7 +90,25 @@ async def test_repositories_are_listed_by_name_page_by_page(
     found = await walked(client, f"/repositories/main?limit={limit}", "repositories")
     assert [one["repository"] for one in found] == MAIN_NAMES
     for one in found:
-        assert one == await told(client, f"/repositories/main/{one['repository']}")
+        alone = await told(client, f"/repositories/main/{one['repository']}")
+        assert alone == {**one, "untagged_count": 0}
+
+
+async def test_repositories_tell_what_results_say_of_them(client: httpx2.AsyncClient) -> None:
+    found = (await client.get(f"{API}/search?limit=1000")).json()["results"]
+    for result in found:
+        alone = await told(client, f"/repositories/{result['registry']}/{result['repository']}")
+        for key in alone.keys() & result.keys():
+            assert alone[key] == result[key], key
+        newest = alone["newest_image"]
+        image = await told(
+            client,
+            f"/images/{newest['digest']}"
+            f"?registry={result['registry']}&repository={result['repository']}",
+        )
+        assert newest["tags"] == image["tags"][:10]
+        for key in ("source", "url", "documentation", "deprecated", "kind"):
+            assert alone[key] == image[key], key
 
 
 @pytest.mark.parametrize("sort", ["name", "newest", "version", "size"])

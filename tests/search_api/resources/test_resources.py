@@ -90,20 +90,47 @@ def test_a_repository_is_told_with_its_counts(
         "repository": "team/web",
         "title": "web",
         "description": "",
+        "kind": None,
+        "artifact_type": None,
+        "licenses": [],
+        "vendor": "",
+        "source": None,
+        "url": None,
+        "documentation": None,
+        "deprecated": False,
+        "platforms": [],
+        "created_at": None,
+        "reference": None,
+        "newest_tags": [],
+        "newest_image": None,
         "first_seen_at": NOW,
         "tag_count": 1,
         "size_bytes": None,
         "pulls": 3,
         "last_pulled_at": NOW,
         "pushed_at": MOVED,
+        "untagged_count": 0,
     }
+
+
+def test_a_repository_counts_what_lost_its_tags(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    signature = f"{APP.digest.replace(':', '-')}.sig"
+    pushed = [("1", APP), ("2", BASE), ("old", BASE), ("multi", MULTI), (signature, ARM)]
+    put(store, [Pushed("web", built, tag) for tag, built in pushed], clock=clock)
+    for tag in ("1", "2", signature):
+        hide(store, "web", tag, clock=clock)
+    assert read.repository("main", "web")["untagged_count"] == 0, "a child, and one with a tag"
+    hide(store, "web", "old", clock=clock)
+    assert read.repository("main", "web")["untagged_count"] == 1
 
 
 def test_a_repository_says_what_its_document_does(
     store: Store, read: Resources, clock: ManualClock
 ) -> None:
     put(store, [Pushed("web", APP)], clock=clock)
-    said = RepositorySummary(5_000, "The shop", "Sells things")
+    said = RepositorySummary(5_000, "The shop", "Sells things", {"kind": "helm-chart"})
     with store.transaction():
         store.summaries.put_repositories([(repository_id(store, "web"), said)])
     found = read.repository("main", "web")
@@ -112,7 +139,9 @@ def test_a_repository_says_what_its_document_does(
         "The shop",
         "Sells things",
     )
-    assert list(read.repositories("main", limit=1).items) == [found]
+    assert (found["kind"], found["licenses"]) == ("helm-chart", [])
+    [listed] = read.repositories("main", limit=1).items
+    assert {**listed, "untagged_count": 0} == found
 
 
 def test_repositories_are_read_page_by_page(

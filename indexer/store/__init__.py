@@ -2,7 +2,7 @@
 
 from indexer.store.absences import Absence, AbsentTags
 from indexer.store.backup import CopiedDatabases, adopt_databases, copy_databases
-from indexer.store.changes import Change, ChangeCursor, ChangeKind
+from indexer.store.changes import Change, ChangeCursor, ChangeKind, ChangePlace
 from indexer.store.content import ReadContent
 from indexer.store.damage import DamagedRow
 from indexer.store.damage_note import note_damage, take_damage_note
@@ -57,6 +57,7 @@ __all__ = [
     "Change",
     "ChangeCursor",
     "ChangeKind",
+    "ChangePlace",
     "CopiedDatabases",
     "Crawl",
     "DamagedRow",

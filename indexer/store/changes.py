@@ -7,15 +7,18 @@ cursor of another store, or of one that went back to an older state, does not fi
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlite_utils import Database
 
 from indexer.clock import rfc3339
 from indexer.errors import CursorExpiredError, InvalidValueError
 from indexer.model import Digest, RepositoryName, TagName, is_system_tag
+from indexer.store.history import CLOCK_SKEW_SECONDS
 
 _CURSOR = re.compile(r"([0-9a-f]{1,15})\.([0-9a-f]{16})")
 _UNSIGNED = 1 << 64
@@ -24,10 +27,28 @@ _ADD = """
 INSERT INTO changes (at, kind, registry_id, repository, tag, digest, previous_digest)
 SELECT ?, ?, registry_id, name, ?, ?, ? FROM repositories WHERE id = ?"""
 
-_SINCE = """
-SELECT sequence, mark, at, kind, registries.name, repository, tag, digest, previous_digest
-FROM changes JOIN registries ON registries.id = registry_id
-WHERE sequence > ? ORDER BY sequence LIMIT ?"""
+# The event that told of a push: the last one before we saw it, if nothing else happened between.
+_PUSH = f"""
+SELECT tagged_at || ' ' || actor FROM repositories
+CROSS JOIN tag_moves AS event INDEXED BY tag_moves_digest
+    ON event.repository_id = repositories.id AND event.digest = changes.digest
+    AND event.tag = changes.tag AND from_event
+WHERE repositories.registry_id = changes.registry_id AND repositories.name = changes.repository
+AND tagged_at <= strftime('%Y-%m-%dT%H:%M:%fZ', at, '+{CLOCK_SKEW_SECONDS} seconds')
+AND NOT EXISTS (SELECT 1 FROM tag_moves AS other
+    WHERE other.repository_id = event.repository_id AND other.tag = event.tag
+    AND other.tagged_at > event.tagged_at AND other.tagged_at < at
+    AND other.digest <> event.digest)
+ORDER BY tagged_at DESC LIMIT 1"""  # noqa: S608 - a number of ours
+_CHANGES = f"""
+SELECT sequence, mark, at, kind, registries.name, repository, tag, digest, previous_digest,
+    ({_PUSH})
+FROM (SELECT * FROM changes WHERE sequence {{sign}} ?1{{place}}
+    ORDER BY sequence {{order}} LIMIT ?2) AS changes
+CROSS JOIN registries ON registries.id = changes.registry_id
+ORDER BY sequence {{order}}"""  # noqa: S608 - texts of this module
+_END = 1 << 62
+"""Behind the sequence of every change."""
 
 
 class ChangeKind(StrEnum):
@@ -62,6 +83,27 @@ class ChangeCursor:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangePlace:
+    """The registry and the repository whose changes are wanted; any if None."""
+
+    registry: str | None = None
+    repository: str | None = None
+
+    def conditions(self) -> tuple[str, list[str]]:
+        """Return conditions for a query, and the values from its third parameter on."""
+        named = [
+            ("registry_id = (SELECT id FROM registries WHERE name = {})", self.registry),
+            ("repository = {}", self.repository),
+        ]
+        wanted = [(condition, value) for condition, value in named if value is not None]
+        texts = (f" AND {condition.format(f'?{n}')}" for n, (condition, _) in enumerate(wanted, 3))
+        return "".join(texts), [value for _, value in wanted]
+
+
+EVERYWHERE = ChangePlace()
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One change; ``cursor`` stands behind it. ``at`` is when we saw it, RFC 3339.
 
@@ -77,6 +119,9 @@ class Change:
     tag: str
     digest: Digest | None
     previous_digest: Digest | None
+    pushed_at: str | None = None
+    """When an event said that it was pushed, RFC 3339; None where none did."""
+    actor: str = ""
 
 
 class Changes:
@@ -115,31 +160,28 @@ class Changes:
         if self._count(repository_id, -1) == 0:
             self._add(repository_id, ChangeKind.REPOSITORY_REMOVED, at=at)
 
-    def since(self, cursor: ChangeCursor | None, *, limit: int) -> list[Change]:
+    def since(
+        self, cursor: ChangeCursor | None, *, place: ChangePlace = EVERYWHERE, limit: int
+    ) -> list[Change]:
         """Return the changes behind a cursor, oldest first; None is before all that are kept.
 
         :class:`CursorExpiredError` where some behind it are forgotten, or never were here.
         """
-        after = (cursor or self.oldest()).sequence
-        rows = self._database.execute(_SINCE, [after, limit]).fetchall()
+        found = self._read(cursor or self.oldest(), place, sign=">", order="ASC", limit=limit)
         # Only now: what was forgotten before the rows were read is missing among them.
-        if cursor is not None and not self._is_known(cursor):
-            raise CursorExpiredError(
-                f"the changes behind cursor {str(cursor)!r} are not kept: take a listing again"
-            )
-        return [
-            Change(
-                cursor=ChangeCursor(row[0], row[1]),
-                at=row[2],
-                kind=ChangeKind(row[3]),
-                registry=row[4],
-                repository=RepositoryName(row[5]),
-                tag=row[6],
-                digest=Digest(row[7]) if row[7] else None,
-                previous_digest=Digest(row[8]) if row[8] else None,
-            )
-            for row in rows
-        ]
+        self._check_known(cursor)
+        return found
+
+    def before(
+        self, cursor: ChangeCursor | None, *, place: ChangePlace = EVERYWHERE, limit: int
+    ) -> list[Change]:
+        """Return the changes before that of a cursor, newest first; None is behind all.
+
+        :class:`CursorExpiredError` where it is forgotten, or never was here.
+        """
+        found = self._read(cursor, place, sign="<", order="DESC", limit=limit)
+        self._check_known(cursor)
+        return found
 
     def newest(self) -> ChangeCursor:
         """Return the cursor behind the newest change."""
@@ -170,6 +212,21 @@ class Changes:
             )
         return kept_from
 
+    def _read(
+        self, cursor: ChangeCursor | None, place: ChangePlace, *, sign: str, order: str, limit: int
+    ) -> list[Change]:
+        conditions, values = place.conditions()
+        query = _CHANGES.format(sign=sign, place=conditions, order=order)
+        start = cursor.sequence if cursor else _END
+        rows = self._database.execute(query, [start, limit, *values])
+        return [_change(row) for row in rows]
+
+    def _check_known(self, cursor: ChangeCursor | None) -> None:
+        if cursor is not None and not self._is_known(cursor):
+            raise CursorExpiredError(
+                f"the changes at cursor {str(cursor)!r} are not kept: take a listing again"
+            )
+
     def _is_known(self, cursor: ChangeCursor) -> bool:
         row = self._database.execute(
             "SELECT mark FROM changes WHERE sequence = ?1"
@@ -197,3 +254,19 @@ class Changes:
         previous: Digest | None = None,
     ) -> None:
         self._database.execute(_ADD, [rfc3339(at), kind, tag, digest, previous, repository_id])
+
+
+def _change(row: Sequence[Any]) -> Change:
+    pushed_at, _, actor = (row[9] or "").partition(" ")
+    return Change(
+        cursor=ChangeCursor(row[0], row[1]),
+        at=row[2],
+        kind=ChangeKind(row[3]),
+        registry=row[4],
+        repository=RepositoryName(row[5]),
+        tag=row[6],
+        digest=Digest(row[7]) if row[7] else None,
+        previous_digest=Digest(row[8]) if row[8] else None,
+        pushed_at=pushed_at or None,
+        actor=actor,
+    )

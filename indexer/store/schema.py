@@ -344,7 +344,8 @@ _LISTS = """
 ALTER TABLE repositories ADD COLUMN summary TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE repository_manifests ADD COLUMN size_bytes INTEGER;
 ALTER TABLE repository_manifests ADD COLUMN summary TEXT;
-CREATE INDEX changes_repository ON changes (registry_id, repository)
+CREATE INDEX changes_registry ON changes (registry_id);
+CREATE INDEX changes_repository ON changes (repository, registry_id)
 """
 
 _STEPS: dict[str, str] = {

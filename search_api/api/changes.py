@@ -4,7 +4,8 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse
@@ -13,9 +14,10 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from indexer.errors import CallerLimitError, CursorExpiredError, StoreError
 from indexer.store import Page
 from search_api.api.models import Errors
-from search_api.api.operations import IS_HEAD, Operation
+from search_api.api.operations import IS_HEAD, KEPT, Operation
 from search_api.api.parameters import Limit
 from search_api.api.resource_models import Changes
+from search_api.api.resources import next_link
 from search_api.search import SearchService
 from search_api.server import Refusals, RequestRefusal, caller_of
 
@@ -30,6 +32,30 @@ _CURSOR = (
     "Where to go on: the `next` of an answer, or the `cursor` of a change."
     f" If empty, all kept changes follow; `{NOW}` skips all of them."
 )
+ChangeOrder = Annotated[
+    Literal["oldest", "newest"],
+    Query(
+        description="Oldest first, to keep up; or newest first, to look back: then the changes"
+        " before the cursor follow, and all of them without one."
+    ),
+]
+ChangesOfRegistry = Annotated[
+    str, Query(description="The name of the only registry; all if empty.")
+]
+ChangesOfRepository = Annotated[
+    str, Query(description="The name of the only repository; all if empty.", examples=["team/web"])
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesWithin:
+    """The place whose changes are wanted."""
+
+    registry: ChangesOfRegistry = ""
+    repository: ChangesOfRepository = ""
+
+
+WithinPlace = Annotated[ChangesWithin, Depends()]
 ChangeCursorText = Annotated[str, Query(description=_CURSOR)]
 LastEventId = Annotated[
     str, Header(description="Sent by a browser to go on after the last event; overrides `cursor`.")
@@ -38,7 +64,8 @@ _EXPIRED: dict[int | str, dict[str, Any]] = {
     410: {
         "model": Errors,
         "description": "The cursor is too old: the changes after it were pruned.",
-    }
+    },
+    404: KEPT[404],
 }
 
 
@@ -94,15 +121,40 @@ def changes_router(service: SearchService, streams: Streams) -> APIRouter:
 
     @router.get("/changes", summary="Changes", response_model=Changes)
     async def list_changes(
-        *, cursor: ChangeCursorText = "", limit: Limit = LIMIT_DEFAULT
+        request: Request,
+        within: WithinPlace,
+        *,
+        order: ChangeOrder = "oldest",
+        cursor: ChangeCursorText = "",
+        limit: Limit = LIMIT_DEFAULT,
     ) -> JSONResponse:
-        """Return changes, oldest first. Get a cursor, then a listing, then the changes after it."""
-        page = await _page(await _start(cursor), limit=limit)
-        body = {"changes": page.items, "next": page.next}
-        return JSONResponse(body, headers=_NOT_KEPT)
+        """Return changes. To keep a copy, get a cursor, then a listing, then the changes after it.
 
-    async def _page(behind: str | None, *, limit: int) -> Page[dict[str, Any]]:
-        return await service.read(lambda resources: resources.changes(behind, limit=limit))
+        The listing must be read after the cursor.
+        """
+        if order == "newest":
+            page = await _newest("" if cursor == NOW else cursor, within, limit=limit)
+        else:
+            page = await _page(await _start(cursor), within, limit=limit)
+        body = {"changes": page.items, "next": page.next}
+        link = next_link(request, page.next) if order == "newest" else {}
+        return JSONResponse(body, headers={**_NOT_KEPT, **link})
+
+    async def _page(
+        behind: str | None, within: ChangesWithin, *, limit: int
+    ) -> Page[dict[str, Any]]:
+        return await service.read(
+            lambda resources: resources.changes(
+                behind, registry=within.registry, repository=within.repository, limit=limit
+            )
+        )
+
+    async def _newest(cursor: str, within: ChangesWithin, *, limit: int) -> Page[dict[str, Any]]:
+        return await service.read(
+            lambda resources: resources.newest_changes(
+                cursor, registry=within.registry, repository=within.repository, limit=limit
+            )
+        )
 
     async def _start(text: str) -> str | None:
         if text == NOW:
@@ -110,19 +162,25 @@ def changes_router(service: SearchService, streams: Streams) -> APIRouter:
         return text or None
 
     async def start_of_stream(
-        request: Request, *, cursor: ChangeCursorText = "", last_event_id: LastEventId = ""
+        request: Request,
+        within: WithinPlace,
+        *,
+        cursor: ChangeCursorText = "",
+        last_event_id: LastEventId = "",
     ) -> AsyncIterator[str | None]:
         # Check for mistakes here, because a running stream has sent its status already.
         with streams.admit(caller_of(request.scope)):
             behind = await _start(last_event_id or cursor)
-            await _page(behind, limit=1)
+            await _page(behind, within, limit=1)
             yield behind
 
     @router.get(
         "/changes/stream", summary="A stream of changes", response_class=EventSourceResponse
     )
     async def stream_changes(
-        request: Request, start: Annotated[str | None, Depends(start_of_stream)]
+        request: Request,
+        within: WithinPlace,
+        start: Annotated[str | None, Depends(start_of_stream)],
     ) -> AsyncIterator[ServerSentEvent]:
         """Send each change as an event with the name of its kind and its cursor as the id.
 
@@ -131,7 +189,7 @@ def changes_router(service: SearchService, streams: Streams) -> APIRouter:
         behind = start
         while IS_HEAD not in request.scope and not streams.is_stopping:
             try:
-                page = await _page(behind, limit=LIMIT_DEFAULT)
+                page = await _page(behind, within, limit=LIMIT_DEFAULT)
             except CursorExpiredError as error:
                 yield ServerSentEvent(event="expired", data={"message": str(error)})
                 return

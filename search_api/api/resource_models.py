@@ -279,11 +279,16 @@ class Change(Resource):
     digest: DigestText | None
     """The new target of the tag; null if the tag is gone."""
     previous_digest: DigestText | None
+    pushed_at: Time | None
+    """The time of the push, as an event said; null if only a crawl found it."""
+    actor: str | None
+    """The user who pushed it, by the registry's name."""
 
 
 class Changes(Shape):
-    """Some changes, oldest first."""
+    """Some changes, in the order that was asked for."""
 
     changes: list[Change]
-    next: Cursor
-    """The cursor after these changes, even if there are none: use it in the next request."""
+    next: Cursor | None
+    """The cursor of the next request. Oldest first there is always one, after these changes even
+    if there are none. Newest first it is null after the oldest change."""

@@ -41,6 +41,37 @@ def changes_can_be_resumed(server: Server) -> None:
     require(met == every, f"{_CHANGES}: one by one they are others than at once")
 
 
+def changes_can_be_read_back(server: Server) -> None:
+    """Check that newest first, one by one, changes are those of oldest first, reversed."""
+    newest = _changes(server.get(_CHANGES, order="newest", limit="3"))
+    if not newest:
+        raise NothingToCheckError("nothing changed since the feed began")
+    met: list[dict[str, Any]] = []
+    cursor = newest[0]["cursor"]
+    for _ in newest[1:]:
+        page = server.get(_CHANGES, order="newest", limit="1", cursor=cursor)
+        met += _changes(page)
+        cursor = met[-1]["cursor"]
+    require(met == newest[1:], f"{_CHANGES}: one by one they are others than at once")
+    forward = server.get(_CHANGES, cursor=newest[-1]["cursor"], limit="2")
+    told = _changes(forward)
+    require(told == newest[-2::-1][:2], f"{forward.address}: not the changes after that")
+
+
+def changes_of_a_place_can_be_chosen(server: Server) -> None:
+    """Check that the changes of a repository are of no other one."""
+    newest = _changes(server.get(_CHANGES, order="newest", limit="1"))
+    if not newest:
+        raise NothingToCheckError("nothing changed since the feed began")
+    place = {key: newest[0][key] for key in ("registry", "repository")}
+    found = server.get(_CHANGES, order="newest", limit="100", **place)
+    changes = _changes(found)
+    require(changes[:1] == newest, f"{found.address}: the newest change is missing")
+    for change in changes:
+        is_of_it = all(change[key] == value for key, value in place.items())
+        require(is_of_it, f"{found.address}: a change of {change['repository']!r}")
+
+
 def _changes(page: ApiResponse) -> list[dict[str, Any]]:
     changes: list[dict[str, Any]] = read_value(page, "changes", list)
     for change in changes:
@@ -72,5 +103,7 @@ def what_is_no_cursor_is_refused(server: Server) -> None:
 CHECKS = (
     ("now is behind all changes", "6", now_is_behind_all_changes),
     ("changes can be resumed", "6", changes_can_be_resumed),
+    ("changes can be read back", "6", changes_can_be_read_back),
+    ("changes of a place can be chosen", "6", changes_of_a_place_can_be_chosen),
     ("what is no cursor of changes is refused", "6", what_is_no_cursor_is_refused),
 )

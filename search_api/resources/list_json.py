@@ -121,6 +121,8 @@ def change_json(change: Change) -> dict[str, Any]:
         "tag": change.tag or None,
         "digest": change.digest,
         "previous_digest": change.previous_digest,
+        "pushed_at": change.pushed_at,
+        "actor": change.actor or None,
     }
 
 

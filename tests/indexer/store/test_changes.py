@@ -8,9 +8,9 @@ import pytest
 
 from indexer.errors import CursorExpiredError, InvalidValueError
 from indexer.model.names import Digest, TagName
-from indexer.store import Change, ChangeCursor, ChangeKind, Store
-from tests.builders import image
-from tests.indexer.store.stored import WEB, at, forget_stale, push, put_repository
+from indexer.store import Change, ChangeCursor, ChangeKind, ChangePlace, Store
+from tests.builders import BuiltManifest, image
+from tests.indexer.store.stored import WEB, at, event_move, forget_stale, push, put_repository
 
 A, B = image(seed="a"), image(seed="b")
 SIGNATURE_TAG = f"{A.digest.replace(':', '-')}.sig"
@@ -148,6 +148,90 @@ def test_nothing_is_behind_the_newest_cursor_until_something_changes(store: Stor
     push_tags(store, "a")
     assert [change.tag for change in store.changes.since(before, limit=10)] == ["a"]
     assert store.changes.since(store.changes.newest(), limit=10) == []
+
+
+def test_looking_back_misses_and_repeats_nothing_while_more_is_written(store: Store) -> None:
+    web = push_tags(store, *"abcdefg")
+    found: list[str] = []
+    cursor = None
+    for when in range(20, 30):
+        page = store.changes.before(cursor, limit=2)
+        if not page:
+            break
+        found += [change.tag for change in page]
+        cursor = page[-1].cursor
+        push(store, web, "new", (A, B)[when % 2], when=when)
+        forget(store, before=1, limit=1)
+    assert found == list("gfedcb"), "a is forgotten meanwhile"
+    forget(store, before=50)
+    with pytest.raises(CursorExpiredError):
+        store.changes.before(cursor, limit=2)
+
+
+def test_the_changes_of_one_place_are_those_of_all_places_in_it(store: Store) -> None:
+    for own, name in (("default", WEB), ("default", "api"), ("other", WEB)):
+        repository_id = put_repository(store, name, own)
+        for when, tag in enumerate("abc"):
+            push(store, repository_id, tag, A, when=when)
+    every = everything(store)
+    registries: tuple[str | None, ...] = ("default", "other", "third", None)
+    repositories: tuple[str | None, ...] = (WEB, "api", "nothing", None)
+    for registry in registries:
+        for repository in repositories:
+            place = ChangePlace(registry, repository)
+            wanted = [
+                one
+                for one in every
+                if registry in {None, one.registry} and repository in {None, one.repository}
+            ]
+            assert store.changes.since(None, place=place, limit=99) == wanted
+            assert store.changes.before(None, place=place, limit=99) == wanted[::-1]
+
+
+# Who, and when
+
+
+def pushed_by(store: Store) -> list[tuple[str | None, str]]:
+    return [(one.pushed_at and one.pushed_at[17:19], one.actor) for one in everything(store)]
+
+
+def tell(store: Store, web: int, built: BuiltManifest, when: float, actor: str) -> None:
+    with store.transaction():
+        store.content.add_tag_moves(web, [event_move("1", built.digest, when, actor)])
+
+
+def test_a_push_names_who_did_it_and_when_an_event_said_so(store: Store, web: int) -> None:
+    tell(store, web, A, 1, "alice")
+    push(store, web, "1", A, when=2)
+    tell(store, web, B, 5, "bob")
+    push(store, web, "1", B, when=6)
+    hide(store, web, "1", when=8)
+    assert pushed_by(store) == [("01", "alice"), ("05", "bob"), (None, ""), (None, "")]
+
+
+def test_what_no_event_told_of_names_nobody(store: Store, web: int) -> None:
+    tell(store, web, A, 1, "alice")
+    push(store, web, "1", A, when=2)
+    push(store, web, "1", B, when=4)
+    # Back again, and not by alice as far as anybody knows.
+    push(store, web, "1", A, when=6)
+    assert pushed_by(store) == [("01", "alice"), (None, ""), (None, "")]
+
+
+def test_an_event_that_comes_late_is_told_of_and_so_is_one_of_a_clock_ahead(
+    store: Store, web: int
+) -> None:
+    push(store, web, "1", A, when=2)
+    tell(store, web, A, 1, "alice")
+    push(store, web, "1", B, when=3)
+    tell(store, web, B, 40, "bob")
+    assert pushed_by(store) == [("01", "alice"), ("40", "bob")]
+
+
+def test_a_later_push_of_the_same_is_another_one(store: Store, web: int) -> None:
+    push(store, web, "1", A, when=2)
+    tell(store, web, A, 1_000, "alice")
+    assert pushed_by(store) == [(None, "")]
 
 
 def test_a_cursor_is_read_from_its_text(store: Store) -> None:

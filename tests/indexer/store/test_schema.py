@@ -78,7 +78,8 @@ def test_an_older_store_says_nothing_in_lists_until_its_documents_are_made(tmp_p
     push(store, repository_id, "1", A, when=0)
     store.close()
     with closing(sqlite3.connect(tmp_path / "store.db")) as connection, connection:
-        connection.execute("DROP INDEX changes_repository")
+        for index_name in ("registry", "repository"):
+            connection.execute(f"DROP INDEX changes_{index_name}")
         connection.execute("ALTER TABLE repositories DROP COLUMN summary")
         for column in ("size_bytes", "summary"):
             connection.execute(f"ALTER TABLE repository_manifests DROP COLUMN {column}")

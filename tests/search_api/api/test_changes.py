@@ -78,6 +78,41 @@ async def test_now_is_behind_everything(client: httpx2.AsyncClient, directory: P
     assert (change["tag"], change["digest"]) == ("new", NGINX.digest)
 
 
+@pytest.mark.parametrize("limit", ["1", "3", "1000"])
+async def test_changes_are_read_back_to_the_first(
+    client: httpx2.AsyncClient, directory: Path, limit: str
+) -> None:
+    every = (await changes(client))["changes"]
+    found = []
+    body = await changes(client, order="newest", limit=limit, cursor="now")
+    while True:
+        found += body["changes"]
+        if body["next"] is None:
+            break
+        push(directory, Pushed("nginx", NGINX, f"more-{len(found)}"))
+        body = await changes(client, order="newest", limit=limit, cursor=body["next"])
+    assert found == every[::-1]
+
+
+async def test_the_next_page_back_has_a_link(client: httpx2.AsyncClient) -> None:
+    asked = {"order": "newest", "limit": "2", "registry": "main"}
+    response = await client.get(CHANGES, params=asked)
+    link = response.headers["link"]
+    following = await client.get(link[1 : link.index(">")])
+    assert following.json() == await changes(client, **asked, cursor=response.json()["next"])
+
+
+async def test_the_changes_of_a_repository_are_asked_for(
+    client: httpx2.AsyncClient, directory: Path
+) -> None:
+    push(directory, Pushed("nginx", NGINX, "new"), Pushed("team/x", NGINX, "new"))
+    found = await changes(client, registry="main", repository="team/x")
+    assert [one["tag"] for one in found["changes"]] == ["new"]
+    for path in (CHANGES, f"{CHANGES}/stream"):
+        response = await client.get(path, params={"registry": "none"})
+        assert response.status_code == 404
+
+
 async def test_a_cursor_that_is_not_kept_is_gone(client: httpx2.AsyncClient) -> None:
     response = await client.get(CHANGES, params={"cursor": f"2.{'0' * 16}"})
     assert response.status_code == 410
@@ -131,6 +166,17 @@ async def test_a_stream_sends_what_is_there_and_then_what_comes(
         push(directory, Pushed("nginx", NGINX, "new"))
         (change,) = await events(lines, 1)
         assert change["data"]["tag"] == "new"
+
+
+async def test_a_stream_may_be_of_one_repository(directory: Path, address: str) -> None:
+    asked = {"repository": "team/x", "registry": "main"}
+    async with (
+        httpx2.AsyncClient(params=asked) as client,
+        client.stream("GET", address) as response,
+    ):
+        push(directory, Pushed("nginx", NGINX, "new"), Pushed("team/x", NGINX, "new"))
+        (change,) = await events(response.aiter_lines(), 1)
+        assert change["data"]["repository"] == "team/x"
 
 
 async def test_a_stream_goes_on_behind_the_last_event(address: str) -> None:

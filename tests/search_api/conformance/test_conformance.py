@@ -194,6 +194,14 @@ BROKEN = {
         Broken(path="/api/v1/tags", parameters=without("match")),
         "tags are chosen and sorted",
     ),
+    "the order of changes is ignored": (
+        Broken(path="/api/v1/changes", parameters=without("order")),
+        "changes can be read back",
+    ),
+    "the place of changes is ignored": (
+        Broken(path="/api/v1/changes", parameters=without("repository")),
+        "changes of a place can be chosen",
+    ),
     "changes begin anew each time": (
         Broken(path="/api/v1/changes", parameters=without("cursor")),
         "changes can be resumed",

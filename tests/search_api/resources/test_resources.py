@@ -363,12 +363,42 @@ def test_changes_are_read_on_from_where_the_last_page_ended(
             "tag": "b",
             "digest": None,
             "previous_digest": APP.digest,
+            "pushed_at": None,
+            "actor": None,
         },
     )
     assert rest.next == read.newest_change()
     end = read.changes(rest.next, limit=3)
     assert (end.items, end.next) == ((), rest.next)
     assert len(read.changes(None, limit=9).items) == 4
+
+
+def test_the_changes_of_one_place_are_read_past_those_of_others(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    """Its cursor goes on with all changes, so that it is kept as long as theirs."""
+    put(store, [Pushed("web", APP, "1"), Pushed("api", APP, "1")], clock=clock)
+    page = read.changes(None, registry="main", repository="web", limit=9)
+    assert [one["repository"] for one in page.items] == ["web"]
+    assert page.next == read.newest_change()
+    full = read.changes(None, registry="main", repository="web", limit=1)
+    assert full.next == full.items[0]["cursor"] != page.next
+    put(store, [Pushed("web", BASE, "1"), Pushed("api", BASE, "1")], clock=clock)
+    for start in (page, full):
+        [change] = read.changes(start.next, repository="web", limit=9).items
+        assert (change["digest"], change["previous_digest"]) == (BASE.digest, APP.digest)
+
+
+def test_changes_are_read_back_page_by_page(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    put(store, [Pushed(name, APP, tag) for tag in "abc" for name in ("web", "api")], clock=clock)
+    pages = all_pages(
+        lambda after: read.newest_changes(after, registry="main", repository="web", limit=2)
+    )
+    assert [[one["tag"] for one in page] for page in pages] == [["c", "b"], ["a"]]
+    forward = read.changes(None, repository="web", limit=9).items
+    assert [one for page in pages for one in page] == [*forward][::-1]
 
 
 def test_a_repository_that_went_has_no_tag(
@@ -403,6 +433,8 @@ def test_a_cursor_that_is_too_old_is_not_a_wrong_one(
     [
         (lambda r: r.registry("none"), "no registry 'none'"),
         (lambda r: r.repositories("none", limit=1), "no registry 'none'"),
+        (lambda r: r.changes(None, registry="none", limit=1), "no registry 'none'"),
+        (lambda r: r.newest_changes(registry="none", limit=1), "no registry 'none'"),
         (lambda r: r.repository("none", "web"), "no registry 'none'"),
         (lambda r: r.repository("main", "none"), "no repository 'none' in registry 'main'"),
         (lambda r: r.repository("second", "web"), "no repository 'web' in registry 'second'"),

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from indexer.errors import NotFoundError
 from search_api.http_errors import KNOWN_ERRORS, answer_to, http_answer
-from search_api.pages import go, guide, search, start
+from search_api.pages import go, guide, image, repository, search, start
 from search_api.pages.mistakes import mistake_page
 from search_api.pages.site import Site, wants_html
 
@@ -27,9 +27,19 @@ _TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
+
+
+async def _answer_place(site: Site, request: Request) -> Response:
+    """Return the page of a repository, or of the image of a tag: a name has no colon itself."""
+    _, colon, tag = request.path_params["place"].rpartition(":")
+    is_tag = bool(colon) and "/" not in tag
+    return await (image.answer_tag if is_tag else repository.answer)(site, request)
+
+
 _PAGES: dict[str, Answer] = {
     "/": start.answer,
     "/search": search.answer,
+    "/r/{registry}/{place:path}": _answer_place,
     "/help": guide.answer,
     "/go": go.answer,
 }

@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
 
 import httpx2
 import pytest
@@ -11,7 +10,8 @@ from search_api.web import make_web
 from tests.fakes.clock import ManualClock
 from tests.search_api.filling import make_client, settings_for
 from tests.search_api.pages.conftest import HTML, Show
-from tests.search_api.pages.html import Element, read_html
+from tests.search_api.pages.html import read_html
+from tests.search_api.pages.links import follow_links, links_of
 
 pytestmark = pytest.mark.anyio
 
@@ -141,23 +141,8 @@ async def test_json_twin_is_linked(client: httpx2.AsyncClient, show: Show, addre
 
 
 async def test_every_link_leads_on(client: httpx2.AsyncClient) -> None:
-    """Follow links from the first page, to a limit: each answers 200 and is of this host."""
-    waiting, seen = ["/"], {"/"}
-    while waiting and len(seen) < 300:
-        address = waiting.pop(0)
-        response = await client.get(address, follow_redirects=True)
-        assert response.status_code == 200, f"{address}: {response.status_code}"
-        if response.headers["content-type"].startswith("text/html"):
-            for link in _links(read_html(response.text)):
-                target = urljoin(address, link).partition("#")[0]
-                if target not in seen and not urlsplit(target).netloc:
-                    seen.add(target)
-                    waiting.append(target)
-    assert len(seen) > 50
-
-
-def _links(page: Element) -> list[str]:
-    return [one["href"] for one in (*page.all("a"), *page.all("link"))]
+    """Follow all links from the first page, to a limit: each answers 200 and is of this host."""
+    assert len(await follow_links(client, most=300)) > 50
 
 
 async def test_base_path_on_every_link(filled: Path) -> None:
@@ -170,7 +155,7 @@ async def test_base_path_on_every_link(filled: Path) -> None:
             for address in (*PAGES, "/nowhere"):
                 response = await client.get(prefix + address, headers=HTML)
                 page = read_html(response.text)
-                links = [*_links(page), *(one["action"] for one in page.all("form"))]
+                links = [*links_of(page), *(one["action"] for one in page.all("form"))]
                 links += [one["src"] for one in page.all("script")]
                 links += [one["href"] for one in page.all("use")]
                 assert all(link.startswith((base, "#")) for link in links), links

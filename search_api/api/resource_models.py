@@ -232,10 +232,24 @@ class Images(Shape):
     has_more: bool
 
 
-class Layer(Images):
+class LayerImage(Related):
+    """An image with a layer."""
+
+    position: Annotated[int | None, Field(ge=1)]
+    """The place of the layer among those of the image, or of its first platform with it."""
+    layer_count: Count | None
+    """The number of layers there."""
+
+
+class Layer(Resource):
     """A layer, and the images with it."""
 
-    model_config = ConfigDict(extra="allow")
+    images: list[LayerImage]
+    has_more: bool
+    total: Count
+    """The number of images with it, of which `images` are some."""
+    total_is_exact: bool
+    """Whether there are not more than `total`: they are counted to a limit."""
 
     digest: DigestText
     diff_id: DigestText | None

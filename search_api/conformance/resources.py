@@ -57,7 +57,14 @@ def layers_lead_to_their_images(server: Server) -> None:
         raise NothingToCheckError("the image has no layers")
     found = server.get(f"{API}/layers/{digest}")
     require(found.body.get("digest") == digest, f"{found.address}: another digest")
-    read_value(found, "images", list)
+    images = read_value(found, "images", list)
+    total = read_value(found, "total", int)
+    require(total >= len(images), f"{found.address}: total is {total} of {len(images)} images")
+    read_value(found, "total_is_exact", bool)
+    for one in images:
+        position, count = one.get("position"), one.get("layer_count")
+        is_place = position is None or 1 <= position <= count
+        require(is_place, f"{found.address}: position {position} of {count} layers")
 
 
 def repositories_say_what_their_results_do(server: Server) -> None:

@@ -218,7 +218,19 @@ class Resources:
             found = self._layer(more, wanted)
         if found is None:
             raise NotFoundError(f"no layer {digest[:_NAME_SHOWN]!r} in any image that is shown")
-        return {**found, **_related(related)}
+        total, total_is_exact = lineage.count_containing(wanted)
+        images = _related(related)
+        for image in images["images"]:
+            place = lineage.layer_place(wanted, image["manifests"][0])
+            image["position"] = place.position if place else None
+            image["layer_count"] = place.layer_count if place else None
+        return {
+            **found,
+            **images,
+            # More images may have come since they were listed.
+            "total": max(total, len(images["images"])),
+            "total_is_exact": total_is_exact,
+        }
 
     def changes(
         self,

@@ -49,6 +49,7 @@ ORDER BY length DESC LIMIT ?3"""  # noqa: S608 - made of this module's own words
 _HAS_LAYER = f"""{_DOWN} WHERE EXISTS (
     SELECT 1 FROM {{kind}}_chains AS one WHERE one.id = down.id AND layer BETWEEN ?2 AND ?3)
 """  # noqa: S608 - as above
+_LAYER_POSITION = f"SELECT min(length) FROM ({_HAS_LAYER})"  # noqa: S608 - as above
 # A base is a chain that is a whole one, and that others begin with.
 _NOW_BASE = """
 UPDATE {kind}_chains SET is_base = 1 WHERE id = ?1 AND NOT is_base
@@ -261,6 +262,11 @@ class Trie:
     def has_layer(self, chain: int, low: bytes | str, high: bytes | str) -> bool:
         """Tell whether a chain holds a layer between two packed digests."""
         return self._row(_HAS_LAYER, chain, low, high) is not None
+
+    def layer_position(self, chain: int, low: bytes | str, high: bytes | str) -> int | None:
+        """Return where such a layer is first in a chain, counted from 1; None if it is not."""
+        row = self._row(_LAYER_POSITION, chain, low, high)
+        return row[0] if row else None
 
     def with_layer(self, low: bytes | str, high: bytes | str) -> Iterator[int]:
         """Yield the chains whose last layer is between two packed digests, newest first."""

@@ -34,10 +34,13 @@ from indexer.store.lineage.chains import (
 )
 from indexer.store.lineage.named import named
 from indexer.store.repositories import RepositoryTables
+from indexer.store.visible import VISIBLE
 
 LIMIT = 25
 SCRATCH = "scratch"
 """The name of what has no layers."""
+COUNTED_MAX = 5_000
+"""Manifests with a layer, in one place each, of which the images are counted."""
 TAGS_MAX = 1_000
 """Tags of one image that are looked at, the first by name."""
 
@@ -46,6 +49,33 @@ _LOCATIONS = f"{indexes_above(_LINKED)}SELECT repository_id, digest FROM above" 
 _CHAINS = f"SELECT digest, {COLUMNS} FROM below CROSS JOIN manifest_chains USING (digest)"  # noqa: S608
 _PARTS = f"{parts_below('VALUES (?)')}{_CHAINS}"
 _PARTS_HERE = f"{manifests_below('VALUES (?, ?)')}{_CHAINS}"
+
+
+_ENDS = """
+SELECT id AS chain FROM {kind}_chains WHERE layer BETWEEN ?1 AND ?2
+UNION ALL SELECT chain FROM {kind}_chains CROSS JOIN {kind}_prefixes ON prefix = id
+WHERE layer BETWEEN ?1 AND ?2"""
+_HOLDERS = f"""
+SELECT repository_id, digest FROM ({_ENDS})
+CROSS JOIN manifest_chains ON {{kind}}_chain = chain
+CROSS JOIN repository_manifests USING (digest)"""  # noqa: S608 - texts of this module
+_WITH_LAYER = " UNION ALL ".join(_HOLDERS.format(kind=kind) for kind in ChainKind)
+_SOME_WITH_LAYER = f"SELECT repository_id, digest FROM ({_WITH_LAYER}) LIMIT ?3"  # noqa: S608
+_COUNT_SOME = f"SELECT count(*) FROM ({_SOME_WITH_LAYER})"  # noqa: S608
+_COUNT_IMAGES = f"""
+{indexes_above(f"SELECT * FROM ({_SOME_WITH_LAYER})")}
+SELECT count(*) FROM above WHERE EXISTS (
+    SELECT 1 FROM tags INDEXED BY tags_digest
+    WHERE tags.repository_id = above.repository_id AND tags.digest = above.digest AND {VISIBLE})
+"""  # noqa: S608 - texts of this package
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPlace:
+    """Where a layer is in a manifest: its position, counted from 1, of so many layers."""
+
+    position: int
+    layer_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +185,26 @@ class LineageTables:
             return any(self._tries[kind].has_layer(end, low, high) for kind, end in row.ends)
 
         return self._related(manifests, holds, limit=limit)
+
+    def count_containing(self, layer: str, *, limit: int = COUNTED_MAX) -> tuple[int, bool]:
+        """Return how many visible images hold a layer, and whether that is all of them.
+
+        Those of ``limit`` manifests with it are counted, for a popular layer may be in a million.
+        """
+        low, high = layer_range(layer)
+        [some] = self._database.execute(_COUNT_SOME, [low, high, limit + 1]).fetchone()
+        [images] = self._database.execute(_COUNT_IMAGES, [low, high, limit]).fetchone()
+        return images, some <= limit
+
+    def layer_place(self, layer: str, manifest: Digest) -> LayerPlace | None:
+        """Return where a layer is in a manifest, the lowest place if it is there twice."""
+        low, high = layer_range(layer)
+        row = manifest_row(self._database, manifest)
+        for kind, end in row.ends if row else ():
+            position = self._tries[kind].layer_position(end, low, high)
+            if position is not None:
+                return LayerPlace(position, self._tries[kind].length(end))
+        return None
 
     def declared(self, stored: Content) -> dict[Digest, Declared]:
         """Return what an image, or each in an index, declares as its base, and if that is so."""

@@ -225,7 +225,9 @@ def check(store: Store, oracle: Oracle) -> None:
         }
     for layer in [blob((a, b)).digest for a in LETTERS for b in COMPRESSIONS]:
         holding = {d for d, one in parts.items() if layer in layer_digests(one)}
-        assert found(store.lineage.find_containing(layer, limit=100)) == expected(oracle, holding)
+        wanted = expected(oracle, holding)
+        assert found(store.lineage.find_containing(layer, limit=100)) == wanted
+        assert store.lineage.count_containing(layer) == (len(wanted), True)
     for diff_id in (digest_of(b"a"), EMPTY_DIFF_ID):
         holding = {d for d, one in parts.items() if diff_id in oracle.chain(one, ChainKind.DIFF)}
         assert found(store.lineage.find_containing(diff_id, limit=100)) == expected(oracle, holding)

@@ -238,8 +238,14 @@ def test_a_layer_is_told_with_the_images_that_hold_it(
         ("app", [APP.digest]),
         ("base", [BASE.digest]),
     ]
+    assert [(one["position"], one["layer_count"]) for one in found["images"]] == [(1, 4), (1, 2)]
     assert found == read.layer(diff_id, limit=9)
-    assert read.layer(blob.digest, limit=1)["has_more"]
+    first = read.layer(blob.digest, limit=1)
+    assert (first["has_more"], len(first["images"])) == (True, 1)
+    assert (first["total"], first["total_is_exact"]) == (2, True)
+    own = read.layer(APP.blobs[-1].digest, limit=9)
+    assert [(one["position"], one["layer_count"]) for one in own["images"]] == [(4, 4)]
+    assert own["total"] == 1
 
 
 def old_form(of: BuiltManifest, *commands: str) -> BuiltManifest:

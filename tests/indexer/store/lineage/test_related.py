@@ -95,7 +95,9 @@ def derived(store: Store, built: BuiltManifest) -> list[str]:
 
 
 def containing(store: Store, layer: str) -> list[str]:
-    return references(store.lineage.find_containing(layer))
+    related = store.lineage.find_containing(layer)
+    assert store.lineage.count_containing(layer) == (len(related.images), True)
+    return references(related)
 
 
 # Bases
@@ -321,6 +323,14 @@ def test_a_base_that_is_tagged_anew_is_named_by_its_tags_now(family: Store) -> N
     assert bases(family, LEAF)[LEAF_AMD.digest] == [(3, {"hub/team/middle"})]
     assert len(derived(family, BASE)) == 6, "a base that is hidden is still asked about"
     assert derived(family, newer) == []
+
+
+def test_images_with_a_popular_layer_are_counted_to_a_limit(family: Store) -> None:
+    layer = layer_digests(LEAF2)[0]
+    every, is_exact = family.lineage.count_containing(layer)
+    assert is_exact
+    some, is_exact = family.lineage.count_containing(layer, limit=1)
+    assert (some < every, is_exact) == (True, False)
 
 
 def test_hidden_images_and_system_tags_are_not_named(family: Store) -> None:

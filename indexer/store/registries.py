@@ -386,6 +386,13 @@ class RegistryTables:
         )
         return found[0] if found else None
 
+    def latest_crawls(self) -> dict[str, Crawl | None]:
+        """Return the newest crawl of each registry of the settings, by name."""
+        newest = self._crawls("crawls.id IN (SELECT max(id) FROM crawls GROUP BY registry_id)")
+        by_registry = {crawl.registry_id: crawl for crawl in newest}
+        rows = self._database.execute("SELECT name, id FROM registries WHERE NOT removed")
+        return {name: by_registry.get(number) for name, number in rows}
+
     def registry_id(self, name: str) -> int | None:
         """Return the number of a registry, None when the store does not know it."""
         row = self._database.execute("SELECT id FROM registries WHERE name = ?", [name]).fetchone()

@@ -149,7 +149,7 @@ class StoreSearchState:
             stale_documents=store.search_index.stale_count(),
             rebuild=store.search_index.rebuild(),
             extraction=store.extraction.progress(),
-            crawls=_latest_crawls(store),
+            crawls=store.registries.latest_crawls(),
             set_aside=store.queue.list_set_aside(limit=SHOWN_MAX),
             postponed=store.queue.list_postponed(limit=SHOWN_MAX),
             rejected=rejected,
@@ -244,11 +244,6 @@ def _count(store: Store, journal: Journal | None) -> StoreFreshness:
         alive_at=store.alive_at(),
         is_older=position < reached,
     )
-
-
-def _latest_crawls(store: Store) -> dict[str, Crawl | None]:
-    numbers = _registries(store)
-    return {name: store.registries.latest_crawl(number) for name, number in numbers.items()}
 
 
 def _registries(store: Store) -> dict[str, int]:

@@ -48,6 +48,11 @@ class Addresses:
         """Return the address of a layer."""
         return self.page(f"l/{_path(digest)}")
 
+    def registry(self, registry: str) -> str:
+        """Return the address of what the status says of a registry."""
+        # Elements of a page may have the name of a registry, such as "main".
+        return f"{self.page('status')}#registry-{_path(registry)}"
+
     def file(self, name: str) -> str:
         """Return the address of a file of the page."""
         return f"{self.base}/static/{self._files}/{name}"

@@ -11,6 +11,7 @@ from indexer.model import size_text
 from search_api.pages.marks import breakable, marked
 from search_api.pages.words import (
     bytes_text,
+    due_text,
     number_text,
     short_digest,
     short_platform,
@@ -24,6 +25,12 @@ PLATFORMS_SHOWN = 6
 def time_ago(moment: str | None, now: datetime) -> Markup:
     """Return a time of an answer as ``<time>``; a dash if it is unknown."""
     return time_markup(parse_rfc3339(moment), now=now) if moment else Markup("–")
+
+
+def time_due(moment: str, now: datetime) -> Markup:
+    """Return the time of an answer at which something is due as ``<time>``: ``in 40 s``."""
+    parsed = parse_rfc3339(moment)
+    return time_markup(parsed, now=now, text=due_text(parsed, now=now))
 
 
 def size_markup(size_bytes: int | None) -> Markup:
@@ -53,6 +60,7 @@ def platforms_text(platforms: Iterable[str]) -> str:
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "breakable": breakable,
+    "due": time_due,
     "first": first_characters,
     "marked": marked_text,
     "number": number_text,

@@ -5,8 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from search_api.pages.filters import first_characters
+from search_api.pages.troubles import explain
+
 WAITING_SHOWN = 100
 """Waiting changes of which a reader is told: fewer are shown in seconds."""
+ERROR_SHOWN = 200
+"""Characters of an error that there are no words for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,8 @@ class Sentence:
     after: str
     """The sentence before and after the name of the registry."""
     is_bad: bool = False
+    question: str = ""
+    """What a reader may ask then; the status answers it."""
 
 
 def stale_sentences(freshness: Mapping[str, Any], *, now: datetime) -> list[Sentence]:
@@ -51,7 +58,9 @@ def _unreadable(name: str, state: Mapping[str, Any]) -> Iterator[Sentence]:
     if state["error"]:
         known = state["last_complete_crawl_at"]
         shown = f" What is shown is as of {_minute(known)}." if known else ""
-        yield Sentence(name, "", f" cannot be read: {state['error']}.{shown}", is_bad=True)
+        trouble = explain(state["error"])
+        words = trouble.words or first_characters(trouble.exact, ERROR_SHOWN)
+        yield Sentence(name, "", f" cannot be read: {words}.{shown}", is_bad=True)
 
 
 def _first_time(name: str, state: Mapping[str, Any]) -> Iterator[Sentence]:
@@ -63,7 +72,8 @@ def _first_time(name: str, state: Mapping[str, Any]) -> Iterator[Sentence]:
 def _held_back(name: str, state: Mapping[str, Any]) -> Iterator[Sentence]:
     if number := state["held_back"]:
         things = "repository" if number == 1 else "repositories"
-        yield Sentence(name, "", f": {number:,} {things} may be gone and are still shown.")
+        after = f": {number:,} {things} may be gone and are still shown."
+        yield Sentence(name, "", after, question="What is this?")
 
 
 def _waiting(name: str, state: Mapping[str, Any]) -> Iterator[Sentence]:

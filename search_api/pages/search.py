@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from indexer.errors import InvalidValueError, QueryError
 from indexer.model import DocumentType, Sort
 from search_api.pages.addresses import Addresses
+from search_api.pages.crawls import first_readings
 from search_api.pages.pull import pull_commands
 from search_api.pages.site import PageView, Site
 from search_api.query import split_terms
@@ -143,6 +144,7 @@ async def answer(site: Site, request: Request) -> Response:
             with_texts=True,
         ),
     )
+    readings = [] if found["results"] else await first_readings(site.service, found["freshness"])
     page = PageView(
         "search.html",
         title=asked.q or "All repositories",
@@ -154,6 +156,7 @@ async def answer(site: Site, request: Request) -> Response:
             "facets": facets_view(asked, found, site.to),
             "terms": terms_view(asked, site.to),
             "places": places_view(asked, site.to),
+            "readings": readings,
             "sorts": SORTS,
             "limits": LIMITS,
             "has_changed": "changed" in request.query_params,

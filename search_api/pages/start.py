@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from indexer.model import DocumentType, Sort
+from search_api.pages.crawls import first_readings
 from search_api.pages.search import result_view
 from search_api.pages.site import PageView, Site, wants_html
 from search_api.search import Order, Searcher, SearchRequest, search_json
@@ -53,6 +54,7 @@ async def answer(site: Site, request: Request) -> Response:
             "results": [result_view(one, site.to) for one in found["results"]],
             "examples": list(examples(found["facets"]))[:EXAMPLES_MAX],
             "registries": registries,
+            "readings": await first_readings(site.service, found["freshness"]),
             "silent": silent_registries(registries),
             "several": len(registries) > 1,
         },

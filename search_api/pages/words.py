@@ -59,6 +59,12 @@ def age_text(moment: datetime, *, now: datetime) -> str:
     return "just now" if seconds > -_MINUTE else f"in {duration_text(-seconds)}"
 
 
+def due_text(moment: datetime, *, now: datetime) -> str:
+    """Return in what time something is due, to the second: ``in 40 s``; ``now`` if it is."""
+    seconds = (moment - now).total_seconds()
+    return f"in {duration_text(seconds)}" if seconds >= 1 else "now"
+
+
 def exact_text(moment: datetime) -> str:
     """Return a time to the second, in UTC, for the title of a relative one."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds") + " UTC"
@@ -69,11 +75,14 @@ def minute_text(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "minutes") + " UTC"
 
 
-def time_markup(moment: datetime, *, now: datetime) -> Markup:
-    """Return a relative time as ``<time>``, with the exact one for machines and as a title."""
+def time_markup(moment: datetime, *, now: datetime, text: str = "") -> Markup:
+    """Return a relative time as ``<time>``, with the exact one for machines and as a title.
+
+    ``text`` is shown instead of the age.
+    """
     machine = moment.astimezone(UTC).replace(tzinfo=None).isoformat("T", "seconds") + "Z"
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        machine, exact_text(moment), age_text(moment, now=now)
+        machine, exact_text(moment), text or age_text(moment, now=now)
     )
 
 

@@ -23,6 +23,7 @@ PAGES = [
     "/search?q=nothing-at-all-has-this",
     "/search?q=evil",
     "/help",
+    "/status",
 ]
 MISTAKES = {
     "/search?q=a%20OR": 400,

@@ -1,0 +1,133 @@
+"""The page of the status: all that operators ask for, in words."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from indexer.clock import rfc3339
+from indexer.errors import StoreError
+from search_api.pages.crawls import Reading, reading_of
+from search_api.pages.freshness import stale_sentences
+from search_api.pages.site import PageView, Site
+from search_api.pages.troubles import Trouble, explain
+from search_api.pages.words import short_digest
+from search_api.search import freshness_json, status_json
+
+ROWS_SHOWN = 20
+"""Rows of each list of what failed; the JSON has more."""
+_TOLD = (
+    "it could not be read",
+    "it is left alone",
+    "it is being read for the first time",
+    "no notification ever came",
+)
+"""How reasons begin that the page tells in other words."""
+_COUNTED = ("received, but not taken in yet", "waiting", "they failed", "wrong secret")
+"""How reasons end that are numbers of the table, or told in other words."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryView:
+    """What is shown of a registry beside ``state``, what the API says of it."""
+
+    name: str
+    state: Mapping[str, Any]
+    reached: str
+    waiting: int
+    error: Trouble | None
+    pause: Trouble | None
+    catalog: Trouble | None
+    reading: Reading | None
+    has_restarted: bool
+    """Whether it restarted, and no complete crawl followed yet."""
+    others: tuple[str, ...]
+    """Reasons why it is behind, as sentences, that nothing else on the page tells."""
+
+
+def registry_view(name: str, state: Mapping[str, Any]) -> RegistryView:
+    """Return what is shown of a registry, from its status."""
+    crawl, pause = state["crawl"], state["paused"]
+    restarted = state["registry_restarted_at"]
+    return RegistryView(
+        name=name,
+        state=state,
+        reached=_reached(state),
+        waiting=state["entries_waiting"] + state["refreshes_waiting"],
+        error=explain(state["error"]) if state["error"] else None,
+        pause=explain(pause["reason"] or "") if pause else None,
+        catalog=explain(crawl["catalog_error"]) if crawl and crawl["catalog_error"] else None,
+        reading=reading_of(name, state),
+        has_restarted=bool(restarted)
+        and restarted >= (state["last_complete_crawl_started_at"] or ""),
+        others=tuple(_others(state)),
+    )
+
+
+def _reached(state: Mapping[str, Any]) -> str:
+    if state["error"]:
+        return "no"
+    return "yes" if state["crawl"] or state["newest_event_applied_at"] else "not yet"
+
+
+def _others(state: Mapping[str, Any]) -> Iterator[str]:
+    for reason in state["behind"]:
+        if not reason.startswith(_TOLD) and not reason.endswith(_COUNTED):
+            yield reason[0].upper() + reason[1:] + "."
+
+
+def failed_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the first rows of a list of places, with the place and the reason in words."""
+    return [
+        {**row, "place": place_text(row), "trouble": explain(row["reason"], is_place=True)}
+        for row in rows[:ROWS_SHOWN]
+    ]
+
+
+def place_text(row: Mapping[str, Any]) -> str:
+    """Return what a refresh reads: ``team/web:1.1``, or what list it is."""
+    repository, reference = row["repository"], row["reference"]
+    if row["kind"] == "catalog" or not repository:
+        return "the list of repositories"
+    if not reference:
+        return f"{repository}, the list of tags"
+    is_digest = ":" in reference
+    place = f"{repository}@{short_digest(reference)}" if is_digest else f"{repository}:{reference}"
+    return f"{place}, what is attached to it" if row["kind"] == "referrers" else place
+
+
+async def answer(site: Site, request: Request) -> Response:
+    """Return the page of the status; also before an indexer made the store, and without it."""
+    values: dict[str, Any] = {
+        "problem": None,
+        "status": None,
+        "sentences": [],
+        "registries": [],
+        "rows_shown": ROWS_SHOWN,
+        "updated_at": rfc3339(site.clock.now()),
+    }
+    freshness = None
+    try:
+        status = await site.service.status()
+    except StoreError as error:
+        values["problem"] = str(error)
+    else:
+        body, freshness = status_json(status), freshness_json(status.freshness)
+        values |= {
+            "status": body,
+            "sentences": stale_sentences(freshness, now=site.clock.now()),
+            "registries": [registry_view(*one) for one in body["registries"].items()],
+            "set_aside": failed_rows(body["set_aside"]),
+            "postponed": failed_rows(body["postponed"]),
+        }
+    page = PageView(
+        "status.html",
+        title="Status",
+        values=values,
+        twin=site.to.api("status"),
+        canonical=site.to.page("status"),
+        fragment="status",
+    )
+    return await site.respond(request, page, freshness=freshness)

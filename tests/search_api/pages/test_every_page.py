@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from search_api.pages.site import STATIC
 from search_api.web import make_web
 from tests.fakes.clock import ManualClock
 from tests.search_api.filling import make_client, settings_for
@@ -105,6 +106,12 @@ async def test_the_root_tells_programs_what_this_is(client: httpx2.AsyncClient) 
     assert told["service"] == "regsearch"
     for name in ("search", "documentation"):
         assert (await client.get(told[name])).status_code == 200
+
+
+def test_the_script_is_small() -> None:
+    """What every page loads is at most 12 KiB; only some load what is for live pages."""
+    assert len((STATIC / "page.js").read_bytes()) <= 12 * 1024
+    assert len((STATIC / "live.js").read_bytes()) <= 4 * 1024
 
 
 async def test_files_are_kept_for_ever_by_their_hash(client: httpx2.AsyncClient) -> None:

@@ -1,0 +1,107 @@
+"""The service with the content of the demonstration and hostile images, and a real browser."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests import demo_content
+from tests.end_to_end.deployment import Deployment
+from tests.end_to_end.pages.places import hostile_images
+from tests.end_to_end.pages.slow_proxy import SlowProxy
+from tests.end_to_end.pages.windows import start_browser
+from tests.end_to_end.real_registry import DISTRIBUTION_2
+from tests.programs import NeedsProgram, find_program
+from tests.push import Push, push_many
+
+Open = Callable[..., Page]
+
+# How long a page may take to show something: the machine may be busy.
+# Chromium says each status of 400 and above in the console; the tests look at the status.
+WAIT_MS = 20_000
+_EXPECTED = "Failed to load resource: the server responded with a status of "
+
+
+@pytest.fixture
+def demo(registry_program: str, request: pytest.FixtureRequest) -> Deployment:
+    """Give the registry and the service of all tests of pages; tests only add to them."""
+    everybodys = request.getfixturevalue("everybodys_demo")
+    assert isinstance(everybodys, Deployment)
+    return everybodys
+
+
+@pytest.fixture(scope="package")
+def everybodys_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Run a registry and a service with content."""
+    program = find_program(DISTRIBUTION_2)
+    assert program is not None
+    with Deployment(tmp_path_factory.mktemp("demo"), program=program) as own:
+        fill(own)
+        yield own
+
+
+def fill(deployment: Deployment) -> None:
+    """Start a registry and a service, and push what the pages are to show."""
+    deployment.registry.start()
+    push_many(deployment.registry.url, demo_content.before(), threads=2)
+    deployment.service.start()
+    deployment.service.wait_until_idle()
+    hostile = [Push("hostile/image", built, tag) for tag, built in hostile_images().items()]
+    push_many(deployment.registry.url, [*demo_content.after(), *hostile], threads=2)
+    deployment.service.wait_until_found(
+        *(f"repo:{name}" for name in demo_content.repositories()),
+        *(f"hostile/image:{tag}" for tag in hostile_images()),
+        seconds=30,
+    )
+    deployment.service.wait_until_idle()
+
+
+@pytest.fixture(scope="package")
+def everybodys_browser() -> Iterator[Browser]:
+    """Run a browser without a window."""
+    expect.set_options(timeout=WAIT_MS)
+    program = find_program("chromium")
+    assert program is not None
+    with sync_playwright() as playwright, start_browser(playwright, Path(program)) as browser:
+        yield browser
+
+
+@pytest.fixture
+def open_page(
+    needs_program: NeedsProgram, demo: Deployment, request: pytest.FixtureRequest
+) -> Iterator[Open]:
+    """Give a function that opens an address in a window of its own, with options of a context.
+
+    A mistake of a script, a breach of the policy and whatever else the console says of errors
+    fails the test in the end.
+    """
+    needs_program("chromium")
+    browser = request.getfixturevalue("everybodys_browser")
+    faults: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type == "error" and not message.text.startswith(_EXPECTED):
+            faults.append(f"{message.page.url if message.page else ''}: {message.text}")
+
+    def open_one(address: str = "/", **options: object) -> Page:
+        context = browser.new_context(**{"base_url": demo.service.url, **options})
+        context.set_default_timeout(WAIT_MS)
+        context.on("console", heard)
+        context.on("weberror", lambda error: faults.append(str(error.error)))
+        page: Page = context.new_page()
+        page.goto(address)
+        return page
+
+    yield open_one
+    for context in browser.contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def proxy(demo: Deployment) -> Iterator[SlowProxy]:
+    """Give a proxy in front of the service."""
+    own = SlowProxy(demo.service.url)
+    with own.open():
+        yield own

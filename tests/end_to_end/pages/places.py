@@ -1,0 +1,56 @@
+"""The pages that are looked at in a browser, each once; a new page is one more line."""
+
+from tests.builders import BuiltManifest, image
+
+_TITLE = "org.opencontainers.image.title"
+_DESCRIPTION = "org.opencontainers.image.description"
+_VENDOR = "org.opencontainers.image.vendor"
+SCRIPT = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
+CONTROLS = "\x1b[31mred\x1b[0m\x07\x00\x9b31m\r\n\tend"
+BIDI = "\u202egnitirw\u202c \u2066isolated\u2069 \u05e9\u05dc\u05d5\u05dd"
+
+PAGES = {
+    "start": "/",
+    "search": "/search?q=web",
+    "everything": "/search",
+    "images": "/search?type=image&q=team",
+    "corrected": "/search?q=gatewey",
+    "nothing": "/search?q=nothing+has+these+words+xyzzy",
+    "filtered": '/search?q=kind:image+platform:"linux/amd64"',
+    "mistake": "/search?q=%22web",
+    "hostile": "/search?q=hostile&type=image",
+    "help": "/help",
+    "missing": "/no/such/page",
+}
+
+
+def hostile_images() -> dict[str, BuiltManifest]:
+    """Return images, by tag, whose labels try to be more than text."""
+    long = "https://example.com/" + "x" * 10_000
+    return {
+        "script": image(
+            seed="script",
+            labels={
+                _TITLE: f"hostile {SCRIPT}",
+                _DESCRIPTION: f"{SCRIPT}{{{{ 7 * 7 }}}}</bdi></article></main>",
+                _VENDOR: "\" autofocus onfocus=\"document.title='taken'",
+                '"><script>document.title="taken"</script>': SCRIPT,
+                "org.opencontainers.image.url": "javascript:document.title='taken'",
+                "org.opencontainers.image.source": "data:text/html,<script>1</script>",
+            },
+            env=[f"SHELL={SCRIPT}"],
+            entrypoint=["/bin/sh", "-c", SCRIPT],
+            cmd=[SCRIPT],
+            user=SCRIPT,
+        ),
+        "bidi": image(
+            seed="bidi", labels={_TITLE: f"hostile {BIDI}", _DESCRIPTION: f"{BIDI}{CONTROLS}"}
+        ),
+        "long": image(
+            seed="long",
+            labels={_TITLE: f"hostile {'n' * 10_000}", _DESCRIPTION: long, "k" * 5_000: long},
+        ),
+        "large": image(
+            seed="large", labels={_TITLE: "hostile and large", "large": "large " * 175_000}
+        ),
+    }

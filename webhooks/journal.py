@@ -6,10 +6,10 @@ on disk.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -45,6 +45,15 @@ class Appendable(Protocol):
         """Close the file."""
 
 
+@dataclass(slots=True)
+class _Counted:
+    """Notifications that are not written yet: how many, and when and by whom the newest."""
+
+    number: int
+    newest_at: datetime
+    sender: str
+
+
 class JournalWriter:
     """Appends to the journal from the event loop, in order, many requests at a time."""
 
@@ -54,7 +63,7 @@ class JournalWriter:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._waiting: list[tuple[Items, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
-        self._counts: dict[tuple[str, NotificationResult], NotificationCount] = {}
+        self._counts: dict[tuple[str, NotificationResult], _Counted] = {}
         self._counting: asyncio.Task[None] | None = None
         self._checked: tuple[datetime, str | None] | None = None
         self._checking = asyncio.Lock()
@@ -111,30 +120,36 @@ class JournalWriter:
 
     def count(self, registry: str, result: NotificationResult, *, sender: str) -> None:
         """Count a notification. Counts are written at once, but only once a second."""
-        self._add(NotificationCount(registry, result, 1, rfc3339(self._clock.now()), sender))
+        counted = self._counts.get((registry, result))
+        now = self._clock.now()
+        if counted is None:
+            self._counts[registry, result] = _Counted(1, now, sender)
+        else:
+            counted.number += 1
+            counted.newest_at, counted.sender = now, sender
         if self._counting is None or self._counting.done():
             self._counting = asyncio.create_task(self._write_counts())
-
-    def _add(self, count: NotificationCount) -> None:
-        key = count.registry, count.result
-        before = self._counts.get(key)
-        number = count.number + (before.number if before else 0)
-        self._counts[key] = replace(count, number=number)
 
     async def _write_counts(self) -> None:
         loop = asyncio.get_running_loop()
         while self._counts:
             counts, self._counts = self._counts, {}
             try:
-                await loop.run_in_executor(
-                    self._thread, self._journal.count_notifications, [*counts.values()]
-                )
+                await loop.run_in_executor(self._thread, self._write_counted, counts)
             except JournalError:
                 # A full disk, say, of which the log tells already. They are written with the next.
-                later, self._counts = self._counts, counts
-                for count in later.values():
-                    self._add(count)
+                for key, counted in counts.items():
+                    self._counts.setdefault(key, _Counted(0, counted.newest_at, counted.sender))
+                    self._counts[key].number += counted.number
             await self._clock.sleep(COUNT_SECONDS)
+
+    def _write_counted(self, counts: Mapping[tuple[str, NotificationResult], _Counted]) -> None:
+        self._journal.count_notifications(
+            [
+                NotificationCount(registry, result, one.number, rfc3339(one.newest_at), one.sender)
+                for (registry, result), one in counts.items()
+            ]
+        )
 
     def _append(self, items: Items) -> None:
         self._journal.append(items, received_at=self._clock.now())
@@ -145,7 +160,7 @@ class JournalWriter:
         counts, self._counts = self._counts, {}
         if counts:
             with suppress(JournalError):
-                self._journal.count_notifications([*counts.values()])
+                self._write_counted(counts)
         self._journal.close()
 
 

@@ -8,7 +8,6 @@ import asyncio
 import base64
 import hmac
 from collections.abc import Collection, Mapping
-from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -77,16 +76,13 @@ class Receiver:
         if len(body) > BODY_MAX:
             reason = f"a body of more than {BODY_MAX} bytes"
             return Notification((Rejected(reason, body[:BODY_MAX]),), 0)
-        parse = partial(
-            parse_notification,
-            body,
-            count_pulls=registry in self._counting,
-            pull_through=registry in self._pull_through,
-        )
+        counts, caches = registry in self._counting, registry in self._pull_through
         if len(body) <= PARSED_AT_ONCE:
-            return parse()
+            return parse_notification(body, count_pulls=counts, pull_through=caches)
         async with self._one_parser:
-            return await asyncio.to_thread(parse)
+            return await asyncio.to_thread(
+                parse_notification, body, count_pulls=counts, pull_through=caches
+            )
 
     async def _authenticate(self, registry: str, request: Request) -> None:
         header = request.headers.get("authorization", "")

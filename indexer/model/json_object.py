@@ -50,7 +50,9 @@ def count_json_values(body: bytes) -> int:
 
 def check_json_size(body: bytes, *, values_max: int = JSON_VALUES_MAX) -> None:
     """Raise :class:`InvalidValueError` if ``body`` is nested too deep or has too many values."""
-    if _count_signs(body) <= values_max and _count_opening(body) <= JSON_DEPTH_MAX:
+    # Each value or key has a sign of its own, so a short body needs no counting.
+    is_small = len(body) <= values_max or _count_signs(body) <= values_max
+    if is_small and _count_opening(body) <= JSON_DEPTH_MAX:
         return
     outside = _without_texts(body, texts_max=values_max)
     if _count_signs(outside) > values_max:

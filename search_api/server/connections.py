@@ -103,12 +103,37 @@ class Connections:
             connection.transport.abort()
 
 
+class Conversation(h11.Connection):
+    """The HTTP of one connection, with the head of an answer in the same write as its body.
+
+    uvicorn writes them one after the other, and a write is much of what a short answer costs. The
+    head of a stream goes at once: its body has no length, and may come much later.
+    """
+
+    _head = b""
+
+    def send(self, event: h11.Event) -> bytes | None:  # type: ignore[override]
+        """Return what to write for an event; None where there is nothing more to come."""
+        data = super().send(event)
+        if isinstance(event, h11.Response) and data and _has_length(event):
+            self._head = data
+            return b""
+        if self._head and data is not None:
+            data, self._head = self._head + data, b""
+        return data
+
+
+def _has_length(answer: h11.Response) -> bool:
+    return any(name == b"content-length" for name, _ in answer.headers)
+
+
 class Connection(H11Protocol):
     """One connection, over which requests come one after the other."""
 
     def __init__(self, *arguments: Any, watched_by: Connections, **named: Any) -> None:
         """Take what uvicorn gives, and the other connections."""
         super().__init__(*arguments, **named)
+        self.conn = Conversation(h11.SERVER)
         self._all = watched_by
         self._received = 0
         self._answers = 0

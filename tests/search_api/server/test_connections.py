@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import h11
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
@@ -19,6 +20,7 @@ from search_api.server.connections import (
     RATE_MIN,
     REFUSED_MAX,
     SLOW_SECONDS,
+    Conversation,
     connection_limit,
 )
 
@@ -252,6 +254,43 @@ async def test_a_stream_that_waits_and_a_request_that_is_answered_are_not_late()
         assert (await answer(waiting)).endswith(b"ok")
         async with asyncio.timeout(WAIT_SECONDS):
             assert b"event" in await stream[0].readuntil(b"0\r\n\r\n")
+
+
+# One write
+
+
+def asked() -> Conversation:
+    """Return the server's side of a connection that was asked for something."""
+    conversation = Conversation(h11.SERVER)
+    conversation.receive_data(get("/"))
+    assert isinstance(conversation.next_event(), h11.Request)
+    return conversation
+
+
+def test_a_short_answer_is_one_write() -> None:
+    conversation = asked()
+    head = h11.Response(status_code=200, headers=[("Content-Length", "2")])
+    assert conversation.send(head) == b""
+    written = conversation.send(h11.Data(data=b"ok"))
+    assert written is not None
+    assert written.startswith(b"HTTP/1.1 200 ")
+    assert written.endswith(b"\r\n\r\nok")
+    assert conversation.send(h11.EndOfMessage()) == b""
+
+
+def test_the_head_of_an_answer_without_a_body_is_written_too() -> None:
+    conversation = asked()
+    conversation.send(h11.Response(status_code=200, headers=[("Content-Length", "0")]))
+    written = conversation.send(h11.EndOfMessage())
+    assert written is not None
+    assert written.startswith(b"HTTP/1.1 200 ")
+
+
+def test_the_head_of_a_stream_is_written_at_once() -> None:
+    conversation = asked()
+    written = conversation.send(h11.Response(status_code=200, headers=[]))
+    assert written is not None
+    assert written.endswith(b"\r\n\r\n")
 
 
 # Too many

@@ -258,9 +258,18 @@ class RegistryStatus(RegistryFreshness):
     crawl: dict[str, Any] | None
 
 
+class Service(Shape):
+    """The program that answers."""
+
+    version: Annotated[str, Field(examples=["0.1.0"])]
+    started_at: Time | None
+    """The start of the web process."""
+
+
 class Status(Shape):
     """The status of the service."""
 
+    service: Service
     complete: bool
     behind: list[str]
     """The reasons why results of any registry may be missing or old, in words."""

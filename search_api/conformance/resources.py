@@ -178,9 +178,12 @@ def answers_are_revalidated(server: Server) -> None:
 
 
 def the_status_is_told(server: Server) -> None:
-    """Check that the state of the service is an object."""
-    body: dict[str, Any] = server.get(f"{API}/status").body
-    require(body, f"{API}/status: nothing is told")
+    """Check that the state names the version of the service and its start."""
+    found = server.get(f"{API}/status")
+    service: dict[str, Any] = read_value(found, "service", dict)
+    read_key(service, "version", str, where=f"{found.address}, service")
+    at = read_key(service, "started_at", str, where=f"{found.address}, service")
+    require(TIME.fullmatch(at), f"{found.address}: no time in UTC: {at!r}")
 
 
 CHECKS = (

@@ -173,3 +173,5 @@ class ServiceStatus:
     """How often the supervisor started each process again since its own start."""
     searches: SearchLoad | None = None
     """Of this process; None if it is not known."""
+    started_at: datetime | None = None
+    """The start of the service that answers; None if no service does, as on the command line."""

@@ -1,11 +1,13 @@
 """The JSON of search results and status: one shape for the API and the command line."""
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlencode
 
 import orjson
 
+from indexer.clock import rfc3339
 from indexer.engines import go_on
 from indexer.model import FacetCounts, Hit
 from indexer.store import AbsentTags, NotificationResult, RegistryFreshness
@@ -117,6 +119,10 @@ def status_json(status: ServiceStatus) -> dict[str, Any]:
     live, store = status.live, status.store
     rebuild, extraction = store.rebuild, store.extraction
     return {
+        "service": {
+            "version": version("regsearch"),
+            "started_at": rfc3339(status.started_at) if status.started_at else None,
+        },
         "complete": freshness["complete"],
         "behind": freshness["behind"],
         "indexer": {

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -79,6 +79,7 @@ class SearchService:
         self._turns = Turns(processes.count if processes else 1)
         self._ended = _Ended()
         self._refusal_logged_at = -_LOGGED_SECONDS
+        self._started_at: datetime | None = None
         self._thread = OwnThread("search", path=store.directory)
         self._status_searcher = status_searcher or searcher
         self._status_thread = (
@@ -148,7 +149,7 @@ class SearchService:
     async def status(self) -> ServiceStatus:
         """Return the status of the service."""
         status = await self._on_status_thread(Searcher.status)
-        return replace(status, searches=self.load())
+        return replace(status, searches=self.load(), started_at=self._started_at)
 
     def load(self) -> SearchLoad:
         """Return how busy the searches are, and how those since the start ended."""
@@ -177,7 +178,8 @@ class SearchService:
         return is_searchable and (self._processes is None or self._processes.ready > 0)
 
     def start(self) -> None:
-        """Start the search processes, so that the first search does not wait for them."""
+        """Begin to serve; start the search processes, so that no search waits for them."""
+        self._started_at = self._clock.now()
         if self._processes is not None:
             self._processes.start()
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.requests import Request
 from starlette.routing import Mount, Route
 
+from indexer.clock import rfc3339
 from indexer.settings import Settings
 from search_api.web import make_web
+from tests.fakes.clock import ManualClock
 from tests.search_api.filling import make_client, searching_client
 
 pytestmark = pytest.mark.anyio
@@ -83,6 +86,15 @@ async def test_every_operation_has_words_a_shape_and_its_errors(document: dict[s
 async def test_every_address_is_in_the_documentation(document: dict[str, Any]) -> None:
     for path in document["paths"]:
         assert re.search(rf"`(GET /api/v1/)?{re.escape(path[1:])}[`?]", DOCUMENTATION), path
+
+
+async def test_the_status_tells_which_service_answers_since_when(filled: Path) -> None:
+    clock = ManualClock()
+    async with searching_client(filled, clock=clock) as client:
+        started = rfc3339(clock.now())
+        clock.advance(5)
+        status = (await client.get("/api/v1/status")).json()
+    assert status["service"] == {"version": version("regsearch"), "started_at": started}
 
 
 @pytest.mark.parametrize("path", ["/api/v1/search?q=nginx", "/api/v1/status"])

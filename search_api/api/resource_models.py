@@ -225,6 +225,78 @@ class Image(Place):
     warnings: list[str]
 
 
+class ComparisonSide(Place):
+    """One of two images, as the platform that is compared."""
+
+    digest: DigestText
+    """Of what was asked for, as the reference and the tags; an index has many platforms."""
+    reference: Reference
+    tags: list[TagText]
+    platforms: list[PlatformText]
+    """Of an index."""
+    platform: PlatformText | None
+    compared_digest: DigestText
+    kind: Annotated[str, Field(examples=["image"])]
+    title: str
+    version: str | None
+    created_at: Time | None
+    size_bytes: Bytes | None
+    layer_count: Count | None
+
+
+class ComparedLayer(Resource):
+    """A layer of one of two images."""
+
+    position: Annotated[int, Field(ge=1)]
+    digest: DigestText
+    diff_id: DigestText | None
+    size_bytes: Bytes | None
+    command: str | None
+    """The command that made it."""
+    shared: bool
+    """Whether the other image has it too, anywhere, be it compressed in another way."""
+
+
+class ComparedLayers(Resource):
+    """The layers of two images, each in order."""
+
+    common: Count
+    """The number of first layers that are the same in both."""
+    shared_count: Count
+    """The number of distinct layers of the first image that the other one has too."""
+    shared_size_bytes: Bytes | None
+    """What these take; null if the size of one is unknown."""
+    a: list[ComparedLayer]
+    b: list[ComparedLayer]
+
+
+class Difference(Resource):
+    """A value that differs; null where an image has none."""
+
+    key: str
+    a: Any
+    b: Any
+
+
+class Comparison(Resource):
+    """Two images side by side."""
+
+    a: ComparisonSide
+    b: ComparisonSide
+    same: bool
+    """Whether both are the same manifest."""
+    platforms: list[PlatformText]
+    """The platforms that both have, if both are indexes."""
+    layers: ComparedLayers
+    image: list[Difference]
+    """The facts: `version`, `created_at`, `size_bytes` and so on."""
+    config: list[Difference]
+    """`user`, `entrypoint`, `cmd`, `exposed_ports`, `volumes`, `working_dir`, `stop_signal`."""
+    env: list[Difference]
+    labels: list[Difference]
+    annotations: list[Difference]
+
+
 class Images(Shape):
     """Images related to one image."""
 

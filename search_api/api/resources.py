@@ -18,6 +18,7 @@ from search_api.api.parameters import LIMIT_DEFAULT, CursorText, Limit
 from search_api.api.resource_models import (
     Attachments,
     Bases,
+    Comparison,
     Image,
     Images,
     Layer,
@@ -29,7 +30,7 @@ from search_api.api.resource_models import (
     Tags,
     TagWithHistory,
 )
-from search_api.resources import MATCH_MAX, TagOrder, TagPage
+from search_api.resources import MATCH_MAX, TagOrder, TagPage, compare
 from search_api.search import SearchService, decode_place, encode_place
 
 RegistryName = Annotated[
@@ -90,6 +91,24 @@ TagMatch = Annotated[
         " matters. All tags if empty.",
         examples=["1.2*"],
         max_length=MATCH_MAX,
+    ),
+]
+
+
+ImageA = Annotated[
+    str,
+    Query(
+        description="An image: a reference with a tag or a digest, or a digest alone. The name of"
+        " its registry or its host may stand before it.",
+        examples=["team/web:1.4"],
+    ),
+]
+ImageB = Annotated[str, Query(description="The other image.", examples=["team/web:1.5"])]
+ComparedPlatform = Annotated[
+    str,
+    Query(
+        description="The platform to compare in indexes; if empty, one that both have.",
+        examples=["linux/arm64"],
     ),
 ]
 
@@ -270,6 +289,16 @@ def _add_related(router: APIRouter, service: SearchService) -> None:
             lambda resources: resources.places(digest, after=after, limit=limit)
         )
         return _respond_page(request, "places", page, place="places")
+
+    @router.get(
+        "/compare", summary="Two images side by side", tags=["images"], response_model=Comparison
+    )
+    async def compare_images(
+        request: Request, a: ImageA, b: ImageB, *, platform: ComparedPlatform = ""
+    ) -> Response:
+        """Return the layers of two images, and in what else they differ; secrets are masked."""
+        found = await service.read(lambda resources: compare(resources, a, b, platform=platform))
+        return kept_answer(request, found)
 
     @router.get("/layers/{digest}", summary="A layer", tags=["images"], response_model=Layer)
     async def get_layer(

@@ -81,6 +81,36 @@ def repositories_say_what_their_results_do(server: Server) -> None:
         require(count >= 0, f"{found.address}: untagged_count is {count}")
 
 
+def images_are_compared(server: Server) -> None:
+    """Check the layers and the differences of two images, and of one with itself."""
+    images = server.results(type="image")
+    first, other = images[0], images[-1]
+    found = _compare(server, first, other)
+    for one in (*found.body["layers"]["a"], *found.body["layers"]["b"]):
+        shared = read_key(one, "shared", bool, where=f"{found.address}, a layer")
+        digests = [{layer["digest"] for layer in found.body["layers"][side]} for side in "ab"]
+        is_in_both = all(one["digest"] in some for some in digests)
+        require(shared or not is_in_both, f"{found.address}: {one['digest']} is in both")
+    same = _compare(server, first, first)
+    require(same.body.get("same") is True, f"{same.address}: it is not the same")
+    for group in ("image", "config", "env", "labels", "annotations"):
+        told = read_value(same, group, list)
+        require(told == [], f"{same.address}: an image differs from itself in {told[:1]}")
+
+
+def _compare(server: Server, one: dict[str, Any], other: dict[str, Any]) -> ApiResponse:
+    found = server.get(f"{API}/compare", a=one["digest"], b=other["digest"])
+    for side, image in (("a", one), ("b", other)):
+        digest = read_value(found, side, dict).get("digest")
+        require(digest == image["digest"], f"{found.address}: {side} has digest {digest!r}")
+        read_key(read_value(found, "layers", dict), side, list, where=found.address)
+    for group in ("image", "config", "env", "labels", "annotations"):
+        for difference in read_value(found, group, list):
+            is_one = difference.get("a") != difference.get("b")
+            require(is_one, f"{found.address}: {difference} is no difference")
+    return found
+
+
 def registries_list_repositories(server: Server) -> None:
     """Check that each registry lists repositories by name, page by page."""
     for registry in read_value(server.get(f"{API}/registries"), "registries", list):
@@ -156,6 +186,7 @@ def what_is_not_there_is_not_found(server: Server) -> None:
     for path in (
         f"{API}/images/{_NO_DIGEST}",
         f"{API}/layers/{_NO_DIGEST}",
+        f"{API}/compare?a={_NO_DIGEST}&b={_NO_DIGEST}",
         f"{API}/repositories/no-such-registry",
         f"{API}/repositories/{quote_path(registry)}/no/such/repository",
         f"{API}/tags/{quote_path(registry)}/no/such/repository:latest",
@@ -189,6 +220,7 @@ def the_status_is_told(server: Server) -> None:
 CHECKS = (
     ("links lead to their results", "5", links_lead_to_their_results),
     ("images say what they are", "5", images_say_what_they_are),
+    ("images are compared", "5", images_are_compared),
     ("layers lead to their images", "5", layers_lead_to_their_images),
     ("repositories say what their results do", "5", repositories_say_what_their_results_do),
     ("registries list repositories", "5", registries_list_repositories),

@@ -5,6 +5,7 @@ where the next page begins.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +30,14 @@ from indexer.store import (
     ShownRepository,
     Store,
     make_page,
+)
+from search_api.resources.comparison import (
+    ComparedImage,
+    choose_part,
+    compare_images,
+    find_content,
+    list_platforms,
+    on_side,
 )
 from search_api.resources.image_json import (
     ATTACHMENTS_SHOWN,
@@ -63,6 +72,15 @@ PARTS_MAX = 20
 """Platforms of which bases are looked for."""
 _LAYER_KEYS = ("digest", "diff_id", "size_bytes", "media_type", "command")
 _NAME_SHOWN = 300
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePlace:
+    """An image by its digest, in one repository, or in any that has it."""
+
+    digest: str
+    registry: str | None = None
+    repository: str | None = None
 
 
 class Resources:
@@ -173,6 +191,34 @@ class Resources:
             lineage=self._lineage(image, anatomy),
             places=self._store.shown.places(wanted, limit=PLACES_MAX),
         )
+
+    def compare(self, a: ImagePlace, b: ImagePlace, *, platform: str = "") -> dict[str, Any]:
+        """Return two images side by side; of an index one platform.
+
+        :class:`NotFoundError` says which of the two is not there, or lacks the platform.
+        """
+        sides = {}
+        for name, place in (("a", a), ("b", b)):
+            with on_side(name):
+                sides[name] = self._image(
+                    place.digest, registry=place.registry, repository=place.repository
+                )
+        whole = {name: self._anatomy(image) for name, (_, image) in sides.items()}
+        compared = {}
+        for name, other in (("a", "b"), ("b", "a")):
+            with on_side(name):
+                part = choose_part(whole[name], whole[other], wanted=platform)
+            repository, image = sides[name]
+            content = find_content(image.content, part.digest)
+            anatomy = take_apart(content, tags=image.tags, kinds=self._kinds)
+            compared[name] = ComparedImage(
+                repository=repository,
+                image=image,
+                anatomy=anatomy,
+                facts=read_facts(anatomy, now=self._now, base_labels=merge_base_labels(content)),
+                platforms=tuple(list_platforms(whole[name])),
+            )
+        return compare_images(compared["a"], compared["b"])
 
     def places(self, digest: str, *, after: str = "", limit: int) -> Page[dict[str, Any]]:
         """Return where a manifest is that some visible tag leads to."""

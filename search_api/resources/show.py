@@ -4,10 +4,12 @@ from typing import Any
 
 from indexer.errors import InvalidValueError, NotFoundError
 from indexer.model import Reference, parse_reference
-from search_api.resources.resources import Resources
+from search_api.resources.comparison import on_side
+from search_api.resources.resources import ImagePlace, Resources
 from search_api.resources.tag_list import TagOrder
 
 TAGS_SHOWN = 50
+_LATEST = "latest"
 _TEXT_SHOWN = 300
 
 
@@ -20,7 +22,7 @@ def look_up(resources: Resources, text: str) -> dict[str, Any]:
     reference = parse_reference(text)
     if not reference.path:
         return _by_digest(resources, reference.digest)
-    registry, repository = _place(resources, reference, text)
+    registry, repository = find_place(resources, reference, text)
     within = {"registry": registry, "repository": repository}
     if reference.digest:
         return {"image": resources.image(reference.digest, **within)}
@@ -32,6 +34,30 @@ def look_up(resources: Resources, text: str) -> dict[str, Any]:
     return {"repository": resources.repository(registry, repository), "tags": list(tags.items)}
 
 
+def compare(resources: Resources, a: str, b: str, *, platform: str = "") -> dict[str, Any]:
+    """Return the JSON of two images side by side; ``a`` and ``b`` are references.
+
+    A name without a tag means its tag ``latest``. ``platform`` chooses in an index, else one is
+    chosen that both have. The errors are those of :func:`look_up`, and say of which of the two.
+    """
+    return resources.compare(
+        _locate(resources, "a", a), _locate(resources, "b", b), platform=platform
+    )
+
+
+def _locate(resources: Resources, side: str, text: str) -> ImagePlace:
+    with on_side(side):
+        reference = parse_reference(text)
+        if not reference.path:
+            return ImagePlace(reference.digest)
+        registry, repository = find_place(resources, reference, text)
+        digest = (
+            reference.digest
+            or resources.tag(registry, repository, reference.tag or _LATEST, limit=1)["digest"]
+        )
+        return ImagePlace(digest, registry, repository)
+
+
 def _by_digest(resources: Resources, digest: str) -> dict[str, Any]:
     try:
         return {"image": resources.image(digest)}
@@ -39,7 +65,7 @@ def _by_digest(resources: Resources, digest: str) -> dict[str, Any]:
         return {"layer": resources.layer(digest, limit=TAGS_SHOWN)}
 
 
-def _place(resources: Resources, reference: Reference, text: str) -> tuple[str, str]:
+def find_place(resources: Resources, reference: Reference, text: str) -> tuple[str, str]:
     """Return the registry and the repository of a path."""
     first, _, rest = reference.name.partition("/")
     registries = resources.registries()

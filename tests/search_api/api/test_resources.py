@@ -27,6 +27,7 @@ EXISTING = [
     f"/images/{WEB.digest}/bases",
     f"/images/{WEB.digest}/derived",
     f"/images/{WEB.digest}/places",
+    "/compare?a=team/web:1.4&b=nginx&platform=linux/arm64",
 ]
 DIGEST = "sha256:" + "0" * 64
 ABSENT = [
@@ -45,6 +46,8 @@ ABSENT = [
     f"/images/{DIGEST}/derived",
     f"/images/{DIGEST}/places",
     f"/layers/{DIGEST}",
+    f"/compare?a=team/web:1.4&b={DIGEST}",
+    "/compare?a=team/nothing&b=team/web:1.4",
 ]
 
 
@@ -155,6 +158,21 @@ async def test_a_layer_tells_what_holds_it(client: httpx2.AsyncClient) -> None:
     assert "nginx" in {one["repository"] for one in layer["images"]}
 
 
+async def test_two_images_are_compared(client: httpx2.AsyncClient) -> None:
+    found = await told(client, f"/compare?a=team/web:1.4&b={OLD_NGINX.digest}")
+    for side, built in (("a", WEB), ("b", OLD_NGINX)):
+        assert found[side]["digest"] == built.digest
+        image = await told(client, f"/images/{found[side]['compared_digest']}")
+        assert [one["digest"] for one in found["layers"][side]] == [
+            one["digest"] for one in image["layers"] if one["digest"]
+        ]
+        for group, key in (("labels", "key"), ("env", "name")):
+            pairs = image["labels"] if group == "labels" else image["config"]["env"]
+            own = {one[key]: one["value"] for one in pairs}
+            for difference in found[group]:
+                assert difference[side] == own.get(difference["key"])
+
+
 async def test_a_result_links_to_its_resource(client: httpx2.AsyncClient) -> None:
     for kind in ("repository", "image"):
         response = await client.get(f"{API}/search", params={"type": kind, "limit": "1000"})
@@ -199,6 +217,8 @@ async def test_what_is_not_there_is_not_found_and_named(
 @pytest.mark.parametrize(
     ("path", "message"),
     [
+        ("/compare?b=nginx", "parameter 'a' is missing"),
+        ("/compare?a=nginx&b=", "b: not a reference: ''"),
         ("/images/sha256:0", "not a digest: 'sha256:0'"),
         ("/layers/x", "not a digest: 'x'"),
         ("/repositories/main?cursor=x", "not a cursor: 'x'"),

@@ -5,7 +5,7 @@ A page begins behind the last thing of the one before, so that nothing is missed
 when something comes or goes meanwhile.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -54,6 +54,15 @@ AND repositories.name """  # noqa: S608 - texts of this package
 _TAGS = f"""
 SELECT tags.name, tags.digest, first_seen_at FROM tags
 WHERE tags.repository_id = ? AND {VISIBLE} AND tags.name """  # noqa: S608
+
+_TARGETS = f"""
+WITH asked (registry, repository, tag) AS (VALUES {{asked}})
+SELECT asked.registry, asked.repository, asked.tag, tags.digest
+FROM asked CROSS JOIN registries ON registries.name = asked.registry AND NOT removed
+CROSS JOIN repositories ON registry_id = registries.id AND repositories.name = asked.repository
+    AND tag_count > 0
+LEFT JOIN tags ON tags.repository_id = repositories.id AND tags.name = asked.tag
+    AND {VISIBLE}"""  # noqa: S608 - texts of this package
 
 # Where no tag leads to it, the repository alone says that it is there.
 _PLACES = f"""
@@ -172,6 +181,18 @@ class ShownTables:
         """Return one of them."""
         row = self._database.execute(f"{_REPOSITORIES} = ?", [registry, name]).fetchone()
         return _repository(row) if row else None
+
+    def targets(
+        self, places: Collection[tuple[str, str, str]]
+    ) -> dict[tuple[str, str, str], Digest | None]:
+        """Return where tags point, each named by registry, repository and tag.
+
+        The digest is None where the repository is there without that tag. Other places are missing.
+        """
+        asked = ", ".join(["(?, ?, ?)"] * len(places))
+        names = [name for place in places for name in place]
+        rows = self._database.execute(_TARGETS.format(asked=asked), names) if places else ()
+        return {(row[0], row[1], row[2]): Digest(row[3]) if row[3] else None for row in rows}
 
     def tags(self, repository_id: int, *, after: str = "", limit: int) -> Page[ShownTag]:
         """Return tags of a repository, by name, from behind one."""

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from indexer.errors import NotFoundError
 from search_api.http_errors import KNOWN_ERRORS, answer_to, http_answer
-from search_api.pages import go, guide, image, repository, search, start, status
+from search_api.pages import changes, go, guide, image, repository, search, start, status
 from search_api.pages.mistakes import mistake_page
 from search_api.pages.site import Site, wants_html
 
@@ -42,6 +42,7 @@ _PAGES: dict[str, Answer] = {
     "/r/{registry}/{place:path}": _answer_place,
     "/help": guide.answer,
     "/go": go.answer,
+    "/changes": changes.answer,
     "/status": status.answer,
 }
 

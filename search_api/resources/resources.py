@@ -4,7 +4,7 @@ What is not there, or is not shown, is a :class:`NotFoundError` that names it. L
 where the next page begins.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -321,6 +321,15 @@ class Resources:
         found = self._store.changes.before(behind, place=place, limit=limit + 1)
         page = make_page(found, limit=limit, place=lambda change: str(change.cursor))
         return page.map(change_json)
+
+    def targets(
+        self, places: Collection[tuple[str, str, str]]
+    ) -> dict[tuple[str, str, str], Digest | None]:
+        """Return where tags point now, each named by registry, repository and tag.
+
+        The digest is None where the repository is there without that tag. Other places are missing.
+        """
+        return self._store.shown.targets(places)
 
     def newest_change(self) -> str:
         """Return the cursor behind everything that changed: for who takes a listing next."""

@@ -134,6 +134,27 @@ def test_a_repository_without_a_visible_tag_is_not_shown(store: Store) -> None:
     assert store.shown.repository("default", "a") is None
 
 
+def test_where_many_tags_point_is_asked_for_at_once(store: Store) -> None:
+    repository_id = put_repository(store)
+    push(store, repository_id, "1", A, when=0)
+    push(store, repository_id, "2", B, when=0)
+    hide(store, repository_id, "2")
+    gone = put_repository(store, "team/gone")
+    push(store, gone, "1", A, when=0)
+    hide(store, gone, "1")
+    removed = put_repository(store, registry="second")
+    push(store, removed, "1", A, when=0)
+    remove(store, "second")
+    places = [("default", WEB, "1"), ("default", WEB, "2"), ("default", WEB, "")]
+    others = [("default", "team/gone", "1"), ("second", WEB, "1"), ("third", WEB, "1")]
+    assert store.shown.targets([*places, *others]) == {
+        places[0]: A.digest,
+        places[1]: None,
+        places[2]: None,
+    }
+    assert store.shown.targets([]) == {}
+
+
 def test_a_repository_tells_of_its_tags_its_pulls_and_its_newest_push(store: Store) -> None:
     web = put_repository(store)
     push(store, web, "1", A, when=0)

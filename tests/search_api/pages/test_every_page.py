@@ -25,6 +25,8 @@ PAGES = [
     "/search?q=evil",
     "/help",
     "/status",
+    "/changes",
+    "/changes?registry=main&repository=team/web",
 ]
 MISTAKES = {
     "/search?q=a%20OR": 400,

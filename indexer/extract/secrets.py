@@ -1,7 +1,7 @@
 """Masking secrets in what an image ran: build arguments, tokens, passwords in addresses."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 MASK = "***"
 
@@ -14,6 +14,9 @@ _SECRET = re.compile(
 _DIRECTORIES = {"PWD", "OLDPWD"}
 # What leads to a secret has one of these; looked for first, because that is quick.
 _HINTS = ("token", "secret", "pass", "credential", "private", "pwd", "key", "auth", "ident", "sudo")
+_HINT = re.compile("|".join(_HINTS))
+_RUN = re.compile(r"[\w.-]++")
+_RUN_BEFORE = re.compile(r"[\w.-]")
 _SCHEMES = ("bearer", "basic", "authorization")
 # Possessive, so that hostile text costs linear time: nothing is tried twice.
 _NAME = re.compile(
@@ -29,16 +32,23 @@ _SCHEME = re.compile(
     r"\s++(?=[\w.~+/=-]{8})[\w.~+/=-]++",
     re.IGNORECASE,
 )
+# By their first letters, the frequent ones first: most places of a text are given up at once.
 _PREFIXED = (
-    r"gh[oprsu]_[\w-]{10,}+|github_pat_[\w-]{10,}+|gl(?:pat|ptt|rt|dt|ft|soat|imt|agent|oas|cbt)-[\w-]{10,}+",
-    r"xox[abeprs]-[\w-]{10,}+|xapp-[\w-]{10,}+|(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}+",
-    r"AIza[\w-]{30,}+|ya29\.[\w-]{20,}+|(?:sk|rk)_(?:live|test)_\w{10,}+|whsec_\w{16,}+",
-    r"sk-[A-Za-z0-9][\w-]{18,}+|hf_[A-Za-z0-9]{20,}+|npm_[A-Za-z0-9]{20,}+|pypi-[\w-]{20,}+",
-    r"dckr_[po]at_[\w-]{10,}+|SG\.[\w-]{16,}+\.[\w-]{16,}+|shp(?:at|ss|ca|pa)_[A-Fa-f0-9]{16,}+",
-    r"do[opr]_v1_[a-f0-9]{16,}+|hv[sbr]\.[\w-]{16,}+|lin_api_\w{16,}+|PMAK-[\w-]{16,}+",
-    r"rubygems_[a-f0-9]{16,}+|NRAK-[A-Z0-9]{16,}+|glsa_\w{16,}+|dapi[a-f0-9]{32}\b",
-    r"AGE-SECRET-KEY-1\w{16,}+|tskey-[\w-]{16,}+|sq0\w{3}-[\w-]{16,}+|figd_[\w-]{16,}+|sbp_\w{16,}+",
-    r"e(?<![\w-]e)yJ[\w-]{8,}+\.[\w-]{8,}+(?:\.[\w-]*+)?",
+    r"e(?<![\w-]e)yJ[\w-]{8,}+\.[\w-]{8,}+(?:\.[\w-]*+)?|tskey-[\w-]{16,}+|npm_[A-Za-z0-9]{20,}+",
+    (
+        r"s(?:k(?:_(?:live|test)_\w{10,}+|-[A-Za-z0-9][\w-]{18,}+)|hp(?:at|ss|ca|pa)_[A-Fa-f0-9]{16,}+"
+        r"|q0\w{3}-[\w-]{16,}+|bp_\w{16,}+)"
+    ),
+    r"r(?:k_(?:live|test)_\w{10,}+|ubygems_[a-f0-9]{16,}+)|h(?:f_[A-Za-z0-9]{20,}+|v[sbr]\.[\w-]{16,}+)",
+    r"d(?:ckr_[po]at_[\w-]{10,}+|o[opr]_v1_[a-f0-9]{16,}+|api[a-f0-9]{32}\b)|lin_api_\w{16,}+",
+    r"pypi-[\w-]{20,}+|whsec_\w{16,}+|figd_[\w-]{16,}+",
+    (
+        r"g(?:h[oprsu]_[\w-]{10,}+|ithub_pat_[\w-]{10,}+|lsa_\w{16,}+"
+        r"|l(?:pat|ptt|rt|dt|ft|soat|imt|agent|oas|cbt)-[\w-]{10,}+)"
+    ),
+    r"x(?:ox[abeprs]|app)-[\w-]{10,}+|ya29\.[\w-]{20,}+|SG\.[\w-]{16,}+\.[\w-]{16,}+",
+    r"A(?:(?:KIA|SIA|BIA|CCA)[A-Z0-9]{12,}+|Iza[\w-]{30,}+|GE-SECRET-KEY-1\w{16,}+)",
+    r"PMAK-[\w-]{16,}+|NRAK-[A-Z0-9]{16,}+",
 )
 # No boundary in front, which is looked for afterwards: then only first letters are tried.
 _TOKEN = re.compile("|".join(_PREFIXED))
@@ -65,11 +75,12 @@ _PROGRAMS = re.compile(
     r"""|redis-cli\b[^;&|\n]{0,200}?\s-a\s++|(?:un)?zip\b[^;&|\n]{0,40}?\s-P\s?))"""
     rf"{_WORD}"
 )
+# The first letter is looked for before anything else, its boundary and the case of others after
+# it: then a search tries few places.
 _SAID = re.compile(
-    r"""(?P<before>\b(?:pass(?:word|phrase|code|wd)?|pwd|token|secret"""
-    r"""|api[ _-]?key|access[ _-]?key)s?"""
-    r"""\s++(?:is|was|are)(?:\s?:|\s++now)?\s++)(?P<value>"[^"]++"|'[^']++'|`[^`]++`|[^\s"'`]++)""",
-    re.IGNORECASE,
+    r"""(?P<before>[PpTtSs\u017fAa](?<!\w.)(?i:(?<=p)(?:ass(?:word|phrase|code|wd)?|wd)"""
+    r"""|(?<=t)oken|(?<=s)ecret|(?<=a)(?:pi|ccess)[ _-]?key)(?i:s?\s++(?:is|was|are)"""
+    r"""(?:\s?:|\s++now)?\s++))(?P<value>"[^"]++"|'[^']++'|`[^`]++`|[^\s"'`]++)"""
 )
 _USUAL = re.compile(
     r"(?:a|an|the|not|no|never|always|only|also|too|in|on|at|by|for|from|of|to|as|via|per|with|your|this|that|it|its"
@@ -81,7 +92,8 @@ _USUAL = re.compile(
     re.IGNORECASE,
 )
 _SQL = re.compile(
-    r"""(?P<before>\b(?:identified\s++by|password)\s++)(?:'[^']++'|"[^"]++")""", re.IGNORECASE
+    r"""(?P<before>[IiPp\u0130\u0131](?<!\w.)(?i:(?<=i)dentified\s++by|(?<=p)assword)\s++)"""
+    r"""(?:'[^']++'|"[^"]++")"""
 )
 _OPENSSL = re.compile(r"""(?P<before>\s-(?:pass(?:in|out)?|k)\s++["']?pass:)[^\s"']++""")
 _CHPASSWD = re.compile(
@@ -138,11 +150,14 @@ def _has_any(words: Sequence[str], lowered: str) -> bool:
 def _without_hinted(text: str) -> str:
     """Return ``text`` without the values that a word such as "password" leads to."""
     text = _SAID.sub(_said, text)
-    text = _SQL.sub(rf"\g<before>{MASK}", text)
+    if "'" in text or '"' in text:
+        text = _SQL.sub(rf"\g<before>{MASK}", text)
     if "|" in text:
-        text = _CHPASSWD.sub(rf"\g<user>:{MASK}", text)
+        if "chpasswd" in text:
+            text = _CHPASSWD.sub(rf"\g<user>:{MASK}", text)
         text = _PIPED.sub(_piped, text)
-    text = _OPENSSL.sub(rf"\g<before>{MASK}", text)
+    if "pass:" in text:
+        text = _OPENSSL.sub(rf"\g<before>{MASK}", text)
     return _without_named(text)
 
 
@@ -151,11 +166,11 @@ def _without_users(text: str) -> str:
     if "://" in text:
         text = _USER_INFO.sub(_address, text)
         text = _HOOK.sub(rf"\g<place>{MASK}", text)
-    if "@" in text:
+    if "@tcp(" in text or "@udp(" in text or "@unix(" in text:
         text = _DSN.sub(rf"\g<user>:{MASK}@", text)
     if "auth" in text:
         text = _DOCKER_AUTH.sub(rf"\g<before>{MASK}", text)
-    if "creds" in text or _CLIENT.search(text):
+    if "-" in text and ("creds" in text or _CLIENT.search(text)):
         text = _USER_OPTION.sub(rf"\g<option>\g<user>:{MASK}", text)
     return text
 
@@ -197,16 +212,35 @@ def _is_secret_pair(key: str, value: str) -> bool:
 def _without_named(text: str) -> str:
     pieces: list[str] = []
     position = kept = 0
-    while match := _NAME.search(text, position):
-        position = match.end()
-        if not is_secret_name(match["name"]) or not _assigns(text, match):
+    for match in _hinted_names(text):
+        if match.start() < position or not is_secret_name(match["name"]):
             continue
-        value = _VALUE.match(text, position)
+        if not _assigns(text, match):
+            continue
+        value = _VALUE.match(text, match.end())
         if value is None or (match["sign"].isspace() and value[0].startswith("-")):
             continue
-        pieces += (text[kept:position], MASK)
+        pieces += (text[kept : match.end()], MASK)
         position = kept = value.end()
     return "".join((*pieces, text[kept:]))
+
+
+def _hinted_names(text: str) -> Iterator[re.Match[str]]:
+    """Yield the names that hold a hint, with what follows them: of most texts, few of all."""
+    lowered = text.lower()
+    if len(lowered) != len(text):
+        yield from _NAME.finditer(text)
+        return
+    done = 0
+    for hint in _HINT.finditer(lowered):
+        start = hint.start()
+        if start < done:
+            continue
+        while start > done and _RUN_BEFORE.match(text, start - 1):
+            start -= 1
+        done = next(_RUN.finditer(text, start)).end()
+        if match := _NAME.match(text, start):
+            yield match
 
 
 def _assigns(text: str, match: re.Match[str]) -> bool:

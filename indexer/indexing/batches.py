@@ -35,7 +35,7 @@ class Batch:
     left: set[int] = field(default_factory=set)
     """Repositories that are left to a later batch, because their images take too long."""
     slow: set[str] = field(default_factory=set)
-    """The registries of those."""
+    """The registries of those, and others whose images took as long."""
 
     @property
     def images(self) -> int:
@@ -118,10 +118,11 @@ class DocumentMaker:
                     self._put_stale(batch, repository_id, ids)
                 except OutOfTimeError:
                     batch.left.add(repository_id)
-                    batch.slow.add(registry)
                 else:
                     self._images.forget_unkept(repository_id)
                 spent[registry] += thread_time() - start
+                if spent[registry] > self._extract_seconds:
+                    batch.slow.add(registry)
         finally:
             self._images.limit_time(None)
         return batch

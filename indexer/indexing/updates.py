@@ -8,7 +8,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -45,9 +45,12 @@ _READ_AHEAD = 100
 """Repositories that are looked through in one step for what they lack."""
 IDLE_SECONDS = 0.5
 """How long to wait for a change before looking for one."""
+SLOW_SECONDS = 0.05
+"""The same while slow registries pause."""
 PAUSE_SHARE = 2.0
 """The pause after a commit, in commits' durations: keeps the thread from starving the reading."""
 PAUSE_MAX_SECONDS = 1.0
+PAUSE_MAX = timedelta(seconds=PAUSE_MAX_SECONDS)
 
 
 @dataclass(slots=True)
@@ -114,6 +117,8 @@ class Indexing:
         self._extract_seconds = EXTRACT_SECONDS
         self._slow: set[str] = set()
         self._is_slow_turn = False
+        self._is_for_slow = False
+        self._slow_from: datetime | None = None
         self.changed = asyncio.Event()
         """Set by whoever changed the store, so that the change is searchable soon."""
 
@@ -129,7 +134,7 @@ class Indexing:
                 await self._give_way(started)
                 continue
             try:
-                async with asyncio.timeout(IDLE_SECONDS):
+                async with asyncio.timeout(SLOW_SECONDS if self._slow else IDLE_SECONDS):
                     await self.changed.wait()
             except TimeoutError:
                 continue
@@ -145,11 +150,18 @@ class Indexing:
         self._thread.close()
 
     async def _give_way(self, started: datetime) -> None:
-        """Pause after work that began at ``started``, if there is anything to be read meanwhile."""
+        """Pause after work that began at ``started``, if there is anything to be read meanwhile.
+
+        After work for slow registries only they pause: others may have changed meanwhile.
+        """
         now = self._clock.now()
         if await self._store.read(lambda store: store.queue.is_waiting(now=now)):
             spent = (now - started).total_seconds()
-            await self._clock.sleep(min(PAUSE_MAX_SECONDS, spent * PAUSE_SHARE))
+            pause = min(PAUSE_MAX_SECONDS, spent * PAUSE_SHARE)
+            if self._is_for_slow and self._rebuild is None:
+                self._slow_from = now + timedelta(seconds=pause)
+            else:
+                await self._clock.sleep(pause)
 
     # The live generation
 
@@ -202,6 +214,9 @@ class Indexing:
     async def _update(self) -> bool:
         """Make stale documents searchable; True when there were any."""
         stale = await self._store.read(self._next_stale)
+        if not stale and self._slow:
+            # They pause.
+            return False
         if not stale:
             if await self._mark_some():
                 return True
@@ -210,6 +225,7 @@ class Indexing:
         made, batch = await self._thread.run(partial(self._apply, stale))
         done = [one for one in stale if one.repository_id not in batch.left]
         self._slow = batch.slow if self._is_slow_turn else self._slow | batch.slow
+        self._is_for_slow = self._is_slow_turn or bool(batch.slow)
 
         def save(store: Store) -> None:
             made.keep(store)
@@ -222,7 +238,11 @@ class Indexing:
     def _next_stale(self, store: Store) -> list[StaleDocument]:
         """Return what to make next: by turns that of the slow registries, and of all others."""
         others = store.search_index.stale(limit=self._batch_size, without=self._slow)
-        self._is_slow_turn = bool(self._slow) and not (others and self._is_slow_turn)
+        now = self._clock.now()
+        # Not for longer than a pause, be it that somebody set the clock back.
+        pauses = self._slow_from is not None and timedelta() < self._slow_from - now <= PAUSE_MAX
+        may_be_slow = bool(self._slow) and not pauses
+        self._is_slow_turn = may_be_slow and not (others and self._is_slow_turn)
         if self._is_slow_turn:
             found: list[StaleDocument] = []
             for registry in sorted(self._slow):

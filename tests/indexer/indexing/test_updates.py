@@ -555,3 +555,38 @@ async def test_a_registry_whose_images_take_long_takes_turns_with_the_others(
         assert ("slow", "team/slow", "v0") not in stepping.searchable()
         await stepping.index()
         assert stepping.searchable() == stepping.truth()
+
+
+async def test_after_work_for_a_slow_registry_nobody_else_pauses(tmp_path: Path) -> None:
+    async with Stepping(tmp_path, "slow", "quick") as stepping:
+        for number in range(3):
+            stepping.registries["slow"].put("team/slow", image(seed=f"{number}"), tag=f"v{number}")
+        await stepping.settle()
+        await stepping.reopen()
+        with stepping.store.transaction():
+            stepping.store.stale.mark_registry("slow")
+        stepping.deliver(pushed(WEB, C.digest, tag="waiting"))
+        await stepping.enqueue_refreshes()
+        stepping.clock.sleeps.clear()
+        stepping.indexing._extract_seconds = -1.0
+        task = asyncio.create_task(stepping.indexing.run())
+        async with asyncio.timeout(30):
+            while not stepping.indexing._slow:
+                stepping.clock.advance(0.01)
+                await asyncio.sleep(0.001)
+            stepping.registries["quick"].put("team/quick", image(seed="quick"), tag="1")
+            await stepping.crawl("quick")
+            while await stepping.thread.read(_is_quick_stale):
+                await asyncio.sleep(0.001)
+            while await stepping.thread.read(_stale):
+                stepping.clock.advance(0.01)
+                await asyncio.sleep(0.001)
+        assert stepping.clock.sleeps == []
+        assert stepping.searchable() == stepping.visible()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+def _is_quick_stale(store: Store) -> bool:
+    return bool(store.search_index.stale(limit=1, only="quick"))

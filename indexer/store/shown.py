@@ -51,6 +51,12 @@ LEFT JOIN pulls ON pulls.repository_id = repositories.id AND pulls.digest = ''
 WHERE NOT removed AND registries.name = ? AND tag_count > 0
 AND repositories.name """  # noqa: S608 - texts of this package
 
+_EMPTY_REPOSITORY = """
+SELECT repositories.id, registries.name, registry_host, repositories.name
+FROM registries CROSS JOIN repositories ON registry_id = registries.id
+WHERE NOT removed AND NOT left_out AND tag_count = 0
+AND registries.name = ? AND repositories.name = ?"""
+
 _TAGS = f"""
 SELECT tags.name, tags.digest, first_seen_at FROM tags
 WHERE tags.repository_id = ? AND {VISIBLE} AND tags.name """  # noqa: S608
@@ -193,6 +199,11 @@ class ShownTables:
         names = [name for place in places for name in place]
         rows = self._database.execute(_TARGETS.format(asked=asked), names) if places else ()
         return {(row[0], row[1], row[2]): Digest(row[3]) if row[3] else None for row in rows}
+
+    def empty_repository(self, registry: str, name: str) -> RepositoryRow | None:
+        """Return a repository that has no visible tag; None if it has one or was never seen."""
+        row = self._database.execute(_EMPTY_REPOSITORY, [registry, name]).fetchone()
+        return RepositoryRow(*row) if row else None
 
     def tags(self, repository_id: int, *, after: str = "", limit: int) -> Page[ShownTag]:
         """Return tags of a repository, by name, from behind one."""

@@ -12,8 +12,10 @@ from search_api.pages.marks import breakable, marked
 from search_api.pages.words import (
     bytes_text,
     due_text,
+    minute_text,
     number_text,
     short_digest,
+    short_hex,
     short_platform,
     sorted_platforms,
     time_markup,
@@ -63,9 +65,11 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "due": time_due,
     "first": first_characters,
     "marked": marked_text,
+    "minute": minute_text,
     "number": number_text,
     "platforms": platforms_text,
     "short_digest": short_digest,
+    "short_hex": short_hex,
     "size": size_markup,
     "time": time_ago,
 }

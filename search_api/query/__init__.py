@@ -19,6 +19,7 @@ from search_api.query.spelling import (
     with_words_replaced,
 )
 from search_api.query.split import split_terms
+from search_api.query.tokens import quoted
 
 __all__ = [
     "FACTS",
@@ -33,6 +34,7 @@ __all__ = [
     "parse_query",
     "pasted_reference",
     "plain_query",
+    "quoted",
     "split_terms",
     "text_with_words_replaced",
     "used_synonyms",

@@ -53,6 +53,7 @@ from search_api.resources.list_json import (
     history_json,
     image_summary_json,
     images_json,
+    place_json,
     registry_json,
     repository_json,
     shown_place_json,
@@ -115,6 +116,14 @@ class Resources:
             **repository_json(found),
             "untagged_count": self._store.untagged.count(found.row.id),
         }
+
+    def empty_repository(self, registry: str, repository: str) -> dict[str, Any] | None:
+        """Return a repository without tags, and how many images lost theirs; None if unknown."""
+        found = self._store.shown.empty_repository(registry, repository)
+        # What only an event told of may be invented.
+        if found is None or not self._store.repositories.has_content(found.id):
+            return None
+        return {**place_json(found), "untagged_count": self._store.untagged.count(found.id)}
 
     def tags(
         self,

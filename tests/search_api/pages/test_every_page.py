@@ -27,6 +27,11 @@ PAGES = [
     "/status",
     "/changes",
     "/changes?registry=main&repository=team/web",
+    "/r/main/team/web",
+    "/r/main/nginx?tags=1*&sort=version",
+    "/r/main/nginx?tags=nothing",
+    "/r/main/evil",
+    "/r/second/only/second",
 ]
 MISTAKES = {
     "/search?q=a%20OR": 400,
@@ -34,6 +39,9 @@ MISTAKES = {
     "/search?limit=0": 400,
     "/search?sort=colour": 400,
     "/search?registry=third": 404,
+    "/r/main/team/web?sort=colour": 400,
+    "/r/main/other/nginx": 404,
+    "/r/third/web": 404,
     "/nowhere": 404,
 }
 DOCKER = {"User-Agent": "Docker-Client/28.0 (linux)"}

@@ -70,7 +70,9 @@ async def get_page(directory: Path, address: str, *, seconds: float = 0) -> Elem
     return read_html(response.text)
 
 
-@pytest.mark.parametrize(("write", "sentence", "address"), ROWS, ids=lambda one: str(one)[:30])
+@pytest.mark.parametrize(
+    ("write", "sentence", "address"), ROWS, ids=[row[0].__name__ for row in ROWS]
+)
 async def test_each_stale_sentence(
     filled: Path, tmp_path: Path, write: Callable[[States], None], sentence: str, address: str
 ) -> None:

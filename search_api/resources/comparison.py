@@ -112,6 +112,7 @@ def _side(one: ComparedImage) -> dict[str, Any]:
         "platform": str(platform) if platform else None,
         "compared_digest": _digest(one),
         **_said(one),
+        "title": one.facts.title or one.repository.name.rpartition("/")[2],
     }
 
 

@@ -11,6 +11,7 @@ from indexer.extract.history import HistoryEntry, read_history
 from indexer.extract.kinds import KindTable
 from indexer.extract.lineage import is_empty_layer, read_layers
 from indexer.extract.parts import Part, list_parts
+from indexer.extract.secrets import masked_pairs
 from indexer.model import Content, Descriptor, Digest, Manifest, ManifestKind
 
 _TITLE = "org.opencontainers.image.title"
@@ -110,12 +111,15 @@ def read_build(part: Part) -> Build:
 
 
 def list_annotations(part: Part) -> list[Annotation]:
-    """Return every annotation of a part and of the indexes around it, the outermost first."""
+    """Return every annotation of a part and of the indexes around it, the outermost first.
+
+    Secrets are masked.
+    """
     last = len(part.annotations) - 1 if part.manifest is not None else -1
     found = []
     for place, pairs in enumerate(part.annotations):
         source = "manifest" if place == last else ("index", "descriptor")[place % 2]
-        found += [Annotation(key, value, source) for key, value in pairs.items()]
+        found += [Annotation(key, value, source) for key, value in masked_pairs(pairs).items()]
     return found
 
 

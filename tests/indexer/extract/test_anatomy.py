@@ -248,3 +248,15 @@ def test_where_and_how_it_runs_is_read() -> None:
 def test_settings_of_the_wrong_type_are_none(body: bytes) -> None:
     settings = run_settings(read_image_config(parse_config(body).object))
     assert (settings.env, settings.working_dir, settings.stop_signal) == ((), "", "")
+
+
+def test_secrets_in_annotations_are_masked() -> None:
+    """Regression: search results masked them, and the details of an image did not."""
+    built = image(annotations={"api.token": "hunter2", "home": "https://bob:hunter2@host/"})
+    content = content_of(index([built], annotations={"password": "hunter2"}))
+    found = list_annotations(take_apart(content, kinds=BUILT_IN).shown)
+    assert {one.key: one.value for one in found} == {
+        "password": "***",
+        "api.token": "***",
+        "home": "https://bob:***@host/",
+    }

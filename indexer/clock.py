@@ -30,10 +30,12 @@ class SystemClock:
 def rfc3339(moment: datetime) -> str:
     """Return a time in UTC as RFC 3339 with microseconds and ``Z``. Such texts sort by time."""
     # Not strftime: it writes the year 1, which some senders mean by "no time", as one digit.
-    text = moment.astimezone(UTC).isoformat(timespec="microseconds")
-    return text.removesuffix("+00:00") + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_rfc3339(text: str) -> datetime:
     """Return the UTC time of a text that :func:`rfc3339` made."""
-    return datetime.fromisoformat(text).astimezone(UTC)
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)

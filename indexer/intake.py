@@ -64,8 +64,15 @@ def enqueue_refreshes(
             store.queue.add(registry.id, targets, priority=Priority.CRAWL, due_at=now)
         elif entry.item is Command.ACCEPT:
             accept(store, registry, at=now)
-    for repository_id, moves in taken.moves.items():
-        store.content.add_tag_moves(repository_id, moves)
+    read = {number for number, has_content in taken.repositories.values() if has_content}
+    store.content.add_unread_moves(
+        (number, move)
+        for number, moves in taken.moves.items()
+        if number not in read
+        for move in moves
+    )
+    for repository_id in taken.moves.keys() & read:
+        store.content.add_tag_moves(repository_id, taken.moves[repository_id])
 
 
 @dataclass(slots=True)
@@ -111,7 +118,7 @@ def _enqueue_event(
     repository_id, has_content = taken.repository(store, registry, event.repository)
     if event.action is Action.PUSH and event.tag and event.digest:
         if repository_id is None:
-            repository_id = store.repositories.put(registry.id, event.repository, seen_at=now)
+            repository_id = store.repositories.add(registry.id, event.repository, seen_at=now)
             taken.repositories[registry.id, event.repository] = repository_id, False
         move = TagMove(event.tag, event.digest, occurred_at, actor=event.actor)
         taken.moves.setdefault(repository_id, []).append(move)

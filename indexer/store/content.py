@@ -160,20 +160,24 @@ class ContentTables:
 
     def add_tag_moves(self, repository_id: int, moves: Iterable[TagMove]) -> None:
         """Add to the history of tags; a move that is there already stays as it is."""
-        by_tag: dict[TagName, list[TagMove]] = {}
-        for move in moves:
-            by_tag.setdefault(move.tag, []).append(move)
-        others: set[Digest] = set()
-        for tag, own in by_tag.items():
-            digest = self.tag_digest(repository_id, tag)
-            before = self._since(repository_id, tag, digest) if digest else None
-            for move in own:
-                self._history.add(repository_id, move)
-            if digest and self._since(repository_id, tag, digest) != before:
+        moves = list(moves)
+        digests = {tag: self.tag_digest(repository_id, tag) for tag in {one.tag for one in moves}}
+        shown = {tag: digest for tag, digest in digests.items() if digest}
+        before = {tag: self._since(repository_id, tag, shown[tag]) for tag in shown}
+        self.add_unread_moves((repository_id, move) for move in moves)
+        for tag, digest in shown.items():
+            if self._since(repository_id, tag, digest) != before[tag]:
                 self._stale.mark_images(repository_id, [digest])
-            others.update(move.digest for move in own if move.digest != digest)
+        others = {move.digest for move in moves if move.digest != digests[move.tag]}
         if others:
             self._stale.mark_untagged(repository_id, others)
+
+    def add_unread_moves(self, moves: Iterable[tuple[int, TagMove]]) -> None:
+        """Add to the history of tags in repositories of which nothing was read.
+
+        No document shows anything of them, so none becomes stale.
+        """
+        self._history.add(moves)
 
     def tag_moves(self, repository_id: int, tag: str) -> list[TagMove]:
         """Return where a tag pointed, newest first."""

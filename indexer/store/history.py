@@ -62,19 +62,22 @@ class TagHistory:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, repository_id: int, move: TagMove) -> None:
-        """Keep a move; one that is there already stays, but for an event that tells more of it."""
-        self._database.execute(
+    def add(self, moves: Iterable[tuple[int, TagMove]]) -> None:
+        """Keep moves in repositories; one that is there stays, but for an event that tells more."""
+        self._database.conn.executemany(
             "INSERT INTO tag_moves (repository_id, tag, tagged_at, digest, actor, from_event)"
             " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
             " SET from_event = 1, actor = max(actor, excluded.actor) WHERE excluded.from_event",
             [
-                repository_id,
-                move.tag,
-                rfc3339(move.tagged_at),
-                move.digest,
-                move.actor,
-                move.from_event,
+                (
+                    repository_id,
+                    move.tag,
+                    rfc3339(move.tagged_at),
+                    move.digest,
+                    move.actor,
+                    move.from_event,
+                )
+                for repository_id, move in moves
             ],
         )
 

@@ -40,6 +40,7 @@ BUSY_TIMEOUT_MS = 800
 PRUNED_AT_ONCE = 2_000
 """Entries dropped in one transaction: more would make senders wait for longer than they like."""
 JOURNAL_FILE = "journal.db"
+_COMMANDS = frozenset(Command)
 
 migrations = Migrations("journal")
 
@@ -359,7 +360,7 @@ def _row(
 
 
 def _entry(row: tuple[int, str, str, str, str, str, str, str, str, str, str]) -> Entry:
-    item = Command(row[3]) if row[3] in set(Command) else _event(row)
+    item = Command(row[3]) if row[3] in _COMMANDS else _event(row)
     return Entry(id=row[0], registry=row[1], received_at=parse_rfc3339(row[2]), item=item)
 
 

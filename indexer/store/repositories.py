@@ -17,8 +17,10 @@ class RepositoryTables:
     def put(self, registry_id: int, name: RepositoryName, *, seen_at: datetime) -> int:
         """Return the number of a repository, making its row at first sight."""
         found = self.find(registry_id, name)
-        if found is not None:
-            return found
+        return self.add(registry_id, name, seen_at=seen_at) if found is None else found
+
+    def add(self, registry_id: int, name: RepositoryName, *, seen_at: datetime) -> int:
+        """Make the row of a repository that was never seen, and return its number."""
         cursor = self._database.execute(
             "INSERT INTO repositories (registry_id, name, first_seen_at) VALUES (?, ?, ?)",
             [registry_id, name, rfc3339(seen_at)],

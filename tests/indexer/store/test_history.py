@@ -51,7 +51,7 @@ def test_a_move_that_was_only_seen_counts_where_no_event_tells_of_it(
     for number, order in enumerate((moves, moves[::-1], moves * 2)):
         repository_id = put_repository(store, f"r{number}")
         for move in order:
-            history.add(repository_id, move)
+            history.add([(repository_id, move)])
         assert history.moves(repository_id, LATEST) == expected[::-1]
 
 
@@ -60,7 +60,7 @@ def test_an_event_tells_more_of_a_move_that_was_seen_and_a_sight_tells_nothing_m
 ) -> None:
     repository_id = put_repository(store)
     for move in (seen(A, 1), told(A, 1), told(A, 1, "ada"), told(A, 1), seen(A, 1)):
-        history.add(repository_id, move)
+        history.add([(repository_id, move)])
     assert history.moves(repository_id, LATEST) == [told(A, 1, "ada")]
 
 
@@ -69,7 +69,7 @@ def test_since_when_is_the_last_time_and_only_events_are_pushes(
 ) -> None:
     repository_id = put_repository(store)
     for move in (told(A, 1), told(B, 2), seen(A, 3), event_move("stable", B, 9)):
-        history.add(repository_id, move)
+        history.add([(repository_id, move)])
     one, two, three, nine = (f"2026-03-01T12:00:0{second}.000000Z" for second in (1, 2, 3, 9))
     expected = {A: Since(three, one), B: Since(two, two)}
     assert {one: history.since_at(repository_id, LATEST, one) for one in (A, B)} == expected
@@ -91,7 +91,7 @@ def test_since_when_is_the_same_for_one_digest_and_for_all(
         for _ in range(random.randrange(1, 9)):
             when = random.choice((1, 2, 3, 4, CLOCK_SKEW_SECONDS, 2 * CLOCK_SKEW_SECONDS))
             kind = random.choice((seen, told))
-            history.add(repository_id, kind(random.choice((A, B)), when))
+            history.add([(repository_id, kind(random.choice((A, B)), when))])
         every = history.since_all(repository_id)
         for digest in (A, B):
             expected = every.get((LATEST, digest), Since())
@@ -105,5 +105,5 @@ def test_moves_of_the_first_and_the_last_times_are_told_apart(
     repository_id = put_repository(store)
     moves = [told(A, -63_000_000_000), seen(B, 0), told(B, 250_000_000_000)]
     for move in moves:
-        history.add(repository_id, move)
+        history.add([(repository_id, move)])
     assert history.moves(repository_id, LATEST) == moves[::-1]

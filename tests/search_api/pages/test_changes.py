@@ -171,6 +171,7 @@ async def test_changes_of_one_place_are_asked_for(scene: Scene) -> None:
     assert len(await scene.rows("/changes?registry=main")) == 2
     page, _ = await scene.get("/changes?registry=main&repository=team/api")
     assert len(rows(page)) == 1
+    assert "history" not in rows(page)[0].text
     assert page.one("h1").text == "Changes of team/api"
     assert [one["href"] for one in page.one("ul", class_="chips").all("a")] == [
         "/changes?repository=team/api",

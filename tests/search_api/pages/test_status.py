@@ -79,7 +79,7 @@ async def test_an_unreachable_registry_is_explained(everything: Path) -> None:
 
 
 async def test_a_pause_tells_when_it_ends(everything: Path) -> None:
-    assert "It is left alone, and tried again in 40 s:" in registry(
+    assert "It is left alone, and tried again in 40 s." in registry(
         await get_page(everything), "dead"
     )
     clock = ManualClock()

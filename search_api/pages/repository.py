@@ -14,7 +14,14 @@ from search_api.pages.addresses import Addresses
 from search_api.pages.pull import PullCommand, pull_commands
 from search_api.pages.search import result_view
 from search_api.pages.site import PageView, Site, wants_html
-from search_api.pages.tag_rows import LANES_MAX, lanes_view, platform_table, sizes_view, tag_rows
+from search_api.pages.tag_rows import (
+    LANES_MAX,
+    group_tags,
+    lanes_view,
+    platform_table,
+    sizes_view,
+    tag_rows,
+)
 from search_api.query import facet_query, quoted
 from search_api.resources import Resources, TagOrder, TagPage
 from search_api.search import (
@@ -203,7 +210,7 @@ def repository_page(asked: AskedTags, found: Found, site: Site, *, has_changed: 
             "sorts": SORTS,
             "has_changed": has_changed,
             "live_cursor": found.live_cursor,
-            "choices": found.page.items,
+            "choices": [tag for group in group_tags(found.page.items) for tag in group],
             "lanes_max": LANES_MAX,
             "platforms": platform_table(found.newest[:LANES_MAX], to),
             "lanes": lanes_view(found.newest, to, now=site.clock.now()),
@@ -214,7 +221,6 @@ def repository_page(asked: AskedTags, found: Found, site: Site, *, has_changed: 
         },
         twin=asked.twin(to),
         canonical=asked.address(to, cursor=asked.cursor),
-        fragment="tags",
     )
 
 

@@ -98,7 +98,8 @@ def lanes_view(tags: Sequence[Tag], to: Addresses, *, now: datetime) -> dict[str
     start = now - timedelta(days=LANE_DAYS)
     lanes = [
         TagLane(tag["tag"], _targets(tag, to, start=start), href=_tag_address(tag, to))
-        for tag in tags[:LANES_MAX]
+        for group in group_tags(tags[:LANES_MAX])
+        for tag in group
     ]
     return {
         "drawing": tag_lanes(

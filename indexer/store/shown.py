@@ -5,7 +5,8 @@ A page begins behind the last thing of the one before, so that nothing is missed
 when something comes or goes meanwhile.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -89,6 +90,11 @@ _TAGS_OF_PLACE = f"""
 SELECT tags.name FROM tags INDEXED BY tags_digest
 WHERE tags.repository_id = ? AND tags.digest = ? AND {VISIBLE}
 ORDER BY tags.name LIMIT ?"""  # noqa: S608
+
+_TAGS_OF_DIGESTS = f"""
+SELECT tags.digest, tags.name FROM json_each(?) CROSS JOIN tags INDEXED BY tags_digest
+    ON tags.repository_id = ? AND tags.digest = value
+WHERE {VISIBLE} ORDER BY tags.name"""  # noqa: S608
 
 # Of a manifest without a tag only the repository says that it is there. One with a tag goes first.
 _HOLDERS = f"""
@@ -226,6 +232,15 @@ class ShownTables:
             else history.since_some(repository_id, [one.name for one in listed])
         )
         return [_tag(one, since) for one in listed]
+
+    def tags_of(self, repository_id: int, digests: Iterable[Digest]) -> dict[Digest, list[TagName]]:
+        """Return the tags of each of these manifests, by name."""
+        wanted = sorted(set(digests))
+        found: dict[Digest, list[TagName]] = {digest: [] for digest in wanted}
+        rows = self._database.execute(_TAGS_OF_DIGESTS, [json.dumps(wanted), repository_id])
+        for digest, name in rows:
+            found[digest].append(TagName(name))
+        return found
 
     def tag(self, repository_id: int, name: str) -> ShownTag | None:
         """Return one of them."""

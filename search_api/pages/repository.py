@@ -1,6 +1,6 @@
 """The page of a repository: what it is, how to pull it, and its tags."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -101,6 +101,8 @@ class Found:
     """The place behind every change that the page shows."""
     repository: Mapping[str, Any]
     page: TagPage[dict[str, Any]]
+    every: Mapping[str, Sequence[str]]
+    """All tags of each image of the page, by its digest."""
     newest: tuple[dict[str, Any], ...]
     """The newest tags, those of the lanes with their histories."""
     places: tuple[dict[str, Any], ...]
@@ -170,6 +172,7 @@ def read_repository(resources: Resources, asked: AskedTags, after: str) -> Found
         live_cursor=live_cursor,
         repository=repository,
         page=page,
+        every=resources.tags_of(*place, [tag["digest"] for tag in page.items]),
         newest=(*lanes.items, *sized[len(lanes.items) :]),
         places=_places(resources, repository),
     )
@@ -191,7 +194,7 @@ def _places(resources: Resources, repository: Mapping[str, Any]) -> tuple[dict[s
 def repository_page(asked: AskedTags, found: Found, site: Site, *, has_changed: bool) -> PageView:
     """Return the page of a repository."""
     to, repository = site.to, found.repository
-    rows = tag_rows(found.page.items, to)
+    rows = tag_rows(found.page.items, to, every=found.every)
     following = encode_place(found.page.next, asked.list_name) if found.page.next else None
     return PageView(
         "repository.html",

@@ -43,14 +43,20 @@ def group_tags(tags: Iterable[Tag]) -> list[list[Tag]]:
     return [sorted(group, key=_version) for group in groups.values()]
 
 
-def tag_rows(tags: Sequence[Tag], to: Addresses) -> list[dict[str, Any]]:
-    """Return a row for each image of these tags, with its newest push and a bar for its size."""
+def tag_rows(
+    tags: Sequence[Tag], to: Addresses, *, every: Mapping[str, Sequence[str]]
+) -> list[dict[str, Any]]:
+    """Return a row for each image of these tags, with its newest push and a bar for its size.
+
+    ``every`` has all tags of each image by its digest; a row has the others too.
+    """
     groups = group_tags(tags)
     images = [group[0]["image"] or {} for group in groups]
     largest = max((image.get("size_bytes") or 0 for image in images), default=0)
     return [
         {
             "tags": _named(group, to),
+            "others": _others(group, every.get(group[0]["digest"], ()), to),
             "reference": group[0]["reference"],
             "digest": group[0]["digest"],
             "address": image_address(group[0], to),
@@ -131,6 +137,13 @@ def _version(tag: Tag) -> tuple[object, ...]:
 def _named(group: Sequence[Tag], to: Addresses) -> list[tuple[str, str]]:
     """Return each tag of an image with its address."""
     return [(tag["tag"], _tag_address(tag, to)) for tag in group]
+
+
+def _others(group: Sequence[Tag], every: Sequence[str], to: Addresses) -> list[tuple[str, str]]:
+    """Return the tags of an image that are not in its row, with their addresses."""
+    place, known = group[0], {tag["tag"] for tag in group}
+    names = sorted((name for name in every if name not in known), key=version_key)
+    return [(name, to.tag(place["registry"], place["repository"], name)) for name in names]
 
 
 def _tag_address(tag: Tag, to: Addresses) -> str:

@@ -164,6 +164,14 @@ class Resources:
             told = [{**one, **history_json(moves[one["tag"]])} for one in told]
         return TagPage(tuple(told), page.next, page.total, page.tag_count)
 
+    def tags_of(
+        self, registry: str, repository: str, digests: Iterable[str]
+    ) -> Mapping[str, Sequence[str]]:
+        """Return all tags of some images of a repository, by their digests."""
+        row = self._repository(registry, repository).row
+        found = self._store.shown.tags_of(row.id, map(parse_digest, digests))
+        return {str(digest): tags for digest, tags in found.items()}
+
     def tag(
         self, registry: str, repository: str, tag: str, *, limit: int = HISTORY_MAX
     ) -> dict[str, Any]:

@@ -206,6 +206,17 @@ async def test_tags_that_are_not_neighbours_are_one_row_of_their_page(show: Show
     assert names(page) == [["8", "4", "0"], ["9", "5", "1"], ["10", "6", "2"], ["11", "7", "3"]]
 
 
+async def test_other_tags_of_an_image_are_named_beside_its_row(show: Show) -> None:
+    page = await show("/r/main/team/web?tags=1.10")
+    assert names(page) == [["1.10"], ["1.10-rc1"]]
+    others = cells(page, "1.10")["tag"].one("span", class_="others")
+    assert others.text == "also latest"
+    assert others.one("a")["href"] == "/r/main/team/web:latest"
+    assert len((await show("/r/main/team/web")).all("span", class_="others")) == 0
+    page = await show("/r/main/many/tags?tags=0.0")
+    assert cells(page, "0.0")["tag"].one("span", class_="others").text.endswith(" and 43 more")
+
+
 @pytest.mark.parametrize(
     ("sort", "rows"),
     [
@@ -405,7 +416,7 @@ async def test_untagged_images_are_found(show: Show) -> None:
     section = (await show("/r/main/team/web")).one("section", aria_labelledby="untagged")
     assert section.one("p").text == "1 image lost its tags."
     found = await show(section.one("a")["href"])
-    assert found.one("h1").text == "1 image"
+    assert found.one("h1").text.startswith("1 image")
 
 
 async def test_other_places_of_the_newest_image(show: Show) -> None:
@@ -438,7 +449,7 @@ async def test_a_repository_without_tags_says_so(show: Show) -> None:
     page = await show("/r/main/gone/thing")
     assert "No tags now. 1 image lost its." in page.one("main").text
     found = await show(page.one("main").all("a")[-1]["href"])
-    assert found.one("h1").text == "1 image"
+    assert found.one("h1").text.startswith("1 image")
 
 
 @pytest.mark.parametrize("address", ["/r/main/other/web", "/r/third/web", "/r/main/web"])
@@ -513,4 +524,4 @@ def test_the_number_of_store_queries_is_fixed(
             store._database.conn.set_trace_callback(None)
         counted[repository] = len([one for one in queries if "SELECT" in one])
     figure(f"store queries of a repository's page by {order}: {counted}")
-    assert counted["many/tags"] == counted["few/tags"] <= 20
+    assert counted["many/tags"] == counted["few/tags"] <= 25

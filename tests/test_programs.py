@@ -143,6 +143,15 @@ def test_a_go_that_cannot_build_the_programs_is_named_with_the_version_that_can(
     assert not cache.exists()
 
 
+def test_a_missing_npm_is_named(cache: Path, tools: Path) -> None:
+    for name, version in pinned_versions().items():
+        if name not in {"axe-core", "lighthouse"}:
+            keep(name, version)
+    ended = build(cache, tools)
+    assert ended.returncode == 1
+    assert ended.stderr == f"{PROGRAMS}: npm is missing: install npm\n"
+
+
 def test_programs_that_were_built_are_found_again_without_go(cache: Path, tools: Path) -> None:
     pinned = pinned_versions()
     for name, version in pinned.items():

@@ -1,0 +1,179 @@
+"""Every page at every width, dark and light: nothing sticks out, and nobody is shut out."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.end_to_end.pages.conftest import Open
+from tests.end_to_end.pages.places import PAGES
+from tests.end_to_end.pages.slow_proxy import SlowProxy
+from tests.end_to_end.pages.windows import SCHEMES, WIDTHS
+from tests.programs import NeedsProgram
+
+STICKING_OUT = """() => [...document.querySelectorAll("body *")]
+    .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
+    .map((one) => one.outerHTML.slice(0, 200)).slice(0, 5)"""
+# The rules of WCAG 2.2 AA, and what axe calls good practice.
+AXE = """() => axe.run({resultTypes: ["violations"]}).then((found) => found.violations.map((one) =>
+    `${one.id}: ${one.help}: ` + one.nodes.map((node) => node.target + " " + node.html.slice(0, 200)
+        + " " + node.any.map((check) => check.message)).slice(0, 4).join(" | ")))"""
+Check = Callable[[Page], list[str]]
+
+
+def window(width: int, scheme: str) -> dict[str, Any]:
+    """Return the options of a window."""
+    return {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+
+
+@pytest.fixture
+def axe(needs_program: NeedsProgram) -> Check:
+    """Give a function that returns what axe-core finds wrong with a page."""
+    source = Path(needs_program("axe-core")).read_text("utf-8")
+
+    def check(page: Page) -> list[str]:
+        # The policy of the page forbids a script element; this way is not one.
+        page.evaluate(source)
+        found: list[str] = page.evaluate(AXE)
+        return found
+
+    return check
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_scrolls_sideways(open_page: Open, name: str) -> None:
+    page = open_page(PAGES[name])
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{width} {scheme}: {page.evaluate(STICKING_OUT)}"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing(open_page: Open, axe: Check, name: str) -> None:
+    page = open_page(PAGES[name])
+    page.emulate_media(reduced_motion="reduce")
+    for width in (320, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            assert axe(page) == [], f"{width} {scheme}"
+
+
+def open_suggestions(page: Page, proxy: SlowProxy) -> None:
+    page.fill("#q", "te")
+    page.press("#q", "ArrowDown")
+    expect(page.locator("#suggestions [aria-selected=true]")).to_be_visible()
+
+
+def wait_for_results(page: Page, proxy: SlowProxy) -> None:
+    proxy.delay = lambda path: 30 if path.startswith("/search") else 0
+    page.fill("#q", "gateway")
+    expect(page.locator("#results")).to_have_attribute("aria-busy", "true")
+
+
+def make_a_mistake(page: Page, proxy: SlowProxy) -> None:
+    page.fill("#q", '"gateway')
+    expect(page.locator("#mistake")).to_be_visible()
+
+
+def copy_a_reference(page: Page, proxy: SlowProxy) -> None:
+    page.locator(".result .copy").first.click()
+    expect(page.locator("[data-said]")).to_be_visible()
+
+
+def open_the_filters(page: Page, proxy: SlowProxy) -> None:
+    page.set_viewport_size({"width": 320, "height": 900})
+    page.click(".fold > summary")
+    for more in page.locator(".facet details summary").all():
+        more.click()
+
+
+STATES = (
+    open_suggestions,
+    wait_for_results,
+    make_a_mistake,
+    copy_a_reference,
+    open_the_filters,
+)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("state", STATES)
+def test_axe_finds_nothing_in_any_state(
+    open_page: Open,
+    axe: Check,
+    proxy: SlowProxy,
+    state: Callable[[Page, SlowProxy], None],
+    scheme: str,
+) -> None:
+    page = open_page(f"{proxy.url}/search?q=web", color_scheme=scheme, reduced_motion="reduce")
+    state(page, proxy)
+    assert axe(page) == []
+    proxy.delay = lambda path: 0
+
+
+def test_axe_finds_a_planted_fault(open_page: Open, axe: Check) -> None:
+    page = open_page("/help")
+    page.evaluate("document.querySelector('main').append(document.createElement('button'))")
+    assert [one for one in axe(page) if one.startswith("button-name")]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_switch_between_dark_and_light_is_kept_without_a_flash(
+    open_page: Open, scheme: str
+) -> None:
+    page = open_page("/", color_scheme=scheme)
+    before = background(page)
+    page.click(".theme")
+    after = background(page)
+    assert before != after
+    # What the first painted frame of each later page has: the theme is there before anything else.
+    page.add_init_script("""
+        addEventListener("DOMContentLoaded", () => { window.parsed = theme(); });
+        const theme = () => document.documentElement.dataset.theme;
+        new PerformanceObserver((list) => list.getEntries().forEach((one) => {
+            window.painted ??= getComputedStyle(document.body).backgroundColor;
+        })).observe({type: "paint", buffered: true});
+        new MutationObserver((_, observer) => {
+            if (document.body) { window.first = theme(); observer.disconnect(); }
+        }).observe(document, {childList: true, subtree: true});
+    """)
+    page.goto("/search?q=web")
+    page.wait_for_function("window.painted")
+    assert page.evaluate("window.painted") == background(page) == after
+    other = "light" if scheme == "dark" else "dark"
+    assert page.evaluate("[window.first, window.parsed]") == [other, other]
+    page.click(".theme")
+    assert background(page) == before
+
+
+def background(page: Page) -> str:
+    script = "getComputedStyle(document.body).backgroundColor"
+    found: str = page.evaluate(script)
+    return found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_touch_targets_are_large_enough(open_page: Open, name: str) -> None:
+    """Buttons, boxes and links of a narrow page, other than those inside of a sentence."""
+    page = open_page(PAGES[name], viewport={"width": 360, "height": 800}, has_touch=True)
+    small = page.evaluate("""() => [...document.querySelectorAll("button, input, select, summary")]
+        .filter((one) => one.checkVisibility() && one.type !== "checkbox" && one.type !== "radio")
+        .map((one) => [one.getBoundingClientRect(), one.outerHTML.slice(0, 120)])
+        .filter(([place]) => place.height && (place.height < 24 || place.width < 24))
+        .map(([place, html]) => `${place.width} x ${place.height}: ${html}`)""")
+    assert small == []
+
+
+def test_print_shows_the_content_alone(open_page: Open) -> None:
+    page = open_page("/search?q=gateway")
+    page.emulate_media(media="print")
+    expect(page.locator(".filters")).to_be_hidden()
+    expect(page.locator("#q")).to_be_hidden()
+    expect(page.locator(".result h2")).to_have_text([re.compile("team/gateway")])

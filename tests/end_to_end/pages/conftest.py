@@ -6,14 +6,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from tests import demo_content
 from tests.end_to_end.deployment import Deployment
-from tests.end_to_end.pages.places import hostile_images
+from tests.end_to_end.pages.filling import fill
 from tests.end_to_end.pages.slow_proxy import SlowProxy
 from tests.end_to_end.pages.windows import start_browser
 from tests.end_to_end.real_registry import DISTRIBUTION_2
 from tests.programs import NeedsProgram, find_program
-from tests.push import Push, push_many
 
 Open = Callable[..., Page]
 
@@ -39,22 +37,6 @@ def everybodys_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deploy
     with Deployment(tmp_path_factory.mktemp("demo"), program=program) as own:
         fill(own)
         yield own
-
-
-def fill(deployment: Deployment) -> None:
-    """Start a registry and a service, and push what the pages are to show."""
-    deployment.registry.start()
-    push_many(deployment.registry.url, demo_content.before(), threads=2)
-    deployment.service.start()
-    deployment.service.wait_until_idle()
-    hostile = [Push("hostile/image", built, tag) for tag, built in hostile_images().items()]
-    push_many(deployment.registry.url, [*demo_content.after(), *hostile], threads=2)
-    deployment.service.wait_until_found(
-        *(f"repo:{name}" for name in demo_content.repositories()),
-        *(f"hostile/image:{tag}" for tag in hostile_images()),
-        seconds=30,
-    )
-    deployment.service.wait_until_idle()
 
 
 @pytest.fixture(scope="package")
@@ -84,12 +66,15 @@ def open_page(
         if message.type == "error" and not message.text.startswith(_EXPECTED):
             faults.append(f"{message.page.url if message.page else ''}: {message.text}")
 
-    def open_one(address: str = "/", **options: object) -> Page:
+    def open_one(address: str = "/", *, has_clock: bool = False, **options: object) -> Page:
         context = browser.new_context(**{"base_url": demo.service.url, **options})
         context.set_default_timeout(WAIT_MS)
         context.on("console", heard)
         context.on("weberror", lambda error: faults.append(str(error.error)))
         page: Page = context.new_page()
+        if has_clock:
+            # The time of the page goes on when the test says so.
+            page.clock.install()
         page.goto(address)
         return page
 

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager, contextmanager
 
 import httpx2
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -23,6 +22,7 @@ class SlowProxy:
     ``requests`` has the path and query of each, in order of arrival. ``delay`` gives for how many
     seconds an answer is kept back. ``refusals`` has the answers that the proxy gives by itself:
     the beginning of a path and query, and the status; with ``Retry-After`` of a second if 503.
+    ``streams`` counts the streams of events that are open.
     """
 
     def __init__(self, target: str) -> None:
@@ -30,6 +30,7 @@ class SlowProxy:
         self.requests: list[str] = []
         self.delay: Callable[[str], float] = lambda path: 0
         self.refusals: dict[str, int] = {}
+        self.streams = 0
         self._target = target
         self._http: httpx2.AsyncClient | None = None
 
@@ -50,12 +51,18 @@ class SlowProxy:
         headers = {name: request.headers[name] for name in _KEPT if name in request.headers}
         sent = self._http.build_request("GET", path, headers=headers)
         answer = await self._http.send(sent, stream=True)
-        return StreamingResponse(
-            answer.aiter_bytes(),
-            answer.status_code,
-            {name: answer.headers[name] for name in _SENT if name in answer.headers},
-            background=BackgroundTask(answer.aclose),
-        )
+        kept = {name: answer.headers[name] for name in _SENT if name in answer.headers}
+        return StreamingResponse(self._body(answer), answer.status_code, kept)
+
+    async def _body(self, answer: httpx2.Response) -> AsyncIterator[bytes]:
+        is_stream = answer.headers.get("content-type", "").startswith("text/event-stream")
+        self.streams += is_stream
+        try:
+            async for part in answer.aiter_bytes():
+                yield part
+        finally:
+            self.streams -= is_stream
+            await answer.aclose()
 
     @contextmanager
     def open(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 { p
 T ?= tests --ignore=tests/attack
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo programs test check whoosh3 lint format types bench relevance fuzz torture kills attack soak clean
+.PHONY: help install run demo programs test check whoosh3 screenshots picture lint format types bench relevance fuzz torture kills attack soak clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 17
@@ -52,6 +52,12 @@ whoosh3: install ## Run the tests of searching with whoosh3, a fork, in Whoosh's
 	PYTHONPATH=$(WHOOSH3) $(PYTEST) auto -k "not tantivy" tests/indexer/engines \
 		tests/search_api/search/test_service.py tests/search_api/test_walks.py \
 		tests/test_language_search.py
+
+screenshots: install ## Take pictures of all pages, dark and light, wide and narrow
+	$(BIN)/python -m tests.end_to_end.pages.pictures
+
+picture: install ## Take the picture of the README, docs/page.png
+	$(BIN)/python -m tests.end_to_end.pages.pictures --readme
 
 lint: install ## Look for mistakes and for code that is not formatted
 	$(BIN)/ruff check .

@@ -173,6 +173,9 @@ async def test_every_number_of_the_json_is_shown(everything: Path) -> None:
     text = page.one("section", aria_labelledby="search-index").text
     assert f"{body['search_index']['documents']['image']} images" in text
     assert body["search_index"]["engine"] in text
+    text = page.one("section", aria_labelledby="service").text
+    assert f"regsearch {body['service']['version']}" in text
+    assert "started 0 s ago" in text
 
 
 async def test_the_script_gets_the_part_that_it_replaces(client: httpx2.AsyncClient) -> None:

@@ -6,6 +6,7 @@ share their layers, as two images built on one base do.
 
 import base64
 import gzip
+import hashlib
 import io
 import json
 import tarfile
@@ -100,15 +101,27 @@ def image(
     volumes: Sequence[str] = (),
     user: str = "",
     base: BuiltManifest | None = None,
+    commands: Sequence[str] = (),
+    sizes: Sequence[int] = (),
 ) -> BuiltManifest:
     """Return an image manifest with its config and gzip layers.
 
     ``layers`` counts the layers it adds to those of ``base``. Their content follows from ``seed``
-    and the platform. ``docker`` makes a schema 2 manifest, which cannot carry annotations.
+    and the platform. ``commands`` are the steps that made it: ``RUN``, ``COPY`` and ``ADD`` make
+    the layers, others none. ``sizes`` are about the compressed bytes of the layers.
+    ``docker`` makes a schema 2 manifest, which cannot carry annotations.
     """
     if docker and annotations:
         raise ValueError("a Docker manifest has no annotations")
-    tars = [_layer_tar(f"{os}/{architecture}{variant}/{seed}/{number}") for number in range(layers)]
+    if commands:
+        layers = sum(map(_makes_layer, commands))
+    tars = [
+        _layer_tar(
+            f"{os}/{architecture}{variant}/{seed}/{number}",
+            size=sizes[number] if number < len(sizes) else 0,
+        )
+        for number in range(layers)
+    ]
     layer_type = DOCKER_LAYER if docker else OCI_LAYER
     below = base.blobs[1:] if base else ()
     layer_blobs = (*below, *(Blob(layer_type, gzip.compress(tar, mtime=0)) for tar in tars))
@@ -121,7 +134,7 @@ def image(
         "Cmd": list(cmd) or None,
         "Volumes": {volume: {} for volume in volumes} or None,
     }
-    config = _image_config(tars, base=base, created=created) | {
+    config = _image_config(tars, base=base, created=created, commands=commands) | {
         "architecture": architecture,
         "os": os,
         "config": {key: value for key, value in settings.items() if value is not None},
@@ -253,20 +266,36 @@ def _tar(name: str, content: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _layer_tar(identity: str) -> bytes:
-    return _tar("etc/layer", identity.encode())
+def _layer_tar(identity: str, *, size: int = 0) -> bytes:
+    # Bytes that do not compress, and the same at each call.
+    content = hashlib.shake_256(identity.encode()).digest(size)
+    return _tar("etc/layer", identity.encode() + content)
+
+
+def _makes_layer(command: str) -> bool:
+    return command.startswith(("RUN ", "COPY ", "ADD "))
 
 
 def _image_config(
-    tars: Iterable[bytes], *, base: BuiltManifest | None, created: str
+    tars: Iterable[bytes],
+    *,
+    base: BuiltManifest | None,
+    created: str,
+    commands: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the part of an image config about layers, those of ``base`` first."""
     below: dict[str, Any] = base.config if base else {"rootfs": {"diff_ids": []}, "history": []}
     diff_ids = [digest_of(tar) for tar in tars]
-    history = [
+    history: list[dict[str, Any]] = [
         {"created": created, "created_by": f"COPY layer {number} / # buildkit"}
         for number, _ in enumerate(diff_ids)
     ]
+    if commands:
+        history = [
+            {"created": created, "created_by": f"{command} # buildkit"}
+            | ({} if _makes_layer(command) else {"empty_layer": True})
+            for command in commands
+        ]
     return {
         "created": created,
         "rootfs": {"type": "layers", "diff_ids": [*below["rootfs"]["diff_ids"], *diff_ids]},

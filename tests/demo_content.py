@@ -29,10 +29,29 @@ def _debian(architecture: str = "amd64", variant: str = "") -> BuiltManifest:
         labels=_described("Debian", "Debian 13 trixie, slim base image", version="13"),
         architecture=architecture,
         variant=variant,
-        layers=1,
         seed="debian",
         created="2026-09-01T00:00:00Z",
         env=[_PATH],
+        cmd=["bash"],
+        commands=["ADD rootfs.tar.xz /", 'CMD ["bash"]'],
+        sizes=[290_000],
+    )
+
+
+def _runtime() -> BuiltManifest:
+    packages = "apt-get install -y --no-install-recommends ca-certificates libssl3 python3"
+    return image(
+        labels=_described("Runtime", "Python on Debian, for all services", version="3.13"),
+        base=_debian(),
+        seed="runtime",
+        created="2026-09-20T08:00:00Z",
+        env=[_PATH, "PYTHON_VERSION=3.13.9", "LANG=C.UTF-8"],
+        commands=[
+            "ENV LANG=C.UTF-8",
+            f"RUN /bin/sh -c apt-get update && {packages} && rm -rf /var/lib/apt/lists/*",
+            "RUN /bin/sh -c python3 -m venv /opt/venv",
+        ],
+        sizes=[340_000, 96_000],
     )
 
 
@@ -43,13 +62,29 @@ def _web(version: str, created: str) -> BuiltManifest:
     )
     return image(
         labels={**labels, "team": "payments", "com.example.tier": "frontend"},
-        base=_debian(),
+        base=_runtime(),
         seed=f"web {version}",
         created=created,
-        env=[_PATH, f"APP_VERSION={version}"],
+        env=[
+            _PATH,
+            "PYTHON_VERSION=3.13.9",
+            f"APP_VERSION={version}",
+            "SESSION_SECRET=not-in-any-answer",
+        ],
         ports=["8080/tcp"],
         entrypoint=["/app/run", "--serve"],
+        volumes=["/var/cache/shop"],
         user="1000:1000",
+        commands=[
+            "WORKDIR /app",
+            "COPY requirements.txt . ",
+            "RUN /bin/sh -c /opt/venv/bin/pip install --no-cache-dir -r requirements.txt",
+            "COPY . /app",
+            "EXPOSE map[8080/tcp:{}]",
+            "USER 1000:1000",
+            'ENTRYPOINT ["/app/run" "--serve"]',
+        ],
+        sizes=[0, 180_000, 40_000 + 1_000 * len(created) * int(version.replace(".", ""))],
     )
 
 
@@ -61,6 +96,7 @@ def _gateway() -> BuiltManifest:
         licenses="MIT",
     )
     platforms = [("amd64", ""), ("arm64", "v8"), ("arm", "v7")]
+    certificates = "COPY /etc/ssl/certs /etc/ssl/certs"
     images = [
         image(
             labels=labels,
@@ -71,6 +107,8 @@ def _gateway() -> BuiltManifest:
             created="2026-10-20T09:30:00Z",
             ports=["80/tcp", "443/tcp"],
             entrypoint=["/usr/bin/gateway"],
+            commands=[certificates, "COPY gateway /usr/bin/gateway", "EXPOSE map[80/tcp:{}]"],
+            sizes=[60_000, 250_000 + 9_000 * len(architecture)],
         )
         for architecture, variant in platforms
     ]
@@ -153,6 +191,31 @@ def _widget() -> BuiltManifest:
     )
 
 
+def _alpine(architecture: str = "amd64", variant: str = "") -> BuiltManifest:
+    return image(
+        labels=_described("Alpine", "Alpine Linux, minimal base image", version="3.22"),
+        architecture=architecture,
+        variant=variant,
+        seed="alpine",
+        commands=["ADD alpine-minirootfs.tar.gz / ", 'CMD ["/bin/sh"]'],
+        sizes=[38_000 + 700 * len(architecture)],
+    )
+
+
+def _alpine_everywhere() -> BuiltManifest:
+    platforms = [
+        ("amd64", ""),
+        ("arm64", "v8"),
+        ("arm", "v7"),
+        ("arm", "v6"),
+        ("386", ""),
+        ("ppc64le", ""),
+        ("s390x", ""),
+        ("riscv64", ""),
+    ]
+    return index([_alpine(*platform) for platform in platforms])
+
+
 def _database() -> BuiltManifest:
     labels = _described(
         "PostgreSQL",
@@ -184,14 +247,9 @@ def _chart() -> BuiltManifest:
 
 def before() -> list[Push]:
     """Return the content of the registry before the service starts: a crawl must find it."""
-    alpine = image(
-        labels=_described("Alpine", "Alpine Linux, minimal base image", version="3.22"),
-        layers=1,
-        seed="alpine",
-    )
     return [
         Push("base/debian", _debian(), "13-slim"),
-        Push("base/alpine", alpine, "3.22"),
+        Push("base/runtime", _runtime(), "3.13"),
         Push("mirror/library/postgres", _database(), "17.2"),
         Push("team/web", _web("1.0", "2026-10-01T10:00:00Z"), "1.0"),
         Push("windows/invoice_service", _windows(), "4.8-ltsc2022"),
@@ -202,7 +260,10 @@ def before() -> list[Push]:
 def after() -> list[Push]:
     """Return the content that is pushed while the service runs: notifications announce it."""
     newest = _web("1.1", "2026-11-10T16:45:00Z")
+    candidate = _web("1.1", "2026-11-09T11:20:00Z")
     return [
+        Push("base/alpine", _alpine_everywhere(), "3.22"),
+        Push("team/web", candidate, "latest"),
         Push("team/web", newest, "1.1"),
         Push("team/web", newest, "latest"),
         Push("team/gateway", _gateway(), "2.3.0"),

@@ -278,6 +278,15 @@ class ShownTables:
         row = self._database.execute(_HOLDERS, [digest, registry, repository]).fetchone()
         return row[0] if row else None
 
+    def sizes(self, repository_id: int, digests: Iterable[Digest]) -> dict[Digest, int | None]:
+        """Return those of these manifests that a repository has, each with its size if known."""
+        rows = self._database.execute(
+            "SELECT digest, size_bytes FROM json_each(?) CROSS JOIN repository_manifests"
+            " ON repository_id = ? AND digest = value WHERE absent_at IS NULL",
+            [json.dumps(sorted(set(digests))), repository_id],
+        )
+        return {Digest(row[0]): row[1] for row in rows}
+
     def image(self, repository_id: int, digest: Digest) -> StoredImage | None:
         """Return a manifest with the tags that point at it, of which there may be none."""
         rows = self._database.execute(_TAGS_OF_PLACE, [repository_id, digest, -1])

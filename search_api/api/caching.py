@@ -14,12 +14,18 @@ def kept_answer(
     request: Request, body: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Return an answer with its ETag, or 304 if the client has it already."""
-    answer = JSONResponse(body, headers={**_ASK_AGAIN, **(headers or {})})
+    return kept_response(request, JSONResponse(body, headers=headers))
+
+
+def kept_response(request: Request, answer: Response) -> Response:
+    """Return a response with its ETag, or 304 if the client has it already."""
+    answer.headers.update(_ASK_AGAIN)
     digest = hashlib.sha256(answer.body).hexdigest()[:32]
     # Weak, because compression changes the bytes.
     etag = f'W/"{digest}"'
     if _knows(request.headers.get("if-none-match", ""), digest):
-        return Response(status_code=304, headers={**_ASK_AGAIN, "ETag": etag})
+        kept = {name: answer.headers[name] for name in ("vary",) if name in answer.headers}
+        return Response(status_code=304, headers={**kept, **_ASK_AGAIN, "ETag": etag})
     answer.headers["ETag"] = etag
     return answer
 

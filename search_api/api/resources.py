@@ -68,6 +68,14 @@ class Within:
 
 
 WithinPlace = Annotated[Within, Depends()]
+ShownPlatform = Annotated[
+    str,
+    Query(
+        description="The platform of an index with the `config`, `layers` and `labels` to tell; the"
+        " usual one if empty.",
+        examples=["linux/arm64"],
+    ),
+]
 TagSort = Annotated[
     Literal["name", "newest", "version", "size"],
     Query(
@@ -224,9 +232,17 @@ def _add_tags(router: APIRouter, service: SearchService) -> None:
 
 def _add_images(router: APIRouter, service: SearchService) -> None:
     @router.get("/images/{digest}", summary="An image", tags=["images"], response_model=Image)
-    async def get_image(request: Request, digest: DigestPath, within: WithinPlace) -> Response:
+    async def get_image(
+        request: Request,
+        digest: DigestPath,
+        within: WithinPlace,
+        *,
+        platform: ShownPlatform = "",
+    ) -> Response:
         """Return all facts about an image in one repository."""
-        found = await service.read(lambda resources: resources.image(digest, **within.named()))
+        found = await service.read(
+            lambda resources: resources.image(digest, platform=platform or None, **within.named())
+        )
         return kept_answer(request, found)
 
     @router.get(

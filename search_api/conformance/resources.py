@@ -49,6 +49,24 @@ def _find_image(server: Server) -> ApiResponse:
     return server.get(f"{API}/images/{digest}")
 
 
+def platforms_are_chosen(server: Server) -> None:
+    """Check that an index tells the config and the layers of the platform that is asked for."""
+    for result in server.results(type="image"):
+        path = f"{API}/images/{result['digest']}"
+        platforms = [one for one in server.get(path).body["platforms"] if one["platform"]]
+        if len(platforms) > 1:
+            break
+    else:
+        raise NothingToCheckError("no image of several platforms")
+    for one in platforms[:2]:
+        told = server.get(f"{path}?platform={quote_path(one['platform'])}").body
+        require(
+            told["shown_digest"] == one["digest"],
+            f"{path}: platform {one['platform']} is shown as {told['shown_digest']}",
+        )
+    server.read_refusal(f"{path}?platform=no/such", {}, status=404)
+
+
 def layers_lead_to_their_images(server: Server) -> None:
     """Check that a layer of an image names the image."""
     image = _find_image(server)
@@ -221,6 +239,7 @@ CHECKS = (
     ("links lead to their results", "5", links_lead_to_their_results),
     ("images say what they are", "5", images_say_what_they_are),
     ("images are compared", "5", images_are_compared),
+    ("platforms are chosen", "5", platforms_are_chosen),
     ("layers lead to their images", "5", layers_lead_to_their_images),
     ("repositories say what their results do", "5", repositories_say_what_their_results_do),
     ("registries list repositories", "5", registries_list_repositories),

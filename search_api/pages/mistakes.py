@@ -1,11 +1,14 @@
 """What a browser sees of a mistake: the same status as the API gives, in words. Pure."""
 
+import re
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from indexer.errors import QueryError
 from search_api.pages.site import PageView
 
+_DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]{32}")
 _TITLES = {
     400: "This cannot be read",
     404: "Not found",
@@ -20,7 +23,9 @@ def mistake_page(request: Request, error: Exception, answer: JSONResponse) -> Pa
     query = request.query_params.get("q", "")
     status = answer.status_code
     kept = {name: answer.headers[name] for name in ("retry-after",) if name in answer.headers}
-    last = request.url.path.rstrip("/").rpartition("/")[2].partition(":")[0]
+    last = request.url.path.rstrip("/").rpartition("/")[2]
+    if not _DIGEST.match(last):
+        last = last.partition(":")[0]
     return PageView(
         "mistake.html",
         title=_TITLES.get(status, "A mistake"),

@@ -12,7 +12,17 @@ from starlette.routing import Route
 
 from indexer.errors import NotFoundError
 from search_api.http_errors import KNOWN_ERRORS, answer_to, http_answer
-from search_api.pages import changes, go, guide, image, repository, search, start, status
+from search_api.pages import (
+    changes,
+    go,
+    guide,
+    image,
+    layer,
+    repository,
+    search,
+    start,
+    status,
+)
 from search_api.pages.mistakes import mistake_page
 from search_api.pages.site import Site, wants_html
 
@@ -40,6 +50,8 @@ _PAGES: dict[str, Answer] = {
     "/": start.answer,
     "/search": search.answer,
     "/r/{registry}/{place:path}": _answer_place,
+    "/i/{digest}": image.answer_digest,
+    "/l/{digest}": layer.answer,
     "/help": guide.answer,
     "/go": go.answer,
     "/changes": changes.answer,

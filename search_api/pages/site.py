@@ -1,6 +1,7 @@
 """What all pages share: the templates, the headers, the state of the service, and mistakes."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 
 from indexer.clock import Clock
 from indexer.errors import StoreError
+from search_api.api import kept_response
 from search_api.pages.addresses import Addresses
 from search_api.pages.filters import FILTERS
 from search_api.pages.freshness import complete_since, stale_sentences
@@ -23,6 +25,7 @@ STATIC = Path(__file__).parent / "static"
 STYLESHEET = "page.css"
 FRAGMENT = "X-Fragment"
 """The header by which the script asks for a part of a page."""
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; frame-ancestors 'none';"
     " form-action 'self'; img-src 'self' data:; object-src 'none'",
@@ -46,7 +49,7 @@ class PageView:
     """What a page shows: a template with its values, and what it is called.
 
     ``twin`` is the address of the same in the API. ``fragment`` is the block of the template that
-    the script may ask for alone.
+    the script may ask for alone. A browser asks whether a page that it ``is_kept`` has changed.
     """
 
     template: str
@@ -57,6 +60,7 @@ class PageView:
     status: int = 200
     fragment: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_kept: bool = False
 
 
 class Site:
@@ -113,7 +117,10 @@ class Site:
             text = "".join(template.blocks[wanted](context))
         else:
             text = template.render(values)
-        return HTMLResponse(text, status_code=page.status, headers={**_HEADERS, **page.headers})
+        # They come from images, and no page has any use for them.
+        text = _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
+        response = HTMLResponse(text, status_code=page.status, headers={**_HEADERS, **page.headers})
+        return kept_response(request, response) if page.is_kept else response
 
     async def freshness(self) -> dict[str, Any] | None:
         """Return how fresh everything is; None before an indexer made the store."""

@@ -211,6 +211,18 @@ def _platform_json(part: Part) -> dict[str, Any]:
     }
 
 
+def platform_layers(anatomy: Anatomy) -> dict[str, list[dict[str, Any]]]:
+    """Return the layers of each platform of an index, by the digests of their manifests."""
+    return {
+        part.digest: [
+            {"digest": layer.digest, "size_bytes": layer.size_bytes}
+            for layer in part.manifest.layers
+        ]
+        for part in anatomy.parts[:PLATFORMS_MAX]
+        if part.manifest and part.digest
+    }
+
+
 def _labels_json(facts: Facts) -> list[dict[str, Any]]:
     inherited = set(facts.inherited_labels)
     return [

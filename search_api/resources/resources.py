@@ -5,7 +5,7 @@ where the next page begins.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -45,6 +45,7 @@ from search_api.resources.image_json import (
     Lineage,
     bases_json,
     image_json,
+    platform_layers,
     step_json,
 )
 from search_api.resources.list_json import (
@@ -185,29 +186,46 @@ class Resources:
         moves = self._store.shown.moves(row.id, tag, limit=limit)
         return {**tag_json(row, found), **history_json(moves)}
 
+    def sizes(
+        self, registry: str, repository: str, digests: Iterable[str]
+    ) -> dict[str, int | None]:
+        """Return those of some manifests that a repository still has, each with its size."""
+        row = self._repository(registry, repository).row
+        return dict(self._store.shown.sizes(row.id, map(parse_digest, digests)).items())
+
     def image(
-        self, digest: str, *, registry: str | None = None, repository: str | None = None
+        self,
+        digest: str,
+        *,
+        registry: str | None = None,
+        repository: str | None = None,
+        platform: str | None = None,
     ) -> dict[str, Any]:
         """Return an image of any kind with everything that is known of it.
 
         Where no place is named, it is one that has it, with a tag for it if there is such a one.
+        The config and the layers of an index are those of ``platform``, such as ``linux/arm64``.
         """
         place, image = self._image(digest, registry=registry, repository=repository)
-        anatomy, wanted = self._anatomy(image), image.content.digest
-        inherited = merge_base_labels(image.content)
-        details = ImageDetails(
-            image=image,
-            anatomy=anatomy,
-            facts=read_facts(anatomy, now=self._now, base_labels=inherited),
-            attached=attach(image, now=self._now, kinds=self._kinds),
-            untagged=None if image.tags else self._store.shown.untagged(place.id, wanted),
-        )
-        return image_json(
-            place,
-            details,
-            lineage=self._lineage(image, anatomy),
-            places=self._store.shown.places(wanted, limit=PLACES_MAX),
-        )
+        anatomy = _choose(self._anatomy(image), platform)
+        return self._told(place, image, anatomy, _readable(anatomy)[:PARTS_MAX])
+
+    def image_with_layers(
+        self,
+        digest: str,
+        *,
+        registry: str | None = None,
+        repository: str | None = None,
+        platform: str | None = None,
+    ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
+        """Return an image with the bases of the platform shown alone, and the layers of all.
+
+        The layers are by the digests of the platforms' manifests.
+        """
+        place, image = self._image(digest, registry=registry, repository=repository)
+        anatomy = _choose(self._anatomy(image), platform)
+        told = self._told(place, image, anatomy, _readable(anatomy)[:1])
+        return told, platform_layers(anatomy)
 
     def compare(self, a: ImagePlace, b: ImagePlace, *, platform: str = "") -> dict[str, Any]:
         """Return two images side by side; of an index one platform.
@@ -250,7 +268,7 @@ class Resources:
         """Return what an image, or each platform of one, is built on."""
         _, image = self._image(digest, registry=registry, repository=repository)
         anatomy = self._anatomy(image)
-        bases = self._bases(anatomy, image.content.digest)
+        bases = self._bases(_readable(anatomy)[:PARTS_MAX] or [image.content.digest])
         declared = self._declared(image, anatomy)
         nothing = RelatedImages((), has_more=False)
         return bases_json(Lineage(bases, declared, nothing), anatomy)
@@ -354,6 +372,34 @@ class Resources:
 
     # Finding
 
+    def _told(
+        self,
+        place: RepositoryRow,
+        image: StoredImage,
+        anatomy: Anatomy,
+        parts: Sequence[Digest],
+    ) -> dict[str, Any]:
+        """Return the JSON of an image, with what these parts of it are built on."""
+        wanted, inherited = image.content.digest, merge_base_labels(image.content)
+        details = ImageDetails(
+            image=image,
+            anatomy=anatomy,
+            facts=read_facts(anatomy, now=self._now, base_labels=inherited),
+            attached=attach(image, now=self._now, kinds=self._kinds),
+            untagged=None if image.tags else self._store.shown.untagged(place.id, wanted),
+        )
+        lineage = Lineage(
+            bases=self._bases(parts or [wanted]),
+            declared=self._declared(image, anatomy),
+            derived=self._store.lineage.derived(wanted, limit=DERIVED_COUNTED),
+        )
+        return image_json(
+            place,
+            details,
+            lineage=lineage,
+            places=self._store.shown.places(wanted, limit=PLACES_MAX),
+        )
+
     def _change_place(self, registry: str | None, repository: str | None) -> ChangePlace:
         # A repository may be gone, and its changes are kept.
         if registry:
@@ -381,20 +427,10 @@ class Resources:
     def _anatomy(self, image: StoredImage) -> Anatomy:
         return take_apart(image.content, tags=image.tags, kinds=self._kinds)
 
-    def _lineage(self, image: StoredImage, anatomy: Anatomy) -> Lineage:
-        digest = image.content.digest
-        return Lineage(
-            bases=self._bases(anatomy, digest),
-            declared=self._declared(image, anatomy),
-            derived=self._store.lineage.derived(digest, limit=DERIVED_COUNTED),
-        )
-
-    def _bases(self, anatomy: Anatomy, digest: Digest) -> Sequence[Bases]:
-        found = [part.digest for part in anatomy.parts if part.manifest and part.digest]
-        parts = dict.fromkeys(found or [digest])
+    def _bases(self, parts: Iterable[Digest]) -> Sequence[Bases]:
         return [
             bases
-            for part in list(parts)[:PARTS_MAX]
+            for part in parts
             for bases in self._store.lineage.bases(part, limit=BASE_IMAGES_MAX)
         ]
 
@@ -435,6 +471,22 @@ def _no_image(
     places = (("repository", repository), ("registry", registry))
     named = "".join(f" in {what} {name[:_NAME_SHOWN]!r}" for what, name in places if name)
     return NotFoundError(f"no image {digest!r}{named}")
+
+
+def _choose(anatomy: Anatomy, platform: str | None) -> Anatomy:
+    """Return an anatomy in which the part of a platform speaks; the usual one if it is None."""
+    if platform is None:
+        return anatomy
+    for part in anatomy.parts:
+        if part.platform and str(part.platform) == platform:
+            return replace(anatomy, found=replace(anatomy.found, part=part))
+    raise NotFoundError(f"no platform {platform[:_NAME_SHOWN]!r} in this image")
+
+
+def _readable(anatomy: Anatomy) -> list[Digest]:
+    """Return the parts that are in the store, each once, the one that is shown first."""
+    parts = [part for part in (anatomy.shown, *anatomy.parts) if part.manifest and part.digest]
+    return list(dict.fromkeys(part.digest for part in parts if part.digest))
 
 
 def _first_known(values: Iterable[Any]) -> Any:

@@ -141,6 +141,10 @@ def invent_notes(body: Body) -> Body:
 
 
 BROKEN = {
+    "the platform is ignored": (
+        Broken(path="/api/v1/images/", parameters=without("platform")),
+        "platforms are chosen",
+    ),
     "an unknown parameter is ignored": (
         Broken(parameters=known_only),
         "unknown parameters are refused",

@@ -13,6 +13,7 @@ from tests.search_api.filling import make_client, settings_for
 from tests.search_api.pages.conftest import HTML, Show
 from tests.search_api.pages.html import read_html
 from tests.search_api.pages.links import follow_links, links_of
+from tests.search_api.sample_content import NGINX
 
 pytestmark = pytest.mark.anyio
 
@@ -32,6 +33,11 @@ PAGES = [
     "/r/main/nginx?tags=nothing",
     "/r/main/evil",
     "/r/second/only/second",
+    "/r/main/team/web:1.4",
+    "/r/main/team/web:1.4?platform=linux/arm64",
+    "/r/main/evil:latest",
+    f"/i/{NGINX.digest}",
+    f"/l/{NGINX.blobs[1].digest}",
 ]
 MISTAKES = {
     "/search?q=a%20OR": 400,
@@ -43,6 +49,11 @@ MISTAKES = {
     "/r/main/other/nginx": 404,
     "/r/third/web": 404,
     "/nowhere": 404,
+    "/r/main/team/web:no-such-tag": 404,
+    "/r/main/team/web:1.4?platform=no/such": 404,
+    f"/i/sha256:{'0' * 64}": 404,
+    "/i/cake": 400,
+    f"/l/sha256:{'0' * 64}": 404,
 }
 DOCKER = {"User-Agent": "Docker-Client/28.0 (linux)"}
 TEMPLATES = Path(__file__).parents[3] / "search_api" / "pages" / "templates"

@@ -1,0 +1,68 @@
+"""The page of a layer: what made it, and the images with it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.fakes.clock import ManualClock
+from tests.lineage_builders import diff_ids
+from tests.search_api.pages import image_content as content
+from tests.search_api.pages.conftest import Show
+from tests.search_api.pages.links import links_of
+from tests.search_api.pages.statements import count_statements
+
+pytestmark = pytest.mark.anyio
+
+STATEMENTS_MAX = 60
+ROOT, INSTALLED = (f"/l/{blob.digest}" for blob in content.RUNTIME.blobs[1:])
+
+
+@pytest.fixture
+def client(image_client: httpx2.AsyncClient) -> httpx2.AsyncClient:
+    return image_client
+
+
+async def test_it_says_what_made_it(show: Show) -> None:
+    page = await show(INSTALLED)
+    assert page.one("h1").text == f"Layer {content.RUNTIME.blobs[2].digest}"
+    made = page.one("pre", class_="made").text
+    assert made == "RUN apt-get update && apt-get install -y python3"
+    facts = page.one("article").one(class_="facts").text
+    assert "3.2 kB compressed" in facts
+    assert diff_ids(content.RUNTIME)[1] in [one.attributes.get("title") for one in page.all("code")]
+
+
+async def test_it_lists_the_images_with_it(show: Show) -> None:
+    table = (await show(ROOT)).one("section", aria_labelledby="images-heading")
+    assert table.one("h2").text == "5 images hold it"
+    rows = [[cell.text for cell in row.all("td")] for row in table.all("tr")[1:]]
+    assert sorted((row[0], row[1]) for row in rows) == [
+        ("base/debian:13", "1 of 1 the only one"),
+        ("base/runtime:3", "1 of 2 the first"),
+        ("mirror/debian:13", "1 of 1 the only one"),
+        ("team/theme:1", "1 of 4 the first"),
+        ("team/web:1.1", "1 of 3 the first"),
+    ]
+
+
+async def test_a_diff_id_leads_to_the_same(show: Show) -> None:
+    by_digest, by_diff_id = await show(ROOT), await show(f"/l/{diff_ids(content.DEBIAN)[0]}")
+    assert by_digest.one("h1").text == by_diff_id.one("h1").text
+
+
+async def test_every_link_of_a_layer_leads_on(client: httpx2.AsyncClient, show: Show) -> None:
+    for link in links_of(await show(ROOT)):
+        if not link.startswith(("#", "/changes")):
+            response = await client.get(link, follow_redirects=True)
+            assert response.status_code == 200, link
+
+
+async def test_a_layer_takes_a_fixed_number_of_queries(
+    images: tuple[Path, ManualClock], figure: Callable[[str], None]
+) -> None:
+    statements, response = await count_statements(images[0], ROOT)
+    assert response.status_code == 200
+    assert 0 < statements <= STATEMENTS_MAX
+    figure(f"a layer of 5 images: {statements} statements to the store")

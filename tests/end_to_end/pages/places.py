@@ -19,6 +19,10 @@ PAGES = {
     "filtered": '/search?q=kind:image+platform:"linux/amd64"',
     "mistake": "/search?q=%22web",
     "hostile": "/search?q=hostile&type=image",
+    "repository": "/r/default/team/web",
+    "tags": "/r/default/team/gateway?tags=2*&sort=version",
+    "hostile-repository": "/r/default/hostile/image",
+    "other-repository": "/r/default/web",
     "help": "/help",
     "missing": "/no/such/page",
 }

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -11,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from indexer.errors import InvalidValueError, NotFoundError
 from indexer.model import DocumentType
 from search_api.pages.addresses import Addresses
+from search_api.pages.image_facts import links_view
 from search_api.pages.pull import PullCommand, pull_commands
 from search_api.pages.search import result_view
 from search_api.pages.site import PageView, Site, wants_html
@@ -224,6 +224,7 @@ def repository_page(asked: AskedTags, found: Found, site: Site, *, has_changed: 
         },
         twin=asked.twin(to),
         canonical=asked.address(to, cursor=asked.cursor),
+        is_kept=True,
     )
 
 
@@ -243,10 +244,6 @@ def crumbs(asked: AskedTags, to: Addresses) -> list[tuple[str, str]]:
 def head_view(repository: Mapping[str, Any], to: Addresses) -> dict[str, Any]:
     """Return what the head of the page shows, with the searches that it leads to."""
     kind, vendor = repository["kind"], repository["vendor"]
-    found = [
-        (name, outside_link(repository[key]))
-        for name, key in (("source", "source"), ("home", "url"), ("docs", "documentation"))
-    ]
     title = repository["title"]
     return {
         "title": title if title != repository["repository"].rpartition("/")[2] else "",
@@ -255,18 +252,8 @@ def head_view(repository: Mapping[str, Any], to: Addresses) -> dict[str, Any]:
         "licenses": [
             (one, to.search(facet_query("license", one))) for one in repository["licenses"]
         ],
-        "links": [(name, *link) for name, link in found if link],
+        "links": links_view(repository),
     }
-
-
-def outside_link(text: str | None) -> tuple[str, str] | None:
-    """Return an address on the web with its host, which readers see; None for anything else."""
-    try:
-        found = urlsplit(text or "")
-        host = found.netloc.rpartition("@")[2]
-    except ValueError:
-        return None
-    return (text or "", host) if found.scheme in {"http", "https"} and host else None
 
 
 def _commands(found: Found) -> list[PullCommand]:

@@ -14,6 +14,7 @@ from indexer.errors import NotFoundError
 from search_api.http_errors import KNOWN_ERRORS, answer_to, http_answer
 from search_api.pages import (
     changes,
+    compare,
     go,
     guide,
     image,
@@ -55,6 +56,7 @@ _PAGES: dict[str, Answer] = {
     "/help": guide.answer,
     "/go": go.answer,
     "/changes": changes.answer,
+    "/compare": compare.answer,
     "/status": status.answer,
 }
 

@@ -38,6 +38,10 @@ PAGES = [
     "/r/main/evil:latest",
     f"/i/{NGINX.digest}",
     f"/l/{NGINX.blobs[1].digest}",
+    "/compare",
+    "/compare?a=team/web:1.4",
+    f"/compare?a=team/web:1.4&b={NGINX.digest}",
+    "/compare?a=evil&b=bistro",
 ]
 MISTAKES = {
     "/search?q=a%20OR": 400,
@@ -54,6 +58,9 @@ MISTAKES = {
     f"/i/sha256:{'0' * 64}": 404,
     "/i/cake": 400,
     f"/l/sha256:{'0' * 64}": 404,
+    "/compare?a=bistro&b=no-such": 404,
+    "/compare?a=bistro&b=%20!": 400,
+    "/compare?a=team/web:1.4&b=team/web:latest&platform=no/such": 404,
 }
 DOCKER = {"User-Agent": "Docker-Client/28.0 (linux)"}
 TEMPLATES = Path(__file__).parents[3] / "search_api" / "pages" / "templates"

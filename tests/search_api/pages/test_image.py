@@ -83,7 +83,7 @@ async def test_the_head_says_what_it_is_and_who_pushed_it(show: Show) -> None:
 async def test_every_link_of_an_image_leads_on(client: httpx2.AsyncClient, show: Show) -> None:
     for address in ADDRESSES:
         for link in dict.fromkeys(links_of(await show(address))):
-            if urlsplit(link).netloc or link.startswith(("#", "/changes", "/compare")):
+            if urlsplit(link).netloc or link.startswith("#"):
                 continue
             response = await client.get(link, follow_redirects=True)
             assert response.status_code == 200, f"{address}: {link}"
@@ -317,6 +317,8 @@ async def test_other_tags_are_offered_for_a_comparison(show: Show) -> None:
     assert form["action"] == "/compare"
     assert form.all("input")[0]["value"] == f"{MAIN}/team/web:latest"
     assert [one["value"] for one in form.all("option")] == [f"{MAIN}/team/web:1.1"]
+    compared = await show(f"/compare?a={MAIN}/team/web:latest&b={MAIN}/team/web:1.1")
+    assert "Both are the same manifest." in compared.one("main").text
 
 
 async def test_hostile_labels_are_text(client: httpx2.AsyncClient, show: Show) -> None:

@@ -1,6 +1,7 @@
 """The pages that are looked at in a browser, each once; a new page is one more line."""
 
 from tests.builders import BuiltManifest, image
+from tests.demo_content import after
 
 _TITLE = "org.opencontainers.image.title"
 _DESCRIPTION = "org.opencontainers.image.description"
@@ -8,6 +9,11 @@ _VENDOR = "org.opencontainers.image.vendor"
 SCRIPT = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
 CONTROLS = "\x1b[31mred\x1b[0m\x07\x00\x9b31m\r\n\tend"
 BIDI = "\u202egnitirw\u202c \u2066isolated\u2069 \u05e9\u05dc\u05d5\u05dd"
+
+
+def _newest_web() -> BuiltManifest:
+    return next(one.built for one in after() if one.repository == "team/web")
+
 
 PAGES = {
     "start": "/",
@@ -21,8 +27,24 @@ PAGES = {
     "hostile": "/search?q=hostile&type=image",
     "repository": "/r/default/team/web",
     "tags": "/r/default/team/gateway?tags=2*&sort=version",
+    "tags-none": "/r/default/team/web?tags=none*",
+    "chart": "/r/default/charts/web",
+    "windows": "/r/default/windows/invoice_service",
     "hostile-repository": "/r/default/hostile/image",
     "other-repository": "/r/default/web",
+    "image": "/r/default/team/web:1.1",
+    "index": "/r/default/team/gateway:2.3.0",
+    "platform": "/r/default/team/gateway:2.3.0?platform=linux/arm64/v8",
+    "artifact": "/r/default/ml/sentiment.small:1.0.0",
+    "hostile-image": "/r/default/hostile/image:script",
+    "long-image": "/r/default/hostile/image:long",
+    "missing-image": "/r/default/team/web:no-such-tag",
+    "digest": f"/i/{_newest_web().digest}",
+    "layer": f"/l/{_newest_web().blobs[1].digest}",
+    "missing-layer": "/l/sha256:" + "0" * 64,
+    "changes": "/changes",
+    "changes-of-one": "/changes?registry=default&repository=team/web",
+    "status": "/status",
     "help": "/help",
     "missing": "/no/such/page",
 }

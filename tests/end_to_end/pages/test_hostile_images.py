@@ -16,6 +16,11 @@ BREACHES = """
     window.alert = window.confirm = window.prompt = () => window.breaches.push("a dialog");
 """
 ADDRESSES = (
+    *(f"/r/default/hostile/image:{tag}" for tag in hostile_images()),
+    *(f"/i/{built.digest}" for built in hostile_images().values()),
+    f"/l/{hostile_images()['script'].blobs[1].digest}",
+    "/r/default/hostile/image",
+    "/changes?repository=hostile/image&registry=default",
     "/search?q=hostile",
     "/search?q=hostile&type=image",
     "/search?q=hostile/image:script&type=image",
@@ -42,7 +47,7 @@ def assert_unharmed(page: Page) -> None:
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-@pytest.mark.parametrize("width", [320, 1440])
+@pytest.mark.parametrize("width", [320, pytest.param(1440, marks=pytest.mark.thorough)])
 def test_labels_are_text_everywhere(open_page: Open, address: str, width: int) -> None:
     page = open_page("/help", viewport={"width": width, "height": 900})
     page.add_init_script(BREACHES)

@@ -10,6 +10,7 @@ from tests.builders import image
 from tests.end_to_end.deployment import Deployment
 from tests.end_to_end.pages.conftest import Open
 from tests.end_to_end.pages.slow_proxy import SlowProxy
+from tests.end_to_end.pages.windows import wait_for
 from tests.end_to_end.waiting import wait_until
 from tests.push import push
 
@@ -44,7 +45,7 @@ def test_the_status_makes_itself_new_and_says_how_old_it_is(
     page.evaluate("window.same = document.querySelector('#status').firstElementChild")
     page.clock.run_for(8_000)
     wait_until(lambda: len(proxy.asked("/status")) == 2, 10, "the status is asked for again")
-    page.wait_for_function("!window.same.isConnected")
+    wait_for(page, "!window.same.isConnected")
     page.clock.run_for(1_000)
     expect(page.locator("#updated")).to_have_text("updated 1 s ago")
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.end_to_end.pages.conftest import Open
 from tests.end_to_end.pages.places import PAGES
 from tests.end_to_end.pages.slow_proxy import SlowProxy
-from tests.end_to_end.pages.windows import SCHEMES, WIDTHS
+from tests.end_to_end.pages.windows import SCHEMES, WIDTHS, wait_for
 from tests.programs import NeedsProgram
 
 STICKING_OUT = """() => [...document.querySelectorAll("body *")]
@@ -21,6 +21,8 @@ STICKING_OUT = """() => [...document.querySelectorAll("body *")]
 AXE = """() => axe.run({resultTypes: ["violations"]}).then((found) => found.violations.map((one) =>
     `${one.id}: ${one.help}: ` + one.nodes.map((node) => node.target + " " + node.html.slice(0, 200)
         + " " + node.any.map((check) => check.message)).slice(0, 4).join(" | ")))"""
+# Pages that a short run looks at, too.
+MAIN = {"start", "search", "repository", "image"}
 Check = Callable[[Page], list[str]]
 
 
@@ -54,15 +56,17 @@ def test_no_page_scrolls_sideways(open_page: Open, name: str) -> None:
             assert wide <= width, f"{width} {scheme}: {page.evaluate(STICKING_OUT)}"
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    "name",
+    [name if name in MAIN else pytest.param(name, marks=pytest.mark.thorough) for name in PAGES],
+)
 def test_axe_finds_nothing(open_page: Open, axe: Check, name: str) -> None:
     page = open_page(PAGES[name])
     page.emulate_media(reduced_motion="reduce")
-    for width in (320, 1440):
+    for width, scheme in ((320, "light"), (1440, "dark")):
         page.set_viewport_size({"width": width, "height": 900})
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            assert axe(page) == [], f"{width} {scheme}"
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        assert axe(page) == [], f"{width} {scheme}"
 
 
 def open_suggestions(page: Page, proxy: SlowProxy) -> None:
@@ -72,7 +76,7 @@ def open_suggestions(page: Page, proxy: SlowProxy) -> None:
 
 
 def wait_for_results(page: Page, proxy: SlowProxy) -> None:
-    proxy.delay = lambda path: 30 if path.startswith("/search") else 0
+    proxy.delay = lambda path: 6 if path.startswith("/search") else 0
     page.fill("#q", "gateway")
     expect(page.locator("#results")).to_have_attribute("aria-busy", "true")
 
@@ -145,7 +149,7 @@ def test_the_switch_between_dark_and_light_is_kept_without_a_flash(
         }).observe(document, {childList: true, subtree: true});
     """)
     page.goto("/search?q=web")
-    page.wait_for_function("window.painted")
+    wait_for(page, "window.painted")
     assert page.evaluate("window.painted") == background(page) == after
     other = "light" if scheme == "dark" else "dark"
     assert page.evaluate("[window.first, window.parsed]") == [other, other]
@@ -169,6 +173,28 @@ def test_touch_targets_are_large_enough(open_page: Open, name: str) -> None:
         .filter(([place]) => place.height && (place.height < 24 || place.width < 24))
         .map(([place, html]) => `${place.width} x ${place.height}: ${html}`)""")
     assert small == []
+
+
+SHIFTS = """
+    window.shifts = [];
+    new PerformanceObserver((list) => list.getEntries().forEach((one) => window.shifts.push(
+        `${one.value}: ` + one.sources.map((source) => source.node?.outerHTML?.slice(0, 150)),
+    ))).observe({type: "layout-shift", buffered: true});
+"""
+
+
+@pytest.mark.parametrize("name", sorted(MAIN & set(PAGES)))
+@pytest.mark.parametrize("width", [390, 1440])
+def test_nothing_moves_while_a_page_is_loaded(
+    open_page: Open, proxy: SlowProxy, name: str, width: int
+) -> None:
+    page = open_page("about:blank", viewport={"width": width, "height": 800})
+    page.add_init_script(SHIFTS)
+    # The script comes after the first picture of the page.
+    proxy.delay = lambda path: 1 if path.endswith("page.js") else 0
+    page.goto(f"{proxy.url}{PAGES[name]}")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("window.shifts") == []
 
 
 def test_print_shows_the_content_alone(open_page: Open) -> None:

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, Page, Playwright
+
+from tests.end_to_end.waiting import wait_until
 
 WIDTHS = (320, 768, 1440)
 SCHEMES = ("light", "dark")
@@ -20,3 +22,11 @@ _FLAGS = (
 def start_browser(playwright: Playwright, program: Path) -> Browser:
     """Start the browser ``program`` without a window; whoever starts it closes it."""
     return playwright.chromium.launch(executable_path=program, args=_FLAGS)
+
+
+def wait_for(page: Page, condition: str) -> None:
+    """Wait until an expression is true in a page.
+
+    Playwright's own function for this is stopped by the policy of the pages.
+    """
+    wait_until(lambda: bool(page.evaluate(condition)), 20, condition)

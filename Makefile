@@ -14,7 +14,7 @@ MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 { p
 T ?= tests --ignore=tests/attack
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo programs test check whoosh3 screenshots picture lint format types bench relevance fuzz torture kills attack soak clean
+.PHONY: help install run demo programs test check whoosh3 screenshots picture lighthouse lint format types bench relevance fuzz torture kills attack soak clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 17
@@ -34,7 +34,7 @@ run: install ## Serve REGSEARCH_REGISTRY or regsearch.toml; with neither, a demo
 demo: install ## Serve a demonstration: a registry with a dozen images, and regsearch beside it
 	@exec $(BIN)/python -m tests.demo
 
-programs: ## Build the programs that tests need and Debian does not have, once; needs Go
+programs: ## Build the programs that tests need and Debian does not have, once; needs Go and npm
 	@.ci/programs
 
 # Each process that a test starts would compile every module again.
@@ -58,6 +58,9 @@ screenshots: install ## Take pictures of all pages, dark and light, wide and nar
 
 picture: install ## Take the picture of the README, docs/page.png
 	$(BIN)/python -m tests.end_to_end.pages.pictures --readme
+
+lighthouse: install ## Measure the search, repository and image pages with Lighthouse
+	$(BIN)/python -m tests.end_to_end.pages.lighthouse
 
 lint: install ## Look for mistakes and for code that is not formatted
 	$(BIN)/ruff check .

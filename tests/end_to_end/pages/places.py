@@ -42,6 +42,8 @@ PAGES = {
     "digest": f"/i/{_newest_web().digest}",
     "layer": f"/l/{_newest_web().blobs[1].digest}",
     "missing-layer": "/l/sha256:" + "0" * 64,
+    "compare": "/compare?a=team/web:1.0&b=team/web:1.1",
+    "compare-nothing": "/compare",
     "changes": "/changes",
     "changes-of-one": "/changes?registry=default&repository=team/web",
     "status": "/status",

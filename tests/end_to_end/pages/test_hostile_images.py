@@ -29,6 +29,11 @@ ADDRESSES = (
     "/search?facets=1&q=%3Cscript%3Edocument.title%3D1%3C/script%3E",
     "/search?q=%22%3E%3Cscript%3Edocument.title%3D1%3C/script%3E%22",
     "/%3Cscript%3Edocument.title%3D1%3C%2Fscript%3E",
+    "/r/default/hostile/image:script",
+    "/r/default/hostile/image:bidi",
+    "/r/default/hostile/image:long",
+    "/r/default/hostile/image:large",
+    "/compare?a=hostile/image:script&b=hostile/image:bidi",
     "/go?ref=%3Cscript%3E1%3C/script%3E",
 )
 

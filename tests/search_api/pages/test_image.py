@@ -151,7 +151,7 @@ async def test_many_platforms_are_a_matrix(show: Show) -> None:
     assert columns == ["amd64", "arm64", "arm/v7", "386", "s390x"]
     rows = [one.text for one in matrix.all("th", scope="row")]
     assert rows == ["linux", "windows 10.0.20348.1"]
-    assert [one["aria-label"] for one in matrix.all("a")][-1] == "windows/amd64:10.0.20348.1"
+    assert matrix.all("a")[-1].text.startswith("windows/amd64:10.0.20348.1, ")
     assert len(matrix.all("a")) == 6
 
 

@@ -211,6 +211,40 @@ def test_an_image_is_read_where_it_is_asked_for(
         read.places(APP.digest, after="x y", limit=2)
 
 
+def test_one_platform_of_an_index_is_told(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    put(store, [Pushed("base", BASE), Pushed("a", MULTI)], clock=clock)
+    usual, arm = (read.image(MULTI.digest, platform=one) for one in (None, "linux/arm64"))
+    assert (usual["shown_digest"], arm["shown_digest"]) == (APP.digest, ARM.digest)
+    assert [one["digest"] for one in arm["layers"]] == [blob.digest for blob in ARM.blobs[1:]]
+    assert [one["manifest"] for one in arm["bases"]] == [ARM.digest, APP.digest]
+    for key in ("digest", "reference", "platforms", "size_bytes"):
+        assert arm[key] == usual[key], key
+    with pytest.raises(NotFoundError, match="no platform 'linux/arm' in this image"):
+        read.image(MULTI.digest, platform="linux/arm")
+
+
+def test_the_layers_of_all_platforms_are_told_beside_one(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    put(store, [Pushed("base", BASE), Pushed("a", MULTI)], clock=clock)
+    told, layers = read.image_with_layers(MULTI.digest, platform="linux/amd64")
+    assert [one["manifest"] for one in told["bases"]] == [APP.digest]
+    assert {digest: [one["digest"] for one in found] for digest, found in layers.items()} == {
+        built.digest: [blob.digest for blob in built.blobs[1:]] for built in (APP, ARM)
+    }
+
+
+def test_sizes_are_those_of_what_a_repository_still_has(
+    store: Store, read: Resources, clock: ManualClock
+) -> None:
+    put(store, [Pushed("a", APP), Pushed("b", ARM)], clock=clock)
+    assert read.sizes("main", "a", [APP.digest, ARM.digest, UNKNOWN]) == {APP.digest: None}
+    with pytest.raises(NotFoundError):
+        read.sizes("main", "c", [APP.digest])
+
+
 def test_an_image_that_lost_its_tags_tells_which_and_since_when(
     store: Store, read: Resources, clock: ManualClock
 ) -> None:

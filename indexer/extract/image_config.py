@@ -84,6 +84,7 @@ class RunSettings:
     env: tuple[Variable, ...]
     working_dir: str
     stop_signal: str
+    healthcheck: tuple[str, ...]
 
 
 def read_schema1_config(body: bytes) -> ImageConfig:
@@ -135,10 +136,12 @@ def run_settings(config: ImageConfig) -> RunSettings:
     """Return the rest of what a config that was read says about running it."""
     run = _Reader(_Reader(config.raw, "", []).mapping("config"), "config.", [])
     pairs = (entry.partition("=") for entry in run.texts("Env"))
+    health = _Reader(run.mapping("Healthcheck"), "config.Healthcheck.", [])
     return RunSettings(
         env=tuple(Variable(name, _shown(name, value)) for name, _, value in pairs if name),
         working_dir=run.text("WorkingDir"),
         stop_signal=run.text("StopSignal"),
+        healthcheck=masked_arguments(health.texts("Test")),
     )
 
 

@@ -291,7 +291,8 @@ class Comparison(Resource):
     image: list[Difference]
     """The facts: `version`, `created_at`, `size_bytes` and so on."""
     config: list[Difference]
-    """`user`, `entrypoint`, `cmd`, `exposed_ports`, `volumes`, `working_dir`, `stop_signal`."""
+    """`user`, `entrypoint`, `cmd`, `exposed_ports`, `volumes`, `working_dir`, `stop_signal`,
+    `healthcheck`."""
     env: list[Difference]
     labels: list[Difference]
     annotations: list[Difference]

@@ -136,6 +136,7 @@ def config_json(part: Part) -> dict[str, Any]:
         "working_dir": rest.working_dir or None,
         "volumes": list(config.volumes),
         "stop_signal": rest.stop_signal or None,
+        "healthcheck": list(rest.healthcheck),
     }
 
 

@@ -113,6 +113,7 @@ def test_the_config_is_what_it_runs(store: Store) -> None:
         WorkingDir="/srv",
         Volumes={"/data": {}},
         StopSignal="SIGTERM",
+        Healthcheck={"Test": ["CMD-SHELL", f"curl -u me:{SECRET} localhost"], "Interval": 1},
     )
     assert read(store, built)["config"] == {
         "user": "1000:1000",
@@ -123,6 +124,7 @@ def test_the_config_is_what_it_runs(store: Store) -> None:
         "working_dir": "/srv",
         "volumes": ["/data"],
         "stop_signal": "SIGTERM",
+        "healthcheck": ["CMD-SHELL", "curl -u me:*** localhost"],
     }
 
 

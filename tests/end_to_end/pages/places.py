@@ -1,5 +1,7 @@
 """The pages that are looked at in a browser, each once; a new page is one more line."""
 
+import pytest
+
 from tests.builders import BuiltManifest, image
 from tests.demo_content import after
 
@@ -53,6 +55,10 @@ PAGES = {
     "help": "/help",
     "missing": "/no/such/page",
 }
+
+MAIN = {"start", "search", "repository", "image"}
+EACH = [name if name in MAIN else pytest.param(name, marks=pytest.mark.thorough) for name in PAGES]
+"""All pages, of which a short run opens the main ones."""
 
 
 def hostile_images() -> dict[str, BuiltManifest]:

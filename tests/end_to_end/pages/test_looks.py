@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.end_to_end.pages.conftest import Open
-from tests.end_to_end.pages.places import PAGES
+from tests.end_to_end.pages.places import EACH, MAIN, PAGES
 from tests.end_to_end.pages.slow_proxy import SlowProxy
 from tests.end_to_end.pages.windows import SCHEMES, WIDTHS, wait_for
 from tests.programs import NeedsProgram
@@ -21,8 +21,6 @@ STICKING_OUT = """() => [...document.querySelectorAll("body *")]
 AXE = """() => axe.run({resultTypes: ["violations"]}).then((found) => found.violations.map((one) =>
     `${one.id}: ${one.help}: ` + one.nodes.map((node) => node.target + " " + node.html.slice(0, 200)
         + " " + node.any.map((check) => check.message)).slice(0, 4).join(" | ")))"""
-# Pages that a short run looks at, too.
-MAIN = {"start", "search", "repository", "image"}
 Check = Callable[[Page], list[str]]
 
 
@@ -56,10 +54,7 @@ def test_no_page_scrolls_sideways(open_page: Open, name: str) -> None:
             assert wide <= width, f"{width} {scheme}: {page.evaluate(STICKING_OUT)}"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [name if name in MAIN else pytest.param(name, marks=pytest.mark.thorough) for name in PAGES],
-)
+@pytest.mark.parametrize("name", EACH)
 def test_axe_finds_nothing(open_page: Open, axe: Check, name: str) -> None:
     page = open_page(PAGES[name])
     page.emulate_media(reduced_motion="reduce")
@@ -163,7 +158,7 @@ def background(page: Page) -> str:
     return found
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", EACH)
 def test_touch_targets_are_large_enough(open_page: Open, name: str) -> None:
     """Buttons, boxes and links of a narrow page, other than those inside of a sentence."""
     page = open_page(PAGES[name], viewport={"width": 360, "height": 800}, has_touch=True)
@@ -183,7 +178,7 @@ SHIFTS = """
 """
 
 
-@pytest.mark.parametrize("name", sorted(MAIN & set(PAGES)))
+@pytest.mark.parametrize("name", sorted(MAIN))
 @pytest.mark.parametrize("width", [390, 1440])
 def test_nothing_moves_while_a_page_is_loaded(
     open_page: Open, proxy: SlowProxy, name: str, width: int

@@ -6,10 +6,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.end_to_end.pages.conftest import Open
-from tests.end_to_end.pages.places import PAGES
+from tests.end_to_end.pages.places import EACH, PAGES
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", EACH)
 def test_every_page_is_whole(open_page: Open, name: str) -> None:
     page = open_page(PAGES[name], java_script_enabled=False)
     expect(page.locator("h1")).to_have_count(1)

@@ -147,7 +147,7 @@ async def answer(site: Site, request: Request) -> Response:
     readings = [] if found["results"] else await first_readings(site.service, found["freshness"])
     page = PageView(
         "search.html",
-        title=asked.q or "All repositories",
+        title=asked.q or ("All images" if asked.type == "image" else "All repositories"),
         values={
             "query": asked.q,
             "asked": asked,

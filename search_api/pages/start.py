@@ -1,5 +1,6 @@
 """The first page: the box, what is here, and what came last."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from search_api.server import client_of
 
 NEWEST_SHOWN = 10
 EXAMPLES_MAX = 4
+_PLAIN = re.compile(r"[\w./-]+( [\w./-]+){0,3}")
+"""Values of a few words, without signs that a query would take for its own."""
 _FACETS = ("kind", "platform", "namespace", "vendor", "license", "has")
 
 
@@ -74,15 +77,11 @@ def silent_registries(registries: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def examples(facets: Mapping[str, Any]) -> Iterator[str]:
-    """Yield queries that find something here: a value of each facet that tells most."""
+    """Yield queries that find something here: a value of each facet that can be read at once."""
     for name in _FACETS:
-        values = facets.get(name, {"values": []})["values"]
-        # What nearly everything has tells nobody anything.
-        if values:
-            value = values[1] if len(values) > 1 and name == "kind" else values[0]
-            yield _plain(name, value["value"])
-
-
-def _plain(field: str, value: str) -> str:
-    is_plain = all(one.isalnum() or one in "-._/" for one in value)
-    return f"{field}:{value}" if is_plain else f'{field}:"{value}"'
+        values = [one["value"] for one in facets.get(name, {"values": []})["values"]]
+        plain = [one for one in values if _PLAIN.fullmatch(one)]
+        if plain:
+            # Most things are images, so another kind tells more.
+            value = plain[1] if len(plain) > 1 and name == "kind" else plain[0]
+            yield f'{name}:"{value}"' if " " in value else f"{name}:{value}"

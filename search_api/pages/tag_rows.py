@@ -23,7 +23,8 @@ from search_api.pages.words import short_platform, sorted_platforms
 from search_api.resources import version_key
 
 LANES_MAX = 10
-LANE_DAYS = 90
+LANE_DAYS = (7, 30, 90)
+"""Days that the lanes may have."""
 MOVES_SHOWN = 30
 """Moves of a tag in its lane and in the list beside it; the page of the tag has the others."""
 PLATFORMS_MAX = 24
@@ -101,7 +102,8 @@ def lanes_view(tags: Sequence[Tag], to: Addresses, *, now: datetime) -> dict[str
 
     ``tags`` have their histories.
     """
-    start = now - timedelta(days=LANE_DAYS)
+    days = _lane_days(tags[:LANES_MAX], now=now)
+    start = now - timedelta(days=days)
     lanes = [
         TagLane(tag["tag"], _targets(tag, to, start=start), href=_tag_address(tag, to))
         for group in group_tags(tags[:LANES_MAX])
@@ -109,11 +111,18 @@ def lanes_view(tags: Sequence[Tag], to: Addresses, *, now: datetime) -> dict[str
     ]
     return {
         "drawing": tag_lanes(
-            lanes, now=now, prefix="lanes", days=LANE_DAYS, limit=LANES_MAX * MOVES_SHOWN
+            lanes, now=now, prefix="lanes", days=days, limit=LANES_MAX * MOVES_SHOWN
         ),
-        "days": LANE_DAYS,
+        "days": days,
         "lanes": [_lane_list(lane) for lane in lanes],
     }
+
+
+def _lane_days(tags: Sequence[Tag], *, now: datetime) -> int:
+    """Return how many days the lanes have: the fewest that show every move, or the most."""
+    moves = [parse_rfc3339(move["tagged_at"]) for tag in tags for move in tag["history"]]
+    oldest = min(moves, default=now)
+    return next((days for days in LANE_DAYS if now - oldest <= timedelta(days=days)), LANE_DAYS[-1])
 
 
 def sizes_view(tags: Sequence[Tag], to: Addresses) -> dict[str, Any]:

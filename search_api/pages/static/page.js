@@ -66,7 +66,7 @@ function complain(text) {
 /** Show the results of an address; a later call overtakes. */
 async function show(target) {
   shown = target;
-  document.title = `${box.value.trim() || "All repositories"} · regsearch`;
+  document.title = `${box.value.trim() || find("#total").dataset.title} · regsearch`;
   asking?.abort();
   const mine = asking = new AbortController();
   [announcing, retrying, complaining].forEach(clearTimeout);

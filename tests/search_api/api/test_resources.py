@@ -228,7 +228,7 @@ async def test_what_is_not_there_is_not_found_and_named(
             "sort must be 'name', 'newest', 'version' or 'size', not 'age'",
         ),
         ("/registries?q=x", "unknown parameter 'q'; there are none here"),
-        (f"/images/{WEB.digest}?limit=1", "unknown parameter 'limit'; known are platform, registry, rep"),
+        (f"/images/{WEB.digest}?limit=1", "unknown parameter 'limit'; known are platform, reg"),
     ],
 )
 async def test_a_wrong_parameter_is_named_with_its_value(

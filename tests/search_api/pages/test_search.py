@@ -89,7 +89,9 @@ async def test_mistake_points_at_column(show: Show) -> None:
     assert page.one("pre").text == "nginx (web ^"
     assert str(lines[-1]).strip("\n").index("^") == 6
     assert "column 7" in page.one(id="mistake").text
-    assert page.one("input", id="q")["value"] == "nginx (web"
+    box = page.one("input", id="q")
+    assert box["value"] == "nginx (web"
+    assert (box["aria-invalid"], box["aria-describedby"]) == ("true", "mistake")
 
 
 async def test_another_spelling_is_said(show: Show) -> None:

@@ -182,7 +182,7 @@ def test_it_holds_and_reports_what_the_real_registry_does(
     last = real["events"][-1]
     if v3:
         assert real["tag deleted"] == 202
-        assert last == ("delete", "base/alpine", "", "", "3.22")
+        assert last == ("delete", "base/runtime", "", "", "3.13")
     else:
         assert real["tag deleted"] == 400
         assert last == ("delete", "base/debian", None, None, "13-slim")

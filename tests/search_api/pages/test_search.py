@@ -94,6 +94,15 @@ async def test_mistake_points_at_column(show: Show) -> None:
     assert (box["aria-invalid"], box["aria-describedby"]) == ("true", "mistake")
 
 
+@pytest.mark.parametrize(
+    ("q", "where"),
+    [("latest", "found in tag: latest"), ("payments", "found in label team: payments")],
+)
+async def test_it_is_said_where_a_word_was_found(show: Show, q: str, where: str) -> None:
+    page = await show(f"/search?q={q}&type=image")
+    assert where in [one.text for one in page.all("p", class_="found")]
+
+
 async def test_another_spelling_is_said(show: Show) -> None:
     page = await show("/search?q=ngimx")
     note = page.all("p", class_="note")[0]

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
+from indexer.clock import parse_rfc3339
 from search_api.pages.filters import first_characters
 from search_api.pages.troubles import explain
+from search_api.pages.words import minute_text
 
 WAITING_SHOWN = 100
 """Waiting changes of which a reader is told: fewer are shown in seconds."""
@@ -27,7 +28,7 @@ class Sentence:
     """What a reader may ask then; the status answers it."""
 
 
-def stale_sentences(freshness: Mapping[str, Any], *, now: datetime) -> list[Sentence]:
+def stale_sentences(freshness: Mapping[str, Any]) -> list[Sentence]:
     """Return what a reader should know before they trust a page, worst first."""
     registries = freshness["registries"]
     found = [
@@ -57,7 +58,7 @@ def _of_all(freshness: Mapping[str, Any]) -> Iterator[Sentence]:
 def _unreadable(name: str, state: Mapping[str, Any]) -> Iterator[Sentence]:
     if state["error"]:
         known = state["last_complete_crawl_at"]
-        shown = f" What is shown is as of {_minute(known)}." if known else ""
+        shown = f" What is shown is as of {minute_text(parse_rfc3339(known))}." if known else ""
         trouble = explain(state["error"])
         words = trouble.words or first_characters(trouble.exact, ERROR_SHOWN)
         yield Sentence(name, "", f" cannot be read: {words}.{shown}", is_bad=True)
@@ -80,7 +81,3 @@ def _waiting(name: str, state: Mapping[str, Any]) -> Iterator[Sentence]:
     number = state["entries_waiting"] + state["refreshes_waiting"]
     if number > WAITING_SHOWN and not state["first_backfill_running"]:
         yield Sentence(name, f"Catching up: {number:,} changes of ", " are not shown yet.")
-
-
-def _minute(moment: str) -> str:
-    return f"{moment[:10]} {moment[11:16]} UTC"

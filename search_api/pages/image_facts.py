@@ -1,7 +1,6 @@
 """What the page of an image shows: labels, links, attachments, platforms, history. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -147,7 +146,7 @@ def tag_targets(history: Iterable[Mapping[str, Any]]) -> list[TagTarget]:
     return [
         TagTarget(
             move["digest"],
-            _moment(move["tagged_at"]),
+            parse_rfc3339(move["tagged_at"]),
             move["actor"],
             move["from_event"],
             move["address"],
@@ -192,7 +191,3 @@ def _matrix_place(platform: str) -> tuple[str, str]:
 
 def _distinct(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
-
-
-def _moment(text: str) -> datetime:
-    return parse_rfc3339(text)

@@ -26,11 +26,10 @@ from search_api.query import facet_query, quoted
 from search_api.resources import Resources, TagOrder, TagPage
 from search_api.search import (
     Order,
-    Searcher,
     SearchRequest,
     decode_place,
     encode_place,
-    search_json,
+    search_page,
 )
 from search_api.server import client_of
 
@@ -104,7 +103,7 @@ class Found:
     every: Mapping[str, Sequence[str]]
     """All tags of each image of the page, by its digest."""
     newest: tuple[dict[str, Any], ...]
-    """The newest tags, those of the lanes with their histories."""
+    """The newest tags, with their histories."""
     places: tuple[dict[str, Any], ...]
     """Other repositories with the newest image, and one more if there are."""
 
@@ -157,23 +156,28 @@ def read_repository(resources: Resources, asked: AskedTags, after: str) -> Found
         if empty is None:
             raise
         return empty
-    newest = TagOrder.NEWEST
-    lanes = resources.tags(
-        *place, order=newest, with_image=True, with_history=True, limit=LANES_MAX
-    )
+    # Every tag is read to know which are the newest, so that is done once.
+    is_newest = asked.sort is TagOrder.NEWEST and not (asked.match or after)
     page = resources.tags(
-        *place, order=asked.sort, match=asked.match, with_image=True, after=after, limit=TAGS_SHOWN
+        *place,
+        order=asked.sort,
+        match=asked.match,
+        with_image=True,
+        with_history=is_newest,
+        after=after,
+        limit=TAGS_SHOWN,
     )
-    if asked.sort is newest and not (asked.match or after):
-        sized = page.items[:SIZES_SHOWN]
-    else:
-        sized = resources.tags(*place, order=newest, with_image=True, limit=SIZES_SHOWN).items
+    newest = page
+    if not is_newest:
+        newest = resources.tags(
+            *place, order=TagOrder.NEWEST, with_image=True, with_history=True, limit=SIZES_SHOWN
+        )
     return Found(
         live_cursor=live_cursor,
         repository=repository,
         page=page,
         every=resources.tags_of(*place, [tag["digest"] for tag in page.items]),
-        newest=(*lanes.items, *sized[len(lanes.items) :]),
+        newest=newest.items[:SIZES_SHOWN],
         places=_places(resources, repository),
     )
 
@@ -283,11 +287,6 @@ def _empty_page(asked: AskedTags, repository: Mapping[str, Any], to: Addresses) 
     )
 
 
-def first_results(searcher: Searcher, request: SearchRequest) -> dict[str, Any]:
-    """Return the JSON of a search."""
-    return search_json(searcher.search(request))
-
-
 async def _missing(
     site: Site, request: Request, asked: AskedTags, error: NotFoundError
 ) -> Response:
@@ -302,7 +301,7 @@ async def _missing(
             limit=SIMILAR_SHOWN,
             with_texts=True,
         )
-        found = await site.service.call_for(client_of(request), first_results, wanted)
+        found = await site.service.call_for(client_of(request), search_page, wanted)
         results, freshness = found["results"], found["freshness"]
     page = PageView(
         "repository_missing.html",

@@ -20,7 +20,7 @@ from search_api.search import (
     SearchRequest,
     decode_cursor,
     parse_count,
-    search_json,
+    search_page,
 )
 from search_api.server import client_of
 
@@ -106,7 +106,7 @@ def _limit(text: str) -> int:
 
 def search_both(searcher: Searcher, request: SearchRequest) -> dict[str, Any]:
     """Search; return the JSON of the page, with the total of the other type of document."""
-    body = search_json(searcher.search(request), check=searcher.deadline.check)
+    body = search_page(searcher, request)
     is_image = request.order.document_type is DocumentType.IMAGE
     other = DocumentType.REPOSITORY if is_image else DocumentType.IMAGE
     counting = replace(

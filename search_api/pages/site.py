@@ -108,7 +108,7 @@ class Site:
             "page": page,
             "query": page.values.get("query", ""),
             "freshness": freshness,
-            "stale": stale_sentences(freshness, now=now) if freshness else [],
+            "stale": stale_sentences(freshness) if freshness else [],
             "complete_since": complete_since(freshness) if freshness else None,
         }
         wanted = request.headers.get(FRAGMENT, "")

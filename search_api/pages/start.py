@@ -11,7 +11,7 @@ from indexer.model import DocumentType, Sort
 from search_api.pages.crawls import first_readings
 from search_api.pages.search import result_view
 from search_api.pages.site import PageView, Site, wants_html
-from search_api.search import Order, Searcher, SearchRequest, search_json
+from search_api.search import Order, Searcher, SearchRequest, search_page
 from search_api.server import client_of
 
 NEWEST_SHOWN = 10
@@ -24,11 +24,10 @@ _FACETS = ("kind", "platform", "namespace", "vendor", "license", "has")
 def newest_and_counts(searcher: Searcher) -> dict[str, Any]:
     """Return the newest repositories, the facets of all, and the number of images."""
     order = Order(DocumentType.REPOSITORY, Sort.PUSHED)
-    found = searcher.search(
-        SearchRequest(order=order, limit=NEWEST_SHOWN, facets=_FACETS, with_texts=True)
-    )
+    newest = SearchRequest(order=order, limit=NEWEST_SHOWN, facets=_FACETS, with_texts=True)
+    found = search_page(searcher, newest)
     images = searcher.search(SearchRequest(order=Order(DocumentType.IMAGE), limit=1))
-    return search_json(found) | {"other_total": images.page.total}
+    return found | {"other_total": images.page.total}
 
 
 async def answer(site: Site, request: Request) -> Response:

@@ -117,7 +117,7 @@ async def answer(site: Site, request: Request) -> Response:
         body, freshness = status_json(status), freshness_json(status.freshness)
         values |= {
             "status": body,
-            "sentences": stale_sentences(freshness, now=site.clock.now()),
+            "sentences": stale_sentences(freshness),
             "registries": [registry_view(*one) for one in body["registries"].items()],
             "set_aside": failed_rows(body["set_aside"]),
             "postponed": failed_rows(body["postponed"]),

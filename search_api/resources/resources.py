@@ -118,6 +118,10 @@ class Resources:
             "untagged_count": self._store.untagged.count(found.row.id),
         }
 
+    def has_repository(self, registry: str, repository: str) -> bool:
+        """Tell whether a repository is there; nothing of it is counted."""
+        return self._store.shown.repository(registry, repository) is not None
+
     def empty_repository(self, registry: str, repository: str) -> dict[str, Any] | None:
         """Return a repository without tags, and how many images lost theirs; None if unknown."""
         found = self._store.shown.empty_repository(registry, repository)

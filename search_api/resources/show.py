@@ -73,7 +73,7 @@ def find_place(resources: Resources, reference: Reference, text: str) -> tuple[s
     names = [one["registry"] for one in registries if rest and one["registry"] == first]
     wanted = [(name, rest) for name in (*hosts, *names)]
     wanted += [(one["registry"], reference.name) for one in registries]
-    found = [place for place in dict.fromkeys(wanted) if _is_there(resources, *place)]
+    found = [place for place in dict.fromkeys(wanted) if resources.has_repository(*place)]
     # A host chooses the registry, even if another one has a repository with that name.
     if found and (len(found) == 1 or found[0][1] == rest):
         return found[0]
@@ -81,11 +81,3 @@ def find_place(resources: Resources, reference: Reference, text: str) -> tuple[s
         raise NotFoundError(f"no repository {reference.name[:_TEXT_SHOWN]!r} in any registry")
     where = ", ".join(f"{registry}/{repository}" for registry, repository in found)
     raise InvalidValueError(f"{text[:_TEXT_SHOWN]!r} is in several registries: name one of {where}")
-
-
-def _is_there(resources: Resources, registry: str, repository: str) -> bool:
-    try:
-        resources.repository(registry, repository)
-    except NotFoundError:
-        return False
-    return True

@@ -23,6 +23,7 @@ from search_api.search.response import (
     quarantined_json,
     search_bytes,
     search_json,
+    search_page,
     status_json,
 )
 from search_api.search.searcher import Searcher
@@ -54,5 +55,6 @@ __all__ = [
     "quarantined_json",
     "search_bytes",
     "search_json",
+    "search_page",
     "status_json",
 ]

@@ -48,6 +48,11 @@ def search_json(
     }
 
 
+def search_page(searcher: Searcher, request: SearchRequest, base: str = "") -> dict[str, Any]:
+    """Search; return the JSON of the page, of which addresses begin with ``base``."""
+    return search_json(searcher.search(request), check=searcher.deadline.check, base=base)
+
+
 def search_bytes(
     searcher: Searcher, request: SearchRequest, base: str = ""
 ) -> tuple[bytes, str | None]:
@@ -55,7 +60,7 @@ def search_bytes(
 
     Addresses begin with ``base``.
     """
-    body = search_json(searcher.search(request), check=searcher.deadline.check, base=base)
+    body = search_page(searcher, request, base)
     return orjson.dumps(body), body["next"]
 
 

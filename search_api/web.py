@@ -13,12 +13,13 @@ import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from indexer.clock import Clock, SystemClock
 from indexer.errors import SettingsError
 from indexer.settings import Settings
+from search_api.access import OWNER, Viewer, Viewing
 from search_api.api import Streams, make_api
 from search_api.endpoints import DockerSearch, Health, Metrics, OciExtension, TrustedProxies
 from search_api.http_errors import exception_handlers
@@ -78,6 +79,7 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     def wrap(app: ASGIApp) -> ASGIApp:
         # Innermost: limits and the log know addresses as they were asked.
         app = BasePath(app, base)
+        app = Viewing(app, find=_owner)
         app = CallerLimit(app, per_second=settings.caller_requests_per_second, refusals=refusals)
         log_of_requests = access_log() if settings.access_log else None
         app = Requests(app, refusals=refusals, access_log=log_of_requests)
@@ -104,6 +106,10 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     app.state.streams = streams
     app.state.connections = connections
     return app
+
+
+async def _owner(_: Scope) -> Viewer:
+    return OWNER
 
 
 class _Web(Starlette):

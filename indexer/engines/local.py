@@ -224,15 +224,16 @@ class GenerationReader(_Generation[FolderReader[Address]], IndexReader):
 
     @override
     def spellings(
-        self, word: str, *, document_type: DocumentType, limit: int
+        self, word: str, *, document_type: DocumentType, limit: int, within: Query | None = None
     ) -> list[tuple[str, int]]:
         edits, counts = {word: 0}, Counter[str]()
         with engine_errors(self._folder):
             for part in self._indexes[document_type].parts:
+                inside = [] if within is None else [part.matching(within)]
                 # A vocabulary may hold a word twice.
                 for found, distance in dict(part.vocabulary(TEXT).near(word)).items():
                     edits[found] = distance
-                    counts[found] += part.count(part.term(TEXT, found))
+                    counts[found] += part.count(part.all_of([part.term(TEXT, found), *inside]))
         del counts[word]
         ordered = sorted(+counts, key=lambda found: (edits[found], -counts[found], found))
         return [(found, counts[found]) for found in ordered[:limit]]

@@ -59,9 +59,11 @@ class IndexReader(Protocol):
         """
 
     def spellings(
-        self, word: str, *, document_type: DocumentType, limit: int
+        self, word: str, *, document_type: DocumentType, limit: int, within: Query | None = None
     ) -> list[tuple[str, int]]:
         """Return searchable words spelled like ``word``, each with its number of documents.
+
+        Only documents that match ``within`` are looked at, all if it is None.
 
         The nearest are first, then those in most documents, then by word; ``word`` itself is left
         out. Words of names, of texts and of labels' values are searchable.

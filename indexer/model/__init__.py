@@ -23,6 +23,7 @@ from indexer.model.document import (
     TextField,
     TextRow,
     ValueCount,
+    document_place,
 )
 from indexer.model.event import Action, Command, Event, Item, Pull, Rejected
 from indexer.model.json_object import (
@@ -77,6 +78,7 @@ from indexer.model.query import (
     Prefix,
     Query,
     Range,
+    Visible,
     Wildcard,
     Word,
 )
@@ -88,6 +90,7 @@ from indexer.model.references import (
     match_reference,
     parse_reference,
 )
+from indexer.model.rights import ALL_RIGHTS, NO_RIGHTS, Rights, make_rights
 from indexer.model.sizes import size_text
 from indexer.model.spelling import edits, edits_allowed, near
 from indexer.model.stored import (
@@ -110,6 +113,7 @@ from indexer.model.text import (
 )
 
 __all__ = [
+    "ALL_RIGHTS",
     "ASKED_FOR",
     "CHILDREN_MAX",
     "CONFIG_MAX",
@@ -121,6 +125,7 @@ __all__ = [
     "LABEL_FACET",
     "LAYERS_MAX",
     "LIMIT_MAX",
+    "NO_RIGHTS",
     "NUMBERS",
     "PAIRS_MAX",
     "PROMINENCE_MAX",
@@ -163,6 +168,7 @@ __all__ = [
     "Rejected",
     "RepositoryName",
     "RepositoryRow",
+    "Rights",
     "SearchPage",
     "Sort",
     "StoredAttachment",
@@ -174,6 +180,7 @@ __all__ = [
     "TextRow",
     "UntaggedImage",
     "ValueCount",
+    "Visible",
     "Wildcard",
     "Word",
     "bare_url",
@@ -182,6 +189,7 @@ __all__ = [
     "count_json_values",
     "digest_of",
     "digest_range",
+    "document_place",
     "edits",
     "edits_allowed",
     "fold",
@@ -189,6 +197,7 @@ __all__ = [
     "is_system_tag",
     "is_whole_digest",
     "looks_like_host",
+    "make_rights",
     "match_reference",
     "media_types",
     "near",

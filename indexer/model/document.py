@@ -44,6 +44,12 @@ class DocumentKey:
         return f"{self.repository}{suffix} {self.registry}"
 
 
+def document_place(document_id: str) -> tuple[str, str]:
+    """Return the registry and the repository in the id of a document."""
+    place, _, registry = document_id.rpartition(" ")
+    return registry, place.partition("@")[0]
+
+
 NUMBERS = ("created", "pushed", "pulled", "size", "layers", "pulls")
 """The numbers of documents: times in seconds since 1970, bytes, and counts."""
 FACETS = (

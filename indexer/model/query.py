@@ -6,6 +6,8 @@ Engines translate these values and nothing else. All texts in them are folded
 
 from dataclasses import dataclass, field
 
+from indexer.model.rights import Rights
+
 
 @dataclass(frozen=True, slots=True)
 class Everything:
@@ -162,6 +164,13 @@ class Not:
     part: "Query"
 
 
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """The document is of a repository that the rights let see."""
+
+    rights: Rights
+
+
 Query = (
     Everything
     | Word
@@ -178,4 +187,5 @@ Query = (
     | Or
     | AtLeast
     | Not
+    | Visible
 )

@@ -16,6 +16,7 @@ import structlog
 from sqlite_utils import Database
 
 from indexer.errors import DamagedRowError, OutdatedStoreError, StoreError
+from indexer.model import ALL_RIGHTS, Rights
 from indexer.store.absences import AbsentTags
 from indexer.store.damage import DamagedRow
 from indexer.store.damage_note import note_damage
@@ -52,6 +53,20 @@ class StoreFreshness:
     is_older: bool = False
     """Whether the journal knows a newer store, so that this one may lack events."""
 
+    def seen_by(self, rights: Rights) -> "StoreFreshness":
+        """Return the part about registries of which anything may be seen."""
+        if rights.are_all:
+            return self
+        journal, notifications = self.journal, self.notifications
+        return replace(
+            self,
+            registries=[row for row in self.registries if rights.sees_registry(row.name)],
+            journal={name: journal[name] for name in journal if rights.sees_registry(name)},
+            notifications={
+                name: notifications[name] for name in notifications if rights.sees_registry(name)
+            },
+        )
+
     @property
     def is_waiting(self) -> bool:
         """Whether anything is on its way to the search index."""
@@ -84,13 +99,17 @@ class StoreSearchState:
         self._journal: Journal | None = None
         self._closes_at_once = False
         self._freshness: tuple[tuple[int, int], StoreFreshness] | None = None
+        self._rights = ALL_RIGHTS
 
     @contextmanager
-    def begin_request(self) -> Iterator[None]:
+    def begin_request(self, rights: Rights = ALL_RIGHTS) -> Iterator[None]:
         """Enclose one request; SQLite's errors become :class:`StoreError` with the directory.
+
+        What ``rights`` do not let see is not there for it, but in the freshness and the status.
 
         The indexer is told of a row that cannot be read.
         """
+        self._rights = rights
         try:
             with translated_errors(self.directory):
                 yield

@@ -27,6 +27,8 @@ class SearchFreshness:
     index_complete: bool
     store: StoreFreshness
     now: datetime
+    with_reasons: bool = True
+    """Whether errors of registries are told: they hold addresses that only operators may see."""
 
     @property
     def complete(self) -> bool:

@@ -1,10 +1,10 @@
 """The names and hosts of the registries that are searched. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from indexer.errors import NotFoundError
-from indexer.model import And, Condition, Everything, Or, Query, fold
+from indexer.model import And, Condition, Everything, Or, Query, Rights, fold
 from indexer.settings import RegistrySettings
 
 _NAME_SHOWN = 100
@@ -12,11 +12,13 @@ _NAME_SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class KnownRegistries:
-    """The registries of the settings; without any, every name and host counts as known."""
+    """The registries of the settings; if nothing is known, every name and host counts as known."""
 
     names: tuple[str, ...] = ()
     hosts: Mapping[str, str] = field(default_factory=dict)
     """Each host that clients use, folded, with the host that documents have."""
+    are_all: bool = True
+    """Whether no registry is left out because it may not be seen."""
 
     def canonical(self, host: str) -> str:
         """Return the host that documents have; a name or an unknown host as it is."""
@@ -24,24 +26,56 @@ class KnownRegistries:
 
     def check(self, registry: str) -> None:
         """Raise :class:`NotFoundError` if no registry has this name or host."""
-        if not registry or not self.names:
+        if not registry or (self.are_all and not self.names):
             return
         if fold(registry) not in {*map(fold, self.names), *self.hosts}:
-            listed = ", ".join(self.names)
-            raise NotFoundError(f"no registry {registry[:_NAME_SHOWN]!r}; there are: {listed}")
+            listed = f"; there are: {', '.join(self.names)}" if self.names else ""
+            raise NotFoundError(f"no registry {registry[:_NAME_SHOWN]!r}{listed}")
 
     def unknown_hosts(self, query: Query) -> list[str]:
         """Return the hosts in the references of a query that no registry has."""
-        return [host for host in _hosts(query) if self.hosts and host not in self.hosts]
+        is_known = bool(self.hosts) or not self.are_all
+        return [host for host in _hosts(query) if is_known and host not in self.hosts]
 
 
-def known_registries(registries: Iterable[RegistrySettings]) -> KnownRegistries:
-    """Return the names and hosts that the settings give to registries."""
-    listed = list(registries)
-    hosts = {
-        fold(host): one.registry_host for one in listed for host in (one.registry_host, *one.hosts)
-    }
-    return KnownRegistries(tuple(one.name for one in listed), hosts)
+class ConfiguredRegistries:
+    """The names and hosts that the settings give to registries."""
+
+    def __init__(self, registries: Iterable[RegistrySettings]) -> None:
+        self._registries = tuple(registries)
+        self._all = _known(self._registries)
+
+    def seen_by(self, rights: Rights) -> KnownRegistries:
+        """Return the registries of which anything may be seen."""
+        if rights.are_all:
+            return self._all
+        seen = [one for one in self._registries if rights.sees_registry(one.name)]
+        return replace(_known(seen), are_all=False)
+
+    def are_limited(self, rights: Rights, *, registry: str, host: str) -> bool:
+        """Tell whether a search in a registry, or at a host, may lack anything for these rights.
+
+        It says nothing of what a registry holds. Empty names stand for any.
+        """
+        if rights.are_all:
+            return False
+        named, at = fold(registry), fold(host)
+        searched = [
+            one
+            for one in self._registries
+            if (not named or named in {fold(one.name), *_hosts_of(one)})
+            and (not at or at in _hosts_of(one))
+        ]
+        return not all(rights.sees_all_of(one.name) for one in searched or self._registries)
+
+
+def _known(registries: Sequence[RegistrySettings]) -> KnownRegistries:
+    hosts = {host: one.registry_host for one in registries for host in _hosts_of(one)}
+    return KnownRegistries(tuple(one.name for one in registries), hosts)
+
+
+def _hosts_of(registry: RegistrySettings) -> list[str]:
+    return [fold(host) for host in (registry.registry_host, *registry.hosts)]
 
 
 def with_canonical_hosts(query: Query, known: KnownRegistries) -> Query:

@@ -16,6 +16,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import structlog
 
 from indexer.errors import EngineError
+from search_api.access import Sight
 from search_api.search.deadline import TimeLimit
 from search_api.search.process import Search, Worker, search_message
 from search_api.search.searcher import Searcher
@@ -68,6 +69,7 @@ class SearchProcesses:
     async def call(
         self,
         limit: TimeLimit,
+        sight: Sight,
         function: Callable[Concatenate[Searcher, Parameters], Result],
         /,
         *arguments: Parameters.args,
@@ -75,12 +77,14 @@ class SearchProcesses:
     ) -> Result:
         """Call ``function`` with a searcher and the arguments in a process; return its result.
 
+        It sees what ``sight`` does.
+
         If this call is cancelled, the search stops. :class:`indexer.errors.SearchTimeoutError`
         after the deadline; :class:`EngineError` if that process dies, and the next one too.
         """
         self.start()
         number = next(self._numbers)
-        message = search_message(number, limit, function, arguments, named)
+        message = search_message(number, limit, sight, function, arguments, named)
         answer = asyncio.get_running_loop().create_future()
         search = Search(number, limit, message, answer, stopped_at=limit.until)
         self._waiting.append(search)

@@ -25,6 +25,7 @@ from typing import Any
 from typing_extensions import override
 
 from indexer.errors import RegsearchError
+from search_api.access import Sight
 from search_api.processes import end_with_parent
 from search_api.search.deadline import TimeLimit
 from search_api.search.searcher import Searcher
@@ -60,15 +61,16 @@ class Search:
             self.answer.set_result((False, error))
 
 
-def search_message(
+def search_message(  # noqa: PLR0917 - what a message consists of
     number: int,
     limit: TimeLimit,
+    sight: Sight,
     function: Callable[..., Any],
     arguments: Sequence[Any],
     named: Mapping[str, Any],
 ) -> bytes:
-    """Return the message that has a process call ``function`` with its searcher."""
-    return pickle.dumps((number, limit, function, arguments, named))
+    """Return the message that has a process call ``function`` with its searcher, for a sight."""
+    return pickle.dumps((number, limit, sight, function, arguments, named))
 
 
 class Worker(asyncio.Protocol):
@@ -210,9 +212,12 @@ def _beat(shared: Any) -> None:
 def _answer(searcher: Searcher, shared: Any, message: bytes) -> tuple[bool, Any]:
     """Return whether a call has a result, and the result or the error."""
     # The web process wrote it.
-    number, limit, function, arguments, named = pickle.loads(message)  # noqa: S301
+    number, limit, sight, function, arguments, named = pickle.loads(message)  # noqa: S301
     try:
-        with searcher.deadline.set(limit, lambda: shared[_STOPPED] == number):
+        with (
+            searcher.deadline.set(limit, lambda: shared[_STOPPED] == number),
+            searcher.seen_by(sight),
+        ):
             return True, searcher.run(function, *arguments, **named)
     except RegsearchError as error:
         return False, error

@@ -35,6 +35,7 @@ def search_json(
         "type": order.document_type.value,
         "total": page.total,
         "total_is_exact": result.freshness.complete,
+        "access": {"limited": result.is_limited},
         "results": [_result(hit, highlighter, check, base) for hit in page.hits],
         "facets": {name: _facet(name, counts) for name, counts in page.facets.items()},
         "suggestion": (

@@ -87,6 +87,8 @@ class SearchResult:
     relaxed: Relaxation | None = None
     unknown_hosts: tuple[str, ...] = ()
     """Hosts of references that no registry has. Nothing matches with them."""
+    is_limited: bool = False
+    """Whether a searched registry may hold what the caller may not see; see :mod:`hosts`."""
 
     @property
     def suggestion(self) -> SpellingSuggestion | None:
@@ -132,7 +134,7 @@ def search(snapshot: Snapshot, request: SearchRequest, *, now: datetime) -> Sear
 
 
 def _search(snapshot: Snapshot, parsed: Query, request: SearchRequest) -> SearchResult:
-    known = snapshot.known
+    known, is_limited = snapshot.known, snapshot.is_limited(request)
     known.check(request.registry)
     request = replace(
         request,
@@ -143,8 +145,8 @@ def _search(snapshot: Snapshot, parsed: Query, request: SearchRequest) -> Search
     unknown = known.unknown_hosts(query)
     if unknown and not snapshot.count(rewrite(query, request, keys=snapshot.lineage_keys)):
         found = _search_known(snapshot, without_hosts(query, unknown), request)
-        return replace(found, unknown_hosts=tuple(unknown))
-    return _search_known(snapshot, query, request)
+        return replace(found, unknown_hosts=tuple(unknown), is_limited=is_limited)
+    return replace(_search_known(snapshot, query, request), is_limited=is_limited)
 
 
 def _search_known(snapshot: Snapshot, parsed: Query, request: SearchRequest) -> SearchResult:

@@ -1,6 +1,7 @@
 """The searcher: it reads the search index and the state beside it, and changes neither."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -12,10 +13,11 @@ from indexer.errors import EngineError
 from indexer.model import Condition, DocumentType, Or, fold
 from indexer.settings import OFFICIAL, RegistrySettings
 from indexer.store import LiveIndex, StoreFreshness
+from search_api.access import ALL_SIGHT, Sight
 from search_api.query import load_synonyms
 from search_api.search.deadline import Deadline
 from search_api.search.freshness import SearchFreshness, ServiceStatus
-from search_api.search.hosts import known_registries
+from search_api.search.hosts import ConfiguredRegistries
 from search_api.search.request import SearchRequest
 from search_api.search.result import SearchResult, search
 from search_api.search.snapshot import Snapshot
@@ -53,7 +55,7 @@ class Searcher:
         ``restarts`` tells how often each process was started again.
         """
         self._restarts = restarts
-        self._known = known_registries(registries)
+        self._registries = ConfiguredRegistries(registries)
         self._synonyms = load_synonyms(synonyms)
         conditions = tuple(Condition("namespace", fold(one)) for one in official)
         self._preferred = Or(conditions) if conditions else None
@@ -66,6 +68,16 @@ class Searcher:
         self._reader: IndexReader | None = None
         self._live: LiveIndex | None = None
         self._freshness: tuple[datetime, StoreFreshness] | None = None
+        self._sight = ALL_SIGHT
+
+    @contextmanager
+    def seen_by(self, sight: Sight) -> Iterator[None]:
+        """Answer what is called within as for somebody with this sight; else all is seen."""
+        self._sight = sight
+        try:
+            yield
+        finally:
+            self._sight = ALL_SIGHT
 
     def run(
         self,
@@ -74,7 +86,7 @@ class Searcher:
         **named: Parameters.kwargs,
     ) -> Result:
         """Call ``function`` with this searcher and the arguments, as one request."""
-        with self._state.begin_request():
+        with self._state.begin_request(self._sight.rights):
             return function(self, *arguments, **named)
 
     def search(self, request: SearchRequest) -> SearchResult:
@@ -95,8 +107,17 @@ class Searcher:
         freshness, keys = self._known_freshness(), self._state.lineage_keys()
 
         def with_reader(reader: IndexReader | None) -> Result:
-            fresh = self._search_freshness(freshness)
-            return use(Snapshot(reader, fresh, keys, self._synonyms, self._known, self._preferred))
+            return use(
+                Snapshot(
+                    reader=reader,
+                    freshness=self._search_freshness(freshness),
+                    lineage_keys=keys,
+                    synonyms=self._synonyms,
+                    registries=self._registries,
+                    preferred=self._preferred,
+                    rights=self._sight.rights,
+                )
+            )
 
         return self._with_reader(with_reader)
 
@@ -174,7 +195,10 @@ class Searcher:
 
     def _search_freshness(self, of_store: StoreFreshness) -> SearchFreshness:
         is_complete = self._live is not None and self._live.complete
-        return SearchFreshness(is_complete, of_store, self._clock.now())
+        seen = of_store.seen_by(self._sight.rights)
+        return SearchFreshness(
+            is_complete, seen, self._clock.now(), with_reasons=self._sight.sees_internals
+        )
 
     def _count_documents(self) -> dict[DocumentType, int]:
         """Return the number of documents; an index that does not open counts as empty."""

@@ -20,6 +20,7 @@ from indexer.errors import (
 )
 from indexer.extract import KindTable
 from indexer.store import AbsentTags, OwnThread, StoreSearchState
+from search_api.access import ALL_SIGHT, OWNER, Sight, Viewer
 from search_api.resources import Resources
 from search_api.search.clients import Client
 from search_api.search.deadline import TimeLimit
@@ -68,8 +69,13 @@ class SearchService:
         deadline: timedelta = DEADLINE,
         processes: SearchProcesses | None = None,
         status_searcher: Searcher | None = None,
+        viewer: Callable[[], Viewer] = lambda: OWNER,
     ) -> None:
-        """Take a searcher over ``store``. Resources are read from the same store."""
+        """Take a searcher over ``store``. Resources are read from the same store.
+
+        All that is asked is answered for the present ``viewer``, unless it says otherwise.
+        """
+        self._viewer = viewer
         self._searcher = searcher
         self._store = store
         self._clock = clock
@@ -114,7 +120,8 @@ class SearchService:
         by client. :class:`BusyError` if too many wait, :class:`SearchTimeoutError` after the
         deadline, :class:`SearchCancelledError` as soon as the client is gone.
         """
-        call = self._call(client.caller if client else "", function, *arguments, **named)
+        sight = await self._viewer().sight()
+        call = self._call(client.caller if client else "", sight, function, *arguments, **named)
         try:
             return await (call if client is None else _while_there(client, call))
         except BusyError:
@@ -134,21 +141,25 @@ class SearchService:
     async def read(self, function: Callable[[Resources], Result]) -> Result:
         """Return ``function``'s result; :class:`StoreError` before an indexer made the store."""
         now, kinds = self._clock.now(), self._kinds
-        return await self._thread.run(
-            lambda: self._searcher.run(
-                lambda _: self._store.read(
-                    lambda store: function(Resources(store, now=now, kinds=kinds))
+        searcher, sight = self._searcher, await self._viewer().sight()
+
+        def read() -> Result:
+            with searcher.seen_by(sight):
+                return searcher.run(
+                    lambda _: self._store.read(
+                        lambda store: function(Resources(store, now=now, kinds=kinds))
+                    )
                 )
-            )
-        )
+
+        return await self._thread.run(read)
 
     async def freshness(self) -> SearchFreshness:
         """Return how fresh the search index and each registry are."""
-        return await self._on_status_thread(Searcher.freshness)
+        return await self._on_status_thread(await self._viewer().sight(), Searcher.freshness)
 
     async def status(self) -> ServiceStatus:
-        """Return the status of the service."""
-        status = await self._on_status_thread(Searcher.status)
+        """Return the status of the service, whole: the caller says who may have it."""
+        status = await self._on_status_thread(ALL_SIGHT, Searcher.status)
         return replace(status, searches=self.load(), started_at=self._started_at)
 
     def load(self) -> SearchLoad:
@@ -174,7 +185,7 @@ class SearchService:
 
     async def is_ready(self) -> bool:
         """Tell whether the search index can answer searches, and a process can search it."""
-        is_searchable = await self._on_status_thread(Searcher.is_ready)
+        is_searchable = await self._on_status_thread(ALL_SIGHT, Searcher.is_ready)
         return is_searchable and (self._processes is None or self._processes.ready > 0)
 
     def start(self) -> None:
@@ -190,12 +201,13 @@ class SearchService:
         await self._thread.run(partial(self._searcher.run, Searcher.close))
         self._thread.close()
         if self._status_searcher is not self._searcher:
-            await self._on_status_thread(Searcher.close)
+            await self._on_status_thread(ALL_SIGHT, Searcher.close)
             self._status_thread.close()
 
     async def _call(
         self,
         caller: str,
+        sight: Sight,
         function: Callable[Concatenate[Searcher, Parameters], Result],
         /,
         *arguments: Parameters.args,
@@ -204,12 +216,13 @@ class SearchService:
         limit = TimeLimit.of(self._seconds)
         async with self._turns.turn(caller, limit):
             if self._processes is not None:
-                return await self._processes.call(limit, function, *arguments, **named)
-            return await self._on_thread(limit, function, *arguments, **named)
+                return await self._processes.call(limit, sight, function, *arguments, **named)
+            return await self._on_thread(limit, sight, function, *arguments, **named)
 
     async def _on_thread(
         self,
         limit: TimeLimit,
+        sight: Sight,
         function: Callable[Concatenate[Searcher, Parameters], Result],
         /,
         *arguments: Parameters.args,
@@ -219,7 +232,7 @@ class SearchService:
         searcher = self._searcher
 
         def run() -> Result:
-            with searcher.deadline.set(limit, is_cancelled.is_set):
+            with searcher.deadline.set(limit, is_cancelled.is_set), searcher.seen_by(sight):
                 return searcher.run(function, *arguments, **named)
 
         try:
@@ -227,8 +240,16 @@ class SearchService:
         finally:
             is_cancelled.set()
 
-    async def _on_status_thread(self, function: Callable[[Searcher], Result]) -> Result:
-        return await self._status_thread.run(partial(self._status_searcher.run, function))
+    async def _on_status_thread(
+        self, sight: Sight, function: Callable[[Searcher], Result]
+    ) -> Result:
+        searcher = self._status_searcher
+
+        def run() -> Result:
+            with searcher.seen_by(sight):
+                return searcher.run(function)
+
+        return await self._status_thread.run(run)
 
     def _log_refusal(self, client: Client | None) -> None:
         now = time.monotonic()

@@ -1,11 +1,13 @@
 """Make the search service of a data directory, with the engine of the settings."""
 
+from collections.abc import Callable
 from functools import partial
 
 from indexer.clock import Clock, SystemClock
 from indexer.extract import load_kinds
 from indexer.settings import Settings
 from indexer.store import StoreSearchState
+from search_api.access import OWNER, VIEWER, Viewer
 from search_api.processes import configure_logging, make_engines, read_restarts
 from search_api.search.pool import SearchProcesses
 from search_api.search.searcher import Searcher
@@ -20,15 +22,27 @@ def make_service(
 
 
 def make_web_service(settings: Settings, *, clock: Clock) -> SearchService:
-    """Return the search service of the web process, whose status never waits for searches."""
+    """Return the search service of the web process, whose status never waits for searches.
+
+    It answers for the viewer of the request.
+    """
     status_searcher = _make_searcher(settings, StoreSearchState(settings.data_dir), clock)
     return _make_service(
-        settings, clock, processes=settings.search_processes, status_searcher=status_searcher
+        settings,
+        clock,
+        processes=settings.search_processes,
+        status_searcher=status_searcher,
+        viewer=VIEWER.get,
     )
 
 
 def _make_service(
-    settings: Settings, clock: Clock, *, processes: int, status_searcher: Searcher | None = None
+    settings: Settings,
+    clock: Clock,
+    *,
+    processes: int,
+    status_searcher: Searcher | None = None,
+    viewer: Callable[[], Viewer] = lambda: OWNER,
 ) -> SearchService:
     state = StoreSearchState(settings.data_dir)
     return SearchService(
@@ -38,6 +52,7 @@ def _make_service(
         kinds=load_kinds(),
         deadline=settings.search_deadline,
         status_searcher=status_searcher,
+        viewer=viewer,
         processes=(
             SearchProcesses(partial(_make_process_searcher, settings), count=processes)
             if processes

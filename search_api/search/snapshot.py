@@ -6,6 +6,7 @@ from typing import Any
 
 from indexer.engines import IndexReader
 from indexer.model import (
+    ALL_RIGHTS,
     LIMIT_MAX,
     And,
     Condition,
@@ -14,7 +15,9 @@ from indexer.model import (
     Hit,
     Not,
     Query,
+    Rights,
     SearchPage,
+    Visible,
     Word,
     fold,
 )
@@ -22,7 +25,7 @@ from indexer.store import LineageKeys
 from search_api.query import Synonyms
 from search_api.search.freshness import SearchFreshness
 from search_api.search.highlights import has_highlights
-from search_api.search.hosts import KnownRegistries
+from search_api.search.hosts import ConfiguredRegistries, KnownRegistries
 from search_api.search.references import (
     image_conditions,
     repository_condition,
@@ -47,9 +50,22 @@ class Snapshot:
     freshness: SearchFreshness
     lineage_keys: LineageKeys | None
     synonyms: Synonyms
-    known: KnownRegistries
+    registries: ConfiguredRegistries
     preferred: Query | None = None
     """What is in an official namespace."""
+    rights: Rights = ALL_RIGHTS
+    """What may be seen: all else is not there, for whatever is asked."""
+
+    @property
+    def known(self) -> KnownRegistries:
+        """The registries of which anything may be seen."""
+        return self.registries.seen_by(self.rights)
+
+    def is_limited(self, request: SearchRequest) -> bool:
+        """Tell whether a registry that is searched may hold what these rights do not let see."""
+        return self.registries.are_limited(
+            self.rights, registry=request.registry, host=request.host
+        )
 
     def page(self, query: EngineQuery, request: SearchRequest) -> SearchPage:
         """Return the requested page; the search passes over skipped hits.
@@ -65,7 +81,7 @@ class Snapshot:
         after = request.cursor.position if request.cursor else None
         while to_skip:
             passed = self.reader.search(
-                query.query,
+                self._seen(query.query),
                 document_type=query.document_type,
                 limit=min(to_skip, LIMIT_MAX),
                 after=after,
@@ -78,7 +94,7 @@ class Snapshot:
             after = passed.hits[-1].position
             to_skip -= len(passed.hits)
         return self.reader.search(
-            query.query,
+            self._seen(query.query),
             document_type=query.document_type,
             limit=request.limit,
             after=after,
@@ -94,7 +110,7 @@ class Snapshot:
         if self.reader is None:
             return _EMPTY
         page = self.reader.search(
-            query.query,
+            self._seen(query.query),
             document_type=query.document_type,
             limit=limit,
             facets=facets,
@@ -104,7 +120,9 @@ class Snapshot:
 
     def count(self, query: EngineQuery) -> int:
         """Return the number of matching documents."""
-        return self.reader.count(query.document_type, query.query) if self.reader else 0
+        if self.reader is None:
+            return 0
+        return self.reader.count(query.document_type, self._seen(query.query))
 
     def is_matched(self, hit: Hit, word: Word) -> bool:
         """Tell whether a hit of this snapshot matches a word of its query."""
@@ -127,7 +145,7 @@ class Snapshot:
         groups = list(map(repository_condition, repositories))
         if self.reader is None or not groups:
             return [None] * len(groups)
-        return self.reader.newest(query, groups, document_type=DocumentType.IMAGE)
+        return self.reader.newest(self._seen(query), groups, document_type=DocumentType.IMAGE)
 
     def _with_references(self, query: EngineQuery, page: SearchPage) -> SearchPage:
         conditions = image_conditions(query.query)
@@ -151,4 +169,11 @@ class Snapshot:
         """Return the indexed words with near spellings and their matches, the nearest first."""
         if self.reader is None:
             return []
-        return list(self.reader.spellings(word, document_type=document_type, limit=limit))
+        within = None if self.rights.are_all else Visible(self.rights)
+        return list(
+            self.reader.spellings(word, document_type=document_type, limit=limit, within=within)
+        )
+
+    def _seen(self, query: Query) -> Query:
+        """Return a query that finds only what may be seen."""
+        return query if self.rights.are_all else And((query, Visible(self.rights)))

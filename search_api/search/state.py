@@ -3,14 +3,18 @@
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from indexer.model import ALL_RIGHTS, Rights
 from indexer.store import LineageKeys, LiveIndex, StoreFreshness, StoreStatus
 
 
 class SearchState(Protocol):
     """Read only. It belongs to one thread; each request is inside :meth:`begin_request`."""
 
-    def begin_request(self) -> AbstractContextManager[None]:
-        """Enclose one request; a failure in it is a :class:`indexer.errors.StoreError`."""
+    def begin_request(self, rights: Rights = ALL_RIGHTS) -> AbstractContextManager[None]:
+        """Enclose one request of somebody with these rights.
+
+        A failure in it is a :class:`indexer.errors.StoreError`.
+        """
 
     def live(self) -> LiveIndex | None:
         """Return the generation that answers searches; None before the first."""

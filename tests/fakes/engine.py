@@ -57,10 +57,10 @@ class WatchedReader:
         return self._reader.search(*arguments, **named)
 
     def spellings(
-        self, word: str, *, document_type: DocumentType, limit: int
+        self, word: str, *, document_type: DocumentType, limit: int, within: Query | None = None
     ) -> list[tuple[str, int]]:
         self._watch("spellings")
-        return self._reader.spellings(word, document_type=document_type, limit=limit)
+        return self._reader.spellings(word, document_type=document_type, limit=limit, within=within)
 
     def count(self, document_type: DocumentType, query: Query | None = None) -> int:
         self._watch("count")

@@ -32,6 +32,8 @@ from indexer.model import (
     Prefix,
     Query,
     Range,
+    Rights,
+    Visible,
     Wildcard,
     Word,
     words,
@@ -83,6 +85,8 @@ class Matcher(ABC, Generic[Matched]):
                 return self.spelled(part, NAMED, f"{NAME_WORD}:")
             case Range(name, low, high):
                 return self.within(name, low, high)
+            case Visible(rights):
+                return self.visible(rights)
             case _:
                 return self.part_matching(query)
 
@@ -158,6 +162,13 @@ class Matcher(ABC, Generic[Matched]):
     @abstractmethod
     def within(self, name: str, low: int | None, high: int | None) -> Matched:
         """Return the documents with a number of that name from ``low`` to ``high``."""
+
+    @abstractmethod
+    def visible(self, rights: Rights) -> Matched:
+        """Return the documents of repositories that ``rights`` let see, whatever their number.
+
+        What is found is kept by the key of the rights: a caller searches more than once.
+        """
 
     @abstractmethod
     def vocabulary(self, field: str) -> Vocabulary:

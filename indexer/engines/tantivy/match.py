@@ -34,7 +34,7 @@ from indexer.engines.tantivy.schema import (
     number_field,
 )
 from indexer.engines.tantivy.words import KnownWords
-from indexer.model import Fuzzy, TextRow, Wildcard
+from indexer.model import Fuzzy, Rights, TextRow, Wildcard
 
 _ANY = r"[\s\S]"
 
@@ -105,6 +105,10 @@ class View(OpenIndex, Matcher[Matching]):
     @override
     def within(self, name: str, low: int | None, high: int | None) -> Matching:
         return self.in_column(number_field(name), low, high)
+
+    @override
+    def visible(self, rights: Rights) -> Matching:
+        raise NotImplementedError
 
     def in_column(self, field: str, low: int | None, high: int | None) -> Matching:
         """Return the documents with a number in a column from ``low`` to ``high``."""

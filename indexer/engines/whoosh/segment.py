@@ -33,7 +33,7 @@ from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.codec import Codec, Postings, TermsReader
 from indexer.engines.whoosh.schema import COLUMNS, KEY, LINES, NUMBERS, START, START_MAX
-from indexer.model import Fuzzy, Wildcard
+from indexer.model import Fuzzy, Rights, Wildcard, document_place
 
 EXPANDED_WORDS_MAX = 1000
 """The most words that a prefix means, the first in order. Beginnings of words of names have no
@@ -185,6 +185,13 @@ class Segment(Matcher[int]):
             return [documents[start:end]]
 
         return self._kept(("within", name, low, high), find)
+
+    @override
+    def visible(self, rights: Rights) -> int:
+        def find() -> Iterable[Iterable[int]]:
+            return ([n for n, one in enumerate(self.ids) if rights.sees(*document_place(one))],)
+
+        return self._kept(("visible", rights.key), find)
 
     @override
     def count(self, matched: int) -> int:

@@ -24,6 +24,7 @@ from indexer.model.query import (
     Prefix,
     Query,
     Range,
+    Visible,
     Wildcard,
     Word,
 )
@@ -95,6 +96,8 @@ def matches(query: Query, document: Document) -> bool:
                 (low is None or low <= number) and (high is None or number <= high)
                 for number in document.numbers.get(name, ())
             )
+        case Visible(rights):
+            return rights.sees(document.key.registry, document.key.repository)
         case _:
             return part_matches(query, document)
 

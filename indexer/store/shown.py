@@ -79,17 +79,20 @@ tagged AS (SELECT * FROM above WHERE EXISTS (SELECT 1 FROM tags INDEXED BY tags_
 places AS (SELECT * FROM tagged UNION ALL
     SELECT repository_id, digest FROM repository_manifests WHERE digest = ?1
     AND absent_at IS NULL AND repository_id NOT IN (SELECT repository_id FROM tagged))
-SELECT repositories.id, registries.name, registry_host, repositories.name, places.digest
+SELECT repositories.id, registries.name, registry_host, repositories.name, places.digest, (
+    SELECT json_group_array(name) FROM (
+        SELECT tags.name FROM tags INDEXED BY tags_digest
+        WHERE tags.repository_id = repositories.id AND tags.digest = places.digest AND {VISIBLE}
+        ORDER BY tags.name LIMIT ?6))
 FROM places CROSS JOIN repositories ON repositories.id = repository_id
 CROSS JOIN registries ON registries.id = registry_id
 WHERE NOT removed AND NOT left_out
 AND (registries.name, repositories.name, places.digest) > (?2, ?3, ?4)
 ORDER BY registries.name, repositories.name, places.digest LIMIT ?5"""  # noqa: S608
 
-_TAGS_OF_PLACE = f"""
+_TAGS_OF_IMAGE = f"""
 SELECT tags.name FROM tags INDEXED BY tags_digest
-WHERE tags.repository_id = ? AND tags.digest = ? AND {VISIBLE}
-ORDER BY tags.name LIMIT ?"""  # noqa: S608
+WHERE tags.repository_id = ? AND tags.digest = ? AND {VISIBLE} ORDER BY tags.name"""  # noqa: S608
 
 _TAGS_OF_DIGESTS = f"""
 SELECT tags.digest, tags.name FROM json_each(?) CROSS JOIN tags INDEXED BY tags_digest
@@ -265,8 +268,8 @@ class ShownTables:
         :class:`InvalidValueError` where ``after`` is not from a page of these.
         """
         behind = _parse_place(after)
-        rows = self._database.execute(_PLACES, [digest, *behind, limit + 1]).fetchall()
-        return make_page([self._place(row) for row in rows], limit=limit, place=_write_place)
+        rows = self._database.execute(_PLACES, [digest, *behind, limit + 1, TAGS_MAX])
+        return make_page(list(map(_place, rows)), limit=limit, place=_write_place)
 
     def holder(
         self, digest: Digest, *, registry: str | None = None, repository: str | None = None
@@ -289,7 +292,7 @@ class ShownTables:
 
     def image(self, repository_id: int, digest: Digest) -> StoredImage | None:
         """Return a manifest with the tags that point at it, of which there may be none."""
-        rows = self._database.execute(_TAGS_OF_PLACE, [repository_id, digest, -1])
+        rows = self._database.execute(_TAGS_OF_IMAGE, [repository_id, digest])
         tags = [TagName(row[0]) for row in rows]
         return self._content.image_with(repository_id, digest, tags)
 
@@ -297,10 +300,9 @@ class ShownTables:
         """Return what is known of a manifest that no tag leads to any more."""
         return self._content.untagged_image(repository_id, digest)
 
-    def _place(self, row: Sequence[Any]) -> ShownPlace:
-        repository, digest = RepositoryRow(*row[:4]), Digest(row[4])
-        rows = self._database.execute(_TAGS_OF_PLACE, [repository.id, digest, TAGS_MAX])
-        return ShownPlace(repository, digest, tuple(TagName(one[0]) for one in rows))
+
+def _place(row: Sequence[Any]) -> ShownPlace:
+    return ShownPlace(RepositoryRow(*row[:4]), Digest(row[4]), tuple(json.loads(row[5])))
 
 
 def _repository(row: Sequence[Any]) -> ShownRepository:

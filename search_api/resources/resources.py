@@ -432,11 +432,7 @@ class Resources:
         return take_apart(image.content, tags=image.tags, kinds=self._kinds)
 
     def _bases(self, parts: Iterable[Digest]) -> Sequence[Bases]:
-        return [
-            bases
-            for part in parts
-            for bases in self._store.lineage.bases(part, limit=BASE_IMAGES_MAX)
-        ]
+        return self._store.lineage.bases(*parts, limit=BASE_IMAGES_MAX)
 
     def _declared(self, image: StoredImage, anatomy: Anatomy) -> Mapping[Digest, Declared]:
         # Few images declare one.

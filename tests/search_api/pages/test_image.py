@@ -1,5 +1,6 @@
 """The page of an image: what it is, its platforms, layers, lineage, labels and history."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,9 @@ import httpx2
 import pytest
 
 from search_api.pages.image_facts import outer_link
-from tests.builders import BuiltManifest
+from tests.builders import BuiltManifest, image, index
 from tests.fakes.clock import ManualClock
-from tests.search_api.filling import MAIN
+from tests.search_api.filling import MAIN, Pushed, fill
 from tests.search_api.pages import image_content as content
 from tests.search_api.pages.conftest import Show
 from tests.search_api.pages.html import Element, read_html
@@ -20,8 +21,9 @@ from tests.search_api.pages.statements import count_statements
 
 pytestmark = pytest.mark.anyio
 
-STATEMENTS_MAX = 80
-"""Some 45, and four for each platform."""
+STATEMENTS_MAX = 45
+PLATFORMS = [0, 2, 6, 20]
+"""Of indexes; 0 stands for an image without one."""
 WEB = "/r/main/team/web:latest"
 INSTALL = "RUN apt-get update && apt-get install -y python3"
 GATEWAY = "/r/main/team/gateway:2"
@@ -380,3 +382,73 @@ async def test_an_image_takes_a_fixed_number_of_queries(
     assert response.status_code == 200
     assert 0 < statements <= STATEMENTS_MAX
     figure(f"{address}: {statements} statements to the store, {len(response.content)} bytes")
+
+
+def built_on(platforms: int, *below: BuiltManifest, seed: str) -> BuiltManifest:
+    """Return an image, or an index, whose platforms are built on those of another one."""
+    labels = {"made-by": seed, "org.opencontainers.image.base.name": f"base/of:{platforms}"}
+    made = [
+        image(
+            architecture=f"a{number}",
+            seed=f"{seed} {number}",
+            labels=labels,
+            base=(one.children or (one,))[number] if (one := next(iter(below), None)) else None,
+        )
+        for number in range(max(1, platforms))
+    ]
+    return index(made) if platforms else made[0]
+
+
+@pytest.fixture(scope="module")
+def generations(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[Path, str]]:
+    """Give images of all these platforms, each built on others, and below others again."""
+    directory, found, pushed = tmp_path_factory.mktemp("generations"), {}, []
+    for platforms in PLATFORMS:
+        base = built_on(platforms, seed=f"base {platforms}")
+        middle = built_on(platforms, base, seed=f"middle {platforms}")
+        pushed += [
+            Pushed("base/of", base, f"{platforms}"),
+            Pushed("base/of", base, f"{platforms}-again"),
+            *(Pushed(f"team/{one}", middle, f"{platforms}") for one in ("web", "copy", "more")),
+            Pushed("team/web", middle, f"{platforms}-again"),
+            Pushed(
+                "team/top", built_on(platforms, middle, seed=f"top {platforms}"), f"{platforms}"
+            ),
+        ]
+        found[platforms] = (directory, middle.digest)
+    asyncio.run(fill(directory, pushed))
+    return found
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/r/main/team/web:{platforms}",
+        "/i/{digest}",
+        "/api/v1/images/{digest}",
+        "/api/v1/images/{digest}?registry=main&repository=team/web",
+    ],
+)
+async def test_platforms_take_no_more_queries(
+    generations: dict[int, tuple[Path, str]], address: str, figure: Callable[[str], None]
+) -> None:
+    """Before, each platform took several, and so did each base and each image above it."""
+    counted = {}
+    for platforms, (directory, digest) in generations.items():
+        asked = address.format(platforms=platforms, digest=digest)
+        counted[platforms], response = await count_statements(directory, asked)
+        assert response.status_code == 200
+    figure(f"{address}: statements by number of platforms {counted}")
+    assert min(counted.values()) > 0
+    assert max(counted.values()) <= STATEMENTS_MAX
+    assert len({counted[platforms] for platforms in PLATFORMS if platforms}) == 1
+
+
+async def test_one_platform_takes_no_more_queries(generations: dict[int, tuple[Path, str]]) -> None:
+    for platforms, (directory, digest) in generations.items():
+        place = f"{digest}?registry=main&repository=team/web&platform=linux/a0"
+        for asked in (f"/api/v1/images/{place}", f"/i/{place}"):
+            if platforms:
+                statements, response = await count_statements(directory, asked)
+                assert response.status_code == 200
+                assert 0 < statements <= STATEMENTS_MAX

@@ -62,6 +62,12 @@ _TAGS = f"""
 SELECT tags.name, tags.digest, first_seen_at FROM tags
 WHERE tags.repository_id = ? AND {VISIBLE} AND tags.name """  # noqa: S608
 
+_BESIDE = f"""
+SELECT tags.name FROM tags WHERE tags.repository_id = ? AND {VISIBLE}
+AND tags.name {{sign}} ? ORDER BY tags.name {{order}} LIMIT ?"""  # noqa: S608
+_BEFORE = _BESIDE.format(sign="<", order="DESC")
+_BEHIND = _BESIDE.format(sign=">", order="ASC")
+
 _TARGETS = f"""
 WITH asked (registry, repository, tag) AS (VALUES {{asked}})
 SELECT asked.registry, asked.repository, asked.tag, tags.digest
@@ -249,6 +255,18 @@ class ShownTables:
         """Return one of them."""
         row = self._database.execute(f"{_TAGS} = ?", [repository_id, name]).fetchone()
         return self.tell_tags(repository_id, [ListedTag(*row)])[0] if row else None
+
+    def tags_beside(self, repository_id: int, name: str, *, limit: int) -> list[TagName]:
+        """Return tags whose names are next to one, as many before it as behind it if there are."""
+        asked = [repository_id, name, limit]
+        before, behind = (
+            [TagName(row[0]) for row in self._database.execute(query, asked)]
+            for query in (_BEFORE, _BEHIND)
+        )
+        half = limit // 2
+        from_before = max(half, limit - len(behind))
+        from_behind = max(limit - half, limit - len(before))
+        return [*before[:from_before][::-1], *behind[:from_behind]]
 
     def moves(self, repository_id: int, tag: str, *, limit: int) -> Page[TagMove]:
         """Return where a tag pointed, newest first."""

@@ -61,7 +61,9 @@ from search_api.resources.list_json import (
     tag_json,
 )
 from search_api.resources.tag_list import TagOrder, TagPage, read_tags
+from search_api.resources.tag_versions import version_key
 
+LATEST = "latest"
 HISTORY_MAX = 100
 PLACES_MAX = 100
 DERIVED_COUNTED = 100
@@ -168,6 +170,20 @@ class Resources:
             moves = self._store.shown.moves_of(found.row.id, names, limit=HISTORY_MAX)
             told = [{**one, **history_json(moves[one["tag"]])} for one in told]
         return TagPage(tuple(told), page.next, page.total, page.tag_count)
+
+    def tags_beside(self, registry: str, repository: str, tag: str, *, limit: int) -> list[str]:
+        """Return tags next to a name, as versions are sorted, and ``latest``; others are not read.
+
+        There need not be such a tag, nor any in the repository.
+        """
+        shown = self._store.shown
+        place = shown.repository(registry, repository)
+        if place is None:
+            return []
+        found: set[str] = {*shown.tags_beside(place.row.id, tag, limit=limit)}
+        if tag != LATEST and shown.tag(place.row.id, LATEST):
+            found.add(LATEST)
+        return sorted(found, key=version_key)[:limit]
 
     def tags_of(
         self, registry: str, repository: str, digests: Iterable[str]

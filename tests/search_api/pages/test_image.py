@@ -3,12 +3,15 @@
 import asyncio
 import re
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
 
+from indexer.model import RepositoryName, TagName
+from indexer.store import Store
 from search_api.pages.image_facts import outer_link
 from tests.builders import BuiltManifest, image, index
 from tests.fakes.clock import ManualClock
@@ -21,7 +24,7 @@ from tests.search_api.pages.statements import count_statements
 
 pytestmark = pytest.mark.anyio
 
-STATEMENTS_MAX = 45
+STATEMENTS_MAX = 50
 PLATFORMS = [0, 2, 6, 20]
 """Of indexes; 0 stands for an image without one."""
 WEB = "/r/main/team/web:latest"
@@ -321,6 +324,33 @@ async def test_other_tags_are_offered_for_a_comparison(show: Show) -> None:
     assert [one["value"] for one in form.all("option")] == [f"{MAIN}/team/web:1.1"]
     compared = await show(f"/compare?a={MAIN}/team/web:latest&b={MAIN}/team/web:1.1")
     assert "Both are the same manifest." in compared.one("main").text
+
+
+async def test_the_nearest_tags_of_many_are_offered(tmp_path: Path) -> None:
+    """Before, all were read to sort them by version, which took a tenth of a second of 10,000."""
+    tags = [*(f"1.{number}" for number in range(100, 400)), "latest"]
+    await fill(tmp_path, [Pushed("many", content.FILE, tag) for tag in tags])
+    statements, response = await count_statements(tmp_path, "/r/main/many:1.250")
+    options = section(read_html(response.text), "compare").all("option")
+    offered = [one.text for one in options]
+    assert offered[:2] == ["latest", "1.300"]
+    assert len(offered) == 100
+    assert "1.250" not in offered
+    assert 0 < statements <= STATEMENTS_MAX
+
+
+async def test_an_image_of_a_repository_without_tags_is_shown(tmp_path: Path) -> None:
+    """Regression: only its JSON was, for the tags to compare it with were not found."""
+    await fill(tmp_path, [Pushed("gone", content.FILE, "1")])
+    with closing(Store(tmp_path)) as store, store.transaction():
+        registry = store.registries.registry_id("main")
+        assert registry is not None
+        repository = store.repositories.find(registry, RepositoryName("gone"))
+        assert repository is not None
+        store.content.hide_tag(repository, TagName("1"), seen_at=ManualClock().now())
+    for address in ("/api/v1/images/{}", "/i/{}"):
+        _, response = await count_statements(tmp_path, address.format(content.FILE.digest))
+        assert response.status_code == 200
 
 
 async def test_hostile_labels_are_text(client: httpx2.AsyncClient, show: Show) -> None:

@@ -186,6 +186,13 @@ class ShownTables:
         """Return the registries that the settings name, by name."""
         return [ShownRegistry(*row) for row in self._database.execute(_REGISTRIES, [None])]
 
+    def hosts(self) -> dict[str, str]:
+        """Return the host of each of them by its name, in the same order; nothing is counted."""
+        rows = self._database.execute(
+            "SELECT name, registry_host FROM registries WHERE NOT removed ORDER BY name"
+        )
+        return {row[0]: row[1] for row in rows}
+
     def registry(self, name: str) -> ShownRegistry | None:
         """Return one of them."""
         row = self._database.execute(_REGISTRIES, [name]).fetchone()

@@ -106,6 +106,10 @@ class Resources:
             raise NotFoundError(f"no registry {name[:_NAME_SHOWN]!r}")
         return registry_json(found)
 
+    def hosts(self) -> Mapping[str, str]:
+        """Return the hosts of the registries by their names; nothing of them is counted."""
+        return self._store.shown.hosts()
+
     def repositories(self, registry: str, *, after: str = "", limit: int) -> Page[dict[str, Any]]:
         """Return repositories of a registry by name."""
         self.registry(registry)
@@ -119,10 +123,6 @@ class Resources:
             **repository_json(found),
             "untagged_count": self._store.untagged.count(found.row.id),
         }
-
-    def has_repository(self, registry: str, repository: str) -> bool:
-        """Tell whether a repository is there; nothing of it is counted."""
-        return self._store.shown.repository(registry, repository) is not None
 
     def empty_repository(self, registry: str, repository: str) -> dict[str, Any] | None:
         """Return a repository without tags, and how many images lost theirs; None if unknown."""
@@ -212,6 +212,17 @@ class Resources:
         """Return those of some manifests that a repository still has, each with its size."""
         row = self._repository(registry, repository).row
         return dict(self._store.shown.sizes(row.id, map(parse_digest, digests)).items())
+
+    def find_image(
+        self, digest: str, *, registry: str | None = None, repository: str | None = None
+    ) -> ImagePlace:
+        """Return the place where :meth:`image` would find an image, without reading it."""
+        place = self._holder(digest, registry=registry, repository=repository)
+        return ImagePlace(parse_digest(digest), place.registry, place.name)
+
+    def has_layer(self, digest: str) -> bool:
+        """Tell whether any visible image holds a layer, by its digest or its DiffID."""
+        return bool(self._store.lineage.find_containing(parse_digest(digest), limit=1).images)
 
     def image(
         self,
@@ -437,12 +448,22 @@ class Resources:
         self, digest: str, *, registry: str | None, repository: str | None
     ) -> tuple[RepositoryRow, StoredImage]:
         """Return an image as one repository has it."""
-        wanted, shown = parse_digest(digest), self._store.shown
-        holder = shown.holder(wanted, registry=registry, repository=repository)
-        image = None if holder is None else shown.image(holder, wanted)
-        if holder is None or image is None:
+        place = self._holder(digest, registry=registry, repository=repository)
+        image = self._store.shown.image(place.id, parse_digest(digest))
+        if image is None:
             raise _no_image(digest, registry, repository)
-        return self._store.repositories.get(holder), image
+        return place, image
+
+    def _holder(
+        self, digest: str, *, registry: str | None, repository: str | None
+    ) -> RepositoryRow:
+        """Return a repository that has an image, one with a tag for it first."""
+        holder = self._store.shown.holder(
+            parse_digest(digest), registry=registry, repository=repository
+        )
+        if holder is None:
+            raise _no_image(digest, registry, repository)
+        return self._store.repositories.get(holder)
 
     def _anatomy(self, image: StoredImage) -> Anatomy:
         return take_apart(image.content, tags=image.tags, kinds=self._kinds)

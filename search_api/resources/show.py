@@ -6,7 +6,9 @@ from typing import Any
 from indexer.errors import InvalidValueError, NotFoundError
 from indexer.model import Reference, parse_reference
 from search_api.resources.comparison import on_side
-from search_api.resources.resources import LATEST, ImagePlace, Resources
+from search_api.resources.images import ImagePlace
+from search_api.resources.places import LATEST
+from search_api.resources.resources import Resources
 from search_api.resources.tag_list import TagOrder
 
 TAGS_SHOWN = 50

@@ -10,7 +10,7 @@ from search_api.search.cursors import (
     encode_cursor,
     encode_place,
 )
-from search_api.search.freshness import SearchLoad, ServiceStatus
+from search_api.search.freshness import ReasonCode, SearchLoad, ServiceStatus
 from search_api.search.request import (
     FACETS_MAX,
     SearchRequest,
@@ -35,6 +35,7 @@ __all__ = [
     "Client",
     "Cursor",
     "Order",
+    "ReasonCode",
     "SearchLoad",
     "SearchRequest",
     "SearchService",

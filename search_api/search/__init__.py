@@ -19,6 +19,7 @@ from search_api.search.request import (
     parse_order,
 )
 from search_api.search.response import (
+    API,
     freshness_json,
     quarantined_json,
     search_bytes,
@@ -31,6 +32,7 @@ from search_api.search.service import SearchService
 from search_api.search.setup import make_service, make_web_service
 
 __all__ = [
+    "API",
     "FACETS_MAX",
     "Client",
     "Cursor",

@@ -20,6 +20,7 @@ from search_api.search.result import Relaxation, SearchResult
 from search_api.search.searcher import Searcher
 
 API = "/api/v1"
+"""The path of the API, below that of ``public_url``."""
 
 
 def search_json(

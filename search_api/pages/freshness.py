@@ -7,7 +7,7 @@ from typing import Any
 from indexer.clock import parse_rfc3339
 from search_api.pages.filters import first_characters
 from search_api.pages.troubles import explain
-from search_api.pages.words import minute_text
+from search_api.pages.words import minute_text, number_text
 from search_api.search import ReasonCode
 
 WAITING_SHOWN = 100
@@ -57,7 +57,7 @@ def _of_all(freshness: Mapping[str, Any]) -> Iterator[Sentence]:
         if reason["code"] != ReasonCode.DOCUMENTS_WAITING:
             yield Sentence("", sentence(reason["message"]), "", is_bad=True)
     if freshness["documents_waiting"] > WAITING_SHOWN:
-        waiting = f"{freshness['documents_waiting']:,}"
+        waiting = number_text(freshness["documents_waiting"])
         yield Sentence("", f"Catching up: {waiting} changed images are not found yet.", "")
 
 
@@ -79,11 +79,13 @@ def _first_time(name: str, state: Mapping[str, Any]) -> Iterator[Sentence]:
 def _held_back(name: str, state: Mapping[str, Any]) -> Iterator[Sentence]:
     if number := state["held_back"]:
         things = "repository" if number == 1 else "repositories"
-        after = f": {number:,} {things} may be gone and are still shown."
+        after = f": {number_text(number)} {things} may be gone and are still shown."
         yield Sentence(name, "", after, question="What is this?")
 
 
 def _waiting(name: str, state: Mapping[str, Any]) -> Iterator[Sentence]:
     number = state["entries_waiting"] + state["refreshes_waiting"]
     if number > WAITING_SHOWN and not state["first_backfill_running"]:
-        yield Sentence(name, f"Catching up: {number:,} changes of ", " are not shown yet.")
+        yield Sentence(
+            name, f"Catching up: {number_text(number)} changes of ", " are not shown yet."
+        )

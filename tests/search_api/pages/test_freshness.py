@@ -57,7 +57,11 @@ ROWS: list[tuple[Callable[[States], None], str, str]] = [
         "second: 2 repositories may be gone and are still shown. What is this?",
         "/status#registry-second",
     ),
-    (waiting, "Catching up: 1,240 changes of main are not shown yet.", "/status#registry-main"),
+    (
+        waiting,
+        "Catching up: 1 240 changes of main are not shown yet.",
+        "/status#registry-main",
+    ),
 ]
 
 

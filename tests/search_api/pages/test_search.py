@@ -59,6 +59,14 @@ async def test_facet_click_finds_its_count(show: Show, address: str) -> None:
         assert total(await show(value["href"])) == count, value["href"]
 
 
+async def test_titles_keep_their_direction(show: Show) -> None:
+    """A sign in the query that turns the direction would turn what a window has after it, too."""
+    page = await show("/search?q=nginx%20%E2%80%AEgnp.exe%E2%81%A6%0Awords")
+    assert page.one("title").text == "nginx gnp.exe words · regsearch"
+    assert page.one(id="total")["data-title"] == "nginx gnp.exe words"
+    assert len((await show("/search?q=" + "x" * 900)).one("title").text) < 220
+
+
 async def test_facet_click_drops_cursor(show: Show) -> None:
     first = await show("/search?q=&limit=2")
     second = await show(first.one("a", rel="next")["href"])

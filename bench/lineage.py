@@ -108,7 +108,7 @@ def questions(
     yield "declared beside computed", lambda: _declared(store, some.choice(filled.leaves))
     yield (
         "labels of the base, for a document",
-        lambda: store.chains.base_labels(Digest(some.choice(filled.images))),
+        lambda: store.chains.base_labels([Digest(some.choice(filled.images))]),
     )
     yield "base:DIGEST in a search", lambda: keys.find_bases(some.choice(filled.bases))
     yield "base:NAME in a search", lambda: keys.find_bases(some.choice(filled.repositories))

@@ -25,7 +25,7 @@ from search_api.endpoints import DockerSearch, Health, Metrics, OciExtension, Tr
 from search_api.http_errors import exception_handlers
 from search_api.pages import Site, missing_page, page_routes
 from search_api.processes import access_log
-from search_api.search import make_web_service
+from search_api.search import API, make_web_service
 from search_api.server import (
     BACKLOG,
     BasePath,
@@ -90,7 +90,7 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         # Looked at in this order, and notifications come in bursts.
         routes=[
             *receiver.routes(),
-            Mount("/api/v1", api),
+            Mount(API, api),
             *Health(service, find_problem=journal.find_problem).routes(),
             *Metrics(service, refusals=refusals, connections=connections, streams=streams).routes(),
             *OciExtension(service, registry_hosts=hosts).routes(),

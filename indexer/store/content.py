@@ -21,10 +21,10 @@ from indexer.model import (
 )
 from indexer.store.attachments import AttachmentTables
 from indexer.store.changes import Changes
-from indexer.store.database import unpack
 from indexer.store.extraction import ExtractionTables
 from indexer.store.history import Since, TagHistory, TagMove
 from indexer.store.lineage import ChainTables
+from indexer.store.manifest_tree import read_tree
 from indexer.store.presence import PresenceTables
 from indexer.store.pulls import PullTables
 from indexer.store.retention import RetentionTables
@@ -267,38 +267,7 @@ class ContentTables:
 
     def manifest(self, repository_id: int, digest: Digest, *, depth: int = 4) -> Content | None:
         """Return a manifest that a repository has, with its config and children to ``depth``."""
-        return self._manifest(repository_id, digest, depth, {})
-
-    def _manifest(
-        self,
-        repository_id: int,
-        digest: Digest,
-        depth: int,
-        known: dict[tuple[Digest, int], Content | None],
-    ) -> Content | None:
-        """Read each manifest once a level: indexes of indexes can have more paths than bytes."""
-        if (digest, depth) in known:
-            return known[digest, depth]
-        row = self._database.execute(
-            "SELECT content_type, manifests.body, configs.body FROM manifests"
-            " LEFT JOIN configs ON configs.digest = config_digest"
-            " JOIN repository_manifests USING (digest)"
-            " WHERE manifests.digest = ? AND repository_id = ?",
-            [digest, repository_id],
-        ).fetchone()
-        children = (
-            self._manifest(repository_id, child, depth - 1, known)
-            for child in (self._children(digest) if row and depth > 0 else ())
-        )
-        known[digest, depth] = row and Content(
-            digest=digest,
-            content_type=row[0],
-            body=unpack(row[1], table="manifests", row=digest),
-            config=unpack(row[2], table="configs", row=digest) if row[2] is not None else None,
-            children=tuple(child for child in children if child),
-            base_labels=self._chains.base_labels(digest) if row[2] is not None else (),
-        )
-        return known[digest, depth]
+        return read_tree(self._database, self._chains, repository_id, digest, depth=depth)
 
     def _put_manifest(self, read: Content, kinds: KindTable, seen_at: str) -> bool:
         """Keep a manifest; True when the store did not have it."""
@@ -321,14 +290,6 @@ class ContentTables:
     def _config_users(self, config: Digest) -> list[Digest]:
         rows = self._database.execute(
             "SELECT digest FROM manifests WHERE config_digest = ?", [config]
-        )
-        return [Digest(row[0]) for row in rows]
-
-    def _children(self, digest: Digest) -> list[Digest]:
-        rows = self._database.execute(
-            "SELECT child_digest FROM index_children WHERE digest = ?"
-            " GROUP BY child_digest ORDER BY min(position)",
-            [digest],
         )
         return [Digest(row[0]) for row in rows]
 
@@ -381,7 +342,8 @@ class ContentTables:
         content = self.manifest(repository_id, digest)
         if content is None:
             return None
-        since = [(tag, self._since(repository_id, tag, digest)) for tag in tags]
+        found = self._history.since_of((repository_id, tag, digest) for tag in tags)
+        since = [(tag, found[repository_id, tag, digest]) for tag in tags]
         return StoredImage(
             content=content,
             tags=tuple(tag for tag, _ in _newest_first(since)),

@@ -1,5 +1,7 @@
 """The repositories of our copy: each has a number, which everything in it is kept under."""
 
+import json
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlite_utils import Database
@@ -46,13 +48,19 @@ class RepositoryTables:
 
     def get(self, repository_id: int) -> RepositoryRow:
         """Return one repository by its number."""
-        row = self._database.execute(
+        return self.list_by_id([repository_id])[repository_id]
+
+    def list_by_id(self, numbers: Iterable[int]) -> dict[int, RepositoryRow]:
+        """Return repositories by their numbers."""
+        rows = self._database.execute(
             "SELECT repositories.id, registries.name, registry_host, repositories.name"
-            " FROM repositories JOIN registries ON registries.id = registry_id"
-            " WHERE repositories.id = ?",
-            [repository_id],
-        ).fetchone()
-        return RepositoryRow(row[0], row[1], row[2], RepositoryName(row[3]))
+            " FROM json_each(?) CROSS JOIN repositories ON repositories.id = value"
+            " JOIN registries ON registries.id = registry_id",
+            [json.dumps(list(numbers))],
+        )
+        return {
+            row[0]: RepositoryRow(row[0], row[1], row[2], RepositoryName(row[3])) for row in rows
+        }
 
     def list_visible(self, registry_id: int) -> list[RepositoryName]:
         """Return the repositories of a registry that have a tag as far as we know."""

@@ -62,6 +62,12 @@ _TAGS = f"""
 SELECT tags.name, tags.digest, first_seen_at FROM tags
 WHERE tags.repository_id = ? AND {VISIBLE} AND tags.name """  # noqa: S608
 
+_BESIDE = f"""
+SELECT tags.name FROM tags WHERE tags.repository_id = ? AND {VISIBLE}
+AND tags.name {{sign}} ? ORDER BY tags.name {{order}} LIMIT ?"""  # noqa: S608
+_BEFORE = _BESIDE.format(sign="<", order="DESC")
+_BEHIND = _BESIDE.format(sign=">", order="ASC")
+
 _TARGETS = f"""
 WITH asked (registry, repository, tag) AS (VALUES {{asked}})
 SELECT asked.registry, asked.repository, asked.tag, tags.digest
@@ -79,17 +85,20 @@ tagged AS (SELECT * FROM above WHERE EXISTS (SELECT 1 FROM tags INDEXED BY tags_
 places AS (SELECT * FROM tagged UNION ALL
     SELECT repository_id, digest FROM repository_manifests WHERE digest = ?1
     AND absent_at IS NULL AND repository_id NOT IN (SELECT repository_id FROM tagged))
-SELECT repositories.id, registries.name, registry_host, repositories.name, places.digest
+SELECT repositories.id, registries.name, registry_host, repositories.name, places.digest, (
+    SELECT json_group_array(name) FROM (
+        SELECT tags.name FROM tags INDEXED BY tags_digest
+        WHERE tags.repository_id = repositories.id AND tags.digest = places.digest AND {VISIBLE}
+        ORDER BY tags.name LIMIT ?6))
 FROM places CROSS JOIN repositories ON repositories.id = repository_id
 CROSS JOIN registries ON registries.id = registry_id
 WHERE NOT removed AND NOT left_out
 AND (registries.name, repositories.name, places.digest) > (?2, ?3, ?4)
 ORDER BY registries.name, repositories.name, places.digest LIMIT ?5"""  # noqa: S608
 
-_TAGS_OF_PLACE = f"""
+_TAGS_OF_IMAGE = f"""
 SELECT tags.name FROM tags INDEXED BY tags_digest
-WHERE tags.repository_id = ? AND tags.digest = ? AND {VISIBLE}
-ORDER BY tags.name LIMIT ?"""  # noqa: S608
+WHERE tags.repository_id = ? AND tags.digest = ? AND {VISIBLE} ORDER BY tags.name"""  # noqa: S608
 
 _TAGS_OF_DIGESTS = f"""
 SELECT tags.digest, tags.name FROM json_each(?) CROSS JOIN tags INDEXED BY tags_digest
@@ -177,6 +186,13 @@ class ShownTables:
         """Return the registries that the settings name, by name."""
         return [ShownRegistry(*row) for row in self._database.execute(_REGISTRIES, [None])]
 
+    def hosts(self) -> dict[str, str]:
+        """Return the host of each of them by its name, in the same order; nothing is counted."""
+        rows = self._database.execute(
+            "SELECT name, registry_host FROM registries WHERE NOT removed ORDER BY name"
+        )
+        return {row[0]: row[1] for row in rows}
+
     def registry(self, name: str) -> ShownRegistry | None:
         """Return one of them."""
         row = self._database.execute(_REGISTRIES, [name]).fetchone()
@@ -247,6 +263,18 @@ class ShownTables:
         row = self._database.execute(f"{_TAGS} = ?", [repository_id, name]).fetchone()
         return self.tell_tags(repository_id, [ListedTag(*row)])[0] if row else None
 
+    def tags_beside(self, repository_id: int, name: str, *, limit: int) -> list[TagName]:
+        """Return tags whose names are next to one, as many before it as behind it if there are."""
+        asked = [repository_id, name, limit]
+        before, behind = (
+            [TagName(row[0]) for row in self._database.execute(query, asked)]
+            for query in (_BEFORE, _BEHIND)
+        )
+        half = limit // 2
+        from_before = max(half, limit - len(behind))
+        from_behind = max(limit - half, limit - len(before))
+        return [*before[:from_before][::-1], *behind[:from_behind]]
+
     def moves(self, repository_id: int, tag: str, *, limit: int) -> Page[TagMove]:
         """Return where a tag pointed, newest first."""
         found = self._history.moves(repository_id, tag, limit=limit + 1)
@@ -265,8 +293,8 @@ class ShownTables:
         :class:`InvalidValueError` where ``after`` is not from a page of these.
         """
         behind = _parse_place(after)
-        rows = self._database.execute(_PLACES, [digest, *behind, limit + 1]).fetchall()
-        return make_page([self._place(row) for row in rows], limit=limit, place=_write_place)
+        rows = self._database.execute(_PLACES, [digest, *behind, limit + 1, TAGS_MAX])
+        return make_page(list(map(_place, rows)), limit=limit, place=_write_place)
 
     def holder(
         self, digest: Digest, *, registry: str | None = None, repository: str | None = None
@@ -289,7 +317,7 @@ class ShownTables:
 
     def image(self, repository_id: int, digest: Digest) -> StoredImage | None:
         """Return a manifest with the tags that point at it, of which there may be none."""
-        rows = self._database.execute(_TAGS_OF_PLACE, [repository_id, digest, -1])
+        rows = self._database.execute(_TAGS_OF_IMAGE, [repository_id, digest])
         tags = [TagName(row[0]) for row in rows]
         return self._content.image_with(repository_id, digest, tags)
 
@@ -297,10 +325,9 @@ class ShownTables:
         """Return what is known of a manifest that no tag leads to any more."""
         return self._content.untagged_image(repository_id, digest)
 
-    def _place(self, row: Sequence[Any]) -> ShownPlace:
-        repository, digest = RepositoryRow(*row[:4]), Digest(row[4])
-        rows = self._database.execute(_TAGS_OF_PLACE, [repository.id, digest, TAGS_MAX])
-        return ShownPlace(repository, digest, tuple(TagName(one[0]) for one in rows))
+
+def _place(row: Sequence[Any]) -> ShownPlace:
+    return ShownPlace(RepositoryRow(*row[:4]), Digest(row[4]), tuple(json.loads(row[5])))
 
 
 def _repository(row: Sequence[Any]) -> ShownRepository:

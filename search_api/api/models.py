@@ -68,6 +68,15 @@ class NotificationsStatus(Notifications):
     """The address of the newest sender with a wrong secret."""
 
 
+class Reason(Shape):
+    """A reason why results may be missing or old."""
+
+    code: Annotated[str, Field(examples=["REFRESHES_WAITING"])]
+    """A name for programs."""
+    message: str
+    """A sentence for people."""
+
+
 class RegistryFreshness(Shape):
     """The freshness of a registry; times are RFC 3339, null is never."""
 
@@ -87,6 +96,8 @@ class RegistryFreshness(Shape):
     notifications: Notifications
     behind: list[str]
     """The reasons why results of this registry may be missing or old, in words."""
+    reasons: list[Reason]
+    """The same reasons, each with a name for programs."""
 
 
 class Freshness(Shape):
@@ -96,6 +107,8 @@ class Freshness(Shape):
     """Whether nothing is known to be missing: there is no reason in any `behind`."""
     behind: list[str]
     """The reasons why results of any registry may be missing or old, in words."""
+    reasons: list[Reason]
+    """The same reasons, each with a name for programs."""
     documents_waiting: Count
     indexer_alive_at: Time | None
     """The last time at which the indexer was alive; it says so every second."""
@@ -273,6 +286,8 @@ class Status(Shape):
     complete: bool
     behind: list[str]
     """The reasons why results of any registry may be missing or old, in words."""
+    reasons: list[Reason]
+    """The same reasons, each with a name for programs."""
     indexer: dict[str, Any]
     """Whether the indexer is alive, the last time at which it was, and how long ago that is."""
     restarts: dict[str, Count]

@@ -247,6 +247,19 @@ def freshness_says_how_true_it_is(server: Server) -> None:
         if "behind" in one:
             reasons = read_key(one, "behind", list, where=where)
             require(not (complete and reasons), f"{where}: complete, and {reasons}")
+        _check_reasons(one, where=where)
+    _check_reasons(freshness, where="freshness")
+
+
+def _check_reasons(told: Mapping[str, Any], *, where: str) -> None:
+    """Check that each reason with a code is told in words too."""
+    if "reasons" not in told:
+        return
+    for reason in read_key(told, "reasons", list, where=where):
+        require(read_key(reason, "code", str, where=where), f"{where}: {reason} has no code")
+    messages = [read_key(one, "message", str, where=where) for one in told["reasons"]]
+    behind = read_key(told, "behind", list, where=where)
+    require(messages == behind, f"{where}: behind is {behind}, and reasons are {messages}")
 
 
 def references_meet_the_query(server: Server) -> None:

@@ -18,6 +18,7 @@ from indexer.model import LIMIT_MAX, Condition, DocumentType, Hit, Path, Positio
 from search_api.endpoints.docker_search import asked_host
 from search_api.query import plain_query
 from search_api.search import (
+    API,
     Cursor,
     Order,
     SearchRequest,
@@ -54,9 +55,9 @@ _EXTENSIONS = {
         },
         {
             "name": "_search",
-            "url": "/api/v1/docs",
+            "url": f"{API}/docs",
             "description": "The search API for container registries, version 1.",
-            "endpoints": ["/api/v1/search"],
+            "endpoints": [f"{API}/search"],
         },
     ]
 }

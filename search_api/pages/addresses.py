@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
-API = "/api/v1"
+from search_api.search import API
+
 _KEPT = "/:@"
 """Signs of references that addresses keep as they are, so that people can read them."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from indexer.clock import parse_rfc3339
-from indexer.model import size_text
+from indexer.model import one_line, size_text
 from search_api.pages.marks import breakable, marked
 from search_api.pages.words import (
     bytes_text,
@@ -22,6 +22,8 @@ from search_api.pages.words import (
 )
 
 PLATFORMS_SHOWN = 6
+TITLE_MAX = 200
+"""Characters of the title of a window."""
 
 
 def time_ago(moment: str | None, now: datetime) -> Markup:
@@ -53,6 +55,14 @@ def first_characters(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
+def title_text(title: str) -> str:
+    """Return a title as one line without signs that change the direction of what follows.
+
+    A window shows its title beside that of others, and it has no elements to keep it apart.
+    """
+    return one_line(title, limit=TITLE_MAX)
+
+
 def platforms_text(platforms: Iterable[str]) -> str:
     """Return platforms in one line, in the order of all pages."""
     shown = [short_platform(one) for one in sorted_platforms(platforms)]
@@ -72,4 +82,5 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "short_hex": short_hex,
     "size": size_markup,
     "time": time_ago,
+    "window_title": title_text,
 }

@@ -7,7 +7,8 @@ from typing import Any
 from indexer.clock import parse_rfc3339
 from search_api.pages.filters import first_characters
 from search_api.pages.troubles import explain
-from search_api.pages.words import minute_text
+from search_api.pages.words import minute_text, number_text
+from search_api.search import ReasonCode
 
 WAITING_SHOWN = 100
 """Waiting changes of which a reader is told: fewer are shown in seconds."""
@@ -32,12 +33,17 @@ def stale_sentences(freshness: Mapping[str, Any]) -> list[Sentence]:
     """Return what a reader should know before they trust a page, worst first."""
     registries = freshness["registries"]
     found = [
-        sentence
+        told
         for rule in (_unreadable, _first_time, _held_back, _waiting)
         for name, state in registries.items()
-        for sentence in rule(name, state)
+        for told in rule(name, state)
     ]
     return [*_of_all(freshness), *found]
+
+
+def sentence(message: str) -> str:
+    """Return a message with a capital and a full stop."""
+    return f"{message[0].upper()}{message[1:]}."
 
 
 def complete_since(freshness: Mapping[str, Any]) -> str | None:
@@ -47,11 +53,11 @@ def complete_since(freshness: Mapping[str, Any]) -> str | None:
 
 
 def _of_all(freshness: Mapping[str, Any]) -> Iterator[Sentence]:
-    general = [one for one in freshness["behind"] if "not indexed yet" not in one]
-    for reason in general:
-        yield Sentence("", reason[0].upper() + reason[1:] + ".", "", is_bad=True)
+    for reason in freshness["reasons"]:
+        if reason["code"] != ReasonCode.DOCUMENTS_WAITING:
+            yield Sentence("", sentence(reason["message"]), "", is_bad=True)
     if freshness["documents_waiting"] > WAITING_SHOWN:
-        waiting = f"{freshness['documents_waiting']:,}"
+        waiting = number_text(freshness["documents_waiting"])
         yield Sentence("", f"Catching up: {waiting} changed images are not found yet.", "")
 
 
@@ -73,11 +79,13 @@ def _first_time(name: str, state: Mapping[str, Any]) -> Iterator[Sentence]:
 def _held_back(name: str, state: Mapping[str, Any]) -> Iterator[Sentence]:
     if number := state["held_back"]:
         things = "repository" if number == 1 else "repositories"
-        after = f": {number:,} {things} may be gone and are still shown."
+        after = f": {number_text(number)} {things} may be gone and are still shown."
         yield Sentence(name, "", after, question="What is this?")
 
 
 def _waiting(name: str, state: Mapping[str, Any]) -> Iterator[Sentence]:
     number = state["entries_waiting"] + state["refreshes_waiting"]
     if number > WAITING_SHOWN and not state["first_backfill_running"]:
-        yield Sentence(name, f"Catching up: {number:,} changes of ", " are not shown yet.")
+        yield Sentence(
+            name, f"Catching up: {number_text(number)} changes of ", " are not shown yet."
+        )

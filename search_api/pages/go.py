@@ -1,8 +1,5 @@
 """``/go?ref=``: from a pasted reference, command or digest to the one thing that it names."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -10,7 +7,7 @@ from indexer.errors import InvalidValueError, NotFoundError
 from search_api.pages.addresses import Addresses
 from search_api.pages.site import Site
 from search_api.query import pasted_reference
-from search_api.resources import Resources, look_up
+from search_api.resources import NamedPlace, find_named
 
 REFERENCE_MAX = 1_000
 
@@ -27,25 +24,19 @@ async def named_address(site: Site, text: str) -> str | None:
     reference = pasted_reference(text[:REFERENCE_MAX])
     if reference is None:
         return None
-
-    def find(resources: Resources) -> dict[str, Any]:
-        return look_up(resources, reference)
-
     try:
-        found = await site.service.read(find)
+        found = await site.service.read(lambda resources: find_named(resources, reference))
     except (NotFoundError, InvalidValueError):
         return None
     return _address(found, site.to)
 
 
-def _address(found: Mapping[str, Any], to: Addresses) -> str:
-    if "layer" in found:
-        return to.layer(found["layer"]["digest"])
-    if "tag" in found:
-        tag = found["tag"]
-        return to.tag(tag["registry"], tag["repository"], tag["tag"])
-    if "image" in found:
-        image = found["image"]
-        return to.image(image["digest"], image["registry"], image["repository"])
-    repository = found["repository"]
-    return to.repository(repository["registry"], repository["repository"])
+def _address(found: NamedPlace, to: Addresses) -> str:
+    registry, repository = found.registry, found.repository
+    if registry is None or repository is None:
+        return to.layer(found.digest or "")
+    if found.tag:
+        return to.tag(registry, repository, found.tag)
+    if found.digest:
+        return to.image(found.digest, registry, repository)
+    return to.repository(registry, repository)

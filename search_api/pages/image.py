@@ -41,10 +41,10 @@ from search_api.pages.image_layers import (
 from search_api.pages.pull import PullCommand, pull_commands
 from search_api.pages.site import PageView, Site
 from search_api.query import facet_query
-from search_api.resources import Resources, TagOrder
+from search_api.resources import Resources
 
 OTHER_TAGS_MAX = 100
-"""Tags of the repository that are offered for a comparison."""
+"""Tags of the repository that are offered for a comparison: those with the nearest names."""
 DERIVED_SHOWN = 5
 HISTORY_OPEN = 8
 """Moves of a tag that are not folded."""
@@ -260,7 +260,5 @@ def _places(image: Mapping[str, Any], to: Addresses) -> list[tuple[str, str]]:
 
 def _other_tags(image: Mapping[str, Any], tag: str, resources: Resources) -> list[str]:
     """Return tags of the same repository that may be compared with an image."""
-    page = resources.tags(
-        image["registry"], image["repository"], order=TagOrder.VERSION, limit=OTHER_TAGS_MAX
-    )
-    return [one["tag"] for one in page.items if one["tag"] != tag]
+    near = tag or next(iter((*image["tags"], *image["last_tags"])), "")
+    return resources.tags_beside(image["registry"], image["repository"], near, limit=OTHER_TAGS_MAX)

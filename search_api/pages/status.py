@@ -1,6 +1,6 @@
 """The page of the status: all that operators ask for, in words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,23 +10,25 @@ from starlette.responses import Response
 from indexer.clock import rfc3339
 from indexer.errors import StoreError
 from search_api.pages.crawls import Reading, reading_of
-from search_api.pages.freshness import stale_sentences
+from search_api.pages.freshness import sentence, stale_sentences
 from search_api.pages.site import PageView, Site
 from search_api.pages.troubles import Trouble, explain
 from search_api.pages.words import short_digest
-from search_api.search import freshness_json, status_json
+from search_api.search import ReasonCode, freshness_json, status_json
 
 ROWS_SHOWN = 20
 """Rows of each list of what failed; the JSON has more."""
-_TOLD = (
-    "it could not be read",
-    "it is left alone",
-    "it is being read for the first time",
-    "no notification ever came",
-)
-"""How reasons begin that the page tells in other words."""
-_COUNTED = ("received, but not taken in yet", "waiting", "they failed", "wrong secret")
-"""How reasons end that are numbers of the table, or told in other words."""
+_TOLD = {
+    ReasonCode.UNREADABLE,
+    ReasonCode.PAUSED,
+    ReasonCode.FIRST_CRAWL_RUNNING,
+    ReasonCode.NEVER_NOTIFIED,
+    ReasonCode.EVENTS_WAITING,
+    ReasonCode.REFRESHES_WAITING,
+    ReasonCode.SET_ASIDE,
+    ReasonCode.NOTIFICATIONS_REFUSED,
+}
+"""Reasons that are numbers of the table, or told in other words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,9 @@ def registry_view(name: str, state: Mapping[str, Any]) -> RegistryView:
         reading=reading_of(name, state),
         has_restarted=bool(restarted)
         and restarted >= (state["last_complete_crawl_started_at"] or ""),
-        others=tuple(_others(state)),
+        others=tuple(
+            sentence(one["message"]) for one in state["reasons"] if one["code"] not in _TOLD
+        ),
     )
 
 
@@ -70,12 +74,6 @@ def _reached(state: Mapping[str, Any]) -> str:
     if state["error"]:
         return "no"
     return "yes" if state["crawl"] or state["newest_event_applied_at"] else "not yet"
-
-
-def _others(state: Mapping[str, Any]) -> Iterator[str]:
-    for reason in state["behind"]:
-        if not reason.startswith(_TOLD) and not reason.endswith(_COUNTED):
-            yield reason[0].upper() + reason[1:] + "."
 
 
 def failed_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -145,6 +145,11 @@ def related_json(related: RelatedImages, *, limit: int) -> dict[str, Any]:
     }
 
 
+def images_page_json(related: RelatedImages) -> dict[str, Any]:
+    """Return the JSON of related images, and whether there are others."""
+    return {"images": images_json(related.images), "has_more": related.has_more}
+
+
 def images_json(images: Iterable[RelatedImage]) -> list[dict[str, Any]]:
     """Return the JSON of images with their newest tags; ``manifests`` are those of an index."""
     return [

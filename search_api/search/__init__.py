@@ -10,7 +10,7 @@ from search_api.search.cursors import (
     encode_cursor,
     encode_place,
 )
-from search_api.search.freshness import SearchLoad, ServiceStatus
+from search_api.search.freshness import ReasonCode, SearchLoad, ServiceStatus
 from search_api.search.request import (
     FACETS_MAX,
     SearchRequest,
@@ -19,6 +19,7 @@ from search_api.search.request import (
     parse_order,
 )
 from search_api.search.response import (
+    API,
     freshness_json,
     quarantined_json,
     search_bytes,
@@ -31,10 +32,12 @@ from search_api.search.service import SearchService
 from search_api.search.setup import make_service, make_web_service
 
 __all__ = [
+    "API",
     "FACETS_MAX",
     "Client",
     "Cursor",
     "Order",
+    "ReasonCode",
     "SearchLoad",
     "SearchRequest",
     "SearchService",

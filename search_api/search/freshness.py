@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from itertools import chain
 
 from indexer.clock import parse_rfc3339
@@ -18,6 +19,33 @@ from indexer.store import (
 
 ALIVE_SECONDS = 5
 """An indexer says every second that it is alive; after this time without that, it is not."""
+
+
+class ReasonCode(StrEnum):
+    """Names for programs of the reasons why results may be missing or old."""
+
+    NO_REGISTRY = "NO_REGISTRY"
+    INDEX_INCOMPLETE = "INDEX_INCOMPLETE"
+    INDEXER_NOT_ALIVE = "INDEXER_NOT_ALIVE"
+    DOCUMENTS_WAITING = "DOCUMENTS_WAITING"
+    FIRST_CRAWL_RUNNING = "FIRST_CRAWL_RUNNING"
+    NEVER_CRAWLED = "NEVER_CRAWLED"
+    UNREADABLE = "UNREADABLE"
+    PAUSED = "PAUSED"
+    STORE_OLD = "STORE_OLD"
+    EVENTS_WAITING = "EVENTS_WAITING"
+    REFRESHES_WAITING = "REFRESHES_WAITING"
+    SET_ASIDE = "SET_ASIDE"
+    NOTIFICATIONS_REFUSED = "NOTIFICATIONS_REFUSED"
+    NEVER_NOTIFIED = "NEVER_NOTIFIED"
+
+
+@dataclass(frozen=True, slots=True)
+class BehindReason:
+    """A reason why results may be missing or old; ``message`` tells it to people."""
+
+    code: ReasonCode
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +95,20 @@ class SearchFreshness:
         until = registry.paused_until
         return until is not None and self._seconds_since(until) < 0
 
-    def behind(self) -> Iterator[str]:
+    def behind(self) -> Iterator[BehindReason]:
         """Yield the reasons why results of any registry may be missing or old."""
         if not self.registries:
-            yield "no registry is known yet"
+            yield BehindReason(ReasonCode.NO_REGISTRY, "no registry is known yet")
         if not self.index_complete:
-            yield "the search index is being filled"
+            yield BehindReason(ReasonCode.INDEX_INCOMPLETE, "the search index is being filled")
         if not self.is_indexer_alive:
-            yield self._not_alive()
+            yield BehindReason(ReasonCode.INDEXER_NOT_ALIVE, self._not_alive())
         if waiting := self.store.documents_waiting:
-            yield f"{_count(waiting, 'document')} not indexed yet"
+            yield BehindReason(
+                ReasonCode.DOCUMENTS_WAITING, f"{_count(waiting, 'document')} not indexed yet"
+            )
 
-    def behind_registry(self, registry: RegistryFreshness) -> Iterator[str]:
+    def behind_registry(self, registry: RegistryFreshness) -> Iterator[BehindReason]:
         """Yield the reasons why results of one registry may be missing or old."""
         yield from self._crawl_reasons(registry)
         yield from self._work_reasons(registry)
@@ -93,33 +123,54 @@ class SearchFreshness:
     def _seconds_since(self, moment: str) -> float:
         return (self.now - parse_rfc3339(moment)).total_seconds()
 
-    def _crawl_reasons(self, registry: RegistryFreshness) -> Iterator[str]:
+    def _crawl_reasons(self, registry: RegistryFreshness) -> Iterator[BehindReason]:
         if registry.first_backfill_running:
-            yield "it is being read for the first time"
+            yield BehindReason(
+                ReasonCode.FIRST_CRAWL_RUNNING, "it is being read for the first time"
+            )
         elif registry.last_complete_crawl_at is None:
-            yield "it was never read completely"
+            yield BehindReason(ReasonCode.NEVER_CRAWLED, "it was never read completely")
         if registry.error:
-            yield f"it could not be read: {registry.error}"
+            yield BehindReason(ReasonCode.UNREADABLE, f"it could not be read: {registry.error}")
         if self.is_paused(registry):
-            yield f"it is left alone until {registry.paused_until}: {registry.pause_reason}"
+            yield BehindReason(
+                ReasonCode.PAUSED,
+                f"it is left alone until {registry.paused_until}: {registry.pause_reason}",
+            )
         if self.store.is_older or _is_after(registry.lost_at, registry):
-            yield "the store is older than the last known event, until a crawl is complete"
+            yield BehindReason(
+                ReasonCode.STORE_OLD,
+                "the store is older than the last known event, until a crawl is complete",
+            )
 
-    def _work_reasons(self, registry: RegistryFreshness) -> Iterator[str]:
+    def _work_reasons(self, registry: RegistryFreshness) -> Iterator[BehindReason]:
         counts = self.journal.get(registry.name)
         if counts and counts.waiting:
-            yield f"{_count(counts.waiting, 'event')} received, but not taken in yet"
+            yield BehindReason(
+                ReasonCode.EVENTS_WAITING,
+                f"{_count(counts.waiting, 'event')} received, but not taken in yet",
+            )
         if waiting := registry.refreshes_waiting:
-            yield f"{_count(waiting, 'refresh', 'es')} waiting"
+            yield BehindReason(
+                ReasonCode.REFRESHES_WAITING, f"{_count(waiting, 'refresh', 'es')} waiting"
+            )
         if registry.set_aside:
-            yield f"{_count(registry.set_aside, 'refresh', 'es')} set aside: they failed"
+            yield BehindReason(
+                ReasonCode.SET_ASIDE,
+                f"{_count(registry.set_aside, 'refresh', 'es')} set aside: they failed",
+            )
 
-    def _notification_reasons(self, registry: RegistryFreshness) -> Iterator[str]:
+    def _notification_reasons(self, registry: RegistryFreshness) -> Iterator[BehindReason]:
         notifications = self.notifications(registry.name)
         if refused := notifications.refused_since:
-            yield f"{_count(refused, 'notification')} refused: wrong secret"
+            yield BehindReason(
+                ReasonCode.NOTIFICATIONS_REFUSED,
+                f"{_count(refused, 'notification')} refused: wrong secret",
+            )
         if registry.notifies and registry.untold_at and notifications.received_at is None:
-            yield "no notification ever came, but a crawl found changes"
+            yield BehindReason(
+                ReasonCode.NEVER_NOTIFIED, "no notification ever came, but a crawl found changes"
+            )
 
 
 def _is_after(moment: str | None, registry: RegistryFreshness) -> bool:

@@ -1,6 +1,6 @@
 """The JSON of search results and status: one shape for the API and the command line."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlencode
@@ -13,13 +13,14 @@ from indexer.model import FacetCounts, Hit
 from indexer.store import AbsentTags, NotificationResult, RegistryFreshness
 from search_api.query import facet_query
 from search_api.search.cursors import encode_cursor
-from search_api.search.freshness import SearchFreshness, SearchLoad, ServiceStatus
+from search_api.search.freshness import BehindReason, SearchFreshness, SearchLoad, ServiceStatus
 from search_api.search.highlights import Highlighter, TextHighlight
 from search_api.search.request import SearchRequest
 from search_api.search.result import Relaxation, SearchResult
 from search_api.search.searcher import Searcher
 
 API = "/api/v1"
+"""The path of the API, below that of ``public_url``."""
 
 
 def search_json(
@@ -80,7 +81,7 @@ def freshness_json(freshness: SearchFreshness) -> dict[str, Any]:
     """Return the JSON of the freshness."""
     return {
         "complete": freshness.complete,
-        "behind": list(freshness.behind()),
+        **_reasons_json(freshness.behind()),
         "documents_waiting": freshness.store.documents_waiting,
         "indexer_alive_at": freshness.store.alive_at,
         "registries": {
@@ -99,11 +100,16 @@ def freshness_json(freshness: SearchFreshness) -> dict[str, Any]:
                     "received_at": freshness.notifications(registry.name).received_at,
                     "refused": freshness.notifications(registry.name).refused_since,
                 },
-                "behind": list(freshness.behind_registry(registry)),
+                **_reasons_json(freshness.behind_registry(registry)),
             }
             for registry in freshness.registries
         },
     }
+
+
+def _reasons_json(reasons: Iterable[BehindReason]) -> dict[str, Any]:
+    told = [{"code": reason.code.value, "message": reason.message} for reason in reasons]
+    return {"behind": [one["message"] for one in told], "reasons": told}
 
 
 def status_json(status: ServiceStatus) -> dict[str, Any]:
@@ -131,6 +137,7 @@ def status_json(status: ServiceStatus) -> dict[str, Any]:
         },
         "complete": freshness["complete"],
         "behind": freshness["behind"],
+        "reasons": freshness["reasons"],
         "indexer": {
             "alive": status.freshness.is_indexer_alive,
             "alive_at": freshness["indexer_alive_at"],

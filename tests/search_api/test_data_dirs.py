@@ -31,7 +31,7 @@ SAMPLES = Path(__file__).parents[1] / "samples" / "data_dirs"
 ANSWERS: dict[str, dict[str, Any]] = json.loads((SAMPLES / "answers.json").read_text())
 NOT_KEPT = {"score", "cursor", "next"}
 """Keys whose values belong to an engine, or to one store."""
-NEW = {"behind", "documents_waiting", "indexer_alive_at", "notifications"}
+NEW = {"behind", "reasons", "documents_waiting", "indexer_alive_at", "notifications"}
 NEW |= {"last_complete_crawl_started_at"}
 """Keys that answers did not have yet when these directories were made."""
 ASKED_MEANWHILE = ("/api/v1/search?q=web", "/v1/search?q=web")

@@ -3,14 +3,8 @@
 from indexer.store.lineage.chain_changes import ChainTables
 from indexer.store.lineage.chains import Trie
 from indexer.store.lineage.keys import KEYS_MAX, LineageKeys
-from indexer.store.lineage.related import (
-    Base,
-    Bases,
-    Declared,
-    LineageTables,
-    RelatedImage,
-    RelatedImages,
-)
+from indexer.store.lineage.related import Base, Bases, Declared, LineageTables
+from indexer.store.lineage.shown_images import RelatedImage, RelatedImages
 
 __all__ = [
     "KEYS_MAX",

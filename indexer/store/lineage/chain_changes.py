@@ -7,8 +7,9 @@ later, those of a few chains in a transaction. What a search finds does not wait
 documents carry chains, and which chains a base stands for is asked when the search comes.
 """
 
+import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlite_utils import Database
 
@@ -33,10 +34,24 @@ DELETE FROM extracted WHERE form = 'image' AND digest IN (
         CROSS JOIN index_children ON child_digest = around.digest)
     SELECT digest FROM around)"""
 
+# The nearest base of each is its last row.
+_BASES = """
+WITH RECURSIVE down (digest, whole, id, parent_id, length, is_empty) AS (
+    SELECT digest, below.id, below.id, below.parent_id, below.length, below.is_empty
+    FROM json_each(?) AS asked CROSS JOIN manifest_chains ON digest = asked.value
+    CROSS JOIN diff_chains AS below ON below.id = diff_chain
+    UNION ALL SELECT digest, whole, below.id, below.parent_id, below.length, below.is_empty
+    FROM down CROSS JOIN diff_chains AS below ON below.id = down.parent_id)
+SELECT digest, id FROM down WHERE id <> whole AND NOT is_empty AND EXISTS (
+    SELECT 1 FROM manifest_chains WHERE diff_chain = down.id AND is_image)
+ORDER BY length"""
 _LABELLED = """
-SELECT DISTINCT config_digest FROM (
-    SELECT digest FROM manifest_chains WHERE diff_chain = ? AND is_image AND has_labels
-    ORDER BY id DESC LIMIT ?) CROSS JOIN manifests USING (digest)"""
+SELECT DISTINCT asked.value, config_digest FROM json_each(?1) AS asked
+CROSS JOIN manifests ON manifests.digest IN (
+    SELECT digest FROM manifest_chains WHERE diff_chain = asked.value AND is_image AND has_labels
+    ORDER BY id DESC LIMIT ?2)
+WHERE config_digest IS NOT NULL"""
+_CONFIGS = "SELECT digest, body FROM json_each(?) CROSS JOIN configs ON digest = value"
 
 
 class ChainTables:
@@ -88,22 +103,22 @@ class ChainTables:
             if not self._tries[kind].is_end(chain):
                 self._tries[kind].drop_end(chain)
 
-    def base_labels(self, digest: Digest) -> tuple[Mapping[str, str], ...]:
-        """Return the labels of the images that an image was built on, those directly below it.
+    def base_labels(self, digests: Iterable[Digest]) -> dict[Digest, tuple[Mapping[str, str], ...]]:
+        """Return, for each image, the labels of the images that it was built on directly.
 
         Several have the same layers and different labels; whether a tag leads to them does not
         matter. Only those whose config is known count, as without it nothing is known of labels.
+        What has no base with labels is missing.
         """
-        row = manifest_row(self._database, digest)
-        if row is None or row.diff_chain is None:
-            return ()
-        nearest = self._tries[ChainKind.DIFF].bases(row.diff_chain, limit=1)
-        configs = [
-            config
-            for base, _ in nearest
-            for (config,) in self._database.execute(_LABELLED, [base, BASES_READ_MAX])
-        ]
-        return tuple(self._read_labels(config) for config in configs)
+        asked = json.dumps(list(digests))
+        nearest: dict[Digest, int] = dict(self._database.execute(_BASES, [asked]).fetchall())
+        configs = self._labelled(set(nearest.values()))
+        labels = self._read_labels({config for some in configs.values() for config in some})
+        return {
+            digest: tuple(labels[config] for config in configs[base])
+            for digest, base in nearest.items()
+            if base in configs
+        }
 
     def mark_some(self, *, limit: int = MARKED_AT_ONCE) -> int:
         """Mark the documents of the next images whose base changed; return how many chains."""
@@ -150,22 +165,30 @@ class ChainTables:
         chain, trie = row.diff_chain, self._tries[ChainKind.DIFF]
         if chain is None or not trie.has_above(chain) or trie.is_only_empty(chain):
             return
-        if row.has_labels or (not has_another and trie.bases(chain, limit=1)):
+        if row.has_labels or (not has_another and trie.bases([chain])):
             self._database.execute(
                 "INSERT OR REPLACE INTO changed_bases (chain) VALUES (?)", [chain]
             )
 
-    def _read_labels(self, config: str) -> Mapping[str, str]:
-        """Return the labels in a stored config; those of popular bases are kept at hand."""
-        if config in self._labels:
-            return self._labels[config]
-        row = self._database.execute(
-            "SELECT body FROM configs WHERE digest = ?", [config]
-        ).fetchone()
-        body = zlib.decompress(row[0]) if row else b""
-        labels = config_labels(parse_config(body).object)
-        if row and len(body) <= _LABELS_KEPT_BYTES:
-            if len(self._labels) >= _LABELS_KEPT:
-                self._labels.pop(next(iter(self._labels)))
-            self._labels[config] = labels
-        return labels
+    def _labelled(self, bases: Collection[int]) -> dict[int, list[str]]:
+        """Return the configs with labels of the images that have these chains."""
+        found: dict[int, list[str]] = {}
+        asked = [json.dumps(sorted(bases)), BASES_READ_MAX]
+        for chain, config in self._database.execute(_LABELLED, asked) if bases else ():
+            found.setdefault(chain, []).append(config)
+        return found
+
+    def _read_labels(self, configs: Collection[str]) -> dict[str, Mapping[str, str]]:
+        """Return the labels in stored configs; those of popular bases are kept at hand."""
+        found = {config: self._labels.get(config, {}) for config in configs}
+        unread = sorted(found.keys() - self._labels.keys())
+        for config, packed in (
+            self._database.execute(_CONFIGS, [json.dumps(unread)]) if unread else ()
+        ):
+            body = zlib.decompress(packed)
+            found[config] = config_labels(parse_config(body).object)
+            if len(body) <= _LABELS_KEPT_BYTES:
+                if len(self._labels) >= _LABELS_KEPT:
+                    self._labels.pop(next(iter(self._labels)))
+                self._labels[config] = found[config]
+        return found

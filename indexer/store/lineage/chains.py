@@ -22,8 +22,10 @@ their digest or on its beginning, and the images with them through the prefixes;
 row for each layer of each manifest, which as text took three times as much.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlite_utils import Database
 
@@ -42,13 +44,36 @@ WITH RECURSIVE down (id, parent_id, length, is_empty) AS (
 SELECT id, length FROM down"""
 _BELOW = _DOWN + " WHERE id <> ?1 ORDER BY length DESC"
 
-_BASES = f"""{_DOWN} WHERE id <> ?1 AND NOT is_empty AND EXISTS (
-    SELECT 1 FROM manifest_chains WHERE {{kind}}_chain = down.id AND is_image
-    AND (NOT ?2 OR diff_chain IS NULL))
-ORDER BY length DESC LIMIT ?3"""  # noqa: S608 - made of this module's own words
+_BASES = """
+WITH RECURSIVE down (start, id, parent_id, length, is_empty) AS (
+    SELECT below.id, below.id, below.parent_id, below.length, below.is_empty
+    FROM json_each(?) AS asked CROSS JOIN {kind}_chains AS below ON below.id = asked.value
+    UNION ALL SELECT start, below.id, below.parent_id, below.length, below.is_empty
+    FROM down CROSS JOIN {kind}_chains AS below ON below.id = down.parent_id)
+SELECT start, id, length, EXISTS (
+    SELECT 1 FROM manifest_chains
+    WHERE {kind}_chain = down.id AND is_image AND diff_chain IS NULL)
+FROM down WHERE id <> start AND NOT is_empty AND EXISTS (
+    SELECT 1 FROM manifest_chains WHERE {kind}_chain = down.id AND is_image)
+ORDER BY start, length DESC"""
 _HAS_LAYER = f"""{_DOWN} WHERE EXISTS (
     SELECT 1 FROM {{kind}}_chains AS one WHERE one.id = down.id AND layer BETWEEN ?2 AND ?3)
 """  # noqa: S608 - as above
+_WITH_LAYER = f"""
+SELECT asked.value FROM json_each(?1) AS asked
+WHERE EXISTS ({_HAS_LAYER.replace("?1", "asked.value")})"""  # noqa: S608 - as above
+_IMAGES = """
+SELECT (SELECT json_group_array(digest) FROM (
+    SELECT digest FROM manifest_chains
+    WHERE {kind}_chain = json_extract(asked.value, '$[0]') AND is_image
+    AND (NOT json_extract(asked.value, '$[1]') OR diff_chain IS NULL) ORDER BY id DESC LIMIT ?2))
+FROM json_each(?1) AS asked"""
+_IMAGES_ABOVE = """
+SELECT (SELECT json_group_array(json_array(chain, id, digest)) FROM (
+    SELECT chain, id, digest FROM {kind}_prefixes CROSS JOIN manifest_chains
+    ON {kind}_chain = chain AND is_image AND (NOT ?2 OR diff_chain IS NULL)
+    WHERE prefix = asked.value ORDER BY chain DESC, id DESC LIMIT ?3))
+FROM json_each(?1) AS asked"""
 _LAYER_POSITION = f"SELECT min(length) FROM ({_HAS_LAYER})"  # noqa: S608 - as above
 # A base is a chain that is a whole one, and that others begin with.
 _NOW_BASE = """
@@ -71,6 +96,18 @@ class Link:
     kind: ChainKind
     chain: int
     bare_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BaseChain:
+    """The whole chain of some image, with which another begins.
+
+    ``has_bare`` says that an image without known DiffIDs has it.
+    """
+
+    chain: int
+    length: int
+    has_bare: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,18 +238,27 @@ class Trie:
         """Return the chains that a chain begins with, the longest first."""
         return [row[0] for row in self._rows(_BELOW, chain)]
 
-    def bases(
-        self, chain: int, *, bare_only: bool = False, limit: int = -1
-    ) -> list[tuple[int, int]]:
-        """Return the chains of images that a chain begins with and their lengths, longest first.
+    def bases(self, chains: Iterable[int]) -> dict[int, list[BaseChain]]:
+        """Return the chains of images that each of these chains begins with, longest first.
 
-        One of nothing but empty layers is nobody's base.
+        One of nothing but empty layers is nobody's base. What has none is missing.
         """
-        return [(row[0], row[1]) for row in self._rows(_BASES, chain, bare_only, limit)]
+        found: dict[int, list[BaseChain]] = {}
+        for start, chain, length, has_bare in self._asked(_BASES, chains):
+            found.setdefault(start, []).append(BaseChain(chain, length, bool(has_bare)))
+        return found
 
     def is_only_empty(self, chain: int) -> bool:
         """Tell whether a chain is made of nothing but empty layers."""
-        return self._row("SELECT 1 FROM {kind}_chains WHERE id = ? AND is_empty", chain) is not None
+        return chain in self.only_empty([chain])
+
+    def only_empty(self, chains: Iterable[int]) -> set[int]:
+        """Return those of some chains that are made of nothing but empty layers."""
+        query = (
+            "SELECT chain.id FROM json_each(?) AS asked"
+            " CROSS JOIN {kind}_chains AS chain ON chain.id = asked.value WHERE is_empty"
+        )
+        return {row[0] for row in self._asked(query, chains)}
 
     def is_end(self, chain: int) -> bool:
         """Tell whether a chain is the whole one of some manifest."""
@@ -228,10 +274,14 @@ class Trie:
         """Tell whether another chain begins with this one."""
         return self._row("SELECT 1 FROM {kind}_prefixes WHERE prefix = ?", chain) is not None
 
-    def is_prefix(self, prefix: int, chain: int) -> bool:
-        """Tell whether ``prefix`` is another chain that a whole ``chain`` begins with."""
-        query = "SELECT 1 FROM {kind}_prefixes WHERE prefix = ? AND chain = ?"
-        return self._row(query, prefix, chain) is not None
+    def some_above(self, prefixes: Iterable[int], chains: Iterable[int]) -> set[int]:
+        """Return those of some whole chains that begin with one of these others."""
+        query = (
+            "SELECT asked.value FROM json_each(?) AS asked WHERE EXISTS ("
+            "SELECT 1 FROM json_each(?) AS below CROSS JOIN {kind}_prefixes"
+            " ON prefix = below.value AND chain = asked.value)"
+        )
+        return {row[0] for row in self._asked(query, chains, json.dumps(list(prefixes)))}
 
     def ends_above(self, chain: int) -> Iterator[int]:
         """Yield the whole chains that begin with another, newest first, as far as they are read."""
@@ -251,17 +301,30 @@ class Trie:
         query = "SELECT digest FROM manifest_chains WHERE {kind}_chain = ? ORDER BY id DESC"
         return (Digest(row[0]) for row in self._texts(query, chain))
 
-    def images(self, link: Link) -> Iterator[Digest]:
-        """Yield the images of which a chain is the whole one, newest first."""
-        query = (
-            "SELECT digest FROM manifest_chains WHERE {kind}_chain = ? AND is_image"
-            " AND (NOT ? OR diff_chain IS NULL) ORDER BY id DESC"
-        )
-        return (Digest(row[0]) for row in self._texts(query, link.chain, link.bare_only))
+    def images(self, links: Iterable[Link], most: int) -> dict[Link, list[Digest]]:
+        """Return the images of which each of some chains is the whole one, newest first."""
+        asked = list(links)
+        pairs = [[link.chain, link.bare_only] for link in asked]
+        rows = self._asked(_IMAGES, pairs, most)
+        return {link: json.loads(row[0]) for link, row in zip(asked, rows, strict=True)}
 
-    def has_layer(self, chain: int, low: bytes | str, high: bytes | str) -> bool:
-        """Tell whether a chain holds a layer between two packed digests."""
-        return self._row(_HAS_LAYER, chain, low, high) is not None
+    def images_above(self, chains: Iterable[int], most: int, *, bare_only: bool) -> list[Digest]:
+        """Return the images whose whole chains begin with one of some others, newest first.
+
+        With ``bare_only`` only those without DiffIDs that we know.
+        """
+        found = {
+            tuple(each)
+            for row in self._asked(_IMAGES_ABOVE, chains, bare_only, most)
+            for each in json.loads(row[0])
+        }
+        return [Digest(digest) for _, _, digest in sorted(found, reverse=True)[:most]]
+
+    def with_layer_below(
+        self, chains: Iterable[int], low: bytes | str, high: bytes | str
+    ) -> set[int]:
+        """Return those of some chains that hold a layer between two packed digests."""
+        return {row[0] for row in self._asked(_WITH_LAYER, chains, low, high)}
 
     def layer_position(self, chain: int, low: bytes | str, high: bytes | str) -> int | None:
         """Return where such a layer is first in a chain, counted from 1; None if it is not."""
@@ -281,6 +344,18 @@ class Trie:
             if (chain := self.find(ids[length - 1])) is not None:
                 return length, chain
         return 0, NOTHING
+
+    def _asked(
+        self, query: str, asked: Iterable[object], *more: object
+    ) -> Iterable[tuple[Any, ...]]:
+        """Return what a query finds for some values, which are its first parameter."""
+        values = list(asked)
+        if not values:
+            return ()
+        found: Iterable[tuple[Any, ...]] = self._database.execute(
+            query.format(kind=self.kind), [json.dumps(values), *more]
+        )
+        return found
 
     def _many(self, query: str, values: Sequence[tuple[int, ...]]) -> None:
         self._database.conn.executemany(query.format(kind=self.kind), values)

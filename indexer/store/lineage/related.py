@@ -11,20 +11,21 @@ than the limit asks, however much there is; what is hidden and not forgotten yet
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from heapq import merge
 
 from sqlite_utils import Database
 
 from indexer.documents import find_inherited
 from indexer.extract import ChainKind, DeclaredBase, declared_bases
-from indexer.model import Content, Digest, RepositoryRow, TagName, is_system_tag
+from indexer.model import Content, Digest, digest_range
 from indexer.store.history import TagHistory
-from indexer.store.index_tree import indexes_above, manifests_below, parts_below
+from indexer.store.index_tree import indexes_above, parts_below
 from indexer.store.lineage.chains import (
     COLUMNS,
+    BaseChain,
     Link,
     ManifestRow,
     Trie,
@@ -33,6 +34,7 @@ from indexer.store.lineage.chains import (
     read_row,
 )
 from indexer.store.lineage.named import named
+from indexer.store.lineage.shown_images import RelatedImages, ShownImages
 from indexer.store.repositories import RepositoryTables
 from indexer.store.visible import VISIBLE
 
@@ -41,15 +43,16 @@ SCRATCH = "scratch"
 """The name of what has no layers."""
 COUNTED_MAX = 5_000
 """Manifests with a layer, in one place each, of which the images are counted."""
-TAGS_MAX = 1_000
-"""Tags of one image that are looked at, the first by name."""
+NAMES_MAX = 5
+"""Names of bases that are looked up for one image; an index may declare many."""
 
-_LINKED = "SELECT repository_id, digest FROM repository_manifests WHERE digest = ?"
-_LOCATIONS = f"{indexes_above(_LINKED)}SELECT repository_id, digest FROM above"  # noqa: S608
 _CHAINS = f"SELECT digest, {COLUMNS} FROM below CROSS JOIN manifest_chains USING (digest)"  # noqa: S608
-_PARTS = f"{parts_below('VALUES (?)')}{_CHAINS}"
-_PARTS_HERE = f"{manifests_below('VALUES (?, ?)')}{_CHAINS}"
-
+_PARTS = parts_below("SELECT value FROM json_each(?)") + _CHAINS
+_ROWS = f"SELECT digest, {COLUMNS} FROM json_each(?) CROSS JOIN manifest_chains ON digest = value"  # noqa: S608
+_PARTS_OF_EACH = f"""
+SELECT asked.value, {COLUMNS} FROM json_each(?) AS asked CROSS JOIN manifest_chains
+ON manifest_chains.digest IN ({parts_below("SELECT asked.value")}SELECT digest FROM below)
+"""  # noqa: S608 - texts of this package
 
 _ENDS = """
 SELECT id AS chain FROM {kind}_chains WHERE layer BETWEEN ?1 AND ?2
@@ -70,34 +73,16 @@ SELECT count(*) FROM above WHERE EXISTS (
 """  # noqa: S608 - texts of this package
 
 
+Below = Mapping[ChainKind, Mapping[int, list[BaseChain]]]
+"""The bases of chains, by their kind."""
+
+
 @dataclass(frozen=True, slots=True)
 class LayerPlace:
     """Where a layer is in a manifest: its position, counted from 1, of so many layers."""
 
     position: int
     layer_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class RelatedImage:
-    """A visible image that a question found.
-
-    ``digest`` is what its tags, newest first, point at; ``manifests`` are what is related of it:
-    itself, or those of an index's platforms for which it is so.
-    """
-
-    repository: RepositoryRow
-    digest: Digest
-    manifests: tuple[Digest, ...]
-    tags: tuple[TagName, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RelatedImages:
-    """Images, those first that we came to know last; ``has_more`` says whether there are others."""
-
-    images: tuple[RelatedImage, ...]
-    has_more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,31 +125,31 @@ class LineageTables:
         tries: Mapping[ChainKind, Trie],
     ) -> None:
         self._database = database
-        self._history = history
-        self._repositories = repositories
+        self._images = ShownImages(database, history=history, repositories=repositories)
         self._tries = tries
 
-    def bases(self, digest: Digest, *, limit: int = LIMIT) -> tuple[Bases, ...]:
-        """Return the bases of an image, or of each image in an index.
+    def bases(self, *digests: Digest, limit: int = LIMIT) -> tuple[Bases, ...]:
+        """Return the bases of images, or of each image in an index.
 
         Of each base at most ``limit`` images are named.
         """
-        return tuple(
-            Bases(part, self._bases(row, limit=limit))
-            for part, row in self.parts(digest)
-            if row.is_image
-        )
+        parts = [(part, row) for part, row in self._parts(digests) if row.is_image]
+        below = self._below(row for _, row in parts)
+        found = self._bases({row for _, row in parts}, below, limit=limit)
+        return tuple(Bases(part, found[row]) for part, row in parts)
 
     def derived(self, digest: Digest, *, limit: int = LIMIT) -> RelatedImages:
         """Return the images that are built on an image, or on one in an index."""
-        links = {
-            link
-            for _, row in self.parts(digest)
-            for link in row.links
-            if not self._tries[link.kind].is_only_empty(link.chain)
-        }
-        above = self._above(links)
-        return self._related(above, partial(self._is_above, links), limit=limit)
+        links = {link for _, row in self._parts([digest]) for link in row.links}
+        for kind, trie in self._tries.items():
+            empty = trie.only_empty(link.chain for link in links if link.kind is kind)
+            links = {link for link in links if link.kind is not kind or link.chain not in empty}
+        found = self._images.find(
+            {digest: partial(self._choose_above, links)},
+            lambda _, most: {digest: list(itertools.islice(self._above(links, most), most))},
+            limit=limit,
+        )
+        return found[digest]
 
     def find_containing(self, layer: str, *, limit: int = LIMIT) -> RelatedImages:
         """Return the images that hold a layer, given by its compressed digest or its DiffID.
@@ -181,10 +166,24 @@ class LineageTables:
             for manifest in trie.manifests(end)
         )
 
-        def holds(row: ManifestRow) -> bool:
-            return any(self._tries[kind].has_layer(end, low, high) for kind, end in row.ends)
+        read: list[Digest] = []
 
-        return self._related(manifests, holds, limit=limit)
+        def holding(rows: Collection[ManifestRow]) -> set[ManifestRow]:
+            ends = {end for row in rows for end in row.ends}
+            found = {
+                (kind, chain)
+                for kind, trie in self._tries.items()
+                for chain in trie.with_layer_below(
+                    {end for of, end in ends if of is kind}, low, high
+                )
+            }
+            return {row for row in rows if not found.isdisjoint(row.ends)}
+
+        def read_more(_: object, most: int) -> dict[str, list[Digest]]:
+            read.extend(itertools.islice(manifests, most - len(read)))
+            return {layer: read}
+
+        return self._images.find({layer: holding}, read_more, limit=limit)[layer]
 
     def count_containing(self, layer: str, *, limit: int = COUNTED_MAX) -> tuple[int, bool]:
         """Return how many visible images hold a layer, and whether that is all of them.
@@ -209,25 +208,41 @@ class LineageTables:
     def declared(self, stored: Content) -> dict[Digest, Declared]:
         """Return what an image, or each in an index, declares as its base, and if that is so."""
         found = declared_bases(stored, find_inherited(stored))
-        return {part: Declared(base, self._differs(part, base)) for part, base in found.items()}
+        rows = dict(self._read_rows(_ROWS, json.dumps(list(found))))
+        below = self._below(rows.values())
+        bases = self._bases(set(rows.values()), below, limit=1)
+        known = self._known(found.values())
 
-    def parts(self, digest: Digest) -> list[tuple[Digest, ManifestRow]]:
-        """Return the manifests with layers that an image or index is made of."""
-        return self._parts(_PARTS, digest)
+        def differs(part: Digest, base: DeclaredBase) -> bool | None:
+            row = rows.get(part)
+            if row is None:
+                return None
+            immediate = max((one.layers for one in bases[row]), default=0)
+            if base.name == SCRATCH and not base.digest:
+                return immediate > 0
+            meant = known.get(base.digest) or known.get(base.name)
+            if not meant:
+                return True if immediate and (base.name or base.digest) in known else None
+            return not any(_base_layers(one, row, below) >= max(1, immediate) for one in meant)
 
-    def _differs(self, part: Digest, declared: DeclaredBase) -> bool | None:
-        row = manifest_row(self._database, part)
-        if row is None:
-            return None
-        immediate = max((base.layers for base in self._bases(row, limit=1)), default=0)
-        if declared.name == SCRATCH and not declared.digest:
-            return immediate > 0
-        known = self._named(declared.digest or declared.name)
-        if not known and declared.digest and declared.name:
-            known = self._named(declared.name)
-        if not known:
-            return True if immediate else None
-        return not any(self._base_layers(base, row) >= max(1, immediate) for base in known)
+        return {part: Declared(base, differs(part, base)) for part, base in found.items()}
+
+    def _known(self, declared: Iterable[DeclaredBase]) -> dict[str, list[ManifestRow]]:
+        """Return the images that digests and names mean, by these; only the first names are asked.
+
+        A name is not needed if the digest beside it means anything.
+        """
+        wanted = [one for one in dict.fromkeys(declared) if one.digest or one.name != SCRATCH]
+        digests = {one.digest: _exact_digest(one.digest) for one in wanted}
+        found: dict[str, list[ManifestRow]] = {}
+        asked = json.dumps(sorted({digest for digest in digests.values() if digest}))
+        for digest, row in self._read_rows(_PARTS_OF_EACH, asked):
+            found.setdefault(digest, []).append(row)
+        known = {text: found.get(digest, []) for text, digest in digests.items() if digest}
+        unknown = [one for one in wanted if not known.get(one.digest)]
+        names = dict.fromkeys(name for one in unknown for name in (one.digest, one.name) if name)
+        unasked = [name for name in names if name not in known]
+        return known | {name: self._named(name) for name in unasked[:NAMES_MAX]}
 
     def _named(self, name: str) -> list[ManifestRow]:
         """Return the images that a name or digest means."""
@@ -238,112 +253,74 @@ class LineageTables:
             f"{found.table} SELECT digest, {COLUMNS}"  # noqa: S608 - no text of others
             " FROM named CROSS JOIN manifest_chains USING (digest)"
         )
-        return [row for _, row in self._parts(query, *found.values)]
-
-    def _base_layers(self, base: ManifestRow, image: ManifestRow) -> int:
-        """Return how many layers an image has from another; 0 where that is not its base."""
-        for link in base.links:
-            trie, chain = self._tries[link.kind], _compared(image, link)
-            is_base = chain is not None and trie.is_prefix(link.chain, chain)
-            if is_base and not trie.is_only_empty(link.chain):
-                return trie.length(link.chain)
-        return 0
+        return [row for _, row in self._read_rows(query, *found.values)]
 
     # Reading
 
-    def _bases(self, row: ManifestRow, *, limit: int) -> tuple[Base, ...]:
-        by_length: dict[int, list[Link]] = {}
-        for link in row.links:
-            trie = self._tries[link.kind]
-            for chain, length in trie.bases(link.chain, bare_only=link.bare_only):
-                below = Link(link.kind, chain, bare_only=link.bare_only)
-                by_length.setdefault(length, []).append(below)
-        found = []
-        for length in sorted(by_length, reverse=True):
-            ends = by_length[length]
-            manifests = (m for end in ends for m in self._tries[end.kind].images(end))
-            images = self._related(manifests, partial(_ends_at, ends), limit=limit)
-            if images.images:
-                found.append(Base(length, images))
-        return tuple(found)
+    def _parts(self, digests: Iterable[Digest]) -> list[tuple[Digest, ManifestRow]]:
+        """Return the manifests with layers that images or indexes are made of."""
+        return self._read_rows(_PARTS, json.dumps(list(digests)))
 
-    def _above(self, links: Iterable[Link]) -> Iterator[Digest]:
+    def _below(self, rows: Iterable[ManifestRow]) -> Below:
+        """Return the bases of the chains by which some manifests are compared."""
+        links = {link for row in rows for link in row.links}
+        return {
+            kind: trie.bases({link.chain for link in links if link.kind is kind})
+            for kind, trie in self._tries.items()
+        }
+
+    def _bases(
+        self, rows: Collection[ManifestRow], below: Below, *, limit: int
+    ) -> dict[ManifestRow, tuple[Base, ...]]:
+        """Return the visible bases of each of these manifests."""
+        ends = {row: _ends_below(row, below) for row in rows}
+        asked = {
+            some: partial(_choose_ending, some) for one in ends.values() for some in one.values()
+        }
+        found = self._images.find(asked, self._read_images, limit=limit)
+        return {
+            row: tuple(
+                Base(length, found[some]) for length, some in one.items() if found[some].images
+            )
+            for row, one in ends.items()
+        }
+
+    def _read_images(
+        self, asked: Collection[tuple[Link, ...]], most: int
+    ) -> dict[tuple[Link, ...], list[Digest]]:
+        """Return images of which one of some chains is the whole one, newest first."""
+        links = {link for some in asked for link in some}
+        images = {
+            link: found
+            for kind, trie in self._tries.items()
+            for link, found in trie.images(
+                [link for link in links if link.kind is kind], most
+            ).items()
+        }
+        return {some: [one for link in some for one in images[link]][:most] for some in asked}
+
+    def _above(self, links: Iterable[Link], most: int) -> Iterator[Digest]:
         """Yield the images above some chains, newest first; first those compared by DiffIDs."""
-        # One index is built on as many chains at a time as it has platforms.
         for kind, bare_only in itertools.product(ChainKind, (False, True)):
-            trie = self._tries[kind]
-            some = [link for link in links if (link.kind, link.bare_only) == (kind, bare_only)]
-            for end in merge(*(trie.ends_above(link.chain) for link in some), reverse=True):
-                yield from trie.images(Link(kind, end, bare_only=bare_only))
+            some = [one.chain for one in links if (one.kind, one.bare_only) == (kind, bare_only)]
+            yield from self._tries[kind].images_above(some, most, bare_only=bare_only)
 
-    def _is_above(self, links: Iterable[Link], row: ManifestRow) -> bool:
-        chains = [(link, _compared(row, link)) for link in links]
-        return any(
-            chain is not None and self._tries[link.kind].is_prefix(link.chain, chain)
-            for link, chain in chains
-        )
+    def _choose_above(
+        self, links: Collection[Link], rows: Collection[ManifestRow]
+    ) -> set[ManifestRow]:
+        """Return those of some manifests that are above one of some chains."""
+        found: set[ManifestRow] = set()
+        for kind, bare_only in itertools.product(ChainKind, (False, True)):
+            some = [one for one in links if (one.kind, one.bare_only) == (kind, bare_only)]
+            compared = {row: _compared(row, link) for link in some[:1] for row in rows}
+            chains = {chain for chain in compared.values() if chain is not None}
+            above = self._tries[kind].some_above([link.chain for link in some], chains)
+            found.update(row for row, chain in compared.items() if chain in above)
+        return found
 
-    def _related(
-        self,
-        manifests: Iterable[Digest],
-        is_related: Callable[[ManifestRow], bool],
-        *,
-        limit: int,
-    ) -> RelatedImages:
-        """Return the visible images that show these manifests."""
-        found: list[RelatedImage] = []
-        seen: set[tuple[int, Digest]] = set()
-        repositories: dict[int, RepositoryRow] = {}
-        for manifest, location in self._locations(manifests):
-            if location in seen:
-                continue
-            seen.add(location)
-            repository_id, digest = location
-            tags = self._tags(repository_id, digest)
-            if tags and len(found) == limit:
-                return RelatedImages(tuple(found), has_more=True)
-            if tags:
-                if repository_id not in repositories:
-                    repositories[repository_id] = self._repositories.get(repository_id)
-                related = [manifest]
-                if manifest != digest:
-                    parts = self._parts(_PARTS_HERE, repository_id, digest)
-                    related = [part for part, row in parts if is_related(row)]
-                newest = self._newest(repository_id, digest, tags)
-                found.append(
-                    RelatedImage(repositories[repository_id], digest, tuple(related), newest)
-                )
-        return RelatedImages(tuple(found), has_more=False)
-
-    def _locations(
-        self, manifests: Iterable[Digest]
-    ) -> Iterator[tuple[Digest, tuple[int, Digest]]]:
-        """Yield where manifests are, themselves and the indexes above them."""
-        for manifest in manifests:
-            for location in self._database.execute(_LOCATIONS, [manifest]).fetchall():
-                yield manifest, location
-
-    def _parts(self, query: str, *values: object) -> list[tuple[Digest, ManifestRow]]:
+    def _read_rows(self, query: str, *values: object) -> list[tuple[Digest, ManifestRow]]:
         rows = self._database.execute(query, values)
         return [(Digest(row[0]), read_row(row[1:])) for row in rows]
-
-    def _tags(self, repository_id: int, digest: Digest) -> list[TagName]:
-        """Return the visible tags of an image, those that only tools look at aside."""
-        rows = self._database.execute(
-            "SELECT name FROM tags INDEXED BY tags_digest"
-            " WHERE repository_id = ? AND digest = ? AND hidden_at IS NULL ORDER BY name LIMIT ?",
-            [repository_id, digest, TAGS_MAX],
-        )
-        return [TagName(row[0]) for row in rows if not is_system_tag(row[0])]
-
-    def _newest(
-        self, repository_id: int, digest: Digest, tags: Sequence[TagName]
-    ) -> tuple[TagName, ...]:
-        """Return tags of an image in the order that its document has them."""
-        if len(tags) < 2:
-            return tuple(tags)
-        moved_at = self._history.moved_at(repository_id, tags, digest)
-        return tuple(sorted(tags, key=moved_at.__getitem__, reverse=True))
 
 
 def _compared(row: ManifestRow, link: Link) -> int | None:
@@ -353,5 +330,32 @@ def _compared(row: ManifestRow, link: Link) -> int | None:
     return row.diff_chain if link.kind is ChainKind.DIFF else row.blob_chain
 
 
-def _ends_at(links: Sequence[Link], row: ManifestRow) -> bool:
-    return any(_compared(row, link) == link.chain for link in links)
+def _exact_digest(text: str) -> str | None:
+    """Return a whole SHA-256 digest; None for any other text."""
+    low, high = digest_range(text) or ("", None)
+    return low if low == high else None
+
+
+def _base_layers(base: ManifestRow, image: ManifestRow, below: Below) -> int:
+    """Return how many layers an image has from another; 0 where that is not its base."""
+    for link in base.links:
+        chain = _compared(image, link)
+        for one in below[link.kind].get(chain, ()) if chain is not None else ():
+            if one.chain == link.chain:
+                return one.length
+    return 0
+
+
+def _ends_below(row: ManifestRow, below: Below) -> dict[int, tuple[Link, ...]]:
+    """Return the chains of the bases of a manifest by their lengths, the longest first."""
+    by_length: dict[int, tuple[Link, ...]] = {}
+    for link in row.links:
+        for one in below[link.kind].get(link.chain, ()):
+            if one.has_bare or not link.bare_only:
+                end = Link(link.kind, one.chain, bare_only=link.bare_only)
+                by_length[one.length] = (*by_length.get(one.length, ()), end)
+    return dict(sorted(by_length.items(), reverse=True))
+
+
+def _choose_ending(links: Iterable[Link], rows: Collection[ManifestRow]) -> set[ManifestRow]:
+    return {row for row in rows if any(_compared(row, link) == link.chain for link in links)}

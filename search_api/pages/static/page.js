@@ -66,7 +66,6 @@ function complain(text) {
 /** Show the results of an address; a later call overtakes. */
 async function show(target) {
   shown = target;
-  document.title = `${box.value.trim() || find("#total").dataset.title} · regsearch`;
   asking?.abort();
   const mine = asking = new AbortController();
   [announcing, retrying, complaining].forEach(clearTimeout);
@@ -83,6 +82,7 @@ async function show(target) {
     const seconds = Number(answer.headers.get("Retry-After"));
     if (answer.ok) {
       replace(results, text);
+      document.title = `${find("#total").dataset.title} · regsearch`;
       complain("");
       announcing = setTimeout(() => say(find("#total").textContent), SAID_MS);
     } else if (seconds) {

@@ -93,9 +93,11 @@ def test_since_when_is_the_same_for_one_digest_and_for_all(
             kind = random.choice((seen, told))
             history.add([(repository_id, kind(random.choice((A, B)), when))])
         every = history.since_all(repository_id)
-        for digest in (A, B):
-            expected = every.get((LATEST, digest), Since())
-            assert history.since_at(repository_id, LATEST, digest) == expected
+        places = [(repository_id, LATEST, digest) for digest in (A, B)]
+        some = history.since_of(places)
+        for place in places:
+            expected = every.get((LATEST, place[2]), Since())
+            assert history.since_at(*place) == some[place] == expected
 
 
 def test_moves_of_the_first_and_the_last_times_are_told_apart(

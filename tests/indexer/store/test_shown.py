@@ -207,6 +207,29 @@ def test_all_tags_are_listed_and_tell_their_times(store: Store, tagged: int) -> 
     assert store.shown.tell_tags(tagged, listed * 300) == [*page.items] * 300
 
 
+@pytest.mark.parametrize(
+    ("name", "limit", "expected"),
+    [
+        ("1.4", 4, ["1.2", "1.3", "1.5", "1.6"]),
+        ("1.4", 3, ["1.3", "1.5", "1.6"]),
+        ("1.45", 2, ["1.4", "1.5"]),
+        ("1.1", 4, ["1.0", "1.2", "1.3", "1.4"]),
+        ("1.9", 4, ["1.5", "1.6", "1.7", "1.8"]),
+        ("", 3, ["1.0", "1.1", "1.2"]),
+        ("2", 100, [f"1.{number}" for number in range(10)]),
+    ],
+)
+def test_tags_next_to_a_name_are_read(
+    store: Store, name: str, limit: int, expected: list[str]
+) -> None:
+    repository_id = put_repository(store)
+    for number in range(10):
+        push(store, repository_id, f"1.{number}", A, when=number)
+    push(store, repository_id, SYSTEM_TAG, A, when=20)
+    push(store, put_repository(store, "other"), "1.41", A, when=20)
+    assert store.shown.tags_beside(repository_id, name, limit=limit) == expected
+
+
 def test_a_tag_tells_since_when_it_points_where_it_does(store: Store, tagged: int) -> None:
     with store.transaction():
         store.content.add_tag_moves(tagged, [event_move("a", B.digest, 9, "alice")])

@@ -25,7 +25,14 @@ COMMON = {"registry", "repository", "reference", "kind", "title", "description",
 COMMON |= {"created_at", "pushed_at", "size_bytes", "match", "artifact_type"}
 FRESHNESS = {"newest_event_applied_at", "entries_waiting", "refreshes_waiting"}
 FRESHNESS |= {"last_complete_crawl_at", "first_backfill_running", "set_aside"}
-FRESHNESS |= {"held_back", "error", "behind", "notifications", "last_complete_crawl_started_at"}
+FRESHNESS |= {
+    "held_back",
+    "error",
+    "behind",
+    "reasons",
+    "notifications",
+    "last_complete_crawl_started_at",
+}
 STATUS = FRESHNESS | {"error_at", "registry_restarted_at", "entries_rejected", "requests", "crawl"}
 STATUS |= {"paused"}
 
@@ -257,6 +264,7 @@ async def test_a_complete_answer_says_so_for_each_registry(client: httpx2.AsyncC
             "error": None,
             "notifications": {"expected": True, "received_at": None, "refused": 0},
             "behind": [],
+            "reasons": [],
         }
 
 
@@ -270,6 +278,11 @@ async def test_before_the_first_start_of_an_indexer(tmp_path: Path) -> None:
                 "no registry is known yet",
                 "the search index is being filled",
                 "the indexer is not known to be alive",
+            ],
+            "reasons": [
+                {"code": "NO_REGISTRY", "message": "no registry is known yet"},
+                {"code": "INDEX_INCOMPLETE", "message": "the search index is being filled"},
+                {"code": "INDEXER_NOT_ALIVE", "message": "the indexer is not known to be alive"},
             ],
             "documents_waiting": 0,
             "indexer_alive_at": None,

@@ -136,6 +136,11 @@ def add_synonym(body: Body) -> Body:
     return {**body, "expanded": {**body.get("expanded", {}), "k8s": ["nginx"]}}
 
 
+def invent_reasons(body: Body) -> Body:
+    reasons = [{"code": "ODD", "message": "odd"}]
+    return {**body, "freshness": {**body["freshness"], "reasons": reasons}}
+
+
 def invent_notes(body: Body) -> Body:
     return {**body, "notes": [{"code": "ODD", "message": "Odd"}]}
 
@@ -174,6 +179,10 @@ BROKEN = {
     ),
     "freshness is not told": (
         Broken(body=drop("freshness")),
+        "freshness says how true an answer is",
+    ),
+    "a reason is told to programs alone": (
+        Broken(body=invent_reasons),
         "freshness says how true an answer is",
     ),
     "errors are web pages": (Broken(errors_as_html=True), "mistakes in queries are pointed at"),

@@ -1,12 +1,14 @@
-"""Counting what a page asks of the store."""
+"""Counting what a page, or an answer of the API, asks of the store."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
 from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from indexer.store import Store
+from search_api.api import make_api
 from search_api.pages import Site, page_routes
 from search_api.search import SearchService, make_web_service
 from tests.fakes.clock import ManualClock
@@ -15,10 +17,11 @@ from tests.search_api.pages.conftest import HTML
 
 
 async def count_statements(directory: Path, address: str) -> tuple[int, httpx2.Response]:
-    """Return how many statements a page runs when it is asked for again, and the answer."""
+    """Return how many statements an address runs when it is asked for again, and the answer."""
     clock = ManualClock()
     service = make_web_service(settings_for(directory), clock=clock)
-    app = Starlette(routes=page_routes(Site(service, clock=clock, version="0")))
+    pages = page_routes(Site(service, clock=clock, version="0"))
+    app = Starlette(routes=[Mount("/api/v1", make_api(service)), *pages])
     found: list[str] = []
     async with make_client(app) as client:
         await client.get(address, headers=HTML)

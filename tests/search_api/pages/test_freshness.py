@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from search_api.pages.freshness import WAITING_SHOWN
+from search_api.pages.freshness import WAITING_SHOWN, stale_sentences
 from tests.fakes.clock import ManualClock
 from tests.search_api.filling import hold_back, searching_client
 from tests.search_api.pages.conftest import HTML
@@ -57,7 +57,11 @@ ROWS: list[tuple[Callable[[States], None], str, str]] = [
         "second: 2 repositories may be gone and are still shown. What is this?",
         "/status#registry-second",
     ),
-    (waiting, "Catching up: 1,240 changes of main are not shown yet.", "/status#registry-main"),
+    (
+        waiting,
+        "Catching up: 1 240 changes of main are not shown yet.",
+        "/status#registry-main",
+    ),
 ]
 
 
@@ -93,6 +97,16 @@ async def test_each_stale_sentence(
 
 def read_id(page: Element, address: str) -> Element:
     return page.one(id=address.partition("#")[2])
+
+
+def test_reasons_are_told_apart_by_their_codes() -> None:
+    """Their words may change."""
+    reasons = [
+        {"code": "DOCUMENTS_WAITING", "message": "some of it comes later"},
+        {"code": "NEW_CODE", "message": "7 documents not indexed yet"},
+    ]
+    told = stale_sentences({"reasons": reasons, "documents_waiting": 7, "registries": {}})
+    assert [one.before for one in told] == ["7 documents not indexed yet."]
 
 
 async def test_nothing_is_said_of_what_is_fresh(filled: Path) -> None:

@@ -1,5 +1,6 @@
 """The page of results, its filters, and where a pasted reference leads."""
 
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -7,11 +8,17 @@ import pytest
 
 from search_api.pages.guide import EXAMPLES
 from search_api.pages.pull import pull_commands
+from tests.builders import digest_of
+from tests.lineage_builders import diff_ids, layer_digests
 from tests.search_api.pages.conftest import Show
 from tests.search_api.pages.html import Element
-from tests.search_api.sample_content import WEB
+from tests.search_api.pages.statements import count_statements
+from tests.search_api.sample_content import NGINX, WEB
 
 pytestmark = pytest.mark.anyio
+
+LAYER, DIFF_ID = layer_digests(NGINX)[0], diff_ids(NGINX)[0]
+UNKNOWN = digest_of(b"unknown")
 
 
 def total(page: Element) -> int:
@@ -50,6 +57,14 @@ async def test_facet_click_finds_its_count(show: Show, address: str) -> None:
     for value in values:
         count = int(value.one(class_="number").text)
         assert total(await show(value["href"])) == count, value["href"]
+
+
+async def test_titles_keep_their_direction(show: Show) -> None:
+    """A sign in the query that turns the direction would turn what a window has after it, too."""
+    page = await show("/search?q=nginx%20%E2%80%AEgnp.exe%E2%81%A6%0Awords")
+    assert page.one("title").text == "nginx gnp.exe words · regsearch"
+    assert page.one(id="total")["data-title"] == "nginx gnp.exe words"
+    assert len((await show("/search?q=" + "x" * 900)).one("title").text) < 220
 
 
 async def test_facet_click_drops_cursor(show: Show) -> None:
@@ -158,6 +173,11 @@ async def test_hostile_labels_are_text(client: httpx2.AsyncClient, show: Show) -
         ("team/web", "/r/main/team/web"),
         (f"team/web@{WEB.digest}", f"/i/{WEB.digest}"),
         (WEB.digest, f"/i/{WEB.digest}"),
+        (LAYER, f"/l/{LAYER}"),
+        (DIFF_ID, f"/l/{DIFF_ID}"),
+        (UNKNOWN, "/search"),
+        ("team/web:none", "/search"),
+        (f"team/web@{UNKNOWN}", "/search"),
         ("team/nginx", "/search"),
         ("three plain words", "/search"),
         ("", "/search"),
@@ -172,6 +192,14 @@ async def test_pasted_reference_goes_to_image(
     assert location.path == path
     if path == "/search" and text:
         assert parse_qs(location.query)["q"] == [text]
+
+
+@pytest.mark.parametrize("text", ["team/web:1.4", f"team/web@{WEB.digest}", WEB.digest, "team/web"])
+async def test_where_to_go_is_read_and_nothing_of_what_is_there(filled: Path, text: str) -> None:
+    """Regression: the whole image was read, with its lineage, to lead to its page."""
+    statements, response = await count_statements(filled, f"/go?ref={text}")
+    assert response.status_code == 303
+    assert 0 < statements <= 5
 
 
 @pytest.mark.parametrize("text", [text for _, rows in EXAMPLES for text, _ in rows])

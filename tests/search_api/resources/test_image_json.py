@@ -11,7 +11,7 @@ from indexer.extract import BUILT_IN
 from indexer.store import Store
 from search_api.resources import Resources
 from search_api.resources.image_json import PLATFORMS_MAX, RELATED_SHOWN
-from search_api.resources.resources import DERIVED_COUNTED
+from search_api.resources.images import DERIVED_COUNTED
 from tests.builders import Blob, BuiltManifest, artifact, helm_chart, image, index
 from tests.fakes.clock import ManualClock
 from tests.search_api.filling import MAIN, Pushed, put

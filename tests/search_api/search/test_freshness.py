@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, redirect_stdout
 from dataclasses import dataclass, field
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from indexer.store import (
 from search_api.cli import tables
 from search_api.processes.data_dir import INDEX_DIRECTORY
 from search_api.search.cursors import Order
-from search_api.search.freshness import ALIVE_SECONDS
+from search_api.search.freshness import ALIVE_SECONDS, ReasonCode
 from search_api.search.request import SearchRequest
 from search_api.search.searcher import Searcher
 from tests.builders import image
@@ -49,6 +50,7 @@ from tests.search_api.sample_content import NGINX
 pytestmark = pytest.mark.anyio
 
 HOST = "registry.example"
+SPECIFICATION = Path(__file__).parents[3] / "docs" / "search-api.md"
 SENDER = "10.0.0.7"
 NAME = RepositoryName("nginx")
 REFRESH = RefreshTarget(RefreshKind.REPOSITORY, NAME)
@@ -99,6 +101,9 @@ class Scene:
         status = await self.get("/api/v1/status")
         fresh = answer["freshness"]
         reasons = [*fresh["behind"], *fresh["registries"]["main"]["behind"]]
+        coded = [*fresh["reasons"], *fresh["registries"]["main"]["reasons"]]
+        assert coded == [*status["reasons"], *status["registries"]["main"]["reasons"]]
+        assert [one["message"] for one in coded] == reasons
         assert reasons == [*status["behind"], *status["registries"]["main"]["behind"]]
         assert answer["total_is_exact"] is fresh["complete"] is status["complete"] is (not reasons)
         assert f"regsearch_complete {float(not reasons)}" in await self.get("/metrics")
@@ -239,6 +244,22 @@ async def test_a_store_that_is_older_than_the_last_known_event(scene: Scene) -> 
     assert await scene.reasons() == [OLDER], "until a crawl"
     scene.crawl()
     assert await scene.reasons() == []
+
+
+async def test_each_reason_has_a_code_of_the_specification(scene: Scene) -> None:
+    """And none that programs could meet is missing there."""
+
+    def write(store: Store) -> None:
+        registries, number = store.registries, scene.main(store)
+        until = scene.clock.now() + timedelta(minutes=1)
+        registries.set_error(number, "503", at=scene.clock.now())
+        registries.pause(number, until=until, reason="503")
+
+    scene.write(write)
+    told = (await scene.get("/api/v1/status"))["registries"]["main"]["reasons"]
+    assert [one["code"] for one in told] == [ReasonCode.UNREADABLE, ReasonCode.PAUSED]
+    specification = SPECIFICATION.read_text("utf-8")
+    assert [one for one in ReasonCode if f"| `{one}` | " not in specification] == []
 
 
 async def test_a_registry_that_was_never_read_or_cannot_be(scene: Scene) -> None:

@@ -56,7 +56,8 @@ def mark(store: Store, *, limit: int = MARKED_AT_ONCE) -> list[tuple[int, str]]:
 
 
 def labels(store: Store, built: BuiltManifest) -> list[dict[str, str]]:
-    return [dict(one) for one in store.chains.base_labels(Digest(built.digest))]
+    labels = store.chains.base_labels([Digest(built.digest)])
+    return [dict(one) for one in labels.get(Digest(built.digest), ())]
 
 
 def version(store: Store, repository_id: int, built: BuiltManifest) -> str:

@@ -11,6 +11,7 @@ from indexer.errors import InvalidValueError
 from indexer.extract import BUILT_IN, DeclaredBase
 from indexer.model.names import Digest, TagName
 from indexer.store import Declared, ReadContent, RelatedImages, Store
+from indexer.store.lineage.related import NAMES_MAX
 from tests.builders import OCI_LAYER, Blob, BuiltManifest, artifact, digest_of, image, index
 from tests.indexer.store.stored import (
     at,
@@ -458,3 +459,29 @@ def test_an_inherited_declaration_is_the_base_s(store: Store) -> None:
     repository_id = put_repository(store, "leaf")
     push(store, repository_id, "1", leaf, when=2)
     assert declared_by(store, repository_id, leaf) == {}
+
+
+def test_only_the_first_names_that_an_index_declares_are_looked_up(family: Store) -> None:
+    """Each takes several queries, and an index may declare a thousand."""
+    children = [
+        relabelled(LEAF_AMD, {BASE_NAME: f"unknown/{number}", "number": str(number)})
+        for number in range(NAMES_MAX + 2)
+    ]
+    built = index(children)
+    repository_id = put_repository(family, "declares", "hub")
+    push(family, repository_id, "1", built, when=40)
+    found = [one.differs for one in declared_by(family, repository_id, built).values()]
+    assert found == [True] * NAMES_MAX + [None] * 2
+
+
+def test_what_is_hidden_is_passed_over_however_much_it_is(store: Store) -> None:
+    push(store, put_repository(store, "base"), "1", BASE_AMD, when=1)
+    repository_id = put_repository(store, "derived")
+    some = [image(seed=f"derived {number}", base=BASE_AMD) for number in range(30)]
+    for number, built in enumerate(some):
+        push(store, repository_id, f"v{number}", built, when=2 + number)
+    with store.transaction():
+        for number in range(1, len(some)):
+            store.content.hide_tag(repository_id, TagName(f"v{number}"), seen_at=at(90))
+    found = store.lineage.derived(Digest(BASE_AMD.digest), limit=1)
+    assert ([one.digest for one in found.images], found.has_more) == ([some[0].digest], False)

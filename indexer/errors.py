@@ -10,7 +10,9 @@
     ├── CursorExpiredError     a cursor is too old: the changes after it were deleted
     ├── NotFoundError          a caller names something that does not exist
     ├── CallerLimitError       a caller has as much as one caller may have
+    │   └── GuessLimitError    a caller sent too many wrong passwords
     ├── CredentialError        a caller's credential is missing or wrong
+    │   └── SignInError        the password or the token of a user is wrong
     ├── UnknownRegistryError   a caller names a registry that the settings do not
     ├── IndexerRunningError    another indexer holds the lock of this data directory
     ├── JournalError           the journal cannot be written; the sender should try again
@@ -74,8 +76,24 @@ class CallerLimitError(RegsearchError):
     """A caller has as much as one caller may have at the same time."""
 
 
+class GuessLimitError(CallerLimitError):
+    """A caller sent too many wrong passwords; ``retry_after`` is in seconds."""
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class CredentialError(RegsearchError):
-    """A caller's credential is missing or wrong."""
+    """A caller's credential is missing or wrong; ``challenge`` says how to send one."""
+
+    challenge = 'Bearer realm="webhooks"'
+
+
+class SignInError(CredentialError):
+    """The password or the token of a user is wrong, or nothing here can check it."""
+
+    challenge = 'Basic realm="regsearch", charset="UTF-8"'
 
 
 class UnknownRegistryError(RegsearchError):

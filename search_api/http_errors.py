@@ -1,5 +1,6 @@
 """Turning exceptions into HTTP answers: the OCI error list ``{"errors": [{"code", …}]}``."""
 
+import math
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from indexer.errors import (
     CredentialError,
     CursorExpiredError,
     EngineError,
+    GuessLimitError,
     InvalidValueError,
     JournalError,
     NotFoundError,
@@ -86,8 +88,10 @@ def answer_to(request: Request, error: Exception) -> JSONResponse:
     # A search that took too long would take as long again.
     is_worth_retrying = status in {429, 503} and not isinstance(error, SearchTimeoutError)
     headers = {"Retry-After": "1"} if is_worth_retrying else None
-    if status == 401:
-        headers = {"WWW-Authenticate": 'Bearer realm="webhooks"'}
+    if isinstance(error, CredentialError):
+        headers = {"WWW-Authenticate": error.challenge}
+    if isinstance(error, GuessLimitError):
+        headers = {"Retry-After": str(math.ceil(error.retry_after))}
     # Wrong secrets and crowds of searches are logged where they are counted.
     if status == 503 and not isinstance(error, BusyError | SearchTimeoutError):
         sender = request.client.host if request.client else ""

@@ -13,13 +13,20 @@ import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from indexer.clock import Clock, SystemClock
 from indexer.errors import SettingsError
 from indexer.settings import Settings
-from search_api.access import OWNER, Viewer, Viewing
+from search_api.access import (
+    Access,
+    Callers,
+    KnownRepositories,
+    Peers,
+    SignInGuesses,
+    Viewing,
+)
 from search_api.api import Streams, make_api
 from search_api.endpoints import DockerSearch, Health, Metrics, OciExtension, TrustedProxies
 from search_api.http_errors import exception_handlers
@@ -33,6 +40,7 @@ from search_api.server import (
     Connections,
     HttpServer,
     Refusals,
+    RequestRefusal,
     Requests,
 )
 from webhooks.auth import webhook_secrets
@@ -65,6 +73,18 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         service, registry_hosts=hosts, are_several=len(settings.registry) > 1
     )
 
+    guesses = SignInGuesses(
+        on_refused=lambda _: refusals.count(RequestRefusal.CREDENTIALS),
+        on_limited=lambda caller: refusals.request(RequestRefusal.GUESSES, caller=caller),
+    )
+    callers = Callers(settings, clock=clock, guesses=guesses)
+    access = Access(
+        settings,
+        callers=callers,
+        read_names=KnownRepositories(service.repository_names).get,
+        asks={},
+    )
+
     base = settings.base_path
     site = Site(service, clock=clock, version=version("regsearch"), base=base)
 
@@ -74,16 +94,16 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(service.close)
             stack.callback(journal.close)
+            stack.callback(callers.close)
             yield
 
     def wrap(app: ASGIApp) -> ASGIApp:
         # Innermost: limits and the log know addresses as they were asked.
-        app = BasePath(app, base)
-        app = Viewing(app, find=_owner)
+        app = BasePath(Viewing(app, access=access), base)
         app = CallerLimit(app, per_second=settings.caller_requests_per_second, refusals=refusals)
         log_of_requests = access_log() if settings.access_log else None
         app = Requests(app, refusals=refusals, access_log=log_of_requests)
-        return _trusting(app, settings, hosts)
+        return Peers(_trusting(app, settings, hosts), settings)
 
     app = _Web(
         wrap=wrap,
@@ -106,10 +126,6 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     app.state.streams = streams
     app.state.connections = connections
     return app
-
-
-async def _owner(_: Scope) -> Viewer:
-    return OWNER
 
 
 class _Web(Starlette):

@@ -45,6 +45,8 @@ ONLY_HERE: dict[str, str | tuple[str, ...]] = {
     "uvicorn": (WIRING, "search_api.server"),
     "h11": "search_api.server",
     "throttled": "search_api.server",
+    "bcrypt": "search_api.access",
+    "cachetools": "search_api.access",
     "click": COMMAND_LINE,
     "rapidfuzz": "indexer.model.spelling",
     "rich": COMMAND_LINE,

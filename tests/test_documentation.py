@@ -8,7 +8,14 @@ import click
 import pytest
 from starlette.routing import Route
 
-from indexer.settings import PREFIX, RegistrySettings, Settings
+from indexer.settings import (
+    PREFIX,
+    AccessSettings,
+    OidcSettings,
+    RegistrySettings,
+    RuleSettings,
+    Settings,
+)
 from search_api import http_errors
 from search_api.cli.main import commands
 from search_api.web import make_web
@@ -31,7 +38,24 @@ TEXTS = [
 ] + [TOP / "Makefile", TOP / "pyproject.toml", *sorted((TOP / ".ci").iterdir())]
 
 
-@pytest.mark.parametrize("name", sorted(Settings.model_fields))
+OF_ACCESS = [
+    *(name for name in AccessSettings.model_fields if name != "oidc"),
+    *(f"oidc.{name}" for name in OidcSettings.model_fields),
+]
+
+
+@pytest.mark.parametrize("name", OF_ACCESS)
+def test_every_setting_of_access_is_in_the_readme_with_its_variable(name: str) -> None:
+    variable = f"{PREFIX}ACCESS__{name.upper().replace('.', '__')}"
+    assert re.search(rf"^\| `{name}` \| `{variable}` \|", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", sorted(RuleSettings.model_fields))
+def test_every_setting_of_a_rule_is_in_the_readme(name: str) -> None:
+    assert re.search(rf"^\| `rule` \|.*`{name}`", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", sorted(Settings.model_fields.keys() - {"access"}))
 def test_every_setting_is_in_the_readme_with_its_variable(name: str) -> None:
     assert re.search(rf"^\| `{name}` \| `{PREFIX}{name.upper()}` \|", README, re.MULTILINE)
 

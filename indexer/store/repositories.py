@@ -71,6 +71,17 @@ class RepositoryTables:
         )
         return [RepositoryName(row[0]) for row in rows]
 
+    def names(self) -> dict[str, frozenset[str]]:
+        """Return all repositories that were ever seen, also those that are gone, by registry."""
+        rows = self._database.execute(
+            "SELECT registries.name, repositories.name FROM repositories"
+            " JOIN registries ON registries.id = registry_id"
+        )
+        found: dict[str, set[str]] = {}
+        for registry, name in rows:
+            found.setdefault(registry, set()).add(name)
+        return {registry: frozenset(names) for registry, names in found.items()}
+
     def count_visible(self, registry_id: int) -> int:
         """Return how many repositories of a registry have a visible tag, system tags aside."""
         rows = self._database.execute(

@@ -99,6 +99,7 @@ class StoreSearchState:
         self._journal: Journal | None = None
         self._closes_at_once = False
         self._freshness: tuple[tuple[int, int], StoreFreshness] | None = None
+        self._names: tuple[int, Mapping[str, frozenset[str]]] | None = None
         self._rights = ALL_RIGHTS
 
     @contextmanager
@@ -183,6 +184,19 @@ class StoreSearchState:
             raise StoreError(f"{self.directory}: no indexer has made a store yet")
         return function(store)
 
+    def repository_names(self) -> Mapping[str, frozenset[str]]:
+        """Return the names of all repositories that were ever seen, by registry.
+
+        It is the same object until the store changes.
+        """
+        store = self._current_store()
+        if store is None:
+            return {}
+        version = store.version()
+        if self._names is None or self._names[0] != version:
+            self._names = version, store.repositories.names()
+        return self._names[1]
+
     def quarantined(self) -> dict[str, list[AbsentTags]]:
         """Return, by registry, what the last crawl did not find and is still shown."""
         store = self._open_store()
@@ -200,7 +214,7 @@ class StoreSearchState:
         if self._journal is not None:
             self._journal.close()
         self._store, self._journal, self._closes_at_once = None, None, False
-        self._freshness = None
+        self._freshness = self._names = None
 
     def _current_store(self) -> Store | None:
         """Return the store; None before it is there and migrated."""

@@ -2,26 +2,66 @@
 
 from collections.abc import Awaitable, Callable
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from search_api.access.viewer import VIEWER, Viewer
+from indexer.errors import BusyError, CallerLimitError, CredentialError, InvalidValueError
+from search_api.access.policy import Access
+from search_api.access.viewer import VIEWER
+from search_api.http_errors import answer_to
+
+CALLER = "regsearch_caller"
+"""Where a request has its :class:`Caller`."""
+OPEN_PATHS = ("/healthz", "/readyz", "/webhooks/")
+"""What answers everybody alike, or knows who asks in a way of its own."""
+_DEPENDS = ("Authorization", "Cookie")
 
 
 class Viewing:
-    """Sets the viewer of each request."""
+    """Finds the viewer of each request, and says in its answer that it depends on them."""
 
-    def __init__(self, app: ASGIApp, *, find: Callable[[Scope], Awaitable[Viewer]]) -> None:
-        """Take what finds the viewer of a request."""
+    def __init__(self, app: ASGIApp, *, access: Access) -> None:
         self._app = app
-        self._find = find
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
-        if scope["type"] != "http":
+        """Pass the request on, or refuse it."""
+        if scope["type"] != "http" or _path(scope).startswith(OPEN_PATHS):
             await self._app(scope, receive, send)
             return
-        token = VIEWER.set(await self._find(scope))
+        if not self._access.is_all_public:
+            send = _private(send)
         try:
-            await self._app(scope, receive, send)
+            viewer = await self._access.viewer_of(scope)
+        except (CredentialError, CallerLimitError, InvalidValueError, BusyError) as error:
+            await answer_to(Request(scope), error)(scope, receive, send)
+            return
+        token = VIEWER.set(viewer)
+        try:
+            await self._app({**scope, CALLER: viewer.caller}, receive, send)
         finally:
             VIEWER.reset(token)
+
+
+def _path(scope: Scope) -> str:
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
+def _private(send: Send) -> Callable[[Message], Awaitable[None]]:
+    """Return what sends answers that only the caller may keep; files of the page are for all."""
+
+    def sending(message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(raw=list(message.get("headers", ())))
+            kept = headers.get("cache-control", "")
+            if "public" not in kept:
+                if "no-store" not in kept:
+                    headers["cache-control"] = f"{kept}, private" if kept else "private, no-cache"
+                for name in _DEPENDS:
+                    headers.add_vary_header(name)
+                message = {**message, "headers": headers.raw}
+        return send(message)
+
+    return sending

@@ -18,6 +18,10 @@ class Sight:
     rights: Rights
     sees_internals: bool = False
     """Whether reasons and addresses are told, which are for operators."""
+    is_exact: bool = True
+    """Whether all of it can be pulled; else some of it must be asked for before it is shown."""
+    problems: tuple[str, ...] = ()
+    """Why something is not seen that perhaps may be: a registry could not be asked."""
 
 
 ALL_SIGHT = Sight(ALL_RIGHTS, sees_internals=True)

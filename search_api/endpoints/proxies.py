@@ -6,12 +6,13 @@ its own instead, and the client's in ``Forwarded`` (RFC 7239) or ``X-Forwarded-H
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from indexer.model import fold
+from search_api.access import is_within
 
 _HOST = re.compile(r'(?:^|[;,\s])host=(?:"([^"\\]*)"|([^";,\s]+))', re.IGNORECASE)
 
@@ -33,7 +34,7 @@ class TrustedProxies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
-        if scope["type"] == "http" and self._is_trusted(scope):
+        if scope["type"] == "http" and is_within(scope, self._networks):
             headers = Headers(scope=scope)
             # Each proxy adds its part behind what it received. A host that no registry has belongs
             # to another proxy on the way, and what is before a registry's host may be made up.
@@ -42,15 +43,6 @@ class TrustedProxies:
                 others = [(name, value) for name, value in scope["headers"] if name != b"host"]
                 scope = {**scope, "headers": [(b"host", known[-1].encode("latin-1")), *others]}
         await self._app(scope, receive, send)
-
-    def _is_trusted(self, scope: Scope) -> bool:
-        try:
-            address = ip_address(scope["client"][0])
-        except (TypeError, ValueError):
-            # A Unix socket has no address.
-            return False
-        mapped = getattr(address, "ipv4_mapped", None)
-        return any((mapped or address) in network for network in self._networks)
 
 
 def _forwarded_hosts(headers: Headers) -> Iterator[str]:

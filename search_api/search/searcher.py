@@ -125,6 +125,10 @@ class Searcher:
         """Return how fresh the search index and each registry are."""
         return self.with_snapshot(lambda snapshot: snapshot.freshness)
 
+    def repository_names(self) -> Mapping[str, frozenset[str]]:
+        """Return the names of all repositories, by registry, whoever asks."""
+        return self._state.repository_names()
+
     def is_ready(self) -> bool:
         """Tell whether the search index can answer searches."""
         return self._with_reader(lambda reader: reader is not None)

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -176,6 +176,10 @@ class SearchService:
             processes_ready=processes.ready if processes else None,
             processes_replaced=processes.replaced if processes else 0,
         )
+
+    async def repository_names(self) -> Mapping[str, frozenset[str]]:
+        """Return the names of all repositories, by registry: what rights are made of."""
+        return await self._on_status_thread(ALL_SIGHT, Searcher.repository_names)
 
     async def quarantined(self) -> dict[str, list[AbsentTags]]:
         """Return the quarantined tags by registry: still shown, but not found any more."""

@@ -1,5 +1,6 @@
 """The state that a search needs besides an engine."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -27,6 +28,9 @@ class SearchState(Protocol):
 
     def status(self) -> StoreStatus:
         """Return the status for operators, without the freshness."""
+
+    def repository_names(self) -> Mapping[str, frozenset[str]]:
+        """Return the names of all repositories, by registry; the same object while it is so."""
 
     def close(self) -> None:
         """Close all files and connections."""

@@ -21,6 +21,10 @@ class RequestRefusal(StrEnum):
     """The caller has ``caller_streams`` streams open."""
     STREAMS = "streams"
     """All callers together have as many streams open as are allowed."""
+    CREDENTIALS = "credentials"
+    """A password or token is wrong."""
+    GUESSES = "guesses"
+    """Too many passwords were wrong, so the caller must wait."""
     FRAMING = "framing"
     """It has ``Content-Length`` and ``Transfer-Encoding``."""
     MALFORMED = "malformed"
@@ -56,6 +60,10 @@ class Refusals:
         """Count a request that was refused."""
         self.requests[reason] += 1
         self._tell("requests_refused", reason, caller)
+
+    def count(self, reason: RequestRefusal) -> None:
+        """Count a request that was refused, and that the log tells of otherwise."""
+        self.requests[reason] += 1
 
     def connection(self, reason: ConnectionEnd, *, caller: str) -> None:
         """Count a connection that was ended or not taken."""

@@ -1,6 +1,7 @@
 """The settings: valid values, refused values with their messages, and no secret in any message."""
 
 import os
+import re
 import traceback
 from collections.abc import Callable
 from datetime import timedelta
@@ -105,6 +106,21 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         search_deadline = "5s"
         synonyms = [["billing", "payments"]]
         official = ["library", "platform/base"]
+        [access]
+        operators = ["user:alice", "group:platform"]
+        user_header = "X-Forwarded-User"
+        groups_header = "X-Forwarded-Groups"
+        htpasswd_file = "/etc/regsearch/htpasswd"
+        tokens_file = "/etc/regsearch/tokens"
+        session_secret_file = "/etc/regsearch/session"
+        challenge = true
+        audit_log = true
+        [access.oidc]
+        issuer = "https://login.example.org"
+        client_id = "regsearch"
+        client_secret = "s"
+        client_secret_file = "/run/oidc"
+        client_secret_env = "OIDC"
         [[registry]]
         name = "team-1"
         url = "https://r.example.org:5000/"
@@ -127,6 +143,13 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         pull_through = true
         pull_through_ttl = "36h"
         max_in_flight = 32
+        access = "rules"
+        rights_lifetime = "10m"
+        basic_means_all = false
+        [[registry.rule]]
+        repositories = ["team/*"]
+        users = ["bob"]
+        groups = ["payments"]
         [[registry]]
         name = "other"
         url = "http://other"
@@ -153,6 +176,23 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         "search_deadline": timedelta(seconds=5),
         "synonyms": (("billing", "payments"),),
         "official": ("library", "platform/base"),
+        "access": {
+            "operators": ("user:alice", "group:platform"),
+            "user_header": "X-Forwarded-User",
+            "groups_header": "X-Forwarded-Groups",
+            "htpasswd_file": Path("/etc/regsearch/htpasswd"),
+            "tokens_file": Path("/etc/regsearch/tokens"),
+            "session_secret_file": Path("/etc/regsearch/session"),
+            "challenge": True,
+            "audit_log": True,
+            "oidc": {
+                "issuer": "https://login.example.org",
+                "client_id": "regsearch",
+                "client_secret": "s",
+                "client_secret_file": Path("/run/oidc"),
+                "client_secret_env": "OIDC",
+            },
+        },
         "registry": (
             {
                 "name": "team-1",
@@ -176,6 +216,12 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
                 "pull_through": True,
                 "pull_through_ttl": timedelta(hours=36),
                 "max_in_flight": 32,
+                "access": "rules",
+                "rights_lifetime": timedelta(minutes=10),
+                "basic_means_all": False,
+                "rule": (
+                    {"repositories": ("team/*",), "users": ("bob",), "groups": ("payments",)},
+                ),
             },
             RegistrySettings(name="other", url="http://other").model_dump(),
         ),
@@ -466,7 +512,10 @@ def test_a_password_that_nobody_would_use_is_refused(refusal: Callable[..., str]
     ("lines", "said"),
     [
         ('crawl_intervall = "1h"', "'registry.0.crawl_intervall'; did you mean crawl_interval?"),
-        ("max = 1", "'registry.0.max'; known are blob_hosts, count_pulls, crawl_interval,"),
+        (
+            "max = 1",
+            "'registry.0.max'; known are access, basic_means_all, blob_hosts, count_pulls,",
+        ),
         ('blob_hosts = ["https://a"]', "registry.0.blob_hosts.0: String should match pattern"),
         ('blob_hosts = ["*"]', "registry.0.blob_hosts.0: String should match pattern"),
         ('token_realm = "auth"', "write a URL such as https://auth.example.org/token, not 'auth'"),
@@ -498,7 +547,7 @@ def test_a_registry_that_does_not_fit_is_refused_by_name_and_value(
         ('listne = "a:1"', "unknown setting 'listne'; did you mean listen?"),
         (
             'zzz = "a:1"',
-            "unknown setting 'zzz'; known are access_log, caller_requests_per_second,",
+            "unknown setting 'zzz'; known are access, access_log, caller_requests_per_second,",
         ),
         ('listen = "localhost"', "listen: String should match pattern"),
         ('listen = ":80"', "listen: String should match pattern"),
@@ -535,7 +584,7 @@ def test_everything_that_is_wrong_is_told_at_once(refusal: Callable[..., str]) -
         ("LISTNE", "REGSEARCH_LISTNE; did you mean REGSEARCH_LISTEN?"),
         (
             "XYZ",
-            "REGSEARCH_XYZ; known are REGSEARCH_ACCESS_LOG, REGSEARCH_CALLER_REQUESTS_PER_SECOND",
+            "REGSEARCH_XYZ; known are REGSEARCH_ACCESS_LOG, REGSEARCH_ACCESS__AUDIT_LOG,",
         ),
     ],
 )
@@ -612,3 +661,143 @@ def test_a_short_webhook_secret_is_refused_with_its_length_and_a_remedy(
     for message in (common, own):
         assert f"has {len(secret)} characters, and 16 are the least" in message
         assert "openssl rand -hex 32" in message
+
+
+# Who may see what
+
+
+@pytest.mark.parametrize(
+    ("lines", "mode"),
+    [
+        ("", "public"),
+        ('username = "crawler"\npassword = "p"', "registry"),
+        ('docker_config = "/run/config.json"', "registry"),
+        ('username = "crawler"\naccess = "public"', "public"),
+        ('access = "registry"', "registry"),
+        ('access = "rules"\n[[registry.rule]]\nrepositories = ["*"]\nusers = ["*"]', "rules"),
+    ],
+)
+def test_a_registry_that_is_read_with_credentials_is_not_public_by_default(
+    load: Load, lines: str, mode: str
+) -> None:
+    assert registry(load, lines).mode == mode
+
+
+def test_the_table_of_access_can_be_written_in_the_environment(load: Load) -> None:
+    access = load(
+        ACCESS__OPERATORS="user:alice, group:platform",
+        ACCESS__HTPASSWD_FILE="/etc/users",
+        ACCESS__OIDC__ISSUER="https://login.example.org",
+        ACCESS__OIDC__CLIENT_ID="regsearch",
+        ACCESS_LOG="true",
+    ).access
+    assert access.operators == ("user:alice", "group:platform")
+    assert access.htpasswd_file == Path("/etc/users")
+    assert access.oidc is not None
+    assert (access.oidc.issuer, access.oidc.client_id) == ("https://login.example.org", "regsearch")
+
+
+RULE = '[[registry.rule]]\nrepositories = ["a/*"]\n'
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        (
+            '[access]\nuser_header = "X-User"',
+            (
+                "settings: access.user_header is 'X-User', but no proxy is believed:"
+                " name the networks of the proxies that set it in trusted_proxies"
+            ),
+        ),
+        (
+            '[access]\ngroups_header = "X-Groups"',
+            "access: groups_header is 'X-Groups', but no header names the user:",
+        ),
+        ('[access]\noperators = ["alice"]', "access.operators.0: "),
+        ('[access]\nuser_header = "X User"', "access.user_header: "),
+        ("[access]\noperator = []", "unknown setting 'access.operator'; did you mean operators?"),
+        (
+            '[access.oidc]\nissuer = "http://login.example.org"\nclient_id = "a"',
+            "access.oidc.issuer: write a URL such as https://login.example.org, with https, not ",
+        ),
+        ('[access.oidc]\nissuer = "https://e.org"', "access.oidc.client_id: Field required"),
+        (
+            REGISTRY + 'access = "private"',
+            "registry.0.access: Input should be '', 'public', 'registry' or 'rules', not 'private'",
+        ),
+        (
+            REGISTRY + RULE + 'users = ["bob"]',
+            (
+                "registry.0: registry 'default' has rules, but its access is 'public':"
+                ' write access = "rules", or remove the rules'
+            ),
+        ),
+        (
+            REGISTRY + 'access = "rules"',
+            (
+                "registry.0: registry 'default' has access = 'rules' and no rule, so nobody could see"
+                " it: write a [[registry.rule]]"
+            ),
+        ),
+        (
+            REGISTRY + "basic_means_all = true",
+            (
+                "registry.0: registry 'default' has basic_means_all, but its access is 'public':"
+                ' write access = "registry", or remove basic_means_all'
+            ),
+        ),
+        (
+            REGISTRY + 'access = "rules"\n' + RULE,
+            (
+                "registry.0.rule.0: this rule is for nobody: name users or groups;"
+                ' users = ["*"] is everybody, signed in or not'
+            ),
+        ),
+        (
+            REGISTRY + 'access = "rules"\n' + RULE + 'user = ["bob"]',
+            "unknown setting 'registry.0.rule.0.user'; did you mean users?",
+        ),
+    ],
+)
+def test_access_that_does_not_fit_is_refused_with_the_remedy(
+    refusal: Callable[..., str], file: str, said: str
+) -> None:
+    assert refusal(file).startswith(said)
+
+
+def test_the_secret_of_the_issuer_is_read_from_where_it_is(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
+    monkeypatch.setenv("OIDC", "from-the-environment")
+    for line, secret in (
+        ("", ""),
+        (f'client_secret = "{SECRET}"', SECRET),
+        (f'client_secret_file = "{tmp_path}/secret"', SECRET),
+        ('client_secret_env = "OIDC"', "from-the-environment"),
+    ):
+        oidc = load(
+            f'[access.oidc]\nissuer = "https://login.example.org"\nclient_id = "a"\n{line}'
+        ).access.oidc
+        assert oidc is not None
+        assert oidc.secret() == secret
+        assert SECRET not in repr(oidc)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('client_secret_env = "NOT_SET"', "access.oidc.client_secret_env: NOT_SET is not set"),
+        ('client_secret_file = "nowhere"', "access.oidc.client_secret_file: "),
+    ],
+)
+def test_a_secret_of_the_issuer_that_is_not_there_is_named(
+    load: Load, line: str, said: str
+) -> None:
+    oidc = load(
+        f'[access.oidc]\nissuer = "http://localhost:1"\nclient_id = "a"\n{line}'
+    ).access.oidc
+    assert oidc is not None
+    with pytest.raises(SettingsError, match=f"^{re.escape(said)}"):
+        oidc.secret()

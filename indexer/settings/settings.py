@@ -5,16 +5,13 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from fnmatch import fnmatchcase
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -30,207 +27,29 @@ from pydantic_settings import (
 
 from indexer.errors import SettingsError
 from indexer.model import fold, words
+from indexer.settings.access import AccessSettings, OidcSettings, RuleSettings
+from indexer.settings.registry import RegistrySettings, refuse_short_secrets
+from indexer.settings.values import (
+    PLAIN_PATH,
+    Duration,
+    Network,
+    Origin,
+    Retention,
+    listed,
+    web_address,
+)
 
 OFFICIAL = ("library",)
 """Namespaces of official images, if no others are set."""
 CONFIG_FILE = "regsearch.toml"
 PREFIX = "REGSEARCH_"
+NESTED = "__"
+"""What is between the parts of a name in the environment: REGSEARCH_ACCESS__HTPASSWD_FILE."""
 _CONFIG_VARIABLE = "REGSEARCH_CONFIG"
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_SECRETS = {"password", "webhook_secret", "previous_webhook_secret"}
-SECRET_MIN = 16
-"""Characters of a webhook secret: a shorter one can be guessed."""
+_SECRETS = {"password", "webhook_secret", "previous_webhook_secret", "client_secret"}
 _SHOWN = (str, int, float)
 """Error messages repeat values of these types; others may contain secrets."""
 PORT_MAX = 65_535
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, timedelta):
-        return value
-    match = re.fullmatch(r"([0-9]{1,8})\s*([smhd])", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("write a number and a unit, such as 30s, 15m, 6h or 7d")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Retention = Annotated[timedelta | None, BeforeValidator(lambda value: _duration(value) or None)]
-"""How long something is kept; None: for ever."""
-Origin = Annotated[str, Field(pattern=r"^(\*|https?://[a-z0-9.\-\[\]:]+)$", max_length=300)]
-"""The origin of a web page, as a browser sends it: scheme, host and port, no path."""
-
-
-def _network(value: object) -> object:
-    try:
-        return ip_network(value) if isinstance(value, str) else value
-    except ValueError:
-        raise ValueError("write an address or a network such as 10.0.0.0/8") from None
-
-
-Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
-"""A network of the internet protocol; a single address is a network of one."""
-Host = Annotated[str, Field(pattern=r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$", max_length=300)]
-"""A host in small letters, perhaps with a port."""
-_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*", re.ASCII)
-"""A path that needs no escapes."""
-_NAME = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
-
-
-class RegistrySettings(BaseModel):
-    """One ``[[registry]]`` table: a registry to search."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    name: str = Field(
-        "default", pattern=_NAME, max_length=64, description="The name of this registry in answers."
-    )
-    url: str = Field(
-        description="The address of the registry, such as https://registry.example.org."
-    )
-    registry_host: str = Field(
-        "", description="The host and port that clients type; if empty, those of the URL."
-    )
-    hosts: tuple[str, ...] = Field(
-        (), description="Other hosts and ports that clients type for it."
-    )
-    username: str = Field("", description="The account for reading it; anonymous if empty.")
-    password: str = Field("", repr=False, description="The password of that account.")
-    password_file: Path | None = Field(None, description="A file that holds the password.")
-    password_env: str = Field("", description="An environment variable that holds the password.")
-    docker_config: Path | None = Field(
-        None, description="Docker's config.json, where docker login keeps the credentials."
-    )
-    blob_hosts: tuple[Host, ...] = Field(
-        (),
-        description="Hosts that it may redirect blobs to at private and loopback addresses too.",
-    )
-    token_realm: str = Field(
-        "", description="The address of its token service; if empty, the first that it names."
-    )
-    include: tuple[str, ...] = Field(("*",), description="Patterns of the repositories to read.")
-    exclude: tuple[str, ...] = Field((), description="Patterns of the repositories not to read.")
-    webhook_secret: str = Field(
-        "", repr=False, description="The secret for its notifications; if empty, the common one."
-    )
-    previous_webhook_secret: str = Field(
-        "", repr=False, description="The secret before it, which is accepted too for a while."
-    )
-    crawl_interval: Duration = Field(
-        timedelta(hours=6), description="The time between two crawls; 0s: no crawls."
-    )
-    notifications: bool = Field(
-        True, description="Whether it sends notifications; if not, only crawls find its changes."
-    )
-    count_pulls: bool = Field(False, description="Whether pulls are counted.")
-    pull_through: bool = Field(
-        False, description="Whether it caches another registry; only pulls tell what it has."
-    )
-    pull_through_ttl: Annotated[Duration, Field(ge=timedelta(seconds=1))] = Field(
-        timedelta(hours=168), description="How long such a cache keeps what was pulled through it."
-    )
-    max_in_flight: int = Field(
-        8, ge=1, le=32, description="How many requests to it run at the same time."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _complete(cls, values: Any) -> Any:
-        """Take the credentials and the host out of the URL."""
-        if not isinstance(values, dict) or not isinstance(values.get("url"), str):
-            return values
-        parts = _web_address(values["url"])
-        if parts is None:
-            return values
-        host = parts.netloc.rpartition("@")[2]
-        found = {
-            "username": unquote(parts.username or ""),
-            "password": unquote(parts.password or ""),
-            "registry_host": host,
-        }
-        return {
-            **values,
-            **{key: values.get(key) or value for key, value in found.items()},
-            "url": parts._replace(netloc=host).geturl(),
-        }
-
-    @field_validator("url")
-    @classmethod
-    def _is_web_address(cls, url: str) -> str:
-        if _web_address(url) is None:
-            raise ValueError("write a URL such as https://registry.example.org")
-        return url
-
-    @field_validator("token_realm")
-    @classmethod
-    def _is_realm(cls, realm: str) -> str:
-        parts = _web_address(realm)
-        if realm and (parts is None or "@" in parts.netloc):
-            raise ValueError("write a URL such as https://auth.example.org/token")
-        return realm.strip()
-
-    @model_validator(mode="after")
-    def _whole_credentials(self) -> "RegistrySettings":
-        has_password = self.password or self.password_file or self.password_env
-        if has_password and not self.username:
-            raise ValueError("a password needs a username")
-        return self
-
-    @model_validator(mode="after")
-    def _long_secrets(self) -> "RegistrySettings":
-        _refuse_short_secrets(self, of=f" of registry {self.name!r}")
-        return self
-
-    def includes(self, repository: str) -> bool:
-        """Tell whether a repository is read, by its name."""
-        return any(fnmatchcase(repository, pattern) for pattern in self.include) and not any(
-            fnmatchcase(repository, pattern) for pattern in self.exclude
-        )
-
-    def secret(self) -> str:
-        """Return the password from its source; :class:`SettingsError` if the source is missing."""
-        if self.password_env:
-            if self.password_env not in os.environ:
-                raise SettingsError(
-                    f"password_env of registry {self.name!r}: {self.password_env} is not set"
-                )
-            return os.environ[self.password_env]
-        if self.password_file is None:
-            return self.password
-        try:
-            return self.password_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"password_file of registry {self.name!r}: {error}") from error
-
-
-def short_secret(name: str, secret: str) -> str | None:
-    """Return what is wrong with a webhook secret that is too short, None for a longer one."""
-    if len(secret) >= SECRET_MIN:
-        return None
-    return (
-        f"{name} has {len(secret)} characters, and {SECRET_MIN} are the least:"
-        " write the output of `openssl rand -hex 32`"
-    )
-
-
-def _refuse_short_secrets(settings: "RegistrySettings | Settings", *, of: str) -> None:
-    for name in ("webhook_secret", "previous_webhook_secret"):
-        secret: str = getattr(settings, name)
-        if secret and (problem := short_secret(f"{name}{of}", secret)):
-            raise ValueError(problem)
-
-
-def _web_address(url: str) -> SplitResult | None:
-    """Return the parts of the URL of a registry; None if the text is no such URL."""
-    try:
-        parts = urlsplit(url.strip().rstrip("/"))
-        has_host = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return None
-    # An at sign in the path means that the password contains a slash.
-    is_plain = not (parts.query or parts.fragment or "@" in parts.path)
-    is_plain = is_plain and not re.search(r"[\s\\]", parts.netloc)
-    return parts if parts.scheme in {"http", "https"} and has_host and is_plain else None
 
 
 def _registries(value: object) -> object:
@@ -241,11 +60,6 @@ def _registries(value: object) -> object:
     return value
 
 
-def _listed(value: object) -> object:
-    """Split a list from the environment, where it is written with commas."""
-    return [one.strip() for one in value.split(",")] if isinstance(value, str) else value
-
-
 class Settings(BaseSettings):
     """Everything that can be set, each with its default."""
 
@@ -254,6 +68,7 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         env_ignore_empty=True,
+        env_nested_delimiter=NESTED,
         hide_input_in_errors=True,
     )
 
@@ -273,12 +88,12 @@ class Settings(BaseSettings):
         " https://example.org/regsearch; all addresses lie below its path.",
     )
     page: bool = Field(True, description="Whether there is a web page.")
-    cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_listed)] = Field(
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(listed)] = Field(
         (),
         description="Web sites whose pages may read the API in a browser, such as https://example.org;"
         " `*`: all.",
     )
-    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_listed)] = Field(
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(listed)] = Field(
         (),
         description="Networks of proxies whose forwarded hosts and addresses are believed, such as"
         " 10.0.0.0/8.",
@@ -327,6 +142,9 @@ class Settings(BaseSettings):
     search_deadline: Annotated[
         Duration, Field(ge=timedelta(seconds=1), le=timedelta(minutes=10))
     ] = Field(timedelta(seconds=10), description="How long a search may take, with its waiting.")
+    access: AccessSettings = Field(
+        default_factory=AccessSettings, description="How callers show who they are."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is written to the log."
     )
@@ -334,8 +152,8 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _is_public(cls, url: str) -> str:
-        parts = _web_address(url) if url else None
-        if url and (parts is None or "@" in parts.netloc or not _PATH.fullmatch(parts.path)):
+        parts = web_address(url) if url else None
+        if url and (parts is None or "@" in parts.netloc or not PLAIN_PATH.fullmatch(parts.path)):
             raise ValueError("write a URL such as https://example.org/regsearch")
         return parts.geturl() if parts else ""
 
@@ -368,8 +186,17 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _believes_somebody(self) -> "Settings":
+        if self.access.user_header and not self.trusted_proxies:
+            raise ValueError(
+                f"access.user_header is {self.access.user_header!r}, but no proxy is believed:"
+                " name the networks of the proxies that set it in trusted_proxies"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _long_secrets(self) -> "Settings":
-        _refuse_short_secrets(self, of=" of all registries without one of their own")
+        refuse_short_secrets(self, of=" of all registries without one of their own")
         return self
 
     @classmethod
@@ -416,7 +243,11 @@ def load_settings() -> Settings:
 
 
 def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
-    known = {name.upper() for name in Settings.model_fields}
+    known = {name.upper() for name in Settings.model_fields} - {"ACCESS"}
+    known |= {f"ACCESS{NESTED}{name.upper()}" for name in AccessSettings.model_fields} - {
+        f"ACCESS{NESTED}OIDC"
+    }
+    known |= {f"ACCESS{NESTED}OIDC{NESTED}{name.upper()}" for name in OidcSettings.model_fields}
     known.add(_CONFIG_VARIABLE.removeprefix(PREFIX))
     for variable in sorted(environment):
         name = variable.removeprefix(PREFIX)
@@ -438,12 +269,20 @@ def _explain(error: Any) -> str:
     message = message.removeprefix("Value error, ")
     name = ".".join(path) or "settings"
     if error["type"] == "extra_forbidden":
-        model = RegistrySettings if path[0] == "registry" else Settings
-        return f"unknown setting {name!r}{_nearest(path[-1], set(model.model_fields))}"
+        return f"unknown setting {name!r}{_nearest(path[-1], set(_table(path).model_fields))}"
     is_secret = bool(path) and path[-1] in _SECRETS
     if is_secret or error["type"] == "missing" or not isinstance(error["input"], _SHOWN):
         return f"{name}: {message}"
     return f"{name}: {message}, not {_without_credentials(error['input'])}"
+
+
+def _table(path: list[str]) -> type[BaseModel]:
+    """Return the table of a setting, by its path."""
+    if path[0] == "registry":
+        return RuleSettings if "rule" in path[:-1] else RegistrySettings
+    if path[0] == "access" and len(path) > 1:
+        return OidcSettings if "oidc" in path[:-1] else AccessSettings
+    return Settings
 
 
 def _without_credentials(value: object) -> str:

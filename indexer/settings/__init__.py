@@ -1,0 +1,28 @@
+"""The settings: one table, read once at start from ``regsearch.toml`` and the environment."""
+
+from indexer.settings.access import AccessSettings, OidcSettings, RuleSettings
+from indexer.settings.registry import RegistrySettings, short_secret
+from indexer.settings.settings import (
+    CONFIG_FILE,
+    NESTED,
+    OFFICIAL,
+    PREFIX,
+    Settings,
+    config_file,
+    load_settings,
+)
+
+__all__ = [
+    "CONFIG_FILE",
+    "NESTED",
+    "OFFICIAL",
+    "PREFIX",
+    "AccessSettings",
+    "OidcSettings",
+    "RegistrySettings",
+    "RuleSettings",
+    "Settings",
+    "config_file",
+    "load_settings",
+    "short_secret",
+]

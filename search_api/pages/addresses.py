@@ -1,7 +1,8 @@
 """The addresses of pages, of their files, and of what the API says of the same. Pure."""
 
 from collections.abc import Mapping
-from urllib.parse import quote, urlencode
+from functools import lru_cache
+from urllib.parse import quote, quote_plus
 
 from search_api.search import API
 
@@ -63,10 +64,16 @@ class Addresses:
         return f"{self.base}{API}/{_path(path)}{_query(parameters)}"
 
 
+@lru_cache(maxsize=4_096)
 def _path(text: str) -> str:
     return quote(text, safe=_KEPT)
 
 
 def _query(parameters: Mapping[str, str | int | None]) -> str:
-    given = {name: value for name, value in parameters.items() if value not in {"", None}}
-    return f"?{urlencode(given, safe=_KEPT)}" if given else ""
+    # A page has some hundred addresses, and urlencode takes twice as long.
+    given = [
+        f"{name}={quote_plus(str(value), safe=_KEPT)}"
+        for name, value in parameters.items()
+        if value is not None and value != ""
+    ]
+    return f"?{'&'.join(given)}" if given else ""

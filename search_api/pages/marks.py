@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-_SEPARATORS = re.compile("([/:@]+)")
+_BEHIND_SEPARATORS = re.compile("(?<=[/:@])(?![/:@])")
 """Escaping makes none of these, so they are looked for in escaped text."""
 
 
 def breakable(text: str) -> Markup:
     """Return a reference whose line may break after ``/``, ``:`` and ``@``."""
-    return Markup(_SEPARATORS.sub(r"\1<wbr>", str(escape(text))))  # noqa: S704 - escaped
+    return Markup(_BEHIND_SEPARATORS.sub("<wbr>", str(escape(text))))  # noqa: S704 - escaped
 
 
 def marked(text: str, ranges: Sequence[tuple[int, int]], *, is_breakable: bool = False) -> Markup:
@@ -20,12 +20,12 @@ def marked(text: str, ranges: Sequence[tuple[int, int]], *, is_breakable: bool =
     Ranges may overlap or pass the end. A breakable text may break as :func:`breakable` says.
     """
     written = breakable if is_breakable else escape
-    pieces: list[Markup] = []
+    pieces: list[str] = []
     place = 0
     for start, end in sorted(ranges):
         first, last = max(start, place), min(end, len(text))
         if first < last:
             pieces.append(written(text[place:first]))
-            pieces.append(Markup("<mark>{}</mark>").format(written(text[first:last])))
+            pieces += ("<mark>", written(text[first:last]), "</mark>")
             place = last
-    return Markup("").join([*pieces, written(text[place:])])
+    return Markup("".join((*pieces, written(text[place:]))))  # noqa: S704 - escaped

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -256,6 +257,7 @@ def _value_view(
         kept = [one for one in terms if one != term] if is_chosen else [*terms, term]
         address = asked.address(to, q=_joined(kept))
     return {
+        "id": f"{facet}-{quote(value['value'], safe='')}",
         "text": value["value"],
         "count": value["count"],
         "address": address,

@@ -35,6 +35,10 @@ _HEADERS = {
 }
 
 
+_OF_EVERY_OBJECT = frozenset(dir(dict))
+"""What templates may call on a JSON object, such as ``items``."""
+
+
 def read_files() -> dict[str, bytes]:
     """Return the files of the page by name; all stylesheets are one of them."""
     read = {path.name: path.read_bytes() for path in sorted(STATIC.iterdir(), reverse=True)}
@@ -42,6 +46,20 @@ def read_files() -> dict[str, bytes]:
     return {name: content for name, content in read.items() if not name.endswith(".css")} | {
         STYLESHEET: b"".join(styles)
     }
+
+
+class _Templates(Environment):
+    """Looks for ``one.name`` in a JSON object before its attributes, which it has none of.
+
+    The other way round an exception is raised and caught a thousand times a page, a quarter of
+    the time of rendering.
+    """
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return what ``obj.attribute`` stands for in a template."""
+        if type(obj) is dict and attribute in obj and attribute not in _OF_EVERY_OBJECT:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +98,7 @@ class Site:
 
     @cached_property
     def _environment(self) -> Environment:
-        environment = Environment(
+        environment = _Templates(
             loader=PackageLoader("search_api.pages"),
             autoescape=True,
             undefined=StrictUndefined,

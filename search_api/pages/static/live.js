@@ -3,18 +3,18 @@
  *
  * [data-live-cursor]        changes after this cursor of /api/v1/changes are counted; with
  *                           data-live-registry and data-live-repository only those of one place
- * #news                     an empty, hidden note, which then says "3 new changes"; without it
- *                           the stale bar speaks once the page is a minute old
+ * #news                     a hidden note beside it, which then says "3 new changes" in its first
+ *                           element, and leads to them
  * [data-refresh="status"]   its content is replaced by the block of that name every 10 s
  * #updated                  outside of that block: says "updated 3 s ago"
  */
 
-import { ageText, base, find, replace } from "./page.js";
+import { ageText, base, find, replace, say } from "./page.js";
 
 // Changes, as they come.
 
 const live = find("[data-live-cursor]"), news = find("#news");
-const REFRESH_MS = 10_000, POLL_MS = 30_000, OLD_MS = 60_000;
+const REFRESH_MS = 10_000, POLL_MS = 30_000;
 let stream, polling, cursor = live?.dataset.liveCursor, count = 0;
 
 function listen() {
@@ -57,24 +57,10 @@ function arrived(change) {
   if (liveRegistry && liveRegistry !== change.registry) return;
   if (liveRepository && liveRepository !== change.repository) return;
   count += 1;
-  if (news) tell(news, `${count} new change${count === 1 ? "" : "s"} `);
-  else if (count === 1) setTimeout(grow, OLD_MS - performance.now());
-}
-
-function grow() {
-  const sentence = document.createElement("p");
-  find(".stale").append(sentence);
-  tell(sentence, "Something changed here. ");
-}
-
-function tell(place, text) {
-  const link = document.createElement("a"), target = new URL(location.href);
-  target.searchParams.delete("cursor");
-  link.href = target.pathname + target.search;
-  link.textContent = "Show";
-  place.setAttribute("role", "status");
-  place.replaceChildren(text, link);
-  place.hidden = false;
+  const text = `${count} new change${count === 1 ? "" : "s"}`;
+  news.firstElementChild.textContent = text;
+  news.hidden = false;
+  say(text);
 }
 
 if (live) {

@@ -2,7 +2,7 @@
  * The script of every page, each of which is whole without it. It looks for:
  *
  * #q, #suggestions          the box and its suggestions
- * #results                  its content follows the typing: the block "results" of the template
+ * #results                  its content follows typing, filters and order: the block "results"
  * .result[data-reference]   a result: j, k and the arrows go through their h2 links, c copies
  * .copy[data-copy]          a button that copies
  * time[datetime]            relative times, made new each minute
@@ -11,25 +11,20 @@
 
 export const base = document.body.dataset.base;
 export const find = (selector) => document.querySelector(selector);
+const on = (element, kind, action) => element.addEventListener(kind, action);
 const make = (name, values) => Object.assign(document.createElement(name), values);
-const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.altKey || event.isComposing);
+const isPlain = (one) => !(one.ctrlKey || one.metaKey || one.altKey || one.isComposing);
 const box = find("#q"), list = find("#suggestions"), results = find("#results");
 const TYPING_MS = 120, SUGGEST_MS = 80, BUSY_MS = 150, SAID_MS = 500, HALF_MS = 700;
 const COPIED_MS = 2_000, RETRY_S = 5;
 
 /** Tell those who do not see the page. */
-function say(text) {
+export function say(text) {
   find("#said").textContent = text;
 }
 
-function keep(name, value) {
-  try { localStorage[name] = value; } catch { /* for this page only */ }
-}
-
-/** Show the buttons that need this script. */
-function unhide(root) {
-  for (const button of root.querySelectorAll(".copy, .theme, #single-keys")) button.hidden = false;
-}
+let storage = {};
+try { storage = localStorage; } catch { /* chosen for this page only */ }
 
 /** Put new content into an element; what was open stays open, and the focus in its place. */
 export function replace(element, html) {
@@ -39,40 +34,51 @@ export function replace(element, html) {
   const { id } = document.activeElement, focused = all().indexOf(document.activeElement);
   element.innerHTML = html;
   for (const one of element.querySelectorAll("details")) one.open ||= open.has(name(one));
-  if (focused >= 0) (document.getElementById(id) ?? all()[focused])?.focus({ preventScroll: true });
-  unhide(element);
+  if (focused >= 0) {
+    const next = id ? document.getElementById(id) ?? find("#filters") : all()[focused];
+    next?.focus({ preventScroll: true });
+  }
 }
 
-// Results that follow the typing.
+// Results that follow typing, filters and order.
 
-let asking, typing, announcing, retrying, complaining;
-let isSettled = true; // the next search is a new entry of the history
-let shown = location.pathname + location.search;
-const mistake = make("p", { id: "mistake", className: "note", hidden: true });
+let asking, typing, later;
+let isSettled = true; // the next search is new in the history
+const here = () => location.pathname + location.search;
+let shown = here();
 
-function address() {
-  const given = [...new FormData(box.form)].filter(([, value]) => value.trim());
-  const query = new URLSearchParams(given).toString().replace(/%(2F|3A|40)/g, decodeURIComponent);
-  return new URL(box.form.action).pathname + (query && `?${query}`);
+/** Return a parameter of the search that is shown or awaited. */
+const asked = (name) => new URL(shown, location).searchParams.get(name) ?? "";
+
+/** Return the address of a form, for what is in the box. */
+function address(form) {
+  const given = new FormData(form);
+  given.set("q", box.value);
+  for (const name of ["type", "registry"]) given.set(name, asked(name));
+  const kept = [...given].filter(([, value]) => value.trim());
+  const query = new URLSearchParams(kept).toString().replace(/%(2F|3A|40)/g, decodeURIComponent);
+  return new URL(form.action).pathname + (query && `?${query}`);
 }
 
 function complain(text) {
-  mistake.textContent = text;
-  mistake.hidden = !text;
-  box.setAttribute("aria-invalid", Boolean(text));
+  Object.assign(find("#mistake"), { textContent: text, hidden: !text });
+  box.ariaInvalid = Boolean(text);
   if (text) say(text);
 }
 
 /** Show the results of an address; a later call overtakes. */
 async function show(target) {
   shown = target;
+  for (const link of document.querySelectorAll("link[rel=alternate], footer .twin")) {
+    link.href = `${base}/api/v1${target.slice(base.length)}`;
+  }
   asking?.abort();
   const mine = asking = new AbortController();
-  [announcing, retrying, complaining].forEach(clearTimeout);
-  const slow = setTimeout(() => results.setAttribute("aria-busy", "true"), BUSY_MS);
+  clearTimeout(later);
+  const slow = setTimeout(() => { results.ariaBusy = true; }, BUSY_MS);
   const again = (why, seconds) => {
     complain(`${why} Trying again in ${seconds} s.`);
-    retrying = setTimeout(show, seconds * 1_000, target);
+    later = setTimeout(show, seconds * 1_000, target);
   };
   try {
     const headers = { Accept: "text/html", "X-Fragment": "results" };
@@ -84,45 +90,46 @@ async function show(target) {
       replace(results, text);
       document.title = `${find("#total").dataset.title} · regsearch`;
       complain("");
-      announcing = setTimeout(() => say(find("#total").textContent), SAID_MS);
+      later = setTimeout(() => say(find("#total").textContent), SAID_MS);
     } else if (seconds) {
       again("Searching is not possible just now.", seconds);
     } else {
       const page = new DOMParser().parseFromString(text, "text/html");
       const why = page.getElementById("mistake")?.textContent ?? "This search failed.";
-      complaining = setTimeout(complain, HALF_MS, why); // half a query
+      later = setTimeout(complain, HALF_MS, why); // half a query
     }
-  } catch (error) {
-    if (error.name === "AbortError") return;
-    again("No answer.", RETRY_S);
+  } catch {
+    if (asking === mine) again("No answer.", RETRY_S);
   } finally {
     clearTimeout(slow);
-    if (asking === mine) results.removeAttribute("aria-busy");
+    if (asking === mine) results.ariaBusy = null;
   }
 }
 
 /** Search for what is in the box, at an address of its own. */
 function search() {
   clearTimeout(typing);
-  const target = address();
-  if (target !== shown) {
-    history[isSettled ? "pushState" : "replaceState"](null, "", target);
-    for (const link of document.querySelectorAll("link[rel=alternate], footer .twin")) {
-      link.href = `${base}/api/v1${target.slice(base.length)}`;
-    }
-  }
+  const target = address(box.form);
+  if (target !== shown) history[isSettled ? "pushState" : "replaceState"](null, "", target);
   isSettled = false;
   return show(target);
 }
 
+/** Show the search of a link or of the history. */
+function visit(target) {
+  clearTimeout(typing);
+  if (target !== here()) history.pushState(null, "", target);
+  show(target);
+  box.value = asked("q");
+  isSettled = true;
+}
+
 if (results) {
-  results.before(mistake);
-  box.setAttribute("aria-describedby", "mistake");
-  box.addEventListener("input", () => {
+  on(box, "input", () => {
     clearTimeout(typing);
     typing = setTimeout(search, TYPING_MS);
   });
-  box.form.addEventListener("submit", async (event) => {
+  on(box.form, "submit", async (event) => {
     event.preventDefault();
     close();
     const text = box.value;
@@ -131,12 +138,17 @@ if (results) {
     // The keys of the results work now, unless somebody types on.
     if (box.form.contains(document.activeElement) && box.value === text) titles()[0]?.focus();
   });
-  addEventListener("popstate", () => {
-    if (shown === location.pathname + location.search) return;
-    box.value = new URLSearchParams(location.search).get("q") ?? "";
-    isSettled = true;
-    show(location.pathname + location.search);
+  on(results, "click", (event) => {
+    const link = event.target.closest(".filters a, .types a");
+    if (!link || !isPlain(event) || event.shiftKey) return;
+    event.preventDefault();
+    visit(link.pathname + link.search);
   });
+  on(results, "submit", (event) => {
+    event.preventDefault();
+    visit(address(event.target));
+  });
+  on(window, "popstate", () => here() === shown || visit(here()));
 }
 
 // Suggestions: a combobox with a listbox.
@@ -153,10 +165,10 @@ function close() {
 
 function choose(number) {
   chosen = number;
-  box.setAttribute("aria-expanded", !list.hidden);
+  box.ariaExpanded = !list.hidden;
   box.removeAttribute("aria-activedescendant");
   [...list.children].forEach((item, position) => {
-    item.setAttribute("aria-selected", position === number);
+    item.ariaSelected = position === number;
     if (position === number) box.setAttribute("aria-activedescendant", item.id);
   });
 }
@@ -166,19 +178,13 @@ async function suggest(wantsNames) {
   close();
   if (!box.value.trim()) return;
   const mine = suggesting = new AbortController();
-  const given = new URLSearchParams({ q: box.value, type: box.form.elements.type?.value ?? "repository" });
-  let found;
-  try {
-    const answer = await fetch(`${base}/api/v1/suggest?${given}`, { signal: mine.signal });
-    found = answer.ok ? (await answer.json()).suggestions : [];
-  } catch {
-    return;
-  }
+  const given = new URLSearchParams({ q: box.value, type: asked("type") || "repository" });
+  const { suggestions = [] } = await fetch(`${base}/api/v1/suggest?${given}`, { signal: mine.signal })
+    .then((answer) => answer.json()).catch(() => ({}));
   if (suggesting !== mine || document.activeElement !== box) return;
-  if (!wantsNames) found = found.filter((one) => one.kind !== "repository");
-  list.replaceChildren(...found.filter((one) => one.text !== box.value).map((one, number) => {
-    const item = make("li", { id: `suggestion-${number}` });
-    item.setAttribute("role", "option");
+  const isNew = (one) => one.text !== box.value && (wantsNames || one.kind !== "repository");
+  list.replaceChildren(...suggestions.filter(isNew).map((one, number) => {
+    const item = make("li", { id: `suggestion-${number}`, role: "option" });
     item.append(
       make("bdi", { textContent: one.text }),
       make("span", { className: "kind", textContent: one.kind }),
@@ -198,12 +204,12 @@ function take(item) {
   else box.form.requestSubmit();
 }
 
-box.addEventListener("input", () => {
+on(box, "input", () => {
   close();
   thinking = setTimeout(suggest, SUGGEST_MS, !results);
 });
-box.addEventListener("blur", close);
-box.addEventListener("keydown", (event) => {
+on(box, "blur", close);
+on(box, "keydown", (event) => {
   if (!isPlain(event) || event.shiftKey) return;
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (step) {
@@ -222,18 +228,18 @@ box.addEventListener("keydown", (event) => {
   }
 });
 // The box keeps the focus from the mouse.
-list.addEventListener("pointerdown", (event) => event.preventDefault());
-list.addEventListener("click", (event) => {
+on(list, "pointerdown", (event) => event.preventDefault());
+on(list, "click", (event) => {
   const item = event.target.closest("li");
   if (item) take(item);
 });
 
 // Keys between the results.
 
-const hasKeys = () => { try { return localStorage.keys !== "off"; } catch { return true; } };
+const hasKeys = () => storage.keys !== "off";
 const titles = () => [...document.querySelectorAll(".result h2 > a:first-child")];
 
-document.addEventListener("keydown", (event) => {
+on(document, "keydown", (event) => {
   if (!isPlain(event) || event.defaultPrevented) return;
   if (event.target.closest("input:not([type=checkbox], [type=radio]), select, textarea")) return;
   if (event.key.length === 1 && !hasKeys()) return;
@@ -259,7 +265,7 @@ document.addEventListener("keydown", (event) => {
 const keysOn = find("#keys-on");
 if (keysOn) {
   keysOn.checked = hasKeys();
-  keysOn.addEventListener("change", () => keep("keys", keysOn.checked ? "on" : "off"));
+  on(keysOn, "change", () => { storage.keys = keysOn.checked ? "on" : "off"; });
 }
 
 // Copying.
@@ -294,22 +300,22 @@ async function copy(text, button) {
   }, COPIED_MS);
 }
 
-document.addEventListener("click", (event) => {
+on(document, "click", (event) => {
   const button = event.target.closest(".copy");
   if (button) copy(button.dataset.copy, button);
 });
 
 // A new order is shown at once.
-document.addEventListener("change", (event) => {
+on(document, "change", (event) => {
   if (event.target.matches(".sort select")) event.target.form.requestSubmit();
 });
 
-find(".theme").addEventListener("click", () => {
+on(find(".theme"), "click", () => {
   const root = document.documentElement;
   const now = root.dataset.theme
     ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   root.dataset.theme = now === "dark" ? "light" : "dark";
-  keep("theme", root.dataset.theme);
+  storage.theme = root.dataset.theme;
 });
 
 /** Return how long ago a time was, in the words of the server. */
@@ -326,10 +332,10 @@ export function ageText(milliseconds) {
 
 setInterval(() => {
   for (const time of document.querySelectorAll("time[datetime]")) {
-    if (!/ ago$|^just now$|^in /.test(time.textContent)) continue;
-    time.textContent = ageText(Date.now() - Date.parse(time.dateTime));
+    if (/ ago$|^just now$|^in /.test(time.textContent)) {
+      time.textContent = ageText(Date.now() - Date.parse(time.dateTime));
+    }
   }
 }, 60_000);
 
-unhide(document);
 if (find("[data-live-cursor], [data-refresh]")) import("./live.js");

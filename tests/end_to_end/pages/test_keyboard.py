@@ -2,10 +2,12 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.end_to_end.deployment import Deployment
 from tests.end_to_end.pages.conftest import Open
+from tests.end_to_end.pages.places import PAGES
 from tests.end_to_end.pages.slow_proxy import SlowProxy
 from tests.end_to_end.pages.windows import wait_for
 
@@ -202,6 +204,47 @@ def test_a_button_copies_where_the_browser_has_no_clipboard(open_page: Open) -> 
     other = open_page("/help", storage_state=None, permissions=CLIPBOARD)
     assert clipboard(other).startswith("docker pull")
     assert page.locator("textarea").count() == 0
+
+
+@pytest.mark.parametrize("name", ["repository", "image", "chart"])
+def test_a_command_is_chosen_and_copied_by_keyboard(open_page: Open, name: str) -> None:
+    """The tabs of the pull box are radio buttons: arrows go through them, as everywhere."""
+    page = open_page(PAGES[name], permissions=CLIPBOARD)
+    tools = [one.strip() for one in page.locator(".pull label").all_text_contents()]
+    assert len(tools) > 1
+    for _ in range(100):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.matches('.pull input')"):
+            break
+    assert focused(page) == f"pull-{tools[0]}"
+    for tool in (*tools[1:], tools[0]):
+        page.keyboard.press("ArrowRight")
+        assert focused(page) == f"pull-{tool}"
+        label = page.locator(f".pull label[for=pull-{tool}]")
+        assert label.evaluate("(one) => getComputedStyle(one).outlineStyle") == "solid"
+        expect(page.locator(".pull .pane:visible")).to_have_count(1)
+        button = page.locator(".pull .pane:visible .copy").first
+        command = button.get_attribute("data-copy") or ""
+        assert command.startswith({"reference": "", "docker": "docker pull "}.get(tool, tool))
+        page.keyboard.press("Tab")
+        expect(button).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("#said")).to_have_text("Copied")
+        assert clipboard(page) == command
+        expect(page.locator("#said")).to_have_text("")
+        page.keyboard.press("Shift+Tab")
+        assert focused(page) == f"pull-{tool}"
+    page.keyboard.press("ArrowLeft")
+    assert focused(page) == f"pull-{tools[-1]}"
+    expect(page.locator(".pull .pane:visible code").first).to_be_visible()
+
+
+def test_the_mouse_leaves_no_ring_around_a_command(open_page: Open) -> None:
+    page = open_page(PAGES["repository"])
+    label = page.locator(".pull label", has_text="docker")
+    label.click()
+    assert label.evaluate("(one) => getComputedStyle(one).outlineStyle") == "none"
+    expect(page.locator(".pull .pane:visible code")).to_contain_text("docker pull")
 
 
 def test_what_cannot_be_copied_is_selected(open_page: Open) -> None:

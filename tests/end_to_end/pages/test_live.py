@@ -97,6 +97,42 @@ def test_a_repository_counts_its_own_changes(open_page: Open, demo: Deployment) 
     expect(page.locator("main")).to_contain_text("live-own")
 
 
+PLACES = """() => [scrollX, scrollY, ...[...document.querySelectorAll("main *")]
+    .filter((one) => one.checkVisibility() && !one.closest("#news") && !one.closest("time"))
+    .map((one) => [one.getBoundingClientRect(), one])
+    .map(([place, one]) => `${place.x} ${place.y} ${place.width} ${one.tagName} ${one.id}`)]"""
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("scrolled", [0, 150])
+def test_nothing_moves_under_the_reader_of_a_repository(
+    open_page: Open, demo: Deployment, width: int, scrolled: int
+) -> None:
+    window = f"{width}-{scrolled}"
+    name = f"live/read-{window}"
+    push_anew(demo, name, f"before-{window}")
+    page = open_page(f"/r/default/{name}", viewport={"width": width, "height": 600})
+    page.wait_for_load_state("networkidle")
+    page.evaluate("(y) => scrollTo(0, y)", scrolled)
+    before = page.evaluate(PLACES)
+    assert before[1] == scrolled
+    push_anew(demo, name, f"meanwhile-{window}")
+    expect(page.locator("#news")).to_be_in_viewport()
+    expect(page.locator("#news")).to_have_text("1 new change Show")
+    expect(page.locator("#said")).to_have_text("1 new change")
+    assert page.evaluate(PLACES) == before
+    # It stays where the focus is when more comes.
+    page.locator("#news a").focus()
+    push_anew(demo, name, f"later-{window}")
+    expect(page.locator("#news")).to_have_text("2 new changes Show")
+    expect(page.locator("#news a")).to_be_focused()
+    assert "meanwhile" not in page.locator("#tags").inner_text()
+    page.keyboard.press("Enter")
+    expect(page.locator("#tags")).to_contain_text(f"live-meanwhile-{window}")
+    expect(page.locator("#tags")).to_contain_text(f"live-later-{window}")
+    expect(page.locator("#news")).to_be_hidden()
+
+
 def test_a_hidden_page_has_no_stream_and_goes_on_where_it_was(
     open_page: Open, proxy: SlowProxy, demo: Deployment
 ) -> None:

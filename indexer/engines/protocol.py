@@ -51,8 +51,15 @@ class IndexReader(Protocol):
         In the order of relevance, documents that match ``preferred`` come before those that differ
         from them in nothing else than a little prominence.
 
-        The words of one part are bounded. A prefix may mean its first thousand words only, names
-        aside. A pattern or the beginning of a value is refused if it means more than ten thousand.
+        :class:`indexer.model.Visible` is a condition anywhere in a query. The names in it are
+        exact. Rights have thousands of names, and a caller searches more than once. So an engine
+        makes its form of rights once for each key and commit. It keeps those used last, within a
+        bound of memory. Beside a query, rights change no score: the answer is that of an index
+        with the visible documents alone.
+
+        The words of one part are bounded, those of all documents together, hidden ones too. A
+        prefix may mean its first thousand words only, names aside. A pattern or the beginning of a
+        value is refused if it means more than ten thousand.
 
         :class:`indexer.errors.EngineError` if the generation cannot be read,
         :class:`indexer.errors.QueryError` if a pattern means too many words.
@@ -63,7 +70,8 @@ class IndexReader(Protocol):
     ) -> list[tuple[str, int]]:
         """Return searchable words spelled like ``word``, each with its number of documents.
 
-        Only documents that match ``within`` are looked at, all if it is None.
+        Only documents that match ``within`` are looked at, all if it is None. A word that only
+        others have is not returned.
 
         The nearest are first, then those in most documents, then by word; ``word`` itself is left
         out. Words of names, of texts and of labels' values are searchable.
@@ -72,7 +80,8 @@ class IndexReader(Protocol):
     def count(self, document_type: DocumentType, query: Query | None = None) -> int:
         """Return the number of matching documents of a type; of all documents without a query.
 
-        It is the total of a search, without ranking and hits, and it raises the same errors.
+        It is the total of a search, without ranking and hits, and it raises the same errors. Rights
+        hold as in a search.
         """
 
     def newest(

@@ -45,7 +45,7 @@ class Limits:
     expanded_terms: int = 10_000
     """How many terms a pattern may stand for when they are sought one by one."""
     kept: int = 64
-    """How many vocabularies, patterns and close spellings are kept for a commit."""
+    """How many vocabularies, patterns, close spellings and rights are kept for a commit."""
 
 
 LIMITS = Limits()
@@ -77,12 +77,13 @@ class OpenIndex:
             self._kept: dict[Hashable, Any] = {}
 
     def kept(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
-        """Return what ``make`` returns, made once for this commit, unless many are kept."""
-        if key not in self._kept:
-            if len(self._kept) >= self.limits.kept:
-                self._kept.clear()
-            self._kept[key] = make()
-        made: _Made = self._kept[key]
+        """Return what ``make`` returns; for this commit it is kept, unless others are used more."""
+        is_kept = key in self._kept
+        made: _Made = self._kept.pop(key) if is_kept else make()
+        while len(self._kept) >= self.limits.kept:
+            del self._kept[next(iter(self._kept))]
+        # Last, because it was used last.
+        self._kept[key] = made
         return made
 
 

@@ -24,10 +24,13 @@ from indexer.engines.ranking import (
     pattern,
 )
 from indexer.engines.tantivy.index import LIMITS, Limits, OpenIndex
+from indexer.engines.tantivy.repositories import read_numbers
 from indexer.engines.tantivy.schema import (
     GRAM,
     GRAM3,
     IMPACT,
+    REGISTRY,
+    REPOSITORY_NUMBER,
     RESULT,
     TEXTS,
     grams,
@@ -108,7 +111,7 @@ class View(OpenIndex, Matcher[Matching]):
 
     @override
     def visible(self, rights: Rights) -> Matching:
-        raise NotImplementedError
+        return self.kept(("visible", rights.key), lambda: self._make_visible(rights))
 
     def in_column(self, field: str, low: int | None, high: int | None) -> Matching:
         """Return the documents with a number in a column from ``low`` to ``high``."""
@@ -188,6 +191,33 @@ class View(OpenIndex, Matcher[Matching]):
         terms = self.searcher.terms_with_prefix(field, start)
         return Vocabulary(term[len(start) :] for term, _ in terms)
 
+    def _make_visible(self, rights: Rights) -> Matching:
+        known = self.kept("repositories", lambda: read_numbers(self.searcher))
+        hidden = {
+            registry: numbers.keys() - rights.repositories.get(registry, ())
+            for registry, numbers in known.items()
+            if not rights.sees_all_of(registry)
+        }
+        if not any(hidden.values()):
+            return self.all_of([])
+        seen = list[Matching]()
+        for registry, numbers in known.items():
+            unseen = hidden.get(registry, set())
+            # The longer the set, the longer a search takes.
+            is_most_seen = 2 * len(unseen) < len(numbers)
+            names = unseen if is_most_seen else numbers.keys() - unseen
+            some = self._having_any(REPOSITORY_NUMBER, [numbers[name] for name in names])
+            whole = (Occur.Must, self.term(REGISTRY, registry))
+            but_some = Matching.boolean_query([whole, (Occur.MustNot, some)])
+            seen.append(but_some if is_most_seen else some)
+        return self.any_of(seen)
+
+    def _having_any(self, field: str, terms: Sequence[str] | Sequence[int]) -> Matching:
+        if len(terms) <= self.limits.single_terms:
+            found = (Matching.term_query(self._schema, field, term, "basic") for term in terms)
+            return self.any_of(found)
+        return Matching.term_set_query(self._schema, field, terms)
+
     def _make_spelled(self, part: Wildcard | Fuzzy, field: str, start: str) -> Matching:
         if isinstance(part, Wildcard) and field == KEYWORD:
             return self._fitting(field, start, part.pattern)
@@ -195,9 +225,7 @@ class View(OpenIndex, Matcher[Matching]):
         if isinstance(part, Wildcard) and len(terms) > self.limits.expanded_terms:
             # So many terms are too many to list. tantivy walks through all terms each time.
             return self._fitting(field, start, part.pattern)
-        if len(terms) <= self.limits.single_terms:
-            return self.any_of(self.term(field, term) for term in terms)
-        return Matching.term_set_query(self._schema, field, terms)
+        return self._having_any(field, terms)
 
     def _fitting(self, field: str, start: str, text: str) -> Matching:
         """Return the documents with a term in ``field`` that is ``start`` and then fits."""

@@ -34,7 +34,7 @@ from indexer.engines.ranking import (
 )
 from indexer.model import NUMBERS, Document, fold
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 ID = "id"
 NAME = "name"
@@ -45,6 +45,12 @@ GRAM3 = "gram3"
 """All three characters in a row of the name: what is inside a name is a phrase of them."""
 IMPACT = "impact"
 """The digits of the impact of every word, and of the prominence as that of no word."""
+REGISTRY = "registry"
+"""The exact name of the registry."""
+REPOSITORY = "repository"
+"""The registry, the repository, both exact, and the number of the repository, as lines."""
+REPOSITORY_NUMBER = "repository_number"
+"""The number of the repository, which is small; see :mod:`indexer.engines.tantivy.repositories`."""
 RESULT = "result"
 TEXTS = "texts"
 
@@ -74,7 +80,7 @@ def schema() -> Schema:
     builder = SchemaBuilder()
     for field in (ID, NAME):
         builder.add_text_field(field, stored=True, tokenizer_name="raw", index_option="basic")
-    for field in (KEYWORD, NAMED, ENDS, *FACET_FIELDS):
+    for field in (KEYWORD, NAMED, ENDS, REGISTRY, REPOSITORY, *FACET_FIELDS):
         is_fast = field in FACET_FIELDS
         builder.add_text_field(field, fast=is_fast, tokenizer_name="raw", index_option="basic")
     for field in (GRAM, IMPACT, GRAM3, TEXT):
@@ -83,6 +89,7 @@ def schema() -> Schema:
     # Never unsigned: tantivy takes Python's numbers for signed ones, and loses the batch then.
     for field in (*map(number_field, NUMBERS), *SORT_COLUMNS, *ID_CHUNKS, *NAME_CHUNKS):
         builder.add_integer_field(field, fast=True)
+    builder.add_integer_field(REPOSITORY_NUMBER, indexed=True)
     for field in (RESULT, TEXTS):
         builder.add_bytes_field(field, stored=True)
     return builder.build()
@@ -110,7 +117,7 @@ Encoded = tuple[Row, Set[str]]
 
 
 def encode(document: Document) -> Encoded:
-    """Return ``document`` as tantivy takes it, and its searchable words.
+    """Return ``document`` as tantivy takes it, but for its repository, and its searchable words.
 
     :class:`indexer.errors.EngineError` naming the id when something in it cannot be stored.
     """
@@ -127,6 +134,7 @@ def encode(document: Document) -> Encoded:
             IMPACT: " ".join(word + digit for word in digits for digit in _DIGITS_OF[digits[word]]),
             NAMED: list(word_terms(name)),
             ENDS: end_terms(name),
+            REGISTRY: document.key.registry,
             **{field: list(terms) for field, terms in exact_terms(document).items()},
             RESULT: stored_result(document),
             TEXTS: _packed(stored_texts(document)),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from indexer.engines.local import engine_errors
 from indexer.engines.tantivy.index import OpenIndex
+from indexer.engines.tantivy.repositories import RepositoryNumbers
 from indexer.engines.tantivy.schema import ID, Encoded
 from indexer.engines.tantivy.schema import encode as encode_document
 from indexer.engines.tantivy.words import NewWords
@@ -34,6 +35,7 @@ class IndexFolderWriter(OpenIndex):
             self._writer = self._index.writer(_HEAP_BYTES, 1)
             self._begin()
             self._new_words = NewWords(folder, self.searcher)
+            self._repositories = RepositoryNumbers(self.searcher)
 
     def _begin(self) -> None:
         """Commit nothing.
@@ -61,6 +63,7 @@ class IndexFolderWriter(OpenIndex):
                 # One by one: tantivy is at work on one while the next is made.
                 for document in given.values():
                     row, new_words = self._encode(document)
+                    self._repositories.add(row, document.key)
                     self._writer.add_document(row)
                     words |= new_words
                 self._new_words.add(words)

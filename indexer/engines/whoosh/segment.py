@@ -189,7 +189,8 @@ class Segment(Matcher[int]):
     @override
     def visible(self, rights: Rights) -> int:
         def find() -> Iterable[Iterable[int]]:
-            return ([n for n, one in enumerate(self.ids) if rights.sees(*document_place(one))],)
+            found = self.repositories.items()
+            return (documents for place, documents in found if rights.sees(*place))
 
         return self._kept(("visible", rights.key), find)
 
@@ -255,6 +256,14 @@ class Segment(Matcher[int]):
     def ids(self) -> list[str]:
         """The ids of all documents, which are in the order of their ids."""
         return [document_id for _, document_id in self._keys()]
+
+    @cached_property
+    def repositories(self) -> "dict[tuple[str, str], array[int]]":
+        """The documents of each registry and repository, by their exact names."""
+        found = defaultdict[tuple[str, str], "array[int]"](lambda: array("I"))
+        for document, document_id in enumerate(self.ids):
+            found[document_place(document_id)].append(document)
+        return found
 
     @cached_property
     def places(self) -> dict[str, int]:

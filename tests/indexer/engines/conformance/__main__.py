@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 from random import Random
 
-from tests.indexer.engines.conformance.comparison import check, check_spellings, random_search
-from tests.indexer.engines.conformance.engines import ENGINES
-from tests.indexer.engines.conformance.generator import (
-    NAMES,
-    misspelled,
-    random_changes,
+from tests.indexer.engines.conformance.comparison import (
+    check,
+    check_random_spellings,
+    random_search,
 )
+from tests.indexer.engines.conformance.engines import ENGINES
+from tests.indexer.engines.conformance.generator import random_changes
 from tests.indexer.engines.conformance.index import Index
 
 QUERIES_EACH = 100
@@ -51,9 +51,9 @@ def _compare(index: Index, random: Random, queries: int) -> int:
             index.apply(*random_changes(random, index.documents, documents_max=DOCUMENTS_MAX))
         try:
             if number % 10:
-                check(index, random_search(random))
+                check(index, random_search(random, index.documents.values()))
             else:
-                check_spellings(index, misspelled(random, random.choice(NAMES)), limit=5)
+                check_random_spellings(index, random)
         except AssertionError as error:
             differences += 1
             print(error, file=sys.stderr)

@@ -1,14 +1,21 @@
 """Comparing an engine with the oracle: all of an answer, page by page."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from random import Random
 
-from indexer.model.document import Position, SearchPage, Sort
-from indexer.model.query import And, Everything, Not, Path, Query, Word
+from indexer.model.document import Document, Position, SearchPage, Sort
+from indexer.model.query import And, Everything, Not, Path, Query, Visible, Word
 from tests.indexer.engines.conformance import oracle
-from tests.indexer.engines.conformance.generator import FACETS, random_query
+from tests.indexer.engines.conformance.generator import (
+    FACETS,
+    NAMES,
+    misspelled,
+    random_query,
+)
 from tests.indexer.engines.conformance.index import REPOSITORY, Index
+from tests.indexer.engines.conformance.rights import random_rights, restricted
 
 GROUPS = (Everything(), Path("web"), And((Word("nginx"), Not(Path("team")))), Path("no such"))
 """The groups in which the newest document is asked for."""
@@ -26,11 +33,16 @@ class Search:
     preferred: Query | None = None
 
 
-def random_search(random: Random) -> Search:
-    """A search of any kind; half of them in the order that is most used."""
-    is_plain = random.random() < 0.5
+def random_search(random: Random, documents: Collection[Document] = ()) -> Search:
+    """A search of any kind; half of them in the order that is most used.
+
+    With documents, a part of them has rights to some of these.
+    """
+    is_plain, query = random.random() < 0.5, random_query(random)
+    if documents and random.random() < 0.4:
+        query = restricted(random, query, documents)
     return Search(
-        random_query(random),
+        query,
         limit=random.choice([1, 3, 10, 1000]),
         sort=Sort.RELEVANCE if is_plain else random.choice(list(Sort)),
         is_reversed=not is_plain and random.random() < 0.5,
@@ -90,9 +102,22 @@ def check_newest(index: Index, query: Query) -> None:
     assert found == [one and one.result for one in expected], query
 
 
-def check_spellings(index: Index, word: str, *, limit: int) -> None:
-    found = index.reader.spellings(word, document_type=REPOSITORY, limit=limit)
-    assert found == oracle.spellings(word, index.documents.values(), limit=limit), word
+def check_spellings(index: Index, word: str, *, limit: int, within: Query | None = None) -> None:
+    found = index.reader.spellings(word, document_type=REPOSITORY, limit=limit, within=within)
+    documents = [
+        document
+        for document in index.documents.values()
+        if within is None or oracle.matches(within, document)
+    ]
+    assert found == oracle.spellings(word, documents, limit=limit), (word, within)
+
+
+def check_random_spellings(index: Index, random: Random) -> None:
+    """Ask for the spellings of a word among all documents, and among those that may be seen."""
+    word = misspelled(random, random.choice(NAMES))
+    rights = random_rights(random, index.documents.values())
+    for within in (None, Visible(rights)):
+        check_spellings(index, word, limit=5, within=within)
 
 
 def through_json(position: Position) -> Position:

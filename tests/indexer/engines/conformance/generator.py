@@ -106,8 +106,10 @@ def random_document(random: Random, *, is_image: bool = False) -> Document:
     keywords |= {("arch", random.choice(["amd64", "arm64"])), ("os", "linux")}
     keywords |= {("label", f"team={random.choice(['web', 'api', 'über'])}")}
     hexadecimal = hashlib.sha256(random.randbytes(4)).hexdigest()
+    name = random_name(random)
     return document(
-        random_name(random),
+        # Names may differ in nothing but case.
+        name.title() if random.random() < 0.1 else name,
         description=tuple(_sentence(random, 6) for _ in range(random.randint(0, 2))),
         labels=tuple(_sentence(random, 3) for _ in range(random.randint(0, 2))),
         tags=tags,
@@ -120,7 +122,7 @@ def random_document(random: Random, *, is_image: bool = False) -> Document:
         facets=frozenset(
             (random.choice(FACETS), random.choice(VALUES)) for _ in range(random.randint(0, 6))
         ),
-        registry=random.choice(["one.example", "two.example"]),
+        registry=random.choice(["one.example", "two.example", "Two.example"]),
         digest=Digest(f"sha256:{hexadecimal}") if is_image else None,
         created=random.choice([0, 1, random.randint(0, 2**40)]),
         pushed=random.randint(-2, 2),

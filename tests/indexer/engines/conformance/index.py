@@ -13,6 +13,7 @@ class Index:
     """A generation with a writer and a reader, and its expected documents."""
 
     def __init__(self, engine: Engine) -> None:
+        self.engine = engine
         self.writer = engine.open_writer("one")
         self.reader = engine.open_reader("one")
         self.documents: dict[str, Document] = {}

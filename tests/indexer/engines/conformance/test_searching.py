@@ -37,15 +37,13 @@ from indexer.model.query import (
 from tests.indexer.engines.conformance.comparison import (
     Search,
     check,
-    check_spellings,
+    check_random_spellings,
     random_search,
     read_page,
     through_json,
 )
 from tests.indexer.engines.conformance.generator import (
-    NAMES,
     document,
-    misspelled,
     random_changes,
     random_document,
 )
@@ -63,8 +61,8 @@ def test_any_query_finds_what_brute_force_finds_after_any_updates(index: Index, 
         index.apply(*random_changes(random, index.documents, documents_max=120))
         assert index.reader.count(REPOSITORY) == len(index.documents)
         for _ in range(12):
-            check(index, random_search(random))
-            check_spellings(index, misspelled(random, random.choice(NAMES)), limit=5)
+            check(index, random_search(random, index.documents.values()))
+            check_random_spellings(index, random)
     assert index.writer.count(REPOSITORY) == len(index.documents)
 
 

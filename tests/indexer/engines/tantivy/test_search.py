@@ -8,10 +8,20 @@ from random import Random
 import pytest
 
 from indexer.engines.tantivy.engine import TantivyEngine
-from indexer.engines.tantivy.index import LIMITS, Limits
+from indexer.engines.tantivy.index import LIMITS, Limits, OpenIndex
 from indexer.errors import QueryError
 from indexer.model.document import DocumentType, Sort, TextField
-from indexer.model.query import Everything, Glob, Or, Phrase, Wildcard, Word
+from indexer.model.query import (
+    And,
+    Everything,
+    Glob,
+    Or,
+    Phrase,
+    Visible,
+    Wildcard,
+    Word,
+)
+from indexer.model.rights import make_rights
 from tests.indexer.engines.conformance.comparison import Search, check, random_search
 from tests.indexer.engines.conformance.generator import document, random_document
 from tests.indexer.engines.conformance.index import Index
@@ -43,7 +53,7 @@ def test_answers_do_not_depend_on_how_much_is_asked_for_at_once(
         for _ in range(4):
             index.apply([random_document(random) for _ in range(40)])
             for _ in range(25):
-                check(index, random_search(random))
+                check(index, random_search(random, index.documents.values()))
 
 
 def test_many_equals_are_in_the_order_of_their_ids_on_all_pages(index: Index) -> None:
@@ -107,3 +117,35 @@ def test_as_many_words_as_a_query_may_have_are_ranked_exactly(index: Index) -> N
     many = Or(tuple(Word(f"web{n}") for n in range(64)))
     for query in (long_phrase, many, Or((Word("web-api"), Word("e-mail"), Word("nginx")))):
         check(index, Search(query, limit=7))
+
+
+def test_what_is_kept_for_a_commit_goes_when_others_are_used_more(tmp_path: FilePath) -> None:
+    """A query for rights is made once, as long as its caller searches."""
+    made_of: list[str] = []
+
+    def make(key: str) -> str:
+        made_of.append(key)
+        return key
+
+    with closing(made(tmp_path, Limits(kept=2))) as index:
+        folder = tmp_path / "one" / "repository"
+        opened = OpenIndex(folder, Limits(kept=2))
+        for key in "abacaba":
+            assert opened.kept(key, lambda key=key: make(key)) == key  # type: ignore[misc]
+        assert made_of == ["a", "b", "c", "b"]
+        index.apply([document("web")])
+        opened.refresh()
+        opened.kept("a", lambda: make("a"))
+        assert made_of == ["a", "b", "c", "b", "a"]
+
+
+def test_thousands_of_visible_names_are_found_whole_or_but_for_a_few(index: Index) -> None:
+    names = [f"team{n % 7}/web-{n}" for n in range(700)]
+    for registry in ("one", "two"):
+        index.apply([document(name, registry=registry) for name in names])
+    for share in (0, 1, 29, 30, 31, 350, 351, 669, 699, 700):
+        some = Random(share).sample(names, share)
+        unknown = [f"gone/{n}" for n in range(3000)]
+        rights = make_rights([], {"two": [*some, *unknown]})
+        for query in (Visible(rights), And((Word("web"), Visible(rights)))):
+            check(index, Search(query, limit=1000))

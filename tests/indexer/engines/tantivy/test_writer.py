@@ -12,7 +12,8 @@ from indexer.engines.tantivy.schema import Encoded, encode
 from indexer.engines.tantivy.writer import IndexFolderWriter
 from indexer.errors import EngineError
 from indexer.model.document import DocumentType
-from indexer.model.query import Word
+from indexer.model.query import Visible, Word
+from indexer.model.rights import make_rights
 from tests.indexer.engines.conformance.generator import document
 from tests.indexer.engines.writing import batch, check_is_prefix, ids, reading, writing
 
@@ -113,6 +114,39 @@ def test_no_deletion_is_lost_when_writers_go_without_a_word(engine: TantivyEngin
         page = reader.search(Word("a"), document_type=REPOSITORY, limit=9)
         assert [hit.result["created"] for hit in page.hits] == [39]
         assert reader.count(REPOSITORY) == 41
+
+
+def visible(engine: TantivyEngine, *names: str) -> list[str]:
+    rights = make_rights([], {"registry.example": names})
+    with reading(engine) as reader:
+        page = reader.search(Visible(rights), document_type=REPOSITORY, limit=9)
+        return [hit.result["repository"] for hit in page.hits]
+
+
+def test_no_two_repositories_have_one_number_whoever_wrote_them(engine: TantivyEngine) -> None:
+    """A writer goes on with the numbers of the index, also if it lost all of a repository."""
+    for names, removed in ((["a", "b"], []), (["c"], ["b"]), (["b", "d"], ["a", "c"]), (["e"], [])):
+        writer = engine.open_writer("one")
+        documents = [document(name) for name in names]
+        writer.apply(REPOSITORY, documents, [f"{name} registry.example" for name in removed])
+        writer.close()
+    for name in ("b", "d", "e"):
+        assert visible(engine, name) == [name]
+    assert visible(engine, "a", "c") == []
+
+
+def test_a_refused_batch_gives_its_numbers_to_no_other_repository(
+    engine: TantivyEngine, folder: Path
+) -> None:
+    refused: Encoded = (object(), set())  # type: ignore[assignment]
+    rows = iter([encode(document("a")), refused, *map(encode, map(document, "cab"))])
+    writer = IndexFolderWriter(folder, encode=lambda _: next(rows))
+    with pytest.raises(EngineError):
+        writer.apply([document("a"), document("b")], [])
+    writer.apply([document(name) for name in "cab"], [])
+    writer.close()
+    for name in "abc":
+        assert visible(engine, name) == [name]
 
 
 def test_a_writer_waits_for_its_merges_before_it_goes(engine: TantivyEngine, folder: Path) -> None:

@@ -1,15 +1,18 @@
 """Limits of searching with Whoosh that other engines do not have."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from indexer.engines.ranking import EXPANDED_TERMS_MAX
-from indexer.engines.whoosh.engine import WhooshEngine
+from indexer.engines.whoosh.cache import SegmentCache
+from indexer.engines.whoosh.engine import SearchedSegments, WhooshEngine
 from indexer.errors import QueryError
 from indexer.model.query import Condition, Everything, Glob, Prefix, Wildcard, Word
+from indexer.model.rights import make_rights
 from tests.indexer.engines.conformance.comparison import Search, check
 from tests.indexer.engines.conformance.generator import document
 from tests.indexer.engines.conformance.index import Index
@@ -74,3 +77,21 @@ def test_facets_of_very_many_values_are_counted_as_those_of_few(index: Index) ->
     index.apply([], [f"d{n} registry.example" for n in range(0, 600, 7)])
     for query in (Word("web"), Everything(), Prefix("d4")):
         check(index, Search(query, limit=100, facets=("label:v",)))
+
+
+def test_what_many_callers_may_see_takes_no_more_memory_than_the_cache_has(
+    tmp_path: Path,
+) -> None:
+    engine = WhooshEngine(tmp_path)
+    engine.create("one")
+    with closing(Index(engine)) as index:
+        index.apply([document(f"web-{n}") for n in range(2000)])
+        cache, limit = SegmentCache(10_000), 10_000
+        with closing(SearchedSegments(tmp_path / "one" / "repository", cache)) as searched:
+            for n in range(100):
+                rights = make_rights([], {"registry.example": [f"web-{n}", f"web-{1999 - n}"]})
+                before = cache.used_bytes
+                (found,) = (part.visible(rights) for part in searched.parts)
+                assert found.bit_count() == 2
+                assert before + 250 < cache.used_bytes or n > 15
+                assert cache.used_bytes <= limit

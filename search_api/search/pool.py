@@ -86,7 +86,7 @@ class SearchProcesses:
         number = next(self._numbers)
         message = search_message(number, limit, sight, function, arguments, named)
         answer = asyncio.get_running_loop().create_future()
-        search = Search(number, limit, message, answer, stopped_at=limit.until)
+        search = Search(number, limit, sight.rights, message, answer, stopped_at=limit.until)
         self._waiting.append(search)
         self._dispatch()
         try:

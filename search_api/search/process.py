@@ -16,19 +16,22 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import BytesIO
 from multiprocessing import get_context
 from multiprocessing.context import SpawnProcess
 from multiprocessing.sharedctypes import RawArray
-from typing import Any
+from typing import Any, BinaryIO
 
 from typing_extensions import override
 
 from indexer.errors import RegsearchError
+from indexer.model import NO_RIGHTS, Rights
 from search_api.access import Sight
 from search_api.processes import end_with_parent
 from search_api.search.deadline import TimeLimit
 from search_api.search.searcher import Searcher
+from search_api.search.sent_rights import ReceivedRights, SentRights
 
 GARBAGE_OBJECTS = 50_000
 """New objects between two looks for garbage in a search process; Python's own number is 700."""
@@ -47,8 +50,10 @@ class Search:
     number: int
     """Greater than 0, and different for each search."""
     limit: TimeLimit
+    rights: Rights
+    """What is seen, sent apart because it may be large."""
     message: bytes
-    """What the process is sent; see :func:`search_message`."""
+    """What else the process is sent; see :func:`search_message`."""
     answer: "asyncio.Future[tuple[bool, Any]]"
     """Whether it has a result, and the result or the error."""
     stopped_at: float
@@ -69,8 +74,12 @@ def search_message(  # noqa: PLR0917 - what a message consists of
     arguments: Sequence[Any],
     named: Mapping[str, Any],
 ) -> bytes:
-    """Return the message that has a process call ``function`` with its searcher, for a sight."""
-    return pickle.dumps((number, limit, sight, function, arguments, named))
+    """Return the message that has a process call ``function`` with its searcher, for a sight.
+
+    The rights are sent apart.
+    """
+    seen = replace(sight, rights=NO_RIGHTS)
+    return pickle.dumps((number, limit, seen, function, arguments, named))
 
 
 class Worker(asyncio.Protocol):
@@ -83,6 +92,7 @@ class Worker(asyncio.Protocol):
         self._beats = 0
         self._process: SpawnProcess | None = None
         self._transport: asyncio.Transport | None = None
+        self._rights = SentRights()
         self._received = bytearray()
         self.search: Search | None = None
         """The search that runs."""
@@ -120,7 +130,8 @@ class Worker(asyncio.Protocol):
         assert self._transport is not None  # noqa: S101 - it is started
         self.search = search
         search.attempts += 1
-        self._transport.write(_LENGTH.pack(len(search.message)) + search.message)
+        message = self._rights.message(search.rights) + search.message
+        self._transport.write(_LENGTH.pack(len(message)) + message)
 
     def stop_search(self) -> None:
         """Ask the process to stop its search."""
@@ -188,7 +199,7 @@ def _serve(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent(parent)
     threading.Thread(target=_beat, args=(shared,), name="beats", daemon=True).start()
-    searcher = make()
+    searcher, rights = make(), ReceivedRights()
     # Present objects stay, so the garbage collector need not visit them and delay searches.
     gc.collect()
     gc.freeze()
@@ -198,7 +209,9 @@ def _serve(
     with suppress(OSError), connection:
         _send(connection, (True, None))
         while message := _receive(connection):
-            _send(connection, _answer(searcher, shared, message))
+            content = BytesIO(message)
+            seen = rights.read(content)
+            _send(connection, _answer(searcher, shared, seen, content))
 
 
 def _beat(shared: Any) -> None:
@@ -209,14 +222,14 @@ def _beat(shared: Any) -> None:
         pause.wait(BEAT_SECONDS)
 
 
-def _answer(searcher: Searcher, shared: Any, message: bytes) -> tuple[bool, Any]:
+def _answer(searcher: Searcher, shared: Any, rights: Rights, message: BinaryIO) -> tuple[bool, Any]:
     """Return whether a call has a result, and the result or the error."""
     # The web process wrote it.
-    number, limit, sight, function, arguments, named = pickle.loads(message)  # noqa: S301
+    number, limit, sight, function, arguments, named = pickle.load(message)  # noqa: S301
     try:
         with (
             searcher.deadline.set(limit, lambda: shared[_STOPPED] == number),
-            searcher.seen_by(sight),
+            searcher.seen_by(replace(sight, rights=rights)),
         ):
             return True, searcher.run(function, *arguments, **named)
     except RegsearchError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from indexer import errors
+from indexer.clock import SystemClock
 from indexer.errors import (
     EngineError,
     NotFoundError,
@@ -24,12 +25,14 @@ from indexer.errors import (
 )
 from indexer.model.document import DocumentType
 from indexer.model.names import RepositoryName
+from indexer.model.rights import make_rights
+from search_api.access import ALL_SIGHT, NO_SIGHT, VIEWER, Sight
 from search_api.search.clients import Client
 from search_api.search.cursors import Order
 from search_api.search.request import SearchRequest
 from search_api.search.searcher import Searcher
 from search_api.search.service import SearchService
-from search_api.search.setup import make_service
+from search_api.search.setup import make_service, make_web_service
 from tests.search_api.filling import settings_for
 
 pytestmark = pytest.mark.anyio
@@ -62,8 +65,23 @@ def own_pid(_: Searcher) -> int:
     return os.getpid()
 
 
+def seen_places(searcher: Searcher) -> set[tuple[str, str]]:
+    """The registries and repositories that a search in the process finds."""
+    page = searcher.search(SearchRequest(Order(DocumentType.REPOSITORY), limit=100)).page
+    return {(hit.result["registry"], hit.result["repository"]) for hit in page.hits}
+
+
 def refuse(_: Searcher) -> None:
     raise QueryError("too much fits", column=7)
+
+
+class Changing:
+    """A viewer whose sight changes."""
+
+    now = ALL_SIGHT
+
+    async def sight(self) -> Sight:
+        return self.now
 
 
 @pytest.fixture
@@ -119,6 +137,29 @@ async def test_errors_come_back_as_they_are(service: SearchService) -> None:
     with pytest.raises(QueryError, match="too much fits") as caught:
         await service.call(refuse)
     assert caught.value.column == 7
+
+
+async def test_each_search_sees_what_its_caller_does_whichever_process_runs_it(
+    filled: Path,
+) -> None:
+    """Rights are kept by processes, and also known to one that begins after another died."""
+    viewer = Changing()
+    VIEWER.set(viewer)
+    settings = settings_for(filled).model_copy(update={"search_processes": 2})
+    service = make_web_service(settings, clock=SystemClock())
+    places = sorted(await service.call(seen_places))
+    assert len(places) > 1
+    for number in range(3):
+        for registry, name in (*places, places[0]):
+            viewer.now = Sight(make_rights([], {registry: [name, f"gone/{number}"]}))
+            assert await service.call(seen_places) == {(registry, name)}
+        viewer.now = NO_SIGHT
+        assert await service.call(seen_places) == set()
+        viewer.now = ALL_SIGHT
+        assert await service.call(seen_places) == set(places)
+        with pytest.raises(EngineError):
+            await service.call(kill)
+    await service.close()
 
 
 async def test_the_processes_end_with_what_started_them(filled: Path) -> None:

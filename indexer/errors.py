@@ -13,6 +13,7 @@
     │   └── GuessLimitError    a caller sent too many wrong passwords
     ├── CredentialError        a caller's credential is missing or wrong
     │   └── SignInError        the password or the token of a user is wrong
+    ├── NotAllowedError        a caller asks for what is for operators
     ├── UnknownRegistryError   a caller names a registry that the settings do not
     ├── IndexerRunningError    another indexer holds the lock of this data directory
     ├── JournalError           the journal cannot be written; the sender should try again
@@ -94,6 +95,10 @@ class SignInError(CredentialError):
     """The password or the token of a user is wrong, or nothing here can check it."""
 
     challenge = 'Basic realm="regsearch", charset="UTF-8"'
+
+
+class NotAllowedError(RegsearchError):
+    """A caller, who is known, asks for what is for operators."""
 
 
 class UnknownRegistryError(RegsearchError):

@@ -18,6 +18,7 @@ from indexer.errors import (
     GuessLimitError,
     InvalidValueError,
     JournalError,
+    NotAllowedError,
     NotFoundError,
     QueryError,
     SearchCancelledError,
@@ -33,6 +34,7 @@ PATH_MAX = 200
 
 _ANSWERS: Mapping[type[Exception], tuple[int, str]] = {
     CredentialError: (401, "UNAUTHORIZED"),
+    NotAllowedError: (403, "DENIED"),
     UnknownRegistryError: (404, "NAME_UNKNOWN"),
     InvalidValueError: (400, "PARAMETER_INVALID"),
     QueryError: (400, "QUERY_INVALID"),

@@ -26,6 +26,7 @@ from search_api.access import (
     Peers,
     SignInGuesses,
     Viewing,
+    describe_access,
 )
 from search_api.api import Streams, make_api
 from search_api.endpoints import DockerSearch, Health, Metrics, OciExtension, TrustedProxies
@@ -99,7 +100,8 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
 
     def wrap(app: ASGIApp) -> ASGIApp:
         # Innermost: limits and the log know addresses as they were asked.
-        app = BasePath(Viewing(app, access=access), base)
+        audit_log = access_log() if settings.access.audit_log else None
+        app = BasePath(Viewing(app, access=access, audit_log=audit_log), base)
         app = CallerLimit(app, per_second=settings.caller_requests_per_second, refusals=refusals)
         log_of_requests = access_log() if settings.access_log else None
         app = Requests(app, refusals=refusals, access_log=log_of_requests)
@@ -161,6 +163,8 @@ def serve_web(settings: Settings) -> None:
     # What is there now stays: looking through it again for garbage would hold up answers.
     gc.collect()
     gc.freeze()
+    for one in settings.registry:
+        log.info("registry_access", registry=one.name, access=one.mode, means=describe_access(one))
     log.info("web_listens", address=settings.listen)
     server.run(sockets=[listening])
 

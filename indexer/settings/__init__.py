@@ -11,6 +11,7 @@ from indexer.settings.settings import (
     config_file,
     load_settings,
 )
+from indexer.settings.values import parse_duration
 
 __all__ = [
     "CONFIG_FILE",
@@ -24,5 +25,6 @@ __all__ = [
     "Settings",
     "config_file",
     "load_settings",
+    "parse_duration",
     "short_secret",
 ]

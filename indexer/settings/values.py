@@ -20,6 +20,13 @@ def _duration(value: object) -> object:
     return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
 
+def parse_duration(text: str) -> timedelta:
+    """Return a duration such as 30s, 15m, 6h or 7d; :class:`ValueError` if it is none."""
+    found = _duration(text)
+    assert isinstance(found, timedelta)  # noqa: S101 - the line above says so
+    return found
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Retention = Annotated[timedelta | None, BeforeValidator(lambda value: _duration(value) or None)]
 """How long something is kept; None: for ever."""

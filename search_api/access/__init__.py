@@ -1,12 +1,22 @@
 """Who asks, and what they may see."""
 
+from search_api.access.audit import note_search
 from search_api.access.caller import Basic, Caller
 from search_api.access.callers import Callers
 from search_api.access.guesses import SignInGuesses
 from search_api.access.middleware import CALLER, Viewing
 from search_api.access.names import KnownRepositories, Repositories
 from search_api.access.peer import Peers, is_within, peer_of
-from search_api.access.policy import Access, Asks, CallingViewer, Granted
+from search_api.access.policy import Access, Asks, CallingViewer, Granted, describe_access
+from search_api.access.token_uses import read_uses
+from search_api.access.tokens import (
+    ApiToken,
+    add_token,
+    list_tokens,
+    make_token,
+    revoke_token,
+    tokens_path,
+)
 from search_api.access.viewer import ALL_SIGHT, NO_SIGHT, OWNER, VIEWER, Owner, Sight, Viewer
 
 __all__ = [
@@ -16,6 +26,7 @@ __all__ = [
     "OWNER",
     "VIEWER",
     "Access",
+    "ApiToken",
     "Asks",
     "Basic",
     "Caller",
@@ -30,6 +41,14 @@ __all__ = [
     "SignInGuesses",
     "Viewer",
     "Viewing",
+    "add_token",
+    "describe_access",
     "is_within",
+    "list_tokens",
+    "make_token",
+    "note_search",
     "peer_of",
+    "read_uses",
+    "revoke_token",
+    "tokens_path",
 ]

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from indexer.errors import BusyError, CallerLimitError, CredentialError, InvalidValueError
+from search_api.access.audit import AUDITED, AuditLog
 from search_api.access.policy import Access
 from search_api.access.viewer import VIEWER
 from search_api.http_errors import answer_to
@@ -21,9 +22,11 @@ _DEPENDS = ("Authorization", "Cookie")
 class Viewing:
     """Finds the viewer of each request, and says in its answer that it depends on them."""
 
-    def __init__(self, app: ASGIApp, *, access: Access) -> None:
+    def __init__(self, app: ASGIApp, *, access: Access, audit_log: AuditLog | None = None) -> None:
+        """Write a line for each search to ``audit_log``, if there is one."""
         self._app = app
         self._access = access
+        self._audit_log = audit_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -38,9 +41,11 @@ class Viewing:
             await answer_to(Request(scope), error)(scope, receive, send)
             return
         token = VIEWER.set(viewer)
+        audited = AUDITED.set((self._audit_log, viewer.caller) if self._audit_log else None)
         try:
             await self._app({**scope, CALLER: viewer.caller}, receive, send)
         finally:
+            AUDITED.reset(audited)
             VIEWER.reset(token)
 
 

@@ -207,3 +207,14 @@ def _granted_by(rules: list[RuleSettings], names: frozenset[str]) -> Granted:
         return _EVERYTHING
     found = frozenset(name for name in names if any(fnmatchcase(name, one) for one in patterns))
     return Granted(names=found)
+
+
+def describe_access(registry: RegistrySettings) -> str:
+    """Return in words who sees a registry."""
+    if registry.mode == "public":
+        return "everybody sees all of it"
+    if registry.mode == "rules":
+        return f"callers see what its {len(registry.rule)} rules give to them; operators see all"
+    reason = "" if registry.access else " (it is read with credentials, and access is not set)"
+    asked = "callers see what it lets them pull, asked with their own credentials"
+    return f"{asked}{reason}; operators see all"

@@ -76,7 +76,7 @@ def make_token(
 ) -> tuple[str, ApiToken]:
     """Return a new token, and what is kept of it."""
     number = secrets.token_hex(_ID_BYTES)
-    text = f"{PREFIX}{number}_{secrets.token_urlsafe(_SECRET_BYTES)}"
+    text = f"{PREFIX}{number}_{secrets.token_hex(_SECRET_BYTES)}"
     token = ApiToken(
         id=number,
         hash=_hash(text),

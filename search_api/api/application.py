@@ -74,7 +74,10 @@ def make_api(
         "/status", summary="The status of the service", tags=["operation"], response_model=Status
     )
     async def get_status() -> JSONResponse:
-        """Return registries, crawls, waiting work, the search index, and unusable input."""
+        """Return registries, crawls, waiting work, the search index, and unusable input.
+
+        Reasons, addresses and what failed are for operators.
+        """
         return JSONResponse(status_json(await service.status()))
 
     return api
@@ -90,7 +93,7 @@ def _middleware(cors_origins: Sequence[str]) -> list[Middleware]:
         CORSMiddleware,
         allow_origins=cors_origins,
         allow_methods=["GET", "HEAD"],
-        allow_headers=["If-None-Match", "Last-Event-ID"],
+        allow_headers=["Authorization", "If-None-Match", "Last-Event-ID"],
         expose_headers=["ETag", "Link", "Retry-After", "X-Request-ID"],
     )
     return [sharing, compressing]

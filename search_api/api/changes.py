@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from indexer.errors import CallerLimitError, CursorExpiredError, StoreError
+from indexer.errors import CallerLimitError, CredentialError, CursorExpiredError, StoreError
 from indexer.store import Page
 from search_api.api.models import Errors
 from search_api.api.operations import IS_HEAD, KEPT, Operation
@@ -192,6 +192,9 @@ def changes_router(service: SearchService, streams: Streams) -> APIRouter:
                 page = await _page(behind, within, limit=LIMIT_DEFAULT)
             except CursorExpiredError as error:
                 yield ServerSentEvent(event="expired", data={"message": str(error)})
+                return
+            except (CredentialError, CallerLimitError):
+                # Who asked may not any more: the token was revoked, or the password changed.
                 return
             for change in page.items:
                 yield ServerSentEvent(event=change["kind"], id=change["cursor"], data=change)

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from indexer.model import DocumentType
+from search_api.access import note_search
 from search_api.api.models import Completions, Errors, SearchAnswer
 from search_api.api.operations import Operation
 from search_api.api.parameters import (
@@ -68,9 +69,10 @@ def search_router(service: SearchService) -> APIRouter:
             cursor=decode_cursor(cursor, order) if cursor else None,
             with_texts=True,
         )
-        body, following = await service.call_for(
+        body, following, total = await service.call_for(
             client_of(request), search_bytes, asked, base_of(request)
         )
+        note_search(q, total)
         headers = _NOT_KEPT | next_link(request, following)
         return Response(body, media_type="application/json", headers=headers)
 

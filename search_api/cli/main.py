@@ -192,6 +192,45 @@ def show(reference: str, *, as_json: bool) -> None:
     searches.show(reference, as_json=as_json)
 
 
+@commands.group()
+def token() -> None:
+    """Make, list and revoke tokens, with which programs say who they are."""
+
+
+@token.command("create")
+@click.option("--user", default="", metavar="NAME", help="For whom it stands, and who owns it.")
+@click.option("--group", "groups", multiple=True, metavar="NAME", help="A group of the user.")
+@click.option(
+    "--expires", default="90d", metavar="DURATION", help="How long it is valid; 0s: for ever."
+)
+@click.option(
+    "--metrics", is_flag=True, help="For the metrics and the status alone; it finds nothing else."
+)
+def create_token(*, user: str, groups: tuple[str, ...], expires: str, metrics: bool) -> None:
+    """Make a token and print it, once: only its hash is kept."""
+    from search_api.cli import token as tokens
+
+    tokens.create(user, groups, expires=expires, metrics=metrics)
+
+
+@token.command("list")
+@_JSON
+def list_tokens(*, as_json: bool) -> None:
+    """List the tokens: whose they are, until when, and when they were used last."""
+    from search_api.cli import token as tokens
+
+    tokens.show_all(as_json=as_json)
+
+
+@token.command("revoke")
+@click.argument("ids", metavar="ID…", nargs=-1, required=True)
+def revoke_token(ids: tuple[str, ...]) -> None:
+    """Revoke tokens by the ID that the list shows; a running service refuses them at once."""
+    from search_api.cli import token as tokens
+
+    tokens.revoke(ids)
+
+
 @commands.command()
 @click.argument("url")
 @_JSON

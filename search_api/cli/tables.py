@@ -61,6 +61,28 @@ def print_results(body: dict[str, Any]) -> None:
         print_line(console, f"note: {note}")
 
 
+def print_tokens(body: dict[str, Any]) -> None:
+    """Print tokens as a table."""
+    console = console_for_pipes()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("ID", "USER", "GROUPS", "CREATED", "EXPIRES", "LAST USED"):
+        table.add_column(heading, no_wrap=heading == "ID", overflow="fold")
+    for token in body["tokens"]:
+        expires = token["expires_at"] or "never"
+        table.add_row(
+            token["id"],
+            escape(token["user"]) + (" (metrics alone)" if token["metrics"] else ""),
+            escape(", ".join(token["groups"])),
+            token["created_at"],
+            f"{expires} (over)" if token["expired"] else expires,
+            token["last_used_at"] or "never",
+        )
+    if body["tokens"]:
+        console.print(table)
+    else:
+        print_line(console, "no tokens: regsearch token create --user NAME makes one")
+
+
 def print_status(body: dict[str, Any]) -> None:
     """Print how fresh and complete everything is."""
     console = console_for_pipes()

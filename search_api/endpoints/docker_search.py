@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from indexer.model import LIMIT_MAX, DocumentType, Position, Sort, fold, one_line
+from search_api.access import note_search
 from search_api.http_errors import error_answer
 from search_api.search import Cursor, Order, Searcher, SearchRequest, SearchService
 from search_api.server import client_of
@@ -96,6 +97,7 @@ class DockerSearch:
         rows, total, notes = await self._service.call_for(
             client_of(request), _rows, asked, is_foreign=is_foreign, is_podman=is_podman
         )
+        note_search(term, total)
         body = {
             "query": term,
             "num_results": total,
@@ -121,6 +123,7 @@ class DockerSearch:
             cursor=Cursor(Position(fold(last), "\U0010ffff")) if last else None,
         )
         page = (await self._service.search(asked, client=client_of(request))).page
+        note_search("", page.total)
         names = [hit.result["repository"] for hit in page.hits]
         headers = dict(_API_VERSION)
         if page.has_more:

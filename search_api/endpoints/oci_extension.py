@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from indexer.errors import InvalidValueError
 from indexer.model import LIMIT_MAX, Condition, DocumentType, Hit, Path, Position, Query, Sort, fold
+from search_api.access import note_search
 from search_api.endpoints.docker_search import asked_host
 from search_api.query import plain_query
 from search_api.search import (
@@ -95,6 +96,7 @@ class OciExtension:
             cursor=cursor,
         )
         page = (await self._service.search(asked, client=client_of(request))).page
+        note_search(str(request.query_params), page.total)
         body: dict[str, Any] = {_name(one): [] for one in orders}
         body[_name(order)] = [_shown(hit, order) for hit in page.hits]
         last = ""

@@ -19,13 +19,19 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from indexer.clock import parse_rfc3339
+from indexer.errors import NotAllowedError, SignInError
 from indexer.store import JournalCounts, NotificationResult, RegistryFreshness
+from search_api.access import CALLER, VIEWER
 from search_api.api import Streams
 from search_api.search import SearchLoad, SearchService, ServiceStatus
 from search_api.server import ConnectionEnd, Connections, Refusals, RequestRefusal
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+_NOT_FOR_ALL = (
+    "the metrics are for operators: send a token of `regsearch token create --metrics` as"
+    " Authorization: Bearer, or ask from the machine on which the service runs"
+)
 _NO_COUNTS = JournalCounts(waiting=0, rejected=0)
 
 # Name, help, and the value for one registry; an unknown value is left out.
@@ -105,8 +111,12 @@ class Metrics:
         """Return the routes to mount."""
         return [Route("/metrics", self.metrics)]
 
-    async def metrics(self, _: Request) -> Response:
-        """Answer with all metrics."""
+    async def metrics(self, request: Request) -> Response:
+        """Answer with all metrics, to those who may see the status whole."""
+        if not (await VIEWER.get().sight()).sees_internals:
+            caller = request.scope.get(CALLER)
+            is_known = caller is not None and caller.name
+            raise NotAllowedError(_NOT_FOR_ALL) if is_known else SignInError(_NOT_FOR_ALL)
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Collected(await self._service.status()))
         registry.register(_Served(self._refusals, self._connections, self._streams))

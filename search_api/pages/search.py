@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from indexer.errors import InvalidValueError, QueryError
 from indexer.model import DocumentType, Sort
+from search_api.access import note_search
 from search_api.pages.addresses import Addresses
 from search_api.pages.crawls import first_readings
 from search_api.pages.pull import pull_commands
@@ -145,6 +146,7 @@ async def answer(site: Site, request: Request) -> Response:
             with_texts=True,
         ),
     )
+    note_search(asked.q, found["total"])
     readings = [] if found["results"] else await first_readings(site.service, found["freshness"])
     page = PageView(
         "search.html",

@@ -119,6 +119,7 @@ async def answer(site: Site, request: Request) -> Response:
             "registries": [registry_view(*one) for one in body["registries"].items()],
             "set_aside": failed_rows(body["set_aside"]),
             "postponed": failed_rows(body["postponed"]),
+            "is_whole": status.freshness.with_reasons,
         }
     page = PageView(
         "status.html",

@@ -30,6 +30,7 @@ _OURS = (
     "*.lock",
     "*.pid",
     "webhook-secret*",
+    "token*.json*",
     RESTARTS_FILE,
 )
 """The files of a data directory; it may be a folder with others, which stay as they are."""

@@ -1,7 +1,7 @@
 """The freshness of results, and the status of the whole service."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import chain
@@ -16,7 +16,9 @@ from indexer.store import (
     StoreFreshness,
     StoreStatus,
 )
+from search_api.access import Sight
 
+FOR_OPERATORS = "operators see why"
 ALIVE_SECONDS = 5
 """An indexer says every second that it is alive; after this time without that, it is not."""
 
@@ -86,6 +88,10 @@ class SearchFreshness:
         """What the journal holds of each registry that it knows."""
         return self.store.journal
 
+    def told(self, reason: str | None) -> str | None:
+        """Return a reason as this reader may know it."""
+        return reason if self.with_reasons or not reason else FOR_OPERATORS
+
     def notifications(self, registry: str) -> ReceivedNotifications:
         """Return what was received from a registry."""
         return self.store.notifications.get(registry, ReceivedNotifications())
@@ -131,11 +137,14 @@ class SearchFreshness:
         elif registry.last_complete_crawl_at is None:
             yield BehindReason(ReasonCode.NEVER_CRAWLED, "it was never read completely")
         if registry.error:
-            yield BehindReason(ReasonCode.UNREADABLE, f"it could not be read: {registry.error}")
+            yield BehindReason(
+                ReasonCode.UNREADABLE, f"it could not be read: {self.told(registry.error)}"
+            )
         if self.is_paused(registry):
             yield BehindReason(
                 ReasonCode.PAUSED,
-                f"it is left alone until {registry.paused_until}: {registry.pause_reason}",
+                f"it is left alone until {registry.paused_until}:"
+                f" {self.told(registry.pause_reason)}",
             )
         if self.store.is_older or _is_after(registry.lost_at, registry):
             yield BehindReason(
@@ -211,7 +220,7 @@ class SearchLoad:
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """The status that operators see."""
+    """The status of the service, whole for operators."""
 
     freshness: SearchFreshness
     live: LiveIndex | None
@@ -228,3 +237,23 @@ class ServiceStatus:
     """Of this process; None if it is not known."""
     started_at: datetime | None = None
     """The start of the service that answers; None if no service does, as on the command line."""
+
+    def seen_by(self, sight: Sight) -> "ServiceStatus":
+        """Return the part that somebody may see; the freshness and the documents are that already.
+
+        Others than operators see no reasons, and nothing that tells how much they do not see.
+        """
+        status = self
+        if not sight.rights.are_all:
+            # These are about all registries together.
+            crawls = {
+                name: crawl
+                for name, crawl in self.store.crawls.items()
+                if sight.rights.sees_all_of(name)
+            }
+            store = replace(status.store, crawls=crawls, rebuild=None, extraction=None)
+            status = replace(status, store=store, index_size_bytes=0, advice=None)
+        if not sight.sees_internals:
+            store = replace(status.store, set_aside=(), postponed=(), rejected=(), damaged=())
+            status = replace(status, store=store)
+        return status

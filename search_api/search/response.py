@@ -57,13 +57,13 @@ def search_page(searcher: Searcher, request: SearchRequest, base: str = "") -> d
 
 def search_bytes(
     searcher: Searcher, request: SearchRequest, base: str = ""
-) -> tuple[bytes, str | None]:
-    """Search; return the JSON of the page in bytes, and the cursor of the next page.
+) -> tuple[bytes, str | None, int]:
+    """Search; return the JSON of the page in bytes, the cursor of the next page, and the total.
 
     Addresses begin with ``base``.
     """
     body = search_page(searcher, request, base)
-    return orjson.dumps(body), body["next"]
+    return orjson.dumps(body), body["next"], body["total"]
 
 
 def repository_link(registry: str, repository: str) -> str:
@@ -93,8 +93,8 @@ def freshness_json(freshness: SearchFreshness) -> dict[str, Any]:
                 "last_complete_crawl_started_at": registry.last_complete_crawl_started_at,
                 "first_backfill_running": registry.first_backfill_running,
                 "set_aside": registry.set_aside,
-                "held_back": registry.quarantined,
-                "error": registry.error,
+                "held_back": registry.quarantined if freshness.with_reasons else 0,
+                "error": freshness.told(registry.error),
                 "notifications": {
                     "expected": registry.notifies,
                     "received_at": freshness.notifications(registry.name).received_at,
@@ -271,18 +271,18 @@ def _pause_json(
 ) -> dict[str, str | None] | None:
     if not freshness.is_paused(registry):
         return None
-    return {"until": registry.paused_until, "reason": registry.pause_reason}
+    return {"until": registry.paused_until, "reason": freshness.told(registry.pause_reason)}
 
 
 def _received_json(status: ServiceStatus, registry: str) -> dict[str, Any]:
-    """Return what only operators see: the totals, and the address of who was refused last."""
+    """Return the totals, and for operators the address of who was refused last."""
     notifications = status.freshness.notifications(registry)
     refused = notifications.by_result.get(NotificationResult.REFUSED)
     return {
         "accepted_total": notifications.total(NotificationResult.ACCEPTED),
         "refused_total": notifications.total(NotificationResult.REFUSED),
         "refused_at": refused.newest_at if refused else None,
-        "refused_from": refused.sender if refused else None,
+        "refused_from": refused.sender if refused and status.freshness.with_reasons else None,
     }
 
 
@@ -299,7 +299,7 @@ def _crawl_json(status: ServiceStatus, registry: str) -> dict[str, Any] | None:
         "refreshes_done": crawl.refreshes,
         "refreshes_waiting": crawl.waiting,
         "set_aside": crawl.set_aside,
-        "held_back": crawl.quarantined,
+        "held_back": crawl.quarantined if status.freshness.with_reasons else 0,
         "unlisted": crawl.unlisted,
-        "catalog_error": crawl.catalog_error,
+        "catalog_error": status.freshness.told(crawl.catalog_error),
     }

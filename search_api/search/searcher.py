@@ -10,7 +10,7 @@ import structlog
 from indexer.clock import Clock
 from indexer.engines import Engine, IndexReader
 from indexer.errors import EngineError
-from indexer.model import Condition, DocumentType, Or, fold
+from indexer.model import Condition, DocumentType, Or, Visible, fold
 from indexer.settings import OFFICIAL, RegistrySettings
 from indexer.store import LiveIndex, StoreFreshness
 from search_api.access import ALL_SIGHT, Sight
@@ -134,9 +134,9 @@ class Searcher:
         return self._with_reader(lambda reader: reader is not None)
 
     def status(self) -> ServiceStatus:
-        """Return the status of the service."""
+        """Return the status of the service, as far as it may be seen."""
         documents = self._count_documents()
-        return ServiceStatus(
+        status = ServiceStatus(
             freshness=self._search_freshness(self._state.freshness()),
             live=self._live,
             wanted_engine=self._engine.name,
@@ -146,6 +146,7 @@ class Searcher:
             store=self._state.status(),
             restarts=self._restarts(),
         )
+        return status.seen_by(self._sight)
 
     def close(self) -> None:
         """Close all files."""
@@ -206,8 +207,12 @@ class Searcher:
 
     def _count_documents(self) -> dict[DocumentType, int]:
         """Return the number of documents; an index that does not open counts as empty."""
+        rights = self._sight.rights
+        seen = None if rights.are_all else Visible(rights)
         return self._with_reader(
-            lambda reader: {kind: reader.count(kind) for kind in DocumentType} if reader else {}
+            lambda reader: (
+                {kind: reader.count(kind, seen) for kind in DocumentType} if reader else {}
+            )
         )
 
     def _index_size_bytes(self) -> int:

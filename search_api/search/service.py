@@ -158,8 +158,10 @@ class SearchService:
         return await self._on_status_thread(await self._viewer().sight(), Searcher.freshness)
 
     async def status(self) -> ServiceStatus:
-        """Return the status of the service, whole: the caller says who may have it."""
-        status = await self._on_status_thread(ALL_SIGHT, Searcher.status)
+        """Return the status of the service: whole for who sees internals, else what is seen."""
+        sight = await self._viewer().sight()
+        whole = ALL_SIGHT if sight.sees_internals else sight
+        status = await self._on_status_thread(whole, Searcher.status)
         return replace(status, searches=self.load(), started_at=self._started_at)
 
     def load(self) -> SearchLoad:

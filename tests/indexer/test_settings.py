@@ -736,8 +736,8 @@ RULE = '[[registry.rule]]\nrepositories = ["a/*"]\n'
         (
             REGISTRY + 'access = "rules"',
             (
-                "registry.0: registry 'default' has access = 'rules' and no rule, so nobody could see"
-                " it: write a [[registry.rule]]"
+                "registry.0: registry 'default' has access = 'rules' and no rule, so nobody"
+                " could see it: write a [[registry.rule]]"
             ),
         ),
         (

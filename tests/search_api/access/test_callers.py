@@ -2,6 +2,7 @@
 
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from tests.search_api.sample_content import MAIN_NAMES
 pytestmark = pytest.mark.anyio
 
 PROXY = "10.1.2.3"
-BY_PROXY = {
+BY_PROXY: dict[str, Any] = {
     "trusted_proxies": (ip_network("10.0.0.0/8"),),
     "access": {"user_header": "X-Forwarded-User", "groups_header": "X-Forwarded-Groups"},
 }

@@ -34,9 +34,9 @@ from tests.search_api.sample_content import DESCRIPTION, HOSTILE
 
 COMMANDS = (
     *("backfill", "backup", "completion", "conformance", "indexer", "notifications"),
-    *("rebuild", "reconcile", "restore", "search", "serve", "show", "status", "web"),
+    *("rebuild", "reconcile", "restore", "search", "serve", "show", "status", "token", "web"),
 )
-ARGUMENTS = {"show": ["team/web"], "backup": ["file"], "restore": ["file"]}
+ARGUMENTS = {"show": ["team/web"], "token": ["list"], "backup": ["file"], "restore": ["file"]}
 WITH_SETTINGS = [name for name in COMMANDS if name not in {"completion", "conformance"}]
 PROGRAM = [sys.executable, "-m", "search_api"]
 PROJECT = Path(__file__).parents[3]

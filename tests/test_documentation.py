@@ -24,6 +24,7 @@ TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text()
 LAYOUT = (TOP / "docs" / "layout.md").read_text()
 GLOSSARY = (TOP / "docs" / "glossary.md").read_text()
+SECURITY = (TOP / "docs" / "security.md").read_text()
 PAGES = sorted([TOP / "README.md", *TOP.glob("docs/*.md")])
 WORDS_MAX = 30
 """The longest sentence of a page. The rule is 25; names, figures and code may need a few more."""
@@ -172,3 +173,9 @@ def test_the_project_stands_alone(path: Path) -> None:
     assert not re.search(
         r"\.\./shared|/work/|/root/|registry-content|real-components", path.read_text()
     )
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`(tests/[\w/]+\.py::\w+)`", SECURITY))))
+def test_a_test_that_the_page_on_security_names_is_there(name: str) -> None:
+    path, _, function = name.partition("::")
+    assert re.search(rf"^\s*(async )?def {function}\(", (TOP / path).read_text(), re.MULTILINE)

@@ -17,7 +17,7 @@ from indexer.clock import rfc3339
 from indexer.settings import Settings
 from search_api.web import make_web
 from tests.fakes.clock import ManualClock
-from tests.search_api.filling import make_client, searching_client
+from tests.search_api.filling import make_client, searching_client, settings_for
 
 pytestmark = pytest.mark.anyio
 
@@ -205,3 +205,15 @@ async def test_a_defect_is_one_error_in_the_log_and_says_nothing_to_the_caller(
     assert error["code"] == "UNKNOWN"
     assert "secret" not in response.text
     assert capsys.readouterr().out.count("request_failed") == 1
+
+
+async def test_only_named_sites_may_read_answers(filled: Path) -> None:
+    """A browser lets the scripts of these sites read answers, and never sends cookies along."""
+    settings = settings_for(filled).model_copy(update={"cors_origins": ("https://good.example",)})
+    async with make_client(make_web(settings, clock=ManualClock())) as client:
+        for origin, allowed in (("https://good.example", True), ("https://bad.example", False)):
+            answer = await client.get("/api/v1/search?q=web", headers={"Origin": origin})
+            assert answer.status_code == 200
+            named = answer.headers.get("access-control-allow-origin")
+            assert named == (origin if allowed else None)
+            assert "access-control-allow-credentials" not in answer.headers

@@ -43,10 +43,16 @@ ORDER BY tagged_at DESC LIMIT 1"""  # noqa: S608 - a number of ours
 _CHANGES = f"""
 SELECT sequence, mark, at, kind, registries.name, repository, tag, digest, previous_digest,
     ({_PUSH})
-FROM (SELECT * FROM changes WHERE sequence {{sign}} ?1{{place}}
+FROM (SELECT * FROM changes WHERE sequence {{sign}} ?1{{place}}{{more}}
     ORDER BY sequence {{order}} LIMIT ?2) AS changes
 CROSS JOIN registries ON registries.id = changes.registry_id
 ORDER BY sequence {{order}}"""  # noqa: S608 - texts of this module
+# Of each place by itself, for who sees only some. The mark is that of the row with the maximum.
+_FORGOTTEN = """
+INSERT INTO forgotten_changes (registry_id, repository, sequence, mark)
+SELECT registry_id, repository, max(sequence), mark FROM changes WHERE sequence <= ?
+GROUP BY registry_id, repository
+ON CONFLICT DO UPDATE SET sequence = excluded.sequence, mark = excluded.mark"""
 _END = 1 << 62
 """Behind the sequence of every change."""
 
@@ -167,7 +173,8 @@ class Changes:
 
         :class:`CursorExpiredError` where some behind it are forgotten, or never were here.
         """
-        found = self._read(cursor or self.oldest(), place, sign=">", order="ASC", limit=limit)
+        start = (cursor or self.oldest()).sequence
+        found = self._read(start, place, sign=">", order="ASC", limit=limit)
         # Only now: what was forgotten before the rows were read is missing among them.
         self._check_known(cursor)
         return found
@@ -179,7 +186,8 @@ class Changes:
 
         :class:`CursorExpiredError` where it is forgotten, or never was here.
         """
-        found = self._read(cursor, place, sign="<", order="DESC", limit=limit)
+        start = cursor.sequence if cursor else _END
+        found = self._read(start, place, sign="<", order="DESC", limit=limit)
         self._check_known(cursor)
         return found
 
@@ -206,6 +214,7 @@ class Changes:
         kept_from = next((n for n, row in enumerate(rows) if row[2] >= moment), len(rows))
         if kept_from:
             sequence, mark, _ = rows[kept_from - 1]
+            self._database.execute(_FORGOTTEN, [sequence])
             self._database.execute("DELETE FROM changes WHERE sequence <= ?", [sequence])
             self._database.execute(
                 "UPDATE changes_start SET sequence = ?, mark = ?", [sequence, mark]
@@ -213,11 +222,10 @@ class Changes:
         return kept_from
 
     def _read(
-        self, cursor: ChangeCursor | None, place: ChangePlace, *, sign: str, order: str, limit: int
+        self, start: int, place: ChangePlace, *, sign: str, order: str, limit: int, more: str = ""
     ) -> list[Change]:
         conditions, values = place.conditions()
-        query = _CHANGES.format(sign=sign, place=conditions, order=order)
-        start = cursor.sequence if cursor else _END
+        query = _CHANGES.format(sign=sign, place=conditions, more=more, order=order)
         rows = self._database.execute(query, [start, limit, *values])
         return [_change(row) for row in rows]
 

@@ -51,16 +51,24 @@ _CHAINS = (
 )
 _DERIVED = frozenset({*_CHAINS, "index_children", "subjects", "extraction"})
 """What follows from stored bodies."""
-_HARMLESS = frozenset({"extracted", "changes", "changes_start", "alive", "search_index", "rebuild"})
+_HARMLESS = frozenset(
+    {
+        *("extracted", "changes", "changes_start", "forgotten_changes"),
+        *("alive", "search_index", "rebuild"),
+    }
+)
 """What is made again as soon as it is missed, or what nothing follows from."""
 _BEGUN_AGAIN: Mapping[str, str] = {
     "extraction": "INSERT INTO extraction (one, version) VALUES (1, 0)",
     "changes_start": "INSERT INTO changes_start"
     " SELECT 1, coalesce(max(sequence), 0), random() FROM changes",
+    # Whose row is gone is not known: all before counts as forgotten.
+    "forgotten_changes": "INSERT OR REPLACE INTO forgotten_changes"
+    " SELECT 0, '', sequence, mark FROM changes_start",
     "open_batch": "INSERT INTO open_batch VALUES (CAST(strftime('%s', 'now') AS INTEGER))",
     "reached": "INSERT INTO reached SELECT seq FROM sqlite_sequence WHERE name = 'entries'",
 }
-"""What tables of one row begin with."""
+"""What tables begin with that are never empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ from sqlite_utils import Database
 from indexer.model import Digest
 from indexer.store.untagged import UntaggedTables
 
+STALE_COUNTED_MAX = 10_000
+"""Documents to make again that are counted by registry."""
+
 
 @dataclass(frozen=True, slots=True)
 class LiveIndex:
@@ -106,6 +109,20 @@ class SearchIndexTables:
             "SELECT (SELECT count(*) FROM stale_documents) + (SELECT count(*) FROM changed_bases)"
         ).fetchone()
         return int(row[0])
+
+    def stale_counts(self) -> dict[str, int]:
+        """Return how many documents of each registry are to be made again, by its name.
+
+        Of very many, the oldest are counted.
+        """
+        rows = self._database.execute(
+            "SELECT registries.name, count(*) FROM"
+            " (SELECT repository_id FROM stale_documents ORDER BY sequence LIMIT ?) AS stale"
+            " CROSS JOIN repositories ON repositories.id = stale.repository_id"
+            " CROSS JOIN registries ON registries.id = registry_id GROUP BY registries.id",
+            [STALE_COUNTED_MAX],
+        )
+        return dict(rows.fetchall())
 
     def repository_ids(self) -> list[int]:
         """Return every repository that may have documents, in the order they were first seen."""

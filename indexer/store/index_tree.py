@@ -13,11 +13,12 @@ WITH RECURSIVE {name} (repository_id, digest) AS (
         ON linked.repository_id = {name}.repository_id AND linked.digest = index_children.{to})
 """
 
-# Without a repository: what an index lists is a part of it, whoever has it.
+# Without a repository: what an index lists is a part of it, whoever has it, if anybody does.
 _PARTS = """
 WITH RECURSIVE {name} (digest) AS (
     {start}
-    UNION SELECT child_digest FROM {name} CROSS JOIN index_children USING (digest))
+    UNION SELECT child_digest FROM {name} CROSS JOIN index_children USING (digest)
+    WHERE EXISTS (SELECT 1 FROM repository_manifests AS known WHERE known.digest = {name}.digest))
 """
 
 

@@ -348,6 +348,19 @@ CREATE INDEX changes_registry ON changes (registry_id);
 CREATE INDEX changes_repository ON changes (repository, registry_id)
 """
 
+# Up to where the changes of a repository are forgotten, and in the first row those of all.
+_FORGOTTEN_CHANGES = """
+CREATE TABLE forgotten_changes (
+    registry_id INTEGER NOT NULL,
+    repository TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    mark INTEGER NOT NULL,
+    PRIMARY KEY (registry_id, repository)
+) WITHOUT ROWID;
+CREATE INDEX forgotten_changes_sequence ON forgotten_changes (sequence);
+INSERT INTO forgotten_changes SELECT 0, '', sequence, mark FROM changes_start
+"""
+
 _STEPS: dict[str, str] = {
     "m001_registries": _REGISTRIES,
     "m002_content": _CONTENT,
@@ -371,6 +384,7 @@ _STEPS: dict[str, str] = {
     "m020_token_origin": _REALMS,
     "m021_damage": _DAMAGE,
     "m022_lists": _LISTS,
+    "m023_forgotten_changes": _FORGOTTEN_CHANGES,
 }
 """The statements of each step by its name, which a store remembers. A new step is a new line."""
 _FILL: dict[str, Callable[[Database], object]] = {

@@ -29,11 +29,13 @@ from indexer.store.notifications import ReceivedNotifications
 from indexer.store.queue import Postponed, SetAside
 from indexer.store.registries import Crawl, RegistryFreshness
 from indexer.store.schema import STORE_FILE
+from indexer.store.seen import SeenStore
 from indexer.store.store import Store
 
 log = structlog.get_logger()
 
 Result = TypeVar("Result")
+Counted = TypeVar("Counted")
 
 SHOWN_MAX = 100
 """Refreshes set aside, and rejected events, that a status lists."""
@@ -48,6 +50,8 @@ class StoreFreshness:
     notifications: Mapping[str, ReceivedNotifications] = field(default_factory=dict)
     documents_waiting: int = 0
     """Changes of the store that are not in the search index yet."""
+    documents_waiting_of: Mapping[str, int] = field(default_factory=dict)
+    """Those of them that are documents of a registry, by its name; of very many, the oldest."""
     alive_at: str | None = None
     """When the indexer was last alive."""
     is_older: bool = False
@@ -57,14 +61,18 @@ class StoreFreshness:
         """Return the part about registries of which anything may be seen."""
         if rights.are_all:
             return self
-        journal, notifications = self.journal, self.notifications
+
+        def seen(by_registry: Mapping[str, Counted]) -> dict[str, Counted]:
+            return {name: one for name, one in by_registry.items() if rights.sees_registry(name)}
+
+        waiting = seen(self.documents_waiting_of)
         return replace(
             self,
             registries=[row for row in self.registries if rights.sees_registry(row.name)],
-            journal={name: journal[name] for name in journal if rights.sees_registry(name)},
-            notifications={
-                name: notifications[name] for name in notifications if rights.sees_registry(name)
-            },
+            journal=seen(self.journal),
+            notifications=seen(self.notifications),
+            documents_waiting=sum(waiting.values()),
+            documents_waiting_of=waiting,
         )
 
     @property
@@ -96,6 +104,7 @@ class StoreSearchState:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._store: Store | None = None
+        self._seen: SeenStore | None = None
         self._journal: Journal | None = None
         self._closes_at_once = False
         self._freshness: tuple[tuple[int, int], StoreFreshness] | None = None
@@ -118,6 +127,7 @@ class StoreSearchState:
             note_damage(self.directory)
             raise
         finally:
+            self._rights = ALL_RIGHTS
             if self._closes_at_once:
                 self.close()
 
@@ -156,8 +166,10 @@ class StoreSearchState:
 
     def lineage_keys(self) -> LineageKeys | None:
         """Return the meaning of ``base:``, ``baseof:`` and ``layer:``; None without a store."""
-        store = self._current_store()
-        return store.lineage_keys if store else None
+        with suppress(OutdatedStoreError):
+            store = self._open_seen()
+            return store.lineage_keys if store else None
+        return None
 
     def status(self) -> StoreStatus:
         """Return what an operator asks for; nothing before the store is there and migrated."""
@@ -179,7 +191,7 @@ class StoreSearchState:
 
     def read(self, function: Callable[[Store], Result]) -> Result:
         """Return what ``function`` reads; :class:`StoreError` before an indexer made the store."""
-        store = self._open_store()
+        store = self._open_seen()
         if store is None:
             raise StoreError(f"{self.directory}: no indexer has made a store yet")
         return function(store)
@@ -211,9 +223,12 @@ class StoreSearchState:
         """Close all files."""
         if self._store is not None:
             self._store.close()
+        if self._seen is not None:
+            self._seen.close()
         if self._journal is not None:
             self._journal.close()
-        self._store, self._journal, self._closes_at_once = None, None, False
+        self._store, self._seen, self._journal = None, None, None
+        self._closes_at_once = False
         self._freshness = self._names = None
 
     def _current_store(self) -> Store | None:
@@ -231,6 +246,18 @@ class StoreSearchState:
             self._look_at_disk()
             self._store = Store(self.directory, read_only=True)
         return self._store
+
+    def _open_seen(self) -> Store | None:
+        """Return the store as the rights of the request show it; None as :meth:`_open_store`."""
+        store = self._open_store()
+        if store is None or self._rights.are_all:
+            return store
+        # Another connection: whoever sees everything reads without views.
+        if self._seen is None:
+            self._look_at_disk()
+            self._seen = SeenStore(self.directory)
+        self._seen.see(self._rights)
+        return self._seen
 
     def _open_journal(self) -> Journal | None:
         """Return the journal; None before it is there and migrated."""
@@ -274,6 +301,7 @@ def _count(store: Store, journal: Journal | None) -> StoreFreshness:
         journal=counts,
         notifications=journal.notifications(since) if journal else {},
         documents_waiting=store.search_index.stale_count(),
+        documents_waiting_of=store.search_index.stale_counts(),
         alive_at=store.alive_at(),
         is_older=position < reached,
     )

@@ -43,12 +43,13 @@ WITH RECURSIVE down (digest, whole, id, parent_id, length, is_empty) AS (
     UNION ALL SELECT digest, whole, below.id, below.parent_id, below.length, below.is_empty
     FROM down CROSS JOIN diff_chains AS below ON below.id = down.parent_id)
 SELECT digest, id FROM down WHERE id <> whole AND NOT is_empty AND EXISTS (
-    SELECT 1 FROM manifest_chains WHERE diff_chain = down.id AND is_image)
+    SELECT 1 FROM main.manifest_chains WHERE diff_chain = down.id AND is_image)
 ORDER BY length"""
 _LABELLED = """
 SELECT DISTINCT asked.value, config_digest FROM json_each(?1) AS asked
 CROSS JOIN manifests ON manifests.digest IN (
-    SELECT digest FROM manifest_chains WHERE diff_chain = asked.value AND is_image AND has_labels
+    SELECT digest FROM main.manifest_chains
+    WHERE diff_chain = asked.value AND is_image AND has_labels
     ORDER BY id DESC LIMIT ?2)
 WHERE config_digest IS NOT NULL"""
 _CONFIGS = "SELECT digest, body FROM json_each(?) CROSS JOIN configs ON digest = value"

@@ -56,6 +56,16 @@ SELECT start, id, length, EXISTS (
 FROM down WHERE id <> start AND NOT is_empty AND EXISTS (
     SELECT 1 FROM manifest_chains WHERE {kind}_chain = down.id AND is_image)
 ORDER BY start, length DESC"""
+# Passed over without leaving SQLite where all their manifests are somebody else's.
+_ENDS_ABOVE = """
+SELECT chain FROM {kind}_prefixes WHERE prefix = ?
+AND EXISTS (SELECT 1 FROM manifest_chains WHERE {kind}_chain = chain) ORDER BY chain DESC"""
+_ENDING_WITH = """
+SELECT id FROM {kind}_chains AS own WHERE layer BETWEEN ? AND ? AND (
+    EXISTS (SELECT 1 FROM manifest_chains WHERE {kind}_chain = own.id)
+    OR EXISTS (SELECT 1 FROM {kind}_prefixes CROSS JOIN manifest_chains ON {kind}_chain = chain
+        WHERE prefix = own.id))
+ORDER BY layer DESC, id DESC"""
 _HAS_LAYER = f"""{_DOWN} WHERE EXISTS (
     SELECT 1 FROM {{kind}}_chains AS one WHERE one.id = down.id AND layer BETWEEN ?2 AND ?3)
 """  # noqa: S608 - as above
@@ -285,8 +295,7 @@ class Trie:
 
     def ends_above(self, chain: int) -> Iterator[int]:
         """Yield the whole chains that begin with another, newest first, as far as they are read."""
-        query = "SELECT chain FROM {kind}_prefixes WHERE prefix = ? ORDER BY chain DESC"
-        return (row[0] for row in self._rows(query, chain))
+        return (row[0] for row in self._rows(_ENDS_ABOVE, chain))
 
     def ends_after(self, chain: int, reached: int, *, limit: int) -> list[int]:
         """Return the next whole chains that begin with a chain, in the order of their numbers."""
@@ -333,10 +342,7 @@ class Trie:
 
     def with_layer(self, low: bytes | str, high: bytes | str) -> Iterator[int]:
         """Yield the chains whose last layer is between two packed digests, newest first."""
-        query = (
-            "SELECT id FROM {kind}_chains WHERE layer BETWEEN ? AND ? ORDER BY layer DESC, id DESC"
-        )
-        return (row[0] for row in self._rows(query, low, high))
+        return (row[0] for row in self._rows(_ENDING_WITH, low, high))
 
     def _longest(self, ids: Sequence[Digest]) -> tuple[int, int]:
         """Return how many of these ChainIDs are known, and the number of the last of them."""

@@ -149,7 +149,7 @@ class LineageKeys:
 
     def _has_bare(self) -> bool:
         """Tell whether any image is compared by its compressed layers; hardly ever one is."""
-        query = "SELECT 1 FROM manifest_chains WHERE is_image AND diff_chain IS NULL"
+        query = "SELECT 1 FROM main.manifest_chains WHERE is_image AND diff_chain IS NULL"
         return self._database.execute(query).fetchone() is not None
 
 

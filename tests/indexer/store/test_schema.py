@@ -4,11 +4,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from indexer.model import NO_RIGHTS
 from indexer.model.names import Digest
-from indexer.store import RepositorySummary, Store
+from indexer.store import RepositorySummary, Store, StoreSearchState
 from tests.attachments import sbom
 from tests.builders import image, index
-from tests.indexer.store.stored import NOW, push, put_registry, put_repository
+from tests.indexer.store.stored import NOW, at, push, put_registry, put_repository
 
 A = image(seed="a")
 ADDED = (
@@ -89,6 +90,22 @@ def test_an_older_store_says_nothing_in_lists_until_its_documents_are_made(tmp_p
     [repository] = store.shown.repositories("default", limit=9).items
     assert repository.summary == RepositorySummary()
     store.close()
+
+
+def test_a_cursor_of_before_rights_is_still_good_for_who_sees_only_some(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    push(store, put_repository(store), "1", A, when=0)
+    with store.transaction():
+        store.changes.forget(before=at(1), limit=9)
+    cursor = store.changes.oldest()
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection, connection:
+        connection.execute("DROP TABLE forgotten_changes")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm023_forgotten_changes'")
+    Store(tmp_path).close()
+    with closing(StoreSearchState(tmp_path)) as state, state.begin_request(NO_RIGHTS):
+        assert state.read(lambda store: store.changes.newest()) == cursor
+        assert state.read(lambda store: store.changes.since(cursor, limit=9)) == []
 
 
 def test_which_manifests_use_a_config_is_found_without_reading_all_of_them(store: Store) -> None:

@@ -183,6 +183,23 @@ def test_a_cursor_is_good_until_a_change_behind_it_that_is_seen_is_forgotten(
     assert told(since(state, cursor)) == [("seen", "2")]
 
 
+def test_all_cursors_expire_if_what_was_forgotten_is_damaged(
+    store: Store, state: StoreSearchState
+) -> None:
+    start = newest(state)
+    put(store, "hidden")
+    put(store, "seen")
+    forget(store, 1)
+    assert newest(state) != start
+    with store.transaction():
+        store._database.execute("UPDATE forgotten_changes SET mark = 'x' WHERE registry_id = 0")
+        assert [row.table for row in store.damage.set_aside(at=NOW)] == ["forgotten_changes"]
+    with pytest.raises(CursorExpiredError):
+        since(state, start)
+    assert newest(state) == store.changes.oldest()
+    assert since(state, newest(state)) == []
+
+
 def test_changes_of_a_repository_that_is_gone_are_seen_by_its_name(
     store: Store, state: StoreSearchState
 ) -> None:

@@ -6,6 +6,7 @@ related images, which is that in which they came to be known by anybody.
 """
 
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -351,6 +352,50 @@ def resources(store: Store) -> Resources:
 def test_what_may_not_be_seen_is_not_there(steps: Sequence[Step], rights: Rights) -> None:
     with tempfile.TemporaryDirectory() as directory:
         check(*fill(Path(directory), steps, rights), rights)
+
+
+MEANWHILE = [
+    Step("push", place, tag, content)
+    for place, tag, content in zip(PLACES * 2, TAGS * 6, CONTENT + CONTENT, strict=False)
+]
+NAMED_SCANS = re.compile(
+    r"SCAN (.*CONSTANT ROW|\(subquery-\d+\)|json_each|temp\.present_rights|registries$"
+    # What a query makes itself.
+    r"|(above|asked|below|changes|changes_start|down|found|lists|named|tagged)$"
+    # Those that end at the first row that is seen, or that whoever sees everything has too.
+    r"|own USING INDEX forgotten_changes_sequence|own USING COVERING INDEX .*repositories_1"
+    r"|(whole|(diff|blob)_chains) USING INDEX (diff|blob)_chains_base|main\.manifest_chains USING .*_bare)"
+)
+
+
+def test_rights_make_no_query_read_a_whole_table(tmp_path: Path) -> None:
+    rights = make_rights([], {"main": ["base", "team/web"], "second": ["other"]})
+    whole, _ = fill(tmp_path, MEANWHILE, rights)
+    with closing(StoreSearchState(whole)) as state, state.begin_request(rights):
+        state.read(check_plans)
+
+
+def check_plans(store: Store) -> None:
+    database, queries = store._database.conn, dict[str, str]()
+
+    def note(query: str) -> None:
+        if query.lstrip().startswith(("SELECT", "WITH")):
+            queries[re.sub("'[^']*'", "?", query)] = query
+
+    database.set_trace_callback(note)
+    for _, ask in answers(resources(store)):
+        told(ask)
+    for name in NAMES:
+        store.lineage_keys.find_bases(name)
+        store.lineage_keys.find_derived(name)
+    store.lineage_keys.find_layer(LAYERS[0])
+    database.set_trace_callback(None)
+    assert len(queries) > 50
+    for query in queries.values():
+        for row in database.execute(f"EXPLAIN QUERY PLAN {query}").fetchall():
+            is_of_registries = re.search("FROM registries( LEFT|$)", query)
+            if row[3].startswith("SCAN") and not (row[3] == "SCAN own" and is_of_registries):
+                assert NAMED_SCANS.match(row[3]), f"{row[3]}: {query}"
 
 
 def check_keys(of_all: StoreSearchState, of_seen: StoreSearchState) -> None:

@@ -285,7 +285,7 @@ def test_an_index_that_is_hidden_leads_nowhere(store: Store, state: StoreSearchS
         store.content.unlink_manifest(seen, Digest(MULTI.digest))
 
     def parts(store: Store) -> list[str]:
-        return [str(digest) for digest, _ in store.lineage.parts(Digest(NESTED.digest))]
+        return [str(one.manifest) for one in store.lineage.bases(Digest(NESTED.digest))]
 
     assert parts(store) == [APP.digest]
     assert read(state, parts) == []

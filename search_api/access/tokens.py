@@ -122,9 +122,10 @@ def list_tokens(path: Path) -> list[ApiToken]:
     """Return the tokens of a file, the oldest first."""
     try:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
-    except (OSError, UnicodeDecodeError) as error:
+        tokens = parse_tokens(text)
+    except (OSError, UnicodeDecodeError, SettingsError) as error:
         raise SettingsError(f"access.tokens_file {str(path)!r}: {error}") from error
-    return sorted(parse_tokens(text).values(), key=lambda token: token.created_at)
+    return sorted(tokens.values(), key=lambda token: token.created_at)
 
 
 def _change(path: Path, change: Callable[[Mapping[str, ApiToken]], Mapping[str, ApiToken]]) -> None:

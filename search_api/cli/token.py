@@ -30,8 +30,8 @@ def create(user: str, groups: Sequence[str], *, expires: str, metrics: bool) -> 
         raise click.UsageError("--metrics is for no group: such a token finds nothing")
     if not user and not metrics:
         raise click.UsageError("--user is missing: for whom does the token stand?")
-    for name in (user, *groups):
-        if len(name) > NAME_MAX or not name.isprintable():
+    for name in (user or "metrics", *groups):
+        if not name or len(name) > NAME_MAX or not name.isprintable():
             raise click.UsageError(f"{name[:NAME_MAX]!r} is no name of a user or a group")
     now = SystemClock().now()
     settings = prepare_settings(process="token", quiet=True)

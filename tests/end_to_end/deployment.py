@@ -14,6 +14,7 @@ name = "{name}"
 url = "{url}"
 username = "{username}"
 password = "{password}"
+access = "public"
 """
 
 

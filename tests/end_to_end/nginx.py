@@ -28,6 +28,7 @@ http {{
         location / {{
             proxy_pass {registry};
             proxy_set_header Host $http_host;
+{users}
         }}
 {search}{answers}
     }}
@@ -39,6 +40,14 @@ _SEARCH = """\
             proxy_pass {address};
             proxy_set_header X-Forwarded-Host $http_host;
         }}
+"""
+# nginx asks for a password, and says who it was; what a client says of that is replaced.
+_USERS = """\
+            auth_basic "users";
+            auth_basic_user_file {file};
+            proxy_set_header X-Forwarded-User $remote_user;
+            proxy_set_header X-Forwarded-Groups "";
+            proxy_set_header X-Forwarded-For $remote_addr;
 """
 _ANSWER = """\
         location = {path} {{
@@ -52,10 +61,20 @@ class Nginx:
     """nginx on a port of its own; stopped at the end of the ``with`` block at the latest.
 
     ``program`` is its path, ``registry`` the address that it passes requests on to. Searches go to
-    the address ``search``, if there is one.
+    the address ``search``, if there is one. ``users`` is a file of users who must sign in, and whom
+    it names in ``X-Forwarded-User``.
     """
 
-    def __init__(self, folder: Path, *, program: str, registry: str, search: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        program: str,
+        registry: str,
+        search: str = "",
+        users: Path | None = None,
+    ) -> None:
+        self._users = _USERS.format(file=users) if users else ""
         self.host = f"127.0.0.1:{free_port()}"
         self._registry = registry
         self._search = search
@@ -76,6 +95,7 @@ class Nginx:
         text = _CONFIGURATION.format(
             host=self.host,
             registry=self._registry,
+            users=self._users,
             search=_SEARCH.format(address=self._search) if self._search else "",
             answers="".join(texts),
         )

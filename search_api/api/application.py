@@ -32,6 +32,10 @@ bytes. HEAD is answered like GET.
 """
 _ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": Errors, "description": "A parameter or the query has a mistake."},
+    401: {
+        "model": Errors,
+        "description": "The user name, the password or the token is wrong.",
+    },
     429: {
         "model": Errors,
         "description": "The caller asks for too much; `Retry-After` says when to try again.",

@@ -73,6 +73,7 @@ def configure(tmp_path: Path, service: Service) -> Callable[..., None]:
     def set_registry(registry: StubRegistry, *lines: str, account: bool = True) -> None:
         file = tmp_path / "regsearch.toml"
         account_lines = ['username = "alice"', 'password = "secret"'] if account else []
+        account_lines.append('access = "public"')
         file.write_text(
             "\n".join(["[[registry]]", f'url = "{registry.url}"', *account_lines, *lines])
         )

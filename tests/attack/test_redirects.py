@@ -166,6 +166,7 @@ def test_blob_hosts_are_asked_and_get_no_credentials(
         url = "{outside.url}"
         username = "alice"
         password = "secret"
+        access = "public"
         blob_hosts = ["localhost:{inner.port}"]
         """
     )

@@ -93,7 +93,7 @@ async def test_everything_that_is_asked_counts(filled: Path, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
 async def test_probes_are_never_refused(filled: Path, path: str) -> None:
-    async with asking(filled) as client:
+    async with asking(filled, address="127.0.0.1") as client:
         assert 429 in await statuses(client, "/api/v1/suggest?q=a")
         assert await statuses(client, path) == {200}
 
@@ -135,7 +135,7 @@ async def test_without_a_limit_nothing_is_refused(filled: Path) -> None:
 
 
 async def test_what_was_refused_is_in_the_metrics(filled: Path) -> None:
-    async with asking(filled) as client:
+    async with asking(filled, address="127.0.0.1") as client:
         await statuses(client, "/v2/")
         text = (await client.get("/metrics")).text
     (line,) = [one for one in text.splitlines() if 'refused_total{reason="rate"}' in one]

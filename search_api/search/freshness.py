@@ -59,6 +59,8 @@ class SearchFreshness:
     now: datetime
     with_reasons: bool = True
     """Whether errors of registries are told: they hold addresses that only operators may see."""
+    hides_registries: bool = False
+    """Whether there are registries that this reader may not see."""
 
     @property
     def complete(self) -> bool:
@@ -103,7 +105,7 @@ class SearchFreshness:
 
     def behind(self) -> Iterator[BehindReason]:
         """Yield the reasons why results of any registry may be missing or old."""
-        if not self.registries:
+        if not self.registries and not self.hides_registries:
             yield BehindReason(ReasonCode.NO_REGISTRY, "no registry is known yet")
         if not self.index_complete:
             yield BehindReason(ReasonCode.INDEX_INCOMPLETE, "the search index is being filled")

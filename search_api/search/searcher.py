@@ -202,7 +202,11 @@ class Searcher:
         is_complete = self._live is not None and self._live.complete
         seen = of_store.seen_by(self._sight.rights)
         return SearchFreshness(
-            is_complete, seen, self._clock.now(), with_reasons=self._sight.sees_internals
+            is_complete,
+            seen,
+            self._clock.now(),
+            with_reasons=self._sight.sees_internals,
+            hides_registries=len(seen.registries) < len(of_store.registries),
         )
 
     def _count_documents(self) -> dict[DocumentType, int]:

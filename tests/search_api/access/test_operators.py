@@ -137,3 +137,14 @@ async def test_probes_are_open(troubled: Path) -> None:
     async with asking(settings_with(troubled)) as client:
         assert (await client.get("/healthz")).status_code == 200
         assert (await client.get("/readyz")).status_code in {200, 503}
+
+
+async def test_who_sees_no_registry_is_not_told_that_none_is_known(troubled: Path) -> None:
+    hidden = MAIN_RULED.model_copy(
+        update={"rule": (MAIN_RULED.rule[0].model_copy(update={"users": ("alice",)}),)}
+    )
+    async with asking(settings_with(troubled, registries=[hidden])) as client:
+        body = (await client.get("/api/v1/search")).json()
+    assert body["freshness"]["registries"] == {}
+    assert "no registry is known yet" not in body["freshness"]["behind"]
+    assert body["access"] == {"limited": True}

@@ -24,7 +24,7 @@ from indexer.store.changes import Changes
 from indexer.store.extraction import ExtractionTables
 from indexer.store.history import Since, TagHistory, TagMove
 from indexer.store.lineage import ChainTables
-from indexer.store.manifest_tree import read_tree
+from indexer.store.manifest_tree import read_alone, read_tree
 from indexer.store.presence import PresenceTables
 from indexer.store.pulls import PullTables
 from indexer.store.retention import RetentionTables
@@ -268,6 +268,10 @@ class ContentTables:
     def manifest(self, repository_id: int, digest: Digest, *, depth: int = 4) -> Content | None:
         """Return a manifest that a repository has, with its config and children to ``depth``."""
         return read_tree(self._database, self._chains, repository_id, digest, depth=depth)
+
+    def manifests(self, digests: Iterable[Digest]) -> dict[Digest, Content]:
+        """Return manifests with their configs alone, from whatever repository."""
+        return read_alone(self._database, digests)
 
     def _put_manifest(self, read: Content, kinds: KindTable, seen_at: str) -> bool:
         """Keep a manifest; True when the store did not have it."""

@@ -4,7 +4,7 @@ There is one query for each level, however many platforms an index has.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlite_utils import Database
@@ -21,6 +21,11 @@ SELECT manifests.digest, content_type, manifests.body, configs.body, (
 FROM json_each(?) CROSS JOIN repository_manifests AS linked
     ON linked.repository_id = ? AND linked.digest = value
 CROSS JOIN manifests ON manifests.digest = linked.digest
+LEFT JOIN configs ON configs.digest = config_digest"""
+
+_ALONE = """
+SELECT manifests.digest, content_type, manifests.body, configs.body
+FROM json_each(?) CROSS JOIN manifests ON manifests.digest = value
 LEFT JOIN configs ON configs.digest = config_digest"""
 
 
@@ -45,6 +50,13 @@ def read_tree(
     described = [one for one, row in rows.items() if row.config is not None]
     labels = chains.base_labels(described) if described else {}
     return _Tree(rows, labels, {}).make(digest, depth) if digest in rows else None
+
+
+def read_alone(database: Database, digests: Iterable[Digest]) -> dict[Digest, Content]:
+    """Return manifests with their configs, and nothing of those below or beside them."""
+    rows = database.execute(_ALONE, [json.dumps(list(digests))])
+    found = {Digest(row[0]): _Row(row[1], row[2], row[3], ()) for row in rows}
+    return {one: _Tree(found, {}, {}).make(one, 0) for one in found}
 
 
 @dataclass(frozen=True, slots=True)

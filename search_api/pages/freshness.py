@@ -7,7 +7,7 @@ from typing import Any
 from indexer.clock import parse_rfc3339
 from search_api.pages.filters import first_characters
 from search_api.pages.troubles import explain
-from search_api.pages.words import minute_text, number_text
+from search_api.pages.words import minute_text, number_text, sentence
 from search_api.search import ReasonCode
 
 WAITING_SHOWN = 100
@@ -39,11 +39,6 @@ def stale_sentences(freshness: Mapping[str, Any]) -> list[Sentence]:
         for told in rule(name, state)
     ]
     return [*_of_all(freshness), *found]
-
-
-def sentence(message: str) -> str:
-    """Return a message with a capital and a full stop."""
-    return f"{message[0].upper()}{message[1:]}."
 
 
 def complete_since(freshness: Mapping[str, Any]) -> str | None:

@@ -10,10 +10,10 @@ from starlette.responses import Response
 from indexer.clock import rfc3339
 from indexer.errors import StoreError
 from search_api.pages.crawls import Reading, reading_of
-from search_api.pages.freshness import sentence, stale_sentences
+from search_api.pages.freshness import stale_sentences
 from search_api.pages.site import PageView, Site
 from search_api.pages.troubles import Trouble, explain
-from search_api.pages.words import short_digest
+from search_api.pages.words import sentence, short_digest
 from search_api.search import ReasonCode, freshness_json, status_json
 
 ROWS_SHOWN = 20

@@ -1,11 +1,13 @@
 """The texts of a page: times, numbers, digests and platforms in a form that people read. Pure."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
 _THIN_SPACE = "\N{NARROW NO-BREAK SPACE}"
+_PARAMETER = re.compile("[a-z_]+: ")
 _LEADING_HEX, _TRAILING_HEX = 8, 3
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _MONTH, _YEAR = 30 * _DAY, 365 * _DAY
@@ -24,6 +26,12 @@ def bytes_text(size_bytes: int | None) -> str:
     if size_bytes is None:
         return "size unknown"
     return f"{number_text(size_bytes)} byte{'' if size_bytes == 1 else 's'}"
+
+
+def sentence(message: str) -> str:
+    """Return a message with a capital and a full stop; the name of a parameter stays as it is."""
+    begun = message if _PARAMETER.match(message) else message[:1].upper() + message[1:]
+    return begun if begun.endswith((".", "?", "!")) else f"{begun}."
 
 
 def share_text(part: float, whole: float) -> str:

@@ -36,8 +36,9 @@ class LayerResources(StoreReader):
             raise NotFoundError(f"no layer {digest[:NAME_SHOWN]!r} in any image that is shown")
         total, total_is_exact = lineage.count_containing(wanted)
         images = images_page_json(related)
+        places = lineage.layer_places(wanted, [one.manifests[0] for one in related.images])
         for image in images["images"]:
-            place = lineage.layer_place(wanted, image["manifests"][0])
+            place = places.get(image["manifests"][0])
             image["position"] = place.position if place else None
             image["layer_count"] = place.layer_count if place else None
         return {
@@ -62,12 +63,13 @@ class LayerResources(StoreReader):
         return {key: _first_known(one[key] for one in told) for key in _LAYER_KEYS}
 
     def _layers(self, related: RelatedImages, wanted: Digest) -> Iterator[dict[str, Any]]:
-        for image in related.images:
-            for manifest in image.manifests:
-                stored = self._store.content.manifest(image.repository.id, manifest, depth=0)
-                if stored is None:
-                    continue
-                for step in read_build(take_apart(stored, kinds=self._kinds).shown).steps:
+        manifests = [one for image in related.images for one in image.manifests]
+        # Nearly always the first one knows everything.
+        for some in (manifests[:1], manifests[1:]):
+            stored = self._store.content.manifests(some)
+            for manifest in filter(stored.__contains__, some):
+                taken = take_apart(stored[manifest], kinds=self._kinds)
+                for step in read_build(taken.shown).steps:
                     if step.layer and wanted in (step.layer.digest, step.diff_id):
                         told = step_json(step)
                         yield {key: told[key] for key in _LAYER_KEYS}

@@ -56,10 +56,6 @@ SELECT start, id, length, EXISTS (
 FROM down WHERE id <> start AND NOT is_empty AND EXISTS (
     SELECT 1 FROM manifest_chains WHERE {kind}_chain = down.id AND is_image)
 ORDER BY start, length DESC"""
-# Passed over without leaving SQLite where all their manifests are somebody else's.
-_ENDS_ABOVE = """
-SELECT chain FROM {kind}_prefixes WHERE prefix = ?
-AND EXISTS (SELECT 1 FROM manifest_chains WHERE {kind}_chain = chain) ORDER BY chain DESC"""
 _ENDING_WITH = """
 SELECT id FROM {kind}_chains AS own WHERE layer BETWEEN ? AND ? AND (
     EXISTS (SELECT 1 FROM manifest_chains WHERE {kind}_chain = own.id)
@@ -84,7 +80,22 @@ SELECT (SELECT json_group_array(json_array(chain, id, digest)) FROM (
     ON {kind}_chain = chain AND is_image AND (NOT ?2 OR diff_chain IS NULL)
     WHERE prefix = asked.value ORDER BY chain DESC, id DESC LIMIT ?3))
 FROM json_each(?1) AS asked"""
-_LAYER_POSITION = f"SELECT min(length) FROM ({_HAS_LAYER})"  # noqa: S608 - as above
+_LAYER_PLACES = f"""
+SELECT digest, length,
+    (SELECT min(length) FROM ({_HAS_LAYER.replace("?1", "whole.id")}))
+FROM json_each(?1) AS asked CROSS JOIN manifest_chains ON digest = asked.value
+CROSS JOIN {{kind}}_chains AS whole ON whole.id = {{kind}}_chain"""  # noqa: S608 - as above
+# Passed over without leaving SQLite where all their manifests are somebody else's.
+_ENDS_WITH_LAYER = """
+SELECT one.id, (SELECT json_group_array(chain) FROM (
+    SELECT chain FROM {kind}_prefixes WHERE prefix = one.id
+    AND EXISTS (SELECT 1 FROM manifest_chains WHERE {kind}_chain = chain)
+    ORDER BY chain DESC LIMIT ?3))
+FROM {kind}_chains AS one WHERE layer BETWEEN ?1 AND ?2 ORDER BY layer DESC, one.id DESC"""
+_MANIFESTS = """
+SELECT (SELECT json_group_array(digest) FROM (
+    SELECT digest FROM manifest_chains WHERE {kind}_chain = asked.value ORDER BY id DESC LIMIT ?2))
+FROM json_each(?1) AS asked"""
 # A base is a chain that is a whole one, and that others begin with.
 _NOW_BASE = """
 UPDATE {kind}_chains SET is_base = 1 WHERE id = ?1 AND NOT is_base
@@ -196,12 +207,6 @@ class Trie:
         row = self._row("SELECT id FROM {kind}_chains WHERE chain_id = ?", packed(chain_id))
         return row[0] if row else None
 
-    def length(self, chain: int) -> int:
-        """Return how many layers a chain has."""
-        row = self._row("SELECT length FROM {kind}_chains WHERE id = ?", chain)
-        assert row is not None  # noqa: S101 - numbers come from these tables
-        return int(row[0])
-
     def chain_id(self, chain: int) -> Digest:
         """Return the ChainID of a chain."""
         (row,) = self._database.execute(
@@ -293,10 +298,6 @@ class Trie:
         )
         return {row[0] for row in self._asked(query, chains, json.dumps(list(prefixes)))}
 
-    def ends_above(self, chain: int) -> Iterator[int]:
-        """Yield the whole chains that begin with another, newest first, as far as they are read."""
-        return (row[0] for row in self._rows(_ENDS_ABOVE, chain))
-
     def ends_after(self, chain: int, reached: int, *, limit: int) -> list[int]:
         """Return the next whole chains that begin with a chain, in the order of their numbers."""
         query = (
@@ -305,10 +306,22 @@ class Trie:
         )
         return [row[0] for row in self._rows(query, chain, reached, limit)]
 
-    def manifests(self, chain: int) -> Iterator[Digest]:
-        """Yield the manifests of which a chain is the whole one, newest first."""
-        query = "SELECT digest FROM manifest_chains WHERE {kind}_chain = ? ORDER BY id DESC"
-        return (Digest(row[0]) for row in self._texts(query, chain))
+    def manifests_with_layer(self, low: bytes | str, high: bytes | str, most: int) -> list[Digest]:
+        """Return manifests that hold a layer between two packed digests, newest first."""
+        ends: list[int] = []
+        query = _ENDS_WITH_LAYER.format(kind=self.kind)
+        rows = self._database.execute(query, [low, high, most])
+        for count, (chain, above) in enumerate(rows, 1):
+            ends += (chain, *json.loads(above))
+            # Each is the whole chain of some manifest, but for those that only others begin with.
+            if len(ends) - count >= most:
+                break
+        found: list[Digest] = []
+        for (manifests,) in self._asked(_MANIFESTS, ends, most):
+            found += json.loads(manifests)
+            if len(found) >= most:
+                break
+        return found[:most]
 
     def images(self, links: Iterable[Link], most: int) -> dict[Link, list[Digest]]:
         """Return the images of which each of some chains is the whole one, newest first."""
@@ -335,10 +348,15 @@ class Trie:
         """Return those of some chains that hold a layer between two packed digests."""
         return {row[0] for row in self._asked(_WITH_LAYER, chains, low, high)}
 
-    def layer_position(self, chain: int, low: bytes | str, high: bytes | str) -> int | None:
-        """Return where such a layer is first in a chain, counted from 1; None if it is not."""
-        row = self._row(_LAYER_POSITION, chain, low, high)
-        return row[0] if row else None
+    def layer_places(
+        self, manifests: Iterable[Digest], low: bytes | str, high: bytes | str
+    ) -> dict[Digest, tuple[int, int]]:
+        """Return where such a layer is first in manifests, counted from 1, and of how many layers.
+
+        Those without it are missing.
+        """
+        rows = self._asked(_LAYER_PLACES, manifests, low, high)
+        return {Digest(row[0]): (row[2], row[1]) for row in rows if row[2] is not None}
 
     def with_layer(self, low: bytes | str, high: bytes | str) -> Iterator[int]:
         """Yield the chains whose last layer is between two packed digests, newest first."""
@@ -368,12 +386,6 @@ class Trie:
 
     def _rows(self, query: str, *values: object) -> Iterator[tuple[int, ...]]:
         found: Iterator[tuple[int, ...]] = self._database.execute(
-            query.format(kind=self.kind), values
-        )
-        return found
-
-    def _texts(self, query: str, *values: object) -> Iterator[tuple[str, ...]]:
-        found: Iterator[tuple[str, ...]] = self._database.execute(
             query.format(kind=self.kind), values
         )
         return found

@@ -30,7 +30,6 @@ from indexer.store.lineage.chains import (
     ManifestRow,
     Trie,
     layer_range,
-    manifest_row,
     read_row,
 )
 from indexer.store.lineage.named import named
@@ -158,15 +157,6 @@ class LineageTables:
         :class:`InvalidValueError` for anything else.
         """
         low, high = layer_range(layer)
-        manifests = (
-            manifest
-            for kind, trie in self._tries.items()
-            for chain in trie.with_layer(low, high)
-            for end in itertools.chain([chain], trie.ends_above(chain))
-            for manifest in trie.manifests(end)
-        )
-
-        read: list[Digest] = []
 
         def holding(rows: Collection[ManifestRow]) -> set[ManifestRow]:
             ends = {end for row in rows for end in row.ends}
@@ -179,11 +169,12 @@ class LineageTables:
             }
             return {row for row in rows if not found.isdisjoint(row.ends)}
 
-        def read_more(_: object, most: int) -> dict[str, list[Digest]]:
-            read.extend(itertools.islice(manifests, most - len(read)))
-            return {layer: read}
+        def read(_: object, most: int) -> dict[str, list[Digest]]:
+            tries = self._tries.values()
+            found = [one for trie in tries for one in trie.manifests_with_layer(low, high, most)]
+            return {layer: found[:most]}
 
-        return self._images.find({layer: holding}, read_more, limit=limit)[layer]
+        return self._images.find({layer: holding}, read, limit=limit)[layer]
 
     def count_containing(self, layer: str, *, limit: int = COUNTED_MAX) -> tuple[int, bool]:
         """Return how many visible images hold a layer, and whether that is all of them.
@@ -195,15 +186,19 @@ class LineageTables:
         [images] = self._database.execute(_COUNT_IMAGES, [low, high, limit]).fetchone()
         return images, some <= limit
 
-    def layer_place(self, layer: str, manifest: Digest) -> LayerPlace | None:
-        """Return where a layer is in a manifest, the lowest place if it is there twice."""
+    def layer_places(self, layer: str, manifests: Iterable[Digest]) -> dict[Digest, LayerPlace]:
+        """Return where a layer is in manifests, the lowest place if it is there twice.
+
+        Those without it are missing.
+        """
         low, high = layer_range(layer)
-        row = manifest_row(self._database, manifest)
-        for kind, end in row.ends if row else ():
-            position = self._tries[kind].layer_position(end, low, high)
-            if position is not None:
-                return LayerPlace(position, self._tries[kind].length(end))
-        return None
+        asked = list(manifests)
+        return {
+            manifest: LayerPlace(*place)
+            # By DiffIDs if both know it.
+            for kind in (ChainKind.BLOB, ChainKind.DIFF)
+            for manifest, place in self._tries[kind].layer_places(asked, low, high).items()
+        }
 
     def declared(self, stored: Content) -> dict[Digest, Declared]:
         """Return what an image, or each in an index, declares as its base, and if that is so."""

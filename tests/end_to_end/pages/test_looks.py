@@ -198,3 +198,34 @@ def test_print_shows_the_content_alone(open_page: Open) -> None:
     expect(page.locator(".filters")).to_be_hidden()
     expect(page.locator("#q")).to_be_hidden()
     expect(page.locator(".result h2")).to_have_text([re.compile("team/gateway")])
+
+
+def test_the_chosen_tab_stays_at_its_command_on_a_telephone(open_page: Open) -> None:
+    """A second line of tabs would stand between the first one and its command."""
+    page = open_page(PAGES["repository"], viewport={"width": 390, "height": 800})
+    tops = page.locator(".pull label").evaluate_all("all => all.map((one) => one.offsetTop)")
+    assert len(tops) == 5
+    assert len(set(tops)) == 1
+
+
+def test_the_name_of_a_row_of_platforms_is_one_line(open_page: Open) -> None:
+    page = open_page(PAGES["matrix"], viewport={"width": 390, "height": 800})
+    lines = page.locator(".platform-matrix th[scope=row] bdi").evaluate_all(
+        "all => all.map((one) => one.getClientRects().length)"
+    )
+    assert lines == [1]
+
+
+@pytest.mark.parametrize("width", [320, 1440])
+def test_each_line_of_facts_begins_below_the_title(open_page: Open, width: int) -> None:
+    """The dot before the first fact of a line lies outside of what is shown."""
+    page = open_page(PAGES["repository"], viewport={"width": width, "height": 800})
+    starts = page.evaluate("""() => {
+        const start = (one) => { const range = document.createRange();
+            range.selectNodeContents(one); return range.getBoundingClientRect().left; };
+        const facts = [...document.querySelectorAll(".repository > .facts li")];
+        const first = facts.filter((one, n) => !n || one.offsetTop > facts[n - 1].offsetTop + 9);
+        return [document.querySelector("h1"), ...first].map((one) => Math.round(start(one)));
+    }""")
+    assert len(starts) > (2 if width == 320 else 1)
+    assert max(starts) - min(starts) <= 1

@@ -172,7 +172,7 @@ async def test_rows_of_bars_show_what_platforms_share(show: Show) -> None:
 
 async def test_an_unknown_platform_or_image_is_not_found(show: Show) -> None:
     page = await show(f"{GATEWAY}?platform=plan9/mips", status=404)
-    assert "no platform 'plan9/mips'" in page.one(id="mistake").text
+    assert "No platform 'plan9/mips'" in page.one(id="mistake").text
     digest = f"sha256:{'0' * 64}"
     for address in (f"/i/{digest}", f"/l/{digest}"):
         page = await show(address, status=404)

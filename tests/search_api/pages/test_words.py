@@ -11,6 +11,7 @@ from search_api.pages.words import (
     exact_text,
     minute_text,
     number_text,
+    sentence,
     share_text,
     short_digest,
     short_hex,
@@ -74,6 +75,12 @@ def test_numbers_are_in_groups_of_three() -> None:
     assert bytes_text(1) == "1 byte"
     assert bytes_text(1_500) == "1\N{NARROW NO-BREAK SPACE}500 bytes"
     assert bytes_text(None) == "size unknown"
+
+
+def test_a_message_becomes_a_sentence() -> None:
+    assert sentence("no tag '1' in 'web'") == "No tag '1' in 'web'."
+    assert sentence("limit: '0' is too small") == "limit: '0' is too small."
+    assert sentence("Is it there?") == "Is it there?"
 
 
 def test_a_share_is_in_per_cent() -> None:

@@ -9,7 +9,9 @@ from indexer.store.index_tree import manifests_below, parts_below
 
 # Tags and indexes lead to manifests, to any depth, as far as a repository has them.
 _BELOW_DIGESTS = parts_below(
-    "SELECT digest FROM repository_manifests WHERE digest BETWEEN ?1 AND ?2", name="named"
+    "SELECT digest FROM manifest_chains WHERE digest BETWEEN ?1 AND ?2"
+    " UNION SELECT digest FROM index_children WHERE digest BETWEEN ?1 AND ?2",
+    name="named",
 )
 _TAGGED = """
 SELECT repository_id, digest FROM tags CROSS JOIN repository_manifests USING (repository_id, digest)

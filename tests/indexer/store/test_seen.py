@@ -273,6 +273,20 @@ def test_a_digest_that_is_hidden_means_nothing(store: Store, state: StoreSearchS
     assert all(find(store)[:3])
 
 
+def test_a_layer_that_only_hidden_images_hold_means_nothing(
+    store: Store, state: StoreSearchState
+) -> None:
+    push(store, put_repository(store, "seen", "main"), "base", BASE, when=0)
+    push(store, put_repository(store, "hidden", "main"), "app", APP, when=0)
+    layers = [blob.digest for blob in APP.blobs[1:]]
+
+    def find(store: Store) -> list[bool]:
+        return [bool(store.lineage_keys.find_layer(layer)) for layer in layers]
+
+    assert find(store) == [True, True, True]
+    assert read(state, find) == [True, False, False]
+
+
 def test_an_index_that_is_hidden_leads_nowhere(store: Store, state: StoreSearchState) -> None:
     seen, hidden = put_repository(store, "seen", "main"), put_repository(store, "hidden", "main")
     for number in (seen, hidden):

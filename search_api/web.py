@@ -54,6 +54,12 @@ log = structlog.get_logger()
 def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     """Return the web application: receiving and searching. The data directory must be there."""
     clock = clock or SystemClock()
+    refusals = Refusals()
+    guesses = SignInGuesses(
+        on_refused=lambda _: refusals.count(RequestRefusal.CREDENTIALS),
+        on_limited=lambda caller: refusals.request(RequestRefusal.GUESSES, caller=caller),
+    )
+    callers = Callers(settings, clock=clock, guesses=guesses)
     service = make_web_service(settings, clock=clock)
     journal = JournalWriter(LateJournal(settings.data_dir), clock=clock)
     receiver = Receiver(
@@ -66,7 +72,6 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     hosts = frozenset(
         host for registry in settings.registry for host in (registry.registry_host, *registry.hosts)
     )
-    refusals = Refusals()
     streams = Streams(refusals, per_caller=settings.caller_streams)
     connections = Connections(refusals)
     api = make_api(service, cors_origins=settings.cors_origins, streams=streams)
@@ -74,11 +79,6 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         service, registry_hosts=hosts, are_several=len(settings.registry) > 1
     )
 
-    guesses = SignInGuesses(
-        on_refused=lambda _: refusals.count(RequestRefusal.CREDENTIALS),
-        on_limited=lambda caller: refusals.request(RequestRefusal.GUESSES, caller=caller),
-    )
-    callers = Callers(settings, clock=clock, guesses=guesses)
     access = Access(
         settings,
         callers=callers,
@@ -155,18 +155,19 @@ WEB_PID_FILE = "web.pid"
 
 def serve_web(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; :class:`SettingsError` where the address cannot be had."""
-    listening = _listen(settings)
-    _write_pid(settings)
-    app = make_web(settings)
-    streams = app.state.streams
-    server = HttpServer(app, connections=app.state.connections, on_stop=streams.stop)
-    # What is there now stays: looking through it again for garbage would hold up answers.
-    gc.collect()
-    gc.freeze()
-    for one in settings.registry:
-        log.info("registry_access", registry=one.name, access=one.mode, means=describe_access(one))
-    log.info("web_listens", address=settings.listen)
-    server.run(sockets=[listening])
+    with _listen(settings) as listening:
+        _write_pid(settings)
+        app = make_web(settings)
+        streams = app.state.streams
+        server = HttpServer(app, connections=app.state.connections, on_stop=streams.stop)
+        # What is there now stays: looking through it again for garbage would hold up answers.
+        gc.collect()
+        gc.freeze()
+        for one in settings.registry:
+            means = describe_access(one)
+            log.info("registry_access", registry=one.name, access=one.mode, means=means)
+        log.info("web_listens", address=settings.listen)
+        server.run(sockets=[listening])
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -360,7 +360,8 @@ def test_before_the_first_start_searches_find_nothing_and_say_why(
 
 
 @pytest.mark.parametrize(
-    "command", [name for name in WITH_SETTINGS if name not in {"notifications", "serve", "web"}]
+    "command",
+    [name for name in WITH_SETTINGS if name not in {"notifications", "serve", "token", "web"}],
 )
 def test_a_store_that_cannot_be_read_is_one_line(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
@@ -707,6 +708,26 @@ def test_a_short_webhook_secret_ends_the_start(run: Run, monkeypatch: pytest.Mon
     assert (ended.status, ended.out) == (2, "")
     assert "has 1 characters" in ended.err
     assert "openssl rand -hex 32" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "No such file or directory"), ("bob:plain", "line 1, user 'bob'")]
+)
+def test_users_that_cannot_be_read_end_the_start(
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    address: str,
+    content: str | None,
+    said: str,
+) -> None:
+    monkeypatch.setenv("REGSEARCH_REGISTRY", "http://registry.example")
+    monkeypatch.setenv("REGSEARCH_ACCESS__HTPASSWD_FILE", str(tmp_path / "users"))
+    if content is not None:
+        (tmp_path / "users").write_text(content)
+    ended = run("web")
+    assert (ended.status, ended.out) == (2, "")
+    assert f"regsearch: access.htpasswd_file '{tmp_path}/users': {said}" in ended.err
 
 
 def test_an_interrupt_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

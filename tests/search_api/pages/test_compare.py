@@ -98,8 +98,10 @@ async def test_platforms_that_both_have_are_links(show: Show) -> None:
 
 async def test_a_mistake_keeps_the_form(show: Show) -> None:
     page = await show("/compare?a=team/web&b=team/nothing:1", status=404)
-    assert "b: no repository" in page.one(id="mistake").text
+    assert page.one(id="mistake").text.startswith("The other: no repository")
     form = page.one("form", class_="two")
+    [wrong] = form.all("input", aria_invalid="true")
+    assert (wrong["id"], wrong["aria-describedby"]) == ("b", "mistake")
     assert [one["value"] for one in form.all("input")] == ["team/web", "team/nothing:1"]
     await show("/compare?a=team/web&b=a:b:c d", status=400)
 

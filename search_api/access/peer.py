@@ -7,13 +7,14 @@ taken from every request, and read only in those of trusted proxies.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from indexer.settings import Settings
 
 _PEER = "regsearch_peer"
-_FORWARDING = frozenset({b"forwarded", b"via", b"x-real-ip"})
+_FORWARDING = frozenset({b"forwarded", b"via", b"x-real-ip", b"origin"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Peers:
 
     def _peer(self, scope: Scope) -> Peer:
         if not is_within(scope, self._networks):
-            return Peer(is_local=is_within(scope, _LOOPBACK) and not _is_forwarded(scope))
+            return Peer(is_local=is_within(scope, _LOOPBACK) and _is_for_itself(scope))
         if not self._user_header:
             return _UNKNOWN
         try:
@@ -90,11 +91,27 @@ class Peers:
 _LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 
-def _is_forwarded(scope: Scope) -> bool:
-    """Tell whether a proxy says that it passes a request on for somebody else."""
-    return any(
-        name in _FORWARDING or name.startswith(b"x-forwarded-") for name, _ in scope["headers"]
+def _is_for_itself(scope: Scope) -> bool:
+    """Tell whether nothing says that a request was sent for somebody elsewhere.
+
+    A proxy says so in its headers. A browser sends requests of any page that its user looks at: it
+    names the page's site, or asks for the host of that site, which may lead to this machine.
+    """
+    return not any(
+        name in _FORWARDING
+        or name.startswith(b"x-forwarded-")
+        or (name == b"host" and not _is_this_machine(value.decode("latin-1")))
+        for name, value in scope["headers"]
     )
+
+
+def _is_this_machine(host: str) -> bool:
+    """Tell whether a host, with or without a port, can only be this machine."""
+    try:
+        named = urlsplit(f"//{host}").hostname or ""
+        return named == "localhost" or ip_address(named).is_loopback
+    except ValueError:
+        return False
 
 
 def _value(scope: Scope, header: str) -> str:

@@ -148,7 +148,7 @@ def be_alive(directory: Path, *, clock: Clock) -> None:
 
 @asynccontextmanager
 async def make_client(
-    app: Starlette, *, host: str = "search.example", raise_errors: bool = True
+    app: Starlette, *, host: str = "localhost", raise_errors: bool = True
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """Give a client of an application that is started and stopped around it."""
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=raise_errors)
@@ -165,7 +165,7 @@ async def searching_client(
     *,
     clock: Clock | None = None,
     registries: Mapping[str, str] = REGISTRIES,
-    host: str = "search.example",
+    host: str = "localhost",
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """Give a client of the whole web application over a data directory."""
     settings = settings_for(directory, registries=registries)

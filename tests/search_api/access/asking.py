@@ -63,7 +63,7 @@ async def asking(
     settings: Settings,
     *,
     address: str = ELSEWHERE,
-    host: str = "search.example",
+    host: str = "localhost",
     clock: Clock | None = None,
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """Give a client at an address."""

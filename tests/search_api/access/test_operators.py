@@ -108,6 +108,27 @@ async def test_a_proxy_on_this_machine_is_not_this_machine(troubled: Path, heade
         assert (await client.get("/metrics", headers=forwarded)).status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("host", "is_local"),
+    [
+        ("localhost:8080", True),
+        ("127.0.0.1:8080", True),
+        ("[::1]:8080", True),
+        ("attacker.example:8080", False),
+        ("192.0.2.1", False),
+        ("[::1", False),
+    ],
+)
+async def test_a_site_whose_name_leads_here_is_not_this_machine(
+    troubled: Path, host: str, is_local: bool
+) -> None:
+    async with asking(settings_with(troubled), address="127.0.0.1") as client:
+        answer = await client.get("/metrics", headers={"Host": host})
+        assert answer.status_code == (200 if is_local else 401)
+        origin = {"Host": host, "Origin": "https://attacker.example"}
+        assert (await client.get("/metrics", headers=origin)).status_code == 401
+
+
 async def test_the_status_has_one_shape_for_all(troubled: Path) -> None:
     async with asking(settings_with(troubled), address="127.0.0.1") as client:
         whole = (await client.get("/api/v1/status")).json()

@@ -55,7 +55,7 @@ async def asking(
     transport = httpx2.ASGITransport(app=app, client=(address, 4711))
     async with (
         app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://search.example") as client,
+        httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
     ):
         yield client
 

@@ -46,7 +46,7 @@ class Material:
 
 
 @contextmanager
-def material(size: str, *, number: int, folder: Path | None = None) -> Iterator[Material]:
+def material(size: Size | str, *, number: int, folder: Path | None = None) -> Iterator[Material]:
     """Give the material of a corpus from ``folder``; it is made there if there is none.
 
     Without a folder it is temporary. ValueError if the folder has material of another corpus, or
@@ -61,7 +61,7 @@ def material(size: str, *, number: int, folder: Path | None = None) -> Iterator[
         yield Material(folder, number)
     else:
         read = json.loads((folder / _ASKS).read_text("utf-8"))
-        if read["size"] != size or read["number"] < number:
+        if read["size"] != _name(size) or read["number"] < number:
             raise ValueError(f"{folder} holds {read['number']} queries of {read['size']}")
         yield Material(folder, number)
 
@@ -72,7 +72,7 @@ def prepare(folder: Path, size: Size | str, *, number: int) -> Material:
         vocabulary = make_vocabulary(_kept(documents(size), file))
     made = asks(vocabulary, number=number)
     plain = {name: [asdict(ask) for ask in some] for name, some in made.items()}
-    name = size.name if isinstance(size, Size) else size
+    name = _name(size)
     # Last, because this file marks the material as whole.
     (folder / _ASKS).write_text(json.dumps({"size": name, "number": number, "asks": plain}))
     return Material(folder, number)
@@ -82,3 +82,7 @@ def _kept(made: Iterable[Document], file: BinaryIO) -> Iterator[Document]:
     for document in made:
         pickle.dump(document, file)
         yield document
+
+
+def _name(size: Size | str) -> str:
+    return size.name if isinstance(size, Size) else size

@@ -12,6 +12,8 @@ bench.corpus store`` made. It measures in this order:
   at *stress*, because it takes too long);
 - pushes, until they are found (:mod:`bench.search_updates`).
 
+With ``--rights`` it measures what rights cost instead (:mod:`bench.search_rights`).
+
 All programs share the processors of one machine. The registry is silent.
 """
 
@@ -35,6 +37,7 @@ from bench.corpus.sizes import SIZES
 from bench.engine_material import Material, material
 from bench.memory import ProcessMemory, peak, read_memory, resident, share
 from bench.search_load import Asker, Asking
+from bench.search_rights import MANY, measure_rights, print_rights
 from bench.search_rows import BARE, Row, measure_classes, mixed_paths, row, rows_table
 from bench.search_service import (
     Built,
@@ -91,7 +94,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--store", type=Path, metavar="DIR", help="a data directory to copy")
     parser.add_argument("--material", type=Path, metavar="DIR", help="made queries, kept there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures")
+    parser.add_argument(
+        "--rights",
+        action="store_true",
+        help="searches with rights beside those without, and no other",
+    )
     given = parser.parse_args(arguments)
+    if given.rights:
+        _measure_rights(given.material, number=given.number, figures=given.json)
+        return
     with material(given.corpus, number=given.number, folder=given.material) as made:
         run = measure(given.corpus, made, engine=given.engine, store=given.store)
     print_run(run)
@@ -100,6 +111,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     failed = [one for one in (*run.rows, *_mixed(run)) if one.failed]
     if failed:
         sys.exit(f"{failed[0].query}: {failed[0].failed} answers were not 200")
+
+
+def _measure_rights(kept: Path | None, *, number: int, figures: Path | None) -> None:
+    """Search with all engines, with rights and without; the search indexes are kept too."""
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-rights-") as name,
+        material(MANY, number=number, folder=kept) as made,
+    ):
+        folder = kept or Path(name)
+        rows = [row for each in ENGINES for row in measure_rights(made, folder / each, engine=each)]
+    print_rights(rows)
+    if figures:
+        figures.write_text(json.dumps([asdict(one) for one in rows], indent=2) + "\n")
 
 
 def measure(size: str, made: Material, *, engine: str, store: Path | None) -> Run:

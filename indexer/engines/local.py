@@ -229,11 +229,13 @@ class GenerationReader(_Generation[FolderReader[Address]], IndexReader):
         edits, counts = {word: 0}, Counter[str]()
         with engine_errors(self._folder):
             for part in self._indexes[document_type].parts:
-                inside = [] if within is None else [part.matching(within)]
                 # A vocabulary may hold a word twice.
-                for found, distance in dict(part.vocabulary(TEXT).near(word)).items():
-                    edits[found] = distance
-                    counts[found] += part.count(part.all_of([part.term(TEXT, found), *inside]))
+                near = dict(part.vocabulary(TEXT).near(word))
+                having = {found: part.term(TEXT, found) for found in near}
+                inside = [] if within is None else [part.matching_among(within, having.values())]
+                for found, documents in having.items():
+                    edits[found] = near[found]
+                    counts[found] += part.count(part.all_of([documents, *inside]))
         del counts[word]
         ordered = sorted(+counts, key=lambda found: (edits[found], -counts[found], found))
         return [(found, counts[found]) for found in ordered[:limit]]
@@ -242,7 +244,7 @@ class GenerationReader(_Generation[FolderReader[Address]], IndexReader):
     def count(self, document_type: DocumentType, query: Query | None = None) -> int:
         with engine_errors(self._folder):
             parts = self._indexes[document_type].parts
-            return sum(part.count(part.matching(query or Everything())) for part in parts)
+            return sum(part.total(query or Everything()) for part in parts)
 
     @override
     def newest(

@@ -1,6 +1,7 @@
 """Rights on their way to a search process, whole only once.
 
-Rights may have 10,000 names, which take some 230 kB, and a millisecond on each side. So a process keeps the rights of its last searches, and is sent their key alone.
+Rights may have 10,000 names, which take some 230 kB, and a millisecond on each side. So a process
+keeps the rights of its last searches, and is sent their key alone.
 
 Both sides keep the same: each takes every message once, in the same order.
 """

@@ -90,6 +90,17 @@ class Matcher(ABC, Generic[Matched]):
             case _:
                 return self.part_matching(query)
 
+    def total(self, query: Query) -> int:
+        """Return the number of documents that are there and match ``query``."""
+        return self.count(self.matching(query))
+
+    def matching_among(self, query: Query, among: Iterable[Matched]) -> Matched:
+        """Return what matches ``query``, for documents in one part of ``among`` at least.
+
+        Others may be in it or not.
+        """
+        return self.matching(query)
+
     def part_matching(self, part: TextPart) -> Matched:
         """Return the documents that match one text part."""
         match part:

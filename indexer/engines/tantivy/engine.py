@@ -43,18 +43,22 @@ class SearchedIndex(View):
         facets: Sequence[str],
     ) -> tuple[list[RankedHit[DocAddress]], int, Mapping[str, FacetCounts]]:
         """Return the hits in a window by ``plan``, or else by ``sort``; the total; the facets."""
-        matching, total = self.matching(query), None
-        if plan:
-            hits, total = best(self, plan, window)
-        else:
-            hits = in_order(self, matching, sort, window)
-        total = self.count(matching) if total is None else total
-        return hits, total, _facet_counts(self, matching, facets)
+        with self.narrowed(query) as known:
+            matching, total = self.matching(query), None
+            if plan:
+                hits, total = best(self, plan, window)
+            else:
+                hits = in_order(self, matching, sort, window)
+            if total is None:
+                total = self.count(matching) if known is None else known
+            return hits, total, _facet_counts(self, matching, facets)
 
     def newest(self, query: Query, groups: Sequence[Query]) -> list[DocAddress | None]:
         """Return the newest document in each group that matches."""
-        matching = self.matching(query)
-        return [newest(self, self.all_of([matching, self.matching(one)])) for one in groups]
+        found = list(map(self.matching, groups))
+        with self.narrowed(query, among=found):
+            matching = self.matching(query)
+            return [newest(self, self.all_of([matching, one])) for one in found]
 
     def close(self) -> None:
         """Do nothing: the files are closed with the last reference to the index."""

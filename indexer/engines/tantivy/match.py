@@ -4,7 +4,8 @@ A query of ours becomes one of tantivy, made of parts and never parsed.
 """
 
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from indexer.engines.ranking import (
     pattern,
 )
 from indexer.engines.tantivy.index import LIMITS, Limits, OpenIndex
-from indexer.engines.tantivy.repositories import read_numbers
+from indexer.engines.tantivy.repositories import Numbers, read_numbers
 from indexer.engines.tantivy.schema import (
     GRAM,
     GRAM3,
@@ -37,7 +38,16 @@ from indexer.engines.tantivy.schema import (
     number_field,
 )
 from indexer.engines.tantivy.words import KnownWords
-from indexer.model import Fuzzy, Rights, TextRow, Wildcard
+from indexer.model import (
+    And,
+    Everything,
+    Fuzzy,
+    Query,
+    Rights,
+    TextRow,
+    Visible,
+    Wildcard,
+)
 
 _ANY = r"[\s\S]"
 
@@ -57,6 +67,8 @@ class View(OpenIndex, Matcher[Matching]):
         self.check = check
         self._schema = self._index.schema
         self._words = KnownWords(folder)
+        self._narrowed: dict[str, Matching] = {}
+        """What rights let see, by their key, as far as the present search could find it."""
 
     @override
     def all_of(self, parts: Iterable[Matching]) -> Matching:
@@ -111,7 +123,44 @@ class View(OpenIndex, Matcher[Matching]):
 
     @override
     def visible(self, rights: Rights) -> Matching:
-        return self.kept(("visible", rights.key), lambda: self._make_visible(rights))
+        narrowed = self._narrowed.get(rights.key)
+        return self._seen(rights) if narrowed is None else narrowed
+
+    @override
+    def total(self, query: Query) -> int:
+        with self.narrowed(query) as known:
+            return super().total(query) if known is None else known
+
+    @override
+    def matching_among(self, query: Query, among: Iterable[Matching]) -> Matching:
+        with self.narrowed(query, among=among):
+            return self.matching(query)
+
+    @contextmanager
+    def narrowed(self, query: Query, *, among: Iterable[Matching] = ()) -> Iterator[int | None]:
+        """Seek only once within, for all steps of a search, what rights beside ``query`` let see.
+
+        Only documents in one part of ``among`` count, if there is any. Yields how many are found,
+        if that is known. A set of thousands of repositories takes a millisecond in every step, and
+        most searches find documents of few.
+        """
+        (rights, others), listed = _rights_beside(query), list(among)
+        sought = [*map(self.matching, others), *([self.any_of(listed)] if listed else [])]
+        if rights is None:
+            yield None
+            return
+        if not sought:
+            yield self.kept(("total", rights.key), lambda: self.count(self._seen(rights)))
+            return
+        counts = self._seen_counts(rights, self.all_of(sought))
+        if counts is None:
+            yield None
+            return
+        self._narrowed = {rights.key: self._having_any(REPOSITORY_NUMBER, list(counts))}
+        try:
+            yield sum(counts.values())
+        finally:
+            self._narrowed = {}
 
     def in_column(self, field: str, low: int | None, high: int | None) -> Matching:
         """Return the documents with a number in a column from ``low`` to ``high``."""
@@ -191,8 +240,36 @@ class View(OpenIndex, Matcher[Matching]):
         terms = self.searcher.terms_with_prefix(field, start)
         return Vocabulary(term[len(start) :] for term, _ in terms)
 
+    def _seen_counts(self, rights: Rights, sought: Matching) -> dict[int, int] | None:
+        """Return how many documents each repository has that is sought and seen, by its number.
+
+        None if it has them of many repositories.
+        """
+        known = self._numbers()
+        seen = self.kept(("numbers", rights.key), lambda: _seen_numbers(known, rights))
+        counts = self._repository_counts(sought)
+        if counts is not None:
+            return {number: count for number, count in counts.items() if number in seen}
+        if 2 * len(seen) > sum(map(len, known.values())):
+            return None
+        return self._repository_counts(self.all_of([sought, self._seen(rights)]))
+
+    def _repository_counts(self, matched: Matching) -> dict[int, int] | None:
+        size = self.limits.repositories
+        asked = {"found": {"terms": {"field": REPOSITORY_NUMBER, "size": size}}}
+        found = self.searcher.aggregate(matched, asked)["found"]
+        if found["sum_other_doc_count"]:
+            return None
+        return {int(bucket["key"]): bucket["doc_count"] for bucket in found["buckets"]}
+
+    def _numbers(self) -> Numbers:
+        return self.kept("repositories", lambda: read_numbers(self.searcher))
+
+    def _seen(self, rights: Rights) -> Matching:
+        return self.kept(("visible", rights.key), lambda: self._make_visible(rights))
+
     def _make_visible(self, rights: Rights) -> Matching:
-        known = self.kept("repositories", lambda: read_numbers(self.searcher))
+        known = self._numbers()
         hidden = {
             registry: numbers.keys() - rights.repositories.get(registry, ())
             for registry, numbers in known.items()
@@ -238,6 +315,29 @@ class View(OpenIndex, Matcher[Matching]):
         found = (term for term, _ in terms if fitting.fits(term[len(start) :]))
         listed = few(found, start + text, most=self.limits.expanded_terms)
         return Matching.term_set_query(self._schema, field, listed)
+
+
+def _rights_beside(query: Query) -> tuple[Rights | None, tuple[Query, ...]]:
+    """Return the rights to repositories that every document must meet, and the other conditions.
+
+    Whole registries are few terms, so there is nothing to gain.
+    """
+    match query:
+        case Visible(rights) if rights.repositories:
+            return rights, ()
+        case And((other, Visible(rights))) if rights.repositories:
+            return rights, () if other == Everything() else (other,)
+        case _:
+            return None, ()
+
+
+def _seen_numbers(known: Numbers, rights: Rights) -> frozenset[int]:
+    return frozenset(
+        number
+        for registry, numbers in known.items()
+        for repository, number in numbers.items()
+        if rights.sees(registry, repository)
+    )
 
 
 def _expression(text: str) -> str:

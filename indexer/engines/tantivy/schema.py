@@ -34,7 +34,7 @@ from indexer.engines.ranking import (
 )
 from indexer.model import NUMBERS, Document, fold
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 
 ID = "id"
 NAME = "name"
@@ -89,7 +89,7 @@ def schema() -> Schema:
     # Never unsigned: tantivy takes Python's numbers for signed ones, and loses the batch then.
     for field in (*map(number_field, NUMBERS), *SORT_COLUMNS, *ID_CHUNKS, *NAME_CHUNKS):
         builder.add_integer_field(field, fast=True)
-    builder.add_integer_field(REPOSITORY_NUMBER, indexed=True)
+    builder.add_integer_field(REPOSITORY_NUMBER, indexed=True, fast=True)
     for field in (RESULT, TEXTS):
         builder.add_bytes_field(field, stored=True)
     return builder.build()

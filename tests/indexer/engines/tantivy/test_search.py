@@ -40,7 +40,9 @@ def made(directory: FilePath, limits: Limits) -> Index:
     return Index(engine)
 
 
-SMALL_STEPS = Limits(sorted_documents=1, first_hits=1, facet_values=2, single_terms=1, kept=1)
+SMALL_STEPS = Limits(
+    sorted_documents=1, first_hits=1, facet_values=2, single_terms=1, kept=1, repositories=2
+)
 """As if there were many documents: hits are asked for few at a time, and few are read."""
 
 

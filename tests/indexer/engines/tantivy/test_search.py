@@ -41,7 +41,13 @@ def made(directory: FilePath, limits: Limits) -> Index:
 
 
 SMALL_STEPS = Limits(
-    sorted_documents=1, first_hits=1, facet_values=2, single_terms=1, kept=1, repositories=2
+    sorted_documents=1,
+    first_hits=1,
+    facet_values=2,
+    single_terms=1,
+    kept=1,
+    repositories=3,
+    narrowed=1,
 )
 """As if there were many documents: hits are asked for few at a time, and few are read."""
 

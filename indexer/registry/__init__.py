@@ -3,20 +3,26 @@
 Nothing else in this project sends requests to registries.
 """
 
-from indexer.registry.auth import Credentials, TokenRealm
+from indexer.registry.auth import Credentials
 from indexer.registry.client import RegistryClient
 from indexer.registry.docker_config import docker_credentials
+from indexer.registry.grants import GrantClient, Scheme, TokenGrant, Way
 from indexer.registry.http import USER_AGENT, is_own_user_agent
 from indexer.registry.listings import CatalogPage
 from indexer.registry.manifests import BLOB_MAX_BYTES
+from indexer.registry.realms import TokenRealm
 
 __all__ = [
     "BLOB_MAX_BYTES",
     "USER_AGENT",
     "CatalogPage",
     "Credentials",
+    "GrantClient",
     "RegistryClient",
+    "Scheme",
+    "TokenGrant",
     "TokenRealm",
+    "Way",
     "docker_credentials",
     "is_own_user_agent",
 ]

@@ -7,7 +7,7 @@ scope carry it at once, which saves a round trip each.
 import asyncio
 import base64
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -18,8 +18,9 @@ from indexer.clock import Clock
 from indexer.errors import InvalidValueError, UnusableAnswerError
 from indexer.model import parse_json_object
 from indexer.registry.challenges import Challenge, parse_challenges
+from indexer.registry.realms import RealmGuard
 from indexer.registry.responses import Response, lasting, make_error
-from indexer.registry.urls import get_origin, shown
+from indexer.registry.urls import get_origin
 
 TOKEN_BODY_MAX_BYTES = 64 * 1_024
 TOKEN_SECONDS_DEFAULT = 60.0
@@ -44,33 +45,6 @@ class Credentials:
 
     username: str
     password: str = field(repr=False)
-
-
-async def _keep_nothing(_origin: str) -> None:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class TokenRealm:
-    """The token service of a registry, as far as it is known.
-
-    ``named`` is its address in the settings, "" for none. ``pinned`` is the origin that an earlier
-    run kept, "" for none; ``keep`` keeps one.
-    """
-
-    named: str = ""
-    pinned: str = ""
-    keep: Callable[[str], Awaitable[None]] = _keep_nothing
-
-    @property
-    def origin(self) -> str:
-        """The origin that is expected; "" before the first use."""
-        return get_origin(httpx2.URL(self.named)) if self.named else self.pinned
-
-    @property
-    def hosts(self) -> tuple[str, ...]:
-        """The host that the settings name, with its port if it has one; at most one."""
-        return (httpx2.URL(self.named).netloc.decode(),) if self.named else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +72,7 @@ class Authorizer:
     """Knows the header to send, and learns it from the challenges of the registry.
 
     ``ask_token`` sends a GET to a token service, with its second argument as ``Authorization``.
-    ``own`` is the address of the registry.
-
-    A token service at the registry's own host is accepted, and so is the one of the settings.
-    Otherwise the first one is, and a different one later is refused, because it would receive the
-    credentials. The first one is kept for later runs once it gave a token, if the registry has
-    TLS: without, somebody on the way could have named it. Credentials go to another host only over
-    TLS, if the settings do not name it.
+    ``realms`` says which token services get the credentials.
     """
 
     def __init__(
@@ -112,21 +80,17 @@ class Authorizer:
         credentials: Credentials | None,
         *,
         clock: Clock,
-        own: httpx2.URL,
-        realm: TokenRealm,
+        realms: RealmGuard,
         ask_token: Callable[[httpx2.URL, str], Awaitable[Response]],
     ) -> None:
-        self._basic = _basic(credentials) if credentials else ""
+        self._basic = basic_header(credentials)
         self._clock = clock
-        self._own = own
-        self._realm = realm
+        self._realms = realms
         self._ask_token = ask_token
         self._basic_kinds: set[str] = set()
         self._grants: dict[str, _Grant] = {}
         self._tokens: dict[_Grant, _Token] = {}
         self._sweep_at = TOKENS_SWEPT_FROM
-        self._realm_origin = realm.origin
-        self._kept_origin = realm.pinned
 
     async def header_for(self, scope: str) -> str:
         """Return the header for a request of ``scope``; "" for none.
@@ -160,37 +124,12 @@ class Authorizer:
 
     def _make_grant(self, challenge: Challenge, scope: str) -> _Grant:
         realm = challenge.parameters["realm"]
-        self._check_realm(realm)
+        self._realms.check(realm, with_credentials=bool(self._basic))
         return _Grant(
             realm=realm,
             service=challenge.parameters.get("service", ""),
             scope=challenge.parameters.get("scope", "") or scope,
         )
-
-    def _check_realm(self, realm: str) -> None:
-        """Raise if the credentials may not go to a realm; pin the first one."""
-        try:
-            url = httpx2.URL(realm)
-            host = url.host
-        except (httpx2.InvalidURL, ValueError) as error:
-            raise lasting(f"the realm of a challenge is no URL: {error}") from error
-        if url.scheme not in {"http", "https"} or not host or url.userinfo:
-            raise lasting(f"the realm of a challenge is not acceptable: {shown(url)}")
-        origin = get_origin(url)
-        if self._realm.named and origin == self._realm_origin:
-            return
-        is_own = host == self._own.host
-        remedy = f'if that is right, set token_realm = "{shown(url)}" for this registry'
-        if url.scheme == "http" and (self._own.scheme == "https" or (self._basic and not is_own)):
-            raise lasting(f"the token service {shown(url)} has no TLS, nothing is sent; {remedy}")
-        if is_own and self._realm_origin:
-            return
-        if self._realm_origin not in {"", origin}:
-            raise lasting(
-                f"the token service was {self._realm_origin}, now the registry names {shown(url)};"
-                f" nothing is sent there; {remedy}"
-            )
-        self._realm_origin = origin
 
     async def _get_header(self, grant: _Grant, *, rejected: str) -> str:
         token = self._tokens.get(grant) or self._new_entry(grant)
@@ -217,33 +156,39 @@ class Authorizer:
 
     async def _fetch(self, grant: _Grant) -> tuple[str, float]:
         """Return a new token as a header value, and its lifetime in seconds."""
-        pairs = [("service", grant.service)] if grant.service else []
-        pairs += [("scope", scope) for scope in grant.scope.split()]
-        separator = "&" if "?" in grant.realm else "?"
-        try:
-            url = httpx2.URL(f"{grant.realm}{separator}{urlencode(pairs)}")
-        except httpx2.InvalidURL as error:
-            raise lasting(f"the challenge makes no URL of {grant.scope[:200]!r}") from error
+        url = token_url(grant.realm, grant.service, grant.scope.split())
         response = await self._ask_token(url, self._basic)
         if response.status != 200:
             # Without the body, which may contain a token.
             raise make_error(replace(response, body=b""))
         try:
-            token = _parse_token(response.body)
+            token = parse_token(response.body)
         except InvalidValueError as error:
             raise UnusableAnswerError(f"GET {response.asked}: 200, but no token: {error}") from None
-        await self._keep(get_origin(url))
+        await self._realms.keep(get_origin(url))
         return token
 
-    async def _keep(self, origin: str) -> None:
-        is_new = origin == self._realm_origin != self._kept_origin
-        if is_new and self._own.scheme == "https":
-            await self._realm.keep(origin)
-            self._kept_origin = origin
+
+def token_url(realm: str, service: str, scopes: Iterable[str], *, safe: str = "") -> httpx2.URL:
+    """Return the address at which a token service gives a token for some scopes.
+
+    Characters in ``safe`` are not escaped, which makes it shorter.
+    """
+    pairs = [("service", service)] if service else []
+    pairs += [("scope", scope) for scope in scopes]
+    separator = "&" if "?" in realm else "?"
+    try:
+        return httpx2.URL(f"{realm}{separator}{urlencode(pairs, safe=safe)}")
+    except httpx2.InvalidURL as error:
+        shown_pairs = " ".join(scope for _, scope in pairs)[:200]
+        raise lasting(f"the challenge makes no URL of {shown_pairs!r}") from error
 
 
-def _parse_token(body: bytes) -> tuple[str, float]:
-    """Return header value and lifetime in seconds; the messages never repeat the body."""
+def parse_token(body: bytes) -> tuple[str, float]:
+    """Return a token as a header value, and its lifetime in seconds.
+
+    The messages of errors never repeat the body.
+    """
     try:
         data = parse_json_object(body)
     except InvalidValueError:
@@ -257,6 +202,9 @@ def _parse_token(body: bytes) -> tuple[str, float]:
     return f"Bearer {token}", float(min(seconds, TOKEN_SECONDS_MAX))
 
 
-def _basic(credentials: Credentials) -> str:
+def basic_header(credentials: Credentials | None) -> str:
+    """Return the header of Basic authentication; "" without credentials."""
+    if credentials is None:
+        return ""
     pair = f"{credentials.username}:{credentials.password}"
     return "Basic " + base64.b64encode(pair.encode()).decode()

@@ -6,11 +6,13 @@ import httpx2
 
 from indexer.clock import Clock
 from indexer.model import Content, Descriptor, Digest, RepositoryName, TagName
-from indexer.registry.auth import Credentials, TokenRealm
+from indexer.registry.auth import Credentials
 from indexer.registry.http import Exchange
 from indexer.registry.listings import CatalogPage, Lister
 from indexer.registry.manifests import BLOB_MAX_BYTES, head_manifest, read_blob, read_manifest
+from indexer.registry.realms import RealmGuard, TokenRealm
 from indexer.registry.referrers import read_referrers
+from indexer.registry.urls import check_base
 
 
 class RegistryClient:
@@ -47,7 +49,7 @@ class RegistryClient:
             transport=transport,
             max_in_flight=max_in_flight,
             blob_hosts=blob_hosts,
-            realm=realm or TokenRealm(),
+            realms=RealmGuard(httpx2.URL(check_base(url)), realm or TokenRealm()),
         )
         self._lister = Lister(self._exchange)
 

@@ -4,7 +4,7 @@ This is the only module that sends requests.
 """
 
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
@@ -21,8 +21,9 @@ from indexer.errors import (
 )
 from indexer.model import one_line
 from indexer.registry.addresses import AddressRule
-from indexer.registry.auth import TOKEN_BODY_MAX_BYTES, Authorizer, Credentials, TokenRealm
+from indexer.registry.auth import TOKEN_BODY_MAX_BYTES, Authorizer, Credentials
 from indexer.registry.bodies import Sink, read_beginning, read_content, read_into
+from indexer.registry.realms import RealmGuard
 from indexer.registry.responses import Response, is_transient, lasting, retry_after
 from indexer.registry.transport import CheckedTransport
 from indexer.registry.urls import check_base, get_origin, redirect_target, shown
@@ -101,7 +102,8 @@ class Exchange:
     ``url`` is the address of the registry without ``/v2/``, else :class:`InvalidValueError`.
     ``max_in_flight`` is the number of requests at the same time; further ones wait. ``blob_hosts``
     are the hosts that may be further inside than the registry. ``transport`` replaces the
-    connections, and with them the check of addresses.
+    connections, and with them the check of addresses. ``retry_delays`` are the pauses in seconds
+    before further tries.
     """
 
     def __init__(
@@ -113,9 +115,11 @@ class Exchange:
         transport: httpx2.AsyncBaseTransport | None,
         max_in_flight: int,
         blob_hosts: Collection[str],
-        realm: TokenRealm,
+        realms: RealmGuard,
+        retry_delays: Sequence[float] = RETRY_DELAYS_SECONDS,
     ) -> None:
         self.requests = 0
+        self._retry_delays = retry_delays
         self._base = check_base(url)
         own = httpx2.URL(self._base)
         self._origin = get_origin(own)
@@ -123,16 +127,12 @@ class Exchange:
         self._auth = Authorizer(
             credentials,
             clock=clock,
-            own=own,
-            realm=realm,
-            ask_token=self._ask_token,
+            realms=realms,
+            ask_token=self.ask_token,
         )
-        limits = httpx2.Limits(
-            max_connections=max_in_flight, max_keepalive_connections=max_in_flight
-        )
-        rule = AddressRule(own, lifted=(*blob_hosts, *realm.hosts))
         self._client = httpx2.AsyncClient(
-            transport=transport or CheckedTransport(rule, limits=limits),
+            transport=transport
+            or make_transport(own, max_in_flight=max_in_flight, hosts=(*blob_hosts, *realms.hosts)),
             # Without this a server could make us store any number of cookies.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
@@ -150,7 +150,7 @@ class Exchange:
         over the limit, :class:`UnusableAnswerError` for redirects that must not be followed, any
         :class:`RegistryError` for failures of the token service.
         """
-        for delay in RETRY_DELAYS_SECONDS:
+        for delay in self._retry_delays:
             try:
                 response = await self._authorize(request)
             except UnreachableError as error:
@@ -165,6 +165,13 @@ class Exchange:
                     return response
             await self._clock.sleep(_with_jitter(delay) if asked_delay is None else asked_delay)
         return await self._authorize(request)
+
+    async def ask(self, request: Request, authorization: str = "") -> Response:
+        """Return the first response to a request with this header, of any status; 401 included.
+
+        The errors are those of :meth:`get`.
+        """
+        return await self._follow(request, authorization)
 
     async def _authorize(self, request: Request) -> Response:
         authorization = await self._auth.header_for(request.scope)
@@ -208,7 +215,11 @@ class Exchange:
             raise lasting(f"{request.line}: redirected again, {target}")
         return response
 
-    async def _ask_token(self, url: httpx2.URL, authorization: str) -> Response:
+    async def ask_token(self, url: httpx2.URL, authorization: str) -> Response:
+        """Return what a token service answers, whatever the status; it is not the registry's own.
+
+        The caller has checked that the service may be asked. Errors are as those of :meth:`get`.
+        """
         request = Request(
             path=shown(url), scope="", headers=_JSON_HEADERS, limit=TOKEN_BODY_MAX_BYTES
         )
@@ -305,6 +316,14 @@ class Exchange:
         if not is_transient(incoming.status_code):
             return None
         return retry_after(incoming.headers.get("retry-after", ""), now=self._clock.now())
+
+
+def make_transport(
+    own: httpx2.URL, *, max_in_flight: int, hosts: Collection[str]
+) -> CheckedTransport:
+    """Return connections for the registry at ``own``; ``hosts`` may be further inside than it."""
+    limits = httpx2.Limits(max_connections=max_in_flight, max_keepalive_connections=max_in_flight)
+    return CheckedTransport(AddressRule(own, lifted=hosts), limits=limits)
 
 
 _BASE_HEADERS: tuple[Header, ...] = (

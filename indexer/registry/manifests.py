@@ -34,7 +34,7 @@ CONTENT_TYPE_MAX = 255
 READS_MAX = 2
 _VENDOR_TREE = "application/vnd."
 
-_MANIFEST_HEADERS: tuple[Header, ...] = ((b"Accept", media_types.ACCEPT_MANIFESTS.encode()),)
+MANIFEST_HEADERS: tuple[Header, ...] = ((b"Accept", media_types.ACCEPT_MANIFESTS.encode()),)
 _BLOB_HEADERS = ((b"Accept", b"*/*"),)
 
 
@@ -46,7 +46,7 @@ async def read_manifest(
     It is as the registry sent it; its digest is verified.
     """
     expected = _digest_or_tag(reference)
-    headers = _MANIFEST_HEADERS
+    headers = MANIFEST_HEADERS
     if known is not None and expected is None:
         # One strong tag, because registries do not match weak ones or lists. Not for a digest: the
         # distribution registry answers 304 to a digest before it looks whether it has it.
@@ -80,7 +80,7 @@ async def head_manifest(
         Request(
             path=f"/v2/{repository}/manifests/{tag}",
             scope=pull_scope(repository),
-            headers=_MANIFEST_HEADERS,
+            headers=MANIFEST_HEADERS,
             limit=MANIFEST_MAX_BYTES,
             method="HEAD",
         )

@@ -27,6 +27,7 @@ from search_api.access import (
     SignInGuesses,
     Viewing,
     describe_access,
+    make_asks,
 )
 from search_api.api import Streams, make_api
 from search_api.endpoints import DockerSearch, Health, Metrics, OciExtension, TrustedProxies
@@ -76,14 +77,18 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     connections = Connections(refusals)
     api = make_api(service, cors_origins=settings.cors_origins, streams=streams)
     docker_search = DockerSearch(
-        service, registry_hosts=hosts, are_several=len(settings.registry) > 1
+        service,
+        registry_hosts=hosts,
+        are_several=len(settings.registry) > 1,
+        challenges=settings.access.challenge,
     )
 
+    asks = make_asks(settings, clock=clock, read_token_origin=service.token_origin)
     access = Access(
         settings,
         callers=callers,
         read_names=KnownRepositories(service.repository_names).get,
-        asks={},
+        asks=asks,
     )
 
     base = settings.base_path
@@ -96,6 +101,8 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
             stack.push_async_callback(service.close)
             stack.callback(journal.close)
             stack.callback(callers.close)
+            for one in asks.values():
+                stack.push_async_callback(one.close)
             yield
 
     def wrap(app: ASGIApp) -> ASGIApp:

@@ -162,6 +162,13 @@ class RegistryTables:
             "UPDATE registries SET token_origin = ? WHERE id = ?", [origin, registry_id]
         )
 
+    def token_origin(self, name: str) -> str:
+        """Return scheme, host and port of the token service of a registry; "" if unknown."""
+        row = self._database.execute(
+            "SELECT token_origin FROM registries WHERE name = ?", [name]
+        ).fetchone()
+        return row[0] if row else ""
+
     def remove(self, name: str) -> None:
         """Write that the settings do not name a registry any more; its history is kept."""
         self._stale.mark_registry(name)

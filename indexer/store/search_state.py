@@ -209,6 +209,11 @@ class StoreSearchState:
             self._names = version, store.repositories.names()
         return self._names[1]
 
+    def token_origin(self, registry: str) -> str:
+        """Return scheme, host and port of the token service of a registry; "" if unknown."""
+        store = self._current_store()
+        return store.registries.token_origin(registry) if store else ""
+
     def quarantined(self) -> dict[str, list[AbsentTags]]:
         """Return, by registry, what the last crawl did not find and is still shown."""
         store = self._open_store()

@@ -1,5 +1,6 @@
 """Who asks, and what they may see."""
 
+from search_api.access.asks import RegistryAsks, make_asks
 from search_api.access.audit import note_search
 from search_api.access.caller import Basic, Caller
 from search_api.access.callers import Callers
@@ -17,7 +18,16 @@ from search_api.access.tokens import (
     revoke_token,
     tokens_path,
 )
-from search_api.access.viewer import ALL_SIGHT, NO_SIGHT, OWNER, VIEWER, Owner, Sight, Viewer
+from search_api.access.viewer import (
+    ALL_SIGHT,
+    NO_SIGHT,
+    OWNER,
+    VIEWER,
+    AskedImage,
+    Owner,
+    Sight,
+    Viewer,
+)
 
 __all__ = [
     "ALL_SIGHT",
@@ -27,6 +37,7 @@ __all__ = [
     "VIEWER",
     "Access",
     "ApiToken",
+    "AskedImage",
     "Asks",
     "Basic",
     "Caller",
@@ -36,6 +47,7 @@ __all__ = [
     "KnownRepositories",
     "Owner",
     "Peers",
+    "RegistryAsks",
     "Repositories",
     "Sight",
     "SignInGuesses",
@@ -45,6 +57,7 @@ __all__ = [
     "describe_access",
     "is_within",
     "list_tokens",
+    "make_asks",
     "make_token",
     "note_search",
     "peer_of",

@@ -6,10 +6,11 @@ itself. Operators see everything.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Protocol
+from urllib.parse import unquote_plus
 
 from cachetools import LRUCache
 from starlette.types import Scope
@@ -21,7 +22,8 @@ from search_api.access.caller import Caller
 from search_api.access.callers import Callers
 from search_api.access.names import Repositories
 from search_api.access.peer import peer_of
-from search_api.access.viewer import ALL_SIGHT, Sight
+from search_api.access.token_rights import gathered
+from search_api.access.viewer import ALL_SIGHT, AskedImage, Sight
 
 EVERYBODY = "*"
 """Among the users of a rule: all, also who is not signed in."""
@@ -57,6 +59,14 @@ class Asks(Protocol):
 
     async def granted(self, caller: Caller, names: Collection[str]) -> Granted:
         """Return what the registry grants of its repositories, which have these names now."""
+
+    def undecided(self, caller: Caller, names: Collection[str]) -> frozenset[str]:
+        """Return the repositories that are granted, or may be once they are asked for."""
+
+    async def settle(
+        self, caller: Caller, references: Mapping[str, str], names: Collection[str]
+    ) -> Granted:
+        """Ask for some repositories, each with a tag or digest; return what is granted then."""
 
 
 _EVERYTHING = Granted(everything=True)
@@ -114,7 +124,7 @@ class Access:
         if self.is_all_public:
             return Sight(ALL_RIGHTS, sees_internals=sees_internals)
         names = await self._read_names()
-        grants = [await self._granted(one, caller, names) for one in self._registries]
+        grants = await gathered(self._granted(one, caller, names) for one in self._registries)
         if caller.credentials and not caller.name:
             by_name = {one.name: each for one, each in zip(self._registries, grants, strict=True)}
             if all(by_name[name].is_refused for name in caller.credentials):
@@ -124,7 +134,34 @@ class Access:
             self._rights(grants),
             sees_internals=sees_internals,
             is_exact=all(one.is_exact for one in grants),
-            problems=tuple(one.problem for one in grants if one.problem),
+            problems={
+                one.name: each.problem
+                for one, each in zip(self._registries, grants, strict=True)
+                if each.problem
+            },
+        )
+
+    async def undecided_of(self, caller: Caller) -> Rights:
+        """Return what a caller sees or may turn out to see, of registries that are asked."""
+        names = await self._read_names()
+        return make_rights(
+            (),
+            {
+                name: asks.undecided(caller, names.get(name, frozenset()))
+                for name, asks in self._asks.items()
+            },
+        )
+
+    async def settle(self, caller: Caller, places: Iterable[AskedImage]) -> None:
+        """Ask the registries of some places whether a caller may see them."""
+        names = await self._read_names()
+        references: dict[str, dict[str, str]] = {}
+        for place in places:
+            references.setdefault(place.registry, {})[place.repository] = place.reference
+        await gathered(
+            self._asks[name].settle(caller, wanted, names.get(name, frozenset()))
+            for name, wanted in references.items()
+            if name in self._asks
         )
 
     async def _granted(
@@ -175,6 +212,21 @@ class CallingViewer:
         if not sight.problems:
             self._callers.accept(self.caller)
         return sight
+
+    @property
+    def request_text(self) -> str:
+        """Everything in the address of the request, as it was meant."""
+        query = self._scope.get("query_string", b"").decode("latin-1")
+        return f"{self._scope['path']}?{unquote_plus(query)}"
+
+    async def undecided(self) -> Rights:
+        """Return what they see or may turn out to see."""
+        return await self._access.undecided_of(self.caller)
+
+    async def settle(self, places: Sequence[AskedImage]) -> Sight:
+        """Ask whether they may see these places; return what they see then."""
+        await self._access.settle(self.caller, places)
+        return await self.sight()
 
 
 class _Rules:

@@ -4,11 +4,21 @@ The web process sets the viewer of each request before anything is read for it. 
 asks the viewer of the context, so that no surface can forget to.
 """
 
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from indexer.model import ALL_RIGHTS, NO_RIGHTS, Rights
+
+
+@dataclass(frozen=True, slots=True)
+class AskedImage:
+    """An image by which a registry tells whether a repository may be read: a tag or a digest."""
+
+    registry: str
+    repository: str
+    reference: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +29,9 @@ class Sight:
     sees_internals: bool = False
     """Whether reasons and addresses are told, which are for operators."""
     is_exact: bool = True
-    """Whether all of it can be pulled; else some of it must be asked for before it is shown."""
-    problems: tuple[str, ...] = ()
-    """Why something is not seen that perhaps may be: a registry could not be asked."""
+    """Whether nothing else may be seen; else more may turn out to be (:meth:`Viewer.settle`)."""
+    problems: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Why something of a registry is not seen that perhaps may be: it could not be asked."""
 
 
 ALL_SIGHT = Sight(ALL_RIGHTS, sees_internals=True)
@@ -34,21 +44,46 @@ class Viewer(Protocol):
     async def sight(self) -> Sight:
         """Return what they see now; it may be asked of registries, and is kept for a while."""
 
+    @property
+    def request_text(self) -> str:
+        """Everything in the address of their request, as it was meant; empty without one."""
 
-class Owner:
+    async def undecided(self) -> Rights:
+        """Return what they see or may turn out to see, of registries that tell for one image."""
+
+    async def settle(self, places: Sequence[AskedImage]) -> Sight:
+        """Ask whether they may see these places; return what they see then."""
+
+
+class SettledViewer:
+    """Somebody for whom no registry is to be asked."""
+
+    request_text = ""
+
+    def __init__(self, sight: Sight) -> None:
+        self._sight = sight
+
+    async def sight(self) -> Sight:
+        """Return what was decided."""
+        return self._sight
+
+    async def undecided(self) -> Rights:
+        """Return nothing."""
+        return NO_RIGHTS
+
+    async def settle(self, _: Sequence[AskedImage]) -> Sight:
+        """Return what was decided."""
+        return self._sight
+
+
+class Owner(SettledViewer):
     """Who runs the service, and can read its files: they see everything."""
 
-    async def sight(self) -> Sight:
-        """Return all."""
-        return ALL_SIGHT
-
-
-class _Nobody:
-    async def sight(self) -> Sight:
-        return NO_SIGHT
+    def __init__(self) -> None:
+        super().__init__(ALL_SIGHT)
 
 
 OWNER = Owner()
-_NOBODY = _Nobody()
+_NOBODY = SettledViewer(NO_SIGHT)
 VIEWER: ContextVar[Viewer] = ContextVar("viewer", default=_NOBODY)
 """The viewer of the request that is being answered: nobody, until the request says who it is."""

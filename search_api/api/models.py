@@ -210,6 +210,15 @@ class Relaxed(Shape):
     """The words that the first result does not match."""
 
 
+class AnswerAccess(Shape):
+    """What rights mean for an answer; it never depends on what is hidden."""
+
+    limited: bool
+    """Whether a registry that was searched may hold what the caller may not see."""
+    problem: str | None
+    """Why it is not known what the caller may see of it: a sentence for people."""
+
+
 class SearchAnswer(Shape):
     """A page of results."""
 
@@ -217,7 +226,8 @@ class SearchAnswer(Shape):
     total: Count
     """The number of all matches."""
     total_is_exact: bool
-    """Whether `freshness` is complete, so that no match is missing."""
+    """Whether `freshness` is complete and rights are known, so that no match is missing."""
+    access: AnswerAccess
     results: list[Result]
     facets: dict[str, Facet]
     suggestion: Suggestion | None

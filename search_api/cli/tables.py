@@ -57,7 +57,8 @@ def print_results(body: dict[str, Any]) -> None:
         left_out = ", ".join(relaxed["left_out"])
         what = f"matches {relaxed['matched']} of {relaxed['of']} and lacks: {left_out}"
         print_line(console, f"nothing matches all words; the first result {what}")
-    for note in (*(one["message"] for one in body["notes"]), *_notes(body["freshness"])):
+    notes = [one["message"] for one in body["notes"]]
+    for note in (*notes, *_access_notes(body.get("access", {})), *_notes(body["freshness"])):
         print_line(console, f"note: {note}")
 
 
@@ -244,6 +245,14 @@ def _is_restart_open(registry: dict[str, Any]) -> bool:
 
 def _crawl_age(registry: dict[str, Any], *, now: datetime) -> str:
     return age_text(registry["last_complete_crawl_started_at"], now=now)
+
+
+def _access_notes(access: dict[str, Any]) -> Iterator[str]:
+    """Yield what rights mean for an answer; a server without rights may say nothing of them."""
+    if access.get("problem"):
+        yield f"something may be missing: {access['problem']}"
+    elif access.get("limited"):
+        yield "only what you may see was searched"
 
 
 def _notes(freshness: dict[str, Any]) -> Iterator[str]:

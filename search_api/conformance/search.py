@@ -40,6 +40,10 @@ def answers_have_all_keys(server: Server) -> None:
         read_value(found, "suggestion", (dict, _NONE))
         read_value(found, "next", (str, _NONE))
         read_value(found, "freshness", dict)
+        if "access" in found.body:
+            access = read_value(found, "access", dict)
+            read_key(access, "limited", bool, where="access")
+            read_key(access, "problem", (str, _NONE), where="access")
 
 
 def repository_is_the_default(server: Server) -> None:

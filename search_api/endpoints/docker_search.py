@@ -2,7 +2,8 @@
 
 The clients define the protocol. The status is always 200, integers and booleans have the right
 type, and nothing redirects. A query with a mistake is read as plain words. Podman asks ``/v2/``
-first, and for an empty term ``/v2/_catalog``.
+first, and for an empty term ``/v2/_catalog``. It never sends credentials to ``/v1/search``; it
+sends them to ``/v2/_catalog`` if ``/v2/`` asked for them and ``/v1/search`` is not found.
 """
 
 import unicodedata
@@ -16,8 +17,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from indexer.errors import SignInError
 from indexer.model import LIMIT_MAX, DocumentType, Position, Sort, fold, one_line
-from search_api.access import note_search
+from search_api.access import CALLER, Caller, note_search
 from search_api.http_errors import error_answer
 from search_api.search import Cursor, Order, Searcher, SearchRequest, SearchService
 from search_api.server import client_of
@@ -38,12 +40,19 @@ class DockerSearch:
     """The endpoints for docker, podman, nerdctl and similar clients."""
 
     def __init__(
-        self, service: SearchService, *, registry_hosts: frozenset[str], are_several: bool
+        self,
+        service: SearchService,
+        *,
+        registry_hosts: frozenset[str],
+        are_several: bool,
+        challenges: bool = False,
     ) -> None:
         """Take the hosts of the registries; a search at one of them stays within it.
 
-        ``are_several``: there are several registries.
+        ``are_several``: there are several registries. ``challenges``: clients without credentials
+        are asked for them, where they would not send them unasked.
         """
+        self._challenges = challenges
         self._service = service
         self._are_several = are_several
         self._registry_hosts = frozenset(fold(host) for host in registry_hosts)
@@ -67,8 +76,18 @@ class DockerSearch:
         """Deny being a standalone registry, so that docker sends no empty credentials."""
         return JSONResponse({}, headers={"X-Docker-Registry-Standalone": "false"})
 
-    async def support(self, _: Request) -> Response:
-        """Claim support of the registry protocol; otherwise podman refuses to search."""
+    async def support(self, request: Request) -> Response:
+        """Claim support of the registry protocol; otherwise podman refuses to search.
+
+        Programs that log in look here whether a password is right.
+        """
+        if self._challenges:
+            if _is_anonymous(request):
+                message = "log in to see what you may pull"
+                headers = {"WWW-Authenticate": SignInError.challenge, **_API_VERSION}
+                return error_answer(401, "UNAUTHORIZED", message, headers=headers)
+            # It raises where the password is wrong.
+            await self._service.sight()
         return JSONResponse({}, headers=_API_VERSION)
 
     async def unknown(self, request: Request) -> Response:
@@ -80,6 +99,10 @@ class DockerSearch:
 
     async def search(self, request: Request) -> Response:
         """Answer ``docker search``."""
+        is_podman = "Docker-Distribution-API-Version" in request.headers
+        if self._challenges and is_podman and _is_anonymous(request):
+            message = "podman gets what its user may see from /v2/_catalog"
+            return error_answer(404, "UNSUPPORTED", message)
         term = " ".join(request.query_params.getlist("q")).strip()
         limit = _number(request.query_params.get("n"), default=LIMIT_DEFAULT, maximum=LIMIT_MAX)
         number = _number(request.query_params.get("page"), default=1, maximum=PAGE_MAX)
@@ -93,7 +116,6 @@ class DockerSearch:
         )
         # What one registry has, clients pull from its host, which they searched.
         is_foreign = self._are_several and not asked.host
-        is_podman = "Docker-Distribution-API-Version" in request.headers
         rows, total, notes = await self._service.call_for(
             client_of(request), _rows, asked, is_foreign=is_foreign, is_podman=is_podman
         )
@@ -122,14 +144,22 @@ class DockerSearch:
             # After every document of that name, in any registry.
             cursor=Cursor(Position(fold(last), "\U0010ffff")) if last else None,
         )
-        page = (await self._service.search(asked, client=client_of(request))).page
+        found = await self._service.search(asked, client=client_of(request))
+        page = found.page
         note_search("", page.total)
         names = [hit.result["repository"] for hit in page.hits]
         headers = dict(_API_VERSION)
+        if found.limits and found.limits.problem:
+            headers["Warning"] = _warning(found.limits.problem)
         if page.has_more:
             following = urlencode({"n": limit, "last": names[-1]})
             headers["Link"] = f'</v2/_catalog?{following}>; rel="next"'
         return JSONResponse({"repositories": list(dict.fromkeys(names))}, headers=headers)
+
+
+def _is_anonymous(request: Request) -> bool:
+    caller: Caller | None = request.scope.get(CALLER)
+    return caller is not None and caller.source == "anonymous"
 
 
 def asked_host(request: Request, hosts: frozenset[str]) -> str:
@@ -151,6 +181,8 @@ def _rows(
     notes = [note.message for note in found.notes]
     if not found.freshness.complete:
         notes.append(_INCOMPLETE)
+    if found.limits and found.limits.problem:
+        notes.append(found.limits.problem)
     results = [hit.result for hit in found.page.hits]
     with_host = is_foreign and not is_podman
     names = [_pulled_name(one) if with_host else one["repository"] for one in results]

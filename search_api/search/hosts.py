@@ -59,14 +59,19 @@ class ConfiguredRegistries:
         """
         if rights.are_all:
             return False
+        searched = self.searched(registry=registry, host=host)
+        return not all(rights.sees_all_of(one) for one in searched)
+
+    def searched(self, *, registry: str, host: str) -> list[str]:
+        """Return the names of the registries that are searched; all if none has these names."""
         named, at = fold(registry), fold(host)
         searched = [
-            one
+            one.name
             for one in self._registries
             if (not named or named in {fold(one.name), *_hosts_of(one)})
             and (not at or at in _hosts_of(one))
         ]
-        return not all(rights.sees_all_of(one.name) for one in searched or self._registries)
+        return searched or [one.name for one in self._registries]
 
 
 def _known(registries: Sequence[RegistrySettings]) -> KnownRegistries:

@@ -18,6 +18,7 @@ from search_api.search.highlights import Highlighter, TextHighlight
 from search_api.search.request import SearchRequest
 from search_api.search.result import Relaxation, SearchResult
 from search_api.search.searcher import Searcher
+from search_api.search.snapshot import AccessLimits
 
 API = "/api/v1"
 """The path of the API, below that of ``public_url``."""
@@ -35,8 +36,8 @@ def search_json(
     return {
         "type": order.document_type.value,
         "total": page.total,
-        "total_is_exact": result.freshness.complete,
-        "access": {"limited": result.is_limited},
+        "total_is_exact": result.total_is_exact,
+        "access": access_json(result.limits),
         "results": [_result(hit, highlighter, check, base) for hit in page.hits],
         "facets": {name: _facet(name, counts) for name, counts in page.facets.items()},
         "suggestion": (
@@ -48,6 +49,11 @@ def search_json(
         "next": encode_cursor(result.next, order) if result.next else None,
         "freshness": freshness_json(result.freshness),
     }
+
+
+def access_json(limits: AccessLimits | None) -> dict[str, Any]:
+    """Return the JSON of what rights mean for an answer."""
+    return {"limited": limits is not None, "problem": limits.problem or None if limits else None}
 
 
 def search_page(searcher: Searcher, request: SearchRequest, base: str = "") -> dict[str, Any]:

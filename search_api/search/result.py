@@ -31,7 +31,7 @@ from search_api.search.rewrite import (
     rewrite,
     uses,
 )
-from search_api.search.snapshot import Snapshot
+from search_api.search.snapshot import AccessLimits, Snapshot
 
 RAREST = 4
 """The weight of a rare word, if some are left out; a frequent one weighs 1."""
@@ -87,8 +87,13 @@ class SearchResult:
     relaxed: Relaxation | None = None
     unknown_hosts: tuple[str, ...] = ()
     """Hosts of references that no registry has. Nothing matches with them."""
-    is_limited: bool = False
-    """Whether a searched registry may hold what the caller may not see; see :mod:`hosts`."""
+    limits: AccessLimits | None = None
+    """What it means that a searched registry may hold what the caller may not see."""
+
+    @property
+    def total_is_exact(self) -> bool:
+        """Whether no result may be missing."""
+        return self.freshness.complete and (self.limits is None or self.limits.is_exact)
 
     @property
     def suggestion(self) -> SpellingSuggestion | None:
@@ -134,7 +139,7 @@ def search(snapshot: Snapshot, request: SearchRequest, *, now: datetime) -> Sear
 
 
 def _search(snapshot: Snapshot, parsed: Query, request: SearchRequest) -> SearchResult:
-    known, is_limited = snapshot.known, snapshot.is_limited(request)
+    known, limits = snapshot.known, snapshot.limits(request)
     known.check(request.registry)
     request = replace(
         request,
@@ -145,8 +150,8 @@ def _search(snapshot: Snapshot, parsed: Query, request: SearchRequest) -> Search
     unknown = known.unknown_hosts(query)
     if unknown and not snapshot.count(rewrite(query, request, keys=snapshot.lineage_keys)):
         found = _search_known(snapshot, without_hosts(query, unknown), request)
-        return replace(found, unknown_hosts=tuple(unknown), is_limited=is_limited)
-    return replace(_search_known(snapshot, query, request), is_limited=is_limited)
+        return replace(found, unknown_hosts=tuple(unknown), limits=limits)
+    return replace(_search_known(snapshot, query, request), limits=limits)
 
 
 def _search_known(snapshot: Snapshot, parsed: Query, request: SearchRequest) -> SearchResult:

@@ -115,7 +115,7 @@ class Searcher:
                     synonyms=self._synonyms,
                     registries=self._registries,
                     preferred=self._preferred,
-                    rights=self._sight.rights,
+                    sight=self._sight,
                 )
             )
 
@@ -128,6 +128,10 @@ class Searcher:
     def repository_names(self) -> Mapping[str, frozenset[str]]:
         """Return the names of all repositories, by registry, whoever asks."""
         return self._state.repository_names()
+
+    def token_origin(self, registry: str) -> str:
+        """Return scheme, host and port of the token service of a registry; "" if unknown."""
+        return self._state.token_origin(registry)
 
     def is_ready(self) -> bool:
         """Tell whether the search index can answer searches."""

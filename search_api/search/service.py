@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,8 +20,9 @@ from indexer.errors import (
 )
 from indexer.extract import KindTable
 from indexer.store import AbsentTags, OwnThread, StoreSearchState
-from search_api.access import ALL_SIGHT, OWNER, Sight, Viewer
+from search_api.access import ALL_SIGHT, OWNER, AskedImage, Sight, Viewer
 from search_api.resources import Resources
+from search_api.search.candidates import candidates, named_requests
 from search_api.search.clients import Client
 from search_api.search.deadline import TimeLimit
 from search_api.search.freshness import SearchFreshness, SearchLoad, ServiceStatus
@@ -37,6 +38,8 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 DEADLINE = timedelta(seconds=10)
+SETTLED_ROUNDS = 3
+"""How often a registry is asked for further results, where it refuses most of them."""
 _LOGGED_SECONDS = 60.0
 """The interval at which refused searches are logged; each of them would fill a disk."""
 
@@ -120,8 +123,10 @@ class SearchService:
         by client. :class:`BusyError` if too many wait, :class:`SearchTimeoutError` after the
         deadline, :class:`SearchCancelledError` as soon as the client is gone.
         """
-        sight = await self._viewer().sight()
-        call = self._call(client.caller if client else "", sight, function, *arguments, **named)
+        caller = client.caller if client else ""
+        requests = [one for one in arguments if isinstance(one, SearchRequest)]
+        sight = await self._settled(caller, requests)
+        call = self._call(caller, sight, function, *arguments, **named)
         try:
             return await (call if client is None else _while_there(client, call))
         except BusyError:
@@ -141,7 +146,7 @@ class SearchService:
     async def read(self, function: Callable[[Resources], Result]) -> Result:
         """Return ``function``'s result; :class:`StoreError` before an indexer made the store."""
         now, kinds = self._clock.now(), self._kinds
-        searcher, sight = self._searcher, await self._viewer().sight()
+        searcher, sight = self._searcher, await self._settled_by_name()
 
         def read() -> Result:
             with searcher.seen_by(sight):
@@ -152,6 +157,10 @@ class SearchService:
                 )
 
         return await self._thread.run(read)
+
+    async def sight(self) -> Sight:
+        """Return what the viewer sees; errors are those of who they say they are."""
+        return await self._viewer().sight()
 
     async def freshness(self) -> SearchFreshness:
         """Return how fresh the search index and each registry are."""
@@ -183,6 +192,12 @@ class SearchService:
         """Return the names of all repositories, by registry: what rights are made of."""
         return await self._on_status_thread(ALL_SIGHT, Searcher.repository_names)
 
+    async def token_origin(self, registry: str) -> str:
+        """Return the token service that the indexer knows of a registry; "" if it knows none."""
+        return await self._on_status_thread(
+            ALL_SIGHT, lambda searcher: searcher.token_origin(registry)
+        )
+
     async def quarantined(self) -> dict[str, list[AbsentTags]]:
         """Return the quarantined tags by registry: still shown, but not found any more."""
         return await self._thread.run(
@@ -209,6 +224,34 @@ class SearchService:
         if self._status_searcher is not self._searcher:
             await self._on_status_thread(ALL_SIGHT, Searcher.close)
             self._status_thread.close()
+
+    async def _settled(self, caller: str, requests: Sequence[SearchRequest]) -> Sight:
+        """Return what the viewer sees, once registries said what of the results they may see."""
+        viewer = self._viewer()
+        sight = await viewer.sight()
+        for request in () if sight.is_exact else requests:
+            asked: list[AskedImage] = []
+            for _ in range(SETTLED_ROUNDS):
+                undecided = await viewer.undecided()
+                if not undecided.repositories:
+                    return sight
+                found = await self._call(caller, Sight(undecided), candidates, request)
+                if found == asked:
+                    break
+                asked, sight = found, await viewer.settle(found)
+                seen = sum(sight.rights.sees(one.registry, one.repository) for one in found)
+                if seen >= request.skip + request.limit:
+                    break
+        return sight
+
+    async def _settled_by_name(self) -> Sight:
+        """Return what the viewer sees, once registries were asked for what the request names."""
+        viewer = self._viewer()
+        sight = await viewer.sight()
+        if sight.is_exact or not viewer.request_text:
+            return sight
+        requests = named_requests(viewer.request_text, await viewer.undecided())
+        return await self._settled("", requests)
 
     async def _call(
         self,

@@ -6,7 +6,6 @@ from typing import Any
 
 from indexer.engines import IndexReader
 from indexer.model import (
-    ALL_RIGHTS,
     LIMIT_MAX,
     And,
     Condition,
@@ -22,6 +21,7 @@ from indexer.model import (
     fold,
 )
 from indexer.store import LineageKeys
+from search_api.access import ALL_SIGHT, Sight
 from search_api.query import Synonyms
 from search_api.search.freshness import SearchFreshness
 from search_api.search.highlights import has_highlights
@@ -39,6 +39,19 @@ _EMPTY = SearchPage((), 0, has_more=False)
 
 
 @dataclass(frozen=True, slots=True)
+class AccessLimits:
+    """A registry that was searched may hold what the caller may not see.
+
+    It never depends on what is hidden.
+    """
+
+    is_exact: bool
+    """Whether everything that may be seen was searched."""
+    problem: str
+    """Why a registry could not be asked what may be seen there; empty if each could."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One commit of the live generation, and its freshness.
 
@@ -53,19 +66,29 @@ class Snapshot:
     registries: ConfiguredRegistries
     preferred: Query | None = None
     """What is in an official namespace."""
-    rights: Rights = ALL_RIGHTS
+    sight: Sight = ALL_SIGHT
     """What may be seen: all else is not there, for whatever is asked."""
+
+    @property
+    def rights(self) -> Rights:
+        """What may be seen."""
+        return self.sight.rights
 
     @property
     def known(self) -> KnownRegistries:
         """The registries of which anything may be seen."""
         return self.registries.seen_by(self.rights)
 
-    def is_limited(self, request: SearchRequest) -> bool:
-        """Tell whether a registry that is searched may hold what these rights do not let see."""
-        return self.registries.are_limited(
+    def limits(self, request: SearchRequest) -> AccessLimits | None:
+        """Return what it means for a request that not everything may be seen; None if nothing."""
+        is_limited = self.registries.are_limited(
             self.rights, registry=request.registry, host=request.host
         )
+        if not is_limited:
+            return None
+        searched = self.registries.searched(registry=request.registry, host=request.host)
+        problems = [self.sight.problems[one] for one in searched if one in self.sight.problems]
+        return AccessLimits(is_exact=self.sight.is_exact, problem=problems[0] if problems else "")
 
     def page(self, query: EngineQuery, request: SearchRequest) -> SearchPage:
         """Return the requested page; the search passes over skipped hits.

@@ -32,5 +32,8 @@ class SearchState(Protocol):
     def repository_names(self) -> Mapping[str, frozenset[str]]:
         """Return the names of all repositories, by registry; the same object while it is so."""
 
+    def token_origin(self, registry: str) -> str:
+        """Return scheme, host and port of the token service of a registry; "" if unknown."""
+
     def close(self) -> None:
         """Close all files and connections."""

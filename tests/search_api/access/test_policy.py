@@ -25,6 +25,7 @@ from search_api.access import (
 )
 from tests.builders import image
 from tests.fakes.clock import ManualClock
+from tests.fakes.serving import free_port
 from tests.search_api.access.asking import (
     MAIN_RULED,
     RULES,
@@ -59,6 +60,14 @@ class Registry:
         if basic is None:
             return Granted()
         return self.users.get(basic.username, Granted(is_refused=True))
+
+    def undecided(self, _: Caller, names: Collection[str]) -> frozenset[str]:
+        return frozenset(names)
+
+    async def settle(
+        self, caller: Caller, references: Mapping[str, str], names: Collection[str]
+    ) -> Granted:
+        return await self.granted(caller, names)
 
 
 class Names:
@@ -174,16 +183,18 @@ async def test_a_registry_that_is_away_is_no_wrong_password(tmp_path: Path) -> N
     caller = Caller("registry", credentials={"main": Basic("alice", "p")})
     sight = await access.sight_of(caller)
     assert sight.rights == NO_RIGHTS
-    assert sight.problems == ("registry main does not answer",)
+    assert sight.problems == {"main": "registry main does not answer"}
     assert not sight.is_exact
 
 
-async def test_a_registry_that_nothing_asks_is_seen_by_operators_alone(filled: Path) -> None:
-    async with asking(settings_with(filled, registries=[ASKED, SECOND_PUBLIC])) as client:
+async def test_a_registry_that_gives_no_answer_is_seen_by_operators_alone(filled: Path) -> None:
+    away = ASKED.model_copy(update={"url": f"http://127.0.0.1:{free_port()}"})
+    async with asking(settings_with(filled, registries=[away, SECOND_PUBLIC])) as client:
         response = await client.get("/api/v1/search?registry=second")
-        assert response.json()["access"] == {"limited": False}
+        assert response.json()["access"] == {"limited": False, "problem": None}
         response = await client.get("/api/v1/search")
-        assert response.json()["access"] == {"limited": True}
+        problem = "a registry does not answer, so it is not known what you may see there"
+        assert response.json()["access"] == {"limited": True, "problem": problem}
         assert {one["registry"] for one in response.json()["results"]} == {"second"}
         assert (await client.get("/api/v1/search?registry=main")).status_code == 404
 

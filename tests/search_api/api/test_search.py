@@ -20,7 +20,7 @@ from tests.search_api.sample_content import CONTENT, NGINX, WEB
 pytestmark = pytest.mark.anyio
 
 ENVELOPE = {"type", "total", "total_is_exact", "results", "facets", "suggestion", "next", "notes"}
-ENVELOPE |= {"expanded", "relaxed"}
+ENVELOPE |= {"expanded", "relaxed", "access"}
 COMMON = {"registry", "repository", "reference", "kind", "title", "description", "platforms"}
 COMMON |= {"created_at", "pushed_at", "size_bytes", "match", "artifact_type"}
 FRESHNESS = {"newest_event_applied_at", "entries_waiting", "refreshes_waiting"}

@@ -27,6 +27,7 @@ from indexer.model.document import DocumentType
 from indexer.model.names import RepositoryName
 from indexer.model.rights import make_rights
 from search_api.access import ALL_SIGHT, NO_SIGHT, VIEWER, Sight
+from search_api.access.viewer import SettledViewer
 from search_api.search.clients import Client
 from search_api.search.cursors import Order
 from search_api.search.request import SearchRequest
@@ -75,10 +76,12 @@ def refuse(_: Searcher) -> None:
     raise QueryError("too much fits", column=7)
 
 
-class Changing:
+class Changing(SettledViewer):
     """A viewer whose sight changes."""
 
-    now = ALL_SIGHT
+    def __init__(self) -> None:
+        super().__init__(ALL_SIGHT)
+        self.now = ALL_SIGHT
 
     async def sight(self) -> Sight:
         return self.now

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from tests.end_to_end.answers import DockerRow
-from tests.end_to_end.processes import RunningProgram, log_tail, run_well
+from tests.end_to_end.processes import RunningProgram, log_tail, run, run_well
 from tests.end_to_end.waiting import wait_until
 
 
@@ -62,6 +62,15 @@ class Docker:
     def pull(self, image: str) -> None:
         """Run ``docker pull`` for an image as it was printed, with a tag."""
         run_well([*self._client(), "pull", "--quiet", image])
+
+    def log_in(self, host: str, user: str, password: str) -> bool:
+        """Run ``docker login``; tell whether it took the password."""
+        words = ["login", f"--username={user}", f"--password={password}", host]
+        return run([*self._client(), *words]).returncode == 0
+
+    def log_out(self, host: str) -> None:
+        """Run ``docker logout``."""
+        run_well([*self._client(), "logout", host])
 
     def log_text(self) -> str:
         """What the Engine wrote, its last part."""

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tests.end_to_end.answers import DockerRow
-from tests.end_to_end.processes import run_well
+from tests.end_to_end.processes import run, run_well
 
 
 def storage(folder: Path) -> list[str]:
@@ -33,6 +33,23 @@ class Podman:
         rows = json.loads(run_well(command) or "[]")
         return [DockerRow(row["Name"], row["Description"]) for row in rows]
 
+    def log_in(self, host: str, user: str, password: str) -> bool:
+        """Run ``podman login``; tell whether it took the password."""
+        words = ["login", "--tls-verify=false", self._authfile(), "-u", user, "-p", password, host]
+        return run(["podman", *self._storage, *words]).returncode == 0
+
+    def log_out(self, host: str) -> None:
+        """Run ``podman logout``."""
+        run_well(["podman", *self._storage, "logout", self._authfile(), host])
+
+    def _authfile(self) -> str:
+        """Return the option that names the file of credentials, which has to be there."""
+        self._folder.mkdir(exist_ok=True)
+        file = self._folder / "auth.json"
+        if not file.exists():
+            file.write_text("{}", "utf-8")
+        return f"--authfile={file}"
+
     def pull(self, image: str) -> None:
         """Run ``podman pull`` for an image as it was printed, with a tag."""
         # Debian's policy file comes with a recommended package that a bare machine lacks.
@@ -48,6 +65,7 @@ class Podman:
             *self._storage,
             "search",
             "--tls-verify=false",
+            self._authfile(),
             *options,
             f"{host}/{term}",
         ]

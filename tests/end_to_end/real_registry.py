@@ -66,13 +66,15 @@ class RealRegistry:
         password_needed: bool = False,
         upstream: str = "",
     ) -> None:
+        self.token_auth: dict[str, str] = {}
+        """The settings of its token service, from the next start on; none without any."""
         self.port = free_port()
         self.logs_requests = False
         self._upstream = upstream
         self._program_path = program
         self.receiver = receiver
         self._pasted = ""
-        self._password_needed = password_needed
+        self.password_needed = password_needed
         self._folder = folder
         self._log = folder / "registry.log"
         self._program: RunningProgram | None = None
@@ -93,7 +95,7 @@ class RealRegistry:
         # A key a line, with JSON behind it, is YAML that more can be pasted to.
         lines = [f"{key}: {json.dumps(value)}\n" for key, value in self._config().items()]
         config.write_text("".join(lines) + self._pasted, "utf-8")
-        if self._password_needed:
+        if self.password_needed:
             self._htpasswd.write_text(HTPASSWD_LINE, "utf-8")
         command = [self._program_path, "serve", str(config)]
         self._program = RunningProgram(command, log=self._log, environment=os.environ | _UNTRACED)
@@ -194,8 +196,10 @@ class RealRegistry:
         }
         if self._upstream:
             config["proxy"] = {"remoteurl": self._upstream}
-        if self._password_needed:
+        if self.password_needed:
             config["auth"] = {"htpasswd": {"realm": "test", "path": str(self._htpasswd)}}
+        if self.token_auth:
+            config["auth"] = {"token": self.token_auth}
         if self.receiver is not None:
             config["notifications"] = {"endpoints": [_endpoint(self.receiver)]}
         return config

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.end_to_end.processes import run_well
+from tests.end_to_end.processes import run, run_well
 from tests.end_to_end.real_registry import PASSWORD, USERNAME, RealRegistry
 
 # Debian's policy file comes with a recommended package that a bare machine lacks.
@@ -40,6 +40,13 @@ class Skopeo:
     def delete(self, registry: RealRegistry, image: str) -> None:
         """Delete what a tag points to; skopeo asks for the digest first and deletes that."""
         run_well([*SKOPEO, "delete", "--tls-verify=false", f"docker://{registry.host}/{image}"])
+
+    def may_read(self, registry: RealRegistry, image: str, user: str, password: str) -> bool:
+        """Tell whether ``skopeo inspect`` reads an image as a user, "" being nobody."""
+        who = f"--creds={user}:{password}" if user else "--no-creds"
+        source = f"docker://{registry.host}/{image}"
+        inspect = [*SKOPEO, "inspect", "--tls-verify=false", "--no-tags", who, source]
+        return run(inspect).returncode == 0
 
     def digest(self, registry: RealRegistry, image: str) -> str:
         """Ask the registry for the digest of an image, as any client sees it."""

@@ -330,7 +330,9 @@ def test_the_token_service_of_a_registry_is_kept_until_it_has_another_address(
     registry_id = store.registries.registry_id("a")
     assert registry_id is not None
     with store.transaction():
+        assert store.registries.token_origin("unknown") == ""
         store.registries.set_token_origin(registry_id, "https://auth.test")
+        assert store.registries.token_origin("a") == "https://auth.test"
     assert put("https://a.test") == "https://auth.test"
     with store.transaction():
         store.registries.remove("a")

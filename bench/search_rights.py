@@ -38,7 +38,7 @@ from indexer.model import (
 )
 from indexer.settings import RegistrySettings, Settings
 from indexer.store import LiveIndex, Store
-from search_api.access import ALL_SIGHT, VIEWER, Sight
+from search_api.access import ALL_SIGHT, VIEWER, Owner, Sight
 from search_api.processes import make_engines
 from search_api.search import Order, SearchRequest, SearchService, make_web_service, search_bytes
 from tests.end_to_end.measures import percentile
@@ -79,10 +79,12 @@ Times = Sequence[list[float]]
 """Milliseconds without rights, and for each caller."""
 
 
-class _Viewer:
+class _Viewer(Owner):
     """Who asks next."""
 
-    sees = ALL_SIGHT
+    def __init__(self) -> None:
+        super().__init__()
+        self.sees = ALL_SIGHT
 
     async def sight(self) -> Sight:
         """Return what they see."""

@@ -330,17 +330,24 @@ class Trie:
         rows = self._asked(_IMAGES, pairs, most)
         return {link: json.loads(row[0]) for link, row in zip(asked, rows, strict=True)}
 
-    def images_above(self, chains: Iterable[int], most: int, *, bare_only: bool) -> list[Digest]:
-        """Return the images whose whole chains begin with one of some others, newest first.
+    def images_above(
+        self, chains: Iterable[int], most: int, *, bare_only: bool
+    ) -> tuple[list[Digest], bool]:
+        """Return the newest images whose whole chains begin with one of some others; and if all.
 
-        With ``bare_only`` only those without DiffIDs that we know.
+        At most so many of each other. With ``bare_only`` only those without DiffIDs that we know.
         """
-        found = {
-            tuple(each)
-            for row in self._asked(_IMAGES_ABOVE, chains, bare_only, most)
-            for each in json.loads(row[0])
-        }
-        return [Digest(digest) for _, _, digest in sorted(found, reverse=True)[:most]]
+        found: set[tuple[int, int, Digest]] = set()
+        reached = (0, 0)
+        for row in self._asked(_IMAGES_ABOVE, chains, bare_only, most):
+            rows = json.loads(row[0])
+            images = [(chain, number, Digest(digest)) for chain, number, digest in rows]
+            found.update(images)
+            if len(images) == most:
+                # Older ones of the others would come before what is not read of this one.
+                reached = max(reached, images[-1][:2])
+        some = [image for image in found if image[:2] >= reached]
+        return [digest for _, _, digest in sorted(some, reverse=True)], reached == (0, 0)
 
     def with_layer_below(
         self, chains: Iterable[int], low: bytes | str, high: bytes | str

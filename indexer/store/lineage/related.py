@@ -12,7 +12,7 @@ than the limit asks, however much there is; what is hidden and not forgotten yet
 
 import itertools
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -33,7 +33,7 @@ from indexer.store.lineage.chains import (
     read_row,
 )
 from indexer.store.lineage.named import named
-from indexer.store.lineage.shown_images import RelatedImages, ShownImages
+from indexer.store.lineage.shown_images import Manifests, RelatedImages, ShownImages
 from indexer.store.repositories import RepositoryTables
 from indexer.store.visible import VISIBLE
 
@@ -145,7 +145,7 @@ class LineageTables:
             links = {link for link in links if link.kind is not kind or link.chain not in empty}
         found = self._images.find(
             {digest: partial(self._choose_above, links)},
-            lambda _, most: {digest: list(itertools.islice(self._above(links, most), most))},
+            lambda _, most: {digest: self._above(links, most)},
             limit=limit,
         )
         return found[digest]
@@ -169,10 +169,9 @@ class LineageTables:
             }
             return {row for row in rows if not found.isdisjoint(row.ends)}
 
-        def read(_: object, most: int) -> dict[str, list[Digest]]:
-            tries = self._tries.values()
-            found = [one for trie in tries for one in trie.manifests_with_layer(low, high, most)]
-            return {layer: found[:most]}
+        def read(_: object, most: int) -> dict[str, Manifests]:
+            each = (trie.manifests_with_layer(low, high, most) for trie in self._tries.values())
+            return {layer: _joined((some, len(some) < most) for some in each)}
 
         return self._images.find({layer: holding}, read, limit=limit)[layer]
 
@@ -282,23 +281,29 @@ class LineageTables:
 
     def _read_images(
         self, asked: Collection[tuple[Link, ...]], most: int
-    ) -> dict[tuple[Link, ...], list[Digest]]:
+    ) -> dict[tuple[Link, ...], Manifests]:
         """Return images of which one of some chains is the whole one, newest first."""
         links = {link for some in asked for link in some}
         images = {
-            link: found
+            link: (found, len(found) < most)
             for kind, trie in self._tries.items()
             for link, found in trie.images(
                 [link for link in links if link.kind is kind], most
             ).items()
         }
-        return {some: [one for link in some for one in images[link]][:most] for some in asked}
+        return {some: _joined(images[link] for link in some) for some in asked}
 
-    def _above(self, links: Iterable[Link], most: int) -> Iterator[Digest]:
-        """Yield the images above some chains, newest first; first those compared by DiffIDs."""
-        for kind, bare_only in itertools.product(ChainKind, (False, True)):
-            some = [one.chain for one in links if (one.kind, one.bare_only) == (kind, bare_only)]
-            yield from self._tries[kind].images_above(some, most, bare_only=bare_only)
+    def _above(self, links: Iterable[Link], most: int) -> Manifests:
+        """Return the images above some chains, newest first; first those compared by DiffIDs."""
+        groups = itertools.product(ChainKind, (False, True))
+        return _joined(
+            self._tries[kind].images_above(
+                [one.chain for one in links if (one.kind, one.bare_only) == (kind, bare_only)],
+                most,
+                bare_only=bare_only,
+            )
+            for kind, bare_only in groups
+        )
 
     def _choose_above(
         self, links: Collection[Link], rows: Collection[ManifestRow]
@@ -316,6 +321,16 @@ class LineageTables:
     def _read_rows(self, query: str, *values: object) -> list[tuple[Digest, ManifestRow]]:
         rows = self._database.execute(query, values)
         return [(Digest(row[0]), read_row(row[1:])) for row in rows]
+
+
+def _joined(groups: Iterable[Manifests]) -> Manifests:
+    """Return one group after the other, up to the first that is not whole."""
+    found: list[Digest] = []
+    for some, is_all in groups:
+        found += some
+        if not is_all:
+            return found, False
+    return found, True
 
 
 def _compared(row: ManifestRow, link: Link) -> int | None:

@@ -53,8 +53,10 @@ FROM json_each(?) AS asked"""  # noqa: S608 - texts of this package
 Location = tuple[int, Digest]
 """The number of a repository, and the digest that its tags point at."""
 Key = TypeVar("Key")
-ReadManifests = Callable[[Collection[Key], int], Mapping[Key, Sequence[Digest]]]
-"""Returns at most so many manifests that each key asks for, newest first."""
+Manifests = tuple[Sequence[Digest], bool]
+"""The first manifests that a key asks for, newest first, and whether these are all."""
+ReadManifests = Callable[[Collection[Key], int], Mapping[Key, Manifests]]
+"""Reads so many manifests for each key. With a larger number the same ones come first."""
 ChooseRelated = Callable[[Collection[ManifestRow]], Collection[ManifestRow]]
 """Returns which of the manifests of indexes are what a key asks for."""
 
@@ -143,18 +145,20 @@ class ShownImages:
     ) -> dict[Key, _Found]:
         """Return the visible images of each key, the first ones and whether there are more."""
         found = {key: _Found() for key in asked}
-        looked_at, wanted = 0, limit + 1
+        looked_at = dict.fromkeys(found, 0)
+        wanted = limit + 1
         while waiting := [key for key, one in found.items() if not one.is_complete]:
             manifests = read(waiting, wanted)
-            some = [(key, each) for key in waiting for each in manifests.get(key, ())[looked_at:]]
+            some = [(key, one) for key in waiting for one in manifests[key][0][looked_at[key] :]]
             rows = self._rows(_LOCATIONS, [each for _, each in some], limit + 1)
             for (key, manifest), locations in zip(some, rows, strict=False):
                 found[key].add(manifest, locations, limit=limit)
                 if all(found[one].is_complete for one in waiting):
                     break
             for key in waiting:
-                found[key].is_complete |= len(manifests.get(key, ())) < wanted
-            looked_at, wanted = wanted, wanted * _MORE
+                looked_at[key] = len(manifests[key][0])
+                found[key].is_complete |= manifests[key][1]
+            wanted *= _MORE
         return found
 
     def _rows(self, query: str, asked: Sequence[object], *more: object) -> Iterable[Any]:

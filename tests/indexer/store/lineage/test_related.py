@@ -485,3 +485,22 @@ def test_what_is_hidden_is_passed_over_however_much_it_is(store: Store) -> None:
             store.content.hide_tag(repository_id, TagName(f"v{number}"), seen_at=at(90))
     found = store.lineage.derived(Digest(BASE_AMD.digest), limit=1)
     assert ([one.digest for one in found.images], found.has_more) == ([some[0].digest], False)
+
+
+@pytest.mark.parametrize("limit", range(1, 6))
+def test_images_above_many_platforms_come_newest_first(store: Store, limit: int) -> None:
+    """Of each platform as many are read as are wanted, which all lead to the same images."""
+    architectures = [f"a{number}" for number in range(6)]
+    base = [image(seed=f"base {one}", architecture=one) for one in architectures]
+    push(store, put_repository(store, "base"), "1", index(base), when=1)
+    above = [
+        index([image(seed=f"{number}", base=one, architecture="x") for one in base[number % 2 :]])
+        for number in range(4)
+    ]
+    repository_id = put_repository(store, "above")
+    for number, built in enumerate(above):
+        push(store, repository_id, f"{number}", built, when=2 + number)
+    found = store.lineage.derived(Digest(index(base).digest), limit=limit)
+    assert [one.digest for one in found.images] == [one.digest for one in above[::-1]][:limit]
+    assert found.has_more == (limit < len(above))
+    assert [len(one.manifests) for one in found.images] == [5, 6, 5, 6][:limit]

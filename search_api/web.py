@@ -24,8 +24,12 @@ from search_api.access import (
     Callers,
     KnownRepositories,
     Peers,
+    Renewal,
+    Sessions,
+    SignIn,
     SignInGuesses,
     Viewing,
+    can_sign_in,
     describe_access,
     make_asks,
 )
@@ -60,7 +64,8 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         on_refused=lambda _: refusals.count(RequestRefusal.CREDENTIALS),
         on_limited=lambda caller: refusals.request(RequestRefusal.GUESSES, caller=caller),
     )
-    callers = Callers(settings, clock=clock, guesses=guesses)
+    sessions = Sessions(settings, clock=clock) if settings.page and can_sign_in(settings) else None
+    callers = Callers(settings, clock=clock, guesses=guesses, sessions=sessions)
     service = make_web_service(settings, clock=clock)
     journal = JournalWriter(LateJournal(settings.data_dir), clock=clock)
     receiver = Receiver(
@@ -92,7 +97,18 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     )
 
     base = settings.base_path
-    site = Site(service, clock=clock, version=version("regsearch"), base=base)
+    site = Site(
+        service,
+        clock=clock,
+        version=version("regsearch"),
+        base=base,
+        registries=[one.name for one in settings.registry],
+        sign_in=(
+            SignIn(settings, callers=callers, access=access, sessions=sessions)
+            if sessions
+            else None
+        ),
+    )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -107,6 +123,7 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
 
     def wrap(app: ASGIApp) -> ASGIApp:
         # Innermost: limits and the log know addresses as they were asked.
+        app = Renewal(app, sessions=sessions) if sessions else app
         audit_log = access_log() if settings.access.audit_log else None
         app = BasePath(Viewing(app, access=access, audit_log=audit_log), base)
         app = CallerLimit(app, per_second=settings.caller_requests_per_second, refusals=refusals)

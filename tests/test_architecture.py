@@ -47,6 +47,7 @@ ONLY_HERE: dict[str, str | tuple[str, ...]] = {
     "throttled": "search_api.server",
     "bcrypt": "search_api.access",
     "cachetools": "search_api.access",
+    "itsdangerous": "search_api.access",
     "click": COMMAND_LINE,
     "rapidfuzz": "indexer.model.spelling",
     "rich": COMMAND_LINE,

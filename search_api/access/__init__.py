@@ -7,8 +7,12 @@ from search_api.access.callers import Callers
 from search_api.access.guesses import SignInGuesses
 from search_api.access.middleware import CALLER, Viewing
 from search_api.access.names import KnownRepositories, Repositories
+from search_api.access.origin import is_from_here
 from search_api.access.peer import Peers, is_within, peer_of
 from search_api.access.policy import Access, Asks, CallingViewer, Granted, describe_access
+from search_api.access.renewal import Renewal
+from search_api.access.sessions import Sessions
+from search_api.access.sign_in import SignIn, can_sign_in
 from search_api.access.token_uses import read_uses
 from search_api.access.tokens import (
     ApiToken,
@@ -48,13 +52,18 @@ __all__ = [
     "Owner",
     "Peers",
     "RegistryAsks",
+    "Renewal",
     "Repositories",
+    "Sessions",
     "Sight",
+    "SignIn",
     "SignInGuesses",
     "Viewer",
     "Viewing",
     "add_token",
+    "can_sign_in",
     "describe_access",
+    "is_from_here",
     "is_within",
     "list_tokens",
     "make_asks",

@@ -28,6 +28,8 @@ class Caller:
     """Whether the status and the metrics are told in full, whoever it is."""
     address: str = field(default="", compare=False)
     """Where the request came from."""
+    session: str = field(default="", repr=False, compare=False)
+    """The id of the session in which they signed in with a browser; empty without one."""
 
     def basic_for(self, registry: str) -> Basic | None:
         """Return the credentials for a registry, None if there are none."""

@@ -5,6 +5,7 @@ import hmac
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from cachetools import TTLCache
 from starlette.datastructures import Headers
@@ -19,6 +20,7 @@ from search_api.access.caller import Basic, Caller
 from search_api.access.guesses import SignInGuesses
 from search_api.access.htpasswd import HtpasswdFile
 from search_api.access.peer import Peer, peer_of
+from search_api.access.sessions import Session, Sessions
 from search_api.access.token_uses import TokenUses
 from search_api.access.tokens import PREFIX, Tokens, tokens_path
 
@@ -30,9 +32,20 @@ ACCEPTED_MAX = 10_000
 class Callers:
     """Knows the users of the settings. It belongs to the web process."""
 
-    def __init__(self, settings: Settings, *, clock: Clock, guesses: SignInGuesses) -> None:
-        """Read the files of the settings; :class:`SettingsError` if one cannot be used."""
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock,
+        guesses: SignInGuesses,
+        sessions: Sessions | None = None,
+    ) -> None:
+        """Read the files of the settings; :class:`SettingsError` if one cannot be used.
+
+        ``sessions`` are those of browsers, if anybody can sign in with one.
+        """
         self._clock = clock
+        self._sessions = sessions
         self._guesses = guesses
         path = settings.access.htpasswd_file
         self._htpasswd = HtpasswdFile(path) if path else None
@@ -65,6 +78,9 @@ class Callers:
         if text := _token_in(sent):
             return self._by_token(text, address)
         basic = sent if isinstance(sent, Basic) else None
+        by_session = self._by_session(scope, peer, address) if sent is None else None
+        if by_session is not None:
+            return by_session
         if peer.user:
             credentials = self._credentials(basic, scope)
             return Caller("proxy", peer.user, peer.groups, credentials, address=address)
@@ -73,6 +89,31 @@ class Callers:
         if basic is None:
             raise self._refused("", address, "the token is not known here")
         return await self._by_password(basic, scope, address)
+
+    async def check_password(self, basic: Basic, address: str) -> Caller:
+        """Return the user of our own file whose name and password these are.
+
+        :class:`SignInError` and :class:`GuessLimitError` as for :meth:`find`.
+        """
+        if self._htpasswd is None or not await self._is_ours(
+            self._htpasswd, basic, address, others=False
+        ):
+            raise self._refused(basic.username, address, "wrong user name or password")
+        return Caller("htpasswd", basic.username, address=address)
+
+    def stamp_of(self, caller: Caller) -> str:
+        """Return what must still be so for a session of this caller to go on."""
+        if self._sessions is None:
+            return ""
+        return self._sessions.stamp(self._basis(caller.source, caller.name))
+
+    def without_credentials(self, caller: Caller) -> Caller:
+        """Return a caller of a session whose credentials registries do not take any more."""
+        if self._sessions is not None:
+            self._sessions.forget_credentials(caller.session)
+        if caller.name:
+            return replace(caller, credentials={})
+        return Caller("anonymous", address=caller.address)
 
     @contextmanager
     def asking(self, caller: Caller) -> Iterator[None]:
@@ -112,6 +153,41 @@ class Callers:
                 # It was for the proxy, or for nobody.
                 return None
             raise self._refused("", address, str(error)) from error
+
+    def _by_session(self, scope: Scope, peer: Peer, address: str) -> Caller | None:
+        """Return who signed in with this browser, None if nobody did or it does not count now."""
+        session = self._sessions.find(scope) if self._sessions else None
+        if session is None or self._sessions is None or not self._stands(session, peer):
+            return None
+        credentials = self._sessions.credentials(session)
+        if session.source == "registry" and not credentials:
+            return None
+        # What a proxy says of groups is newer.
+        groups = peer.groups if peer.user else session.groups
+        return Caller(
+            session.source,
+            session.name,
+            groups,
+            credentials,
+            address=address,
+            session=session.id,
+        )
+
+    def _stands(self, session: Session, peer: Peer) -> bool:
+        """Tell whether what a session was begun with is still so."""
+        if peer.user or session.source == "proxy":
+            return session.source == "proxy" and session.name == peer.user
+        if session.source == "registry":
+            return True
+        basis = self._basis(session.source, session.name)
+        is_same = self._sessions is not None and session.stamp == self._sessions.stamp(basis)
+        return bool(basis) and is_same
+
+    def _basis(self, source: str, name: str) -> str:
+        """Return what a sign-in is based on; empty if it does not count any more."""
+        if source == "htpasswd" and self._htpasswd is not None:
+            return self._htpasswd.stamp(name)
+        return ""
 
     def _by_token(self, text: str, address: str) -> Caller:
         token = self._tokens.find(text, self._clock.now())

@@ -43,6 +43,10 @@ class HtpasswdFile:
         """Tell whether a user is in the file."""
         return name in self._current()
 
+    def stamp(self, name: str) -> str:
+        """Return what changes with the password of a user; empty if the file has no such user."""
+        return self._current().get(name, b"").decode()
+
     def was_right(self, basic: Basic) -> bool:
         """Tell whether a password was found right a short time ago."""
         return basic.username in self._current() and self._digest(basic) in self._right

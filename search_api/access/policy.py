@@ -98,6 +98,11 @@ class Access:
         self.is_all_public = all(one.mode == "public" for one in self._registries)
         """Whether every caller sees every registry."""
 
+    async def granted_by(self, registry: str, caller: Caller) -> Granted:
+        """Return what one registry of the settings grants a caller, whoever else would."""
+        asked = next(one for one in self._registries if one.name == registry)
+        return await self._granted(asked, caller, await self._read_names())
+
     def is_operator(self, caller: Caller) -> bool:
         """Tell whether a caller sees everything, and the status with reasons and addresses."""
         if caller.name and f"user:{caller.name}" in self._operators:
@@ -205,10 +210,17 @@ class CallingViewer:
         if time.monotonic() - self._found_at > FOUND_SECONDS:
             self.caller = await self._callers.find(self._scope)
             self._found_at = time.monotonic()
-        with self._callers.asking(self.caller):
-            sight = await self._access.sight_of(
-                self.caller, sees_internals=peer_of(self._scope).is_local
-            )
+        try:
+            with self._callers.asking(self.caller):
+                sight = await self._access.sight_of(
+                    self.caller, sees_internals=peer_of(self._scope).is_local
+                )
+        except SignInError:
+            if not self.caller.session:
+                raise
+            # A browser cannot send others. The page says that not everything is shown.
+            self.caller = self._callers.without_credentials(self.caller)
+            return await self.sight()
         if not sight.problems:
             self._callers.accept(self.caller)
         return sight

@@ -93,6 +93,7 @@ async def answer(site: Site, request: Request) -> Response:
             **within,
             "changes": [change_view(one, found["targets"], to) for one in found["changes"]],
             "registries": found["registries"],
+            "is_limited": await site.hides_some(within["registry"]),
             "several": len(found["registries"]) > 1,
             "cursor": cursor,
             "newest": found["newest"],

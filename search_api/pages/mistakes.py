@@ -11,6 +11,7 @@ from search_api.pages.site import PageView
 _DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]{32}")
 _TITLES = {
     400: "This cannot be read",
+    401: "Not signed in",
     404: "Not found",
     410: "The list has changed",
     429: "Too many requests",

@@ -21,6 +21,7 @@ from search_api.pages import (
     layer,
     repository,
     search,
+    sign_in,
     start,
     status,
 )
@@ -60,6 +61,7 @@ _PAGES: dict[str, Answer] = {
     "/changes": changes.answer,
     "/compare": compare.answer,
     "/status": status.answer,
+    "/sign-in": sign_in.answer,
 }
 
 
@@ -68,17 +70,21 @@ def page_routes(site: Site) -> list[Route]:
     pages = [_route(path, partial(_answer, site, answer)) for path, answer in _PAGES.items()]
     return [
         *pages,
+        _route("/sign-in", partial(_answer, site, sign_in.answer), method="POST"),
+        _route("/sign-out", partial(_answer, site, sign_in.sign_out), method="POST"),
         _route("/static/{hash}/{name}", partial(_file, site)),
         _route("/favicon.svg", partial(_named_file, site, "favicon.svg")),
         _route("/robots.txt", _robots),
     ]
 
 
-def _route(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> Route:
+def _route(
+    path: str, endpoint: Callable[[Request], Awaitable[Response]], *, method: str = "GET"
+) -> Route:
     compressing = Middleware(
         GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=COMPRESS_LEVEL
     )
-    return Route(path, endpoint, methods=["GET"], middleware=[compressing])
+    return Route(path, endpoint, methods=[method], middleware=[compressing])
 
 
 async def _answer(site: Site, answer: Answer, request: Request) -> Response:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +15,12 @@ from starlette.responses import HTMLResponse, Response
 
 from indexer.clock import Clock
 from indexer.errors import StoreError
+from search_api.access import VIEWER, SignIn
 from search_api.api import kept_response
 from search_api.pages.addresses import Addresses
 from search_api.pages.filters import FILTERS
 from search_api.pages.freshness import complete_since, stale_sentences
+from search_api.pages.visitor import visitor_of
 from search_api.search import SearchService, freshness_json
 
 STATIC = Path(__file__).parent / "static"
@@ -26,6 +28,7 @@ STYLESHEET = "page.css"
 FRAGMENT = "X-Fragment"
 """The header by which the script asks for a part of a page."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_SIGN_IN = "sign_in.html"
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; frame-ancestors 'none';"
     " form-action 'self'; img-src 'self' data:; object-src 'none'",
@@ -85,10 +88,22 @@ class Site:
     """Renders pages over a service."""
 
     def __init__(
-        self, service: SearchService, *, clock: Clock, version: str, base: str = ""
+        self,
+        service: SearchService,
+        *,
+        clock: Clock,
+        version: str,
+        base: str = "",
+        registries: Sequence[str] = (),
+        sign_in: SignIn | None = None,
     ) -> None:
-        """Take the path that all addresses begin with; empty at the root of the host."""
+        """Take the path that all addresses begin with; empty at the root of the host.
+
+        ``registries`` are the names of all, ``sign_in`` what signs users in, if anything does.
+        """
         self.service = service
+        self.registries = registries
+        self.sign_in = sign_in
         self.clock = clock
         self.files = read_files()
         digest = hashlib.sha256(b"".join(self.files.values())).hexdigest()[:12]
@@ -120,8 +135,14 @@ class Site:
             freshness = await self.freshness()
         template = self._environment.get_template(page.template)
         now = self.clock.now()
+        visitor = visitor_of(request, self.sign_in, self.to)
+        # Where no-referrer holds, a browser does not say either from where a form was sent.
+        has_form = visitor.can_sign_out or page.template == _SIGN_IN
+        referrer = "same-origin" if has_form else _HEADERS["Referrer-Policy"]
         values = {
             **page.values,
+            "visitor": visitor,
+            "referrer": referrer,
             "now": now,
             "page": page,
             "query": page.values.get("query", ""),
@@ -137,8 +158,14 @@ class Site:
             text = template.render(values)
         # They come from images, and no page has any use for them.
         text = _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
-        response = HTMLResponse(text, status_code=page.status, headers={**_HEADERS, **page.headers})
+        headers = {**_HEADERS, "Referrer-Policy": referrer, **page.headers}
+        response = HTMLResponse(text, status_code=page.status, headers=headers)
         return kept_response(request, response) if page.is_kept else response
+
+    async def hides_some(self, registry: str = "") -> bool:
+        """Tell whether a registry, or one of all, may hold what the viewer may not see."""
+        rights = (await VIEWER.get().sight()).rights
+        return not all(map(rights.sees_all_of, [registry] if registry else self.registries))
 
     async def freshness(self) -> dict[str, Any] | None:
         """Return how fresh everything is; None before an indexer made the store."""

@@ -14,6 +14,12 @@ from tests.end_to_end.real_registry import DISTRIBUTION_2
 from tests.programs import NeedsProgram, find_program
 
 Open = Callable[..., Page]
+Check = Callable[[Page], list[str]]
+
+# The rules of WCAG 2.2 AA, and what axe calls good practice.
+AXE = """() => axe.run({resultTypes: ["violations"]}).then((found) => found.violations.map((one) =>
+    `${one.id}: ${one.help}: ` + one.nodes.map((node) => node.target + " " + node.html.slice(0, 200)
+        + " " + node.any.map((check) => check.message)).slice(0, 4).join(" | ")))"""
 
 # How long a page may take to show something: the machine may be busy.
 # Chromium says each status of 400 and above in the console; the tests look at the status.
@@ -90,3 +96,17 @@ def proxy(demo: Deployment) -> Iterator[SlowProxy]:
     own = SlowProxy(demo.service.url)
     with own.open():
         yield own
+
+
+@pytest.fixture
+def axe(needs_program: NeedsProgram) -> Check:
+    """Give a function that returns what axe-core finds wrong with a page."""
+    source = Path(needs_program("axe-core")).read_text("utf-8")
+
+    def check(page: Page) -> list[str]:
+        # The policy of the page forbids a script element; this way is not one.
+        page.evaluate(source)
+        found: list[str] = page.evaluate(AXE)
+        return found
+
+    return check

@@ -2,45 +2,24 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.end_to_end.pages.conftest import Open
+from tests.end_to_end.pages.conftest import Check, Open
 from tests.end_to_end.pages.places import EACH, MAIN, PAGES
 from tests.end_to_end.pages.slow_proxy import SlowProxy
 from tests.end_to_end.pages.windows import SCHEMES, WIDTHS, wait_for
-from tests.programs import NeedsProgram
 
 STICKING_OUT = """() => [...document.querySelectorAll("body *")]
     .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
     .map((one) => one.outerHTML.slice(0, 200)).slice(0, 5)"""
-# The rules of WCAG 2.2 AA, and what axe calls good practice.
-AXE = """() => axe.run({resultTypes: ["violations"]}).then((found) => found.violations.map((one) =>
-    `${one.id}: ${one.help}: ` + one.nodes.map((node) => node.target + " " + node.html.slice(0, 200)
-        + " " + node.any.map((check) => check.message)).slice(0, 4).join(" | ")))"""
-Check = Callable[[Page], list[str]]
 
 
 def window(width: int, scheme: str) -> dict[str, Any]:
     """Return the options of a window."""
     return {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
-
-
-@pytest.fixture
-def axe(needs_program: NeedsProgram) -> Check:
-    """Give a function that returns what axe-core finds wrong with a page."""
-    source = Path(needs_program("axe-core")).read_text("utf-8")
-
-    def check(page: Page) -> list[str]:
-        # The policy of the page forbids a script element; this way is not one.
-        page.evaluate(source)
-        found: list[str] = page.evaluate(AXE)
-        return found
-
-    return check
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -33,6 +33,7 @@ from search_api.access import (
     describe_access,
     make_asks,
 )
+from search_api.access.oidc import Issuer, Oidc
 from search_api.api import Streams, make_api
 from search_api.endpoints import DockerSearch, Health, Metrics, OciExtension, TrustedProxies
 from search_api.http_errors import exception_handlers
@@ -65,7 +66,9 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         on_limited=lambda caller: refusals.request(RequestRefusal.GUESSES, caller=caller),
     )
     sessions = Sessions(settings, clock=clock) if settings.page and can_sign_in(settings) else None
-    callers = Callers(settings, clock=clock, guesses=guesses, sessions=sessions)
+    issued = settings.access.oidc
+    oidc = Oidc(issued, clock=clock, issuer=Issuer(issued, clock=clock)) if issued else None
+    callers = Callers(settings, clock=clock, guesses=guesses, sessions=sessions, oidc=oidc)
     service = make_web_service(settings, clock=clock)
     journal = JournalWriter(LateJournal(settings.data_dir), clock=clock)
     receiver = Receiver(
@@ -104,7 +107,7 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         base=base,
         registries=[one.name for one in settings.registry],
         sign_in=(
-            SignIn(settings, callers=callers, access=access, sessions=sessions)
+            SignIn(settings, callers=callers, access=access, sessions=sessions, oidc=oidc)
             if sessions
             else None
         ),

@@ -4,6 +4,7 @@ Nothing else in this project sends requests to registries.
 """
 
 from indexer.registry.auth import Credentials
+from indexer.registry.bounded import BoundedTransport
 from indexer.registry.client import RegistryClient
 from indexer.registry.docker_config import docker_credentials
 from indexer.registry.grants import GrantClient, Scheme, TokenGrant, Way
@@ -15,6 +16,7 @@ from indexer.registry.realms import TokenRealm
 __all__ = [
     "BLOB_MAX_BYTES",
     "USER_AGENT",
+    "BoundedTransport",
     "CatalogPage",
     "Credentials",
     "GrantClient",

@@ -50,6 +50,14 @@ class OidcSettings(BaseModel):
     client_secret: str = Field("", repr=False, description="The secret of this service there.")
     client_secret_file: Path | None = Field(None, description="A file that holds that secret.")
     client_secret_env: str = Field("", description="An environment variable that holds it.")
+    name_claim: str = Field(
+        "preferred_username",
+        min_length=1,
+        description="The claim that is the user name; one that users cannot change by themselves.",
+    )
+    groups_claim: str = Field(
+        "groups", min_length=1, description="The claim that lists the groups of a user."
+    )
 
     @field_validator("issuer")
     @classmethod

@@ -6,13 +6,14 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cachetools import TTLCache
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from indexer.clock import Clock
-from indexer.errors import InvalidValueError, SignInError
+from indexer.errors import BusyError, InvalidValueError, SignInError, UnreachableError
 from indexer.model import fold
 from indexer.settings import Settings
 from search_api.access.authorization import parse_authorization
@@ -23,6 +24,9 @@ from search_api.access.peer import Peer, peer_of
 from search_api.access.sessions import Session, Sessions
 from search_api.access.token_uses import TokenUses
 from search_api.access.tokens import PREFIX, Tokens, tokens_path
+
+if TYPE_CHECKING:
+    from search_api.access.oidc import Oidc
 
 ACCEPTED_SECONDS = 300
 """How long credentials that a registry accepted count as no guess."""
@@ -39,13 +43,16 @@ class Callers:
         clock: Clock,
         guesses: SignInGuesses,
         sessions: Sessions | None = None,
+        oidc: "Oidc | None" = None,
     ) -> None:
         """Read the files of the settings; :class:`SettingsError` if one cannot be used.
 
-        ``sessions`` are those of browsers, if anybody can sign in with one.
+        ``sessions`` are those of browsers, if anybody can sign in with one; ``oidc`` knows the
+        tokens of an issuer.
         """
         self._clock = clock
         self._sessions = sessions
+        self._oidc = oidc
         self._guesses = guesses
         path = settings.access.htpasswd_file
         self._htpasswd = HtpasswdFile(path) if path else None
@@ -84,6 +91,8 @@ class Callers:
         if peer.user:
             credentials = self._credentials(basic, scope)
             return Caller("proxy", peer.user, peer.groups, credentials, address=address)
+        if isinstance(sent, str) and self._oidc is not None:
+            return await self._by_issuer(self._oidc, sent, address)
         if sent is None or self._is_open:
             return Caller("anonymous", address=address)
         if basic is None:
@@ -187,7 +196,17 @@ class Callers:
         """Return what a sign-in is based on; empty if it does not count any more."""
         if source == "htpasswd" and self._htpasswd is not None:
             return self._htpasswd.stamp(name)
+        if source == "oidc" and self._oidc is not None:
+            return self._oidc.basis
         return ""
+
+    async def _by_issuer(self, oidc: "Oidc", text: str, address: str) -> Caller:
+        try:
+            return await oidc.caller_of(text, address)
+        except SignInError as error:
+            raise self._refused("", address, str(error)) from error
+        except UnreachableError as error:
+            raise BusyError(str(error)) from error
 
     def _by_token(self, text: str, address: str) -> Caller:
         token = self._tokens.find(text, self._clock.now())

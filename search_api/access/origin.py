@@ -1,9 +1,11 @@
-"""Where a form was sent from: only pages of this service may sign somebody in or out."""
+"""Where this service is for a browser, and whether one of its pages sent a form."""
 
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
+
+from indexer.errors import SignInError
 
 
 def is_from_here(scope: Scope, public_url: str) -> bool:
@@ -16,3 +18,14 @@ def is_from_here(scope: Scope, public_url: str) -> bool:
         return site == "same-origin"
     origin = urlsplit(headers.get("origin", "")).netloc
     return bool(origin) and origin in {headers.get("host", ""), urlsplit(public_url).netloc}
+
+
+def base_url_of(scope: Scope, public_url: str) -> str:
+    """Return the address of this service, as the browser sees it, with its path."""
+    if public_url:
+        return public_url
+    host = Headers(scope=scope).get("host", "")
+    # Anything else is no host, and would be sent to the issuer.
+    if urlsplit(f"//{host}").netloc != host or "@" in host:
+        raise SignInError(f"Host: {host[:100]!r} is no host")
+    return f"{scope['scheme']}://{host}{scope.get('root_path', '')}"

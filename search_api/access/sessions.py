@@ -9,6 +9,7 @@ import hmac
 import json
 import os
 import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -140,6 +141,11 @@ class Sessions:
     def stamp(self, text: str) -> str:
         """Return what a text is kept as in a cookie, which tells nothing of it."""
         return hmac.digest(self._key, text.encode(), hashlib.sha256).hex()[:32]
+
+    def derive(self, purpose: str, number: str) -> str:
+        """Return a text that only this service can make of a number, for one purpose."""
+        content = f"{purpose} {number}".encode()
+        return urlsafe_b64encode(hmac.digest(self._key, content, hashlib.sha256)).decode()[:43]
 
     def sign(self, value: Mapping[str, Any], *, purpose: str) -> str:
         """Return a signed text of a value, for one purpose."""

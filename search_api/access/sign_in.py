@@ -1,17 +1,22 @@
 """Signing in with a browser: by a password of this service, or by credentials of a registry."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
-from indexer.errors import InvalidValueError, SignInError, UnreachableError
+from indexer.errors import InvalidValueError, NotFoundError, SignInError, UnreachableError
 from indexer.settings import Settings
 from search_api.access.authorization import NAME_MAX
 from search_api.access.caller import Basic, Caller
 from search_api.access.callers import Callers
 from search_api.access.middleware import CALLER
+from search_api.access.origin import base_url_of
 from search_api.access.policy import Access
 from search_api.access.sessions import Sessions
+
+if TYPE_CHECKING:
+    from search_api.access.oidc import Departure, Oidc
 
 PASSWORD_MAX = 4_000
 """The most characters of a password; tokens of registries are long."""
@@ -19,7 +24,8 @@ PASSWORD_MAX = 4_000
 
 def can_sign_in(settings: Settings) -> bool:
     """Tell whether anybody can sign in with a browser."""
-    return bool(settings.access.htpasswd_file) or bool(asked_registries(settings))
+    access = settings.access
+    return bool(access.htpasswd_file or access.oidc or asked_registries(settings))
 
 
 def asked_registries(settings: Settings) -> tuple[str, ...]:
@@ -31,13 +37,22 @@ class SignIn:
     """Begins and ends sessions."""
 
     def __init__(
-        self, settings: Settings, *, callers: Callers, access: Access, sessions: Sessions
+        self,
+        settings: Settings,
+        *,
+        callers: Callers,
+        access: Access,
+        sessions: Sessions,
+        oidc: "Oidc | None" = None,
     ) -> None:
         self.has_users = settings.access.htpasswd_file is not None
         """Whether there are users with a password of this service."""
         self.registries = asked_registries(settings)
         """The registries whose credentials can be given."""
         self.public_url = settings.public_url
+        self.issuer = oidc.name if oidc else ""
+        """The host of the issuer at which users can sign in; empty if there is none."""
+        self._oidc = oidc
         self._callers = callers
         self._access = access
         self._sessions = sessions
@@ -82,6 +97,38 @@ class SignIn:
         )
         stamp = previous.stamp if previous and known.session else ""
         return self._sessions.begin(scope, caller, stamp=stamp, previous=previous)
+
+    async def depart(self, scope: Scope, next_address: str) -> "Departure":
+        """Begin a sign-in at the issuer; :class:`UnreachableError` if it does not answer."""
+        return await self._of_issuer().depart(
+            scope,
+            self._sessions,
+            base_url=base_url_of(scope, self.public_url),
+            next_address=next_address,
+        )
+
+    async def arrive(self, scope: Scope, said: Mapping[str, str]) -> tuple[str, str]:
+        """Sign in who is back from the issuer; return the ``Set-Cookie`` and where to go on.
+
+        Errors are those of :meth:`Oidc.arrive`.
+        """
+        base_url = base_url_of(scope, self.public_url)
+        arrived = await self._of_issuer().arrive(
+            scope, self._sessions, base_url=base_url, said=said
+        )
+        stamp = self._callers.stamp_of(arrived.caller)
+        previous = self._sessions.find(scope)
+        cookie = self._sessions.begin(scope, arrived.caller, stamp=stamp, previous=previous)
+        return cookie, arrived.next_address
+
+    def leave(self, scope: Scope) -> str:
+        """Return the ``Set-Cookie`` for who is back from the issuer, signed in or not."""
+        return self._of_issuer().leave(scope, self._sessions)
+
+    def _of_issuer(self) -> "Oidc":
+        if self._oidc is None:
+            raise NotFoundError("there is no issuer to sign in at: see access.oidc")
+        return self._oidc
 
     def sign_out(self, scope: Scope) -> str:
         """End the session of a request; return the ``Set-Cookie``."""

@@ -62,6 +62,8 @@ _PAGES: dict[str, Answer] = {
     "/compare": compare.answer,
     "/status": status.answer,
     "/sign-in": sign_in.answer,
+    "/sign-in/oidc": sign_in.depart,
+    "/sign-in/callback": sign_in.arrive,
 }
 
 

@@ -10,6 +10,7 @@ from indexer.errors import (
     BusyError,
     GuessLimitError,
     InvalidValueError,
+    NotFoundError,
     RegsearchError,
     SignInError,
     UnreachableError,
@@ -47,6 +48,40 @@ async def answer(site: Site, request: Request) -> Response:
     except (SignInError, GuessLimitError, BusyError, UnreachableError) as error:
         return await _page(site, request, next_address=next_address, form=form, error=error)
     return _led_on(local_address(next_address, site.to), cookie)
+
+
+async def depart(site: Site, request: Request) -> Response:
+    """Lead to the issuer. This is a link: the policy of the page lets forms stay here only."""
+    next_address = request.query_params.get("next", "")
+    try:
+        departure = await _signing(site).depart(
+            request.scope, local_address(next_address, site.to) if next_address else ""
+        )
+    except (SignInError, UnreachableError) as error:
+        return await _page(site, request, next_address=next_address, error=error)
+    response = _led_on(departure.address, departure.cookie)
+    response.status_code = 302
+    return response
+
+
+async def arrive(site: Site, request: Request) -> Response:
+    """Sign in who is back from the issuer, and lead to where they came from."""
+    sign_in = _signing(site)
+    leaving = sign_in.leave(request.scope)
+    try:
+        cookie, next_address = await sign_in.arrive(request.scope, dict(request.query_params))
+    except (SignInError, UnreachableError) as error:
+        response = await _page(site, request, next_address="", error=error)
+    else:
+        response = _led_on(local_address(next_address, site.to), cookie)
+    response.headers.append("Set-Cookie", leaving)
+    return response
+
+
+def _signing(site: Site) -> SignIn:
+    if site.sign_in is None:
+        raise NotFoundError("nobody can sign in here")
+    return site.sign_in
 
 
 async def sign_out(site: Site, request: Request) -> Response:
@@ -101,6 +136,7 @@ async def _page(
         status=status,
         values={
             "accounts": accounts,
+            "issuer": sign_in.issuer if sign_in else "",
             "chosen": (form or {}).get("with", accounts[0][0] if accounts else ""),
             "username": (form or {}).get("username", "")[:300],
             "next_address": local_address(next_address, site.to) if next_address else "",

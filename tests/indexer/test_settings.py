@@ -121,6 +121,8 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         client_secret = "s"
         client_secret_file = "/run/oidc"
         client_secret_env = "OIDC"
+        name_claim = "email"
+        groups_claim = "roles"
         [[registry]]
         name = "team-1"
         url = "https://r.example.org:5000/"
@@ -191,6 +193,8 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
                 "client_secret": "s",
                 "client_secret_file": Path("/run/oidc"),
                 "client_secret_env": "OIDC",
+                "name_claim": "email",
+                "groups_claim": "roles",
             },
         },
         "registry": (

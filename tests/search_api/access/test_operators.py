@@ -168,4 +168,4 @@ async def test_who_sees_no_registry_is_not_told_that_none_is_known(troubled: Pat
         body = (await client.get("/api/v1/search")).json()
     assert body["freshness"]["registries"] == {}
     assert "no registry is known yet" not in body["freshness"]["behind"]
-    assert body["access"] == {"limited": True}
+    assert body["access"] == {"limited": True, "problem": None}

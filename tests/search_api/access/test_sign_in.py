@@ -1,6 +1,6 @@
 """Credentials for registries: who signs in with them, and what is kept of them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -50,6 +50,14 @@ class OnePassword:
         if basic is None:
             return Granted()
         return Granted(everything=True) if basic == self.right else Granted(is_refused=True)
+
+    def undecided(self, _: Caller, __: Collection[str]) -> frozenset[str]:
+        """Return nothing: all is decided by the password."""
+        return frozenset()
+
+    async def settle(self, caller: Caller, _: Mapping[str, str], names: Collection[str]) -> Granted:
+        """Grant what the password opens."""
+        return await self.granted(caller, names)
 
 
 class Signing:

@@ -34,7 +34,12 @@ PURE = ("indexer.model", "indexer.extract", "indexer.documents")
 INPUT_AND_OUTPUT = {"os", "io", "pathlib", "socket", "sqlite3", "subprocess", "shutil", "tempfile"}
 ONLY_HERE: dict[str, str | tuple[str, ...]] = {
     "httpcore2": "indexer.registry",
-    "httpx2": ("indexer.registry", "search_api.access.oidc", "search_api.conformance"),
+    "httpx2": (
+        "indexer.registry",
+        "search_api.access.oidc",
+        COMMAND_LINE,
+        "search_api.conformance",
+    ),
     "authlib": "search_api.access.oidc",
     "joserfc": "search_api.access.oidc",
     "whoosh": "indexer.engines.whoosh",

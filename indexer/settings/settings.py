@@ -46,6 +46,8 @@ PREFIX = "REGSEARCH_"
 NESTED = "__"
 """What is between the parts of a name in the environment: REGSEARCH_ACCESS__HTPASSWD_FILE."""
 _CONFIG_VARIABLE = "REGSEARCH_CONFIG"
+_URL_VARIABLE = "REGSEARCH_URL"
+"""For `regsearch search` alone: the address of a service elsewhere."""
 _SECRETS = {"password", "webhook_secret", "previous_webhook_secret", "client_secret"}
 _SHOWN = (str, int, float)
 """Error messages repeat values of these types; others may contain secrets."""
@@ -248,7 +250,7 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
         f"ACCESS{NESTED}OIDC"
     }
     known |= {f"ACCESS{NESTED}OIDC{NESTED}{name.upper()}" for name in OidcSettings.model_fields}
-    known.add(_CONFIG_VARIABLE.removeprefix(PREFIX))
+    known |= {name.removeprefix(PREFIX) for name in (_CONFIG_VARIABLE, _URL_VARIABLE)}
     for variable in sorted(environment):
         name = variable.removeprefix(PREFIX)
         if name != variable and name not in known:

@@ -152,6 +152,12 @@ def restore(file: str) -> None:
 @click.option("--json", "output", flag_value="json", help="Print the answer as JSON.")
 @click.option("--jsonl", "output", flag_value="jsonl", help="Print each result as a line of JSON.")
 @click.option("--names", "output", flag_value="names", help="Print just the references.")
+@click.option(
+    "--url",
+    envvar="REGSEARCH_URL",
+    default="",
+    help="Ask the service at this address (REGSEARCH_URL), with what `regsearch login` keeps.",
+)
 def search(
     query: tuple[str, ...],
     *,
@@ -162,6 +168,7 @@ def search(
     limit: int,
     everything: bool,
     output: str | None,
+    url: str,
 ) -> None:
     """List what matches QUERY, best first; without one, everything.
 
@@ -179,7 +186,37 @@ def search(
         # Only these show which texts match.
         with_texts=output in {"json", "jsonl"},
     )
-    searches.search(request, everything=everything, output=output)
+    if url:
+        from search_api.cli import remote
+
+        remote.search(url, request, everything=everything, output=output)
+    else:
+        searches.search(request, everything=everything, output=output)
+
+
+@commands.command()
+@click.argument("url")
+@click.option("--username", "-u", default="", help="The user name; a token needs none.")
+@click.option(
+    "--password-stdin", "from_stdin", is_flag=True, help="Read password or token from stdin."
+)
+def login(url: str, *, username: str, from_stdin: bool) -> None:
+    """Sign in at the service at URL, for `regsearch search --url`.
+
+    Password or token are kept where docker keeps its own; docker search uses them too.
+    """
+    from search_api.cli import login as logins
+
+    logins.log_in(url, username=username, from_stdin=from_stdin)
+
+
+@commands.command()
+@click.argument("url")
+def logout(url: str) -> None:
+    """Forget what `regsearch login` keeps for the service at URL."""
+    from search_api.cli import login as logins
+
+    logins.log_out(url)
 
 
 @commands.command()

@@ -50,10 +50,14 @@ def parse_request(
 
 
 def search(request: SearchRequest, *, everything: bool, output: str | None) -> None:
-    """Print what is found: as ``json``, ``jsonl``, ``names`` or, without ``output``, a table."""
+    """Search here, and print what is found."""
     settings = prepare_settings(process="search", quiet=True)
     find = find_all if everything else _find_page
-    body = ask_service(settings, lambda service: find(service, request))
+    print_found(ask_service(settings, lambda service: find(service, request)), output=output)
+
+
+def print_found(body: dict[str, Any], *, output: str | None) -> None:
+    """Print the JSON of a search as ``json``, ``jsonl``, ``names`` or, without it, as a table."""
     if output == "json":
         print_json(body)
     elif output == "jsonl":

@@ -129,7 +129,7 @@ def test_a_table_and_json_are_those_of_a_search_here(run: Run, url: str) -> None
     status, out, _ = run("search", "--url", url, "web", "--registry", "main")
     assert status == 0
     assert "0 of 0 shown" in out
-    assert "you may not see everything there" in out
+    assert "only what you may see was searched" in out
     log_in(run, url)
     _, out, _ = run("search", "--url", url, "web", "--registry", "main", "--facets", "kind")
     assert "team/web" in out

@@ -1,7 +1,7 @@
 """Data directories filled as the indexer fills them: through the store, documents and engine."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +11,7 @@ import httpx2
 from starlette.applications import Starlette
 
 from indexer.clock import Clock
+from indexer.engines import Engine
 from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.extract import BUILT_IN, config_descriptor
 from indexer.indexing.updates import Indexing
@@ -55,12 +56,18 @@ def settings_for(
     )
 
 
-def put(store: Store, pushed: Sequence[Pushed], *, clock: Clock) -> None:
-    """Write the rows of a refresh of each tag."""
+def put(
+    store: Store,
+    pushed: Sequence[Pushed],
+    *,
+    clock: Clock,
+    registries: Mapping[str, str] = REGISTRIES,
+) -> None:
+    """Write the rows of a refresh of each tag; ``registries`` are their hosts by name."""
     now = clock.now()
     with store.transaction():
         for each in pushed:
-            host = REGISTRIES[each.registry]
+            host = registries[each.registry]
             registry = store.registries.put(each.registry, url=f"http://{host}", registry_host=host)
             name = RepositoryName(each.repository)
             repository_id = store.repositories.put(registry.id, name, seen_at=now)
@@ -70,10 +77,17 @@ def put(store: Store, pushed: Sequence[Pushed], *, clock: Clock) -> None:
             store.content.put_tag(repository_id, TagName(each.tag), digest, seen_at=now)
 
 
-def finish_crawl(store: Store, registry: str, *, clock: Clock, complete: bool = True) -> None:
+def finish_crawl(
+    store: Store,
+    registry: str,
+    *,
+    clock: Clock,
+    complete: bool = True,
+    registries: Mapping[str, str] = REGISTRIES,
+) -> None:
     """Write that a registry was read whole, or that one place of it could not be."""
     with store.transaction():
-        host = REGISTRIES[registry]
+        host = registries[registry]
         row = store.registries.put(registry, url=f"http://{host}", registry_host=host)
         crawl = store.registries.start_crawl(row.id, at=clock.now())
         store.registries.save_catalog_page(crawl, resume="", repositories=1)
@@ -101,15 +115,17 @@ def hold_back(store: Store, registry: str, *, clock: Clock) -> int:
     return len(names)
 
 
-async def bring_up_to_date(directory: Path, *, clock: Clock) -> None:
+async def bring_up_to_date(
+    directory: Path, *, clock: Clock, make_engine: Callable[[Path], Engine] = WhooshEngine
+) -> None:
     """Index all stale documents of the store, as the indexer does."""
     store = StoreThread(Store(directory))
-    engine = WhooshEngine(directory / INDEX_DIRECTORY)
+    engine = make_engine(directory / INDEX_DIRECTORY)
     indexing = Indexing(
         directory=directory, engine=engine, store=store, clock=clock, kinds=BUILT_IN
     )
     running = asyncio.create_task(indexing.run())
-    while not await store.read(partial(_is_up_to_date, directory)):
+    while not await store.read(partial(_is_up_to_date, engine)):
         assert not running.done(), running.exception()
     running.cancel()
     await asyncio.wait([running])
@@ -173,10 +189,9 @@ async def searching_client(
         yield client
 
 
-def _is_up_to_date(directory: Path, store: Store) -> bool:
+def _is_up_to_date(engine: Engine, store: Store) -> bool:
     live = store.search_index.live()
-    generations = WhooshEngine(directory / INDEX_DIRECTORY).generations()
-    if live is None or generations != [live.generation]:
+    if live is None or engine.generations() != [live.generation]:
         return False
     waits = store.search_index.rebuild() is not None or store.search_index.stale_count() > 0
     return live.complete and not waits

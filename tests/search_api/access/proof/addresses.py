@@ -321,7 +321,8 @@ def extension_addresses(known: Known) -> Iterator[str]:
 
 def page_addresses(known: Known) -> Iterator[str]:
     """Yield addresses of all pages."""
-    yield from ("/", "/search", "/help", "/status", "/changes", "/compare", "/nowhere")
+    yield from ("/", "/search", "/help", "/status", "/changes", "/compare", "/sign-in")
+    yield "/nowhere"
     for number, q in enumerate(queries(known)):
         yield _address("/search", q=q, type=TYPES[number % 2])
     for kind in TYPES:

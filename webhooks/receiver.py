@@ -26,6 +26,8 @@ PARSED_AT_ONCE = 64 * 1_024
 """The bytes of a body that is parsed without a thread: about a hundred events."""
 DRAINED_MAX = 64 * 1_024 * 1_024
 """The bytes of a too large body that are read and ignored, so that the sender sees the answer."""
+NAME_SHOWN = 100
+"""Characters of the name of a registry in an error."""
 
 
 class Receiver:
@@ -46,6 +48,7 @@ class Receiver:
         """
         self._journal = journal
         self._secrets = secrets
+        self._all_secrets = tuple({one for each in secrets.values() for one in each})
         self._counting = counting
         self._pull_through = pull_through
         self._guesses = Guesses(clock or SystemClock())
@@ -85,15 +88,18 @@ class Receiver:
             )
 
     async def _authenticate(self, registry: str, request: Request) -> None:
-        header = request.headers.get("authorization", "")
-        secrets = self._secrets.get(registry)
-        if secrets is None:
-            raise UnknownRegistryError(f"no registry is named {registry!r}")
-        credential = _credential(header)
-        if not any(hmac.compare_digest(credential, secret.encode()) for secret in secrets):
-            self._count(registry, NotificationResult.REFUSED, request)
-            await self._guesses.slow_down(_sender(request), registry=registry)
-            raise CredentialError(f"a wrong webhook secret for registry {registry!r}")
+        credential = _credential(request.headers.get("authorization", ""))
+        is_known = registry in self._secrets
+        # Without a secret nobody learns which registries there are.
+        accepted = self._secrets.get(registry, self._all_secrets)
+        if not any(hmac.compare_digest(credential, secret.encode()) for secret in accepted):
+            if is_known:
+                self._count(registry, NotificationResult.REFUSED, request)
+            shown = registry[:NAME_SHOWN]
+            await self._guesses.slow_down(_sender(request), registry=shown)
+            raise CredentialError(f"a wrong webhook secret for registry {shown!r}")
+        if not is_known:
+            raise UnknownRegistryError(f"no registry is named {registry[:NAME_SHOWN]!r}")
 
     def _count(self, registry: str, result: NotificationResult, request: Request) -> None:
         self._journal.count(registry, result, sender=_sender(request))

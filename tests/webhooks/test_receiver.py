@@ -187,6 +187,22 @@ async def test_an_unknown_registry_is_404(client: httpx2.AsyncClient, registry: 
     assert error(response)["code"] == "NAME_UNKNOWN"
 
 
+@pytest.mark.parametrize("authorization", [b"", b"Bearer wrong", b"Basic eDp5"])
+async def test_without_a_secret_nobody_learns_which_registries_there_are(
+    client: httpx2.AsyncClient, authorization: bytes
+) -> None:
+    known, unknown = [
+        await post(client, push(), registry=registry, authorization=authorization)
+        for registry in ("main", "nope")
+    ]
+    assert known.status_code == unknown.status_code == 401
+    assert known.headers["www-authenticate"] == unknown.headers["www-authenticate"]
+    assert error(known) == {
+        **error(unknown),
+        "message": error(unknown)["message"].replace("nope", "main"),
+    }
+
+
 async def test_each_registry_has_its_own_journal_entries(
     client: httpx2.AsyncClient, tmp_path: Path
 ) -> None:

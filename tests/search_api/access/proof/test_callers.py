@@ -99,6 +99,7 @@ class Comparing:
         self._things = things
         self._step = step
         self._dice = Random(step)
+        self._everything: dict[str, Sequence[Mapping[str, Any]]] = {}
         self.compared = Compared()
 
     async def compare(self, holder: Holder, part: Asking | None) -> None:
@@ -175,8 +176,7 @@ class Comparing:
                 address = f"{API}/search?type={kind}&q={q}&sort=name&limit=200"
                 address += f"&facets={','.join(COUNTED)},label:team"
                 theirs = [one.json() for one in await walk(self._whole.client, address, token)]
-                all_of_it = await walk(self._whole.client, address, self._whole.as_holder(OPERATOR))
-                everything = [result for one in all_of_it for result in one.json()["results"]]
+                everything = await self._list_everything(address)
                 may_see = [
                     one for one in everything if rights.sees(one["registry"], one["repository"])
                 ]
@@ -190,6 +190,12 @@ class Comparing:
                     told = _facet(theirs[0], facet)
                     if told != dict(counts):
                         self._note(holder, address, f"{facet}: {told}, not {dict(counts)}")
+
+    async def _list_everything(self, address: str) -> Sequence[Mapping[str, Any]]:
+        if address not in self._everything:
+            pages = await walk(self._whole.client, address, self._whole.as_holder(OPERATOR))
+            self._everything[address] = [one for page in pages for one in page.json()["results"]]
+        return self._everything[address]
 
     async def _compare_streams(
         self, addresses: Sequence[str], holder: Holder, hidden: set[str]

@@ -38,9 +38,18 @@ from indexer.model import (
 )
 from indexer.settings import RegistrySettings, Settings
 from indexer.store import LiveIndex, Store
-from search_api.access import ALL_SIGHT, VIEWER, Owner, Sight
 from search_api.processes import make_engines
-from search_api.search import Order, SearchRequest, SearchService, make_web_service, search_bytes
+from search_api.search import (
+    ALL_SIGHT,
+    VIEWER,
+    Order,
+    Owner,
+    SearchRequest,
+    SearchService,
+    Sight,
+    make_web_service,
+    search_bytes,
+)
 from tests.end_to_end.measures import percentile
 
 MANY = Size("many", 10_000, 60_000, 50_000, GITLAB_GROUP, (6, 13))

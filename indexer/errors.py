@@ -80,7 +80,7 @@ class CallerLimitError(RegsearchError):
 class GuessLimitError(CallerLimitError):
     """A caller sent too many wrong passwords; ``retry_after`` is in seconds."""
 
-    def __init__(self, message: str, *, retry_after: float) -> None:
+    def __init__(self, message: str, *, retry_after: float = 60) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 

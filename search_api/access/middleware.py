@@ -9,8 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from indexer.errors import BusyError, CallerLimitError, CredentialError, InvalidValueError
 from search_api.access.audit import AUDITED, AuditLog
 from search_api.access.policy import Access
-from search_api.access.viewer import VIEWER
 from search_api.http_errors import answer_to
+from search_api.search import VIEWER
 
 CALLER = "regsearch_caller"
 """Where a request has its :class:`Caller`."""

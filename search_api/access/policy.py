@@ -23,7 +23,7 @@ from search_api.access.callers import Callers
 from search_api.access.names import Repositories
 from search_api.access.peer import peer_of
 from search_api.access.token_rights import gathered
-from search_api.access.viewer import ALL_SIGHT, AskedImage, Sight
+from search_api.search import ALL_SIGHT, AskedImage, Sight
 
 EVERYBODY = "*"
 """Among the users of a rule: all, also who is not signed in."""

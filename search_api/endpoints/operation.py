@@ -21,9 +21,9 @@ from starlette.routing import Route
 from indexer.clock import parse_rfc3339
 from indexer.errors import NotAllowedError, SignInError
 from indexer.store import JournalCounts, NotificationResult, RegistryFreshness
-from search_api.access import CALLER, VIEWER
+from search_api.access import CALLER
 from search_api.api import Streams
-from search_api.search import SearchLoad, SearchService, ServiceStatus
+from search_api.search import VIEWER, SearchLoad, SearchService, ServiceStatus
 from search_api.server import ConnectionEnd, Connections, Refusals, RequestRefusal
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

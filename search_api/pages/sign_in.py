@@ -15,10 +15,17 @@ from indexer.errors import (
     SignInError,
     UnreachableError,
 )
-from search_api.access import CALLER, VIEWER, Basic, Caller, SignIn, is_from_here
+from search_api.access import (
+    CALLER,
+    Basic,
+    Caller,
+    SignIn,
+    is_from_here,
+)
 from search_api.http_errors import answer_to
 from search_api.pages.site import PageView, Site
 from search_api.pages.visitor import local_address
+from search_api.search import VIEWER
 
 FORM_MAX_BYTES = 16_384
 _FORM = "application/x-www-form-urlencoded"

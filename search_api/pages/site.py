@@ -15,13 +15,13 @@ from starlette.responses import HTMLResponse, Response
 
 from indexer.clock import Clock
 from indexer.errors import StoreError
-from search_api.access import VIEWER, SignIn
+from search_api.access import SignIn
 from search_api.api import kept_response
 from search_api.pages.addresses import Addresses
 from search_api.pages.filters import FILTERS
 from search_api.pages.freshness import complete_since, stale_sentences
 from search_api.pages.visitor import visitor_of
-from search_api.search import SearchService, freshness_json
+from search_api.search import VIEWER, SearchService, freshness_json
 
 STATIC = Path(__file__).parent / "static"
 STYLESHEET = "page.css"

@@ -30,19 +30,39 @@ from search_api.search.response import (
 from search_api.search.searcher import Searcher
 from search_api.search.service import SearchService
 from search_api.search.setup import make_service, make_web_service
+from search_api.search.viewer import (
+    ALL_SIGHT,
+    NO_SIGHT,
+    OWNER,
+    VIEWER,
+    AskedImage,
+    Owner,
+    SettledViewer,
+    Sight,
+    Viewer,
+)
 
 __all__ = [
+    "ALL_SIGHT",
     "API",
     "FACETS_MAX",
+    "NO_SIGHT",
+    "OWNER",
+    "VIEWER",
+    "AskedImage",
     "Client",
     "Cursor",
     "Order",
+    "Owner",
     "ReasonCode",
     "SearchLoad",
     "SearchRequest",
     "SearchService",
     "Searcher",
     "ServiceStatus",
+    "SettledViewer",
+    "Sight",
+    "Viewer",
     "completion_json",
     "completions",
     "decode_cursor",

@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from indexer.model import LIMIT_MAX, Condition, DocumentType, Or, Query, Rights, fold
-from search_api.access import AskedImage
 from search_api.search.cursors import Order
 from search_api.search.request import SearchRequest
 from search_api.search.searcher import Searcher
+from search_api.search.viewer import AskedImage
 
 PAGES = 2
 """How many pages of results are asked for at a time: some will be refused."""

@@ -16,7 +16,7 @@ from indexer.store import (
     StoreFreshness,
     StoreStatus,
 )
-from search_api.access import Sight
+from search_api.search.viewer import Sight
 
 FOR_OPERATORS = "operators see why"
 ALIVE_SECONDS = 5

@@ -16,10 +16,10 @@ from typing import Concatenate, ParamSpec, TypeVar
 import structlog
 
 from indexer.errors import EngineError
-from search_api.access import Sight
 from search_api.search.deadline import TimeLimit
 from search_api.search.process import Search, Worker, search_message
 from search_api.search.searcher import Searcher
+from search_api.search.viewer import Sight
 
 log = structlog.get_logger()
 

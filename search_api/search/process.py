@@ -27,11 +27,11 @@ from typing_extensions import override
 
 from indexer.errors import RegsearchError
 from indexer.model import NO_RIGHTS, Rights
-from search_api.access import Sight
 from search_api.processes import end_with_parent
 from search_api.search.deadline import TimeLimit
 from search_api.search.searcher import Searcher
 from search_api.search.sent_rights import ReceivedRights, SentRights
+from search_api.search.viewer import Sight
 
 GARBAGE_OBJECTS = 50_000
 """New objects between two looks for garbage in a search process; Python's own number is 700."""

@@ -13,7 +13,6 @@ from indexer.errors import EngineError
 from indexer.model import Condition, DocumentType, Or, Visible, fold
 from indexer.settings import OFFICIAL, RegistrySettings
 from indexer.store import LiveIndex, StoreFreshness
-from search_api.access import ALL_SIGHT, Sight
 from search_api.query import load_synonyms
 from search_api.search.deadline import Deadline
 from search_api.search.freshness import SearchFreshness, ServiceStatus
@@ -22,6 +21,7 @@ from search_api.search.request import SearchRequest
 from search_api.search.result import SearchResult, search
 from search_api.search.snapshot import Snapshot
 from search_api.search.state import SearchState
+from search_api.search.viewer import ALL_SIGHT, Sight
 
 log = structlog.get_logger()
 

@@ -20,7 +20,6 @@ from indexer.errors import (
 )
 from indexer.extract import KindTable
 from indexer.store import AbsentTags, OwnThread, StoreSearchState
-from search_api.access import ALL_SIGHT, OWNER, AskedImage, Sight, Viewer
 from search_api.resources import Resources
 from search_api.search.candidates import candidates, named_requests
 from search_api.search.clients import Client
@@ -31,6 +30,7 @@ from search_api.search.request import SearchRequest
 from search_api.search.result import SearchResult
 from search_api.search.searcher import Searcher
 from search_api.search.turns import Turns
+from search_api.search.viewer import ALL_SIGHT, OWNER, AskedImage, Sight, Viewer
 
 log = structlog.get_logger()
 

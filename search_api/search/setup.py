@@ -7,11 +7,11 @@ from indexer.clock import Clock, SystemClock
 from indexer.extract import load_kinds
 from indexer.settings import Settings
 from indexer.store import StoreSearchState
-from search_api.access import OWNER, VIEWER, Viewer
 from search_api.processes import configure_logging, make_engines, read_restarts
 from search_api.search.pool import SearchProcesses
 from search_api.search.searcher import Searcher
 from search_api.search.service import SearchService
+from search_api.search.viewer import OWNER, VIEWER, Viewer
 
 
 def make_service(

@@ -21,7 +21,6 @@ from indexer.model import (
     fold,
 )
 from indexer.store import LineageKeys
-from search_api.access import ALL_SIGHT, Sight
 from search_api.query import Synonyms
 from search_api.search.freshness import SearchFreshness
 from search_api.search.highlights import has_highlights
@@ -33,6 +32,7 @@ from search_api.search.references import (
 )
 from search_api.search.request import SearchRequest
 from search_api.search.rewrite import EngineQuery
+from search_api.search.viewer import ALL_SIGHT, Sight
 
 _ATTACHMENT = Condition("is", "attachment")
 _EMPTY = SearchPage((), 0, has_more=False)

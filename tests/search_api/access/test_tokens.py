@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from indexer.errors import NotFoundError, SettingsError
-from search_api.access import add_token, list_tokens, make_token, read_uses, revoke_token
+from search_api.access import (
+    add_token,
+    list_tokens,
+    make_token,
+    read_uses,
+    revoke_token,
+)
 from search_api.access.token_uses import TokenUses
 from search_api.access.tokens import TOKENS_FILE, Tokens
 from tests.fakes.clock import START, ManualClock

@@ -10,7 +10,7 @@ from starlette.routing import Mount
 from indexer.store import Store
 from search_api.api import make_api
 from search_api.pages import Site, page_routes
-from search_api.search import SearchService, make_web_service
+from search_api.search import OWNER, VIEWER, SearchService, make_web_service
 from tests.fakes.clock import ManualClock
 from tests.search_api.filling import make_client, settings_for
 from tests.search_api.pages.conftest import HTML
@@ -19,6 +19,7 @@ from tests.search_api.pages.conftest import HTML
 async def count_statements(directory: Path, address: str) -> tuple[int, httpx2.Response]:
     """Return how many statements an address runs when it is asked for again, and the answer."""
     clock = ManualClock()
+    VIEWER.set(OWNER)
     service = make_web_service(settings_for(directory), clock=clock)
     pages = page_routes(Site(service, clock=clock, version="0"))
     app = Starlette(routes=[Mount("/api/v1", make_api(service)), *pages])

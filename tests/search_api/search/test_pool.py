@@ -26,8 +26,7 @@ from indexer.errors import (
 from indexer.model.document import DocumentType
 from indexer.model.names import RepositoryName
 from indexer.model.rights import make_rights
-from search_api.access import ALL_SIGHT, NO_SIGHT, VIEWER, Sight
-from search_api.access.viewer import SettledViewer
+from search_api.search import ALL_SIGHT, NO_SIGHT, VIEWER, SettledViewer, Sight
 from search_api.search.clients import Client
 from search_api.search.cursors import Order
 from search_api.search.request import SearchRequest

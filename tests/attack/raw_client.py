@@ -26,7 +26,7 @@ def connect(service: Service, *, source: str = "127.0.0.1", seconds: float = 5) 
 
 def head(path: str, *lines: str, method: str = "GET") -> bytes:
     """Return the head of a request with these header lines."""
-    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: a", *lines, "", ""]).encode()
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: localhost", *lines, "", ""]).encode()
 
 
 def notification_head(size: int) -> bytes:

@@ -115,7 +115,7 @@ async def serve(*, limit: int = 0) -> AsyncIterator[Served]:
 
 
 def get(path: str, *lines: str) -> bytes:
-    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: a", *lines, "", ""]).encode()
+    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: localhost", *lines, "", ""]).encode()
 
 
 async def read(streams: Streams) -> bytes:

@@ -102,7 +102,7 @@ def test_an_order_is_chosen_in_place(open_page: Open) -> None:
     assert is_same(page)
 
 
-def test_who_types_on_after_a_click_loses_neither(open_page: Open, proxy: SlowProxy) -> None:
+def test_who_types_on_after_a_click_loses_neither(proxy: SlowProxy, open_page: Open) -> None:
     page = open_page(f"{proxy.url}/search?q=team")
     proxy.delay = lambda path: 1.5 if path == "/search?q=team&type=image" else 0
     page.locator("#type-image").click()
@@ -115,7 +115,7 @@ def test_who_types_on_after_a_click_loses_neither(open_page: Open, proxy: SlowPr
 
 
 def test_a_filter_of_a_service_that_is_away_is_asked_again(
-    open_page: Open, proxy: SlowProxy
+    proxy: SlowProxy, open_page: Open
 ) -> None:
     page = open_page(f"{proxy.url}/search")
     proxy.refusals["/search?q=kind"] = 503

@@ -111,7 +111,7 @@ def test_the_mouse_takes_a_suggestion(open_page: Open) -> None:
     expect(page).to_have_url(re.compile(r"/search\?q=team%2Fgateway|/search\?q=team/gateway"))
 
 
-def test_nothing_is_asked_for_an_empty_box(open_page: Open, proxy: SlowProxy) -> None:
+def test_nothing_is_asked_for_an_empty_box(proxy: SlowProxy, open_page: Open) -> None:
     page = open_page(proxy.url)
     page.keyboard.press("ArrowDown")
     page.keyboard.type(" ")

@@ -36,7 +36,7 @@ def hide(page: Page, *, is_hidden: bool) -> None:
 
 
 def test_the_status_makes_itself_new_and_says_how_old_it_is(
-    open_page: Open, proxy: SlowProxy
+    proxy: SlowProxy, open_page: Open
 ) -> None:
     page = open_page(f"{proxy.url}/status", has_clock=True)
     page.wait_for_load_state("networkidle")
@@ -51,7 +51,7 @@ def test_the_status_makes_itself_new_and_says_how_old_it_is(
 
 
 def test_the_age_of_the_status_grows_while_the_service_is_away(
-    open_page: Open, proxy: SlowProxy
+    proxy: SlowProxy, open_page: Open
 ) -> None:
     page = open_page(f"{proxy.url}/status", has_clock=True)
     page.wait_for_load_state("networkidle")
@@ -62,7 +62,7 @@ def test_the_age_of_the_status_grows_while_the_service_is_away(
     assert page.locator("#status").inner_text() == shown
 
 
-def test_a_hidden_status_asks_for_nothing(open_page: Open, proxy: SlowProxy) -> None:
+def test_a_hidden_status_asks_for_nothing(proxy: SlowProxy, open_page: Open) -> None:
     page = open_page(f"{proxy.url}/status", has_clock=True)
     page.wait_for_load_state("networkidle")
     hide(page, is_hidden=True)
@@ -134,7 +134,7 @@ def test_nothing_moves_under_the_reader_of_a_repository(
 
 
 def test_a_hidden_page_has_no_stream_and_goes_on_where_it_was(
-    open_page: Open, proxy: SlowProxy, demo: Deployment
+    proxy: SlowProxy, open_page: Open, demo: Deployment
 ) -> None:
     page = open_page(f"{proxy.url}/changes")
     wait_until(lambda: proxy.streams == 1, 10, "there is a stream")
@@ -148,7 +148,7 @@ def test_a_hidden_page_has_no_stream_and_goes_on_where_it_was(
 
 
 def test_where_there_are_too_many_streams_the_page_polls(
-    open_page: Open, proxy: SlowProxy, demo: Deployment
+    proxy: SlowProxy, open_page: Open, demo: Deployment
 ) -> None:
     proxy.refusals["/api/v1/changes/stream"] = 503
     page = open_page(f"{proxy.url}/changes", has_clock=True)
@@ -164,7 +164,7 @@ def test_where_there_are_too_many_streams_the_page_polls(
 
 
 def test_a_cursor_that_is_too_old_begins_anew_but_not_for_ever(
-    open_page: Open, proxy: SlowProxy
+    proxy: SlowProxy, open_page: Open
 ) -> None:
     proxy.refusals["/api/v1/changes"] = 410
     page = open_page(f"{proxy.url}/changes", has_clock=True)
@@ -177,7 +177,7 @@ def test_a_cursor_that_is_too_old_begins_anew_but_not_for_ever(
     assert len(proxy.asked("/changes")) == 2
 
 
-def test_pages_that_are_not_live_have_no_stream(open_page: Open, proxy: SlowProxy) -> None:
+def test_pages_that_are_not_live_have_no_stream(proxy: SlowProxy, open_page: Open) -> None:
     page = open_page(f"{proxy.url}/search?q=web")
     page.wait_for_load_state("networkidle")
     assert proxy.asked("/api/v1/changes") == []

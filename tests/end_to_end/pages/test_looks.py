@@ -160,7 +160,7 @@ SHIFTS = """
 @pytest.mark.parametrize("name", sorted(MAIN))
 @pytest.mark.parametrize("width", [390, 1440])
 def test_nothing_moves_while_a_page_is_loaded(
-    open_page: Open, proxy: SlowProxy, name: str, width: int
+    proxy: SlowProxy, open_page: Open, name: str, width: int
 ) -> None:
     page = open_page("about:blank", viewport={"width": width, "height": 800})
     page.add_init_script(SHIFTS)

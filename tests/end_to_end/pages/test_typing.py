@@ -30,7 +30,7 @@ def test_results_follow_the_typing(open_page: Open) -> None:
 
 
 def test_typing_keeps_focus_and_caret_while_answers_arrive_out_of_order(
-    open_page: Open, proxy: SlowProxy
+    proxy: SlowProxy, open_page: Open
 ) -> None:
     proxy.delay = lambda path: 1.5 if path.endswith("q=ga") else 0
     page = open_page(f"{proxy.url}/search")
@@ -50,7 +50,7 @@ def test_typing_keeps_focus_and_caret_while_answers_arrive_out_of_order(
 
 
 def test_typing_at_thirty_keys_a_second_against_a_slow_server_loses_nothing(
-    open_page: Open, proxy: SlowProxy
+    proxy: SlowProxy, open_page: Open
 ) -> None:
     proxy.delay = lambda path: 0.7
     page = open_page(f"{proxy.url}/search")
@@ -66,7 +66,7 @@ def test_typing_at_thirty_keys_a_second_against_a_slow_server_loses_nothing(
     assert len(proxy.asked("/search")) - before < len(text) / 3
 
 
-def test_old_results_stay_while_new_ones_are_awaited(open_page: Open, proxy: SlowProxy) -> None:
+def test_old_results_stay_while_new_ones_are_awaited(proxy: SlowProxy, open_page: Open) -> None:
     page = open_page(f"{proxy.url}/search?q=gateway")
     proxy.delay = lambda path: 1.5 if "postgres" in path else 0
     page.fill("#q", "postgres")
@@ -102,7 +102,7 @@ def test_half_a_query_that_is_a_mistake_leaves_the_results(open_page: Open) -> N
 
 
 def test_a_service_that_is_starting_is_asked_again_when_it_says(
-    open_page: Open, proxy: SlowProxy
+    proxy: SlowProxy, open_page: Open
 ) -> None:
     page = open_page(f"{proxy.url}/search?q=gateway")
     proxy.refusals["/search?q=postgres"] = 503

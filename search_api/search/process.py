@@ -17,11 +17,10 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from io import BytesIO
 from multiprocessing import get_context
 from multiprocessing.context import SpawnProcess
 from multiprocessing.sharedctypes import RawArray
-from typing import Any, BinaryIO
+from typing import Any
 
 from typing_extensions import override
 
@@ -130,8 +129,8 @@ class Worker(asyncio.Protocol):
         assert self._transport is not None  # noqa: S101 - it is started
         self.search = search
         search.attempts += 1
-        message = self._rights.message(search.rights) + search.message
-        self._transport.write(_LENGTH.pack(len(message)) + message)
+        for message in (self._rights.message(search.rights), search.message):
+            self._transport.write(_LENGTH.pack(len(message)) + message)
 
     def stop_search(self) -> None:
         """Ask the process to stop its search."""
@@ -209,9 +208,8 @@ def _serve(
     with suppress(OSError), connection:
         _send(connection, (True, None))
         while message := _receive(connection):
-            content = BytesIO(message)
-            seen = rights.read(content)
-            _send(connection, _answer(searcher, shared, seen, content))
+            seen = rights.read(message)
+            _send(connection, _answer(searcher, shared, seen, _receive(connection)))
 
 
 def _beat(shared: Any) -> None:
@@ -222,10 +220,10 @@ def _beat(shared: Any) -> None:
         pause.wait(BEAT_SECONDS)
 
 
-def _answer(searcher: Searcher, shared: Any, rights: Rights, message: BinaryIO) -> tuple[bool, Any]:
+def _answer(searcher: Searcher, shared: Any, rights: Rights, message: bytes) -> tuple[bool, Any]:
     """Return whether a call has a result, and the result or the error."""
     # The web process wrote it.
-    number, limit, sight, function, arguments, named = pickle.load(message)  # noqa: S301
+    number, limit, sight, function, arguments, named = pickle.loads(message)  # noqa: S301
     try:
         with (
             searcher.deadline.set(limit, lambda: shared[_STOPPED] == number),

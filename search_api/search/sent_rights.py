@@ -7,7 +7,7 @@ Both sides keep the same: each takes every message once, in the same order.
 """
 
 import pickle
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from indexer.model import Rights
 
@@ -36,10 +36,10 @@ class ReceivedRights:
     def __init__(self) -> None:
         self._kept: dict[str, Rights] = {}
 
-    def read(self, message: BinaryIO) -> Rights:
-        """Return the rights of the next message, and leave what is behind it."""
+    def read(self, message: bytes) -> Rights:
+        """Return the rights of the next message."""
         # The web process wrote it.
-        key, rights = pickle.load(message)  # noqa: S301
+        key, rights = pickle.loads(message)  # noqa: S301
         _keep(self._kept, key, rights or self._kept[key])
         return self._kept[key]
 

@@ -32,7 +32,7 @@ ANSWERS: dict[str, dict[str, Any]] = json.loads((SAMPLES / "answers.json").read_
 NOT_KEPT = {"score", "cursor", "next"}
 """Keys whose values belong to an engine, or to one store."""
 NEW = {"behind", "reasons", "documents_waiting", "indexer_alive_at", "notifications"}
-NEW |= {"last_complete_crawl_started_at"}
+NEW |= {"last_complete_crawl_started_at", "access"}
 """Keys that answers did not have yet when these directories were made."""
 ASKED_MEANWHILE = ("/api/v1/search?q=web", "/v1/search?q=web")
 ANSWERED_DAYS_LATER = 30

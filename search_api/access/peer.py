@@ -4,8 +4,9 @@ A proxy that signs users in names them in headers. Anybody could send such heade
 taken from every request, and read only in those of trusted proxies.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
@@ -35,8 +36,8 @@ _UNKNOWN = Peer()
 
 def peer_of(scope: Scope) -> Peer:
     """Return the other end of a connection, of a request that passed :class:`Peers`."""
-    peer: Peer = scope.get(_PEER, _UNKNOWN)
-    return peer
+    look: Callable[[], Peer] | None = scope.get(_PEER)
+    return look() if look else _UNKNOWN
 
 
 def is_within(scope: Scope, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
@@ -65,10 +66,10 @@ class Peers:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
         if scope["type"] == "http":
-            headers = scope["headers"]
-            scope = {**scope, _PEER: self._peer(scope)}
+            # Looked at when it is asked for, and as it is now: notifications never ask.
+            scope = {**scope, _PEER: cache(partial(self._peer, scope))}
             if self._taken:
-                others = [one for one in headers if one[0].lower() not in self._taken]
+                others = [one for one in scope["headers"] if one[0].lower() not in self._taken]
                 scope["headers"] = others
         await self._app(scope, receive, send)
 

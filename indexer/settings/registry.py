@@ -111,7 +111,7 @@ class RegistrySettings(BaseModel):
 
     @field_validator("url")
     @classmethod
-    def _isweb_address(cls, url: str) -> str:
+    def _is_web_address(cls, url: str) -> str:
         if web_address(url) is None:
             raise ValueError("write a URL such as https://registry.example.org")
         return url

@@ -113,10 +113,6 @@ class Access:
         """Return the viewer of a request; errors are those of :meth:`Callers.find`."""
         return CallingViewer(self, self._callers, scope, await self._callers.find(scope))
 
-    async def rights_of(self, caller: Caller) -> Rights:
-        """Return the repositories that a caller may see now."""
-        return (await self.sight_of(caller)).rights
-
     async def sight_of(self, caller: Caller, *, sees_internals: bool = False) -> Sight:
         """Return what a caller sees now.
 

@@ -162,13 +162,13 @@ class Snapshot:
     ) -> list[Mapping[str, Any] | None]:
         """Return the newest image in each of some repositories that meets a query.
 
-        Of these repositories the results are given. This is one search of the images, however many
-        repositories there are.
+        Of these repositories the results are given, so they may be seen, and their images with
+        them. This is one search of the images, however many repositories there are.
         """
         groups = list(map(repository_condition, repositories))
         if self.reader is None or not groups:
             return [None] * len(groups)
-        return self.reader.newest(self._seen(query), groups, document_type=DocumentType.IMAGE)
+        return self.reader.newest(query, groups, document_type=DocumentType.IMAGE)
 
     def _with_references(self, query: EngineQuery, page: SearchPage) -> SearchPage:
         conditions = image_conditions(query.query)

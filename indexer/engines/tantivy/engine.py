@@ -43,14 +43,14 @@ class SearchedIndex(View):
         facets: Sequence[str],
     ) -> tuple[list[RankedHit[DocAddress]], int, Mapping[str, FacetCounts]]:
         """Return the hits in a window by ``plan``, or else by ``sort``; the total; the facets."""
-        with self.narrowed(query) as known:
-            matching, total = self.matching(query), None
+        with self.narrowed(query) as seen:
+            matching = self.matching(query)
             if plan:
-                hits, total = best(self, plan, window)
+                hits, total = best(self, plan, window, in_one_pass=seen.is_a_set)
             else:
-                hits = in_order(self, matching, sort, window)
+                hits, total = in_order(self, matching, sort, window)
             if total is None:
-                total = self.count(matching) if known is None else known
+                total = self.count(matching) if seen.total is None else seen.total
             return hits, total, _facet_counts(self, matching, facets)
 
     def newest(self, query: Query, groups: Sequence[Query]) -> list[DocAddress | None]:

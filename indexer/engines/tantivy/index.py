@@ -44,10 +44,10 @@ class Limits:
     """So many terms are found faster one by one than as a set."""
     expanded_terms: int = 10_000
     """How many terms a pattern may stand for when they are sought one by one."""
-    repositories: int = 2_000
-    """So many repositories of what is sought are counted before a search with rights."""
+    sought: int = 1_000
+    """So many documents are counted by repository before a search with rights."""
     narrowed: int = 200
-    """So many of them are sought faster one by one than all that rights let see."""
+    """So many repositories are sought faster one by one than all that rights let see."""
     kept: int = 64
     """How many vocabularies, patterns, close spellings and rights are kept for a commit."""
 

@@ -6,6 +6,7 @@ A query of ours becomes one of tantivy, made of parts and never parsed.
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,18 @@ _ANY = r"[\s\S]"
 def constant(query: Matching, points: int) -> Matching:
     """Return what matches as ``query`` does and gives so many points."""
     return Matching.const_score_query(query, float(points))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of a search before its first step, of what rights let see.
+
+    ``total`` is how many documents are found, None if that is not known. With ``is_a_set``, every
+    step looks each repository up in a set of them, which takes longer than to score what is found.
+    """
+
+    total: int | None
+    is_a_set: bool
 
 
 class View(OpenIndex, Matcher[Matching]):
@@ -128,8 +141,8 @@ class View(OpenIndex, Matcher[Matching]):
 
     @override
     def total(self, query: Query) -> int:
-        with self.narrowed(query) as known:
-            return super().total(query) if known is None else known
+        with self.narrowed(query) as seen:
+            return super().total(query) if seen.total is None else seen.total
 
     @override
     def matching_among(self, query: Query, among: Iterable[Matching]) -> Matching:
@@ -137,27 +150,29 @@ class View(OpenIndex, Matcher[Matching]):
             return self.matching(query)
 
     @contextmanager
-    def narrowed(self, query: Query, *, among: Iterable[Matching] = ()) -> Iterator[int | None]:
+    def narrowed(self, query: Query, *, among: Iterable[Matching] = ()) -> Iterator[Seen]:
         """Seek only once within, for all steps of a search, what rights beside ``query`` let see.
 
-        Only documents in one part of ``among`` count, if there is any. Yields how many are found,
-        if that is known. A set of thousands of repositories takes a millisecond in every step. To
-        count the repositories of all that is sought takes a tenth of that, and they are mostly few.
+        Only documents in one part of ``among`` count, if there is any. A set of thousands of
+        repositories takes a millisecond in every step. To count the repositories of all that is
+        sought takes a tenth of that, if they are few.
         """
         (rights, others), listed = _rights_beside(query), list(among)
         sought = [*map(self.matching, others), *([self.any_of(listed)] if listed else [])]
         if rights is None:
-            yield None
+            yield Seen(None, is_a_set=False)
             return
         if not sought:
-            yield self.kept(("total", rights.key), lambda: self.count(self._seen(rights)))
+            total = self.kept(("total", rights.key), lambda: self.count(self._seen(rights)))
+            yield Seen(total, is_a_set=True)
             return
         counts = self._seen_counts(rights, self.all_of(sought))
-        if counts is not None and len(counts) <= self.limits.narrowed:
+        is_a_set = counts is None or len(counts) > self.limits.narrowed
+        if counts is not None and not is_a_set:
             one_by_one = (self._numbered(number) for number in counts)
             self._narrowed = {rights.key: self.any_of(one_by_one)}
         try:
-            yield None if counts is None else sum(counts.values())
+            yield Seen(None if counts is None else sum(counts.values()), is_a_set=is_a_set)
         finally:
             self._narrowed = {}
 
@@ -197,14 +212,14 @@ class View(OpenIndex, Matcher[Matching]):
 
     def ordered(
         self, query: Matching, field: str, limit: int, *, is_descending: bool
-    ) -> list[tuple[int, DocAddress]]:
-        """Return the first hits by a column of numbers."""
+    ) -> tuple[list[tuple[int, DocAddress]], int]:
+        """Return the first hits by a column of numbers, and how many there are."""
         self.check()
         order = Order.Desc if is_descending else Order.Asc
         found = self.searcher.search(
-            query, limit=max(1, limit), count=False, order_by_field=field, order=order
+            query, limit=max(1, limit), count=True, order_by_field=field, order=order
         )
-        return found.hits
+        return found.hits, int(found.count)  # type: ignore[attr-defined]  # not in the stubs
 
     def numbers(self, field: str, addresses: Sequence[DocAddress]) -> list[int]:
         """Return what is in a column of numbers, for each of ``addresses``."""
@@ -242,14 +257,14 @@ class View(OpenIndex, Matcher[Matching]):
     def _seen_counts(self, rights: Rights, sought: Matching) -> dict[int, int] | None:
         """Return how many documents each repository has that is sought and seen, by its number.
 
-        None if what is sought is in too many repositories.
+        None if too many documents are sought.
         """
+        if self.count(sought) > self.limits.sought:
+            return None
         known = self._numbers()
         seen = self.kept(("numbers", rights.key), lambda: _seen_numbers(known, rights))
-        asked = {"found": {"terms": {"field": REPOSITORY_NUMBER, "size": self.limits.repositories}}}
+        asked = {"found": {"terms": {"field": REPOSITORY_NUMBER, "size": self.limits.sought}}}
         found = self.searcher.aggregate(sought, asked)["found"]
-        if found["sum_other_doc_count"]:
-            return None
         counts = ((int(bucket["key"]), bucket["doc_count"]) for bucket in found["buckets"])
         return {number: count for number, count in counts if number in seen}
 
@@ -319,8 +334,10 @@ def _rights_beside(query: Query) -> tuple[Rights | None, tuple[Query, ...]]:
     match query:
         case Visible(rights) if rights.repositories:
             return rights, ()
+        case And((Everything() | And((Everything(),)), Visible(rights))) if rights.repositories:
+            return rights, ()
         case And((other, Visible(rights))) if rights.repositories:
-            return rights, () if other == Everything() else (other,)
+            return rights, (other,)
         case _:
             return None, ()
 

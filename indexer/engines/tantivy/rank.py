@@ -44,8 +44,13 @@ _MORE = 8
 """How many times as many hits are asked for next."""
 
 
-def best(view: View, plan: RankingPlan, window: PageWindow) -> tuple[Hits, int | None]:
-    """Return the hits in the window by ``plan``, and the total if that is known."""
+def best(
+    view: View, plan: RankingPlan, window: PageWindow, *, in_one_pass: bool
+) -> tuple[Hits, int | None]:
+    """Return the hits in the window by ``plan``, and the total if that is known.
+
+    Unless ``in_one_pass``, those with all words in their names are sought first, as they may do.
+    """
     filters = [view.matching(query) for query in plan.filters]
     tiers = [[view.matching(tier.query) for tier in part.tiers] for part in plan.parts]
     points = [
@@ -59,7 +64,7 @@ def best(view: View, plan: RankingPlan, window: PageWindow) -> tuple[Hits, int |
     if plan.preferred is not None:
         preferred = constant(view.matching(plan.preferred), plan.preferred_points)
         points.append((Occur.Should, preferred))
-    if window.reaches(plan.named_points):
+    if not in_one_pass and window.reaches(plan.named_points):
         in_names = view.all_of(found[0] for found in tiers)
         named = [view.any_of([in_names, *wholes]), *filters]
         if view.count(view.all_of(named)) >= window.count:
@@ -171,8 +176,13 @@ class _Column:
         return view.in_column(self.field, floor(number) + 1, None)
 
 
-def in_order(view: View, query: Matching, sort: Sort, window: PageWindow) -> Hits:
-    """Return the hits of ``query`` in the window; relevance goes by prominence alone."""
+def in_order(
+    view: View, query: Matching, sort: Sort, window: PageWindow
+) -> tuple[Hits, int | None]:
+    """Return the hits of ``query`` in the window, and the total of ``query`` if that is known.
+
+    Relevance goes by prominence alone.
+    """
     columns, count = _columns(sort, window), window.count
     if window.after is not None:
         behind = view.all_of(column.equal(view, column.bound) for column in columns)
@@ -182,7 +192,7 @@ def in_order(view: View, query: Matching, sort: Sort, window: PageWindow) -> Hit
             equal = column.equal(view, column.bound)
             behind = view.any_of([column.beyond(view, column.bound), view.all_of([equal, behind])])
         query = view.all_of([query, behind])
-    addresses = _first_in_order(view, query, columns, count)
+    addresses, total = _first_in_order(view, query, columns, count)
     places = zip(
         _keys(view, sort, addresses, is_descending=window.is_descending),
         (view.text(ID, one) for one in addresses),
@@ -190,13 +200,14 @@ def in_order(view: View, query: Matching, sort: Sort, window: PageWindow) -> Hit
         strict=True,
     )
     hits = (RankedHit(key, found_id, address) for key, found_id, address in places)
-    return window.ordered(hit for hit in hits if window.is_behind(hit.key, hit.id))
+    found = window.ordered(hit for hit in hits if window.is_behind(hit.key, hit.id))
+    return found, total if window.after is None else None
 
 
 def newest(view: View, query: Matching) -> DocAddress | None:
     """Return the newest hit of ``query``; see :class:`indexer.engines.protocol.IndexReader`."""
     columns = [_Column(field, is_descending=True) for field in NEWEST]
-    first = _first_in_order(view, query, [*columns, *_id_columns("")], 1)
+    first, _ = _first_in_order(view, query, [*columns, *_id_columns("")], 1)
     keys = list(zip(*(view.numbers(field, first) for field in NEWEST), strict=True))
     greatest = max(keys, default=())
     equals = [address for address, key in zip(first, keys, strict=True) if key == greatest]
@@ -229,18 +240,24 @@ def _text_columns(fields: Sequence[str], text: str, *, is_descending: bool) -> l
 
 def _first_in_order(
     view: View, query: Matching, columns: Sequence[_Column], count: int
-) -> Sequence[DocAddress]:
-    """Return the first ``count`` of ``query`` by ``columns``, and perhaps some that are next."""
+) -> tuple[Sequence[DocAddress], int]:
+    """Return the first ``count`` of ``query`` by ``columns``, and perhaps some that are next.
+
+    The number is how many there are of ``query``.
+    """
     if not columns:
-        return [address for _, address in view.scored(constant(query, 0), view.size)[0]]
+        scored, total = view.scored(constant(query, 0), view.size)
+        return [address for _, address in scored], total
     column, limit = columns[0], count + view.limits.sorted_documents
-    hits = view.ordered(query, column.field, limit, is_descending=column.is_descending)
+    hits, total = view.ordered(query, column.field, limit, is_descending=column.is_descending)
     last = hits[count - 1][0] if len(hits) >= count else None
     if len(hits) < limit or hits[-1][0] != last:
-        return [address for n, (number, address) in enumerate(hits) if n < count or number == last]
+        first = [at for n, (number, at) in enumerate(hits) if n < count or number == last]
+        return first, total
     before = [address for number, address in hits if number != last]
     equal = view.all_of([query, column.equal(view, hits[-1][0])])
-    return [*before, *_first_in_order(view, equal, columns[1:], count - len(before))]
+    others, _ = _first_in_order(view, equal, columns[1:], count - len(before))
+    return [*before, *others], total
 
 
 def _keys(

@@ -46,7 +46,7 @@ SMALL_STEPS = Limits(
     facet_values=2,
     single_terms=1,
     kept=1,
-    repositories=3,
+    sought=3,
     narrowed=1,
 )
 """As if there were many documents: hits are asked for few at a time, and few are read."""

@@ -1,12 +1,21 @@
 """The real ``skopeo``: pushes from image layouts on the disk, and deletes."""
 
 from pathlib import Path
+from typing import Protocol
 
 from tests.end_to_end.processes import run, run_well
 from tests.end_to_end.real_registry import PASSWORD, USERNAME, RealRegistry
 
 # Debian's policy file comes with a recommended package that a bare machine lacks.
 SKOPEO = ("skopeo", "--insecure-policy")
+
+
+class Addressed(Protocol):
+    """A registry, or a proxy in front of it."""
+
+    @property
+    def host(self) -> str:
+        """The host and port in front of a repository."""
 
 
 class Skopeo:
@@ -16,7 +25,7 @@ class Skopeo:
         self._layout = layout
 
     def push(
-        self, name: str, registry: RealRegistry, image: str, *, all_platforms: bool = False
+        self, name: str, registry: Addressed, image: str, *, all_platforms: bool = False
     ) -> None:
         """Copy the entry ``name`` of the layout to ``image``, a repository with its tag.
 

@@ -31,6 +31,7 @@
         ├── UnreachableError   no answer, 408, 429 or 5xx: nothing is known
         ├── UnusableAnswerError  an answer that is not from the registry or has other content
         │   └── AddressRefusedError  it leads to an address that it may not lead to
+        ├── NoCatalogError     the registry works, and has no list of its repositories
         └── TooLargeError      the content exists, but is larger than a limit, and is not read
 """
 
@@ -194,6 +195,10 @@ class AddressRefusedError(UnusableAnswerError):
         super().__init__(message)
         self.kind = kind
         self.host = host
+
+
+class NoCatalogError(RegistryError):
+    """The registry works, and has no list of its repositories."""
 
 
 class TooLargeError(RegistryError):

@@ -18,7 +18,13 @@ from indexer.indexing import Indexing
 from indexer.intake import count_pulls, enqueue_entries, note_lost_events
 from indexer.model import RepositoryRow
 from indexer.refresh import RegistryPlan, RegistryWorker
-from indexer.registry import Credentials, RegistryClient, TokenRealm, docker_credentials
+from indexer.registry import (
+    Credentials,
+    RegistryClient,
+    TokenRealm,
+    docker_credentials,
+    tls_context,
+)
 from indexer.retention import forget_in_time
 from indexer.settings import RegistrySettings, Settings
 from indexer.store import (
@@ -262,6 +268,8 @@ def _client(
         else:
             log.info("token_service_pinned", registry=row.name, origin=origin)
 
+    if registry.insecure:
+        log.warning("tls_not_verified", registry=row.name, reason="insecure = true")
     return RegistryClient(
         registry.url,
         clock=clock,
@@ -269,4 +277,6 @@ def _client(
         max_in_flight=registry.max_in_flight,
         blob_hosts=registry.blob_hosts,
         realm=TokenRealm(named=registry.token_realm, pinned=row.token_origin, keep=keep),
+        tls=tls_context(registry),
+        repositories=registry.repositories,
     )

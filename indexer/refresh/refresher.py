@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 
 from indexer.clock import Clock
-from indexer.errors import AbsentError
+from indexer.errors import AbsentError, NoCatalogError
 from indexer.extract import KindTable
 from indexer.model import Digest, RepositoryName, TagName, is_system_tag
 from indexer.refresh.content import ContentReader, FetchedContent, is_linked
@@ -22,6 +22,7 @@ from indexer.refresh.referrers import ReferrerLists
 from indexer.refresh.removal import check_catalog, hide_tags
 from indexer.registry import CatalogPage, RegistryClient
 from indexer.store import (
+    NO_CATALOG,
     Priority,
     ReadContent,
     Refresh,
@@ -90,7 +91,10 @@ class Refresher:
             return
         match refresh.target.kind:
             case RefreshKind.CATALOG:
-                await self._refresh_catalog(refresh)
+                try:
+                    await self._refresh_catalog(refresh)
+                except NoCatalogError as error:
+                    await self._refresh_known(refresh, error)
             case RefreshKind.REPOSITORY:
                 await self._refresh_repository(refresh)
             case RefreshKind.TAG:
@@ -141,7 +145,7 @@ class Refresher:
                     crawl_id, resume=page.resume, repositories=len(targets)
                 )
                 store.registries.mark_listed(crawl_id, page.names)
-                if not page.resume:
+                if not page.resume and not page.is_chosen:
                     check_catalog(store, self._registry, crawl_id=crawl_id)
 
             if page.resume:
@@ -155,14 +159,37 @@ class Refresher:
 
         Many registries refuse their catalog to everybody. The caller holds a transaction.
         """
-        registry_id = self._registry.id
-        known = filter(self._includes, self._known_repositories(store))
-        targets = [RefreshTarget(RefreshKind.REPOSITORY, name) for name in sorted(known)]
+        targets = self._known_targets(store)
         if targets:
-            crawl_id = store.registries.start_crawl(registry_id, at=self._clock.now())
-            self._ask_for(store, targets, refresh=refresh, crawl_id=crawl_id)
-            store.registries.refuse_catalog(crawl_id, reason=reason, repositories=len(targets))
+            self._ask_for_known(store, targets, refresh=refresh, reason=reason)
         return bool(targets)
+
+    async def _refresh_known(self, refresh: Refresh, error: NoCatalogError) -> None:
+        """Ask for a refresh of every known repository: there is no catalog, today or tomorrow."""
+        log.warning(
+            "no_catalog",
+            registry=self._registry.name,
+            means=NO_CATALOG,
+            remedy='to have others read too, name them: repositories = ["team/app"]',
+            reason=str(error),
+        )
+
+        def save(store: Store) -> None:
+            targets = self._known_targets(store)
+            self._ask_for_known(store, targets, refresh=refresh, reason=NO_CATALOG)
+
+        await self._finish(refresh, save)
+
+    def _known_targets(self, store: Store) -> list[RefreshTarget]:
+        known = filter(self._includes, self._known_repositories(store))
+        return [RefreshTarget(RefreshKind.REPOSITORY, name) for name in sorted(known)]
+
+    def _ask_for_known(
+        self, store: Store, targets: list[RefreshTarget], *, refresh: Refresh, reason: str
+    ) -> None:
+        crawl_id = store.registries.start_crawl(self._registry.id, at=self._clock.now())
+        self._ask_for(store, targets, refresh=refresh, crawl_id=crawl_id)
+        store.registries.refuse_catalog(crawl_id, reason=reason, repositories=len(targets))
 
     def _known_repositories(self, store: Store) -> set[RepositoryName]:
         """Return the repositories with content in the search index, also without a tag."""

@@ -12,6 +12,7 @@ from indexer.registry.http import USER_AGENT, is_own_user_agent
 from indexer.registry.listings import CatalogPage
 from indexer.registry.manifests import BLOB_MAX_BYTES
 from indexer.registry.realms import TokenRealm
+from indexer.registry.tls import tls_context
 
 __all__ = [
     "BLOB_MAX_BYTES",
@@ -27,4 +28,5 @@ __all__ = [
     "Way",
     "docker_credentials",
     "is_own_user_agent",
+    "tls_context",
 ]

@@ -1,6 +1,7 @@
 """The client of one registry: the requests that the rest of the indexer can make."""
 
-from collections.abc import AsyncIterator, Collection
+import ssl
+from collections.abc import AsyncIterator, Collection, Sequence
 
 import httpx2
 
@@ -12,6 +13,7 @@ from indexer.registry.listings import CatalogPage, Lister
 from indexer.registry.manifests import BLOB_MAX_BYTES, head_manifest, read_blob, read_manifest
 from indexer.registry.realms import RealmGuard, TokenRealm
 from indexer.registry.referrers import read_referrers
+from indexer.registry.tls import is_verified
 from indexer.registry.urls import check_base
 
 
@@ -21,7 +23,9 @@ class RegistryClient:
     ``url`` is the address of the registry, ``http(s)://host[:port]``, else
     :class:`InvalidValueError`. ``max_in_flight`` is the number of requests at the same time;
     further ones wait. ``blob_hosts`` are hosts, with or without a port, that may be further inside
-    than the registry. ``realm`` is its token service, as far as it is known.
+    than the registry. ``realm`` is its token service, as far as it is known. ``tls`` is what
+    connections trust and show; None: what the system trusts. ``repositories`` are read in place of
+    those of the catalog, if there are any.
 
     These methods raise only errors under :class:`RegistryError`. Temporary failures (no answer,
     408, 429, 499, 5xx) are tried three times before. If the registry asks for a pause of more than
@@ -41,6 +45,8 @@ class RegistryClient:
         max_in_flight: int = 8,
         blob_hosts: Collection[str] = (),
         realm: TokenRealm | None = None,
+        tls: ssl.SSLContext | None = None,
+        repositories: Sequence[RepositoryName] = (),
     ) -> None:
         self._exchange = Exchange(
             url,
@@ -49,9 +55,12 @@ class RegistryClient:
             transport=transport,
             max_in_flight=max_in_flight,
             blob_hosts=blob_hosts,
-            realms=RealmGuard(httpx2.URL(check_base(url)), realm or TokenRealm()),
+            realms=RealmGuard(
+                httpx2.URL(check_base(url)), realm or TokenRealm(), proves_itself=is_verified(tls)
+            ),
+            tls=tls,
         )
-        self._lister = Lister(self._exchange)
+        self._lister = Lister(self._exchange, chosen=repositories)
 
     @property
     def requests(self) -> int:
@@ -65,10 +74,13 @@ class RegistryClient:
     def repositories(self, *, resume: str = "") -> AsyncIterator[CatalogPage]:
         """Yield the catalog, from the ``resume`` of a page on, or all; at most 1,000 names a time.
 
+        The repositories of the settings come as one page, once the registry answers.
+
         If the registry loses its position the listing starts again, up to three times, so names may
         come twice. :class:`UnusableAnswerError` for a listing that goes in circles,
         :class:`TooLargeError` above 1,000,000 names. :class:`UnreachableError` above that number in
-        all listings that are read at the same time.
+        all listings that are read at the same time. :class:`NoCatalogError` if the registry works,
+        and has no catalog.
         """
         return self._lister.repositories(resume)
 

@@ -6,6 +6,7 @@ gave for them is thrown away with the answer.
 
 import base64
 import binascii
+import ssl
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -26,6 +27,7 @@ from indexer.registry.http import Exchange, Request, make_transport
 from indexer.registry.manifests import MANIFEST_HEADERS
 from indexer.registry.realms import RealmGuard, TokenRealm
 from indexer.registry.responses import Response, make_error
+from indexer.registry.tls import is_verified
 from indexer.registry.urls import check_base
 
 SCOPES_MAX_BYTES = 6_000
@@ -80,16 +82,19 @@ class GrantClient:
         realm: TokenRealm | None = None,
         max_in_flight: int = 8,
         blob_hosts: Collection[str] = (),
+        tls: ssl.SSLContext | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self._url = url
         self._clock = clock
         own = httpx2.URL(check_base(url))
-        self._realms = RealmGuard(own, realm or TokenRealm(), needs_tls=True)
+        self._realms = RealmGuard(
+            own, realm or TokenRealm(), needs_tls=True, proves_itself=is_verified(tls)
+        )
         self._max_in_flight = max_in_flight
         # All callers share the connections; who asks is in the headers of each request.
         self._transport = transport or make_transport(
-            own, max_in_flight=max_in_flight, hosts=(*blob_hosts, *self._realms.hosts)
+            own, max_in_flight=max_in_flight, hosts=(*blob_hosts, *self._realms.hosts), tls=tls
         )
 
     async def aclose(self) -> None:

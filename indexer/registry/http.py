@@ -4,6 +4,7 @@ This is the only module that sends requests.
 """
 
 import random
+import ssl
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -101,9 +102,9 @@ class Exchange:
 
     ``url`` is the address of the registry without ``/v2/``, else :class:`InvalidValueError`.
     ``max_in_flight`` is the number of requests at the same time; further ones wait. ``blob_hosts``
-    are the hosts that may be further inside than the registry. ``transport`` replaces the
-    connections, and with them the check of addresses. ``retry_delays`` are the pauses in seconds
-    before further tries.
+    are the hosts that may be further inside than the registry. ``tls`` is what connections trust
+    and show. ``transport`` replaces the connections, and with them the check of addresses.
+    ``retry_delays`` are the pauses in seconds before further tries.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Exchange:
         max_in_flight: int,
         blob_hosts: Collection[str],
         realms: RealmGuard,
+        tls: ssl.SSLContext | None = None,
         retry_delays: Sequence[float] = RETRY_DELAYS_SECONDS,
     ) -> None:
         self.requests = 0
@@ -132,7 +134,9 @@ class Exchange:
         )
         self._client = httpx2.AsyncClient(
             transport=transport
-            or make_transport(own, max_in_flight=max_in_flight, hosts=(*blob_hosts, *realms.hosts)),
+            or make_transport(
+                own, max_in_flight=max_in_flight, hosts=(*blob_hosts, *realms.hosts), tls=tls
+            ),
             # Without this a server could make us store any number of cookies.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
@@ -319,11 +323,15 @@ class Exchange:
 
 
 def make_transport(
-    own: httpx2.URL, *, max_in_flight: int, hosts: Collection[str]
+    own: httpx2.URL,
+    *,
+    max_in_flight: int,
+    hosts: Collection[str],
+    tls: ssl.SSLContext | None = None,
 ) -> CheckedTransport:
     """Return connections for the registry at ``own``; ``hosts`` may be further inside than it."""
     limits = httpx2.Limits(max_connections=max_in_flight, max_keepalive_connections=max_in_flight)
-    return CheckedTransport(AddressRule(own, lifted=hosts), limits=limits)
+    return CheckedTransport(AddressRule(own, lifted=hosts), limits=limits, tls=tls)
 
 
 _BASE_HEADERS: tuple[Header, ...] = (

@@ -43,11 +43,20 @@ class RealmGuard:
     Otherwise the first one is, and a different one later is refused, because it would receive the
     credentials. The first one is kept for later runs once it gave a token, if the registry has
     TLS: without, somebody on the way could have named it. Credentials go to another host only over
-    TLS, if the settings do not name it; with ``needs_tls``, only if the registry has TLS too.
+    TLS, if the settings do not name it; with ``needs_tls``, only if the registry has TLS too. With
+    ``proves_itself`` false, TLS does not tell which server answers, so it counts as none.
     """
 
-    def __init__(self, own: httpx2.URL, realm: TokenRealm, *, needs_tls: bool = False) -> None:
+    def __init__(
+        self,
+        own: httpx2.URL,
+        realm: TokenRealm,
+        *,
+        needs_tls: bool = False,
+        proves_itself: bool = True,
+    ) -> None:
         self._own = own
+        self._is_proven = own.scheme == "https" and proves_itself
         self._realm = realm
         self._needs_tls = needs_tls
         self._realm_origin = realm.origin
@@ -75,9 +84,9 @@ class RealmGuard:
         is_elsewhere = with_credentials and not is_own
         if url.scheme == "http" and (self._own.scheme == "https" or is_elsewhere):
             raise lasting(f"the token service {shown(url)} has no TLS, nothing is sent; {remedy}")
-        if self._needs_tls and is_elsewhere and self._own.scheme != "https":
+        if self._needs_tls and is_elsewhere and not self._is_proven:
             raise lasting(
-                f"the registry, which has no TLS, names the token service {shown(url)};"
+                f"the registry, which has no verified TLS, names the token service {shown(url)};"
                 f" nothing is sent there; {remedy}"
             )
         if is_own and self._realm_origin:
@@ -92,6 +101,6 @@ class RealmGuard:
     async def keep(self, origin: str) -> None:
         """Keep the token service for later runs, once it gave a token."""
         is_new = origin == self._realm_origin != self._kept_origin
-        if is_new and self._own.scheme == "https":
+        if is_new and self._is_proven:
             await self._realm.keep(origin)
             self._kept_origin = origin

@@ -6,6 +6,7 @@ connected to, so that a name cannot change in between. TLS and ``Host`` keep the
 
 import asyncio
 import socket
+import ssl
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -42,18 +43,25 @@ class CheckedTransport(httpx2.AsyncBaseTransport):
 
     A proxy that the environment names (``HTTPS_PROXY`` and others, but for the hosts of
     ``NO_PROXY``) looks names up by itself, so only addresses that are written out are checked. The
-    environment is read once, because that takes a tenth of what a request costs.
+    environment is read once, because that takes a tenth of what a request costs. ``tls`` is what
+    connections trust and show; None: what the system trusts.
     """
 
     def __init__(
-        self, rule: AddressRule, *, limits: httpx2.Limits, look_up: Lookup = look_up
+        self,
+        rule: AddressRule,
+        *,
+        limits: httpx2.Limits,
+        tls: ssl.SSLContext | None = None,
+        look_up: Lookup = look_up,
     ) -> None:
         self._rule = rule
         self._limits = limits
+        self._tls = tls or httpx2.create_ssl_context()
         self._proxies = getproxies()
         self._proxied: dict[str, httpx2.AsyncHTTPTransport] = {}
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=httpx2.create_ssl_context(),
+            ssl_context=self._tls,
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,
@@ -66,7 +74,8 @@ class CheckedTransport(httpx2.AsyncBaseTransport):
         if proxy:
             default = 443 if request.url.scheme == "https" else 80
             self._rule.check_written(request.url.host, request.url.port or default)
-            return await self._through(proxy).handle_async_request(request)
+            with _own_errors():
+                return await self._through(proxy).handle_async_request(request)
         url = httpcore2.URL(
             scheme=request.url.raw_scheme,
             host=request.url.raw_host,
@@ -98,7 +107,9 @@ class CheckedTransport(httpx2.AsyncBaseTransport):
 
     def _through(self, proxy: str) -> httpx2.AsyncHTTPTransport:
         if proxy not in self._proxied:
-            self._proxied[proxy] = httpx2.AsyncHTTPTransport(proxy=proxy, limits=self._limits)
+            self._proxied[proxy] = httpx2.AsyncHTTPTransport(
+                proxy=proxy, limits=self._limits, verify=self._tls
+            )
         return self._proxied[proxy]
 
 
@@ -160,7 +171,10 @@ class _Stream(httpx2.AsyncByteStream):
 
 @contextmanager
 def _own_errors() -> Iterator[None]:
-    """Raise the errors of the pool as those of the client, which have the same names."""
+    """Raise the errors of the pool as those of the client, which have the same names.
+
+    With TLS 1.3 a server refuses our certificate, or that there is none, in place of its answer.
+    """
     try:
         yield
     except (
@@ -170,6 +184,8 @@ def _own_errors() -> Iterator[None]:
         httpcore2.UnsupportedProtocol,
     ) as error:
         raise getattr(httpx2, type(error).__name__)(str(error)) from error
+    except ssl.SSLError as error:
+        raise httpx2.ReadError(str(error)) from error
 
 
 def _proxy_of(url: httpx2.URL, proxies: Mapping[str, str]) -> str | None:

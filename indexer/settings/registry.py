@@ -9,7 +9,8 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from indexer.errors import SettingsError
+from indexer.errors import InvalidValueError, SettingsError
+from indexer.model import RepositoryName, parse_repository_name
 from indexer.settings.access import RuleSettings
 from indexer.settings.values import REGISTRY_NAME, Duration, Host, web_address
 
@@ -44,12 +45,29 @@ class RegistrySettings(BaseModel):
     docker_config: Path | None = Field(
         None, description="Docker's config.json, where docker login keeps the credentials."
     )
+    ca_file: Path | None = Field(
+        None, description="A file with certificates (PEM) to trust beside those of the system."
+    )
+    client_cert: Path | None = Field(
+        None, description="A file with the certificate (PEM) that regsearch shows to it."
+    )
+    client_key: Path | None = Field(
+        None, description="The key of that certificate, if it is not in the same file."
+    )
+    insecure: bool = Field(
+        False, description="Whether its certificate is not checked, so anybody may answer for it."
+    )
     blob_hosts: tuple[Host, ...] = Field(
         (),
         description="Hosts that it may redirect blobs to at private and loopback addresses too.",
     )
     token_realm: str = Field(
         "", description="The address of its token service; if empty, the first that it names."
+    )
+    repositories: tuple[RepositoryName, ...] = Field(
+        (),
+        max_length=1_000,
+        description="The repositories that are crawled in place of those of its catalog.",
     )
     include: tuple[str, ...] = Field(("*",), description="Patterns of the repositories to read.")
     exclude: tuple[str, ...] = Field((), description="Patterns of the repositories not to read.")
@@ -116,6 +134,16 @@ class RegistrySettings(BaseModel):
             raise ValueError("write a URL such as https://registry.example.org")
         return url
 
+    @field_validator("repositories")
+    @classmethod
+    def _are_names(cls, names: tuple[RepositoryName, ...]) -> tuple[RepositoryName, ...]:
+        for name in names:
+            try:
+                parse_repository_name(name)
+            except InvalidValueError as error:
+                raise ValueError(f"{error}; write names such as team/app, no patterns") from error
+        return names
+
     @field_validator("token_realm")
     @classmethod
     def _is_realm(cls, realm: str) -> str:
@@ -129,6 +157,19 @@ class RegistrySettings(BaseModel):
         has_password = self.password or self.password_file or self.password_env
         if has_password and not self.username:
             raise ValueError("a password needs a username")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_tls(self) -> "RegistrySettings":
+        if self.client_key and not self.client_cert:
+            raise ValueError(
+                f"registry {self.name!r} has client_key without client_cert: set client_cert too"
+            )
+        if self.insecure and self.ca_file:
+            raise ValueError(
+                f"registry {self.name!r} has insecure = true, so its ca_file would not be used:"
+                " remove one of them"
+            )
         return self
 
     @model_validator(mode="after")

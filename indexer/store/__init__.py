@@ -30,7 +30,7 @@ from indexer.store.notifications import NotificationCount, NotificationResult, R
 from indexer.store.page import Page, make_page
 from indexer.store.pulls import PullCount
 from indexer.store.queue import NO_REPOSITORY, Priority, Refresh, RefreshKind, RefreshTarget
-from indexer.store.registries import Crawl, RegistryFreshness, RegistryRow
+from indexer.store.registries import NO_CATALOG, Crawl, RegistryFreshness, RegistryRow
 from indexer.store.schema import STORE_FILE
 from indexer.store.search_state import StoreFreshness, StoreSearchState, StoreStatus
 from indexer.store.shown import (
@@ -49,6 +49,7 @@ __all__ = [
     "IMAGE",
     "JOURNAL_FILE",
     "KEYS_MAX",
+    "NO_CATALOG",
     "NO_REPOSITORY",
     "STORE_FILE",
     "Absence",

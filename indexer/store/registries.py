@@ -15,6 +15,8 @@ from indexer.store.stale import StaleDocuments
 
 SOURCES_MAX = 32
 """Processes of one registry that are remembered."""
+NO_CATALOG = "no catalog: only what notifications name is known"
+"""Why a crawl goes on without a catalog, where the registry has none. It is no error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class RegistryFreshness:
     """Until when it is left alone, because it failed or asked for that; None while it is read."""
     pause_reason: str | None = None
     """The answer because of which it is left alone; it names the place."""
+    has_catalog: bool = True
+    """Whether it has a list of its repositories, as far as the newest crawl told."""
 
 
 _CRAWLS = """
@@ -408,7 +412,8 @@ class RegistryTables:
     def freshness(self) -> list[RegistryFreshness]:
         """Return how fresh our copy of each registry of the settings is, by name.
 
-        A catalog that is refused is an error until one is read, whatever else is answered.
+        A catalog that is refused is an error until one is read, whatever else is answered. That
+        there is none is no error.
         """
         rows = self._database.execute(
             """
@@ -418,10 +423,11 @@ class RegistryTables:
                 whole.finished_at,
                 EXISTS (SELECT 1 FROM crawls
                   WHERE registry_id = registries.id AND finished_at IS NULL),
-                coalesce(error, latest.catalog_error),
-                CASE WHEN error IS NULL THEN latest.started_at ELSE error_at END,
+                coalesce(error, nullif(latest.catalog_error, :none)),
+                CASE WHEN error IS NOT NULL THEN error_at
+                  WHEN latest.catalog_error IS NOT :none THEN latest.started_at END,
                 restarted_at, requests, registries.id, whole.started_at, notifies, untold_at,
-                lost_at, paused_until, pause_reason
+                lost_at, paused_until, pause_reason, latest.catalog_error IS NOT :none
             FROM registries LEFT JOIN crawls AS latest
                 ON latest.catalog_error IS NOT NULL AND latest.id =
                 (SELECT max(id) FROM crawls WHERE registry_id = registries.id)
@@ -429,7 +435,8 @@ class RegistryTables:
                 (SELECT id FROM crawls WHERE registry_id = registries.id AND complete = 1
                  ORDER BY id DESC LIMIT 1)
             WHERE NOT removed ORDER BY name
-            """
+            """,
+            {"none": NO_CATALOG},
         )
         return [
             RegistryFreshness(
@@ -450,6 +457,7 @@ class RegistryTables:
                 lost_at=row[14],
                 paused_until=row[15],
                 pause_reason=row[16],
+                has_catalog=bool(row[17]),
             )
             for row in rows
         ]

@@ -15,7 +15,15 @@ import structlog
 
 from indexer.clock import Clock
 from indexer.errors import DeniedError, RegistryError, UnreachableError
-from indexer.registry import Credentials, GrantClient, Scheme, TokenGrant, TokenRealm, Way
+from indexer.registry import (
+    Credentials,
+    GrantClient,
+    Scheme,
+    TokenGrant,
+    TokenRealm,
+    Way,
+    tls_context,
+)
 from indexer.settings import RegistrySettings, Settings
 from search_api.access.caller import Caller
 from search_api.access.kept_rights import CallerRights, KeptRights, Standing
@@ -248,6 +256,7 @@ def make_asks(
                 realm=TokenRealm(named=registry.token_realm, pinned=pinned),
                 max_in_flight=registry.max_in_flight,
                 blob_hosts=registry.blob_hosts,
+                tls=tls_context(registry),
             )
 
         return RegistryAsks(registry, connect=connect, clock=clock)

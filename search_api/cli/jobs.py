@@ -15,7 +15,7 @@ from indexer.clock import Clock, SystemClock
 from indexer.errors import IndexerRunningError, StoreError
 from indexer.model import Command
 from indexer.settings import Settings
-from indexer.store import Crawl, Journal, RefreshKind, RefreshTarget, Store
+from indexer.store import NO_CATALOG, Crawl, Journal, RefreshKind, RefreshTarget, Store
 
 POLL_SECONDS = 0.2
 TAKE_OVER_SECONDS = 1.0
@@ -202,7 +202,7 @@ def _crawl_progress(store: Store, names: Sequence[str]) -> Progress:
             notes += _catalog_notes(store, name, crawl)
     rows = [row for row in store.registries.freshness() if row.name in names]
     problems = [f"registry {row.name}: {row.error}" for row in rows if row.error]
-    if finished and all(crawl.complete for crawl in crawls):
+    if finished and all(_read_all_it_could(crawl) for crawl in crawls):
         problems = []
     elif finished and not problems:
         set_aside = sum(crawl.set_aside for crawl in crawls)
@@ -224,7 +224,16 @@ def _crawl_progress(store: Store, names: Sequence[str]) -> Progress:
     )
 
 
+def _read_all_it_could(crawl: Crawl) -> bool:
+    return bool(crawl.complete) or (crawl.catalog_error == NO_CATALOG and not crawl.set_aside)
+
+
 def _catalog_notes(store: Store, name: str, crawl: Crawl) -> Iterator[str]:
+    if crawl.catalog_error == NO_CATALOG:
+        yield (
+            f"registry {name}: {NO_CATALOG}; to have others read too, name them:"
+            ' repositories = ["team/app"]'
+        )
     counts = crawl.finished_at is not None and crawl.unlisted
     if counts and (omitted := store.registries.count_omitted(crawl.id)):
         yield (

@@ -238,9 +238,14 @@ def _notification_lines(registry: dict[str, Any], *, now: datetime) -> Iterator[
 
 
 def _is_restart_open(registry: dict[str, Any]) -> bool:
-    """Tell whether no complete crawl followed a restart of the registry yet."""
-    restarted_at = registry["registry_restarted_at"] or ""
-    return restarted_at >= (registry["last_complete_crawl_started_at"] or "") and restarted_at != ""
+    """Tell whether no crawl followed a restart of the registry yet."""
+    restarted_at, crawl = registry["registry_restarted_at"], registry["crawl"]
+    if not restarted_at:
+        return False
+    # A crawl of a registry without a catalog is never complete.
+    is_over = crawl and crawl["finished_at"]
+    seen = crawl["started_at"] if is_over else registry["last_complete_crawl_started_at"]
+    return bool(restarted_at >= (seen or ""))
 
 
 def _crawl_age(registry: dict[str, Any], *, now: datetime) -> str:

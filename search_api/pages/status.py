@@ -44,7 +44,7 @@ class RegistryView:
     catalog: Trouble | None
     reading: Reading | None
     has_restarted: bool
-    """Whether it restarted, and no complete crawl followed yet."""
+    """Whether it restarted, and no crawl followed yet."""
     others: tuple[str, ...]
     """Reasons why it is behind, as sentences, that nothing else on the page tells."""
 
@@ -63,7 +63,12 @@ def registry_view(name: str, state: Mapping[str, Any]) -> RegistryView:
         catalog=explain(crawl["catalog_error"]) if crawl and crawl["catalog_error"] else None,
         reading=reading_of(name, state),
         has_restarted=bool(restarted)
-        and restarted >= (state["last_complete_crawl_started_at"] or ""),
+        and restarted
+        >= (
+            (crawl["started_at"] if crawl and crawl["finished_at"] else None)
+            or state["last_complete_crawl_started_at"]
+            or ""
+        ),
         others=tuple(
             sentence(one["message"]) for one in state["reasons"] if one["code"] not in _TOLD
         ),

@@ -9,6 +9,7 @@ from itertools import chain
 from indexer.clock import parse_rfc3339
 from indexer.model import DocumentType
 from indexer.store import (
+    NO_CATALOG,
     JournalCounts,
     LiveIndex,
     ReceivedNotifications,
@@ -32,6 +33,7 @@ class ReasonCode(StrEnum):
     DOCUMENTS_WAITING = "DOCUMENTS_WAITING"
     FIRST_CRAWL_RUNNING = "FIRST_CRAWL_RUNNING"
     NEVER_CRAWLED = "NEVER_CRAWLED"
+    NO_CATALOG = "NO_CATALOG"
     UNREADABLE = "UNREADABLE"
     PAUSED = "PAUSED"
     STORE_OLD = "STORE_OLD"
@@ -132,7 +134,9 @@ class SearchFreshness:
         return (self.now - parse_rfc3339(moment)).total_seconds()
 
     def _crawl_reasons(self, registry: RegistryFreshness) -> Iterator[BehindReason]:
-        if registry.first_backfill_running:
+        if not registry.has_catalog:
+            yield BehindReason(ReasonCode.NO_CATALOG, NO_CATALOG)
+        elif registry.first_backfill_running:
             yield BehindReason(
                 ReasonCode.FIRST_CRAWL_RUNNING, "it is being read for the first time"
             )

@@ -10,7 +10,7 @@ import orjson
 from indexer.clock import rfc3339
 from indexer.engines import go_on
 from indexer.model import FacetCounts, Hit
-from indexer.store import AbsentTags, NotificationResult, RegistryFreshness
+from indexer.store import NO_CATALOG, AbsentTags, NotificationResult, RegistryFreshness
 from search_api.query import facet_query
 from search_api.search.cursors import encode_cursor
 from search_api.search.freshness import BehindReason, SearchFreshness, SearchLoad, ServiceStatus
@@ -307,5 +307,10 @@ def _crawl_json(status: ServiceStatus, registry: str) -> dict[str, Any] | None:
         "set_aside": crawl.set_aside,
         "held_back": crawl.quarantined if status.freshness.with_reasons else 0,
         "unlisted": crawl.unlisted,
-        "catalog_error": status.freshness.told(crawl.catalog_error),
+        # That there is no catalog is no error; a reason of the registry tells it.
+        "catalog_error": (
+            None
+            if crawl.catalog_error == NO_CATALOG
+            else status.freshness.told(crawl.catalog_error)
+        ),
     }

@@ -1,6 +1,6 @@
 """A real nginx in front of a registry, which answers some addresses by itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -49,6 +49,11 @@ _USERS = """\
             proxy_set_header X-Forwarded-Groups "";
             proxy_set_header X-Forwarded-For $remote_addr;
 """
+_MISSING = """\
+        location = {path} {{
+            return 404;
+        }}
+"""
 _ANSWER = """\
         location = {path} {{
             default_type application/json;
@@ -88,10 +93,14 @@ class Nginx:
         """The address over HTTP, without a slash at the end."""
         return f"http://{self.host}"
 
-    def start(self, answers: Mapping[str, str]) -> None:
-        """Start, or start anew, to answer these paths with that JSON and pass on all others."""
+    def start(self, answers: Mapping[str, str], *, missing: Sequence[str] = ()) -> None:
+        """Start, or start anew, to answer these paths with that JSON and pass on all others.
+
+        The paths ``missing`` are answered 404.
+        """
         self.stop()
         texts = [_ANSWER.format(path=path, body=body) for path, body in answers.items()]
+        texts += [_MISSING.format(path=path) for path in missing]
         text = _CONFIGURATION.format(
             host=self.host,
             registry=self._registry,

@@ -68,6 +68,8 @@ class RealRegistry:
     ) -> None:
         self.token_auth: dict[str, str] = {}
         """The settings of its token service, from the next start on; none without any."""
+        self.tls: dict[str, object] = {}
+        """Its settings for TLS, with which it is reached over HTTPS; none without any."""
         self.port = free_port()
         self.logs_requests = False
         self._upstream = upstream
@@ -86,8 +88,8 @@ class RealRegistry:
 
     @property
     def url(self) -> str:
-        """The address over HTTP, without a slash at the end."""
-        return f"http://{self.host}"
+        """The address, without a slash at the end."""
+        return f"{'https' if self.tls else 'http'}://{self.host}"
 
     def start(self) -> None:
         """Start the process with the present settings; return when it answers."""
@@ -194,6 +196,8 @@ class RealRegistry:
             },
             "http": {"addr": self.host, "secret": "shared by nobody"},
         }
+        if self.tls:
+            config["http"] = {"addr": self.host, "secret": "shared by nobody", "tls": self.tls}
         if self._upstream:
             config["proxy"] = {"remoteurl": self._upstream}
         if self.password_needed:

@@ -133,8 +133,13 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         password_file = "/run/secret"
         password_env = "CRAWLER"
         docker_config = "/run/config.json"
+        ca_file = "/run/ca.pem"
+        client_cert = "/run/client.pem"
+        client_key = "/run/client.key"
+        insecure = false
         blob_hosts = ["minio.internal:9000", "[fd00::1]"]
         token_realm = "https://auth.example.org/token"
+        repositories = ["team/app", "team/web"]
         include = ["team/*"]
         exclude = ["*-test"]
         webhook_secret = "own-of-this-registry"
@@ -208,8 +213,13 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
                 "password_file": Path("/run/secret"),
                 "password_env": "CRAWLER",
                 "docker_config": Path("/run/config.json"),
+                "ca_file": Path("/run/ca.pem"),
+                "client_cert": Path("/run/client.pem"),
+                "client_key": Path("/run/client.key"),
+                "insecure": False,
                 "blob_hosts": ("minio.internal:9000", "[fd00::1]"),
                 "token_realm": "https://auth.example.org/token",
+                "repositories": ("team/app", "team/web"),
                 "include": ("team/*",),
                 "exclude": ("*-test",),
                 "webhook_secret": "own-of-this-registry",
@@ -518,10 +528,13 @@ def test_a_password_that_nobody_would_use_is_refused(refusal: Callable[..., str]
         ('crawl_intervall = "1h"', "'registry.0.crawl_intervall'; did you mean crawl_interval?"),
         (
             "max = 1",
-            "'registry.0.max'; known are access, basic_means_all, blob_hosts, count_pulls,",
+            "'registry.0.max'; known are access, basic_means_all, blob_hosts, ca_file,",
         ),
         ('blob_hosts = ["https://a"]', "registry.0.blob_hosts.0: String should match pattern"),
         ('blob_hosts = ["*"]', "registry.0.blob_hosts.0: String should match pattern"),
+        ('repositories = ["team/*"]', "registry.0.repositories: not a repository name: 'team/*';"),
+        ('client_key = "k"', "client_key without client_cert: set client_cert too"),
+        ('insecure = true\nca_file = "c"', "insecure = true, so its ca_file would not be used"),
         ('token_realm = "auth"', "write a URL such as https://auth.example.org/token, not 'auth'"),
         ('token_realm = "ftp://auth"', "write a URL such as https://auth.example.org/token"),
         ('token_realm = "https://a:b@c"', "https://auth.example.org/token, not 'https://…@c'"),

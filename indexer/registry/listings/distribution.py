@@ -3,14 +3,14 @@
 A listing never proves that something is absent; it only says what to read.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import structlog
 
-from indexer.errors import UnreachableError, UnusableAnswerError
+from indexer.errors import NoCatalogError, UnreachableError, UnusableAnswerError
 from indexer.model import (
     RepositoryName,
     TagName,
@@ -40,10 +40,12 @@ CATALOG_READ_SECONDS = 300.0
 RESTARTS_MAX = 3
 AT_ONCE = 1_000
 """Names that are handed on at once. A transaction of a million would hold up everybody else."""
+SUPPORT_MAX_BYTES = 1_048_576
 NO_QUERY = "n="
 """Stands for the first page of a registry that takes no page size: a position is never empty."""
 
 _HEADERS = ((b"Accept", b"application/json"),)
+_NO_CATALOG = frozenset({404, 405, 501})
 _log = structlog.get_logger(__name__)
 _Name = TypeVar("_Name", bound=str)
 
@@ -53,12 +55,14 @@ class CatalogPage:
     """Some names of the catalog, at most 1,000.
 
     ``resume`` is the position after these, "" after the last ones. Inside of a page of the registry
-    it is that page. ``skipped`` counts the entries that are no repository names.
+    it is that page. ``skipped`` counts the entries that are no repository names. ``is_chosen``: the
+    settings name these, and there may be others.
     """
 
     names: tuple[RepositoryName, ...]
     resume: str
     skipped: int
+    is_chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +86,29 @@ class _Names(Generic[_Name]):
 
 
 class Lister:
-    """Reads the lists of one registry, and remembers the page sizes that it accepts."""
+    """Reads the lists of one registry, and remembers the page sizes that it accepts.
 
-    def __init__(self, exchange: Exchange) -> None:
+    ``chosen`` are the repositories that are read in place of those of the catalog.
+    """
+
+    def __init__(self, exchange: Exchange, *, chosen: Sequence[RepositoryName] = ()) -> None:
         self._exchange = exchange
+        self._chosen = tuple(chosen)
         self._sizes: dict[str, int | None] = {}
         self._sends_links = False
         self._held = HeldNames()
 
     async def repositories(self, resume: str) -> AsyncIterator[CatalogPage]:
-        """Yield the pages of the catalog from ``resume`` on; "" is the beginning."""
+        """Yield the pages of the catalog from ``resume`` on; "" is the beginning.
+
+        Chosen repositories come as one page, once the registry answers.
+        """
+        if self._chosen:
+            response = await self._ask_support()
+            if response.status != 200:
+                raise make_error(response)
+            yield CatalogPage(self._chosen, "", 0, is_chosen=True)
+            return
         listing = _Listing(
             path="/v2/_catalog",
             key="repositories",
@@ -154,6 +171,8 @@ class Lister:
                     raise UnusableAnswerError(f"the listing broke off {restarts} times: {response}")
                 walk = self._walk(listing, "")
                 continue
+            if await self._has_no_catalog(listing, walk, response):
+                raise NoCatalogError(f"{response}, although the registry answers")
             _check(response, page, listing)
             is_fruitful = await walk.add(page.names, others=page.others)
             if walk.is_guess and not is_fruitful:
@@ -166,6 +185,23 @@ class Lister:
             if not query:
                 return
             walk.go_on(query, is_guess=not link)
+
+    async def _has_no_catalog(
+        self, listing: _Listing[_Name], walk: Walk, response: Response
+    ) -> bool:
+        """Tell whether there is no catalog, and not only a wrong address or nobody who answers."""
+        is_refused = response.status in _NO_CATALOG or (
+            response.status == 400 and has_code(response, "UNSUPPORTED")
+        )
+        if listing.is_of_repository or not walk.is_first or not is_refused:
+            return False
+        return (await self._ask_support()).status == 200
+
+    async def _ask_support(self) -> Response:
+        """Return the answer of the address by which a registry says that it is one."""
+        return await self._exchange.get(
+            Request(path="/v2/", scope="", headers=_HEADERS, limit=SUPPORT_MAX_BYTES)
+        )
 
     def _walk(self, listing: _Listing[_Name], resume: str) -> Walk:
         size = self._sizes.get(listing.key, PAGE_SIZE)

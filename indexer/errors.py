@@ -147,9 +147,17 @@ class SearchCancelledError(RegsearchError):
 
 
 class RegistryError(RegsearchError):
-    """A registry did not give the requested content; ``temporary`` says whether to retry soon."""
+    """A registry did not give the requested content; ``temporary`` says whether to retry soon.
+
+    ``status`` is that of its answer, 0 without one. ``origin`` is the other host that answered or
+    should have, such as a token service, "" for the registry itself. ``location`` is where it
+    redirected to, if that was not followed.
+    """
 
     temporary = False
+    status = 0
+    origin = ""
+    location = ""
 
 
 class AbsentError(RegistryError):

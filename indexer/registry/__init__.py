@@ -7,6 +7,7 @@ from indexer.registry.auth import Credentials
 from indexer.registry.bounded import BoundedTransport
 from indexer.registry.client import RegistryClient
 from indexer.registry.docker_config import docker_credentials
+from indexer.registry.failures import Failure, explain, explain_certificate
 from indexer.registry.grants import GrantClient, Scheme, TokenGrant, Way
 from indexer.registry.http import USER_AGENT, is_own_user_agent
 from indexer.registry.listings import CatalogPage
@@ -20,6 +21,7 @@ __all__ = [
     "BoundedTransport",
     "CatalogPage",
     "Credentials",
+    "Failure",
     "GrantClient",
     "RegistryClient",
     "Scheme",
@@ -27,6 +29,8 @@ __all__ = [
     "TokenRealm",
     "Way",
     "docker_credentials",
+    "explain",
+    "explain_certificate",
     "is_own_user_agent",
     "tls_context",
 ]

@@ -200,7 +200,7 @@ class Exchange:
             # What another host says is not shown, so not where it redirects to either.
             target = f"by {response.origin}" if response.origin else f"to {shown(location)}"
             if not is_own and not request.leaves_host:
-                raise lasting(f"{request.line}: redirected {target}")
+                raise _redirected(f"{request.line}: redirected {target}", response, location)
             if url.scheme == "https" and location.scheme != "https":
                 raise lasting(f"{request.line}: redirected from https to http, {target}")
             url = location
@@ -216,7 +216,7 @@ class Exchange:
                 raise lasting(f"{request.line}: redirected {target}: {reason}") from error
         if location is not None:
             target = f"by {response.origin}" if response.origin else f"to {shown(location)}"
-            raise lasting(f"{request.line}: redirected again, {target}")
+            raise _redirected(f"{request.line}: redirected again, {target}", response, location)
         return response
 
     async def ask_token(self, url: httpx2.URL, authorization: str) -> Response:
@@ -262,14 +262,14 @@ class Exchange:
             finally:
                 await incoming.aclose()
         except httpx2.TimeoutException as error:
-            raise UnreachableError(
-                f"{request.line}: no answer in time ({type(error).__name__}){_from(other)}"
+            raise _silent(
+                f"{request.line}: no answer in time ({type(error).__name__}){_from(other)}", other
             ) from error
         except httpx2.TransportError as error:
             # The text may repeat what the host sent, such as the greeting of a mail server.
             reason = "" if other else one_line(str(error), limit=200)
-            raise UnreachableError(
-                f"{request.line}: {type(error).__name__}{_from(other)} {reason}".rstrip()
+            raise _silent(
+                f"{request.line}: {type(error).__name__}{_from(other)} {reason}".rstrip(), other
             ) from error
         response = Response(
             asked=request.shown,
@@ -343,6 +343,20 @@ _JSON_HEADERS: tuple[Header, ...] = ((b"Accept", b"application/json"),)
 
 def _from(other: str | None) -> str:
     return f" from {other}" if other else ""
+
+
+def _silent(message: str, other: str | None) -> UnreachableError:
+    """Return the error of a host that gave no answer: ``other``, or the registry itself."""
+    error = UnreachableError(message)
+    error.origin = other or ""
+    return error
+
+
+def _redirected(message: str, response: Response, location: httpx2.URL) -> UnusableAnswerError:
+    """Return the error of a redirect that is not followed; another host's is not told."""
+    error = lasting(message)
+    error.status, error.location = response.status, "" if response.origin else shown(location)
+    return error
 
 
 def _with_remedy(error: AddressRefusedError) -> str:

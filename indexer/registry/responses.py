@@ -129,6 +129,12 @@ def make_error(response: Response, *, may_be_absent: bool = False) -> RegistryEr
     ``may_be_absent``: the request was for one repository, manifest or blob, so a definite no is
     :class:`AbsentError`.
     """
+    error = _make_error(response, may_be_absent=may_be_absent)
+    error.status, error.origin = response.status, response.origin
+    return error
+
+
+def _make_error(response: Response, *, may_be_absent: bool) -> RegistryError:
     if response.status in {401, 403}:
         return DeniedError(str(response))
     if response.is_transient:

@@ -131,6 +131,7 @@ def _enqueue_event(
         due_at=turn.due_at,
         newest_event_at=occurred_at,
         expected_digest=event.digest if event.action is Action.PUSH else None,
+        received_at=received_at,
     )
     if turn.listed_at is not None:
         log.warning("events_wait", registry=registry.name, repository=paced)

@@ -18,6 +18,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from indexer.clock import Clock, SystemClock
 from indexer.errors import SettingsError
+from indexer.registry import RegistryTraffic
 from indexer.settings import Settings
 from search_api.access import (
     Access,
@@ -35,7 +36,14 @@ from search_api.access import (
 )
 from search_api.access.oidc import Issuer, Oidc
 from search_api.api import Streams, make_api
-from search_api.endpoints import DockerSearch, Health, Metrics, OciExtension, TrustedProxies
+from search_api.endpoints import (
+    DockerSearch,
+    Health,
+    Metrics,
+    OciExtension,
+    Served,
+    TrustedProxies,
+)
 from search_api.http_errors import exception_handlers
 from search_api.pages import Site, missing_page, page_routes
 from search_api.processes import access_log
@@ -49,6 +57,8 @@ from search_api.server import (
     Refusals,
     RequestRefusal,
     Requests,
+    RouteCounts,
+    RouteNotes,
 )
 from webhooks.auth import webhook_secrets
 from webhooks.journal import JournalWriter, LateJournal
@@ -83,6 +93,7 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     )
     streams = Streams(refusals, per_caller=settings.caller_streams)
     connections = Connections(refusals)
+    counts = RouteCounts()
     api = make_api(service, cors_origins=settings.cors_origins, streams=streams)
     docker_search = DockerSearch(
         service,
@@ -91,7 +102,15 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
         challenges=settings.access.challenge,
     )
 
-    asks = make_asks(settings, clock=clock, read_token_origin=service.token_origin)
+    rights_traffic = {
+        one.name: RegistryTraffic() for one in settings.registry if one.mode == "registry"
+    }
+    asks = make_asks(
+        settings,
+        clock=clock,
+        read_token_origin=service.token_origin,
+        traffic=rights_traffic,
+    )
     access = Access(
         settings,
         callers=callers,
@@ -126,12 +145,13 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
 
     def wrap(app: ASGIApp) -> ASGIApp:
         # Innermost: limits and the log know addresses as they were asked.
+        app = RouteNotes(app, base=base)
         app = Renewal(app, sessions=sessions) if sessions else app
         audit_log = access_log() if settings.access.audit_log else None
         app = BasePath(Viewing(app, access=access, audit_log=audit_log), base)
         app = CallerLimit(app, per_second=settings.caller_requests_per_second, refusals=refusals)
         log_of_requests = access_log() if settings.access_log else None
-        app = Requests(app, refusals=refusals, access_log=log_of_requests)
+        app = Requests(app, refusals=refusals, counts=counts, access_log=log_of_requests)
         return Peers(_trusting(app, settings, hosts), settings)
 
     app = _Web(
@@ -141,7 +161,13 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
             *receiver.routes(),
             Mount(API, api),
             *Health(service, find_problem=journal.find_problem).routes(),
-            *Metrics(service, refusals=refusals, connections=connections, streams=streams).routes(),
+            *Metrics(
+                service,
+                settings,
+                served=Served(counts, refusals, connections, streams),
+                events=receiver.events,
+                rights_traffic=rights_traffic,
+            ).routes(),
             *OciExtension(service, registry_hosts=hosts).routes(),
             *docker_search.routes(),
             *(page_routes(site) if settings.page else ()),

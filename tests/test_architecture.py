@@ -60,7 +60,7 @@ ONLY_HERE: dict[str, str | tuple[str, ...]] = {
     "rich": COMMAND_LINE,
     "jinja2": "search_api.pages",
     "markupsafe": "search_api.pages",
-    "prometheus_client": "search_api.endpoints.operation",
+    "prometheus_client": ("search_api.endpoints.metrics", "search_api.endpoints.counted"),
 }
 
 LOOSE_MODULES_MAX = {"indexer": 6, "search_api": 2}

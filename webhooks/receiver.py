@@ -7,6 +7,7 @@ holds back everything behind it. So only a wrong credential or an unavailable jo
 import asyncio
 import base64
 import hmac
+from collections import Counter
 from collections.abc import Collection, Mapping
 
 from starlette.requests import Request
@@ -53,6 +54,8 @@ class Receiver:
         self._pull_through = pull_through
         self._guesses = Guesses(clock or SystemClock())
         self._one_parser = asyncio.Semaphore(1)
+        self.events: Counter[tuple[str, str, str]] = Counter()
+        """The events of notifications that were stored, by registry, sender and result."""
 
     def routes(self) -> list[Route]:
         """Return the routes to mount."""
@@ -72,6 +75,8 @@ class Receiver:
             "dropped": notification.dropped,
             "rejected": rejected,
         }
+        for result, number in counts.items():
+            self.events[registry, notification.sender, result] += number
         return JSONResponse(counts, status_code=202)
 
     async def _parse(self, registry: str, body: bytes) -> Notification:

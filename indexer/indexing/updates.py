@@ -230,6 +230,7 @@ class Indexing:
         def save(store: Store) -> None:
             made.keep(store)
             store.search_index.indexed(done)
+            store.measures.note_searchable(at=self._clock.now())
 
         await self._store.write(save)
         log.debug("documents_indexed", documents=len(done))

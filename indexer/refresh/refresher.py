@@ -265,6 +265,7 @@ class Refresher:
             due_at=self._clock.now(),
             newest_event_at=refresh.newest_event_at,
             crawl_id=crawl_id,
+            received_at=refresh.received_at,
         )
 
     # One tag, one digest
@@ -406,7 +407,7 @@ class Refresher:
                 repository_id = self._keep(store, fetched)
                 targets = self._lists.next_targets(store, refresh, repository_id, listed)
                 # No event named these.
-                asked = replace(refresh, newest_event_at=None)
+                asked = replace(refresh, newest_event_at=None, received_at=None)
                 self._ask_for(store, targets, refresh=asked, crawl_id=refresh.crawl_id)
 
             await self._finish(refresh, save)
@@ -449,6 +450,7 @@ class Refresher:
         def finish(store: Store) -> None:
             change(store)
             store.queue.finish(refresh)
+            store.measures.note_applied(refresh, at=self._clock.now())
             if refresh.newest_event_at is not None:
                 store.registries.set_event_applied(self._registry.id, refresh.newest_event_at)
             if refresh.crawl_id is not None:

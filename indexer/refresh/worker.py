@@ -351,10 +351,12 @@ class RegistryWorker:
         is_start = before is None
         requests = self._client.requests - self._counted_requests
         self._looked_after_at, self._counted_requests = now, self._client.requests
+        measures = self._client.traffic.take_new()
 
         def save(store: Store) -> tuple[bool, bool]:
             if requests:
                 store.registries.count_requests(self._registry.id, requests)
+            store.measures.add(self._registry.id, measures)
             ended = store.registries.finish_crawls(self._registry.id, at=now)
             for crawl in ended:
                 log.info(

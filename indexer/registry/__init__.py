@@ -14,6 +14,7 @@ from indexer.registry.listings import CatalogPage
 from indexer.registry.manifests import BLOB_MAX_BYTES
 from indexer.registry.realms import TokenRealm
 from indexer.registry.tls import tls_context
+from indexer.registry.traffic import RegistryTraffic, TrafficMeasure
 
 __all__ = [
     "BLOB_MAX_BYTES",
@@ -24,9 +25,11 @@ __all__ = [
     "Failure",
     "GrantClient",
     "RegistryClient",
+    "RegistryTraffic",
     "Scheme",
     "TokenGrant",
     "TokenRealm",
+    "TrafficMeasure",
     "Way",
     "docker_credentials",
     "explain",

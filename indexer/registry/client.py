@@ -14,6 +14,7 @@ from indexer.registry.manifests import BLOB_MAX_BYTES, head_manifest, read_blob,
 from indexer.registry.realms import RealmGuard, TokenRealm
 from indexer.registry.referrers import read_referrers
 from indexer.registry.tls import is_verified
+from indexer.registry.traffic import RegistryTraffic
 from indexer.registry.urls import check_base
 
 
@@ -48,6 +49,7 @@ class RegistryClient:
         tls: ssl.SSLContext | None = None,
         repositories: Sequence[RepositoryName] = (),
     ) -> None:
+        self.traffic = RegistryTraffic()
         self._exchange = Exchange(
             url,
             clock=clock,
@@ -59,6 +61,7 @@ class RegistryClient:
                 httpx2.URL(check_base(url)), realm or TokenRealm(), proves_itself=is_verified(tls)
             ),
             tls=tls,
+            traffic=self.traffic,
         )
         self._lister = Lister(self._exchange, chosen=repositories)
 

@@ -28,6 +28,7 @@ from indexer.registry.manifests import MANIFEST_HEADERS
 from indexer.registry.realms import RealmGuard, TokenRealm
 from indexer.registry.responses import Response, make_error
 from indexer.registry.tls import is_verified
+from indexer.registry.traffic import RegistryTraffic
 from indexer.registry.urls import check_base
 
 SCOPES_MAX_BYTES = 6_000
@@ -84,7 +85,9 @@ class GrantClient:
         blob_hosts: Collection[str] = (),
         tls: ssl.SSLContext | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
+        traffic: RegistryTraffic | None = None,
     ) -> None:
+        self.traffic = traffic or RegistryTraffic()
         self._url = url
         self._clock = clock
         own = httpx2.URL(check_base(url))
@@ -192,6 +195,7 @@ class GrantClient:
             max_in_flight=self._max_in_flight,
             blob_hosts=(),
             realms=self._realms,
+            traffic=self.traffic,
             retry_delays=(),
         )
 

@@ -5,6 +5,7 @@ This is the only module that sends requests.
 
 import random
 import ssl
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -26,6 +27,7 @@ from indexer.registry.auth import TOKEN_BODY_MAX_BYTES, Authorizer, Credentials
 from indexer.registry.bodies import Sink, read_beginning, read_content, read_into
 from indexer.registry.realms import RealmGuard
 from indexer.registry.responses import Response, is_transient, lasting, retry_after
+from indexer.registry.traffic import RegistryTraffic
 from indexer.registry.transport import CheckedTransport
 from indexer.registry.urls import check_base, get_origin, redirect_target, shown
 
@@ -104,6 +106,7 @@ class Exchange:
     ``max_in_flight`` is the number of requests at the same time; further ones wait. ``blob_hosts``
     are the hosts that may be further inside than the registry. ``tls`` is what connections trust
     and show. ``transport`` replaces the connections, and with them the check of addresses.
+    ``traffic`` counts the requests.
     ``retry_delays`` are the pauses in seconds before further tries.
     """
 
@@ -118,9 +121,11 @@ class Exchange:
         blob_hosts: Collection[str],
         realms: RealmGuard,
         tls: ssl.SSLContext | None = None,
+        traffic: RegistryTraffic | None = None,
         retry_delays: Sequence[float] = RETRY_DELAYS_SECONDS,
     ) -> None:
         self.requests = 0
+        self._traffic = traffic or RegistryTraffic()
         self._retry_delays = retry_delays
         self._base = check_base(url)
         own = httpx2.URL(self._base)
@@ -168,6 +173,7 @@ class Exchange:
                 if not response.is_transient or (asked_delay or 0.0) > RETRY_AFTER_WAITED_SECONDS:
                     return response
             await self._clock.sleep(_with_jitter(delay) if asked_delay is None else asked_delay)
+            self._traffic.retry()
         return await self._authorize(request)
 
     async def ask(self, request: Request, authorization: str = "") -> Response:
@@ -255,12 +261,14 @@ class Exchange:
             request.method, url, headers=headers, extensions=_timeouts(request.read_seconds)
         )
         self.requests += 1
+        started, status = time.monotonic(), None
         try:
             incoming = await self._open(request, outgoing)
             try:
                 body = await self._read(request, incoming, other)
             finally:
                 await incoming.aclose()
+            status = incoming.status_code
         except httpx2.TimeoutException as error:
             raise _silent(
                 f"{request.line}: no answer in time ({type(error).__name__}){_from(other)}", other
@@ -271,6 +279,8 @@ class Exchange:
             raise _silent(
                 f"{request.line}: {type(error).__name__}{_from(other)} {reason}".rstrip(), other
             ) from error
+        finally:
+            self._traffic.request(status, seconds=time.monotonic() - started)
         response = Response(
             asked=request.shown,
             status=incoming.status_code,

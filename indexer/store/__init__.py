@@ -26,6 +26,7 @@ from indexer.store.lineage import (
     RelatedImage,
     RelatedImages,
 )
+from indexer.store.measures import SEARCHABLE
 from indexer.store.notifications import NotificationCount, NotificationResult, ReceivedNotifications
 from indexer.store.page import Page, make_page
 from indexer.store.pulls import PullCount
@@ -51,6 +52,7 @@ __all__ = [
     "KEYS_MAX",
     "NO_CATALOG",
     "NO_REPOSITORY",
+    "SEARCHABLE",
     "STORE_FILE",
     "Absence",
     "AbsentTags",

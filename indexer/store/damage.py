@@ -54,7 +54,7 @@ _DERIVED = frozenset({*_CHAINS, "index_children", "subjects", "extraction"})
 _HARMLESS = frozenset(
     {
         *("extracted", "changes", "changes_start", "forgotten_changes"),
-        *("alive", "search_index", "rebuild"),
+        *("alive", "search_index", "rebuild", "measures", "arrivals"),
     }
 )
 """What is made again as soon as it is missed, or what nothing follows from."""

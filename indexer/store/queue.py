@@ -62,6 +62,8 @@ class Refresh:
     newest_event_at: datetime | None
     expected_digest: Digest | None
     crawl_id: int | None
+    received_at: datetime | None = None
+    """When the oldest notification that asked for it arrived."""
 
     @property
     def is_of_event(self) -> bool:
@@ -108,14 +110,15 @@ class Queue:
         newest_event_at: datetime | None = None,
         expected_digest: Digest | None = None,
         crawl_id: int | None = None,
+        received_at: datetime | None = None,
     ) -> None:
         """Ask for a refresh of each target; one already asked for takes on the more urgent wish."""
         event_at = rfc3339(newest_event_at) if newest_event_at else None
         self._database.conn.executemany(
             """
             INSERT INTO queue (registry_id, kind, repository, reference, priority, due_at,
-                               newest_event_at, expected_digest, crawl_id)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                               newest_event_at, expected_digest, crawl_id, received_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET
                 priority = min(priority, excluded.priority),
                 due_at = min(due_at, excluded.due_at),
@@ -129,7 +132,8 @@ class Queue:
                     WHEN expected_digest IS NULL THEN excluded.expected_digest
                     WHEN excluded.newest_event_at < newest_event_at THEN expected_digest
                     ELSE coalesce(excluded.expected_digest, expected_digest) END,
-                crawl_id = coalesce(excluded.crawl_id, crawl_id)
+                crawl_id = coalesce(excluded.crawl_id, crawl_id),
+                received_at = coalesce(received_at, excluded.received_at)
             """,
             [
                 (
@@ -142,6 +146,7 @@ class Queue:
                     event_at,
                     expected_digest,
                     crawl_id,
+                    rfc3339(received_at) if received_at else None,
                 )
                 for target in targets
             ],
@@ -153,7 +158,7 @@ class Queue:
         """Return what to do next in a registry, most urgent first, without what is taken."""
         rows = self._database.execute(
             "SELECT id, registry_id, kind, repository, reference, priority, generation, tries,"
-            " newest_event_at, expected_digest, crawl_id FROM queue"
+            " newest_event_at, expected_digest, crawl_id, received_at FROM queue"
             " WHERE registry_id = ? AND set_aside = 0 AND due_at <= ?"
             " ORDER BY priority, due_at, id LIMIT ?",
             [registry_id, rfc3339(now), limit + len(taken)],
@@ -264,4 +269,5 @@ def _refresh(row: Sequence[Any]) -> Refresh:
         newest_event_at=parse_rfc3339(row[8]) if row[8] else None,
         expected_digest=Digest(row[9]) if row[9] else None,
         crawl_id=row[10],
+        received_at=parse_rfc3339(row[11]) if row[11] else None,
     )

@@ -361,6 +361,25 @@ CREATE INDEX forgotten_changes_sequence ON forgotten_changes (sequence);
 INSERT INTO forgotten_changes SELECT 0, '', sequence, mark FROM changes_start
 """
 
+# What is measured for the metrics, and events whose effect is not searchable yet.
+_MEASURES = """
+CREATE TABLE measures (
+    registry_id INTEGER NOT NULL REFERENCES registries,
+    name TEXT NOT NULL,
+    part TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (registry_id, name, part)
+) WITHOUT ROWID;
+CREATE TABLE arrivals (
+    id INTEGER PRIMARY KEY,
+    registry_id INTEGER NOT NULL REFERENCES registries,
+    repository_id INTEGER NOT NULL REFERENCES repositories,
+    received_at TEXT NOT NULL,
+    last_sequence INTEGER NOT NULL
+);
+ALTER TABLE queue ADD COLUMN received_at TEXT
+"""
+
 _STEPS: dict[str, str] = {
     "m001_registries": _REGISTRIES,
     "m002_content": _CONTENT,
@@ -385,6 +404,7 @@ _STEPS: dict[str, str] = {
     "m021_damage": _DAMAGE,
     "m022_lists": _LISTS,
     "m023_forgotten_changes": _FORGOTTEN_CHANGES,
+    "m024_measures": _MEASURES,
 }
 """The statements of each step by its name, which a store remembers. A new step is a new line."""
 _FILL: dict[str, Callable[[Database], object]] = {

@@ -16,7 +16,7 @@ import structlog
 from sqlite_utils import Database
 
 from indexer.errors import DamagedRowError, OutdatedStoreError, StoreError
-from indexer.model import ALL_RIGHTS, Rights
+from indexer.model import ALL_RIGHTS, Measures, Rights
 from indexer.store.absences import AbsentTags
 from indexer.store.damage import DamagedRow
 from indexer.store.damage_note import note_damage
@@ -96,6 +96,8 @@ class StoreStatus:
     rejected: Sequence[tuple[str, str, str]] = ()
     damaged: Sequence[DamagedRow] = ()
     damaged_total: int = 0
+    measures: Mapping[str, Measures] = field(default_factory=dict)
+    """What the indexer measured of each registry."""
 
 
 class StoreSearchState:
@@ -187,6 +189,7 @@ class StoreSearchState:
             rejected=rejected,
             damaged=store.damage.list_newest(limit=SHOWN_MAX),
             damaged_total=store.damage.count(),
+            measures=store.measures.get(),
         )
 
     def read(self, function: Callable[[Store], Result]) -> Result:

@@ -19,6 +19,7 @@ from indexer.store.extraction import ExtractionTables
 from indexer.store.history import TagHistory
 from indexer.store.index_state import SearchIndexTables
 from indexer.store.lineage import ChainTables, LineageKeys, LineageTables, Trie
+from indexer.store.measures import MeasureTables
 from indexer.store.presence import PresenceTables
 from indexer.store.pulled import PulledTables
 from indexer.store.pulls import PullTables
@@ -63,6 +64,7 @@ class Store:
         self.attachments = AttachmentTables(database)
         self.changes = Changes(database)
         self.lineage_keys = LineageKeys(database, tries)
+        self.measures = MeasureTables(database)
         self.pulls = PullTables(database)
         self.queue = Queue(database)
         self.repositories = RepositoryTables(database)

@@ -18,6 +18,7 @@ from indexer.errors import DeniedError, RegistryError, UnreachableError
 from indexer.registry import (
     Credentials,
     GrantClient,
+    RegistryTraffic,
     Scheme,
     TokenGrant,
     TokenRealm,
@@ -239,12 +240,16 @@ def _problem(error: Exception) -> str:
 
 
 def make_asks(
-    settings: Settings, *, clock: Clock, read_token_origin: Callable[[str], Awaitable[str]]
+    settings: Settings,
+    *,
+    clock: Clock,
+    read_token_origin: Callable[[str], Awaitable[str]],
+    traffic: Mapping[str, RegistryTraffic],
 ) -> dict[str, RegistryAsks]:
     """Return what asks each registry whose access is ``registry``, by its name.
 
     ``read_token_origin`` gives the token service to which the indexer pinned a registry, "" if to
-    none.
+    none. ``traffic`` counts the requests to each.
     """
 
     def asks(registry: RegistrySettings) -> RegistryAsks:
@@ -257,6 +262,7 @@ def make_asks(
                 max_in_flight=registry.max_in_flight,
                 blob_hosts=registry.blob_hosts,
                 tls=tls_context(registry),
+                traffic=traffic[registry.name],
             )
 
         return RegistryAsks(registry, connect=connect, clock=clock)

@@ -7,9 +7,11 @@ from search_api.server.connections import Connection, Connections
 from search_api.server.http import BACKLOG, HttpServer
 from search_api.server.refusals import ConnectionEnd, Refusals, RequestRefusal
 from search_api.server.requests import Requests
+from search_api.server.routes import SECONDS, RouteCounts, RouteNotes, route_of
 
 __all__ = [
     "BACKLOG",
+    "SECONDS",
     "BasePath",
     "CallerLimit",
     "Connection",
@@ -19,6 +21,9 @@ __all__ = [
     "Refusals",
     "RequestRefusal",
     "Requests",
+    "RouteCounts",
+    "RouteNotes",
     "caller_of",
     "client_of",
+    "route_of",
 ]

@@ -12,6 +12,7 @@ from search_api.http_errors import error_answer
 from search_api.processes import REQUEST_ID
 from search_api.server.callers import caller_of
 from search_api.server.refusals import Refusals, RequestRefusal
+from search_api.server.routes import RouteCounts, expect_route
 
 ID_BITS = 64
 PATH_MAX = 500
@@ -35,10 +36,19 @@ class Requests:
     """Gives each request its id, and each answer the headers that all answers have."""
 
     def __init__(
-        self, app: ASGIApp, *, refusals: Refusals, access_log: AccessLog | None = None
+        self,
+        app: ASGIApp,
+        *,
+        refusals: Refusals,
+        counts: RouteCounts | None = None,
+        access_log: AccessLog | None = None,
     ) -> None:
-        """Write a line for each request to ``access_log``, if there is one."""
+        """Add to ``counts``, and write a line for each request to ``access_log``, if there is one.
+
+        Somebody inside tells ``counts`` the route: :class:`RouteNotes`.
+        """
         self._app = app
+        self._counts = counts or RouteCounts()
         self._refusals = refusals
         self._access_log = access_log
 
@@ -50,6 +60,7 @@ class Requests:
         given = {name: value for name, value in scope["headers"] if name in _READ}
         request_id = _request_id(given.get(b"x-request-id", b""))
         answered = _Answered(send, request_id)
+        expect_route(scope)
         token = REQUEST_ID.set(request_id)
         try:
             if b"transfer-encoding" in given and b"content-length" in given:
@@ -57,6 +68,7 @@ class Requests:
             else:
                 await self._app(scope, receive, answered)
         finally:
+            self._counts.add(scope, answered.status, seconds=answered.seconds)
             if self._access_log is not None:
                 _write_line(self._access_log, scope, given.get(b"user-agent", b""), answered)
             REQUEST_ID.reset(token)
@@ -82,7 +94,7 @@ _READ = frozenset({b"x-request-id", b"user-agent", b"transfer-encoding", b"conte
 class _Answered:
     """Sends an answer with the headers of all answers, and remembers what it was."""
 
-    __slots__ = ("_headers", "_send", "sent", "started", "status")
+    __slots__ = ("_began", "_headers", "_send", "sent", "started", "status")
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
@@ -90,11 +102,18 @@ class _Answered:
         self.started = time.monotonic()
         self.status = CLIENT_GONE
         self.sent = 0
+        self._began: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it took until the answer began; streams and slow clients need longer."""
+        return (self._began or time.monotonic()) - self.started
 
     def __call__(self, message: Message) -> Awaitable[None]:
         # No coroutine of its own, which would be two more for each request.
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self._began = time.monotonic()
             message = {**message, "headers": [*message.get("headers", ()), *self._headers]}
         elif message["type"] == "http.response.body":
             self.sent += len(message.get("body", b""))

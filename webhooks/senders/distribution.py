@@ -27,6 +27,7 @@ from indexer.model import (
 )
 from indexer.registry import BLOB_MAX_BYTES, is_own_user_agent
 
+SENDER = "distribution"
 EVENTS_MAX = 10_000
 VALUES_MAX = 250_000
 """Keys and values of one notification; 4 MB of real events have 190,000."""
@@ -43,6 +44,8 @@ class Notification:
 
     items: tuple[Item, ...]
     dropped: int
+    sender: str = SENDER
+    """The form in which it was written."""
 
 
 def parse_notification(

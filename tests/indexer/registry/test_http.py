@@ -13,7 +13,14 @@ from indexer.errors import (
     UnusableAnswerError,
 )
 from indexer.model.names import RepositoryName
-from indexer.registry import USER_AGENT, Credentials, RegistryClient, is_own_user_agent
+from indexer.registry import (
+    USER_AGENT,
+    Credentials,
+    RegistryClient,
+    RegistryTraffic,
+    TrafficMeasure,
+    is_own_user_agent,
+)
 from tests.fakes.clock import ManualClock
 from tests.indexer.registry.scripted import Reply, ScriptedRegistry, as_json
 
@@ -214,3 +221,24 @@ def test_the_user_agent_names_this_service_and_its_version() -> None:
     assert is_own_user_agent("regsearch/9.9")
     assert not is_own_user_agent("skopeo/1.18.0 regsearch/1")
     assert "secret" not in repr(Credentials("alice", "secret"))
+
+
+async def test_answers_retries_and_rate_limits_are_counted() -> None:
+    registry = ScriptedRegistry()
+    client = registry.client(ManualClock())
+    registry.on(PATH, Reply(429), httpx2.ReadError("reset"), GOOD)
+    assert await client.manifest(WEB, "1.0") is not None
+    new = client.traffic.take_new()
+    assert new[TrafficMeasure.ANSWERS, "4xx"] == new[TrafficMeasure.ANSWERS, "2xx"] == 1
+    assert new[TrafficMeasure.ANSWERS, "none"] == 1
+    assert new[TrafficMeasure.RETRIES, ""] == 2
+    assert new[TrafficMeasure.RATE_LIMITED, ""] == 1
+    assert not client.traffic.take_new()
+
+
+async def test_a_registry_cannot_make_up_classes_of_answers() -> None:
+    traffic = RegistryTraffic()
+    for status in (100, 299, 599, 600, 987, 12_345):
+        traffic.request(status, seconds=0)
+    parts = {part for name, part in traffic.measures if name == TrafficMeasure.ANSWERS}
+    assert parts == {"1xx", "2xx", "5xx", "6xx", "9xx"}

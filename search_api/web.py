@@ -33,6 +33,7 @@ from search_api.access import (
     can_sign_in,
     describe_access,
     make_asks,
+    make_owner_token,
 )
 from search_api.access.oidc import Issuer, Oidc
 from search_api.api import Streams, make_api
@@ -46,7 +47,7 @@ from search_api.endpoints import (
 )
 from search_api.http_errors import exception_handlers
 from search_api.pages import Site, missing_page, page_routes
-from search_api.processes import access_log
+from search_api.processes import access_log, remove_service_file, write_service_file
 from search_api.search import API, make_web_service
 from search_api.server import (
     BACKLOG,
@@ -67,8 +68,13 @@ from webhooks.receiver import Receiver
 log = structlog.get_logger()
 
 
-def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
-    """Return the web application: receiving and searching. The data directory must be there."""
+def make_web(
+    settings: Settings, *, clock: Clock | None = None, owner_token: str = ""
+) -> Starlette:
+    """Return the web application: receiving and searching. The data directory must be there.
+
+    With ``owner_token``, if there is one, a request sees everything.
+    """
     clock = clock or SystemClock()
     refusals = Refusals()
     guesses = SignInGuesses(
@@ -78,7 +84,14 @@ def make_web(settings: Settings, *, clock: Clock | None = None) -> Starlette:
     sessions = Sessions(settings, clock=clock) if settings.page and can_sign_in(settings) else None
     issued = settings.access.oidc
     oidc = Oidc(issued, clock=clock, issuer=Issuer(issued, clock=clock)) if issued else None
-    callers = Callers(settings, clock=clock, guesses=guesses, sessions=sessions, oidc=oidc)
+    callers = Callers(
+        settings,
+        clock=clock,
+        guesses=guesses,
+        sessions=sessions,
+        oidc=oidc,
+        owner_token=owner_token,
+    )
     service = make_web_service(settings, clock=clock)
     journal = JournalWriter(LateJournal(settings.data_dir), clock=clock)
     receiver = Receiver(
@@ -210,7 +223,8 @@ def serve_web(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; :class:`SettingsError` where the address cannot be had."""
     with _listen(settings) as listening:
         _write_pid(settings)
-        app = make_web(settings)
+        token = make_owner_token()
+        app = make_web(settings, owner_token=token)
         streams = app.state.streams
         server = HttpServer(app, connections=app.state.connections, on_stop=streams.stop)
         # What is there now stays: looking through it again for garbage would hold up answers.
@@ -220,7 +234,11 @@ def serve_web(settings: Settings) -> None:
             means = describe_access(one)
             log.info("registry_access", registry=one.name, access=one.mode, means=means)
         log.info("web_listens", address=settings.listen)
-        server.run(sockets=[listening])
+        write_service_file(settings, token)
+        try:
+            server.run(sockets=[listening])
+        finally:
+            remove_service_file(settings)
 
 
 def _listen(settings: Settings) -> socket.socket:

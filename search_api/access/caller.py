@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
+OWNER = "owner"
+"""How the account is known that runs the service, and can read its files anyway."""
+
+
 @dataclass(frozen=True, slots=True)
 class Basic:
     """A user name and a password, as a client sent them."""
@@ -17,8 +21,8 @@ class Caller:
     """Who asks: somebody with a name that was verified, or nobody in particular."""
 
     source: str
-    """How they are known: ``anonymous``, ``htpasswd``, ``token``, ``proxy``, ``oidc``, or
-    ``registry``, which is for a registry to find out: it has no name."""
+    """How they are known: ``anonymous``, ``htpasswd``, ``token``, ``proxy``, ``oidc``,
+    ``owner``, or ``registry``, which is for a registry to find out: it has no name."""
     name: str = ""
     """The user name, exactly as its source writes it; empty if nobody verified one."""
     groups: frozenset[str] = frozenset()

@@ -17,7 +17,7 @@ from indexer.errors import BusyError, InvalidValueError, SignInError, Unreachabl
 from indexer.model import fold
 from indexer.settings import Settings
 from search_api.access.authorization import parse_authorization
-from search_api.access.caller import Basic, Caller
+from search_api.access.caller import OWNER, Basic, Caller
 from search_api.access.guesses import SignInGuesses
 from search_api.access.htpasswd import HtpasswdFile
 from search_api.access.peer import Peer, peer_of
@@ -44,12 +44,14 @@ class Callers:
         guesses: SignInGuesses,
         sessions: Sessions | None = None,
         oidc: "Oidc | None" = None,
+        owner_token: str = "",
     ) -> None:
         """Read the files of the settings; :class:`SettingsError` if one cannot be used.
 
         ``sessions`` are those of browsers, if anybody can sign in with one; ``oidc`` knows the
-        tokens of an issuer.
+        tokens of an issuer. With ``owner_token`` ask the commands of the account of the service.
         """
+        self._owner_token = owner_token
         self._clock = clock
         self._sessions = sessions
         self._oidc = oidc
@@ -209,6 +211,8 @@ class Callers:
             raise BusyError(str(error)) from error
 
     def _by_token(self, text: str, address: str) -> Caller:
+        if self._owner_token and hmac.compare_digest(text.encode(), self._owner_token.encode()):
+            return Caller(OWNER, address=address)
         token = self._tokens.find(text, self._clock.now())
         if token is None:
             raise self._refused("", address, "the token is unknown, revoked or expired")

@@ -89,6 +89,11 @@ def make_token(
     return text, token
 
 
+def make_owner_token() -> str:
+    """Return a token for the account of the service, until this process ends."""
+    return f"{PREFIX}owner_{secrets.token_hex(_SECRET_BYTES)}"
+
+
 def parse_tokens(text: str) -> Mapping[str, ApiToken]:
     """Return the tokens of a file, by their id; :class:`SettingsError` if it is none."""
     try:

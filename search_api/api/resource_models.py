@@ -333,6 +333,18 @@ class Layer(Resource):
     """The command that made it; null if no image with it says that."""
 
 
+class Shown(Shape):
+    """What a reference names: an image, with its tag if it has one; a repository; or a layer."""
+
+    image: Image | None = None
+    tag: TagWithHistory | None = None
+    """Beside `image`, if the reference has a tag."""
+    repository: RepositoryDetails | None = None
+    tags: list[ExpandedTag] = Field(default_factory=list)
+    """Beside `repository`: its first 50 tags by version, each with its image."""
+    layer: Layer | None = None
+
+
 class Places(Shape):
     """The places of a manifest."""
 

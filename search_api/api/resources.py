@@ -27,10 +27,11 @@ from search_api.api.resource_models import (
     Registry,
     Repositories,
     RepositoryDetails,
+    Shown,
     Tags,
     TagWithHistory,
 )
-from search_api.resources import MATCH_MAX, TagOrder, TagPage, compare
+from search_api.resources import MATCH_MAX, TagOrder, TagPage, compare, look_up
 from search_api.search import SearchService, decode_place, encode_place
 
 RegistryName = Annotated[
@@ -112,6 +113,14 @@ ImageA = Annotated[
     ),
 ]
 ImageB = Annotated[str, Query(description="The other image.", examples=["team/web:1.5"])]
+ReferenceText = Annotated[
+    str,
+    Query(
+        description="A repository, an image by its tag or digest, or a digest alone. The name of"
+        " its registry or its host may stand before it.",
+        examples=["team/web:1.4"],
+    ),
+]
 ComparedPlatform = Annotated[
     str,
     Query(
@@ -314,6 +323,14 @@ def _add_related(router: APIRouter, service: SearchService) -> None:
     ) -> Response:
         """Return the layers of two images, and in what else they differ; secrets are masked."""
         found = await service.read(lambda resources: compare(resources, a, b, platform=platform))
+        return kept_answer(request, found)
+
+    @router.get(
+        "/show", summary="What a reference names", tags=["images"], response_model=Shown
+    )
+    async def show(request: Request, reference: ReferenceText) -> Response:
+        """Return the image, the repository or the layer that a reference names."""
+        found = await service.read(lambda resources: look_up(resources, reference))
         return kept_answer(request, found)
 
     @router.get("/layers/{digest}", summary="A layer", tags=["images"], response_model=Layer)

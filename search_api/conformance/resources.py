@@ -129,6 +129,22 @@ def _compare(server: Server, one: dict[str, Any], other: dict[str, Any]) -> ApiR
     return found
 
 
+def references_are_shown(server: Server) -> None:
+    """Check that a reference leads to the image and its tag, or to the repository and its tags."""
+    image = next((one for one in server.results(type="image") if one["tags"]), None)
+    if image is None:
+        raise NothingToCheckError("no image has a tag")
+    place = f"{image['registry']}/{image['repository']}"
+    found = server.get(f"{API}/show", reference=f"{place}:{image['tags'][0]}")
+    for key in ("image", "tag"):
+        digest = read_value(found, key, dict).get("digest")
+        require(digest == image["digest"], f"{found.address}: {key} has digest {digest!r}")
+    whole = server.get(f"{API}/show", reference=place)
+    name = read_value(whole, "repository", dict).get("repository")
+    require(name == image["repository"], f"{whole.address}: repository {name!r}")
+    read_value(whole, "tags", list)
+
+
 def registries_list_repositories(server: Server) -> None:
     """Check that each registry lists repositories by name, page by page."""
     for registry in read_value(server.get(f"{API}/registries"), "registries", list):
@@ -205,6 +221,7 @@ def what_is_not_there_is_not_found(server: Server) -> None:
         f"{API}/images/{_NO_DIGEST}",
         f"{API}/layers/{_NO_DIGEST}",
         f"{API}/compare?a={_NO_DIGEST}&b={_NO_DIGEST}",
+        f"{API}/show?reference={_NO_DIGEST}",
         f"{API}/repositories/no-such-registry",
         f"{API}/repositories/{quote_path(registry)}/no/such/repository",
         f"{API}/tags/{quote_path(registry)}/no/such/repository:latest",
@@ -242,6 +259,7 @@ CHECKS = (
     ("platforms are chosen", "5", platforms_are_chosen),
     ("layers lead to their images", "5", layers_lead_to_their_images),
     ("repositories say what their results do", "5", repositories_say_what_their_results_do),
+    ("references are shown", "5", references_are_shown),
     ("registries list repositories", "5", registries_list_repositories),
     ("tags lead to digests", "5", tags_lead_to_digests),
     ("tags are chosen and sorted", "5", tags_are_chosen_and_sorted),

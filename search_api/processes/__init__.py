@@ -4,6 +4,12 @@ from search_api.processes.data_dir import INDEX_DIRECTORY, make_engines, prepare
 from search_api.processes.indexer import serve_indexer
 from search_api.processes.logs import REQUEST_ID, access_log, configure_logging
 from search_api.processes.restarts import RestartCounts, read_restarts
+from search_api.processes.service_file import (
+    RunningService,
+    read_service_file,
+    remove_service_file,
+    write_service_file,
+)
 from search_api.processes.supervisor import USAGE_ERROR, end_with_parent, own_command, supervise
 
 __all__ = [
@@ -11,6 +17,7 @@ __all__ = [
     "REQUEST_ID",
     "USAGE_ERROR",
     "RestartCounts",
+    "RunningService",
     "access_log",
     "configure_logging",
     "end_with_parent",
@@ -18,6 +25,9 @@ __all__ = [
     "own_command",
     "prepare_settings",
     "read_restarts",
+    "read_service_file",
+    "remove_service_file",
     "serve_indexer",
     "supervise",
+    "write_service_file",
 ]

@@ -16,6 +16,7 @@ from indexer.errors import SettingsError
 from indexer.settings import Settings, load_settings
 from search_api.processes.logs import configure_logging
 from search_api.processes.restarts import RESTARTS_FILE
+from search_api.processes.service_file import SERVICE_FILE
 
 log = structlog.get_logger()
 
@@ -32,6 +33,7 @@ _OURS = (
     "webhook-secret*",
     "token*.json*",
     RESTARTS_FILE,
+    SERVICE_FILE,
 )
 """The files of a data directory; it may be a folder with others, which stay as they are."""
 

@@ -18,7 +18,7 @@ _TEXT_SHOWN = 300
 def look_up(resources: Resources, text: str) -> dict[str, Any]:
     """Return the JSON of a reference's target: ``image``, ``layer``, or ``repository`` and tags.
 
-    A name without a tag is a repository. :class:`NotFoundError` if nothing has that name,
+    A name without a tag is a repository; its newest versions are first. :class:`NotFoundError` if nothing has that name,
     :class:`InvalidValueError` if several registries have it.
     """
     reference = parse_reference(text)
@@ -32,7 +32,9 @@ def look_up(resources: Resources, text: str) -> dict[str, Any]:
         tag = resources.tag(registry, repository, reference.tag)
         image = resources.image(tag["digest"], **within)
         return {"tag": tag, "image": image}
-    tags = resources.tags(registry, repository, order=TagOrder.NEWEST, limit=TAGS_SHOWN)
+    tags = resources.tags(
+        registry, repository, order=TagOrder.VERSION, with_image=True, limit=TAGS_SHOWN
+    )
     return {"repository": resources.repository(registry, repository), "tags": list(tags.items)}
 
 

@@ -28,6 +28,9 @@ EXISTING = [
     f"/images/{WEB.digest}/derived",
     f"/images/{WEB.digest}/places",
     "/compare?a=team/web:1.4&b=nginx&platform=linux/arm64",
+    "/show?reference=team/web:1.4",
+    "/show?reference=registry.example/team/web",
+    f"/show?reference={WEB.digest}",
 ]
 DIGEST = "sha256:" + "0" * 64
 ABSENT = [
@@ -48,6 +51,9 @@ ABSENT = [
     f"/layers/{DIGEST}",
     f"/compare?a=team/web:1.4&b={DIGEST}",
     "/compare?a=team/nothing&b=team/web:1.4",
+    "/show?reference=team/nothing",
+    "/show?reference=team/web:zzz",
+    f"/show?reference={DIGEST}",
 ]
 
 
@@ -173,6 +179,20 @@ async def test_two_images_are_compared(client: httpx2.AsyncClient) -> None:
                 assert difference[side] == own.get(difference["key"])
 
 
+async def test_a_reference_is_shown_as_what_it_names(client: httpx2.AsyncClient) -> None:
+    tagged = await told(client, "/show?reference=registry.example/team/web:1.4")
+    assert tagged["image"] == await told(
+        client, f"/images/{WEB.digest}?registry=main&repository=team/web"
+    )
+    assert tagged["tag"] == await told(client, "/tags/main/team/web:1.4")
+    whole = await told(client, "/show?reference=team/web")
+    assert whole["repository"] == await told(client, "/repositories/main/team/web")
+    assert [one["tag"] for one in whole["tags"]] == ["latest", "1.4"]
+    assert whole["tags"][0]["image"]["kind"] == "image"
+    layer = next(one["digest"] for one in tagged["image"]["layers"] if one["digest"])
+    assert (await told(client, f"/show?reference={layer}"))["layer"]["digest"] == layer
+
+
 async def test_a_result_links_to_its_resource(client: httpx2.AsyncClient) -> None:
     for kind in ("repository", "image"):
         response = await client.get(f"{API}/search", params={"type": kind, "limit": "1000"})
@@ -218,6 +238,8 @@ async def test_what_is_not_there_is_not_found_and_named(
     ("path", "message"),
     [
         ("/compare?b=nginx", "parameter 'a' is missing"),
+        ("/show?reference=@", "not a reference: '@'"),
+        ("/show?reference=team/nginx", "'team/nginx' is in several registries"),
         ("/compare?a=nginx&b=", "b: not a reference: ''"),
         ("/images/sha256:0", "not a digest: 'sha256:0'"),
         ("/layers/x", "not a digest: 'x'"),

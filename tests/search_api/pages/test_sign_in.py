@@ -124,9 +124,9 @@ async def test_who_sees_nothing_is_told_what_can_be_done(filled: Path, users: Pa
     )
     async with browsing(hidden) as browser:
         page = await read(browser, "/")
-        assert "Nothing here is shown to who is not signed in. Sign in" in page.text
+        assert "Nothing is shown here before you sign in. Sign in" in page.text
         await sign_in(browser, "bob")
-        assert "Nothing here is shown to bob." in (await read(browser, "/")).text
+        assert "Nothing is shown here to bob." in (await read(browser, "/")).text
         text = (await read(browser, "/sign-in")).one("main").text
         assert "No repository here is shown to you." in text
         assert "Ask those who run this service" in text

@@ -206,7 +206,10 @@ class AddressRefusedError(UnusableAnswerError):
 
 
 class NoCatalogError(RegistryError):
-    """The registry works, and has no list of its repositories."""
+    """The registry works, and has no list of its repositories.
+
+    Its cause is the error that this means for a registry that is known to have one.
+    """
 
 
 class TooLargeError(RegistryError):

@@ -165,7 +165,13 @@ class Refresher:
         return bool(targets)
 
     async def _refresh_known(self, refresh: Refresh, error: NoCatalogError) -> None:
-        """Ask for a refresh of every known repository: there is no catalog, today or tomorrow."""
+        """Ask for a refresh of every known repository: there is no catalog, today or tomorrow.
+
+        A registry that once had one fails, and its catalog is asked for again.
+        """
+        registry_id = self._registry.id
+        if await self._store.read(lambda store: store.registries.had_catalog(registry_id)):
+            raise error.__cause__ or error
         log.warning(
             "no_catalog",
             registry=self._registry.name,

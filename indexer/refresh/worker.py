@@ -22,7 +22,7 @@ from indexer.refresh.pull_through import PullThroughRefresher, expire_pulled
 from indexer.refresh.refresher import CONFIRMED_MAX, Refresher, everything
 from indexer.refresh.removal import decide_removal
 from indexer.refresh.schedule import is_crawl_due
-from indexer.registry import RegistryClient
+from indexer.registry import RegistryClient, with_meaning
 from indexer.store import (
     Priority,
     Refresh,
@@ -120,6 +120,7 @@ class RegistryWorker:
         self._counted_requests = 0
         # The end of the last run is not known, so the first success clears its errors.
         self._answered = False
+        self._told = ""
         self._any_set_aside = True
         self._woken = asyncio.Event()
 
@@ -210,6 +211,7 @@ class RegistryWorker:
             self._failures >= FAILURES_IN_A_ROW or before is None or now - before >= RETRY_MAX
         )
         self._failures = self._pauses = 0
+        self._told = ""
         if self._answered and not retry:
             return
         if not self._answered:
@@ -246,14 +248,18 @@ class RegistryWorker:
             # The place waits as long as it asks for, whatever its registry does.
             delay = max(delay, timedelta(seconds=asked))
         due_at = self._clock.now() + delay
+        reason = str(error)
+        if not at_fault or refresh.target.kind is RefreshKind.CATALOG:
+            reason = self._explain(error)
         await self._keep_for_later(
             refresh,
-            reason=str(error),
+            reason=reason,
             give_up=give_up,
             is_lasting=unreachable or not error.temporary,
             due_at=due_at if at_fault else max(due_at, self._resume_at),
         )
-        log.warning(
+        # While a registry fails, each of its places does, and all for the same reason.
+        (log.warning if at_fault else log.debug)(
             "refresh_postponed",
             registry=self._registry.name,
             kind=refresh.target.kind.value,
@@ -263,6 +269,20 @@ class RegistryWorker:
             set_aside=give_up,
             reason=str(error),
         )
+
+    def _explain(self, error: RegistryError) -> str:
+        """Return what an error of the whole registry means; log that once, until it answers."""
+        failure = self._client.explain(error)
+        if failure.remedy != self._told:
+            self._told = failure.remedy
+            log.warning(
+                "registry_fails",
+                registry=self._registry.name,
+                problem=failure.problem,
+                remedy=failure.remedy,
+                reason=str(error),
+            )
+        return with_meaning(error, failure)
 
     async def _keep_for_later(
         self, refresh: Refresh, *, reason: str, give_up: bool, is_lasting: bool, due_at: datetime

@@ -7,7 +7,7 @@ from indexer.registry.auth import Credentials
 from indexer.registry.bounded import BoundedTransport
 from indexer.registry.client import RegistryClient
 from indexer.registry.docker_config import docker_credentials
-from indexer.registry.failures import Failure, explain, explain_certificate
+from indexer.registry.failures import Failure, explain, explain_certificate, with_meaning
 from indexer.registry.grants import GrantClient, Scheme, TokenGrant, Way
 from indexer.registry.http import USER_AGENT, is_own_user_agent
 from indexer.registry.listings import CatalogPage
@@ -36,4 +36,5 @@ __all__ = [
     "explain_certificate",
     "is_own_user_agent",
     "tls_context",
+    "with_meaning",
 ]

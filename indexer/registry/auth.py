@@ -83,6 +83,7 @@ class Authorizer:
         realms: RealmGuard,
         ask_token: Callable[[httpx2.URL, str], Awaitable[Response]],
     ) -> None:
+        self.username = credentials.username if credentials else ""
         self._basic = basic_header(credentials)
         self._clock = clock
         self._realms = realms

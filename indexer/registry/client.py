@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Collection, Sequence
 import httpx2
 
 from indexer.clock import Clock
+from indexer.errors import RegistryError
 from indexer.model import Content, Descriptor, Digest, RepositoryName, TagName
 from indexer.registry.auth import Credentials
+from indexer.registry.failures import Failure, explain
 from indexer.registry.http import Exchange
 from indexer.registry.listings import CatalogPage, Lister
 from indexer.registry.manifests import BLOB_MAX_BYTES, head_manifest, read_blob, read_manifest
@@ -50,6 +52,7 @@ class RegistryClient:
         repositories: Sequence[RepositoryName] = (),
     ) -> None:
         self.traffic = RegistryTraffic()
+        self._url = url
         self._exchange = Exchange(
             url,
             clock=clock,
@@ -69,6 +72,10 @@ class RegistryClient:
     def requests(self) -> int:
         """The number of HTTP requests so far, also to other hosts."""
         return self._exchange.requests
+
+    def explain(self, error: RegistryError) -> Failure:
+        """Return what an error of this registry means, and what to change."""
+        return explain(error, url=self._url, username=self._exchange.username)
 
     async def aclose(self) -> None:
         """Close all connections."""

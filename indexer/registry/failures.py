@@ -27,6 +27,14 @@ _WANTS_TLS = re.compile(
 )
 _IS_REGSEARCH = "this is a search service, not a registry"
 _HTML = re.compile(r"<(?:!doctype )?html", re.IGNORECASE)
+# What servers say to a certificate of a client that they do not accept, and to none.
+_WANTS_CERTIFICATE = (
+    "CERTIFICATE_REQUIRED",
+    "HANDSHAKE_FAILURE",
+    "ALERT_BAD_CERTIFICATE",
+    "ALERT_CERTIFICATE_EXPIRED",
+    "ALERT_UNKNOWN_CA",
+)
 # The numbers of OpenSSL for what is wrong with a certificate.
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _SELF_SIGNED = frozenset({18, 19})
@@ -60,6 +68,12 @@ def explain(error: RegistryError, *, url: str, username: str = "") -> Failure:
     if error.status == 0 and isinstance(error, UnreachableError):
         return _explain_silence(error, asked)
     return _explain_answer(error, urlsplit(url))
+
+
+def with_meaning(error: RegistryError, failure: Failure) -> str:
+    """Return the text of an error with what it means, unless it says all of that already."""
+    text = str(error)
+    return text if _IF_RIGHT in text or failure.problem in text else f"{text}; {failure}"
 
 
 def explain_certificate(error: ssl.SSLCertVerificationError, *, host: str) -> Failure:
@@ -139,9 +153,9 @@ def _explain_tls(error: ssl.SSLError, asked: SplitResult) -> Failure:
         return Failure(
             f"{where} answers http, not https", "write http:// in url, or correct its port"
         )
-    if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
+    if reason.endswith(_WANTS_CERTIFICATE):
         return Failure(
-            f"{where} wants the certificate of a client ({reason})",
+            f"{where} wants the certificate of a client, and one that it knows ({reason})",
             "set client_cert and client_key of the registry",
         )
     return Failure(

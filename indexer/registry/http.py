@@ -146,6 +146,11 @@ class Exchange:
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
 
+    @property
+    def username(self) -> str:
+        """As whom the registry is read; "" for nobody."""
+        return self._auth.username
+
     async def aclose(self) -> None:
         """Close all connections."""
         await self._client.aclose()

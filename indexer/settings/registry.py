@@ -124,7 +124,8 @@ class RegistrySettings(BaseModel):
         return {
             **values,
             **{key: values.get(key) or value for key, value in found.items()},
-            "url": parts._replace(netloc=host).geturl(),
+            # People copy the address of its API.
+            "url": parts._replace(netloc=host, path=parts.path.removesuffix("/v2")).geturl(),
         }
 
     @field_validator("url")

@@ -311,6 +311,14 @@ class RegistryTables:
             [reason, repositories, crawl_id],
         )
 
+    def had_catalog(self, registry_id: int) -> bool:
+        """Tell whether the catalog of a registry was ever read to its end."""
+        found = self._database.execute(
+            "SELECT 1 FROM crawls WHERE registry_id = ? AND unlisted IS NOT NULL LIMIT 1",
+            [registry_id],
+        ).fetchone()
+        return found is not None
+
     def mark_listed(self, crawl_id: int, names: Iterable[RepositoryName]) -> None:
         """Write which repositories a page of a crawl's catalog listed; those we know are enough."""
         self._database.conn.executemany(

@@ -37,10 +37,7 @@ _FAILURES = (
     (
         r"ConnectError .*CERTIFICATE_VERIFY_FAILED",
         "its certificate is not trusted",
-        (
-            "Set the environment variable SSL_CERT_FILE to a file with the certificate of its"
-            " issuer, and restart."
-        ),
+        "Set ca_file of this registry to a file with the certificate of its authority.",
     ),
     (
         r"ConnectError .*(Name or service|name resolution|nodename|No address|has no address)",

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from indexer.errors import NoCatalogError, UnreachableError, UnusableAnswerError
+from indexer.errors import DeniedError, NoCatalogError, UnreachableError, UnusableAnswerError
 from indexer.model import (
     RepositoryName,
     TagName,
@@ -171,8 +171,8 @@ class Lister:
                     raise UnusableAnswerError(f"the listing broke off {restarts} times: {response}")
                 walk = self._walk(listing, "")
                 continue
-            if await self._has_no_catalog(listing, walk, response):
-                raise NoCatalogError(f"{response}, although the registry answers")
+            if not listing.is_of_repository and walk.is_first:
+                await self._check_catalog(response)
             _check(response, page, listing)
             is_fruitful = await walk.add(page.names, others=page.others)
             if walk.is_guess and not is_fruitful:
@@ -186,16 +186,21 @@ class Lister:
                 return
             walk.go_on(query, is_guess=not link)
 
-    async def _has_no_catalog(
-        self, listing: _Listing[_Name], walk: Walk, response: Response
-    ) -> bool:
-        """Tell whether there is no catalog, and not only a wrong address or nobody who answers."""
+    async def _check_catalog(self, response: Response) -> None:
+        """Raise :class:`NoCatalogError` if the registry answers, but has no catalog.
+
+        It then has the error that the answer means for a registry that is known to have one.
+        """
+        if response.status == 200:
+            return
         is_refused = response.status in _NO_CATALOG or (
             response.status == 400 and has_code(response, "UNSUPPORTED")
         )
-        if listing.is_of_repository or not walk.is_first or not is_refused:
-            return False
-        return (await self._ask_support()).status == 200
+        error = make_error(response)
+        if not is_refused or isinstance(error, DeniedError):
+            return
+        if (await self._ask_support()).status == 200:
+            raise NoCatalogError(f"{response}, although the registry answers") from error
 
     async def _ask_support(self) -> Response:
         """Return the answer of the address by which a registry says that it is one."""

@@ -30,7 +30,7 @@ from indexer.refresh.worker import (
     TRIES_MAX,
 )
 from indexer.registry.responses import RETRY_AFTER_MAX_SECONDS
-from indexer.store import Priority, RefreshKind, RefreshTarget
+from indexer.store import NO_CATALOG, Priority, RefreshKind, RefreshTarget
 from tests.builders import image
 from tests.fakes.registry import FakeRegistry, Fault
 from tests.indexer.stepping import KilledError, Stepping, deleted, pushed
@@ -587,6 +587,31 @@ class TestCrawls:
             assert stepping.latest_crawl().catalog_error is None
             assert stepping.freshness().error is None
 
+    async def test_a_registry_without_a_catalog_is_read_as_far_as_it_is_known(
+        self, tmp_path: Path
+    ) -> None:
+        async with Stepping(tmp_path, interval=timedelta(hours=6)) as stepping:
+            stepping.registry.put(WEB, A, tag="1")
+            fail(stepping.registry, "_catalog", Response(status_code=404))
+            await stepping.settle()
+            crawl = stepping.latest_crawl()
+            assert (crawl.complete, crawl.catalog_error) == (False, NO_CATALOG)
+            freshness = stepping.freshness()
+            assert (freshness.has_catalog, freshness.error) == (False, None)
+            assert not freshness.first_backfill_running
+            stepping.registry.requests.clear()
+            stepping.deliver(pushed(WEB, A.digest, tag="1"))
+            await stepping.settle()
+            assert stepping.visible() == stepping.truth()
+            assert not [line for line in stepping.registry.requests if "_catalog" in line]
+            stepping.registry.put(WEB, B, tag="1", notify=False)
+            stepping.clock.advance(6 * 3_600)
+            await stepping.settle()
+            assert stepping.visible() == stepping.truth()
+            stepping.registry.faults.clear()
+            await stepping.crawl()
+            assert stepping.freshness().has_catalog
+
     async def test_a_kill_while_the_known_is_read_goes_on(self, stepping: Stepping) -> None:
         for number in range(5):
             stepping.registry.put(f"team/{number}", A, tag="1")
@@ -772,3 +797,20 @@ async def test_the_queue_of_a_place_that_is_asked_for_by_hand_runs(stepping: Ste
 def test_the_limits_fit_together() -> None:
     assert FAILURES_IN_A_ROW < TRIES_MAX
     assert PAUSE_MAX <= RETRY_MAX <= INCOMPLETE_RETRY
+
+
+async def test_a_registry_that_fails_is_named_once(stepping: Stepping) -> None:
+    """Regression: the log had a line for each try of each place, and none named the registry."""
+    fail(stepping.registry, "", DOWN)
+    stepping.deliver(*(pushed(f"team/{number}", A.digest, tag="1") for number in range(3)))
+    with structlog.testing.capture_logs() as logs:
+        await stepping.settle(seconds=60)
+    (said,) = (line for line in logs if line["log_level"] == "warning")
+    assert said["event"] == "registry_fails"
+    assert (said["registry"], "503" in said["reason"]) == ("default", True)
+    assert "does not reach it" in said["problem"]
+    assert "start the registry" in said["remedy"]
+    stepping.registry.faults.clear()
+    with structlog.testing.capture_logs() as logs:
+        await stepping.settle()
+    assert "registry_answers" in {line["event"] for line in logs}

@@ -74,7 +74,7 @@ async def test_an_unreachable_registry_is_explained(everything: Path) -> None:
     details = page.one("details", id="error-dead")
     assert details.one("code").text == REFUSED
     assert "its certificate is not trusted" in registry(page, "edge-two")
-    assert "SSL_CERT_FILE" in registry(page, "edge-two")
+    assert "ca_file" in registry(page, "edge-two")
     assert UNTRUSTED in registry(page, "edge-two")
 
 

@@ -68,9 +68,7 @@ from webhooks.receiver import Receiver
 log = structlog.get_logger()
 
 
-def make_web(
-    settings: Settings, *, clock: Clock | None = None, owner_token: str = ""
-) -> Starlette:
+def make_web(settings: Settings, *, clock: Clock | None = None, owner_token: str = "") -> Starlette:
     """Return the web application: receiving and searching. The data directory must be there.
 
     With ``owner_token``, if there is one, a request sees everything.

@@ -19,6 +19,7 @@ from indexer.settings import (
 from search_api import http_errors
 from search_api.cli.main import commands
 from search_api.web import make_web
+from tests import command_reference
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text()
@@ -179,3 +180,9 @@ def test_the_project_stands_alone(path: Path) -> None:
 def test_a_test_that_the_page_on_security_names_is_there(name: str) -> None:
     path, _, function = name.partition("::")
     assert re.search(rf"^\s*(async )?def {function}\(", (TOP / path).read_text(), re.MULTILINE)
+
+
+def test_the_reference_of_the_command_line_is_up_to_date() -> None:
+    """``python -m tests.command_reference`` writes it."""
+    page = command_reference.PAGE.read_text()
+    assert page == command_reference.with_reference(page)

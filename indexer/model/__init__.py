@@ -109,6 +109,7 @@ from indexer.model.stored import (
     TaggedImage,
     UntaggedImage,
 )
+from indexer.model.tag_versions import version_key
 from indexer.model.text import (
     WORD_MAX,
     PlacedWord,
@@ -233,5 +234,6 @@ __all__ = [
     "size_text",
     "string_map",
     "subject_of_tag",
+    "version_key",
     "words",
 ]

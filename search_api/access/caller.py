@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-
 OWNER = "owner"
 """How the account is known that runs the service, and can read its files anyway."""
 

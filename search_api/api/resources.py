@@ -325,9 +325,7 @@ def _add_related(router: APIRouter, service: SearchService) -> None:
         found = await service.read(lambda resources: compare(resources, a, b, platform=platform))
         return kept_answer(request, found)
 
-    @router.get(
-        "/show", summary="What a reference names", tags=["images"], response_model=Shown
-    )
+    @router.get("/show", summary="What a reference names", tags=["images"], response_model=Shown)
     async def show(request: Request, reference: ReferenceText) -> Response:
         """Return the image, the repository or the layer that a reference names."""
         found = await service.read(lambda resources: look_up(resources, reference))

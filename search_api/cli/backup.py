@@ -17,7 +17,7 @@ from indexer.errors import SettingsError, StoreError
 from indexer.model import size_text
 from indexer.store import JOURNAL_FILE, STORE_FILE, adopt_databases, copy_databases
 from search_api.cli.backup_file import Backup, read_backup, write_backup
-from search_api.cli.tables import age_text
+from search_api.cli.times import age_text
 from search_api.processes import INDEX_DIRECTORY, prepare_settings
 from webhooks.auth import SECRET_FILE
 

@@ -1,41 +1,29 @@
-"""Code that commands share: printing, searching, and ending with a status."""
+"""Code that commands share: printing, and ending with a status."""
 
-import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
-import click
+from indexer.model import one_line
 
-from indexer.settings import Settings
-from search_api.cli import tables
-from search_api.search import SearchService, make_service
-
-Result = TypeVar("Result")
+LINE_MAX = 1_200
+"""Characters of a line; texts come from images."""
 
 
 def print_json(body: dict[str, Any]) -> None:
     """Print an object."""
     # Only ASCII: texts from images may contain control sequences of terminals.
-    click.echo(json.dumps(body, indent=2))
+    print(json.dumps(body, indent=2))  # noqa: T201 - to be printed
 
 
-def ask_service(settings: Settings, ask: Callable[[SearchService], Awaitable[Result]]) -> Result:
-    """Return what a service over the data directory of the settings answers."""
-
-    async def run() -> Result:
-        service = make_service(settings)
-        try:
-            return await ask(service)
-        finally:
-            await service.close()
-
-    return asyncio.run(run())
+def print_error(text: str) -> None:
+    """Print a problem on standard error, line by line."""
+    for line in text.splitlines():
+        print(one_line(line, limit=LINE_MAX), file=sys.stderr)  # noqa: T201 - to be printed
 
 
 def end(problems: list[str]) -> None:
     """Print the problems and exit: with 1 if there are any, else with 0."""
     for problem in problems:
-        tables.print_error(f"regsearch: {problem}")
+        print_error(f"regsearch: {problem}")
     sys.exit(1 if problems else 0)

@@ -1,107 +1,207 @@
-"""The output of ``regsearch show`` and ``regsearch conformance``."""
+"""The output of ``regsearch show``: an image, a chart, a repository or a layer, whole."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from indexer.model import size_text, version_key
+from search_api.cli.output import Output
+from search_api.cli.times import age_text, moment_text
 
-from indexer.model import one_line, size_text
-from search_api.cli.tables import console_for_pipes, print_line
-from search_api.conformance import Outcome, State
-
-_VALUE_MAX = 300
-_SHOWN_MAX = 20
-_MARKS = {State.PASSED: "ok", State.FAILED: "FAILED", State.NOT_CHECKED: "-"}
+_IMAGES_SHOWN = 20
+_HEX_SHOWN = 12
+"""The digits of a digest in a list, as docker shows them; enough to search for it."""
+Json = dict[str, Any]
+Pairs = Iterable[tuple[str, str]]
 
 
-def print_shown(body: dict[str, Any]) -> None:
+def print_shown(body: Json) -> None:
     """Print the image, layer or repository of a reference."""
-    console = console_for_pipes()
+    details = _Details()
     if image := body.get("image"):
-        _print_image(console, image, tag=body.get("tag"))
+        details.image(image, tag=body.get("tag"))
     elif layer := body.get("layer"):
-        _print_pairs(console, _layer_pairs(layer))
-        _print_images(console, "in", layer["images"], has_more=layer["has_more"])
+        details.pairs(_layer_pairs(layer))
+        details.images("in", layer["images"], has_more=layer["has_more"])
     else:
-        _print_pairs(console, _repository_pairs(body["repository"]))
-        _print_tags(console, body["tags"])
+        details.repository(body["repository"], body["tags"])
 
 
-def print_outcome(outcome: Outcome) -> None:
-    """Print the outcome of one check of a server as one line."""
-    message = f": {outcome.message}" if outcome.message else ""
-    place = f"{_MARKS[outcome.state]:<7} {outcome.section:<4} "
-    print_line(console_for_pipes(), f"{outcome.name}{message}", indent=place)
+class _Details:
+    """Prints on one output, with times as they are now."""
+
+    def __init__(self) -> None:
+        self._output = Output()
+        self._now = datetime.now(UTC)
+
+    def image(self, image: Json, *, tag: Json | None) -> None:
+        self.pairs(self._image_pairs(image, tag))
+        self._platforms(image["platforms"])
+        self.pairs(_config_pairs(image["config"]), title="runs")
+        self._texts("labels", image["labels"])
+        self._texts("annotations", image["annotations"])
+        self._layers(image["layers"])
+        attachments = [_attachment_text(one, self._digest) for one in image["attachments"]]
+        self._list("attached", attachments)
+        for bases in image["bases"]:
+            of = f" ({bases['platform']})" if bases["platform"] else ""
+            for base in bases["bases"]:
+                self.images(f"built on{of}", base["images"], has_more=base["has_more"])
+        derived = image["derived"]
+        has_more = not derived["count_is_exact"] or derived["count"] > len(derived["images"])
+        self.images("built on it", derived["images"], has_more=has_more)
+        others = [one for one in image["places"] if _place(one) != _place(image)]
+        self.images("also", others, has_more=image["places_have_more"])
+        if tag:
+            moves = [
+                f"{age_text(one['tagged_at'], now=self._now)}: {self._digest(one['digest'])}"
+                + (f", by {one['actor']}" if one["actor"] else "")
+                for one in tag["history"]
+            ]
+            self._list(f"where {tag['tag']} pointed", moves)
+
+    def repository(self, repository: Json, tags: Sequence[Json]) -> None:
+        self.pairs(self._repository_pairs(repository))
+        if not tags:
+            return
+        self._title("tags")
+        for one in tags:
+            self._output.whole(one["tag"], indent=2, is_bold=True)
+            image = one.get("image") or {}
+            facts = [image["kind"]] if image and image["kind"] != "image" else []
+            facts += [" ".join(image["platforms"])] if image.get("platforms") else []
+            facts += [size_text(image["size_bytes"])] if image else []
+            facts.append(f"set {age_text(one['tagged_at'], now=self._now)}")
+            facts.append(self._digest(one["digest"]))
+            self._output.cut(", ".join(facts), indent=4)
+        if (more := repository["tag_count"] - len(tags)) > 0:
+            self._output.text(f"and {more} more: --all shows them", indent=2)
+
+    def pairs(self, pairs: Pairs, *, title: str = "") -> None:
+        shown = [(name, value) for name, value in pairs if value]
+        if title and shown:
+            self._title(title)
+        for name, value in shown:
+            self._output.text(f"{name}: {value}", indent=2 if title else 0)
+
+    def images(self, what: str, images: Sequence[Json], *, has_more: bool) -> None:
+        for image in images[:_IMAGES_SHOWN]:
+            self._output.whole(f"{what}: {image['reference']}")
+        if has_more or len(images) > _IMAGES_SHOWN:
+            self._output.text(f"{what}: … more")
+
+    def _title(self, title: str) -> None:
+        self._output.row("")
+        self._output.text(f"{title}:")
+
+    def _list(self, title: str, lines: Sequence[str]) -> None:
+        if lines:
+            self._title(title)
+        for line in lines:
+            self._output.text(line, indent=2)
+
+    def _digest(self, digest: str) -> str:
+        """Return a digest as a list shows it: whole only in a pipe, because it is wide."""
+        algorithm, _, digits = digest.partition(":")
+        return digest if self._output.width is None else f"{algorithm}:{digits[:_HEX_SHOWN]}"
+
+    def _platforms(self, platforms: Sequence[Json]) -> None:
+        # A chart is for no platform.
+        if not any(one.get("platform") for one in platforms):
+            return
+        self._title("platforms")
+        for one in platforms:
+            facts = [str(one.get("platform") or "unknown"), size_text(one.get("size_bytes"))]
+            if count := one.get("layer_count"):
+                facts.append(f"{count} layer{'' if count == 1 else 's'}")
+            if digest := one.get("digest"):
+                facts.append(self._digest(digest))
+            self._output.text(", ".join(facts), indent=2)
+
+    def _layers(self, layers: Sequence[Json]) -> None:
+        if layers:
+            self._title("layers")
+        for one in layers:
+            # Some steps of a build change no file, and make no layer.
+            command = one["command"] or one["title"]
+            if command:
+                self._output.text(command, indent=2)
+            if one["digest"]:
+                facts = f"{self._digest(one['digest'])}, {size_text(one['size_bytes'])}"
+                self._output.text(facts, indent=4 if command else 2)
+
+    def _texts(self, title: str, texts: Sequence[Json]) -> None:
+        if texts:
+            self._title(title)
+        for one in texts:
+            origin = "base image" if one.get("inherited") else one["from"]
+            self._output.text(f"{one['key']}: {one['value']} ({origin})", indent=2)
+
+    def _image_pairs(self, image: Json, tag: Json | None) -> Iterator[tuple[str, str]]:
+        # The tag that was asked for, not another one of the same image.
+        yield "reference", tag["reference"] if tag else image["reference"]
+        yield "kind", image["kind"]
+        yield "digest", image["digest"]
+        yield "title", image["title"]
+        yield "description", image["description"]
+        yield "version", image["version"] or ""
+        yield from _described_pairs(image)
+        for name, values in image["properties"].items():
+            yield name.replace("_", " "), ", ".join(values)
+        yield "contains", ", ".join(image["contents"])
+        yield "tags", " ".join(sorted(image["tags"], key=version_key))
+        if image.get("pull_through") == "perhaps_expired":
+            yield "in the cache", "perhaps not any more: nobody pulled it lately"
+        if image["untagged_since"]:
+            yield "untagged since", moment_text(image["untagged_since"], now=self._now)
+            yield "last tags", " ".join(image["last_tags"])
+        yield "created", self._moment(image["created_at"])
+        yield "pushed", self._moment(image["pushed_at"])
+        yield "size", size_text(image["size_bytes"])
+        yield "pulls", str(image["pulls"] or "")
+        for warning in image["warnings"]:
+            yield "warning", warning
+
+    def _repository_pairs(self, repository: Json) -> Iterator[tuple[str, str]]:
+        yield "repository", f"{repository['registry_host']}/{repository['repository']}"
+        yield "pull", repository["reference"] or ""
+        yield "kind", repository["kind"] or ""
+        yield "title", repository["title"]
+        yield "description", repository["description"]
+        yield from _described_pairs(repository)
+        yield "platforms", " ".join(repository["platforms"])
+        yield "tags", str(repository["tag_count"])
+        yield "untagged images", str(repository.get("untagged_count") or "")
+        yield "all tags", size_text(repository["size_bytes"])
+        yield "first seen", self._moment(repository["first_seen_at"])
+        yield "pushed", self._moment(repository["pushed_at"])
+        yield "pulls", str(repository["pulls"] or "")
+        yield "pulled", self._moment(repository["last_pulled_at"])
+
+    def _moment(self, moment: str | None) -> str:
+        return moment_text(moment, now=self._now) if moment else ""
 
 
-def _print_image(console: Console, image: dict[str, Any], *, tag: dict[str, Any] | None) -> None:
-    _print_pairs(console, _image_pairs(image))
-    _print_table(console, "PLATFORM DIGEST SIZE LAYERS", _platform_rows(image))
-    _print_pairs(console, _config_pairs(image["config"]), title="runs")
-    _print_table(console, "LABEL VALUE FROM", _label_rows(image["labels"]))
-    annotations = [(one["key"], one["value"], one["from"]) for one in image["annotations"]]
-    _print_table(console, "ANNOTATION VALUE FROM", annotations)
-    _print_table(console, "LAYER SIZE COMMAND", _layer_rows(image["layers"]))
-    attachments = image["attachments"]
-    attached = [(one["kind"], one.get("format") or "", one["digest"]) for one in attachments]
-    _print_table(console, "ATTACHED FORMAT DIGEST", attached)
-    for bases in image["bases"]:
-        of = f" ({bases['platform']})" if bases["platform"] else ""
-        for base in bases["bases"]:
-            _print_images(console, f"built on{of}", base["images"], has_more=base["has_more"])
-    derived = image["derived"]
-    has_more = not derived["count_is_exact"] or derived["count"] > len(derived["images"])
-    _print_images(console, "built on it", derived["images"], has_more=has_more)
-    others = [one for one in image["places"] if _place(one) != _place(image)]
-    _print_images(console, "also", others, has_more=image["places_have_more"])
-    if tag:
-        rows = [(one["tagged_at"], one["digest"], one["actor"] or "") for one in tag["history"]]
-        print_line(console, f"where {tag['tag']} pointed:")
-        _print_table(console, "SINCE DIGEST BY", rows)
+def _described_pairs(one: Json) -> Iterator[tuple[str, str]]:
+    """Yield what an image or a repository says of itself; some keys only one of them has."""
+    yield "deprecated", "yes" if one.get("deprecated") else ""
+    for name in ("vendor", "authors", "licenses", "keywords", "category"):
+        value = one.get(name) or ""
+        yield name, ", ".join(value) if isinstance(value, list) else value
+    for name in ("source", "revision", "url", "documentation"):
+        yield name, one.get(name) or ""
 
 
-def _place(image: dict[str, Any]) -> tuple[str, str, str]:
+def _place(image: Json) -> tuple[str, str, str]:
     return image["registry"], image["repository"], image["digest"]
 
 
-def _image_pairs(image: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "reference", image["reference"]
-    yield "kind", image["kind"]
-    yield "digest", image["digest"]
-    yield "title", image["title"]
-    yield "description", image["description"]
-    yield "version", image["version"] or ""
-    for name, values in image["properties"].items():
-        yield name.replace("_", " "), ", ".join(values)
-    yield "tags", " ".join(image["tags"])
-    if image.get("pull_through") == "perhaps_expired":
-        yield "in the cache", "perhaps not any more: nobody pulled it lately"
-    if image["untagged_since"]:
-        yield "untagged since", image["untagged_since"]
-        yield "last tags", " ".join(image["last_tags"])
-    yield "created", image["created_at"] or ""
-    yield "pushed", image["pushed_at"] or ""
-    yield "size", size_text(image["size_bytes"])
-    yield "pulls", str(image["pulls"] or "")
-    for warning in image["warnings"]:
-        yield "warning", warning
+def _attachment_text(one: Json, shorten: Any) -> str:
+    format_text = f" ({one['format']})" if one.get("format") else ""
+    return f"{one['kind']}{format_text}: {shorten(one['digest'])}"
 
 
-def _repository_pairs(repository: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "repository", f"{repository['registry_host']}/{repository['repository']}"
-    yield "title", repository["title"]
-    yield "description", repository["description"]
-    yield "tags", str(repository["tag_count"])
-    yield "all tags", size_text(repository["size_bytes"])
-    yield "first seen", repository["first_seen_at"]
-    yield "pushed", repository["pushed_at"] or ""
-    yield "pulls", str(repository["pulls"] or "")
-
-
-def _layer_pairs(layer: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _layer_pairs(layer: Json) -> Iterator[tuple[str, str]]:
     yield "layer", layer["digest"]
     yield "diff id", layer["diff_id"] or ""
     yield "size", size_text(layer["size_bytes"])
@@ -109,7 +209,7 @@ def _layer_pairs(layer: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "command", layer["command"] or ""
 
 
-def _config_pairs(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _config_pairs(config: Json) -> Iterator[tuple[str, str]]:
     yield "entrypoint", " ".join(config["entrypoint"])
     yield "cmd", " ".join(config["cmd"])
     yield "user", config["user"] or ""
@@ -118,56 +218,3 @@ def _config_pairs(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "volumes", " ".join(config["volumes"])
     for one in config["env"]:
         yield "env", one["name"] if one["value"] is None else f"{one['name']}={one['value']}"
-
-
-def _platform_rows(image: dict[str, Any]) -> Iterator[Sequence[str]]:
-    for one in image["platforms"]:
-        yield (
-            str(one.get("platform") or ""),
-            str(one.get("digest") or ""),
-            size_text(one.get("size_bytes")),
-            str(one.get("layer_count") or ""),
-        )
-
-
-def _label_rows(labels: Iterable[dict[str, Any]]) -> Iterator[Sequence[str]]:
-    for one in labels:
-        yield one["key"], one["value"], "base image" if one["inherited"] else one["from"]
-
-
-def _layer_rows(layers: Iterable[dict[str, Any]]) -> Iterator[Sequence[str]]:
-    for one in layers:
-        command = one["command"] or one["title"] or ""
-        yield one["digest"] or "-", size_text(one["size_bytes"]), command
-
-
-def _print_tags(console: Console, tags: Sequence[dict[str, Any]]) -> None:
-    rows = [(one["tag"], one["tagged_at"], one["digest"]) for one in tags]
-    _print_table(console, "TAG SINCE DIGEST", rows)
-
-
-def _print_pairs(console: Console, pairs: Iterable[tuple[str, str]], *, title: str = "") -> None:
-    shown = [(name, value) for name, value in pairs if value]
-    if title and shown:
-        console.print(f"\n{title}:", highlight=False)
-    for name, value in shown:
-        print_line(console, f"{name}: {one_line(value, limit=_VALUE_MAX)}")
-
-
-def _print_table(console: Console, headings: str, rows: Iterable[Sequence[str]]) -> None:
-    found = list(rows)
-    if not found:
-        return
-    table = Table(*headings.split(), box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in found:
-        table.add_row(*(escape(one_line(cell, limit=_VALUE_MAX)) for cell in row))
-    console.print(table)
-
-
-def _print_images(
-    console: Console, what: str, images: Sequence[dict[str, Any]], *, has_more: bool
-) -> None:
-    for image in images[:_SHOWN_MAX]:
-        print_line(console, f"{what}: {image['reference']}")
-    if has_more or len(images) > _SHOWN_MAX:
-        print_line(console, f"{what}: … more")

@@ -257,6 +257,6 @@ def _rebuild_progress(store: Store) -> Progress:
     return Progress(
         done=wanted.done if wanted else 0,
         total=wanted.total if wanted else 0,
-        what="repositories",
+        what="searches use the new search index" if is_finished else "repositories",
         is_finished=is_finished,
     )

@@ -5,9 +5,9 @@ import sys
 import click
 
 from indexer.errors import InvalidValueError
+from search_api.cli.client import check_login, host_of, is_open_to_others
+from search_api.cli.common import print_error
 from search_api.cli.docker_auths import Login, forget_login, keep_login
-from search_api.cli.remote import check_login, host_of, is_open_to_others
-from search_api.cli.tables import print_error
 
 TOKEN_USER = "token"  # noqa: S105 - the user name beside a token, which counts for nothing
 SECRET_MAX = 10_000

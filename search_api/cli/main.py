@@ -4,26 +4,157 @@ Here are the commands and their options. The code of a command is imported when 
 the help, the version and the completion of a shell must not wait for it.
 """
 
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import click
-from click.shell_completion import get_completion_class
+from click.shell_completion import CompletionItem, get_completion_class
 
 from indexer.errors import QueryError, RegsearchError, SettingsError, UnusableFileError
 from indexer.model import ASKED_FOR, LIMIT_MAX, DocumentType, Sort
 
+SECTIONS = {
+    "Ask a service": ("search", "show", "changes", "status"),
+    "Run it": ("serve", "web", "indexer", "notifications"),
+    "Look after it": ("backfill", "rebuild", "reconcile", "backup", "restore", "token"),
+    "Other": ("login", "logout", "conformance", "completion"),
+}
+"""The commands as the help lists them; those that are not named here are the last."""
+_EXAMPLES = """\b
+Examples:
+  regsearch serve --registry http://localhost:5000
+  regsearch search --url https://search.example.org nginx
+  regsearch show team/web:1.4
+"""
+
+
+class _Commands(click.Group):
+    """The commands, in groups."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each group with what its commands do."""
+        named = {name for names in SECTIONS.values() for name in names}
+        others = tuple(name for name in self.commands if name not in named)
+        for title, names in {**SECTIONS, "More": others}.items():
+            found = [name for name in names if name in self.commands]
+            width = formatter.width - 6 - max(map(len, self.commands))
+            rows = [(name, self.commands[name].get_short_help_str(width)) for name in found]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows, col_max=max(map(len, self.commands)) + 2)
+
+
+def _environment(name: str) -> Callable[..., None]:
+    """Return what sets a variable to the value of an option, for this process and its children."""
+
+    def keep(_: click.Context, __: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            os.environ[name] = value
+
+    return keep
+
+
+def _setting(option: str, variable: str, help_text: str, **more: Any) -> Callable[..., Any]:
+    """Return an option that is a setting, in the place of a variable."""
+    return click.option(
+        option,
+        expose_value=False,
+        callback=_environment(variable),
+        help=f"{help_text} ({variable}).",
+        **more,
+    )
+
+
+_CONFIG = _setting(
+    "--config",
+    "REGSEARCH_CONFIG",
+    "The settings file",
+    type=click.Path(exists=True, dir_okay=False),
+)
+_DATA_DIR = _setting(
+    "--data-dir", "REGSEARCH_DATA_DIR", "The data directory", type=click.Path(file_okay=False)
+)
+_LISTEN = _setting("--listen", "REGSEARCH_LISTEN", "The address to listen at", metavar="HOST:PORT")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _SUPERVISED = click.option("--supervised", type=int, metavar="PID", hidden=True)
+_URL = click.option(
+    "--url",
+    envvar="REGSEARCH_URL",
+    default="",
+    metavar="URL",
+    help="Ask the service at this address (REGSEARCH_URL), with the credentials that `docker login`"
+    " or `regsearch login` keep for it. Without it, the one that runs on the data directory.",
+)
+_WEB = click.option("--web", is_flag=True, help="Print and open the address of the web page.")
+_FORMAT = click.option(
+    "--format",
+    "template",
+    default="",
+    metavar="TEMPLATE",
+    help="Print each as a template, such as '{{.Reference}}', '{{json .}}' or"
+    " 'table {{.Reference}}\\t{{.Size}}'.",
+)
+_WATCH = click.option("--watch", is_flag=True, help="Go on with what changes, until Ctrl-C.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def _forms(*names: str) -> Callable[[Any], Any]:
+    """Return options for the form of the output; one of them at most may be given."""
+    helps = {
+        "json": "Print the answer as JSON.",
+        "jsonl": "Print each as a line of JSON.",
+        "names": "Print just the references.",
+        "csv": "Print a table as CSV, with sizes in bytes.",
+    }
+
+    def decorate(function: Any) -> Any:
+        for name in reversed(names):
+            option = click.option(f"--{name}", "output", flag_value=name, help=helps[name])
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _completing(what: str) -> Callable[..., list[CompletionItem]]:
+    """Return what completes an argument by asking the service."""
+
+    def complete(
+        context: click.Context, _: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from search_api.cli import completion as completions
+
+        return completions.complete(what, context, incomplete)
+
+    return complete
+
+
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXAMPLES
+)
 @click.version_option(package_name="regsearch")
 def commands() -> None:
     """Search in container registries."""
 
 
-@commands.command()
+@commands.command(
+    short_help="Run the whole service.",
+    epilog="""\b
+Examples:
+  regsearch serve --registry http://localhost:5000
+  regsearch serve --config /etc/regsearch.toml --listen 0.0.0.0:8080
+""",
+)
+@_setting(
+    "--registry",
+    "REGSEARCH_REGISTRY",
+    "The address of a single registry; a settings file names several",
+    metavar="URL",
+)
+@_LISTEN
+@_DATA_DIR
+@_CONFIG
 def serve() -> None:
     """Run the whole service: web and indexer, watched and restarted."""
     from search_api.cli import service
@@ -31,8 +162,11 @@ def serve() -> None:
     service.serve()
 
 
-@commands.command()
+@commands.command(short_help="Run only the web process.")
 @_SUPERVISED
+@_LISTEN
+@_DATA_DIR
+@_CONFIG
 def web(*, supervised: int | None) -> None:
     """Run only the web process: receive notifications and answer searches."""
     from search_api.cli import service
@@ -40,8 +174,10 @@ def web(*, supervised: int | None) -> None:
     service.run_web(supervised)
 
 
-@commands.command()
+@commands.command(short_help="Run only the indexer.")
 @_SUPERVISED
+@_DATA_DIR
+@_CONFIG
 def indexer(*, supervised: int | None) -> None:
     """Run only the indexer: read registries and keep the search index."""
     from search_api.cli import service
@@ -50,16 +186,25 @@ def indexer(*, supervised: int | None) -> None:
 
 
 @commands.command()
+@_URL
 @_JSON
-def status(*, as_json: bool) -> None:
+@_WEB
+@_DATA_DIR
+@_CONFIG
+def status(*, url: str, as_json: bool, web: bool) -> None:
     """Show how fresh and complete everything is."""
-    from search_api.cli import operation
+    from search_api.cli import search as searches
 
-    operation.show_status(as_json=as_json)
+    if web:
+        searches.open_page(url, "status")
+    else:
+        searches.status(url, as_json=as_json)
 
 
-@commands.command()
+@commands.command(short_help="Print what makes a registry notify this service.")
 @click.argument("registry", nargs=-1)
+@_DATA_DIR
+@_CONFIG
 def notifications(registry: tuple[str, ...]) -> None:
     """Print what to put into the configuration of REGISTRY, or of all, with the secret."""
     from search_api.cli import operation
@@ -67,8 +212,10 @@ def notifications(registry: tuple[str, ...]) -> None:
     operation.show_notifications(registry)
 
 
-@commands.command()
+@commands.command(short_help="Crawl registries; end when all is searchable.")
 @click.argument("registry", nargs=-1)
+@_DATA_DIR
+@_CONFIG
 def backfill(registry: tuple[str, ...]) -> None:
     """Crawl REGISTRY, or all registries; return when everything is searchable.
 
@@ -79,10 +226,12 @@ def backfill(registry: tuple[str, ...]) -> None:
     operation.backfill(registry)
 
 
-@commands.command()
+@commands.command(short_help="List or hide what disappeared all at once.")
 @click.argument("registry", nargs=-1)
 @click.option("--accept", is_flag=True, help="Hide everything that is held back.")
 @_JSON
+@_DATA_DIR
+@_CONFIG
 def reconcile(registry: tuple[str, ...], *, accept: bool, as_json: bool) -> None:
     """List what is held back of REGISTRY, or of all: suspiciously much disappeared at once."""
     if accept and as_json:
@@ -95,10 +244,12 @@ def reconcile(registry: tuple[str, ...], *, accept: bool, as_json: bool) -> None
         operation.show_quarantined(registry, as_json=as_json)
 
 
-@commands.command()
+@commands.command(short_help="Build the search index again.")
 @click.option(
     "--extract", is_flag=True, help="First analyse all stored content again; no registry is read."
 )
+@_DATA_DIR
+@_CONFIG
 def rebuild(*, extract: bool) -> None:
     """Build the search index again from the store; searches go on meanwhile."""
     from search_api.cli import operation
@@ -106,8 +257,10 @@ def rebuild(*, extract: bool) -> None:
     operation.rebuild(extract=extract)
 
 
-@commands.command()
+@commands.command(short_help="Write store, journal and secret to a file.")
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+@_DATA_DIR
+@_CONFIG
 def backup(file: str) -> None:
     """Write store, journal and webhook secret to FILE (-: standard output), while all runs."""
     from search_api.cli import backup as backups
@@ -115,8 +268,10 @@ def backup(file: str) -> None:
     backups.back_up(file)
 
 
-@commands.command()
+@commands.command(short_help="Put a backup into an empty data directory.")
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+@_DATA_DIR
+@_CONFIG
 def restore(file: str) -> None:
     """Put the backup in FILE (-: standard input) into an empty data directory."""
     from search_api.cli import backup as backups
@@ -124,8 +279,18 @@ def restore(file: str) -> None:
     backups.restore(file)
 
 
-@commands.command()
-@click.argument("query", nargs=-1)
+@commands.command(
+    short_help="List what matches a query, best first.",
+    epilog="""\b
+Examples:
+  regsearch search nginx
+  regsearch search --type image arch:arm64 label:team=payments
+  regsearch search --names 'repo:team/*' | xargs -n 1 docker pull
+  regsearch search --csv --columns reference,size,pushed
+  regsearch search --watch team/web
+""",
+)
+@click.argument("query", nargs=-1, shell_complete=_completing("query"))
 @click.option(
     "--type",
     "kind",
@@ -133,7 +298,12 @@ def restore(file: str) -> None:
     default=DocumentType.REPOSITORY.value,
     help="What to list.",
 )
-@click.option("--registry", default="", help="The name or host of a registry to stay within.")
+@click.option(
+    "--registry",
+    default="",
+    shell_complete=_completing("registry"),
+    help="The name or host of a registry to stay within.",
+)
 @click.option(
     "--sort",
     type=click.Choice([f"{sign}{sort.value}" for sort in Sort for sign in ("", "-")]),
@@ -149,15 +319,21 @@ def restore(file: str) -> None:
 )
 @click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=25, help="How many to list.")
 @click.option("--all", "everything", is_flag=True, help="List all, page after page.")
-@click.option("--json", "output", flag_value="json", help="Print the answer as JSON.")
-@click.option("--jsonl", "output", flag_value="jsonl", help="Print each result as a line of JSON.")
-@click.option("--names", "output", flag_value="names", help="Print just the references.")
+@_forms("json", "jsonl", "names", "csv")
+@_FORMAT
 @click.option(
-    "--url",
-    envvar="REGSEARCH_URL",
+    "--columns",
     default="",
-    help="Ask the service at this address (REGSEARCH_URL), with what `regsearch login` keeps.",
+    metavar="NAMES",
+    shell_complete=_completing("result columns"),
+    help="Print a table of these fields, such as reference,size,pushed.",
 )
+@click.option("--exit-status", is_flag=True, help="End with 1 if nothing is found.")
+@_WATCH
+@_WEB
+@_URL
+@_DATA_DIR
+@_CONFIG
 def search(
     query: tuple[str, ...],
     *,
@@ -168,6 +344,11 @@ def search(
     limit: int,
     everything: bool,
     output: str | None,
+    template: str,
+    columns: str,
+    exit_status: bool,
+    watch: bool,
+    web: bool,
     url: str,
 ) -> None:
     """List what matches QUERY, best first; without one, everything.
@@ -176,32 +357,123 @@ def search(
     """
     from search_api.cli import search as searches
 
-    request = searches.parse_request(
-        query,
-        kind=kind,
-        registry=registry,
-        sort=sort,
-        facets=facets,
-        limit=LIMIT_MAX if everything else limit,
-        # Only these show which texts match.
-        with_texts=output in {"json", "jsonl"},
+    parameters = {
+        "q": searches.query_text(query),
+        "type": kind,
+        "registry": registry,
+        "sort": sort,
+        "facets": facets,
+        "limit": str(LIMIT_MAX if everything else limit),
+    }
+    if web:
+        usual = {DocumentType.REPOSITORY.value, Sort.RELEVANCE.value}
+        names = ("q", "type", "registry", "sort")
+        shown = {name: parameters[name] for name in names if parameters[name] not in usual}
+        searches.open_page(url, "search", **shown)
+        return
+    form = searches.Form(output, template, columns)
+    asked = searches.AskedSearch(
+        parameters, form, everything=everything, watch=watch, exit_status=exit_status
     )
-    if url:
-        from search_api.cli import remote
+    searches.search(url, asked)
 
-        remote.search(url, request, everything=everything, output=output)
+
+@commands.command(
+    short_help="Show an image, a chart, a repository or a layer.",
+    epilog="""\b
+Examples:
+  regsearch show team/web                          a repository with its tags
+  regsearch show registry.example.org/team/web:1.4
+  regsearch show --format '{{.Digest}}' team/web:1.4
+""",
+)
+@click.argument("reference", shell_complete=_completing("reference"))
+@click.option("--all", "everything", is_flag=True, help="Show all tags of a repository.")
+@_forms("json")
+@_FORMAT
+@_WEB
+@_URL
+@_DATA_DIR
+@_CONFIG
+def show(
+    reference: str, *, everything: bool, output: str | None, template: str, web: bool, url: str
+) -> None:
+    """Show what is known of REFERENCE: an image, a repository, or an image or layer by digest."""
+    from search_api.cli import search as searches
+
+    if web:
+        searches.open_page(url, "go", ref=reference)
     else:
-        searches.search(request, everything=everything, output=output)
+        form = searches.Form(output, template)
+        searches.show(url, reference, form=form, everything=everything)
 
 
-@commands.command()
+@commands.command(
+    short_help="List pushes and removals; follow them.",
+    epilog="""\b
+Examples:
+  regsearch changes --limit 10
+  regsearch changes --watch --registry main --jsonl
+""",
+)
+@click.option(
+    "--registry",
+    default="",
+    shell_complete=_completing("registry"),
+    help="The name of the only registry.",
+)
+@click.option(
+    "--repository",
+    default="",
+    shell_complete=_completing("repository"),
+    help="The name of the only repository.",
+)
+@click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=25, help="How many to list.")
+@_forms("json", "jsonl", "csv")
+@_FORMAT
+@click.option(
+    "--columns",
+    default="",
+    metavar="NAMES",
+    shell_complete=_completing("change columns"),
+    help="Print a table of these fields, such as at,reference,actor.",
+)
+@_WATCH
+@_WEB
+@_URL
+@_DATA_DIR
+@_CONFIG
+def changes(
+    *,
+    registry: str,
+    repository: str,
+    limit: int,
+    output: str | None,
+    template: str,
+    columns: str,
+    watch: bool,
+    web: bool,
+    url: str,
+) -> None:
+    """List the newest pushes and removals, the last at the end; --watch goes on with them."""
+    from search_api.cli import search as searches
+
+    within = {"registry": registry, "repository": repository}
+    if web:
+        searches.open_page(url, "changes", **within)
+        return
+    form = searches.Form(output, template, columns)
+    searches.changes(url, within, limit=limit, form=form, watch=watch)
+
+
+@commands.command(short_help="Sign in at a service.")
 @click.argument("url")
 @click.option("--username", "-u", default="", help="The user name; a token needs none.")
 @click.option(
     "--password-stdin", "from_stdin", is_flag=True, help="Read password or token from stdin."
 )
 def login(url: str, *, username: str, from_stdin: bool) -> None:
-    """Sign in at the service at URL, for `regsearch search --url`.
+    """Sign in at the service at URL, for the commands that ask it.
 
     Password or token are kept where docker keeps its own; docker search uses them too.
     """
@@ -210,7 +482,7 @@ def login(url: str, *, username: str, from_stdin: bool) -> None:
     logins.log_in(url, username=username, from_stdin=from_stdin)
 
 
-@commands.command()
+@commands.command(short_help="Forget what `regsearch login` keeps.")
 @click.argument("url")
 def logout(url: str) -> None:
     """Forget what `regsearch login` keeps for the service at URL."""
@@ -219,17 +491,7 @@ def logout(url: str) -> None:
     logins.log_out(url)
 
 
-@commands.command()
-@click.argument("reference")
-@_JSON
-def show(reference: str, *, as_json: bool) -> None:
-    """Show what is known of REFERENCE: an image, a repository, or an image or layer by digest."""
-    from search_api.cli import search as searches
-
-    searches.show(reference, as_json=as_json)
-
-
-@commands.group()
+@commands.group(short_help="Make, list and revoke tokens of programs.")
 def token() -> None:
     """Make, list and revoke tokens, with which programs say who they are."""
 
@@ -243,6 +505,8 @@ def token() -> None:
 @click.option(
     "--metrics", is_flag=True, help="For the metrics and the status alone; it finds nothing else."
 )
+@_DATA_DIR
+@_CONFIG
 def create_token(*, user: str, groups: tuple[str, ...], expires: str, metrics: bool) -> None:
     """Make a token and print it, once: only its hash is kept."""
     from search_api.cli import token as tokens
@@ -252,6 +516,8 @@ def create_token(*, user: str, groups: tuple[str, ...], expires: str, metrics: b
 
 @token.command("list")
 @_JSON
+@_DATA_DIR
+@_CONFIG
 def list_tokens(*, as_json: bool) -> None:
     """List the tokens: whose they are, until when, and when they were used last."""
     from search_api.cli import token as tokens
@@ -261,6 +527,8 @@ def list_tokens(*, as_json: bool) -> None:
 
 @token.command("revoke")
 @click.argument("ids", metavar="ID…", nargs=-1, required=True)
+@_DATA_DIR
+@_CONFIG
 def revoke_token(ids: tuple[str, ...]) -> None:
     """Revoke tokens by the ID that the list shows; a running service refuses them at once."""
     from search_api.cli import token as tokens
@@ -268,7 +536,7 @@ def revoke_token(ids: tuple[str, ...]) -> None:
     tokens.revoke(ids)
 
 
-@commands.command()
+@commands.command(short_help="Check a server against the search API.")
 @click.argument("url")
 @_JSON
 def conformance(url: str, *, as_json: bool) -> None:
@@ -283,13 +551,16 @@ def conformance(url: str, *, as_json: bool) -> None:
     operation.check_conformance(url, as_json=as_json)
 
 
-@commands.command()
+@commands.command(short_help="Print what makes a shell complete commands.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print what makes SHELL complete commands and options: eval "$(regsearch completion bash)"."""
     made = get_completion_class(shell)
     assert made is not None  # noqa: S101 - one of the choices
     click.echo(made(click.Group(), {}, "regsearch", "_REGSEARCH_COMPLETE").source())
+
+
+_USAGE_ERROR = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -316,12 +587,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _report(error: BaseException) -> int:
     """Print an error as one line and return the exit status that goes with it."""
-    from search_api.cli.tables import print_error
-    from search_api.processes import USAGE_ERROR
+    from search_api.cli.common import print_error
 
     place = f"query, column {error.column}: " if isinstance(error, QueryError) else ""
     print_error(f"regsearch: {place}{error}")
-    return USAGE_ERROR if isinstance(error, SettingsError | UnusableFileError) else 1
+    return _USAGE_ERROR if isinstance(error, SettingsError | UnusableFileError) else 1
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

@@ -1,30 +1,22 @@
-"""The commands of an operator: ``status``, ``backfill``, ``reconcile``, ``rebuild``, checks."""
+"""The commands of an operator: ``backfill``, ``reconcile``, ``rebuild``, checks."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import click
 
 from indexer.errors import SettingsError
 from indexer.settings import Settings
-from search_api.cli import details, jobs, tables
-from search_api.cli.common import ask_service, end, print_json
+from search_api.cli import jobs, tables
+from search_api.cli.common import end, print_json
 from search_api.cli.notification_block import notification_block
+from search_api.cli.progress import progress
 from search_api.conformance import State, run_checks
 from search_api.processes import prepare_settings
-from search_api.search import SearchService, quarantined_json, status_json
+from search_api.search import make_service, quarantined_json
 from webhooks.auth import webhook_secrets
-
-
-def show_status(*, as_json: bool) -> None:
-    """Print how fresh and complete everything is."""
-    settings = prepare_settings(process="status", quiet=True)
-    body = status_json(ask_service(settings, SearchService.status))
-    if as_json:
-        print_json(body)
-    else:
-        tables.print_status(body)
 
 
 def show_notifications(registries: Sequence[str]) -> None:
@@ -42,7 +34,7 @@ def backfill(registries: Sequence[str]) -> None:
     """Have registries read whole, and end when everything is searchable."""
     settings = prepare_settings(process="backfill", quiet=True)
     names = _named(settings, registries)
-    with tables.progress("backfill") as report:
+    with progress("backfill") as report:
         problems = asyncio.run(jobs.backfill(settings, names, report=report))
     end(problems)
 
@@ -51,7 +43,7 @@ def accept(registries: Sequence[str]) -> None:
     """Have hidden what is held back of registries."""
     settings = prepare_settings(process="reconcile", quiet=True)
     names = _named(settings, registries)
-    with tables.progress("reconcile") as report:
+    with progress("reconcile") as report:
         problems = asyncio.run(jobs.accept(settings, names, report=report))
     end(problems)
 
@@ -60,7 +52,7 @@ def show_quarantined(registries: Sequence[str], *, as_json: bool) -> None:
     """Print what is held back of registries."""
     settings = prepare_settings(process="reconcile", quiet=True)
     names = _named(settings, registries)
-    quarantined = ask_service(settings, SearchService.quarantined)
+    quarantined = asyncio.run(_quarantined(settings))
     body = quarantined_json({name: quarantined[name] for name in names if name in quarantined})
     if as_json:
         print_json(body)
@@ -68,10 +60,18 @@ def show_quarantined(registries: Sequence[str], *, as_json: bool) -> None:
         tables.print_quarantined(body)
 
 
+async def _quarantined(settings: Settings) -> Mapping[str, Sequence[Any]]:
+    service = make_service(settings)
+    try:
+        return await service.quarantined()
+    finally:
+        await service.close()
+
+
 def rebuild(*, extract: bool) -> None:
     """Have the search index made again, and end when that is done."""
     settings = prepare_settings(process="rebuild", quiet=True)
-    with tables.progress("rebuild") as report:
+    with progress("rebuild") as report:
         problems = asyncio.run(jobs.rebuild(settings, extract=extract, report=report))
     end(problems)
 
@@ -82,7 +82,7 @@ def check_conformance(url: str, *, as_json: bool) -> None:
     for outcome in run_checks(url):
         outcomes.append(outcome)
         if not as_json:
-            details.print_outcome(outcome)
+            tables.print_outcome(outcome)
     if as_json:
         print_json({"checks": [asdict(outcome) for outcome in outcomes]})
     failed = sum(outcome.state is State.FAILED for outcome in outcomes)

@@ -18,7 +18,7 @@ from search_api.access import (
     tokens_path,
 )
 from search_api.cli import tables
-from search_api.cli.common import print_json
+from search_api.cli.common import print_error, print_json
 from search_api.processes import prepare_settings
 
 NAME_MAX = 300
@@ -45,7 +45,7 @@ def create(user: str, groups: Sequence[str], *, expires: str, metrics: bool) -> 
     add_token(tokens_path(settings), token)
     click.echo(text)
     until = f"valid until {token.expires_at}" if token.expires_at else "valid for ever"
-    tables.print_error(f"token {token.id}, {until}; it is not shown again")
+    print_error(f"token {token.id}, {until}; it is not shown again")
 
 
 def show_all(*, as_json: bool) -> None:

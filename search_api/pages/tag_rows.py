@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from indexer.clock import parse_rfc3339
+from indexer.model import version_key
 from search_api.pages.addresses import Addresses
 from search_api.pages.drawings import (
     SizedTag,
@@ -20,7 +21,6 @@ from search_api.pages.drawings import (
     tag_sizes,
 )
 from search_api.pages.words import short_platform, sorted_platforms
-from search_api.resources import version_key
 
 LANES_MAX = 10
 LANE_DAYS = (7, 30, 90)

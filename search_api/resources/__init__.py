@@ -4,7 +4,6 @@ from search_api.resources.images import ImagePlace
 from search_api.resources.resources import Resources
 from search_api.resources.show import NamedPlace, compare, find_named, look_up
 from search_api.resources.tag_list import MATCH_MAX, TagOrder, TagPage
-from search_api.resources.tag_versions import version_key
 
 __all__ = [
     "MATCH_MAX",
@@ -16,5 +15,4 @@ __all__ = [
     "compare",
     "find_named",
     "look_up",
-    "version_key",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from indexer.errors import NotFoundError
-from indexer.model import Digest, parse_digest
+from indexer.model import Digest, parse_digest, version_key
 from indexer.store import Page, ShownRepository
 from search_api.resources.list_json import (
     history_json,
@@ -16,7 +16,6 @@ from search_api.resources.list_json import (
 )
 from search_api.resources.store_reader import NAME_SHOWN, StoreReader
 from search_api.resources.tag_list import TagOrder, TagPage, read_tags
-from search_api.resources.tag_versions import version_key
 
 LATEST = "latest"
 HISTORY_MAX = 100

@@ -18,8 +18,8 @@ _TEXT_SHOWN = 300
 def look_up(resources: Resources, text: str) -> dict[str, Any]:
     """Return the JSON of a reference's target: ``image``, ``layer``, or ``repository`` and tags.
 
-    A name without a tag is a repository; its newest versions are first. :class:`NotFoundError` if nothing has that name,
-    :class:`InvalidValueError` if several registries have it.
+    A name without a tag is a repository; its newest versions are first. :class:`NotFoundError` if
+    nothing has that name, :class:`InvalidValueError` if several registries have it.
     """
     reference = parse_reference(text)
     if not reference.path:

@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar
 
 from indexer.engines.ranking import pattern
 from indexer.errors import InvalidValueError
+from indexer.model import version_key
 from indexer.store import ListedTag, Page, ShownTag, Store, make_page
-from search_api.resources.tag_versions import version_key
 
 MATCH_MAX = 200
 """Characters of a pattern; a tag has at most 128."""

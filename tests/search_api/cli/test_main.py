@@ -26,18 +26,24 @@ from starlette.responses import JSONResponse, Response
 from indexer.errors import EngineError, StoreError
 from indexer.store import Store
 from search_api.cli.main import _leaves, main
+from search_api.web import make_web
 from tests.builders import image
 from tests.children import Children
 from tests.fakes.registry import FakeRegistry, Fault
 from tests.fakes.serving import free_port, serving
+from tests.search_api.filling import settings_for
 from tests.search_api.sample_content import DESCRIPTION, HOSTILE
 
 COMMANDS = (
-    *("backfill", "backup", "completion", "conformance", "indexer", "notifications"),
+    *("backfill", "backup", "changes", "completion", "conformance", "indexer", "notifications"),
     *("rebuild", "reconcile", "restore", "search", "serve", "show", "status", "token", "web"),
 )
 ARGUMENTS = {"show": ["team/web"], "token": ["list"], "backup": ["file"], "restore": ["file"]}
-WITH_SETTINGS = [name for name in COMMANDS if name not in {"completion", "conformance"}]
+ASKING = {"changes", "search", "show", "status"}
+"""The commands that ask a service, and need no registry in the settings."""
+WITH_SETTINGS = [
+    name for name in COMMANDS if name not in {"completion", "conformance"} and name not in ASKING
+]
 PROGRAM = [sys.executable, "-m", "search_api"]
 PROJECT = Path(__file__).parents[3]
 LONG_IMPORTS = {
@@ -93,10 +99,15 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.fixture
-def filled_settings(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the commands use the filled data directory and the registries in it."""
+def filled_settings(
+    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Have the commands use the filled data directory, a service on it, and its registries."""
     (tmp_path / "regsearch.toml").write_text(CONFIG)
     monkeypatch.setenv("REGSEARCH_DATA_DIR", str(filled))
+    with serving(make_web(settings_for(filled))) as url:
+        monkeypatch.setenv("REGSEARCH_URL", url)
+        yield
 
 
 @pytest.fixture
@@ -109,6 +120,21 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeRegistry]:
     with serving(registry.app) as url:
         monkeypatch.setenv("REGSEARCH_REGISTRY", url)
         yield registry
+
+
+def found(directory: Path, query: str = "") -> list[str]:
+    """Return the repositories that a service on a data directory finds."""
+    with serving(make_web(settings_for(directory))) as url:
+        parameters = {"q": query, "sort": "name"}
+        answer = httpx2.get(f"{url}/api/v1/search", params=parameters, trust_env=False).json()
+        return [result["repository"] for result in answer["results"]]
+
+
+def status_of(directory: Path) -> dict[str, Any]:
+    """Return the status that a service on a data directory tells."""
+    with serving(make_web(settings_for(directory))) as url:
+        body: dict[str, Any] = httpx2.get(f"{url}/api/v1/status", trust_env=False).json()
+        return body
 
 
 def names(ended: Ended) -> list[str]:
@@ -228,7 +254,7 @@ def test_an_unusable_setting_is_one_line_with_its_name_and_value(
 ) -> None:
     monkeypatch.setenv("REGSEARCH_REGISTRY", "http://registry.example")
     monkeypatch.setenv(variable, value)
-    ended = run("status")
+    ended = run("reconcile")
     assert (ended.status, ended.out) == (2, "")
     (line,) = ended.err.splitlines()
     assert line.startswith(message)
@@ -265,7 +291,7 @@ class TestSearch:
     def test_results_are_a_table(self, run: Run) -> None:
         ended = run("search", "repo:nginx")
         assert (ended.status, ended.err) == (0, "")
-        assert "registry.example/nginx:latest" in ended.out
+        assert ended.out.startswith("registry.example/nginx:latest\n  Front proxy\n")
         assert "\n1 of 1 shown\n" in ended.out
         assert "\nnote: the indexer has not been alive for " in ended.out, "none runs here"
 
@@ -320,7 +346,7 @@ class TestSearch:
     def test_status_is_printed(self, run: Run) -> None:
         ended = run("status")
         assert (ended.status, ended.err) == (0, "")
-        assert "search index: whoosh, complete, documents: 11 image, 10 repo" in ended.out
+        assert "search index: whoosh, complete, with 11 images, 10 repositories" in ended.out
         assert "registry second:" in ended.out
 
     def test_status_as_json_is_that_of_the_api(self, run: Run) -> None:
@@ -337,11 +363,14 @@ class TestSearch:
         assert ended.err == "regsearch: no registry is named 'third'; known are main, second\n"
 
 
-def test_before_the_first_start_searches_find_nothing_and_say_why(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+def test_before_the_first_crawl_searches_find_nothing_and_say_why(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "data").mkdir()
     monkeypatch.setenv("REGSEARCH_REGISTRY", "http://registry.example")
-    ended = run("search", "nginx")
+    with serving(make_web(settings_for(tmp_path / "data"))) as url:
+        ended = run("search", "nginx", "--url", url)
+        told = run("status", "--url", url).out
     assert ended.status == 0
     assert ended.out.splitlines() == [
         "0 of 0 shown",
@@ -350,13 +379,27 @@ def test_before_the_first_start_searches_find_nothing_and_say_why(
         "note: the search index is being filled",
         "note: the indexer is not known to be alive",
     ]
-    assert run("status").out == (
+    assert told == (
         "behind: no registry is known yet\n"
         "behind: the search index is being filled\n"
         "behind: the indexer is not known to be alive\n"
-        "search index: none yet, being built, documents: none, 0 waiting, 0 B\n"
+        "search index: none yet, being built, with nothing; 0 waiting; 0 B\n"
     )
     assert run("reconcile").out == "nothing is held back\n"
+
+
+@pytest.mark.parametrize("command", sorted(ASKING))
+def test_where_no_service_runs_the_remedy_is_said_and_nothing_made(
+    run: Run, tmp_path: Path, command: str
+) -> None:
+    ended = run(command, *ARGUMENTS.get(command, []))
+    assert (ended.status, ended.out) == (1, "")
+    (line,) = ended.err.splitlines()
+    assert line == (
+        f"regsearch: no service runs on the data directory '{tmp_path}/data': start one with"
+        " `regsearch serve`, or name one that runs: --url http://HOST:PORT, or REGSEARCH_URL"
+    )
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize(
@@ -408,13 +451,13 @@ def test_a_backfill_without_an_indexer_does_the_work_itself(
     ended = run("backfill")
     assert (ended.status, ended.out) == (0, "")
     assert ended.err == "backfill: done, 3 repositories\n"
-    assert names(run("search", "--json", "number")) == [f"team/web{n}" for n in range(3)]
-    main_status = json.loads(run("status", "--json").out)["registries"]["default"]
-    assert main_status["crawl"]["complete"] is True
+    data = Path(os.environ["REGSEARCH_DATA_DIR"])
+    assert found(data, "number") == [f"team/web{n}" for n in range(3)]
+    assert status_of(data)["registries"]["default"]["crawl"]["complete"] is True
     # What was pushed meanwhile without any notification is found by the next one.
     registry.put("new/one", image(seed="new"), tag="1")
     assert run("backfill", "default").status == 0
-    assert names(run("search", "--json", "new")) == ["new/one"]
+    assert found(data, "new") == ["new/one"]
 
 
 @pytest.mark.parametrize("options", [[], ["--extract"]])
@@ -422,11 +465,12 @@ def test_a_rebuild_without_an_indexer_makes_another_generation(
     run: Run, registry: FakeRegistry, options: list[str]
 ) -> None:
     run("backfill")
-    before = json.loads(run("status", "--json").out)["search_index"]["generation"]
+    data = Path(os.environ["REGSEARCH_DATA_DIR"])
+    before = status_of(data)["search_index"]["generation"]
     requests = len(registry.requests)
     ended = run("rebuild", *options)
-    assert (ended.status, ended.err) == (0, "rebuild: done, repositories\n")
-    index = json.loads(run("status", "--json").out)["search_index"]
+    assert (ended.status, ended.err) == (0, "rebuild: done, searches use the new search index\n")
+    index = status_of(data)["search_index"]
     assert index["generation"] != before
     assert index["documents"] == {"image": 3, "repository": 3, "untagged": 0}
     assert len([r for r in registry.requests[requests:] if "/manifests/" in r]) == 0, (
@@ -448,8 +492,9 @@ def test_what_disappears_all_at_once_is_listed_until_it_is_accepted(
         " `regsearch reconcile` lists them\n"
     )
     everything = [f"team/web{number}" for number in range(5)]
-    assert sorted(names(run("search", "--json"))) == everything
-    assert "held back: 5 repositories" in run("status").out
+    data = Path(os.environ["REGSEARCH_DATA_DIR"])
+    assert found(data) == everything
+    assert status_of(data)["registries"]["default"]["held_back"] == 5
     listed = json.loads(run("reconcile", "--json").out)["held_back"]
     assert [held["repository"] for held in listed] == everything
     assert listed[0] == {
@@ -463,7 +508,7 @@ def test_what_disappears_all_at_once_is_listed_until_it_is_accepted(
     ended = run("reconcile", "--accept", "default")
     assert (ended.status, ended.out) == (0, "")
     assert ended.err == "reconcile: done, 5 repositories hidden, 5 tags in all\n"
-    assert names(run("search", "--json")) == []
+    assert found(data) == []
     assert run("reconcile").out == "nothing is held back\n"
     assert run("reconcile", "--accept").err == (
         "reconcile: done, 0 repositories hidden, 0 tags in all\n"
@@ -532,7 +577,7 @@ def test_a_running_indexer_is_asked_and_goes_on(
     for command in ("backfill", "rebuild", "backfill"):
         ended = run(command)
         assert ended.status == 0, ended.err
-    assert names(run("search", "--json", "number")) == [f"team/web{n}" for n in range(3)]
+    assert found(tmp_path / "data", "number") == [f"team/web{n}" for n in range(3)]
     assert child.process.poll() is None
     assert indexer_pid(tmp_path) == child.process.pid
     ended = run("indexer")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -10,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.model.document import DocumentType, Sort
-from search_api.cli.common import ask_service
+from search_api.cli.client import connect
 from search_api.cli.main import main
-from search_api.cli.search import find_all
-from search_api.search import Order, SearchRequest
+from search_api.cli.search import AskedSearch, find
 from search_api.web import make_web
 from tests.fakes.clock import ManualClock
 from tests.fakes.serving import free_port, serving
@@ -23,25 +20,24 @@ from tests.search_api.filling import settings_for
 from tests.search_api.sample_content import MAIN_NAMES, NGINX, WEB
 
 Run = Callable[..., tuple[int, str, str]]
-CONFIG = """
-[[registry]]
-name = "main"
-url = "http://registry.example"
+PROGRAM = str(Path(sys.executable).with_name("regsearch"))
 
-[[registry]]
-name = "second"
-url = "http://second.example:5000"
-"""
+
+@pytest.fixture(scope="module")
+def url(filled: Path) -> Iterator[str]:
+    """Give the address of a service with the sample content."""
+    with serving(make_web(settings_for(filled))) as address:
+        yield address
 
 
 @pytest.fixture(autouse=True)
-def _settings(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _settings(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("REGSEARCH_")]:
         monkeypatch.delenv(name)
+    # Nothing but the address of the service is needed.
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "regsearch.toml").write_text(CONFIG)
-    monkeypatch.setenv("REGSEARCH_DATA_DIR", str(filled))
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("REGSEARCH_URL", url)
 
 
 @pytest.fixture
@@ -91,14 +87,12 @@ class TestSearch:
         assert "registry: main 8, second 2\n" in out
         assert "license: none\n" in out
 
-    def test_all_pages_are_one_list(self, run: Run, filled: Path) -> None:
-        by_name = Order(DocumentType.REPOSITORY, Sort.NAME)
-        request = SearchRequest(by_name, limit=3, registry="main")
-        body = ask_service(settings_for(filled), lambda service: find_all(service, request))
+    def test_all_pages_are_one_list(self, url: str) -> None:
+        asked = AskedSearch({"sort": "name", "limit": "3", "registry": "main"}, everything=True)
+        with connect(url) as service:
+            body = find(service, asked)
         assert [one["repository"] for one in body["results"]] == MAIN_NAMES
         assert body["next"] is None
-        everything = json.loads(run("search", "--all", "--json", "--registry", "main")[1])
-        assert sorted(one["repository"] for one in everything["results"]) == MAIN_NAMES
 
     def test_an_unknown_facet_is_named(self, run: Run) -> None:
         status, _, err = run("search", "--facets", "colour")
@@ -196,19 +190,3 @@ def test_the_completion_of_a_shell_is_printed(run: Run, shell: str) -> None:
     status, out, _ = run("completion", shell)
     assert status == 0
     assert "_REGSEARCH_COMPLETE" in out
-
-
-def test_commands_and_options_are_completed() -> None:
-    def completed(words: str, number: int) -> list[str]:
-        asked = {"_REGSEARCH_COMPLETE": "bash_complete", "COMP_WORDS": words}
-        ended = subprocess.run(
-            [str(Path(sys.executable).with_name("regsearch"))],
-            env={**os.environ, **asked, "COMP_CWORD": str(number)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return [line.partition(",")[2] for line in ended.stdout.splitlines()]
-
-    assert completed("regsearch conf", 1) == ["conformance"]
-    assert {"--facets"} == set(completed("regsearch search --fac", 2))

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from indexer.clock import rfc3339
-from search_api.cli import tables
+from search_api.cli import common, results, tables
+from search_api.cli import status as statuses
 from search_api.cli.jobs import Progress
+from search_api.cli.progress import progress
 from tests.search_api.sample_content import ESCAPES, HOSTILE
 
 FORBIDDEN = ["\x1b", "\x07", "\x9b", "\u202e", "\u2066", "\x00", "\r"]
@@ -73,7 +75,11 @@ def show(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Sho
 def result(**changes: Any) -> dict[str, Any]:
     return {
         "reference": "registry.example/team/web:1.4",
+        "kind": "image",
+        "title": "",
         "description": "The shop",
+        "created_at": None,
+        "pushed_at": None,
         "platforms": ["linux/amd64", "linux/arm64"],
         "size_bytes": 1_500_000,
         "newest_tags": ["1.4", "1.3"],
@@ -125,19 +131,41 @@ def clean(text: str) -> str:
 
 
 def test_results_are_a_table_and_a_count(show: Show) -> None:
-    text = show(tables.print_results, page(result(), result(reference="r/x:1"), total=7))
-    lines = text.splitlines()
-    assert lines[1].split() == ["REFERENCE", "DESCRIPTION", "PLATFORMS", "SIZE", "TAGS"]
-    (row,) = [line for line in lines if "team/web" in line]
-    assert row.split() == [
-        *("registry.example/team/web:1.4", "The", "shop", "linux/amd64", "linux/arm64"),
-        *("all", "tags:", "1.5", "MB", "1.4", "1.3"),
+    text = show(results.print_page, page(result(), result(reference="r/x:1"), total=7))
+    assert text.splitlines() == [
+        "registry.example/team/web:1.4",
+        "  The shop",
+        "  linux/amd64 linux/arm64, all tags 1.5 MB",
+        "  tags: 1.4 1.3",
+        "r/x:1",
+        *("  The shop", "  linux/amd64 linux/arm64, all tags 1.5 MB", "  tags: 1.4 1.3"),
+        "2 of 7 shown",
     ]
-    assert lines[-1] == "2 of 7 shown"
+
+
+def test_details_are_only_those_that_are_known(show: Show) -> None:
+    bare = result(description="", platforms=[], newest_tags=[], kind="helm-chart")
+    lines = show(results.print_page, page(bare)).splitlines()
+    assert lines[1:-1] == ["  helm-chart, all tags 1.5 MB"]
+    told = result(
+        version="1.4",
+        created_at=ago(days=30),
+        pushed_at=ago(days=3, hours=1),
+        tags=["1.9", "latest", "1.10"],
+        digest="sha256:1",
+        platforms=[f"linux/{number}" for number in range(6)],
+    )
+    lines = show(results.print_page, page(told, type="image")).splitlines()
+    assert lines[2:-1] == [
+        "  version 1.4, linux/0 linux/1 linux/2 linux/3 and 2 more, 1.5 MB, pushed 3 days ago",
+        "  tags: latest 1.10 1.9",
+    ]
+    made = show(results.print_page, page(result(created_at=ago(days=30, hours=1))))
+    assert "created 4 weeks ago" in made
 
 
 def test_no_results_are_no_table(show: Show) -> None:
-    text = show(tables.print_results, page())
+    text = show(results.print_page, page())
     assert text == "0 of 0 shown\n"
 
 
@@ -147,26 +175,25 @@ def test_no_results_are_no_table(show: Show) -> None:
 )
 def test_another_spelling_is_shown(show: Show, is_used: bool, line: str) -> None:
     suggestion = {"query": "postgres", "is_used": is_used}
-    assert line in show(tables.print_results, page(suggestion=suggestion)).splitlines()
+    assert line in show(results.print_page, page(suggestion=suggestion)).splitlines()
 
 
 def test_images_show_their_tags_and_many_are_cut(show: Show) -> None:
     tags = [f"t{number}" for number in range(7)]
-    text = show(tables.print_results, page(result(tags=tags), type="image"))
-    assert "t0 t1 t2 t3 t4 …" in text
-    assert "t5" not in text
+    text = show(results.print_page, page(result(tags=tags), type="image"))
+    assert "tags: t6 t5 t4 t3 t2 and 2 more" in text
 
 
 def test_hostile_text_is_printed_as_text(show: Show) -> None:
     evil = result(
         description=HOSTILE, reference="r/[red]x[/red]:1", newest_tags=["[link=x]t[/link]"]
     )
-    text = show(tables.print_results, page(evil))
+    text = show(results.print_page, page(evil))
     clean(text)
     assert "r/[red]x[/red]:1" in text
     assert "[link=x]t[/link]" in text
     assert "[bold]x[/bold]" in text
-    assert "word long long" not in text.splitlines()[0]
+    assert len(text.splitlines()) == 5
 
 
 @pytest.mark.parametrize(
@@ -174,7 +201,7 @@ def test_hostile_text_is_printed_as_text(show: Show) -> None:
 )
 def test_broken_markup_breaks_nothing(show: Show, broken: str) -> None:
     registries = {"main": {**FRESH, "behind": [broken]}}
-    text = show(tables.print_results, page(result(description=broken), freshness=fresh(registries)))
+    text = show(results.print_page, page(result(description=broken), freshness=fresh(registries)))
     assert text.count(broken) == 2
 
 
@@ -184,7 +211,7 @@ def test_what_is_to_be_known_about_results_is_noted(show: Show) -> None:
         "second": {**FRESH, "behind": [f"it could not be read: 503 [red]at[/red]\n{ESCAPES}"]},
     }
     freshness = fresh(registries, "the indexer is not known to be alive", complete=False)
-    text = show(tables.print_results, page(freshness=freshness))
+    text = show(results.print_page, page(freshness=freshness))
     lines = clean(text).splitlines()
     assert lines[1:4] == [
         "note: not everything has been read and indexed yet; results are incomplete",
@@ -203,17 +230,17 @@ def test_the_age_of_what_is_only_crawled_is_noted(show: Show) -> None:
         "notifications": {**FRESH["notifications"], "expected": False},
         "last_complete_crawl_started_at": ago(hours=3),
     }
-    text = show(tables.print_results, page(freshness=fresh({"main": silent})))
+    text = show(results.print_page, page(freshness=fresh({"main": silent})))
     assert text.splitlines()[1:] == [
         "note: registry main sends no notifications: all is as of its crawl 3 hours ago"
     ]
-    lines = show(tables.print_status, status(registries={"main": silent})).splitlines()
+    lines = show(statuses.print_status, status(registries={"main": silent})).splitlines()
     assert "  it sends no notifications: all is as of its crawl 3 hours ago" in lines
 
 
 def test_results_that_may_not_exist_any_more_are_noted(show: Show) -> None:
     registries = {"main": {**FRESH, "held_back": 6}, "second": FRESH}
-    text = show(tables.print_results, page(freshness=fresh(registries)))
+    text = show(results.print_page, page(freshness=fresh(registries)))
     assert text.endswith(
         "\nnote: registry main: 6 repositories disappeared at once and are still shown;"
         " see `regsearch reconcile`\n"
@@ -240,10 +267,9 @@ def test_results_that_may_not_exist_any_more_are_noted(show: Show) -> None:
 def test_sizes_are_written_for_people(show: Show, size_bytes: int | None, shown: str) -> None:
     """That of a repository says whose it is."""
     one = result(size_bytes=size_bytes, newest_tags=[], tags=[], platforms=[])
-    for kind, size in (("image", shown), ("repository", f"all tags: {shown}")):
-        text = show(tables.print_results, page(one, type=kind))
-        (row,) = [line for line in text.splitlines() if "team/web" in line]
-        assert row.split("The shop")[1].strip() == size
+    for of, size in (({"digest": "x"}, shown), ({}, f"all tags {shown}")):
+        text = show(results.print_page, page({**one, **of}))
+        assert text.splitlines()[2].strip() == size
 
 
 # Status
@@ -286,10 +312,10 @@ def test_status_is_a_few_lines(show: Show) -> None:
         },
     }
     shown = status(registries={"main": main}, behind=["7 documents not indexed yet"])
-    text = show(tables.print_status, shown)
+    text = show(statuses.print_status, shown)
     assert text.splitlines() == [
         "behind: 7 documents not indexed yet",
-        "search index: whoosh, complete, documents: 2 image, 0 waiting, 1.5 MB",
+        "search index: whoosh, complete, with 2 images; 0 waiting; 1.5 MB",
         "registry main:",
         "  newest event applied: 30 seconds ago",
         "  waiting: 1 entries, 2 refreshes; set aside: 3; rejected: 4",
@@ -319,7 +345,7 @@ def test_a_restart_is_told_of_until_the_crawl_after_it(
         "registry_restarted_at": restarted,
         "last_complete_crawl_started_at": started,
     }
-    text = show(tables.print_status, status(registries={"main": main}))
+    text = show(statuses.print_status, status(registries={"main": main}))
     assert ("the registry restarted" in text) is shown
 
 
@@ -331,13 +357,13 @@ def test_status_before_anything_is_there(show: Show) -> None:
         "size_bytes": 0,
     }
     index = {**status()["search_index"], **index}
-    text = show(tables.print_status, status(search_index=index, registries={}))
-    assert text == "search index: none yet, being built, documents: none, 0 waiting, 0 B\n"
+    text = show(statuses.print_status, status(search_index=index, registries={}))
+    assert text == "search index: none yet, being built, with nothing; 0 waiting; 0 B\n"
 
 
 def test_a_change_of_engines_and_advice_are_told_of(show: Show) -> None:
     index = status()["search_index"] | {"wanted_engine": "tantivy", "advice": "[b]take less"}
-    text = show(tables.print_status, status(search_index=index))
+    text = show(statuses.print_status, status(search_index=index))
     assert clean(text).splitlines()[1:3] == [
         "it is being made again with tantivy",
         "note: [b]take less",
@@ -347,7 +373,7 @@ def test_a_change_of_engines_and_advice_are_told_of(show: Show) -> None:
 def test_a_crawl_that_ended_and_a_time_to_come(show: Show) -> None:
     crawl = {"finished_at": ago(seconds=0), "unlisted": 0, "catalog_error": None}
     main = {**FRESH, "crawl": crawl, "newest_event_applied_at": ago(hours=-2)}
-    text = show(tables.print_status, status(registries={"main": main}))
+    text = show(statuses.print_status, status(registries={"main": main}))
     assert "crawl running" not in text
     assert "newest event applied: 0 seconds ago" in text
     assert "last complete crawl: never" in text
@@ -355,54 +381,60 @@ def test_a_crawl_that_ended_and_a_time_to_come(show: Show) -> None:
 
 def test_a_catalog_that_left_something_out_is_told_of(show: Show) -> None:
     crawl = {"finished_at": ago(seconds=0), "unlisted": 7, "catalog_error": None}
-    text = show(tables.print_status, status(registries={"main": {**FRESH, "crawl": crawl}}))
+    text = show(statuses.print_status, status(registries={"main": {**FRESH, "crawl": crawl}}))
     assert "  the catalog left out 7 of the repositories that we know;" in text
 
 
 def test_a_catalog_that_is_refused_is_told_of(show: Show) -> None:
     crawl = {"finished_at": ago(seconds=0), "unlisted": None, "catalog_error": "401 at _catalog"}
-    text = show(tables.print_status, status(registries={"main": {**FRESH, "crawl": crawl}}))
+    text = show(statuses.print_status, status(registries={"main": {**FRESH, "crawl": crawl}}))
     assert "  the catalog cannot be read, only what is known already: 401 at _catalog" in text
 
 
 def test_rebuilds_and_what_cannot_be_used_are_listed(show: Show) -> None:
     aside = {"registry": "main", "repository": "a", "reference": "", "reason": f"[red]{ESCAPES}"}
-    rejected = {"registry": "main", "received_at": "then", "reason": f"odd [/]\n{ESCAPES}"}
+    rejected = {"registry": "main", "received_at": ago(minutes=5), "reason": f"odd [/]\n{ESCAPES}"}
     index = {**status()["search_index"], "rebuild": {"done": 1, "total": 2}}
     text = show(
-        tables.print_status,
+        statuses.print_status,
         status(search_index=index, set_aside=[aside] * 30, rejected=[rejected] * 30),
     )
     lines = clean(text).splitlines()
     assert lines[1] == "rebuild: 1 of 2 repositories"
     assert "extraction" not in text
     assert len([line for line in lines if line.startswith("set aside: main a: [red]")]) == 20
-    assert len([line for line in lines if line.startswith("rejected: main then: odd [/]")]) == 20
+    assert (
+        len([line for line in lines if line.startswith("rejected: main 5 minutes ago: odd [/]")])
+        == 20
+    )
 
 
 def test_what_is_left_alone_for_a_while_is_shown_with_its_reason(show: Show) -> None:
-    paused = {**FRESH, "paused": {"until": "noon", "reason": f"GET /v2/a: 429{ESCAPES}"}}
+    due = ago(minutes=-5, seconds=2)
+    paused = {**FRESH, "paused": {"until": due, "reason": f"GET /v2/a: 429{ESCAPES}"}}
     later = {"registry": "main", "repository": "a", "reference": "1", "kind": "catalog"}
     postponed = [
-        {**later, "reason": f"[red]{ESCAPES}", "due_at": "noon"},
+        {**later, "reason": f"[red]{ESCAPES}", "due_at": due},
         {
             **later,
             "repository": "",
             "reference": "",
             "kind": "catalog",
             "reason": "x",
-            "due_at": "noon",
+            "due_at": due,
         },
     ]
-    text = show(tables.print_status, status(registries={"main": paused}, postponed=postponed))
+    text = show(statuses.print_status, status(registries={"main": paused}, postponed=postponed))
     lines = clean(text).splitlines()
-    assert any(line.startswith("  left alone until noon: GET /v2/a: 429") for line in lines)
-    assert any(line.startswith("postponed until noon: main a 1: [red]") for line in lines)
-    assert "postponed until noon: main catalog: x" in lines
+    assert any(
+        line.startswith("  left alone, asked again in 4 minutes: GET /v2/a: 429") for line in lines
+    )
+    assert any(line.startswith("to be read again in 4 minutes: main a 1: [red]") for line in lines)
+    assert "to be read again in 4 minutes: main catalog: x" in lines
 
 
 def test_an_extraction_is_shown_while_it_runs(show: Show) -> None:
-    text = show(tables.print_status, status(extraction={"done": 200, "total": 1000}))
+    text = show(statuses.print_status, status(extraction={"done": 200, "total": 1000}))
     assert clean(text).splitlines()[1] == "extraction: 200 of 1000 manifests"
 
 
@@ -410,13 +442,13 @@ def test_an_extraction_is_shown_while_it_runs(show: Show) -> None:
 
 
 def test_what_is_held_back_is_a_repository_a_line(show: Show) -> None:
-    held = {"registry": "main", "since": "then"}
+    held = {"registry": "main", "since": ago(days=3)}
     lost = {**held, "repository": "a", "lost": True, "tags": [f"t{n}" for n in range(6)]}
     kept = {**held, "repository": "b", "lost": False, "tags": ["[red]1[/red]"]}
     text = show(tables.print_quarantined, {"held_back": [lost, kept]})
     assert clean(text).splitlines() == [
-        "held back: main a: the whole repository: t0 t1 t2 t3 t4 … (since then)",
-        "held back: main b: [red]1[/red] (since then)",
+        "held back: main a: the whole repository: t0 t1 t2 t3 t4 … (since 3 days ago)",
+        "held back: main b: [red]1[/red] (since 3 days ago)",
         "`regsearch reconcile --accept` hides this",
     ]
     assert show(tables.print_quarantined, {"held_back": []}) == "nothing is held back\n"
@@ -428,7 +460,7 @@ def test_what_is_held_back_is_a_repository_a_line(show: Show) -> None:
 def test_errors_are_printed_in_lines_without_escape_sequences(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    tables.print_error(f"first [red]\nsecond {ESCAPES} \udcff")
+    common.print_error(f"first [red]\nsecond {ESCAPES} \udcff")
     captured = capsys.readouterr()
     assert captured.out == ""
     lines = clean(captured.err).splitlines()
@@ -437,7 +469,7 @@ def test_errors_are_printed_in_lines_without_escape_sequences(
 
 
 def reported(stream: io.StringIO, *steps: Progress) -> str:
-    with redirect_stderr(stream), tables.progress("backfill") as report:
+    with redirect_stderr(stream), progress("backfill") as report:
         for step in steps:
             report(step)
     return stream.getvalue()
@@ -484,7 +516,7 @@ def test_progress_on_a_terminal_is_a_bar_and_problems_are_text(
         Progress(0, 0, "0 repositories"),
         Progress(3, 3, "3 repositories", problem=problem),
     )
-    assert "backfill 3 repositories" in text
+    assert "backfill: 3 repositories" in text
     assert "3/3" in text
     assert "it is [red]away[/red] [/]" in text
     for sign in ("\x07", "\x9b", "\u202e", "\x1b]0;"):
@@ -492,7 +524,7 @@ def test_progress_on_a_terminal_is_a_bar_and_problems_are_text(
 
 
 def test_an_error_during_progress_is_not_hidden() -> None:
-    with pytest.raises(RuntimeError), tables.progress("backfill"):
+    with pytest.raises(RuntimeError), progress("backfill"):
         raise RuntimeError
 
 
@@ -503,7 +535,7 @@ def test_synonyms_left_out_words_and_notes_are_said(show: Show) -> None:
         relaxed={"matched": 1, "of": 2, "left_out": ["operator"]},
         notes=[{"code": "HOST_UNKNOWN", "message": "no registry has it"}],
     )
-    lines = show(tables.print_results, body).splitlines()
+    lines = show(results.print_page, body).splitlines()
     assert "also searched for 'k8s': kubernetes, kube" in lines
     assert "nothing matches all words; the first result matches 1 of 2 and lacks: operator" in lines
     assert "note: no registry has it" in lines

@@ -28,7 +28,8 @@ from indexer.store import (
     Store,
     StoreSearchState,
 )
-from search_api.cli import tables
+from search_api.cli import results
+from search_api.cli import status as statuses
 from search_api.processes.data_dir import INDEX_DIRECTORY
 from search_api.search.cursors import Order
 from search_api.search.freshness import ALIVE_SECONDS, ReasonCode
@@ -107,8 +108,8 @@ class Scene:
         assert reasons == [*status["behind"], *status["registries"]["main"]["behind"]]
         assert answer["total_is_exact"] is fresh["complete"] is status["complete"] is (not reasons)
         assert f"regsearch_complete {float(not reasons)}" in await self.get("/metrics")
-        printed = shown(tables.print_status, status)
-        noted = shown(tables.print_results, answer)
+        printed = shown(statuses.print_status, status)
+        noted = shown(results.print_page, answer)
         for reason in reasons:
             assert f"behind: {reason}" in printed
             assert reason in noted
@@ -226,7 +227,7 @@ async def test_a_registry_that_sends_no_notifications_is_as_of_its_last_crawl(sc
     answer = await scene.get("/api/v1/search")
     assert answer["freshness"]["registries"]["main"]["notifications"]["expected"] is False
     assert "registry main sends no notifications: all is as of its crawl" in shown(
-        tables.print_results, answer
+        results.print_page, answer
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_api.resources.tag_versions import version_key
+from indexer.model import version_key
 
 ORDERED = [
     "latest",

@@ -47,7 +47,13 @@ from search_api.endpoints import (
 )
 from search_api.http_errors import exception_handlers
 from search_api.pages import Site, missing_page, page_routes
-from search_api.processes import access_log, remove_service_file, write_service_file
+from search_api.processes import (
+    access_log,
+    are_traces_wanted,
+    remove_service_file,
+    send_traces,
+    write_service_file,
+)
 from search_api.search import API, make_web_service
 from search_api.server import (
     BACKLOG,
@@ -60,6 +66,7 @@ from search_api.server import (
     Requests,
     RouteCounts,
     RouteNotes,
+    Traces,
 )
 from webhooks.auth import webhook_secrets
 from webhooks.journal import JournalWriter, LateJournal
@@ -163,6 +170,7 @@ def make_web(settings: Settings, *, clock: Clock | None = None, owner_token: str
         app = CallerLimit(app, per_second=settings.caller_requests_per_second, refusals=refusals)
         log_of_requests = access_log() if settings.access_log else None
         app = Requests(app, refusals=refusals, counts=counts, access_log=log_of_requests)
+        app = Traces(app) if are_traces_wanted() else app
         return Peers(_trusting(app, settings, hosts), settings)
 
     app = _Web(
@@ -219,6 +227,7 @@ WEB_PID_FILE = "web.pid"
 
 def serve_web(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; :class:`SettingsError` where the address cannot be had."""
+    send_traces(process="web")
     with _listen(settings) as listening:
         _write_pid(settings)
         token = make_owner_token()

@@ -49,6 +49,12 @@ ONLY_HERE: dict[str, str | tuple[str, ...]] = {
     "fastapi": "search_api.api",
     "pydantic": ("indexer.settings", "search_api.api"),
     "pydantic_settings": "indexer.settings",
+    "opentelemetry": (
+        "indexer.registry.traffic",
+        "indexer.refresh.worker",
+        "search_api.server.traces",
+        "search_api.processes",
+    ),
     "uvicorn": (WIRING, "search_api.server"),
     "h11": "search_api.server",
     "throttled": "search_api.server",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from opentelemetry import trace
 
 from indexer.clock import Clock
 from indexer.errors import (
@@ -34,6 +35,7 @@ from indexer.store import (
 )
 
 log = structlog.get_logger()
+_TRACER = trace.get_tracer("regsearch")
 
 REFRESHES_PER_REQUEST = 2
 """A refresh spends half its time at the store; two a connection keep all connections busy."""
@@ -182,6 +184,16 @@ class RegistryWorker:
         self._taken = deque(found)
 
     async def _run_one(self, refresh: Refresh) -> None:
+        target = refresh.target
+        attributes = {
+            "regsearch.registry": self._registry.name,
+            "regsearch.repository": target.repository,
+            "regsearch.reference": target.reference,
+        }
+        with _TRACER.start_as_current_span(f"refresh {target.kind}", attributes=attributes):
+            await self._refresh(refresh)
+
+    async def _refresh(self, refresh: Refresh) -> None:
         try:
             await self._refresher.run(refresh)
         except RegistryError as error:

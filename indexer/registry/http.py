@@ -5,7 +5,6 @@ This is the only module that sends requests.
 
 import random
 import ssl
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -266,14 +265,14 @@ class Exchange:
             request.method, url, headers=headers, extensions=_timeouts(request.read_seconds)
         )
         self.requests += 1
-        started, status = time.monotonic(), None
         try:
-            incoming = await self._open(request, outgoing)
-            try:
-                body = await self._read(request, incoming, other)
-            finally:
-                await incoming.aclose()
-            status = incoming.status_code
+            with self._traffic.sending(outgoing, is_own=other is None) as sent:
+                incoming = await self._open(request, outgoing)
+                try:
+                    body = await self._read(request, incoming, other)
+                finally:
+                    await incoming.aclose()
+                sent.status = incoming.status_code
         except httpx2.TimeoutException as error:
             raise _silent(
                 f"{request.line}: no answer in time ({type(error).__name__}){_from(other)}", other
@@ -284,8 +283,6 @@ class Exchange:
             raise _silent(
                 f"{request.line}: {type(error).__name__}{_from(other)} {reason}".rstrip(), other
             ) from error
-        finally:
-            self._traffic.request(status, seconds=time.monotonic() - started)
         response = Response(
             asked=request.shown,
             status=incoming.status_code,

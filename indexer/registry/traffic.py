@@ -1,9 +1,22 @@
 """What goes between this service and one registry: answers, how long they took, and retries."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 
+import httpx2
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
 from indexer.model import REQUEST_BOUNDS, Measures, add_duration
+from indexer.registry.urls import shown
+
+_TRACER = trace.get_tracer("regsearch")
+_PROPAGATOR = TraceContextTextMapPropagator()
 
 
 class TrafficMeasure(StrEnum):
@@ -20,12 +33,43 @@ NO_ANSWER = "none"
 """Stands for the class of the status of a request that got no answer, or no end of it."""
 
 
+@dataclass(slots=True)
+class SentRequest:
+    """A request on its way; ``status`` is to be set once all of the answer was read."""
+
+    status: int | None = None
+
+
 class RegistryTraffic:
     """Counts requests to a registry, also those to its token service and to hosts of its blobs."""
 
     def __init__(self) -> None:
         self.measures = Measures()
         self._taken = Measures()
+
+    @contextmanager
+    def sending(self, request: httpx2.Request, *, is_own: bool) -> Iterator["SentRequest"]:
+        """Enclose one request: count it, and make a span of it, if traces are sent.
+
+        The trace goes on in the registry, and not at other hosts if it is not ``is_own``.
+        """
+        sent, started = SentRequest(), time.monotonic()
+        attributes = {
+            "http.request.method": request.method,
+            "url.full": shown(request.url),
+            "server.address": request.url.host,
+        }
+        with _TRACER.start_as_current_span(
+            request.method, kind=SpanKind.CLIENT, attributes=attributes
+        ) as span:
+            if is_own:
+                _PROPAGATOR.inject(request.headers)
+            try:
+                yield sent
+            finally:
+                self.request(sent.status, seconds=time.monotonic() - started)
+                if sent.status is not None:
+                    span.set_attribute("http.response.status_code", sent.status)
 
     def request(self, status: int | None, *, seconds: float) -> None:
         """Count a request, with the status of its answer, and how long all of it took."""

@@ -11,6 +11,7 @@ from search_api.processes.service_file import (
     write_service_file,
 )
 from search_api.processes.supervisor import USAGE_ERROR, end_with_parent, own_command, supervise
+from search_api.processes.traces import are_traces_wanted, send_traces
 
 __all__ = [
     "INDEX_DIRECTORY",
@@ -19,6 +20,7 @@ __all__ = [
     "RestartCounts",
     "RunningService",
     "access_log",
+    "are_traces_wanted",
     "configure_logging",
     "end_with_parent",
     "make_engines",
@@ -27,6 +29,7 @@ __all__ = [
     "read_restarts",
     "read_service_file",
     "remove_service_file",
+    "send_traces",
     "serve_indexer",
     "supervise",
     "write_service_file",

@@ -11,6 +11,7 @@ from indexer.clock import SystemClock
 from indexer.errors import DamagedRowError, RegsearchError, UnusableFileError
 from indexer.settings import Settings
 from search_api.processes.data_dir import make_engines
+from search_api.processes.traces import send_traces
 
 log = structlog.get_logger()
 
@@ -24,6 +25,7 @@ async def serve_indexer(settings: Settings) -> None:
     from indexer.extract import load_kinds  # noqa: PLC0415
     from indexer.run import indexer_lock, run_indexer  # noqa: PLC0415
 
+    send_traces(process="indexer")
     with indexer_lock(settings.data_dir):
         engines = make_engines(settings)
         while True:

@@ -10,6 +10,8 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from search_api.processes.traces import add_trace_id
+
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request that is being answered; empty outside of requests."""
 
@@ -20,6 +22,7 @@ def configure_logging(level: str, *, process: str) -> None:
         processors=[
             _add_process(process),
             _add_request_id,
+            add_trace_id,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -42,6 +45,7 @@ def access_log() -> Any:
     return structlog.wrap_logger(
         _Output(sys.stdout),
         processors=[
+            add_trace_id,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(serializer=_json),
         ],

@@ -7,7 +7,8 @@ from search_api.server.connections import Connection, Connections
 from search_api.server.http import BACKLOG, HttpServer
 from search_api.server.refusals import ConnectionEnd, Refusals, RequestRefusal
 from search_api.server.requests import Requests
-from search_api.server.routes import SECONDS, RouteCounts, RouteNotes, route_of
+from search_api.server.routes import SECONDS, RouteCounts, RouteNotes
+from search_api.server.traces import Traces
 
 __all__ = [
     "BACKLOG",
@@ -23,7 +24,7 @@ __all__ = [
     "Requests",
     "RouteCounts",
     "RouteNotes",
+    "Traces",
     "caller_of",
     "client_of",
-    "route_of",
 ]

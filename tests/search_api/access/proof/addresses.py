@@ -249,6 +249,11 @@ def _status(_: Known) -> Iterator[str]:
     yield f"{API}/status"
 
 
+def _show(known: Known) -> Iterator[str]:
+    for reference in references(known):
+        yield _address(f"{API}/show", reference=reference)
+
+
 OPERATIONS: Mapping[str, Callable[[Known], Iterator[str]]] = {
     "search": _search,
     "suggest": _suggest,
@@ -265,6 +270,7 @@ OPERATIONS: Mapping[str, Callable[[Known], Iterator[str]]] = {
     "list_places": _images("/places", limit=1),
     "compare_images": _compare,
     "get_layer": _layer,
+    "show": _show,
     "list_changes": _changes,
     STREAM: _stream,
     "get_status": _status,

@@ -39,6 +39,17 @@ class Rights:
         """Tell whether a repository is seen."""
         return self.sees_all_of(registry) or repository in self.repositories.get(registry, _NOTHING)
 
+    def with_repositories(self, other: "Rights") -> "Rights":
+        """Return these rights with the single repositories of others."""
+        if self.registries is None:
+            return self
+        names = {*self.repositories, *other.repositories}
+        joined = {
+            name: self.repositories.get(name, _NOTHING) | other.repositories.get(name, _NOTHING)
+            for name in names
+        }
+        return make_rights(self.registries, joined)
+
     def __reduce__(self) -> tuple[object, ...]:
         """Pass between processes; a read-only mapping cannot by itself."""
         return _made, (self.key, self.registries, dict(self.repositories))

@@ -77,6 +77,15 @@ CROSS JOIN repositories ON registry_id = registries.id AND repositories.name = a
 LEFT JOIN tags ON tags.repository_id = repositories.id AND tags.name = asked.tag
     AND {VISIBLE}"""  # noqa: S608 - texts of this package
 
+_ONE_TAG = f"""
+WITH asked (registry, repository) AS (VALUES {{asked}})
+SELECT asked.registry, asked.repository,
+    (SELECT MIN(name) FROM tags WHERE repository_id = repositories.id AND {VISIBLE}) AS tag
+FROM asked CROSS JOIN registries ON registries.name = asked.registry AND NOT removed
+CROSS JOIN repositories ON registry_id = registries.id AND repositories.name = asked.repository
+    AND tag_count > 0
+WHERE tag IS NOT NULL"""  # noqa: S608 - texts of this package
+
 # Where no tag leads to it, the repository alone says that it is there.
 _PLACES = f"""
 {indexes_above("SELECT repository_id, digest FROM repository_manifests WHERE digest = ?1")},
@@ -221,6 +230,16 @@ class ShownTables:
         names = [name for place in places for name in place]
         rows = self._database.execute(_TARGETS.format(asked=asked), names) if places else ()
         return {(row[0], row[1], row[2]): Digest(row[3]) if row[3] else None for row in rows}
+
+    def first_tags(self, places: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """Return a visible tag of each repository, named by registry and repository.
+
+        Repositories without one are missing.
+        """
+        asked = ", ".join(["(?, ?)"] * len(places))
+        names = [name for place in places for name in place]
+        rows = self._database.execute(_ONE_TAG.format(asked=asked), names) if places else ()
+        return {(row[0], row[1]): row[2] for row in rows}
 
     def empty_repository(self, registry: str, name: str) -> RepositoryRow | None:
         """Return a repository that has no visible tag; None if it has one or was never seen."""

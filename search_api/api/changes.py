@@ -18,6 +18,7 @@ from search_api.api.operations import IS_HEAD, KEPT, Operation
 from search_api.api.parameters import Limit
 from search_api.api.resource_models import Changes
 from search_api.api.resources import next_link
+from search_api.resources import named_in
 from search_api.search import SearchService
 from search_api.server import Refusals, RequestRefusal, caller_of
 
@@ -146,14 +147,16 @@ def changes_router(service: SearchService, streams: Streams) -> APIRouter:
         return await service.read(
             lambda resources: resources.changes(
                 behind, registry=within.registry, repository=within.repository, limit=limit
-            )
+            ),
+            names=lambda page: named_in(page.items),
         )
 
     async def _newest(cursor: str, within: ChangesWithin, *, limit: int) -> Page[dict[str, Any]]:
         return await service.read(
             lambda resources: resources.newest_changes(
                 cursor, registry=within.registry, repository=within.repository, limit=limit
-            )
+            ),
+            names=lambda page: named_in(page.items),
         )
 
     async def _start(text: str) -> str | None:

@@ -31,7 +31,7 @@ from search_api.api.resource_models import (
     Tags,
     TagWithHistory,
 )
-from search_api.resources import MATCH_MAX, TagOrder, TagPage, compare, look_up
+from search_api.resources import MATCH_MAX, TagOrder, TagPage, compare, look_up, named_in
 from search_api.search import SearchService, decode_place, encode_place
 
 RegistryName = Annotated[
@@ -171,7 +171,8 @@ def _add_places(router: APIRouter, service: SearchService) -> None:
         """Return the repositories of a registry by name, page by page."""
         after = decode_place(cursor, "repositories") if cursor else ""
         page = await service.read(
-            lambda resources: resources.repositories(registry, after=after, limit=limit)
+            lambda resources: resources.repositories(registry, after=after, limit=limit),
+            names=lambda page: named_in(page.items),
         )
         return _respond_page(request, "repositories", page, place="repositories")
 

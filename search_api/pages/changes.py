@@ -10,7 +10,7 @@ from indexer.clock import parse_rfc3339
 from indexer.errors import CursorExpiredError, InvalidValueError
 from search_api.pages.addresses import Addresses
 from search_api.pages.site import PageView, Site
-from search_api.resources import Resources
+from search_api.resources import Resources, named_in
 
 CHANGES_SHOWN = 100
 LATE_SECONDS = 300
@@ -78,7 +78,8 @@ async def answer(site: Site, request: Request) -> Response:
     within = {name: given.get(name, "").strip() for name in ("registry", "repository")}
     try:
         found = await site.service.read(
-            lambda resources: read_changes(resources, cursor=cursor, **within)
+            lambda resources: read_changes(resources, cursor=cursor, **within),
+            names=lambda read: named_in(read["changes"]),
         )
     except (CursorExpiredError, InvalidValueError):
         if not cursor:

@@ -22,6 +22,11 @@ TAGS_SHOWN = 20
 """The limit of tags of a related image; the newest are shown."""
 
 
+def named_in(items: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return the repositories that items of a list name, each with its registry."""
+    return [(one["registry"], one["repository"]) for one in items]
+
+
 def registry_json(registry: ShownRegistry) -> dict[str, Any]:
     """Return the JSON of a registry."""
     return {

@@ -144,6 +144,10 @@ class PlaceResources(StoreReader):
         """
         return self._store.shown.targets(places)
 
+    def first_tags(self, places: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """Return a tag of each repository that has any, named by registry and repository."""
+        return self._store.shown.first_tags(places)
+
     def sizes(
         self, registry: str, repository: str, digests: Iterable[str]
     ) -> dict[str, int | None]:

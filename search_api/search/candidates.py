@@ -5,15 +5,17 @@ results among all that is undecided are asked for; the search itself then sees w
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 from indexer.model import LIMIT_MAX, Condition, DocumentType, Or, Query, Rights, fold
 from search_api.search.cursors import Order
 from search_api.search.request import SearchRequest
 from search_api.search.searcher import Searcher
 from search_api.search.viewer import AskedImage
+
+Parameters = ParamSpec("Parameters")
 
 PAGES = 2
 """How many pages of results are asked for at a time: some will be refused."""
@@ -27,8 +29,20 @@ def candidates(searcher: Searcher, request: SearchRequest) -> list[AskedImage]:
     limit = min(LIMIT_MAX, (request.skip + request.limit) * PAGES)
     plain = replace(request, skip=0, limit=limit, facets=(), with_texts=False)
     found = searcher.search(plain).page.hits
-    places = [_place(hit.result) for hit in found]
-    return list({(one.registry, one.repository): one for one in reversed(places)}.values())[::-1]
+    return _each_once(_place(hit.result) for hit in found)
+
+
+def found_by(
+    searcher: Searcher,
+    function: Callable[Concatenate[Searcher, Parameters], object],
+    /,
+    *arguments: Parameters.args,
+    **named: Parameters.kwargs,
+) -> list[AskedImage]:
+    """Return the places of everything that a function finds, each once."""
+    with searcher.noting() as results:
+        function(searcher, *arguments, **named)
+    return _each_once(map(_place, results))
 
 
 def named_requests(text: str, undecided: Rights) -> list[SearchRequest]:
@@ -51,6 +65,13 @@ def named_requests(text: str, undecided: Rights) -> list[SearchRequest]:
         for kind, conditions in wanted
         if conditions
     ]
+
+
+def _each_once(places: Iterable[AskedImage]) -> list[AskedImage]:
+    found: dict[tuple[str, str], AskedImage] = {}
+    for one in places:
+        found.setdefault((one.registry, one.repository), one)
+    return list(found.values())
 
 
 def _place(result: Mapping[str, Any]) -> AskedImage:

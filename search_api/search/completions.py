@@ -149,7 +149,9 @@ class _Rest:
 
     def facet(self, facet: str, condition: Query) -> list[str]:
         """Return the values of a facet, the most frequent first."""
-        page = self.snapshot.first(self.query(condition), limit=1, facets=[facet])
+        # Where somebody notes what is found, they want to know whose values are counted.
+        limit = 1 if self.snapshot.noted is None else _SEEN
+        page = self.snapshot.first(self.query(condition), limit=limit, facets=[facet])
         counts = page.facets.get(facet)
         return [one.value for one in counts.values] if counts else []
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
 
@@ -69,6 +69,17 @@ class Searcher:
         self._live: LiveIndex | None = None
         self._freshness: tuple[datetime, StoreFreshness] | None = None
         self._sight = ALL_SIGHT
+        self._noted: list[Mapping[str, Any]] | None = None
+
+    @contextmanager
+    def noting(self) -> Iterator[list[Mapping[str, Any]]]:
+        """Give the results that everything finds that is called within."""
+        noted: list[Mapping[str, Any]] = []
+        self._noted = noted
+        try:
+            yield noted
+        finally:
+            self._noted = None
 
     @contextmanager
     def seen_by(self, sight: Sight) -> Iterator[None]:
@@ -116,6 +127,7 @@ class Searcher:
                     registries=self._registries,
                     preferred=self._preferred,
                     sight=self._sight,
+                    noted=self._noted,
                 )
             )
 

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,13 +15,14 @@ from indexer.clock import Clock
 from indexer.errors import (
     BusyError,
     CostlyQueryError,
+    RegsearchError,
     SearchCancelledError,
     SearchTimeoutError,
 )
 from indexer.extract import KindTable
 from indexer.store import AbsentTags, OwnThread, StoreSearchState
 from search_api.resources import Resources
-from search_api.search.candidates import candidates, named_requests
+from search_api.search.candidates import candidates, found_by, named_requests
 from search_api.search.clients import Client
 from search_api.search.deadline import TimeLimit
 from search_api.search.freshness import SearchFreshness, SearchLoad, ServiceStatus
@@ -125,7 +126,10 @@ class SearchService:
         """
         caller = client.caller if client else ""
         requests = [one for one in arguments if isinstance(one, SearchRequest)]
-        sight = await self._settled(caller, requests)
+        if requests:
+            sight = await self._settled(caller, requests)
+        else:
+            sight = await self._settled_by_results(caller, function, *arguments, **named)
         call = self._call(caller, sight, function, *arguments, **named)
         try:
             return await (call if client is None else _while_there(client, call))
@@ -143,10 +147,24 @@ class SearchService:
             self._ended.cancelled += 1
             raise
 
-    async def read(self, function: Callable[[Resources], Result]) -> Result:
-        """Return ``function``'s result; :class:`StoreError` before an indexer made the store."""
-        now, kinds = self._clock.now(), self._kinds
-        searcher, sight = self._searcher, await self._settled_by_name()
+    async def read(
+        self,
+        function: Callable[[Resources], Result],
+        *,
+        names: Callable[[Result], Iterable[tuple[str, str]]] | None = None,
+    ) -> Result:
+        """Return ``function``'s result; :class:`StoreError` before an indexer made the store.
+
+        ``names`` tells the repositories that a result names, each with its registry: whether the
+        viewer may see them is asked before, where a registry tells it only for one image.
+        """
+        sight = await self._settled_by_name()
+        if names and not sight.is_exact:
+            sight = await self._settled_by_reading(sight, function, names)
+        return await self._read(sight, function)
+
+    async def _read(self, sight: Sight, function: Callable[[Resources], Result]) -> Result:
+        now, kinds, searcher = self._clock.now(), self._kinds, self._searcher
 
         def read() -> Result:
             with searcher.seen_by(sight):
@@ -242,6 +260,56 @@ class SearchService:
                 seen = sum(sight.rights.sees(one.registry, one.repository) for one in found)
                 if seen >= request.skip + request.limit:
                     break
+        return sight
+
+    async def _settled_by_results(
+        self,
+        caller: str,
+        function: Callable[Concatenate[Searcher, Parameters], object],
+        /,
+        *arguments: Parameters.args,
+        **named: Parameters.kwargs,
+    ) -> Sight:
+        """Return what the viewer sees, once registries said what of all that would be found."""
+        viewer = self._viewer()
+        sight = await viewer.sight()
+        asked: list[AskedImage] = []
+        for _ in range(0 if sight.is_exact else SETTLED_ROUNDS):
+            undecided = await viewer.undecided()
+            if not undecided.repositories:
+                break
+            found = await self._call(
+                caller, Sight(undecided), found_by, function, *arguments, **named
+            )
+            if found == asked:
+                break
+            asked, sight = found, await viewer.settle(found)
+            if all(sight.rights.sees(one.registry, one.repository) for one in found):
+                break
+        return sight
+
+    async def _settled_by_reading(
+        self,
+        sight: Sight,
+        function: Callable[[Resources], Result],
+        names: Callable[[Result], Iterable[tuple[str, str]]],
+    ) -> Sight:
+        """Return what the viewer sees, once registries said what of all that would be read."""
+        viewer = self._viewer()
+        for _ in range(SETTLED_ROUNDS):
+            undecided = await viewer.undecided()
+            # With what is seen, or the cursor of something seen would be unknown.
+            wide = Sight(sight.rights.with_repositories(undecided))
+            try:
+                found = names(await self._read(wide, function))
+            except RegsearchError:
+                # It is told when it is read for the viewer, if they may know it.
+                break
+            waiting = {place for place in found if not sight.rights.sees(*place)}
+            tags = await self._read(wide, partial(Resources.first_tags, places=waiting))
+            if not tags:
+                break
+            sight = await viewer.settle([AskedImage(*place, tag) for place, tag in tags.items()])
         return sight
 
     async def _settled_by_name(self) -> Sight:

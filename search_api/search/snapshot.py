@@ -68,6 +68,8 @@ class Snapshot:
     """What is in an official namespace."""
     sight: Sight = ALL_SIGHT
     """What may be seen: all else is not there, for whatever is asked."""
+    noted: list[Mapping[str, Any]] | None = None
+    """Where results are noted that were found, if somebody wants to know."""
 
     @property
     def rights(self) -> Rights:
@@ -95,7 +97,7 @@ class Snapshot:
 
         Each repository has the reference of an image that meets the conditions of the query.
         """
-        return self._with_references(query, self._page(query, request))
+        return self._noting(self._with_references(query, self._page(query, request)))
 
     def _page(self, query: EngineQuery, request: SearchRequest) -> SearchPage:
         if self.reader is None:
@@ -139,7 +141,7 @@ class Snapshot:
             facets=facets,
             preferred=self.preferred,
         )
-        return self._with_references(query, page)
+        return self._noting(self._with_references(query, page))
 
     def count(self, query: EngineQuery) -> int:
         """Return the number of matching documents."""
@@ -196,6 +198,11 @@ class Snapshot:
         return list(
             self.reader.spellings(word, document_type=document_type, limit=limit, within=within)
         )
+
+    def _noting(self, page: SearchPage) -> SearchPage:
+        if self.noted is not None:
+            self.noted.extend(hit.result for hit in page.hits)
+        return page
 
     def _seen(self, query: Query) -> Query:
         """Return a query that finds only what may be seen."""

@@ -36,3 +36,11 @@ def test_rights_pass_between_processes() -> None:
     assert passed == rights
     assert passed.sees("other", "team/web")
     assert not passed.sees("other", "team/api")
+
+
+def test_repositories_of_other_rights_are_added() -> None:
+    rights = make_rights(["open"], {"main": ["team/web"]})
+    more = make_rights(["not added"], {"main": ["nginx"], "open": ["any"], "other": ["one"]})
+    expected = make_rights(["open"], {"main": ["nginx", "team/web"], "other": ["one"]})
+    assert rights.with_repositories(more).key == expected.key
+    assert ALL_RIGHTS.with_repositories(more) is ALL_RIGHTS

@@ -153,6 +153,9 @@ def test_where_many_tags_point_is_asked_for_at_once(store: Store) -> None:
         places[2]: None,
     }
     assert store.shown.targets([]) == {}
+    repositories = [("default", WEB), ("default", "team/gone"), ("second", WEB), ("third", WEB)]
+    assert store.shown.first_tags(repositories) == {("default", WEB): "1"}
+    assert store.shown.first_tags([]) == {}
 
 
 def test_a_repository_tells_of_its_tags_its_pulls_and_its_newest_push(store: Store) -> None:

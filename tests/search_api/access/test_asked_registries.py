@@ -1,20 +1,25 @@
 """A service beside a registry that says who may read what: what each caller is shown."""
 
 import base64
+import json
+import shutil
 from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from indexer.model.names import RepositoryName
 from indexer.settings import RegistrySettings
+from indexer.store import Store
 from search_api.web import make_web
-from tests.fakes.clock import ManualClock
+from tests.fakes.clock import START, ManualClock
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.serving import serving
 from tests.fakes.token_service import Gate, TokenService
+from tests.search_api.access.proof.answers import read_stream
 from tests.search_api.access.servers import gate_with_basic, gate_with_tokens
 from tests.search_api.filling import MAIN, settings_for
 from tests.search_api.sample_content import CONTENT, MAIN_NAMES, WEB
@@ -267,3 +272,102 @@ async def test_without_the_setting_podman_searches_as_anybody(
         assert (await client.get("/v2/", headers=PODMAN)).status_code == 200
         rows = await client.get("/v1/search?q=", headers=PODMAN)
         assert {row["name"] for row in rows.json()["results"]} == RIGHTS[""]
+
+
+async def suggested(client: httpx2.AsyncClient, user: str, q: str, kind: str) -> list[str]:
+    answer = await client.get(
+        "/api/v1/suggest", params={"q": q, "type": kind}, headers=as_user(user)
+    )
+    return [one["text"] for one in answer.json()["suggestions"]]
+
+
+@pytest.mark.parametrize("kind", ["repository", "image"])
+async def test_suggestions_are_asked_for_before_they_are_shown(
+    filled: Path, registry: FakeRegistry, stack: ExitStack, kind: str
+) -> None:
+    gate = gate_with_basic(registry, PASSWORDS, RIGHTS)
+    async with searching(filled, gate, stack) as client:
+        assert HIDDEN in await suggested(client, "bob", "team/w", kind)
+        assert HIDDEN not in await suggested(client, "alice", "team/w", kind)
+        asked = {line for line, _ in gate.seen if line.startswith("HEAD")}
+        assert asked, "the registry decides"
+        assert len(asked) < len(MAIN_NAMES), "and only of what would be suggested"
+
+
+async def test_values_are_suggested_of_what_the_registry_lets_read(
+    filled: Path, registry: FakeRegistry, stack: ExitStack
+) -> None:
+    gate = gate_with_basic(registry, PASSWORDS, RIGHTS)
+    async with searching(filled, gate, stack) as client:
+        assert await suggested(client, "bob", "namespace:", "repository") == ["namespace:team"]
+
+
+async def test_the_first_page_shows_the_newest_that_the_registry_lets_read(
+    filled: Path, registry: FakeRegistry, stack: ExitStack
+) -> None:
+    gate = gate_with_basic(registry, PASSWORDS, RIGHTS)
+    async with searching(filled, gate, stack) as client:
+        page = await client.get("/", headers=as_user("bob") | {"Accept": "text/html"})
+        assert shown_in(page.text) == RIGHTS["bob"]
+
+
+def shown_in(page: str) -> set[str]:
+    return {name for name in MAIN_NAMES if f'"/r/main/{name}"' in page}
+
+
+@pytest.mark.parametrize("order", ["oldest", "newest"])
+async def test_lists_are_asked_for_before_they_are_shown(
+    filled: Path, registry: FakeRegistry, stack: ExitStack, order: str
+) -> None:
+    gate = gate_with_basic(registry, PASSWORDS, RIGHTS)
+    async with searching(filled, gate, stack) as client:
+        changes = await client.get(f"/api/v1/changes?order={order}", headers=as_user("bob"))
+        assert {one["repository"] for one in changes.json()["changes"]} == RIGHTS["bob"]
+    async with searching(filled, gate, stack) as client:
+        listed = await client.get("/api/v1/repositories/main", headers=as_user("bob"))
+        assert {one["repository"] for one in listed.json()["repositories"]} == RIGHTS["bob"]
+    async with searching(filled, gate, stack) as client:
+        page = await client.get("/changes", headers=as_user("bob") | {"Accept": "text/html"})
+        assert shown_in(page.text) == RIGHTS["bob"]
+        # The cursor of a change that is seen leads on.
+        [first, *_] = (await client.get("/api/v1/changes", headers=as_user("bob"))).json()[
+            "changes"
+        ]
+        after = await client.get(
+            "/api/v1/changes", params={"cursor": first["cursor"]}, headers=as_user("bob")
+        )
+        assert after.status_code == 200
+
+
+async def test_a_stream_asks_for_what_it_shows(
+    filled: Path, registry: FakeRegistry, stack: ExitStack
+) -> None:
+    gate = gate_with_basic(registry, PASSWORDS, RIGHTS)
+    async with searching(filled, gate, stack) as client:
+        expected = (await client.get("/api/v1/changes", headers=as_user("bob"))).json()["changes"]
+    async with searching(filled, gate, stack) as client:
+        app = client._transport.app  # type: ignore[attr-defined]
+        text = await read_stream(
+            app, "/api/v1/changes/stream", as_user("bob") | {"Host": MAIN}, events=len(expected)
+        )
+        lines = [line for line in text.splitlines() if line.startswith("data: ")]
+        assert {json.loads(line[6:])["repository"] for line in lines} == RIGHTS["bob"]
+
+
+async def test_what_has_no_tag_is_not_asked_for(
+    filled: Path, registry: FakeRegistry, stack: ExitStack, tmp_path: Path
+) -> None:
+    """A registry answers 404 for a tag that is gone, as for a repository that may not be read."""
+    own = shutil.copytree(filled, tmp_path / "own")
+    with closing(Store(own)) as store, store.transaction():
+        main = store.registries.registry_id("main")
+        assert main is not None
+        row = store.repositories.find(main, RepositoryName("nginx"))
+        assert row is not None
+        for tag in store.content.tags(row):
+            store.content.hide_tag(row, tag, seen_at=START)
+    gate = gate_with_basic(registry, PASSWORDS, RIGHTS)
+    async with searching(own, gate, stack) as client:
+        changes = await client.get("/api/v1/changes", headers=as_user("bob"))
+        assert {one["repository"] for one in changes.json()["changes"]} == {HIDDEN}
+        assert not any(line.startswith("HEAD /v2/nginx/") for line, _ in gate.seen)

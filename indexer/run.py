@@ -19,11 +19,9 @@ from indexer.intake import count_pulls, enqueue_entries, note_lost_events
 from indexer.model import RepositoryRow
 from indexer.refresh import RegistryPlan, RegistryWorker
 from indexer.registry import (
-    Credentials,
     RegistryClient,
     TokenRealm,
-    docker_credentials,
-    tls_context,
+    registry_client,
 )
 from indexer.retention import forget_in_time
 from indexer.settings import RegistrySettings, Settings
@@ -248,14 +246,6 @@ def _ask_for_crawl(store: Store, registry: str, *, now: datetime) -> None:
     store.queue.add(registry_id, targets, priority=Priority.CRAWL, due_at=now)
 
 
-def _credentials(registry: RegistrySettings) -> Credentials | None:
-    if registry.username:
-        return Credentials(registry.username, registry.secret())
-    if registry.docker_config is not None:
-        return docker_credentials(registry.docker_config, registry.registry_host)
-    return None
-
-
 def _client(
     registry: RegistrySettings, row: RegistryRow, *, store: StoreThread, clock: Clock
 ) -> RegistryClient:
@@ -270,13 +260,8 @@ def _client(
 
     if registry.insecure:
         log.warning("tls_not_verified", registry=row.name, reason="insecure = true")
-    return RegistryClient(
-        registry.url,
+    return registry_client(
+        registry,
         clock=clock,
-        credentials=_credentials(registry),
-        max_in_flight=registry.max_in_flight,
-        blob_hosts=registry.blob_hosts,
         realm=TokenRealm(named=registry.token_realm, pinned=row.token_origin, keep=keep),
-        tls=tls_context(registry),
-        repositories=registry.repositories,
     )

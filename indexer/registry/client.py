@@ -1,7 +1,7 @@
 """The client of one registry: the requests that the rest of the indexer can make."""
 
 import ssl
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
 import httpx2
 
@@ -25,8 +25,10 @@ class RegistryClient:
 
     ``url`` is the address of the registry, ``http(s)://host[:port]``, else
     :class:`InvalidValueError`. ``max_in_flight`` is the number of requests at the same time;
-    further ones wait. ``blob_hosts`` are hosts, with or without a port, that may be further inside
-    than the registry. ``realm`` is its token service, as far as it is known. ``tls`` is what
+    further ones wait. ``read_credentials`` reads the credentials when the registry asks for them,
+    and again when it refuses them, in place of fixed ones. ``blob_hosts`` are hosts, with or
+    without a port, that may be further inside than the registry. ``realm`` is its token service, as
+    far as it is known. ``tls`` is what
     connections trust and show; None: what the system trusts. ``repositories`` are read in place of
     those of the catalog, if there are any.
 
@@ -44,6 +46,7 @@ class RegistryClient:
         *,
         clock: Clock,
         credentials: Credentials | None = None,
+        read_credentials: Callable[[], Credentials | None] | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
         max_in_flight: int = 8,
         blob_hosts: Collection[str] = (),
@@ -57,6 +60,7 @@ class RegistryClient:
             url,
             clock=clock,
             credentials=credentials,
+            read_credentials=read_credentials,
             transport=transport,
             max_in_flight=max_in_flight,
             blob_hosts=blob_hosts,

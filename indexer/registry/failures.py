@@ -14,7 +14,13 @@ from urllib.parse import SplitResult, urlsplit
 
 import httpx2
 
-from indexer.errors import AddressRefusedError, DeniedError, RegistryError, UnreachableError
+from indexer.errors import (
+    AddressRefusedError,
+    DeniedError,
+    RegistryError,
+    SettingsError,
+    UnreachableError,
+)
 from indexer.model import one_line
 
 _PROBLEM_MAX = 400
@@ -57,6 +63,9 @@ def explain(error: RegistryError, *, url: str, username: str = "") -> Failure:
 
     ``username`` is "" for nobody. An error that means nothing special is told as it is.
     """
+    if isinstance(error.__cause__, SettingsError):
+        # Such as credentials that cannot be read: it names the setting.
+        return Failure(str(error), "")
     asked = urlsplit(error.origin or url)
     if isinstance(error, AddressRefusedError) or _IF_RIGHT in str(error):
         problem, _, remedy = str(error).partition(_IF_RIGHT)

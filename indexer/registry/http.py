@@ -3,6 +3,7 @@
 This is the only module that sends requests.
 """
 
+import asyncio
 import random
 import ssl
 from collections.abc import Callable, Collection, Sequence
@@ -62,7 +63,7 @@ def is_own_user_agent(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to the registry's API, a GET if ``method`` is not HEAD.
+    """One request to the registry's API, a GET if ``method`` is not HEAD or POST.
 
     ``path`` starts with ``/v2/`` and may have a query. ``limit`` is the largest size of the content
     in bytes, ``read_seconds`` the longest silence. ``redirects`` is the number of redirects to
@@ -80,6 +81,7 @@ class Request:
     leaves_host: bool = False
     retries_timeouts: bool = True
     method: str = "GET"
+    content: bytes = b""
     sink: Callable[[], Sink] | None = None
 
     @property
@@ -103,9 +105,10 @@ class Exchange:
 
     ``url`` is the address of the registry without ``/v2/``, else :class:`InvalidValueError`.
     ``max_in_flight`` is the number of requests at the same time; further ones wait. ``blob_hosts``
-    are the hosts that may be further inside than the registry. ``tls`` is what connections trust
-    and show. ``transport`` replaces the connections, and with them the check of addresses.
-    ``traffic`` counts the requests.
+    are the hosts that may be further inside than the registry. ``read_credentials`` reads the
+    credentials, in a thread and again when they are refused, in place of fixed ones. ``tls`` is
+    what connections trust and show. ``transport`` replaces the connections, and with them the check
+    of addresses. ``traffic`` counts the requests.
     ``retry_delays`` are the pauses in seconds before further tries.
     """
 
@@ -115,6 +118,7 @@ class Exchange:
         *,
         clock: Clock,
         credentials: Credentials | None,
+        read_credentials: Callable[[], Credentials | None] | None = None,
         transport: httpx2.AsyncBaseTransport | None,
         max_in_flight: int,
         blob_hosts: Collection[str],
@@ -130,8 +134,14 @@ class Exchange:
         own = httpx2.URL(self._base)
         self._origin = get_origin(own)
         self._clock = clock
+
+        async def read() -> Credentials | None:
+            if read_credentials is None:
+                return credentials
+            return await asyncio.to_thread(read_credentials)
+
         self._auth = Authorizer(
-            credentials,
+            read,
             clock=clock,
             realms=realms,
             ask_token=self.ask_token,
@@ -193,8 +203,13 @@ class Exchange:
         if response.status != 401 or not response.is_own:
             return response
         authorization = await self._auth.answer_challenge(response, request.scope)
+        response = await self._follow(request, authorization)
+        if response.status == 401 and response.is_own and authorization.startswith("Basic "):
+            # They may have expired since they were read.
+            authorization = await self._auth.answer_challenge(response, request.scope)
+            response = await self._follow(request, authorization)
         # Another 401 is final: the registry knows who asks and refuses.
-        return await self._follow(request, authorization)
+        return response
 
     async def _follow(self, request: Request, authorization: str) -> Response:
         """Return the response after the redirects that the request allows."""
@@ -229,13 +244,19 @@ class Exchange:
             raise _redirected(f"{request.line}: redirected again, {target}", response, location)
         return response
 
-    async def ask_token(self, url: httpx2.URL, authorization: str) -> Response:
+    async def ask_token(self, url: httpx2.URL, authorization: str, form: bytes = b"") -> Response:
         """Return what a token service answers, whatever the status; it is not the registry's own.
 
+        It is sent ``form`` with a POST, if there is one.
         The caller has checked that the service may be asked. Errors are as those of :meth:`get`.
         """
         request = Request(
-            path=shown(url), scope="", headers=_JSON_HEADERS, limit=TOKEN_BODY_MAX_BYTES
+            path=shown(url),
+            scope="",
+            headers=(*_JSON_HEADERS, *(_FORM_HEADERS if form else ())),
+            limit=TOKEN_BODY_MAX_BYTES,
+            method="POST" if form else "GET",
+            content=form,
         )
         origin = get_origin(url)
         try:
@@ -262,7 +283,11 @@ class Exchange:
         if authorization:
             headers.append((b"Authorization", authorization.encode()))
         outgoing = httpx2.Request(
-            request.method, url, headers=headers, extensions=_timeouts(request.read_seconds)
+            request.method,
+            url,
+            headers=headers,
+            content=request.content or None,
+            extensions=_timeouts(request.read_seconds),
         )
         self.requests += 1
         try:
@@ -350,6 +375,7 @@ _BASE_HEADERS: tuple[Header, ...] = (
     (b"User-Agent", USER_AGENT.encode()),
     (b"Accept-Encoding", b"identity"),
 )
+_FORM_HEADERS: tuple[Header, ...] = ((b"Content-Type", b"application/x-www-form-urlencoded"),)
 _JSON_HEADERS: tuple[Header, ...] = ((b"Accept", b"application/json"),)
 
 

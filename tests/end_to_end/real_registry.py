@@ -7,6 +7,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import bcrypt
+
 from tests.end_to_end.ports import free_port, listening
 from tests.end_to_end.processes import RunningProgram, log_tail
 from tests.end_to_end.waiting import wait_until
@@ -114,6 +116,11 @@ class RealRegistry:
         if self._program is not None:
             self._program.kill()
             self._program = None
+
+    def change_password(self, password: str) -> None:
+        """Let the user in with this password, and no longer with the one before, at once."""
+        made = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
+        self._htpasswd.write_text(f"{USERNAME}:{made}\n", "utf-8")
 
     def restart(self) -> None:
         """Stop and start on the same port and content."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
+from urllib.parse import parse_qsl
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -91,6 +92,8 @@ class TokenService:
     strict_status: int = 0
     scopes_max: int = 1_000
     is_away: bool = False
+    identity_tokens: dict[str, str] = field(default_factory=dict)
+    """The user of each identity token, which are sent with a POST, as OAuth 2 says it."""
     listers: set[str] = field(default_factory=set)
     """Users who may read the catalog."""
     requests: list[tuple[str, list[str]]] = field(default_factory=list)
@@ -103,7 +106,7 @@ class TokenService:
     @property
     def app(self) -> Starlette:
         """The application; it answers at ``/token``."""
-        return Starlette(routes=[Route("/token", self._answer)])
+        return Starlette(routes=[Route("/token", self._answer, methods=["GET", "POST"])])
 
     def allows(self, authorization: str, repository: str) -> bool:
         """Tell whether a token of this service lets pull from a repository."""
@@ -123,6 +126,12 @@ class TokenService:
             return Response(status_code=503)
         user = user_of(request.headers.get("authorization", ""), self.passwords)
         scopes = request.query_params.getlist("scope")
+        if request.method == "POST":
+            form = dict(parse_qsl((await request.body()).decode()))
+            assert (form["grant_type"], form["service"]) == ("refresh_token", SERVICE)
+            if form["refresh_token"] not in self.identity_tokens:
+                return JSONResponse({"error": "invalid_grant"}, 400)
+            user, scopes = self.identity_tokens[form["refresh_token"]], form["scope"].split()
         asked = [scope.split(":")[1] for scope in scopes if scope.startswith("repository:")]
         self.requests.append((user or "", asked))
         self.query_bytes.append(len(request.url.query))

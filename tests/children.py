@@ -1,8 +1,12 @@
-"""Programs started for a while: watched, with their output kept, stopped by their process id."""
+"""Programs started for a while: watched, with their output kept, stopped by their process id.
+
+They end with us also if we are killed: a guard, which is a process of its own, then ends them.
+"""
 
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +15,30 @@ from pathlib import Path
 STOP_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
 _OUTPUT_LINES = 40
+
+
+_GUARD = """
+import os, signal, sys, time
+groups = []
+for line in sys.stdin:
+    if line == "done\\n":
+        sys.exit()
+    groups.append(int(line))
+# Nobody holds the other end of our input any more.
+def send(number):
+    for group in groups[::-1]:
+        try:
+            os.killpg(group, number)
+        except OSError:
+            groups.remove(group)
+send(signal.SIGTERM)
+deadline = time.monotonic() + float(sys.argv[1])
+while groups and time.monotonic() < deadline:
+    time.sleep(0.05)
+    send(0)
+send(signal.SIGKILL)
+"""
+"""Reads a process id a line, and ends these processes when its input ends without ``done``."""
 
 
 class ChildError(Exception):
@@ -43,11 +71,19 @@ class Children:
         self._children: list[Child] = []
 
     def __enter__(self) -> "Children":
+        self._guard = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _GUARD, str(self._stop_seconds)],
+            stdin=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
         for child in reversed(self._children):
             _stop(child.process, seconds=self._stop_seconds)
+        self._tell("done")
+        self._guard.communicate()
 
     def start(
         self, name: str, command: Sequence[str], *, environment: Mapping[str, str] | None = None
@@ -64,9 +100,15 @@ class Children:
                 # In a group of its own, so that Ctrl-C reaches us alone and we stop it in order.
                 start_new_session=True,
             )
+        self._tell(str(process.pid))
         child = Child(name, process, log)
         self._children.append(child)
         return child
+
+    def _tell(self, line: str) -> None:
+        assert self._guard.stdin is not None
+        self._guard.stdin.write(f"{line}\n")
+        self._guard.stdin.flush()
 
     def check(self) -> None:
         """Raise :class:`ChildError`, with its output, if a program has ended."""

@@ -143,8 +143,7 @@ def things_to_try(places: Places) -> Iterator[tuple[str, str]]:
 def _command_line(places: Places) -> str:
     script = Path(sys.executable).with_name("regsearch")
     command = [str(script)] if script.exists() else [sys.executable, "-m", "search_api"]
-    settings = [f"{name}={value}" for name, value in places.service_environment.items()]
-    return shlex.join(["env", *settings, *command, "search", "web"])
+    return shlex.join([*command, "search", "--url", f"http://{places.listen}", "web"])
 
 
 def message(places: Places) -> str:

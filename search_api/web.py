@@ -116,7 +116,6 @@ def make_web(settings: Settings, *, clock: Clock | None = None, owner_token: str
     docker_search = DockerSearch(
         service,
         registry_hosts=hosts,
-        are_several=len(settings.registry) > 1,
         challenges=settings.access.challenge,
     )
 

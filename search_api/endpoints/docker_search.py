@@ -6,9 +6,11 @@ first, and for an empty term ``/v2/_catalog``. It never sends credentials to ``/
 sends them to ``/v2/_catalog`` if ``/v2/`` asked for them and ``/v1/search`` is not found.
 """
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,10 +19,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from indexer.errors import SignInError
+from indexer.errors import SignInError, StoreError
 from indexer.model import LIMIT_MAX, DocumentType, Position, Sort, fold, one_line
 from search_api.access import CALLER, Caller, note_search
 from search_api.http_errors import error_answer
+from search_api.resources import find_places
 from search_api.search import Cursor, Order, Searcher, SearchRequest, SearchService
 from search_api.server import client_of
 
@@ -28,6 +31,9 @@ LIMIT_DEFAULT = 25
 PAGE_MAX = 1_000_000
 DESCRIPTION_MAX = 250
 _NOTE_MAX = 300
+_PLACES_MAX = 3
+_PULLED = re.compile(r"/v2/(.{1,255})/(?:manifests|blobs|tags)/.*")
+"""What a client asks for that takes this service for the registry."""
 _API_VERSION = {"Docker-Distribution-API-Version": "registry/2.0"}
 _INCOMPLETE = "not everything has been read and indexed yet; results are incomplete"
 _PRIVATE = {
@@ -44,17 +50,15 @@ class DockerSearch:
         service: SearchService,
         *,
         registry_hosts: frozenset[str],
-        are_several: bool,
         challenges: bool = False,
     ) -> None:
         """Take the hosts of the registries; a search at one of them stays within it.
 
-        ``are_several``: there are several registries. ``challenges``: clients without credentials
-        are asked for them, where they would not send them unasked.
+        ``challenges``: clients without credentials are asked for them, where they would not send
+        them unasked.
         """
         self._challenges = challenges
         self._service = service
-        self._are_several = are_several
         self._registry_hosts = frozenset(fold(host) for host in registry_hosts)
 
     def routes(self) -> list[Route]:
@@ -95,6 +99,13 @@ class DockerSearch:
         if request.url.path.removesuffix("/") in _PATHS:
             raise HTTPException(405, headers={"Allow": "GET, HEAD"})
         message = f"{request.url.path[:200]}: this is a search service, not a registry"
+        if pulled := _PULLED.fullmatch(request.url.path):
+            # Where nothing can be read now, it is no registry either.
+            with suppress(StoreError):
+                places = await self._service.read(
+                    lambda resources: find_places(resources, pulled[1])
+                )
+                message += "".join(f"; pull from {place}" for place in places[:_PLACES_MAX])
         return error_answer(404, "UNSUPPORTED", message)
 
     async def search(self, request: Request) -> Response:
@@ -114,8 +125,8 @@ class DockerSearch:
             skip=(number - 1) * limit,
             results_only=True,
         )
-        # What one registry has, clients pull from its host, which they searched.
-        is_foreign = self._are_several and not asked.host
+        # What a registry has, clients pull from its host; mostly that is where they searched.
+        is_foreign = not asked.host
         rows, total, notes = await self._service.call_for(
             client_of(request), _rows, asked, is_foreign=is_foreign, is_podman=is_podman
         )

@@ -67,6 +67,12 @@ class DockerRow:
     name: str
     description: str
 
+    @property
+    def repository(self) -> str:
+        """The name without the host of its registry, which has a port here."""
+        host, _, rest = self.name.partition("/")
+        return rest if ":" in host else self.name
+
 
 def parse_answer(body: Any) -> Answer:
     """Turn the body of ``GET /api/v1/search`` into a value."""

@@ -223,7 +223,7 @@ class Service:
 
     def lists(self, repository: str) -> bool:
         """Tell whether ``/v1/search`` for a repository's name lists it."""
-        return repository in {row.name for row in self.docker_rows(repository)}
+        return repository in {row.repository for row in self.docker_rows(repository)}
 
     def freshness(self) -> RegistryFreshness:
         """How far the service is with its registry, as a search answer tells it."""

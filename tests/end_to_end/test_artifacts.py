@@ -23,7 +23,7 @@ def test_an_artifact_is_found_by_its_annotation_and_by_its_name(
     assert found.repository == "docs/releasenotes"
     assert found.tags == {"7"}
     assert found.annotations["org.example.audience"] == "operators"
-    assert [row.name for row in service.docker_rows("releasenotes")] == ["docs/releasenotes"]
+    assert [row.repository for row in service.docker_rows("releasenotes")] == ["docs/releasenotes"]
     assert service.misses("annotation:org.example.audience=developers")
     assert found.kind == "artifact"
     assert service.finds("kind:example-notes releasenotes")

@@ -37,7 +37,7 @@ def host(filled: Deployment) -> str:
 
 def test_an_empty_term_lists_every_repository(host: str, docker: Docker, podman: Podman) -> None:
     everything = {*REPOSITORIES, "evil/hostile"}
-    assert {row.name for row in docker.search(host, "")} == everything
+    assert {row.repository for row in docker.search(host, "")} == everything
     assert {row.name for row in podman.search(host, "")} == {
         f"{host}/{name}" for name in everything
     }
@@ -50,17 +50,17 @@ def test_the_limit_is_kept(host: str, docker: Docker, podman: Podman) -> None:
 
 def test_docker_can_ask_with_the_query_language(host: str, docker: Docker) -> None:
     rows = docker.search(host, "label:number=4 arch:amd64")
-    assert [row.name for row in rows] == ["corner/numbered-04"]
+    assert [row.repository for row in rows] == ["corner/numbered-04"]
 
 
 def test_a_reference_pasted_with_its_tag_finds_the_repository(host: str, docker: Docker) -> None:
     rows = docker.search(host, "corner/numbered-03:1.0")
-    assert [row.name for row in rows] == ["corner/numbered-03"]
+    assert [row.repository for row in rows] == ["corner/numbered-03"]
 
 
 def test_dockers_own_filter_keeps_what_is_not_official(host: str, docker: Docker) -> None:
     kept = docker.search(host, "corner", "--filter=is-official=false")
-    assert {row.name for row in kept} == set(REPOSITORIES)
+    assert {row.repository for row in kept} == set(REPOSITORIES)
     assert not docker.search(host, "corner", "--filter=is-official=true")
 
 
@@ -76,13 +76,25 @@ def test_a_hostile_description_is_printed_as_one_clean_line(
 ) -> None:
     header, row = docker.table(host, "hostile", option).splitlines()
     assert header.startswith(HEADER)
-    assert row.startswith("evil/hostile")
+    assert "/evil/hostile " in row
     assert not {unicodedata.category(character) for character in row} & FORBIDDEN_CATEGORIES
 
 
 def test_a_hostile_description_keeps_its_words(host: str, docker: Docker, podman: Podman) -> None:
     (by_docker,) = docker.search(host, "hostile")
     (by_podman,) = podman.search(host, "hostile")
-    assert by_docker.description == by_podman.description
+    registry = by_docker.name.removesuffix("/evil/hostile")
+    assert by_podman.description == f"[{registry}] {by_docker.description}"
     for word in ("first", "second", "third", "\u05e9\u05dc\u05d5\u05dd", "end"):
         assert word in by_docker.description.split(" ")
+
+
+def test_what_docker_prints_can_be_pulled(filled: Deployment, docker: Docker) -> None:
+    (row,) = docker.search(filled.service.host, "corner/numbered-03")
+    docker.pull(f"{row.name}:1.0")
+
+
+def test_who_pulls_from_the_search_reads_where_to_pull(filled: Deployment, docker: Docker) -> None:
+    with pytest.raises(AssertionError) as refused:
+        docker.pull(f"{filled.service.host}/corner/numbered-03:1.0")
+    assert f"pull from {filled.registry.host}/corner/numbered-03" in str(refused.value)

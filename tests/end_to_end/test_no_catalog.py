@@ -65,7 +65,7 @@ def test_without_a_catalog_what_notifications_name_is_known_and_that_is_said(pai
     ended = pair.service.command("backfill")
     assert ended.returncode == 0
     assert SAID in ended.stdout + ended.stderr
-    assert [row.name for row in pair.service.docker_rows("team")] == ["team/new"]
+    assert [row.repository for row in pair.service.docker_rows("team")] == ["team/new"]
     text = pair.service.log_text()
     assert "event=no_catalog" in text
     assert "refresh_postponed" not in text

@@ -59,7 +59,7 @@ def test_while_the_registry_is_away_nothing_is_removed_and_afterwards_all_is_wel
         service.wait_until(lambda: bool(service.freshness().error), 20, "freshness names the error")
         assert crawl.wait(TAKES_THE_BAIT_SECONDS) != 0, "no crawl can be complete now"
         assert _found(service) == set(REPOSITORIES)
-        assert {row.name for row in service.docker_rows("kept", n=100)} == set(REPOSITORIES)
+        assert {row.repository for row in service.docker_rows("kept", n=100)} == set(REPOSITORIES)
         assert not service.search("kept").freshness.complete
     registry.start()
     service.backfill()

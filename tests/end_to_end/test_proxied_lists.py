@@ -90,7 +90,7 @@ def _expect_everything(service: Service) -> None:
         for tag in each.tags
     }
     assert found == {(each.repository, each.built.digest, each.tag) for each in PUSHES}
-    assert {row.name for row in service.docker_rows("app")} == set(REPOSITORIES)
+    assert {row.repository for row in service.docker_rows("app")} == set(REPOSITORIES)
 
 
 def _warning(unlisted: int) -> str:

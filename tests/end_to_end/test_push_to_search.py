@@ -46,7 +46,7 @@ def test_fifty_pushes_are_each_found_by_docker_and_podman_search_in_under_two_se
 
 
 def _docker_finds(docker: Docker, host: str, name: str) -> bool:
-    return name in {row.name for row in docker.search(host, name)}
+    return name in {row.repository for row in docker.search(host, name)}
 
 
 def _podman_finds(podman: Podman, host: str, name: str) -> bool:
@@ -94,4 +94,4 @@ def test_a_multi_platform_index_is_found_by_each_of_its_architectures(
     (repository,) = service.search("repo:team/multi arch:arm64", "repository").results
     assert {"linux/amd64", "linux/arm64"} <= repository.platforms
     rows = docker.search(service.host, "arch:arm64 multi")
-    assert [row.name for row in rows] == ["team/multi"]
+    assert [row.repository for row in rows] == ["team/multi"]

@@ -26,7 +26,7 @@ def test_what_crane_pushes_is_found_by_docker_search(
     found = service.image("label:team=harbour repo:crane/web")
     assert found.digest == WEB.digest
     assert found.tags == {"1.0"}
-    assert [row.name for row in docker.search(service.host, "crane web")] == ["crane/web"]
+    assert [row.repository for row in docker.search(service.host, "crane web")] == ["crane/web"]
 
 
 @on_both

@@ -128,7 +128,7 @@ def check_programs(private: Private, docker: Docker, podman: Podman, skopeo: Sko
             assert docker.log_in(host, user, password)
             assert podman.log_in(host, user, password)
         expected = private.readable(skopeo, user)
-        assert {row.name for row in docker.search(host, "")} == expected, user
+        assert {row.repository for row in docker.search(host, "")} == expected, user
         by_podman = {row.name.removeprefix(f"{host}/") for row in podman.search(host, "")}
         assert by_podman == expected, user
         found = {row.name.removeprefix(f"{host}/") for row in podman.search(host, "team")}

@@ -143,5 +143,5 @@ def test_a_service_reads_chosen_repositories_over_tls(
         service.configure(REGSEARCH_CONFIG=str(tmp_path / "regsearch.toml"))
         service.start()
         service.wait_until_idle()
-        assert [row.name for row in service.docker_rows("team")] == ["team/app"]
+        assert [row.repository for row in service.docker_rows("team")] == ["team/app"]
         assert service.get("/api/v1/search", q="").json()["freshness"]["complete"]

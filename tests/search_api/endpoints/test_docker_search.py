@@ -374,10 +374,28 @@ async def test_podman_gets_the_registrys_host_in_the_description(
     assert await rows(client, "q=with_underscore", **PODMAN) == [("with_underscore", f"[{MAIN}]")]
 
 
-async def test_with_one_registry_every_host_is_its_own(filled: Path) -> None:
+async def test_one_registry_is_pulled_from_its_host_too(filled: Path) -> None:
     async with searching_client(filled, registries={"main": MAIN}) as client:
-        for headers in ({}, PODMAN):
-            assert await rows(client, "q=bistro", **headers) == [("bistro", "Un café crème")]
+        assert await rows(client, "q=bistro") == [(f"{MAIN}/bistro", "Un café crème")]
+        assert await rows(client, "q=bistro", Host=MAIN) == [("bistro", "Un café crème")]
+        assert await rows(client, "q=bistro", **PODMAN) == [("bistro", f"[{MAIN}] Un café crème")]
+
+
+@pytest.mark.parametrize(
+    ("path", "places"),
+    [
+        ("bistro/manifests/latest", [f"{MAIN}/bistro"]),
+        (f"{SECOND}/only/second/manifests/latest", [f"{SECOND}/only/second"]),
+        ("team/nginx/tags/list", [f"{MAIN}/team/nginx", f"{SECOND}/team/nginx"]),
+        ("no/such/manifests/latest", []),
+    ],
+)
+async def test_who_pulls_from_the_search_is_told_the_host_of_the_registry(
+    client: httpx2.AsyncClient, path: str, places: list[str]
+) -> None:
+    (error,) = (await client.get(f"/v2/{path}")).json()["errors"]
+    expected = "".join(f"; pull from {place}" for place in places)
+    assert error["message"] == (f"/v2/{path}: this is a search service, not a registry{expected}")
 
 
 async def test_equal_names_of_one_host_say_their_registry(tmp_path: Path) -> None:
@@ -485,7 +503,7 @@ async def test_what_only_a_registry_has_is_404_in_its_error_shape(
     assert response.status_code == 404
     (error,) = response.json()["errors"]
     assert error["code"] == "UNSUPPORTED"
-    assert error["message"].endswith("this is a search service, not a registry")
+    assert "this is a search service, not a registry" in error["message"]
     assert len(error["message"]) < 300
 
 

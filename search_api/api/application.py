@@ -1,6 +1,6 @@
 """The application of the API, as the web process mounts it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -35,6 +35,12 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     401: {
         "model": Errors,
         "description": "The user name, the password or the token is wrong.",
+        "headers": {
+            "WWW-Authenticate": {
+                "description": "What can be sent.",
+                "schema": {"type": "string"},
+            }
+        },
     },
     429: {
         "model": Errors,
@@ -45,6 +51,34 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         "description": "Not available now; `Retry-After` says when to try again.",
     },
 }
+
+
+_SECURITY_SCHEMES: Mapping[str, Mapping[str, str]] = {
+    "password": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "A user of this service or of a registry, or any name with a token of this"
+        " service as the password.",
+    },
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token of this service (`regsearch token create`), or of the issuer that"
+        " signs its users in.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "__Host-regsearch-session",
+        "description": "The cookie of somebody who signed in on the page. Below a path its name"
+        " begins with `__Secure-`, and without TLS it is `regsearch-session`.",
+    },
+}
+_SECURITY: Sequence[Mapping[str, Sequence[str]]] = [
+    # Without any, an answer tells what everybody may see.
+    {},
+    *({name: []} for name in _SECURITY_SCHEMES),
+]
 
 
 def make_api(
@@ -111,6 +145,8 @@ class _Api(FastAPI):
             for path in document["paths"].values():
                 for operation in path.values():
                     _correct(operation["responses"])
+            document["components"]["securitySchemes"] = _SECURITY_SCHEMES
+            document["security"] = _SECURITY
             for name in ("HTTPValidationError", "ValidationError"):
                 document["components"]["schemas"].pop(name, None)
         assert self.openapi_schema is not None  # noqa: S101 - the line above made it

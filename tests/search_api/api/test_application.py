@@ -38,6 +38,20 @@ async def document(client: httpx2.AsyncClient) -> dict[str, Any]:
     return found
 
 
+async def test_the_document_says_how_to_sign_in_and_that_nobody_has_to(
+    document: dict[str, Any],
+) -> None:
+    schemes = document["components"]["securitySchemes"]
+    assert {(one["type"], one.get("scheme") or one["in"]) for one in schemes.values()} == {
+        ("http", "basic"),
+        ("http", "bearer"),
+        ("apiKey", "cookie"),
+    }
+    assert document["security"] == [{}, *({name: []} for name in schemes)]
+    for methods in document["paths"].values():
+        assert "WWW-Authenticate" in methods["get"]["responses"]["401"]["headers"]
+
+
 async def test_the_document_is_openapi_3_1_and_says_where_it_holds(
     document: dict[str, Any],
 ) -> None:

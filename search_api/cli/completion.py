@@ -1,7 +1,15 @@
 """Completions for a shell: registries, fields, and references, as the service suggests them."""
 
+import os
+from collections.abc import Collection
+
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    add_completion_class,
+    split_arg_string,
+)
 
 from indexer.errors import RegsearchError
 from search_api.cli.client import ServiceClient, connect
@@ -9,56 +17,95 @@ from search_api.cli.fields import CHANGE_FIELDS, RESULT_FIELDS, Fields
 
 SECONDS = 2.0
 """How long a user waits for completions at most; then there are none."""
-LIMIT = "50"
+LIMIT = "20"
+_REFERENCE_KINDS = ("repository", "value")
 
 
 def complete(what: str, context: click.Context, incomplete: str) -> list[CompletionItem]:
     """Return completions of an argument; none if the service cannot be asked."""
     if what.endswith(" columns"):
         fields = RESULT_FIELDS if what.startswith("result") else CHANGE_FIELDS
-        return _columns(fields, incomplete)
+        return [CompletionItem(one) for one in _columns(fields, incomplete)]
+    # The default of an option is not among the parameters here.
+    url = str(context.params.get("url") or os.environ.get("REGSEARCH_URL") or "")
     try:
-        url = str(context.params.get("url") or "")
         with connect(url, timeout=SECONDS) as service, service.reading():
-            return _of_service(service, what, context, incomplete)
+            found = _of_service(service, what, context, incomplete)
     except RegsearchError:
         # A message would stand in the middle of the line that is being typed.
         return []
+    return [CompletionItem(one) for one in dict.fromkeys(found)]
 
 
 def _of_service(
     service: ServiceClient, what: str, context: click.Context, incomplete: str
-) -> list[CompletionItem]:
-    if what == "registry":
-        listed = service.get("registries")["registries"]
-        names = [(one["registry"], one["registry_host"]) for one in listed]
-        return [CompletionItem(n, help=host) for n, host in names if n.startswith(incomplete)]
+) -> list[str]:
     if what == "query":
-        before = " ".join(context.params.get("query") or ())
-        return _suggested(service, before, incomplete, kind=str(context.params.get("kind") or ""))
-    found = _suggested(service, "", incomplete, kind="")
+        before = "".join(f"{word} " for word in context.params.get("query") or ())
+        return _suggested(service, incomplete, before=before, kind=context.params.get("kind") or "")
+    registries = service.get("registries")["registries"]
+    if what == "registry":
+        names = (one["registry"] for one in registries)
+        return [name for name in names if name.startswith(incomplete)]
     if what == "repository":
-        return [one for one in found if one.type == "plain" and ":" not in one.value]
-    # Behind a host, a search suggests nothing: the rest of a reference is what it knows.
+        return _suggested(service, incomplete, kinds=("repository",))
+    # A search reads a host as a condition; what follows it is what can be completed.
     host, slash, rest = incomplete.partition("/")
-    hosts = {one["registry_host"] for one in service.get("registries")["registries"]}
-    if slash and host in hosts and not found:
-        behind = _suggested(service, "", rest, kind="")
-        found = [CompletionItem(f"{host}/{one.value}") for one in behind]
-    return [one for one in found if one.value.startswith(incomplete) or "/" in one.value]
+    if slash and host in {one["registry_host"] for one in registries}:
+        return [f"{host}/{one}" for one in _suggested(service, rest, kinds=_REFERENCE_KINDS)]
+    return _suggested(service, incomplete, kinds=_REFERENCE_KINDS)
 
 
 def _suggested(
-    service: ServiceClient, before: str, typed: str, *, kind: str
-) -> list[CompletionItem]:
-    query = f"{before} {typed}" if before else typed
-    found = service.get("suggest", q=query, type=kind, limit=LIMIT)["suggestions"]
-    offset = len(query) - len(typed)
-    words = dict.fromkeys(one["text"][offset:] for one in found)
-    return [CompletionItem(word) for word in words]
+    service: ServiceClient,
+    typed: str,
+    *,
+    before: str = "",
+    kind: str = "",
+    kinds: Collection[str] = (),
+) -> list[str]:
+    """Return the last words of suggestions, of some kinds alone if any are named."""
+    found = service.get("suggest", q=f"{before}{typed}", type=kind, limit=LIMIT)["suggestions"]
+    return [one["text"][len(before) :] for one in found if not kinds or one["kind"] in kinds]
 
 
-def _columns(fields: Fields, incomplete: str) -> list[CompletionItem]:
+def _columns(fields: Fields, incomplete: str) -> list[str]:
     before, comma, last = incomplete.rpartition(",")
     names = (name.lower() for name in fields.names)
-    return [CompletionItem(f"{before}{comma}{n}") for n in names if n.startswith(last.lower())]
+    return [f"{before}{comma}{name}" for name in names if name.startswith(last.lower())]
+
+
+@add_completion_class
+class WholeWords(BashComplete):
+    """Bash divides words at colons, which references and fields have: we read the line."""
+
+    source_template = """\
+%(complete_func)s() {
+    local IFS=$'\\n' line
+    COMPREPLY=()
+    while read -r line; do
+        [[ $line == file ]] && compopt -o default && continue
+        [[ $line == dir ]] && compopt -o dirnames && continue
+        [[ $line == *: ]] && compopt -o nospace
+        COMPREPLY+=("$line")
+    done < <(COMP_LINE="${COMP_LINE:0:COMP_POINT}" COMP_WORDBREAKS="$COMP_WORDBREAKS" \\
+        %(complete_var)s=bash_complete $1)
+}
+complete -o nosort -F %(complete_func)s %(prog_name)s
+"""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Return the arguments before the word that is being typed, and that word."""
+        line = os.environ["COMP_LINE"]
+        words = split_arg_string(line)[1:]
+        return (words, "") if line[-1:].isspace() or not words else (words[:-1], words[-1])
+
+    def format_completion(self, item: CompletionItem) -> str:
+        """Return what bash puts behind the last of its divisions."""
+        if item.type != "plain":
+            return item.type
+        _, typed = self.get_completion_args()
+        breaks = os.environ.get("COMP_WORDBREAKS", "")
+        begun = max((typed.rfind(sign) + 1 for sign in ":=" if sign in breaks), default=0)
+        value: str = item.value
+        return value[begun:] if value.startswith(typed[:begun]) else value

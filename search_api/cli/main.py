@@ -555,12 +555,19 @@ def conformance(url: str, *, as_json: bool) -> None:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print what makes SHELL complete commands and options: eval "$(regsearch completion bash)"."""
+    _register_completions()
     made = get_completion_class(shell)
     assert made is not None  # noqa: S101 - one of the choices
-    click.echo(made(click.Group(), {}, "regsearch", "_REGSEARCH_COMPLETE").source())
+    click.echo(made(click.Group(), {}, "regsearch", _COMPLETING).source())
 
 
 _USAGE_ERROR = 2
+_COMPLETING = "_REGSEARCH_COMPLETE"
+"""The variable by which a shell asks for completions."""
+
+
+def _register_completions() -> None:
+    import search_api.cli.completion  # noqa: F401 - that is enough
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -568,6 +575,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Status 2 means: do not retry, but fix the settings, the command or the damaged file first.
     """
+    if _COMPLETING in os.environ:
+        _register_completions()
     try:
         commands.main(args=arguments, standalone_mode=False)
     except click.ClickException as error:

@@ -4,11 +4,11 @@ An unknown or repeated parameter is an error that names it, and so is a wrong va
 FastAPI become those of :mod:`search_api.http_errors`.
 """
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+import inspect
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, get_args
 
-from fastapi import HTTPException, Request, Response
-from fastapi.dependencies.utils import get_flat_params
+from fastapi import HTTPException, Request, Response, params
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.routing import Match
@@ -47,11 +47,7 @@ class Operation(APIRoute):
     def get_route_handler(self) -> Endpoint:
         """Return the endpoint, with our errors and with a check of all parameters."""
         answer = super().get_route_handler()
-        known = {
-            str(field.alias)
-            for field in get_flat_params(self.dependant)
-            if field.field_info.in_.value == "query"  # type: ignore[attr-defined]
-        }
+        known = set(_query_names(self.endpoint))
 
         async def checked(request: Request) -> Response:
             _check_names(request, known)
@@ -67,6 +63,21 @@ def _as_get(scope: Scope) -> Scope:
     if scope["type"] != "http" or scope["method"] != "HEAD":
         return scope
     return {**scope, "method": "GET", IS_HEAD: True}
+
+
+def _query_names(call: Callable[..., Any]) -> Iterator[str]:
+    """Yield the names of the query parameters of a function and of what it depends on.
+
+    They are read as they are declared, ``Annotated[…, Query(…)]``: FastAPI tells what it made of
+    them in modules that are not for others.
+    """
+    for parameter in inspect.signature(call).parameters.values():
+        kind, *notes = get_args(parameter.annotation) or (parameter.annotation,)
+        for note in notes:
+            if isinstance(note, params.Query):
+                yield note.alias or parameter.name
+            elif isinstance(note, params.Depends):
+                yield from _query_names(note.dependency or kind)
 
 
 def _check_names(request: Request, known: set[str]) -> None:

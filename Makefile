@@ -5,6 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 WHOOSH3 := $(VENV)/whoosh3
 WHOOSH3_VERSION = $(shell awk '$$1 == "whoosh3" { print $$2 }' .ci/versions)
+LOWEST := $(VENV)/lowest
+# They use every library; L=tests/webhooks runs others.
+LOWEST_TESTS := tests/webhooks tests/indexer/engines tests/indexer/registry tests/indexer/test_run.py \
+	tests/search_api --ignore=tests/search_api/query --ignore=tests/search_api/resources
 PYTEST := $(BIN)/python -m pytest --no-loadscope-reorder --numprocesses
 # Tests wait for other programs a third of their time, so `make test` has three workers for two cores.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() * 3 // 2))')
@@ -14,7 +18,7 @@ MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 { p
 T ?= tests --ignore=tests/attack
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo programs test check whoosh3 screenshots picture lighthouse lint format types bench relevance fuzz torture kills attack soak clean
+.PHONY: help install run demo programs test check lowest release whoosh3 screenshots picture lighthouse lint format types bench relevance fuzz torture kills attack soak clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 17
@@ -45,6 +49,16 @@ test: install ## Run the tests, in less than five minutes; T=tests/webhooks runs
 
 check: lint types whoosh3 ## Run everything: format, lint, types, whoosh3 and all tests
 	$(PYTEST) auto
+
+lowest: install ## Run tests with the lowest versions of the dependencies that are allowed
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(LOWEST) --resolution lowest-direct \
+		--editable '.[dev]'
+	$(LOWEST)/bin/python -m pytest --no-loadscope-reorder --numprocesses $(WORKERS) \
+		-m "not thorough" $(or $(L),$(LOWEST_TESTS))
+
+release: install ## Build wheel and source distribution in dist/, and try both; signs nothing
+	$(BIN)/python -m tests.release
 
 whoosh3: install ## Run the tests of searching with whoosh3, a fork, in Whoosh's place
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(WHOOSH3) whoosh3==$(WHOOSH3_VERSION)

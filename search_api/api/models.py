@@ -284,7 +284,7 @@ class RegistryStatus(RegistryFreshness):
 class Service(Shape):
     """The program that answers."""
 
-    version: Annotated[str, Field(examples=["0.1.0"])]
+    version: Annotated[str, Field(examples=["0.2.0"])]
     started_at: Time | None
     """The start of the web process."""
 

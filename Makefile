@@ -9,6 +9,7 @@ LOWEST := $(VENV)/lowest
 # They use every library; L=tests/webhooks runs others.
 LOWEST_TESTS := tests/webhooks tests/indexer/engines tests/indexer/registry tests/indexer/test_run.py \
 	tests/search_api --ignore=tests/search_api/query --ignore=tests/search_api/resources
+VERSION = $(shell awk -F '"' '/^version = / { print $$2 }' pyproject.toml)
 PYTEST := $(BIN)/python -m pytest --no-loadscope-reorder --numprocesses
 # Tests wait for other programs a third of their time, so `make test` has three workers for two cores.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() * 3 // 2))')
@@ -18,7 +19,7 @@ MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 { p
 T ?= tests --ignore=tests/attack
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo programs test check lowest release whoosh3 screenshots picture lighthouse lint format types bench relevance fuzz torture kills attack soak clean
+.PHONY: help install run demo programs test check lowest release whoosh3 screenshots picture lighthouse lint format types bench relevance fuzz torture kills attack soak clean image
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 17
@@ -37,6 +38,12 @@ run: install ## Serve REGSEARCH_REGISTRY or regsearch.toml; with neither, a demo
 
 demo: install ## Serve a demonstration: a registry with a dozen images, and regsearch beside it
 	@exec $(BIN)/python -m tests.demo
+
+image: ## Build the container image; BUILDER='podman build' for another builder
+	$(or $(BUILDER),docker build) --tag regsearch --tag regsearch:$(VERSION) \
+		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse HEAD) \
+		--build-arg CREATED=$(shell date --utc +%Y-%m-%dT%H:%M:%SZ) \
+		$(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) .
 
 programs: ## Build the programs that tests need and Debian does not have, once; needs Go and npm
 	@.ci/programs

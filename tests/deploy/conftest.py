@@ -1,0 +1,58 @@
+"""A Docker Engine with the images, made once for all tests of a process."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.images import Images, make_images
+from tests.end_to_end.conftest import image_layout, short_folder, skopeo
+from tests.end_to_end.docker_client import Docker
+from tests.programs import NeedsProgram, find_program
+
+__all__ = ["image_layout", "short_folder", "skopeo"]
+
+
+@pytest.fixture
+def images(needs_program: NeedsProgram, request: pytest.FixtureRequest) -> Images:
+    """Give the images, in the Engine of ``engine``."""
+    needs_program("dockerd", package="docker.io")
+    needs_program("docker", package="docker-cli")
+    needs_program("mmdebstrap")
+    needs_program("registry")
+    if os.geteuid() != 0:
+        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        refuse("needs root, for a Docker Engine of its own")
+    made = request.getfixturevalue("session_images")
+    assert isinstance(made, Images)
+    return made
+
+
+@pytest.fixture
+def engine(images: Images, request: pytest.FixtureRequest) -> Docker:
+    """Give the running Docker Engine that has the images."""
+    running = request.getfixturevalue("session_engine")
+    assert isinstance(running, Docker)
+    return running
+
+
+@pytest.fixture(scope="session")
+def session_engine(short_folder: Path) -> Iterator[Docker]:
+    """Run a Docker Engine for images and containers."""
+    folder = short_folder / "engine"
+    folder.mkdir()
+    running = Docker(folder, storage_driver="overlay2")
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def session_images(session_engine: Docker, tmp_path_factory: pytest.TempPathFactory) -> Images:
+    """Make all images once."""
+    program = find_program("registry")
+    assert program is not None
+    return make_images(session_engine, tmp_path_factory.mktemp("images"), registry_program=program)

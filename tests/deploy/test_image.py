@@ -1,0 +1,181 @@
+"""The image: built from the Dockerfile, run alone and with compose."""
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.containers import (
+    SECONDS,
+    Address,
+    Container,
+    compose,
+    found,
+    wait_until_found,
+    wait_until_ready,
+)
+from tests.deploy.images import DOCKERFILE, IMAGE, PROJECT, Images
+from tests.end_to_end.docker_client import Docker
+from tests.end_to_end.ports import free_port
+from tests.end_to_end.processes import run
+from tests.end_to_end.real_registry import RealRegistry, Receiver
+from tests.end_to_end.skopeo_client import Skopeo
+from tests.end_to_end.waiting import wait_until
+from tests.programs import NeedsProgram
+
+Figure = Callable[[str], None]
+SECRET = "a-secret-of-the-image-test"
+HARDENED = (
+    "--read-only",
+    "--tmpfs=/tmp",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+    "--memory=512m",
+)
+thorough = pytest.mark.thorough
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
+    hadolint = PROJECT / ".venv" / "bin" / "hadolint"
+    ended = run([str(hadolint), str(PROJECT / "Dockerfile")])
+    assert (ended.returncode, ended.stdout) == (0, "")
+
+
+def test_nothing_but_the_product_goes_to_the_builder() -> None:
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    sent = re.findall(r"^!(.+)$", (PROJECT / ".dockerignore").read_text("utf-8"), re.MULTILINE)
+    assert sorted(" ".join(copied).split()) == sorted(sent)
+
+
+@thorough
+def test_the_image_says_what_it_is(images: Images, engine: Docker, figure: Figure) -> None:
+    figure(f"image: built in {images.build_seconds:.0f} s ({images.made})")
+    described = json.loads(engine.run("inspect", IMAGE))[0]
+    config = described["Config"]
+    labels = {
+        name.removeprefix("org.opencontainers.image."): value
+        for name, value in config["Labels"].items()
+    }
+    assert labels["title"] == "regsearch"
+    assert labels["version"] == "0.0.0-test"
+    assert labels["base.name"] == images.python
+    assert {"description", "licenses", "revision", "created"} <= labels.keys()
+    assert config["User"] == "10001:10001"
+    assert list(config["Volumes"]) == ["/var/lib/regsearch"]
+    assert list(config["ExposedPorts"]) == ["8080/tcp"]
+    assert config["Healthcheck"]["Test"]
+    figure(f"image: {described['Size'] / 1e6:.0f} MB with its base")
+
+
+@pytest.fixture
+def port() -> int:
+    """Give a port for the service."""
+    return free_port()
+
+
+@pytest.fixture
+def registry(needs_program: NeedsProgram, tmp_path: Path, port: int) -> Iterator[RealRegistry]:
+    """Run a registry that notifies the service at ``port``."""
+    program = needs_program("registry")
+    receiver = Receiver(f"http://127.0.0.1:{port}/webhooks/default", SECRET)
+    own = RealRegistry(tmp_path, program=program, receiver=receiver)
+    try:
+        own.start()
+        yield own
+    finally:
+        own.kill()
+
+
+@thorough
+@pytest.mark.parametrize("search_engine", ["whoosh", "tantivy"])
+def test_it_runs_read_only_without_capabilities_as_a_user(
+    search_engine: str,
+    engine: Docker,
+    registry: RealRegistry,
+    port: int,
+    skopeo: Skopeo,
+    figure: Figure,
+) -> None:
+    url = f"http://127.0.0.1:{port}"
+    volume = f"data-{search_engine}"
+    options = [
+        *HARDENED,
+        "--network=host",
+        f"--volume={volume}:/var/lib/regsearch",
+        f"--env=REGSEARCH_LISTEN=127.0.0.1:{port}",
+        f"--env=REGSEARCH_REGISTRY={registry.url}",
+        f"--env=REGSEARCH_WEBHOOK_SECRET={SECRET}",
+        f"--env=REGSEARCH_ENGINE={search_engine}",
+    ]
+    skopeo.push("webapp-1", registry, "team/webapp:1.0")
+    with Container(engine, IMAGE, *options) as container:
+        ready = wait_until_ready(url)
+        wait_until_found(url, "team/webapp")
+        skopeo.push("numbered-01", registry, "team/numbered:1.0")
+        pushed = wait_until_found(url, "team/numbered")
+        healthy = container.wait_until_healthy()
+        status = container.execute("cat", "/proc/1/status")
+        assert re.search(r"^Uid:\s10001\s10001\s10001\s10001$", status, re.MULTILINE)
+        assert re.search(r"^CapBnd:\s0+$", status, re.MULTILINE)
+        assert re.search(r"^NoNewPrivs:\s1$", status, re.MULTILINE)
+        refused = container.execute("sh", "-c", "touch /opt/file 2>&1 || true")
+        assert "Read-only file system" in refused
+        assert "complete crawl" in container.execute("regsearch", "status")
+        start = time.monotonic()
+        assert container.stop() == 0
+        stopped = time.monotonic() - start
+    with Container(engine, IMAGE, *options):
+        wait_until_ready(url)
+        assert set(found(url)) == {"team/webapp", "team/numbered"}
+    engine.run("volume", "rm", volume)
+    figure(
+        f"image with {search_engine}: ready after {ready:.1f} s, a push found after {pushed:.1f} s,"
+        f" healthy after {ready + healthy:.1f} s or later, stopped in {stopped:.1f} s"
+    )
+
+
+@thorough
+def test_one_command_starts_a_registry_and_finds_what_is_pushed_to_it(
+    images: Images,
+    engine: Docker,
+    needs_program: NeedsProgram,
+    skopeo: Skopeo,
+    figure: Figure,
+) -> None:
+    program = needs_program("compose")
+    port, search_port = free_port(), free_port()
+    search_host, registry = f"localhost:{search_port}", Address(f"localhost:{port}")
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("DOCKER")},
+        **images.environment,
+        "DOCKER_HOST": engine.address,
+        "COMPOSE_PROJECT_NAME": "regsearch-test",
+        "COMPOSE_FILE": str(PROJECT / "compose.yaml"),
+        "REGISTRY_PORT": str(port),
+        "SEARCH_PORT": str(search_port),
+    }
+
+    def finds(name: str) -> bool:
+        return name in {row.name for row in engine.search(search_host, name)}
+
+    try:
+        start = time.monotonic()
+        compose(program, "up", "--detach", "--wait", environment=environment)
+        up = time.monotonic() - start
+        skopeo.push("webapp-1", registry, "team/webapp:1.0")
+        seconds = wait_until(lambda: finds("team/webapp"), SECONDS, "docker search finds it")
+        # Without its volumes: the next start has the images, the history and the secret of before.
+        compose(program, "down", environment=environment)
+        compose(program, "up", "--detach", "--wait", environment=environment)
+        skopeo.push("numbered-01", registry, "team/numbered:1.0")
+        wait_until(lambda: finds("team/numbered"), SECONDS, "docker search finds another")
+        assert finds("team/webapp")
+    finally:
+        start = time.monotonic()
+        compose(program, "down", "--volumes", environment=environment)
+        down = time.monotonic() - start
+    figure(f"compose: up in {up:.0f} s, a push found after {seconds:.1f} s, down in {down:.0f} s")

@@ -19,7 +19,7 @@ MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 { p
 T ?= tests --ignore=tests/attack
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo programs test check lowest release whoosh3 screenshots picture lighthouse lint format types bench relevance fuzz torture kills attack soak clean image
+.PHONY: help install run demo programs test check lowest release whoosh3 screenshots picture lighthouse lint format types bench relevance fuzz torture kills attack soak clean image manifests
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 17
@@ -44,6 +44,9 @@ image: ## Build the container image; BUILDER='podman build' for another builder
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse HEAD) \
 		--build-arg CREATED=$(shell date --utc +%Y-%m-%dT%H:%M:%SZ) \
 		$(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) .
+
+manifests: install ## Make deploy/kubernetes and the chart's alert rules again
+	$(BIN)/python -m tests.deploy.manifests
 
 programs: ## Build the programs that tests need and Debian does not have, once; needs Go and npm
 	@.ci/programs

@@ -1,8 +1,9 @@
-"""The image: built from the Dockerfile, run alone and with compose."""
+"""The image: built from the Dockerfile, run alone, with compose, and by podman."""
 
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.deploy.containers import (
     wait_until_ready,
 )
 from tests.deploy.images import DOCKERFILE, IMAGE, PROJECT, Images
+from tests.deploy.kube_play import KubePlay
 from tests.end_to_end.docker_client import Docker
 from tests.end_to_end.ports import free_port
 from tests.end_to_end.processes import run
@@ -29,6 +31,8 @@ from tests.programs import NeedsProgram
 
 Figure = Callable[[str], None]
 SECRET = "a-secret-of-the-image-test"
+POD = "regsearch-pod-0-regsearch"
+"""How podman names the container of the Deployment."""
 HARDENED = (
     "--read-only",
     "--tmpfs=/tmp",
@@ -40,8 +44,8 @@ thorough = pytest.mark.thorough
 
 
 def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
-    hadolint = PROJECT / ".venv" / "bin" / "hadolint"
-    ended = run([str(hadolint), str(PROJECT / "Dockerfile")])
+    hadolint = str(Path(sys.executable).parent / "hadolint")
+    ended = run([hadolint, str(PROJECT / "Dockerfile")])
     assert (ended.returncode, ended.stdout) == (0, "")
 
 
@@ -179,3 +183,39 @@ def test_one_command_starts_a_registry_and_finds_what_is_pushed_to_it(
         compose(program, "down", "--volumes", environment=environment)
         down = time.monotonic() - start
     figure(f"compose: up in {up:.0f} s, a push found after {seconds:.1f} s, down in {down:.0f} s")
+
+
+@thorough
+def test_podman_plays_the_plain_manifests(
+    images: Images,
+    engine: Docker,
+    needs_program: NeedsProgram,
+    short_folder: Path,
+    port: int,
+    figure: Figure,
+) -> None:
+    needs_program("podman")
+    needs_program("catatonit")
+    podman = KubePlay(short_folder / "play")
+    podman.load(engine, IMAGE)
+    manifests = (PROJECT / "deploy" / "kubernetes" / "regsearch.yaml").read_text("utf-8")
+    # Podman publishes every port of a container. Everything else is played as it is written.
+    played = re.sub(
+        r"( +)containerPort: 8080\n",
+        rf"\1containerPort: 8080\n\1hostIP: 127.0.0.1\n\1hostPort: {port}\n",
+        re.sub(r'image: "regsearch:.*"', f"image: localhost/{IMAGE}:latest", manifests),
+    )
+    assert played.count("hostPort") == 1
+    with podman.play(played) as seconds:
+        ready = wait_until_ready(f"http://127.0.0.1:{port}")
+        container = podman.inspect(POD)
+        assert container["HostConfig"]["ReadonlyRootfs"]
+        assert container["HostConfig"]["SecurityOpt"] == ["no-new-privileges"]
+        assert not container["EffectiveCaps"]
+        assert container["Config"]["User"] == "10001:10001"
+        status = podman.run("exec", "regsearch-pod-0-regsearch", "regsearch", "status")
+        assert "registry main" in status
+        assert (
+            podman.run("exec", "regsearch-pod-0-regsearch", "ls", "/var/lib/regsearch") == "data\n"
+        )
+    figure(f"kube play: started in {seconds:.1f} s, ready {ready:.1f} s later")

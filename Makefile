@@ -19,7 +19,7 @@ MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 { p
 T ?= tests --ignore=tests/attack
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo programs test check lowest release whoosh3 screenshots picture lighthouse lint format types bench relevance fuzz torture kills attack soak clean image manifests
+.PHONY: help install run demo programs test check lowest release whoosh3 screenshots picture lighthouse lint format types bench relevance fuzz torture kills attack soak clean image manifests site
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 17
@@ -76,6 +76,9 @@ whoosh3: install ## Run the tests of searching with whoosh3, a fork, in Whoosh's
 	PYTHONPATH=$(WHOOSH3) $(PYTEST) auto -k "not tantivy" tests/indexer/engines \
 		tests/search_api/search/test_service.py tests/search_api/test_walks.py \
 		tests/test_language_search.py
+
+site: install ## Build the documents as a site, in build/site; fails for a dead link
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 screenshots: install ## Take pictures of all pages, dark and light, wide and narrow
 	$(BIN)/python -m tests.end_to_end.pages.pictures

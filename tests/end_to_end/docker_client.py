@@ -25,6 +25,11 @@ class Docker:
         self._folder = folder
         self._program: RunningProgram | None = None
 
+    @property
+    def address(self) -> str:
+        """Where the Engine answers, for ``DOCKER_HOST``."""
+        return f"unix://{self._socket}"
+
     def start(self) -> None:
         """Start the Engine; return when it answers."""
         self._program = RunningProgram(

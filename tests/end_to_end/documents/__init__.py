@@ -1,0 +1,1 @@
+"""The documents: the site, and what they say to type, typed."""

@@ -58,11 +58,6 @@ class Docker:
         for mount in (self._folder / "exec" / "netns" / "default", self._folder / "data"):
             subprocess.run(["umount", str(mount)], check=False, capture_output=True)
 
-    @property
-    def address(self) -> str:
-        """The address of the Engine, as the variable ``DOCKER_HOST`` has it."""
-        return f"unix://{self._socket}"
-
     def run(
         self, *words: str, seconds: float = 60, environment: Mapping[str, str] | None = None
     ) -> str:

@@ -232,7 +232,13 @@ def serve_web(settings: Settings) -> None:
         token = make_owner_token()
         app = make_web(settings, owner_token=token)
         streams = app.state.streams
-        server = HttpServer(app, connections=app.state.connections, on_stop=streams.stop)
+
+        def stop() -> None:
+            # Now: the server ends by the signal that it got.
+            remove_service_file(settings)
+            streams.stop()
+
+        server = HttpServer(app, connections=app.state.connections, on_stop=stop)
         # What is there now stays: looking through it again for garbage would hold up answers.
         gc.collect()
         gc.freeze()
@@ -241,10 +247,7 @@ def serve_web(settings: Settings) -> None:
             log.info("registry_access", registry=one.name, access=one.mode, means=means)
         log.info("web_listens", address=settings.listen)
         write_service_file(settings, token)
-        try:
-            server.run(sockets=[listening])
-        finally:
-            remove_service_file(settings)
+        server.run(sockets=[listening])
 
 
 def _listen(settings: Settings) -> socket.socket:

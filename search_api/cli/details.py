@@ -86,7 +86,7 @@ class _Details:
 
     def images(self, what: str, images: Sequence[Json], *, has_more: bool) -> None:
         for image in images[:_IMAGES_SHOWN]:
-            self._output.whole(f"{what}: {image['reference']}")
+            self._output.text(f"{what}: {image['reference']}")
         if has_more or len(images) > _IMAGES_SHOWN:
             self._output.text(f"{what}: … more")
 

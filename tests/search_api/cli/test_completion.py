@@ -11,6 +11,7 @@ import pytest
 from search_api.web import make_web
 from tests.fakes.serving import free_port, serving
 from tests.search_api.filling import MAIN, settings_for
+from tests.series import thorough
 
 PROGRAM = Path(sys.executable).with_name("regsearch")
 # What readline does, but for its display: it divides the line, calls the function, and reads the
@@ -61,20 +62,20 @@ def complete(url: str, script: str, tmp_path: Path) -> Complete:
     ("line", "expected"),
     [
         ("regsearch conf", ["conformance"]),
-        ("regsearch search --fac", ["--facets"]),
         ("regsearch search --registry s", ["second"]),
-        ("regsearch search --names bist", ["bistro"]),
         ("regsearch search nginx arc", ["arch:"]),
         # Bash replaces what is behind the colon.
-        ("regsearch search arch:arm", ["arm", "arm64"]),
         ("regsearch search team/web:", ["1.4", "latest"]),
         ("regsearch show team/we", ["team/web"]),
         ("regsearch show team/web:1", ["1.4"]),
-        (f"regsearch show {MAIN}/bis", [f"{MAIN}/bistro"]),
         ("regsearch show second.example:5000/only", ["5000/only/second"]),
-        ("regsearch changes --repository bist", ["bistro"]),
         ("regsearch search --columns reference,si", ["reference,size"]),
-        ("regsearch show nothing-is-called-so", []),
+        thorough("regsearch search --fac", ["--facets"]),
+        thorough("regsearch search --names bist", ["bistro"]),
+        thorough("regsearch search arch:arm", ["arm", "arm64"]),
+        thorough(f"regsearch show {MAIN}/bis", [f"{MAIN}/bistro"]),
+        thorough("regsearch changes --repository bist", ["bistro"]),
+        thorough("regsearch show nothing-is-called-so", []),
     ],
 )
 def test_what_the_service_knows_is_offered(

@@ -20,6 +20,7 @@ from indexer.registry.stored_credentials import (
     find_credentials,
     run_helper,
 )
+from indexer.registry.support import Greeting
 from indexer.registry.tls import tls_context
 from indexer.registry.traffic import RegistryTraffic, TrafficMeasure
 
@@ -32,6 +33,7 @@ __all__ = [
     "Credentials",
     "Failure",
     "GrantClient",
+    "Greeting",
     "RegistryClient",
     "RegistryTraffic",
     "Scheme",

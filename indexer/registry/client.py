@@ -10,11 +10,12 @@ from indexer.errors import RegistryError
 from indexer.model import Content, Descriptor, Digest, RepositoryName, TagName
 from indexer.registry.auth import Credentials
 from indexer.registry.failures import Failure, explain
-from indexer.registry.http import Exchange
+from indexer.registry.http import RETRY_DELAYS_SECONDS, Exchange
 from indexer.registry.listings import CatalogPage, Lister
 from indexer.registry.manifests import BLOB_MAX_BYTES, head_manifest, read_blob, read_manifest
 from indexer.registry.realms import RealmGuard, TokenRealm
 from indexer.registry.referrers import read_referrers
+from indexer.registry.support import Greeting, log_in, read_greeting
 from indexer.registry.tls import is_verified
 from indexer.registry.traffic import RegistryTraffic
 from indexer.registry.urls import check_base
@@ -31,6 +32,7 @@ class RegistryClient:
     far as it is known. ``tls`` is what
     connections trust and show; None: what the system trusts. ``repositories`` are read in place of
     those of the catalog, if there are any.
+    ``retry_delays`` are the pauses in seconds before further tries after a temporary failure.
 
     These methods raise only errors under :class:`RegistryError`. Temporary failures (no answer,
     408, 429, 499, 5xx) are tried three times before. If the registry asks for a pause of more than
@@ -53,6 +55,7 @@ class RegistryClient:
         realm: TokenRealm | None = None,
         tls: ssl.SSLContext | None = None,
         repositories: Sequence[RepositoryName] = (),
+        retry_delays: Sequence[float] = RETRY_DELAYS_SECONDS,
     ) -> None:
         self.traffic = RegistryTraffic()
         self._url = url
@@ -69,6 +72,7 @@ class RegistryClient:
             ),
             tls=tls,
             traffic=self.traffic,
+            retry_delays=retry_delays,
         )
         self._lister = Lister(self._exchange, chosen=repositories)
 
@@ -84,6 +88,14 @@ class RegistryClient:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._exchange.aclose()
+
+    async def greeting(self) -> Greeting:
+        """Return how the registry answers somebody without credentials."""
+        return await read_greeting(self._exchange)
+
+    async def log_in(self) -> None:
+        """Ask whether the registry takes the credentials, or lets everybody in."""
+        await log_in(self._exchange)
 
     def repositories(self, *, resume: str = "") -> AsyncIterator[CatalogPage]:
         """Yield the catalog, from the ``resume`` of a page on, or all; at most 1,000 names a time.

@@ -41,6 +41,8 @@ _WANTS_CERTIFICATE = (
     "ALERT_CERTIFICATE_EXPIRED",
     "ALERT_UNKNOWN_CA",
 )
+# What people copy of the address of its API.
+_API_PATH = re.compile(r"(.*?)(/v[12](?:/.*)?)")
 # The numbers of OpenSSL for what is wrong with a certificate.
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _SELF_SIGNED = frozenset({18, 19})
@@ -209,17 +211,17 @@ def _explain_denial(error: DeniedError, username: str) -> Failure:
 
 def _explain_answer(error: RegistryError, asked: SplitResult) -> Failure:
     """Explain an answer that is not what a registry says."""
-    where, text, ends = _where(asked), str(error), asked.path.rstrip("/").endswith(("/v1", "/v2"))
+    where, text, copied = _where(asked), str(error), _API_PATH.fullmatch(asked.path)
     if _WANTS_TLS.search(text):
         return Failure(f"{where} answers https, not http", "write https:// in url")
     if _IS_REGSEARCH in text:
         return Failure(
             f"{where} is a regsearch, not a registry", "write the address of the registry in url"
         )
-    if ends and error.status in {0, 404}:
+    if copied and error.status in {0, 404}:
         return Failure(
-            f"url ends in {asked.path!r}, and requests begin with /v2/ already",
-            f"write {asked.scheme}://{asked.netloc}{asked.path.rstrip('/')[:-3]} in url",
+            f"url ends in {copied[2]!r}, and requests begin with /v2/ already",
+            f"write {asked.scheme}://{asked.netloc}{copied[1]} in url",
         )
     if error.status == 429:
         return Failure(

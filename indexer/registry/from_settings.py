@@ -1,6 +1,6 @@
 """What the settings of a registry describe: its client, and as whom it is read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -8,6 +8,7 @@ from indexer.clock import Clock
 from indexer.errors import SettingsError
 from indexer.registry.auth import Credentials
 from indexer.registry.client import RegistryClient
+from indexer.registry.http import RETRY_DELAYS_SECONDS
 from indexer.registry.realms import TokenRealm
 from indexer.registry.stored_credentials import (
     CredentialFile,
@@ -23,11 +24,16 @@ _Read = TypeVar("_Read")
 
 
 def registry_client(
-    registry: RegistrySettings, *, clock: Clock, realm: TokenRealm | None = None
+    registry: RegistrySettings,
+    *,
+    clock: Clock,
+    realm: TokenRealm | None = None,
+    retry_delays: Sequence[float] = RETRY_DELAYS_SECONDS,
 ) -> RegistryClient:
     """Return the client that the settings of a registry describe; close it at the end.
 
-    ``realm`` is its token service as far as it is known. :class:`SettingsError` names a setting
+    ``realm`` is its token service as far as it is known, ``retry_delays`` are the pauses in seconds
+    before further tries. :class:`SettingsError` names a setting
     whose file cannot be used.
     """
     return RegistryClient(
@@ -39,6 +45,7 @@ def registry_client(
         realm=realm or TokenRealm(named=registry.token_realm),
         tls=tls_context(registry),
         repositories=registry.repositories,
+        retry_delays=retry_delays,
     )
 
 

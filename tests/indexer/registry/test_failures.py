@@ -177,7 +177,7 @@ async def test_an_answer_is_explained(
     assert remedy in found.remedy
 
 
-@pytest.mark.parametrize("end", ["/v2", "/v2/", "/v1/"])
+@pytest.mark.parametrize("end", ["/v2", "/v2/", "/v1/", "/v2/_catalog"])
 async def test_a_url_ends_in_what_requests_begin_with(end: str) -> None:
     with server() as where:
         found = await failure(f"http://{where}{end}")

@@ -27,6 +27,15 @@ def webhook_secrets(settings: Settings) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def kept_secrets(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """Return the same as :func:`webhook_secrets`, and make nothing: empty before the first start.
+
+    :class:`SettingsError` as there.
+    """
+    is_made = bool(settings.webhook_secret) or (settings.data_dir / SECRET_FILE).exists()
+    return webhook_secrets(settings) if is_made else {}
+
+
 def common_secret(settings: Settings) -> str:
     """Return the secret of the settings, else the one in the data directory, made if missing.
 

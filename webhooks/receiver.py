@@ -17,6 +17,7 @@ from starlette.routing import Route
 from indexer.clock import Clock, SystemClock
 from indexer.errors import CredentialError, UnknownRegistryError
 from indexer.model import Rejected
+from indexer.registry import is_own_user_agent
 from indexer.store import NotificationResult
 from webhooks.guesses import Guesses
 from webhooks.journal import JournalWriter
@@ -68,7 +69,8 @@ class Receiver:
         body = await _read(request)
         notification = await self._parse(registry, body)
         await self._journal.append([(registry, item) for item in notification.items])
-        self._count(registry, NotificationResult.ACCEPTED, request)
+        if notification.items or not _is_check(request):
+            self._count(registry, NotificationResult.ACCEPTED, request)
         rejected = sum(isinstance(item, Rejected) for item in notification.items)
         counts = {
             "accepted": len(notification.items) - rejected,
@@ -98,7 +100,7 @@ class Receiver:
         # Without a secret nobody learns which registries there are.
         accepted = self._secrets.get(registry, self._all_secrets)
         if not any(hmac.compare_digest(credential, secret.encode()) for secret in accepted):
-            if is_known:
+            if is_known and not _is_check(request):
                 self._count(registry, NotificationResult.REFUSED, request)
             shown = registry[:NAME_SHOWN]
             await self._guesses.slow_down(_sender(request), registry=shown)
@@ -112,6 +114,11 @@ class Receiver:
 
 def _sender(request: Request) -> str:
     return request.client.host if request.client else ""
+
+
+def _is_check(request: Request) -> bool:
+    """Tell whether ``regsearch check`` sends this: it is not counted, because no registry did."""
+    return is_own_user_agent(request.headers.get("user-agent", ""))
 
 
 def _credential(header: str) -> bytes:

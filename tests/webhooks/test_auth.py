@@ -9,7 +9,7 @@ import pytest
 
 from indexer.errors import SettingsError
 from indexer.settings import RegistrySettings, Settings
-from webhooks.auth import SECRET_FILE, _make, common_secret, webhook_secrets
+from webhooks.auth import SECRET_FILE, _make, common_secret, kept_secrets, webhook_secrets
 
 PROJECT = Path(__file__).parents[2]
 MAKE = (
@@ -139,3 +139,10 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / SECRET_FILE).write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SettingsError, match="webhook-secret"):
         common_secret(Settings(data_dir=tmp_path))
+
+
+def test_who_only_looks_makes_no_secret(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, registry=(RegistrySettings(url="http://r"),))
+    assert kept_secrets(settings) == {}
+    assert list(tmp_path.iterdir()) == []
+    assert webhook_secrets(settings) == kept_secrets(settings)

@@ -180,6 +180,24 @@ async def test_notifications_are_counted_by_their_answer(
     assert (await post(client, push())).json()["accepted"] == 1, "they hold nothing up"
 
 
+async def test_a_check_of_our_own_is_answered_and_not_counted(
+    client: httpx2.AsyncClient, journal: WatchedJournal, tmp_path: Path
+) -> None:
+    """A wrong secret is logged and slowed down all the same: anybody can say this name."""
+    client.headers["User-Agent"] = USER_AGENT
+    assert (await post(client, envelope([]))).status_code == 202
+    with structlog.testing.capture_logs() as logs:
+        assert (await post(client, envelope([]), authorization=b"Bearer x")).status_code == 401
+    assert [line["sender"] for line in logs] == ["127.0.0.1"]
+    assert (await post(client, push())).status_code == 202, "events count, whoever sends them"
+    async with asyncio.timeout(10):
+        while not sum(journal.counted):
+            await asyncio.sleep(0)
+    kept = kept_notifications(tmp_path)
+    assert kept.total(NotificationResult.ACCEPTED) == 1
+    assert kept.total(NotificationResult.REFUSED) == 0
+
+
 @pytest.mark.parametrize("registry", ["other", "MAIN", "main%20", "m%C3%A4in", "%00"])
 async def test_an_unknown_registry_is_404(client: httpx2.AsyncClient, registry: str) -> None:
     response = await post(client, push(), registry=registry)

@@ -38,6 +38,7 @@ from search_api.access import (
 from search_api.access.oidc import Issuer, Oidc
 from search_api.api import Streams, make_api
 from search_api.endpoints import (
+    CheckProof,
     DockerSearch,
     Health,
     Metrics,
@@ -99,9 +100,10 @@ def make_web(settings: Settings, *, clock: Clock | None = None, owner_token: str
     )
     service = make_web_service(settings, clock=clock)
     journal = JournalWriter(LateJournal(settings.data_dir), clock=clock)
+    secrets = webhook_secrets(settings)
     receiver = Receiver(
         journal,
-        secrets=webhook_secrets(settings),
+        secrets=secrets,
         counting=frozenset(registry.name for registry in settings.registry if registry.count_pulls),
         pull_through=frozenset(one.name for one in settings.registry if one.pull_through),
         clock=clock,
@@ -117,6 +119,8 @@ def make_web(settings: Settings, *, clock: Clock | None = None, owner_token: str
         service,
         registry_hosts=hosts,
         challenges=settings.access.challenge,
+        proof=CheckProof(one for each in secrets.values() for one in each),
+        clock=clock,
     )
 
     rights_traffic = {

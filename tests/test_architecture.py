@@ -38,6 +38,7 @@ ONLY_HERE: dict[str, str | tuple[str, ...]] = {
         "indexer.registry",
         "search_api.access.oidc",
         COMMAND_LINE,
+        "search_api.check",
         "search_api.conformance",
     ),
     "authlib": "search_api.access.oidc",

@@ -17,7 +17,7 @@ from indexer.model import ASKED_FOR, LIMIT_MAX, DocumentType, Sort
 
 SECTIONS = {
     "Ask a service": ("search", "show", "changes", "status"),
-    "Run it": ("serve", "web", "indexer", "notifications"),
+    "Run it": ("serve", "check", "notifications", "web", "indexer"),
     "Look after it": ("backfill", "rebuild", "reconcile", "backup", "restore", "token"),
     "Other": ("login", "logout", "conformance", "completion"),
 }
@@ -199,6 +199,27 @@ def status(*, url: str, as_json: bool, web: bool) -> None:
         searches.open_page(url, "status")
     else:
         searches.status(url, as_json=as_json)
+
+
+@commands.command(short_help="Say what is wrong with a set-up, and what to change.")
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    metavar="HOST",
+    help="A host that users type in docker search HOST/TERM; public_url is tried anyway.",
+)
+@_JSON
+@_DATA_DIR
+@_CONFIG
+def check(hosts: tuple[str, ...], *, as_json: bool) -> None:
+    """Try settings, disk, registries, notifications and the public host; say what to change.
+
+    Nothing is changed. Ends with 1 if anything is wrong, and with 2 for unusable settings.
+    """
+    from search_api.cli import check as checks
+
+    checks.check(hosts, as_json=as_json)
 
 
 @commands.command(short_help="Print what makes a registry notify this service.")

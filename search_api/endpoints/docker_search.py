@@ -19,9 +19,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from indexer.clock import Clock, SystemClock
 from indexer.errors import SignInError, StoreError
 from indexer.model import LIMIT_MAX, DocumentType, Position, Sort, fold, one_line
 from search_api.access import CALLER, Caller, note_search
+from search_api.endpoints.proof import PROOF_HEADER, CheckProof, arrival_json
 from search_api.http_errors import error_answer
 from search_api.resources import find_places
 from search_api.search import Cursor, Order, Searcher, SearchRequest, SearchService
@@ -51,12 +53,16 @@ class DockerSearch:
         *,
         registry_hosts: frozenset[str],
         challenges: bool = False,
+        proof: CheckProof | None = None,
+        clock: Clock | None = None,
     ) -> None:
         """Take the hosts of the registries; a search at one of them stays within it.
 
         ``challenges``: clients without credentials are asked for them, where they would not send
-        them unasked.
+        them unasked. Who has ``proof`` is told as what a search arrived.
         """
+        self._proof = proof or CheckProof(())
+        self._clock = clock or SystemClock()
         self._challenges = challenges
         self._service = service
         self._registry_hosts = frozenset(fold(host) for host in registry_hosts)
@@ -139,6 +145,8 @@ class DockerSearch:
             "page_size": limit,
             "results": rows,
         }
+        if self._proof.is_valid(request.headers.get(PROOF_HEADER, ""), self._clock.now()):
+            body["check"] = arrival_json(request)
         headers = dict(_PRIVATE)
         if notes:
             headers["Warning"] = ", ".join(map(_warning, notes))

@@ -1,6 +1,11 @@
 """Processes: their start, supervision, logs and data directory."""
 
-from search_api.processes.data_dir import INDEX_DIRECTORY, make_engines, prepare_settings
+from search_api.processes.data_dir import (
+    INDEX_DIRECTORY,
+    NO_REGISTRY,
+    make_engines,
+    prepare_settings,
+)
 from search_api.processes.indexer import serve_indexer
 from search_api.processes.logs import REQUEST_ID, access_log, configure_logging
 from search_api.processes.restarts import RestartCounts, read_restarts
@@ -15,6 +20,7 @@ from search_api.processes.traces import are_traces_wanted, send_traces
 
 __all__ = [
     "INDEX_DIRECTORY",
+    "NO_REGISTRY",
     "REQUEST_ID",
     "USAGE_ERROR",
     "RestartCounts",

@@ -21,6 +21,10 @@ from search_api.processes.service_file import SERVICE_FILE
 log = structlog.get_logger()
 
 INDEX_DIRECTORY = "search-index"
+NO_REGISTRY = (
+    "no registry is set: REGSEARCH_REGISTRY=http://localhost:5000 names one,"
+    " [[registry]] tables in regsearch.toml name several"
+)
 _PRIVATE_UMASK = 0o077
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OURS = (
@@ -46,10 +50,7 @@ def prepare_settings(*, process: str, quiet: bool = False, supervised: bool = Fa
     settings = load_settings()
     configure_logging("error" if quiet else settings.log_level, process=process)
     if not settings.registry:
-        raise SettingsError(
-            "no registry is set: REGSEARCH_REGISTRY=http://localhost:5000 names one,"
-            " [[registry]] tables in regsearch.toml name several"
-        )
+        raise SettingsError(NO_REGISTRY)
     prepare(settings, supervised=supervised)
     return settings
 

@@ -76,11 +76,11 @@ class Service:
         """Set the environment variables that are not the same in every test."""
         self._extra_environment = environment
 
-    def start(self) -> None:
+    def start(self, seconds: float = 20) -> None:
         """Start the service; return when it says that it is ready."""
         self.data.mkdir(exist_ok=True)
         self._program = self.command_in_background("serve", log=self._log)
-        self.wait_until(self.is_ready, 20, "GET /readyz answers 200")
+        self.wait_until(self.is_ready, seconds, "GET /readyz answers 200")
 
     def stop(self, seconds: float = 10) -> int | None:
         """Send SIGTERM; give the exit code, or None when it still ran after ``seconds``."""

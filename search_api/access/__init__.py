@@ -15,6 +15,7 @@ from search_api.access.sessions import Sessions
 from search_api.access.sign_in import SignIn, can_sign_in
 from search_api.access.token_uses import read_uses
 from search_api.access.tokens import (
+    TOKENS_FILE,
     ApiToken,
     add_token,
     list_tokens,
@@ -26,6 +27,7 @@ from search_api.access.tokens import (
 
 __all__ = [
     "CALLER",
+    "TOKENS_FILE",
     "Access",
     "ApiToken",
     "Asks",

@@ -16,13 +16,17 @@ from indexer.clock import SystemClock, rfc3339
 from indexer.errors import SettingsError, StoreError
 from indexer.model import size_text
 from indexer.store import JOURNAL_FILE, STORE_FILE, adopt_databases, copy_databases
+from search_api.access import TOKENS_FILE
 from search_api.cli.backup_file import Backup, read_backup, write_backup
 from search_api.cli.times import age_text
 from search_api.processes import INDEX_DIRECTORY, prepare_settings
 from webhooks.auth import SECRET_FILE
 
 STANDARD = "-"
-FILES = (SECRET_FILE, STORE_FILE, JOURNAL_FILE)
+BESIDE = (SECRET_FILE, TOKENS_FILE)
+"""Files beside the databases, if they are there. The key of sessions is none of them: who reads a
+backup could sign in as anybody, and a restore would bring ended sessions back."""
+FILES = (*BESIDE, STORE_FILE, JOURNAL_FILE)
 """What is in a backup, in the order in which it is put back."""
 _REFUSED_BY = (*FILES, f"{STORE_FILE}-wal", f"{JOURNAL_FILE}-wal", INDEX_DIRECTORY)
 
@@ -44,8 +48,9 @@ def back_up(name: str) -> None:
             registries=copied.registries,
             tags=copied.tags,
         )
-        if (directory / SECRET_FILE).exists():
-            shutil.copy(directory / SECRET_FILE, folder / SECRET_FILE)
+        for each in BESIDE:
+            if (directory / each).exists():
+                shutil.copy(directory / each, folder / each)
         files = [folder / each for each in FILES if (folder / each).exists()]
         if name == STANDARD:
             write_backup(sys.stdout.buffer, backup, files)

@@ -35,6 +35,8 @@ _OURS = (
     "*.lock",
     "*.pid",
     "webhook-secret*",
+    "session-secret",
+    "ended-sessions.json",
     "token*.json*",
     RESTARTS_FILE,
     SERVICE_FILE,

@@ -118,6 +118,30 @@ def test_a_made_secret_is_in_the_backup(
     assert {path.stat().st_mode & 0o777 for path in copy.data.glob("[jsw]*")} == {0o600}
 
 
+def test_tokens_are_in_the_backup_and_the_key_of_sessions_is_not(
+    service: Service, registry: StubRegistry, tmp_path: Path, copy: Service
+) -> None:
+    """With the key, who reads a backup could sign in as anybody."""
+    service.start()
+    token = service.command("token", "create", "--user", "alice").stdout.strip()
+    (service.data / "session-secret").write_text("k" * 43)
+    (service.data / "ended-sessions.json").write_text("{}")
+    file = tmp_path / "backup.tar"
+    ended = service.command("backup", str(file))
+    assert ended.returncode == 0, ended.stderr
+    assert file.stat().st_mode & 0o777 == 0o600
+    with tarfile.open(file) as archive:
+        databases = {"store.db", "journal.db"}
+        assert {*archive.getnames()} == {"backup.json", "tokens.json", "checksums", *databases}
+        assert {member.mode for member in archive} == {0o600}
+    assert token.encode() not in file.read_bytes(), "only its hash is kept"
+    assert copy.command("restore", str(file)).returncode == 0
+    assert (copy.data / "tokens.json").stat().st_mode & 0o777 == 0o600
+    copy.start()
+    assert copy.answer_to(f"Bearer {token}") == 200
+    assert copy.answer_to(f"Bearer {token[:-1]}") == 401
+
+
 def test_a_restore_takes_the_place_of_nothing(copy: Service, backup: Path) -> None:
     assert copy.command("restore", str(backup)).returncode == 0
     before = (copy.data / "store.db").read_bytes()

@@ -76,7 +76,7 @@ class Service:
         """Set the environment variables that are not the same in every test."""
         self._extra_environment = environment
 
-    def start(self, seconds: float = 20) -> None:
+    def start(self, seconds: float = 60) -> None:
         """Start the service; return when it says that it is ready."""
         self.data.mkdir(exist_ok=True)
         self._program = self.command_in_background("serve", log=self._log)
@@ -172,6 +172,11 @@ class Service:
             f"{response.url}: {response.status_code} {response.text}"
         )
         return response
+
+    def answer_to(self, authorization: str) -> int:
+        """Search with an ``Authorization`` header; give the status of the answer."""
+        headers = {"Authorization": authorization}
+        return self._http.get("/api/v1/search", headers=headers).status_code
 
     def notify(self, *events: Mapping[str, Any]) -> None:
         """Send one notification with these events, which must be taken, as the registry would."""

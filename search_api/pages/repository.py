@@ -138,7 +138,14 @@ async def answer(site: Site, request: Request) -> Response:
             raise
         return await _missing(site, request, asked, error)
     if isinstance(found, Found):
-        page = repository_page(asked, found, site, has_changed="changed" in request.query_params)
+        page = repository_page(
+            asked,
+            found,
+            site,
+            has_changed="changed" in request.query_params,
+            # The same image may be in repositories of any registry.
+            is_limited=await site.hides_some(),
+        )
     else:
         page = _empty_page(asked, found, site.to)
     return await site.respond(request, page)
@@ -195,7 +202,9 @@ def _places(resources: Resources, repository: Mapping[str, Any]) -> tuple[dict[s
     return tuple(one for one in found if (one["registry"], one["repository"]) != own)
 
 
-def repository_page(asked: AskedTags, found: Found, site: Site, *, has_changed: bool) -> PageView:
+def repository_page(
+    asked: AskedTags, found: Found, site: Site, *, has_changed: bool, is_limited: bool
+) -> PageView:
     """Return the page of a repository."""
     to, repository = site.to, found.repository
     rows = tag_rows(found.page.items, to, every=found.every)
@@ -216,6 +225,7 @@ def repository_page(asked: AskedTags, found: Found, site: Site, *, has_changed: 
             "first": asked.address(to),
             "sorts": SORTS,
             "has_changed": has_changed,
+            "is_limited": is_limited,
             "live_cursor": found.live_cursor,
             "choices": [tag for group in group_tags(found.page.items) for tag in group],
             "lanes_max": LANES_MAX,
@@ -314,6 +324,7 @@ async def _missing(
             "column": None,
             "retry_seconds": None,
             "results": [result_view(one, site.to) for one in results],
+            "is_limited": await site.hides_some(),
         },
     )
     return await site.respond(request, page, freshness=freshness)

@@ -72,6 +72,11 @@ async function show(target) {
   for (const link of document.querySelectorAll("link[rel=alternate], footer .twin")) {
     link.href = `${base}/api/v1${target.slice(base.length)}`;
   }
+  for (const link of document.querySelectorAll(".visitor > a:not(.name)")) {
+    const signIn = new URL(link.href);
+    signIn.searchParams.set("next", target);
+    link.href = signIn;
+  }
   asking?.abort();
   const mine = asking = new AbortController();
   clearTimeout(later);

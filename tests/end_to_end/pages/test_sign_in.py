@@ -111,6 +111,17 @@ def test_results_that_follow_the_typing_are_those_of_the_user(open_page: Open) -
     expect(page.locator(".result")).to_have_count(0)
 
 
+def test_signing_in_leads_back_to_what_was_typed(open_page: Open) -> None:
+    page = open_page("/search?q=web")
+    page.fill("#q", "invoice")
+    expect(page).to_have_url(re.compile(r"/search\?q=invoice$"))
+    page.click(".visitor a")
+    fill_in(page, "alice")
+    expect(page).to_have_url(re.compile(r"/search\?q=invoice$"))
+    expect(page.locator("#q")).to_have_value("invoice")
+    expect(page.locator(".result h2")).to_have_text([re.compile("windows/invoice_service")])
+
+
 @pytest.mark.parametrize("is_signed_in", [False, True])
 def test_the_pages_are_for_everybody(open_page: Open, axe: Check, is_signed_in: bool) -> None:
     page = open_page("/sign-in")

@@ -16,6 +16,7 @@ from tests.search_api.access.asking import (
 )
 from tests.search_api.access.browser import browsing, sign_in
 from tests.search_api.filling import MAIN
+from tests.search_api.pages.conftest import HTML
 from tests.search_api.pages.html import Element, read_html
 
 pytestmark = pytest.mark.anyio
@@ -95,7 +96,7 @@ async def test_a_name_is_a_text(settings: Settings) -> None:
             assert visitor(page).one("a").text == "Signed in as <b>eve</b>"
 
 
-@pytest.mark.parametrize("address", ["/", "/search", "/search?q=web", "/changes"])
+@pytest.mark.parametrize("address", ["/", "/search", "/search?q=web", "/changes", "/r/main/nginx"])
 async def test_lists_say_that_they_may_not_be_whole(settings: Settings, address: str) -> None:
     async with browsing(settings) as browser:
         note = (await read(browser, address)).one("p", class_="limited")
@@ -104,6 +105,14 @@ async def test_lists_say_that_they_may_not_be_whole(settings: Settings, address:
         await sign_in(browser)
         note = (await read(browser, address)).one("p", class_="limited")
         assert note.one("a")["href"] == "/sign-in"
+
+
+async def test_a_page_of_a_repository_that_is_not_there_says_it_too(settings: Settings) -> None:
+    async with browsing(settings) as browser:
+        for unseen in ("team/web", "team/nothing"):
+            response = await browser.get(f"/r/main/{unseen}", headers=HTML)
+            assert response.status_code == 404
+            assert "You may not see everything here" in response.text
 
 
 @pytest.mark.parametrize("address", ["/search?registry=second", "/changes?registry=second"])

@@ -10,6 +10,8 @@ LOWEST := $(VENV)/lowest
 LOWEST_TESTS := tests/webhooks tests/indexer/engines tests/indexer/registry tests/indexer/test_run.py \
 	tests/search_api --ignore=tests/search_api/query --ignore=tests/search_api/resources
 VERSION = $(shell awk -F '"' '/^version = / { print $$2 }' pyproject.toml)
+PEERS := $(VENV)/peers
+PULP = $(shell awk '$$1 ~ /^pulp/ { print $$1 "==" $$2 }' .ci/versions)
 PYTEST := $(BIN)/python -m pytest --no-loadscope-reorder --numprocesses
 # Tests wait for other programs a third of their time, so `make test` has three workers for two cores.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() * 3 // 2))')
@@ -19,10 +21,10 @@ MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 { p
 T ?= tests --ignore=tests/attack
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo programs test check lowest release whoosh3 screenshots picture lighthouse lint format types bench relevance fuzz torture kills attack soak clean image manifests site
+.PHONY: help install run demo programs test check lowest release whoosh3 screenshots picture lighthouse lint format types bench relevance fuzz torture kills attack soak test-peers clean image manifests site
 
 help: ## List the targets
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 17
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 19
 
 install: $(VENV)/installed ## Make the environment in .venv
 
@@ -119,6 +121,11 @@ kills: install ## Kill each engine while it commits, merges and swaps, 200 round
 attack: export ATTACK := full
 attack: install ## Attack a running service in every way we know, ten minutes; prints what it stood
 	$(PYTEST) 1 tests/attack
+
+test-peers: install ## Ask beside a real Pulp, as docker, podman and skopeo; needs PostgreSQL and nginx
+	[ -d $(PEERS) ] || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet $(PULP)
+	PEERS=$(PEERS)/bin $(PYTEST) 0 tests/end_to_end/peers
 
 soak: install ## Push, delete and search beside a hostile registry, an hour; M=10 for ten minutes
 	$(BIN)/python -m tests.attack.soak --minutes $(or $(M),60)

@@ -25,14 +25,20 @@ class Skopeo:
         self._layout = layout
 
     def push(
-        self, name: str, registry: Addressed, image: str, *, all_platforms: bool = False
+        self,
+        name: str,
+        registry: Addressed,
+        image: str,
+        *,
+        all_platforms: bool = False,
+        credentials: str = f"{USERNAME}:{PASSWORD}",
     ) -> None:
         """Copy the entry ``name`` of the layout to ``image``, a repository with its tag.
 
         Credentials are always given; a registry without passwords does not ask for them.
         """
         every = ["--all"] if all_platforms else []
-        insecure = ["--dest-tls-verify=false", f"--dest-creds={USERNAME}:{PASSWORD}"]
+        insecure = ["--dest-tls-verify=false", f"--dest-creds={credentials}"]
         source = f"oci:{self._layout}:{name}"
         target = f"docker://{registry.host}/{image}"
         run_well([*SKOPEO, "copy", "--quiet", *every, *insecure, source, target])
@@ -50,7 +56,7 @@ class Skopeo:
         """Delete what a tag points to; skopeo asks for the digest first and deletes that."""
         run_well([*SKOPEO, "delete", "--tls-verify=false", f"docker://{registry.host}/{image}"])
 
-    def may_read(self, registry: RealRegistry, image: str, user: str, password: str) -> bool:
+    def may_read(self, registry: Addressed, image: str, user: str, password: str) -> bool:
         """Tell whether ``skopeo inspect`` reads an image as a user, "" being nobody."""
         who = f"--creds={user}:{password}" if user else "--no-creds"
         source = f"docker://{registry.host}/{image}"

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from tests.builders import image
@@ -16,6 +14,7 @@ from tests.end_to_end.service import Service
 from tests.end_to_end.skopeo_client import Skopeo
 from tests.end_to_end.versions import on_both
 from tests.end_to_end.waiting import wait_until
+from tests.end_to_end.who_may_read import Private, check_programs
 from tests.fakes.serving import serving
 from tests.fakes.token_service import ISSUER, SERVICE, TokenService
 from tests.push import Push, push_many
@@ -36,33 +35,7 @@ basic_means_all = {basic_means_all}
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Private:
-    """A registry with rights, and a service beside it at a host of its own."""
-
-    registry: RealRegistry
-    service: Service
-    tokens: TokenService
-    passwords: dict[str, str]
-
-    def readable(self, skopeo: Skopeo, user: str) -> set[str]:
-        """Return what ``skopeo inspect`` reads as a user."""
-        password = self.passwords.get(user, "")
-        return {
-            name for name in NAMES if skopeo.may_read(self.registry, f"{name}:1.0", user, password)
-        }
-
-    def search(self, user: str) -> httpx2.Response:
-        """Ask as docker does, as a user."""
-        who = (user, self.passwords[user]) if user else None
-        return httpx2.get(f"{self.service.url}/v1/search?q=", auth=who, trust_env=False)
-
-    def found(self, user: str) -> set[str]:
-        """Return the names that docker would print."""
-        return {row["name"] for row in self.search(user).json()["results"]}
-
-
-Start = Callable[..., Private]
+Start = Callable[..., tuple[Private, RealRegistry, TokenService]]
 
 
 @pytest.fixture
@@ -70,7 +43,9 @@ def start(registry_program: str, tmp_path: Path) -> Iterator[Start]:
     """Give what starts a registry and a service that has read it."""
     with ExitStack() as stack:
 
-        def started(*, with_tokens: bool, basic_means_all: bool = False) -> Private:
+        def started(
+            *, with_tokens: bool, basic_means_all: bool = False
+        ) -> tuple[Private, RealRegistry, TokenService]:
             registry = RealRegistry(tmp_path, program=registry_program)
             stack.callback(registry.stop)
             registry.start()
@@ -110,53 +85,32 @@ def start(registry_program: str, tmp_path: Path) -> Iterator[Start]:
             config.write_text(text, "utf-8")
             service.configure(REGSEARCH_CONFIG=str(config))
             service.start()
-            private = Private(registry, service, tokens, passwords)
+            private = Private(registry, service, passwords, NAMES)
             service.wait_until(lambda: private.found(user) == set(NAMES), 30, "all is read")
-            return private
+            return private, registry, tokens
 
         yield started
-
-
-def check_programs(private: Private, docker: Docker, podman: Podman, skopeo: Skopeo) -> None:
-    """Log in and out as each user; both programs print what skopeo reads."""
-    host = private.service.host
-    for user in ("", *private.passwords):
-        password = private.passwords.get(user, "")
-        if user:
-            assert not docker.log_in(host, user, "wrong")
-            assert not podman.log_in(host, user, "wrong")
-            assert docker.log_in(host, user, password)
-            assert podman.log_in(host, user, password)
-        expected = private.readable(skopeo, user)
-        assert {row.repository for row in docker.search(host, "")} == expected, user
-        by_podman = {row.name.removeprefix(f"{host}/") for row in podman.search(host, "")}
-        assert by_podman == expected, user
-        found = {row.name.removeprefix(f"{host}/") for row in podman.search(host, "team")}
-        assert found == {name for name in expected if "team" in name}, user
-        if user:
-            docker.log_out(host)
-            podman.log_out(host)
 
 
 @on_both
 def test_a_registry_with_a_token_service(
     start: Start, docker: Docker, podman: Podman, skopeo: Skopeo
 ) -> None:
-    private = start(with_tokens=True)
+    private, registry, tokens = start(with_tokens=True)
     check_programs(private, docker, podman, skopeo)
     # A right that is given or taken is seen within the time that the settings say.
-    private.tokens.rights["alice"] = {"other/db"}
+    tokens.rights["alice"] = {"other/db"}
     expected = private.readable(skopeo, "alice")
     assert expected == {"other/db"}
     private.service.wait_until(
         lambda: private.found("alice") == expected, LIFETIME_SECONDS + 8, "the rights changed"
     )
     # A registry that is away shows nothing after that time, and it is said.
-    private.registry.stop()
+    registry.stop()
     wait_until(lambda: private.found("alice") == set(), LIFETIME_SECONDS + 18, "nothing is shown")
     warning = private.search("alice").headers["warning"]
     assert "a registry does not answer" in warning
-    assert private.registry.host not in warning
+    assert registry.host not in warning
 
 
 @on_both
@@ -164,7 +118,7 @@ def test_a_registry_with_a_token_service(
 def test_a_registry_with_passwords(
     start: Start, docker: Docker, podman: Podman, skopeo: Skopeo, *, basic_means_all: bool
 ) -> None:
-    private = start(with_tokens=False, basic_means_all=basic_means_all)
+    private, *_ = start(with_tokens=False, basic_means_all=basic_means_all)
     check_programs(private, docker, podman, skopeo)
     assert private.readable(skopeo, USERNAME) == set(NAMES)
     assert private.readable(skopeo, "") == set()

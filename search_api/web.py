@@ -3,8 +3,9 @@
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -25,6 +26,7 @@ from search_api.access import (
     Callers,
     KnownRepositories,
     Peers,
+    RegistryAsks,
     Renewal,
     Sessions,
     SignIn,
@@ -55,7 +57,7 @@ from search_api.processes import (
     send_traces,
     write_service_file,
 )
-from search_api.search import API, make_web_service
+from search_api.search import API, SearchService, make_web_service
 from search_api.server import (
     BACKLOG,
     BasePath,
@@ -82,7 +84,101 @@ def make_web(settings: Settings, *, clock: Clock | None = None, owner_token: str
     With ``owner_token``, if there is one, a request sees everything.
     """
     clock = clock or SystemClock()
-    refusals = Refusals()
+    refusals, counts = Refusals(), RouteCounts()
+    service = make_web_service(settings, clock=clock)
+    who = _make_who_asks(settings, service, clock=clock, refusals=refusals, owner_token=owner_token)
+    journal = JournalWriter(LateJournal(settings.data_dir), clock=clock)
+    secrets = webhook_secrets(settings)
+    receiver = _make_receiver(settings, journal, secrets=secrets, clock=clock)
+    hosts = frozenset(
+        host for registry in settings.registry for host in (registry.registry_host, *registry.hosts)
+    )
+    streams = Streams(refusals, per_caller=settings.caller_streams)
+    connections = Connections(refusals)
+    api = make_api(service, cors_origins=settings.cors_origins, streams=streams)
+    docker_search = DockerSearch(
+        service,
+        registry_hosts=hosts,
+        challenges=settings.access.challenge,
+        proof=CheckProof(one for each in secrets.values() for one in each),
+        clock=clock,
+    )
+    site = Site(
+        service,
+        clock=clock,
+        version=version("regsearch"),
+        base=settings.base_path,
+        registries=[one.name for one in settings.registry],
+        sign_in=who.sign_in,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        service.start()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(service.close)
+            stack.callback(journal.close)
+            stack.push_async_callback(who.close)
+            yield
+
+    app = _Web(
+        wrap=partial(
+            _wrapped, settings=settings, who=who, hosts=hosts, refusals=refusals, counts=counts
+        ),
+        # Looked at in this order, and notifications come in bursts.
+        routes=[
+            *receiver.routes(),
+            Mount(API, api),
+            *Health(service, find_problem=journal.find_problem).routes(),
+            *Metrics(
+                service,
+                settings,
+                served=Served(counts, refusals, connections, streams),
+                events=receiver.events,
+                rights_traffic=who.traffic,
+            ).routes(),
+            *OciExtension(service, registry_hosts=hosts).routes(),
+            *docker_search.routes(),
+            *(page_routes(site) if settings.page else ()),
+        ],
+        exception_handlers=exception_handlers()
+        | ({HTTPException: partial(missing_page, site)} if settings.page else {}),
+        lifespan=lifespan,
+    )
+    # Docker drops credentials at a redirect, and registries the body of a notification.
+    app.router.redirect_slashes = False
+    app.state.streams = streams
+    app.state.connections = connections
+    return app
+
+
+@dataclass(frozen=True, slots=True)
+class _WhoAsks:
+    """What finds out who asks, and what they may see."""
+
+    callers: Callers
+    access: Access
+    sessions: Sessions | None
+    sign_in: SignIn | None
+    asks: Mapping[str, RegistryAsks]
+    traffic: Mapping[str, RegistryTraffic]
+
+    async def close(self) -> None:
+        """Close all files and connections."""
+        async with AsyncExitStack() as stack:
+            stack.callback(self.callers.close)
+            for one in self.asks.values():
+                stack.push_async_callback(one.close)
+
+
+def _make_who_asks(
+    settings: Settings,
+    service: SearchService,
+    *,
+    clock: Clock,
+    refusals: Refusals,
+    owner_token: str,
+) -> _WhoAsks:
     guesses = SignInGuesses(
         on_refused=lambda _: refusals.count(RequestRefusal.CREDENTIALS),
         on_limited=lambda caller: refusals.request(RequestRefusal.GUESSES, caller=caller),
@@ -98,111 +194,59 @@ def make_web(settings: Settings, *, clock: Clock | None = None, owner_token: str
         oidc=oidc,
         owner_token=owner_token,
     )
-    service = make_web_service(settings, clock=clock)
-    journal = JournalWriter(LateJournal(settings.data_dir), clock=clock)
-    secrets = webhook_secrets(settings)
-    receiver = Receiver(
-        journal,
-        secrets=secrets,
-        counting=frozenset(registry.name for registry in settings.registry if registry.count_pulls),
-        pull_through=frozenset(one.name for one in settings.registry if one.pull_through),
-        clock=clock,
-    )
-    hosts = frozenset(
-        host for registry in settings.registry for host in (registry.registry_host, *registry.hosts)
-    )
-    streams = Streams(refusals, per_caller=settings.caller_streams)
-    connections = Connections(refusals)
-    counts = RouteCounts()
-    api = make_api(service, cors_origins=settings.cors_origins, streams=streams)
-    docker_search = DockerSearch(
-        service,
-        registry_hosts=hosts,
-        challenges=settings.access.challenge,
-        proof=CheckProof(one for each in secrets.values() for one in each),
-        clock=clock,
-    )
-
-    rights_traffic = {
-        one.name: RegistryTraffic() for one in settings.registry if one.mode == "registry"
-    }
-    asks = make_asks(
-        settings,
-        clock=clock,
-        read_token_origin=service.token_origin,
-        traffic=rights_traffic,
-    )
+    traffic = {one.name: RegistryTraffic() for one in settings.registry if one.mode == "registry"}
+    asks = make_asks(settings, clock=clock, read_token_origin=service.token_origin, traffic=traffic)
     access = Access(
         settings,
         callers=callers,
         read_names=KnownRepositories(service.repository_names).get,
         asks=asks,
     )
+    sign_in = (
+        SignIn(settings, callers=callers, access=access, sessions=sessions, oidc=oidc)
+        if sessions
+        else None
+    )
+    return _WhoAsks(callers, access, sessions, sign_in, asks, traffic)
 
-    base = settings.base_path
-    site = Site(
-        service,
+
+def _make_receiver(
+    settings: Settings,
+    journal: JournalWriter,
+    *,
+    secrets: Mapping[str, tuple[str, ...]],
+    clock: Clock,
+) -> Receiver:
+    return Receiver(
+        journal,
+        secrets=secrets,
+        counting=frozenset(one.name for one in settings.registry if one.count_pulls),
+        pull_through=frozenset(one.name for one in settings.registry if one.pull_through),
         clock=clock,
-        version=version("regsearch"),
-        base=base,
-        registries=[one.name for one in settings.registry],
-        sign_in=(
-            SignIn(settings, callers=callers, access=access, sessions=sessions, oidc=oidc)
-            if sessions
-            else None
-        ),
     )
 
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        service.start()
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(service.close)
-            stack.callback(journal.close)
-            stack.callback(callers.close)
-            for one in asks.values():
-                stack.push_async_callback(one.close)
-            yield
 
-    def wrap(app: ASGIApp) -> ASGIApp:
-        # Innermost: limits and the log know addresses as they were asked.
-        app = RouteNotes(app, base=base)
-        app = Renewal(app, sessions=sessions) if sessions else app
-        audit_log = access_log() if settings.access.audit_log else None
-        app = BasePath(Viewing(app, access=access, audit_log=audit_log), base)
-        app = CallerLimit(app, per_second=settings.caller_requests_per_second, refusals=refusals)
-        log_of_requests = access_log() if settings.access_log else None
-        app = Requests(app, refusals=refusals, counts=counts, access_log=log_of_requests)
-        app = Traces(app) if are_traces_wanted() else app
-        return Peers(_trusting(app, settings, hosts), settings)
-
-    app = _Web(
-        wrap=wrap,
-        # Looked at in this order, and notifications come in bursts.
-        routes=[
-            *receiver.routes(),
-            Mount(API, api),
-            *Health(service, find_problem=journal.find_problem).routes(),
-            *Metrics(
-                service,
-                settings,
-                served=Served(counts, refusals, connections, streams),
-                events=receiver.events,
-                rights_traffic=rights_traffic,
-            ).routes(),
-            *OciExtension(service, registry_hosts=hosts).routes(),
-            *docker_search.routes(),
-            *(page_routes(site) if settings.page else ()),
-        ],
-        exception_handlers=exception_handlers()
-        | ({HTTPException: partial(missing_page, site)} if settings.page else {}),
-        lifespan=lifespan,
-    )
-    # Docker drops credentials at a redirect, and registries the body of a notification.
-    app.router.redirect_slashes = False
-    app.state.streams = streams
-    app.state.connections = connections
-    return app
+def _wrapped(
+    app: ASGIApp,
+    *,
+    settings: Settings,
+    who: _WhoAsks,
+    hosts: Collection[str],
+    refusals: Refusals,
+    counts: RouteCounts,
+) -> ASGIApp:
+    """Return an application with all that looks at a request before it, and at its answer."""
+    base = settings.base_path
+    # Innermost: limits and the log know addresses as they were asked.
+    app = RouteNotes(app, base=base)
+    app = Renewal(app, sessions=who.sessions) if who.sessions else app
+    audit_log = access_log() if settings.access.audit_log else None
+    app = BasePath(Viewing(app, access=who.access, audit_log=audit_log), base)
+    app = CallerLimit(app, per_second=settings.caller_requests_per_second, refusals=refusals)
+    log_of_requests = access_log() if settings.access_log else None
+    app = Requests(app, refusals=refusals, counts=counts, access_log=log_of_requests)
+    app = Traces(app) if are_traces_wanted() else app
+    return Peers(_trusting(app, settings, hosts), settings)
 
 
 class _Web(Starlette):

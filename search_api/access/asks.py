@@ -27,9 +27,10 @@ from indexer.registry import (
 )
 from indexer.settings import RegistrySettings, Settings
 from search_api.access.caller import Caller
+from search_api.access.calls import gathered
 from search_api.access.kept_rights import CallerRights, KeptRights, Standing
 from search_api.access.policy import Granted
-from search_api.access.token_rights import PARALLEL, ScopesRead, ask_tokens, gathered
+from search_api.access.token_rights import PARALLEL, ScopesRead, ask_tokens
 
 log = structlog.get_logger()
 

@@ -20,9 +20,9 @@ from indexer.model import ALL_RIGHTS, Rights, make_rights
 from indexer.settings import RegistrySettings, RuleSettings, Settings
 from search_api.access.caller import OWNER, Caller
 from search_api.access.callers import Callers
+from search_api.access.calls import gathered
 from search_api.access.names import Repositories
 from search_api.access.peer import peer_of
-from search_api.access.token_rights import gathered
 from search_api.search import ALL_SIGHT, AskedImage, Sight
 
 EVERYBODY = "*"

@@ -6,14 +6,13 @@ scopes is believed only once it is proven: by a token that names the first and t
 that was asked for, or by a repository known to be granted, which is asked for at both ends.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TypeVar
 
 from indexer.errors import TooLargeError
 from indexer.registry import TokenGrant
+from search_api.access.calls import gathered
 
 NAMES_MAX = 100
 """The most repositories in one request for a token."""
@@ -23,7 +22,6 @@ _SCOPE_BYTES = len("&scope=repository::pull")
 PARALLEL = 8
 _SMALLER = (50, 20, 10, 5, 2, 1)
 
-Result = TypeVar("Result")
 Ask = Callable[[Sequence[str]], Awaitable[TokenGrant]]
 """Asks for a token for some repositories."""
 
@@ -146,15 +144,6 @@ class _Asking:
             else:
                 self._unclear.append(batch)
         return again
-
-
-async def gathered(calls: Iterable[Awaitable[Result]]) -> list[Result]:
-    """Return the results of all calls, or raise the first error after the last has ended."""
-    ended = await asyncio.gather(*calls, return_exceptions=True)
-    for one in ended:
-        if isinstance(one, BaseException):
-            raise one
-    return [one for one in ended if not isinstance(one, BaseException)]
 
 
 def _first(names: Sequence[str], most: int, *others: str) -> list[str]:

@@ -1,12 +1,11 @@
 """The settings: one table, read once at start from ``regsearch.toml`` and the environment."""
 
 from indexer.settings.access import AccessSettings, OidcSettings, RuleSettings
+from indexer.settings.environment import NESTED, PREFIX
 from indexer.settings.registry import RegistrySettings, short_secret
 from indexer.settings.settings import (
     CONFIG_FILE,
-    NESTED,
     OFFICIAL,
-    PREFIX,
     Settings,
     config_file,
     load_settings,

@@ -1,6 +1,7 @@
 """The settings of one registry."""
 
 import os
+import re
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,6 +17,7 @@ from indexer.settings.values import REGISTRY_NAME, Duration, Host, web_address
 
 SECRET_MIN = 16
 """Characters of a webhook secret: a shorter one can be guessed."""
+_WEBHOOK_SECRETS = ("webhook_secret", "previous_webhook_secret")
 
 
 class RegistrySettings(BaseModel):
@@ -74,8 +76,12 @@ class RegistrySettings(BaseModel):
     webhook_secret: str = Field(
         "", repr=False, description="The secret for its notifications; if empty, the common one."
     )
+    webhook_secret_file: Path | None = Field(None, description="A file that holds that secret.")
     previous_webhook_secret: str = Field(
         "", repr=False, description="The secret before it, which is accepted too for a while."
+    )
+    previous_webhook_secret_file: Path | None = Field(
+        None, description="A file that holds the secret before it."
     )
     crawl_interval: Duration = Field(
         timedelta(hours=6), description="The time between two crawls; 0s: no crawls."
@@ -108,6 +114,11 @@ class RegistrySettings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
+    def _read_secrets(cls, values: Any) -> Any:
+        return with_webhook_secrets(values)
+
+    @model_validator(mode="before")
+    @classmethod
     def _complete(cls, values: Any) -> Any:
         """Take the credentials and the host out of the URL."""
         if not isinstance(values, dict) or not isinstance(values.get("url"), str):
@@ -131,6 +142,11 @@ class RegistrySettings(BaseModel):
     @field_validator("url")
     @classmethod
     def _is_web_address(cls, url: str) -> str:
+        if re.search(r"[\s,;]+https?://", url):
+            raise ValueError(
+                "these are several URLs: write a [[registry]] table for each into regsearch.toml,"
+                " or set REGSEARCH_REGISTRY__NAME__URL for each"
+            )
         if web_address(url) is None:
             raise ValueError("write a URL such as https://registry.example.org")
         return url
@@ -241,9 +257,27 @@ def short_secret(name: str, secret: str) -> str | None:
     )
 
 
+def with_webhook_secrets(values: Any) -> Any:
+    """Return settings with the webhook secrets that are in files; :class:`ValueError` names one."""
+    if not isinstance(values, dict):
+        return values
+    found = dict(values)
+    for name in _WEBHOOK_SECRETS:
+        path = values.get(f"{name}_file")
+        if not isinstance(path, str | Path) or not path:
+            continue
+        try:
+            found[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"{name}_file: {error}") from error
+        if not found[name]:
+            raise ValueError(f"{name}_file: {str(path)!r} is empty")
+    return found
+
+
 def refuse_short_secrets(settings: Any, *, of: str) -> None:
     """Raise :class:`ValueError` for a webhook secret of these settings that is too short."""
-    for name in ("webhook_secret", "previous_webhook_secret"):
+    for name in _WEBHOOK_SECRETS:
         secret: str = getattr(settings, name)
         if secret and (problem := short_secret(f"{name}{of}", secret)):
             raise ValueError(problem)

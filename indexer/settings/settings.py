@@ -1,6 +1,5 @@
 """The settings: one table, read once at start from ``regsearch.toml`` and the environment."""
 
-import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -28,7 +28,22 @@ from pydantic_settings import (
 from indexer.errors import SettingsError
 from indexer.model import fold, words
 from indexer.settings.access import AccessSettings, OidcSettings, RuleSettings
-from indexer.settings.registry import RegistrySettings, refuse_short_secrets
+from indexer.settings.environment import (
+    CONFIG_VARIABLE,
+    NESTED,
+    PREFIX,
+    REGISTRY_VARIABLE,
+    find_variable,
+    nearest,
+    refuse_unknown_variables,
+    registry_tables,
+    variable_name,
+)
+from indexer.settings.registry import (
+    RegistrySettings,
+    refuse_short_secrets,
+    with_webhook_secrets,
+)
 from indexer.settings.values import (
     PLAIN_PATH,
     Duration,
@@ -42,16 +57,33 @@ from indexer.settings.values import (
 OFFICIAL = ("library",)
 """Namespaces of official images, if no others are set."""
 CONFIG_FILE = "regsearch.toml"
-PREFIX = "REGSEARCH_"
-NESTED = "__"
-"""What is between the parts of a name in the environment: REGSEARCH_ACCESS__HTPASSWD_FILE."""
-_CONFIG_VARIABLE = "REGSEARCH_CONFIG"
-_URL_VARIABLE = "REGSEARCH_URL"
-"""For `regsearch search` alone: the address of a service elsewhere."""
 _SECRETS = {"password", "webhook_secret", "previous_webhook_secret", "client_secret"}
 _SHOWN = (str, int, float)
 """Error messages repeat values of these types; others may contain secrets."""
 PORT_MAX = 65_535
+
+
+class _Registries(PydanticBaseSettingsSource):
+    """The registries of file and environment together, by their names."""
+
+    def __init__(self, settings_cls: type[BaseSettings], file: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._in_file = file().get("registry", [])
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return nothing: all is in the call."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the tables, if the file has such."""
+        if not _is_tables(self._in_file):
+            return {}
+        tables = registry_tables(os.environ, self._in_file)
+        return {"registry": tables} if tables else {}
+
+
+def _is_tables(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
 
 
 def _registries(value: object) -> object:
@@ -80,9 +112,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         Path("regsearch-data"), description="The folder for journal, store and search index."
     )
-    listen: str = Field(
-        "127.0.0.1:8080", pattern=r"^.+:\d{1,5}$", description="The address of the web process."
-    )
+    listen: str = Field("127.0.0.1:8080", description="The address of the web process.")
     public_url: str = Field(
         "",
         max_length=1_000,
@@ -118,8 +148,12 @@ class Settings(BaseSettings):
         repr=False,
         description="The secret that registries send; if empty, made at the first start.",
     )
+    webhook_secret_file: Path | None = Field(None, description="A file that holds that secret.")
     previous_webhook_secret: str = Field(
         "", repr=False, description="The secret before it, which is accepted too for a while."
+    )
+    previous_webhook_secret_file: Path | None = Field(
+        None, description="A file that holds the secret before it."
     )
     journal_retention: Retention = Field(
         timedelta(days=7), description="How long received events are kept; 0s: for ever."
@@ -150,6 +184,14 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is written to the log."
     )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Whether a line of the log is text, or an object of JSON."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secrets(cls, values: Any) -> Any:
+        return with_webhook_secrets(values)
 
     @field_validator("public_url")
     @classmethod
@@ -166,7 +208,9 @@ class Settings(BaseSettings):
 
     @field_validator("listen")
     @classmethod
-    def _real_port(cls, listen: str) -> str:
+    def _is_address(cls, listen: str) -> str:
+        if not re.fullmatch(r".*:[0-9]{1,5}", listen):
+            raise ValueError("write HOST:PORT such as 0.0.0.0:8080; :8080 is at all addresses")
         if int(listen.rpartition(":")[2]) > PORT_MAX:
             raise ValueError(f"a port is at most {PORT_MAX}")
         return listen
@@ -211,8 +255,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Give arguments priority over the environment, and the environment over the file."""
-        path = config_file(os.environ)
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path))
+        file = _file_source(settings_cls)
+        return (init_settings, _Registries(settings_cls, file), env_settings, file)
 
     def address(self) -> tuple[str, int]:
         """Return the host and port of ``listen``."""
@@ -222,10 +266,10 @@ class Settings(BaseSettings):
 
 def config_file(environment: Mapping[str, str]) -> Path | None:
     """Return the settings file: from the environment, else from this folder, else None."""
-    named = environment.get(_CONFIG_VARIABLE)
+    named = environment.get(CONFIG_VARIABLE)
     if named:
         if not Path(named).is_file():
-            raise SettingsError(f"{_CONFIG_VARIABLE}: no such file: {named!r}")
+            raise SettingsError(f"{CONFIG_VARIABLE}: no such file: {named!r}")
         return Path(named)
     return Path(CONFIG_FILE) if Path(CONFIG_FILE).is_file() else None
 
@@ -235,7 +279,7 @@ def load_settings() -> Settings:
 
     :class:`SettingsError` names every setting that is unknown or malformed, and its value.
     """
-    _refuse_unknown_variables(os.environ)
+    refuse_unknown_variables(os.environ, settings=set(Settings.model_fields))
     try:
         return Settings()
     except ValidationError as error:
@@ -244,38 +288,40 @@ def load_settings() -> Settings:
         raise SettingsError(f"{config_file(os.environ)}: {error}") from error
 
 
-def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
-    known = {name.upper() for name in Settings.model_fields} - {"ACCESS"}
-    known |= {f"ACCESS{NESTED}{name.upper()}" for name in AccessSettings.model_fields} - {
-        f"ACCESS{NESTED}OIDC"
-    }
-    known |= {f"ACCESS{NESTED}OIDC{NESTED}{name.upper()}" for name in OidcSettings.model_fields}
-    known |= {name.removeprefix(PREFIX) for name in (_CONFIG_VARIABLE, _URL_VARIABLE)}
-    for variable in sorted(environment):
-        name = variable.removeprefix(PREFIX)
-        if name != variable and name not in known:
-            nearest = _nearest(name, known, prefix=PREFIX)
-            raise SettingsError(f"unknown environment variable {variable}{nearest}")
-
-
-def _nearest(name: str, known: set[str], *, prefix: str = "") -> str:
-    found = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-    if found:
-        return f"; did you mean {prefix}{found[0]}?"
-    return f"; known are {', '.join(prefix + each for each in sorted(known))}"
+def _file_source(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
+    return TomlConfigSettingsSource(settings_cls, toml_file=config_file(os.environ))
 
 
 def _explain(error: Any) -> str:
-    """Return one error of pydantic as one line."""
+    """Return one error of pydantic as one line, which names the variable, or the file."""
     path, message = [str(part) for part in error["loc"]], error["msg"]
     message = message.removeprefix("Value error, ")
-    name = ".".join(path) or "settings"
+    source, name = _find_source(path)
     if error["type"] == "extra_forbidden":
-        return f"unknown setting {name!r}{_nearest(path[-1], set(_table(path).model_fields))}"
+        candidates = set(_table(path).model_fields)
+        return f"{source}unknown setting {name!r}{nearest(path[-1], candidates)}"
     is_secret = bool(path) and path[-1] in _SECRETS
     if is_secret or error["type"] == "missing" or not isinstance(error["input"], _SHOWN):
-        return f"{name}: {message}"
-    return f"{name}: {message}, not {_without_credentials(error['input'])}"
+        return f"{source}{name}: {message}"
+    return f"{source}{name}: {message}, not {_without_credentials(error['input'])}"
+
+
+def _find_source(path: list[str]) -> tuple[str, str]:
+    """Return where a setting is written, as the beginning of a message, and its name there."""
+    file = config_file(os.environ)
+    source, name = f"{file}: " if file else "", ".".join(path) or "settings"
+    in_file = _file_source(Settings)().get("registry", [])
+    if path[:1] == ["registry"] and len(path) > 1 and _is_tables(in_file):
+        table = registry_tables(os.environ, in_file)[int(path[1])]
+        own = ["registry", variable_name(table), *path[2:3]]
+        named = any(variable_name(one) == own[1] for one in in_file)
+        if os.environ.get(REGISTRY_VARIABLE) and path[2:3] in ([], ["url"]):
+            return "", REGISTRY_VARIABLE
+        if find_variable(own, os.environ) or not named:
+            return "", PREFIX + NESTED.join(own).upper()
+    elif variable := find_variable(path, os.environ):
+        return "", variable
+    return source, name
 
 
 def _table(path: list[str]) -> type[BaseModel]:

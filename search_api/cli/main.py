@@ -616,11 +616,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _report(error: BaseException) -> int:
-    """Print an error as one line and return the exit status that goes with it."""
+    """Print an error, one problem a line, and return the exit status that goes with it."""
     from search_api.cli.common import print_error
 
     place = f"query, column {error.column}: " if isinstance(error, QueryError) else ""
-    print_error(f"regsearch: {place}{error}")
+    for line in str(error).splitlines() or [""]:
+        print_error(f"regsearch: {place}{line}")
     return _USAGE_ERROR if isinstance(error, SettingsError | UnusableFileError) else 1
 
 

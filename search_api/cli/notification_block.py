@@ -33,17 +33,22 @@ def notification_block(settings: Settings, registry: str, *, secret: str) -> str
     Pulls are sent only if they are counted. A registry that caches another one sends pulls of blobs
     too, because they tell which configs it has.
     """
-    host, port = settings.address()
-    if host in _EVERY_ADDRESS:
-        host = socket.gethostname()
-    if ":" in host:
-        host = f"[{host}]"
     # A JSON text is also a YAML text, with any signs in the secret.
     authorization = json.dumps(f"Bearer {secret}", ensure_ascii=False)
     block = _BLOCK.format(
-        url=f"http://{host}:{port}/webhooks/{registry}", authorization=authorization
+        url=f"{_address(settings)}/webhooks/{registry}", authorization=authorization
     )
     named = [each for each in settings.registry if each.name == registry]
     if any(each.pull_through for each in named):
         return block
     return block + _NO_BLOBS + ("" if any(each.count_pulls for each in named) else _NO_PULLS)
+
+
+def _address(settings: Settings) -> str:
+    """Return where registries reach this service: as its users do, else at its own port."""
+    if settings.public_url:
+        return settings.public_url
+    host, port = settings.address()
+    if host in _EVERY_ADDRESS:
+        host = socket.gethostname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

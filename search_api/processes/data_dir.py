@@ -50,7 +50,11 @@ def prepare_settings(*, process: str, quiet: bool = False, supervised: bool = Fa
     The supervisor of a ``supervised`` process has closed the data directory to others already.
     """
     settings = load_settings()
-    configure_logging("error" if quiet else settings.log_level, process=process)
+    configure_logging(
+        "error" if quiet else settings.log_level,
+        process=process,
+        as_json=settings.log_format == "json",
+    )
     if not settings.registry:
         raise SettingsError(NO_REGISTRY)
     prepare(settings, supervised=supervised)

@@ -1,9 +1,11 @@
 """Logging to standard error: an event name and key-value pairs, one line each."""
 
+import json
 import logging
 import sys
 from contextlib import suppress
 from contextvars import ContextVar
+from types import TracebackType
 from typing import Any
 
 import orjson
@@ -16,8 +18,18 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request that is being answered; empty outside of requests."""
 
 
-def configure_logging(level: str, *, process: str) -> None:
-    """Log from ``level`` on; each line names the process."""
+def configure_logging(level: str, *, process: str, as_json: bool = False) -> None:
+    """Log from ``level`` on; each line names the process.
+
+    With ``as_json`` each line is an object, also what libraries log and what ends the process.
+    """
+    renderer: Processor = structlog.processors.LogfmtRenderer(
+        key_order=["timestamp", "level", "process", "event"], bool_as_flag=False
+    )
+    if as_json:
+        renderer = structlog.processors.JSONRenderer(serializer=_json)
+        logging.basicConfig(handlers=[_OfLibraries()], force=True)
+        sys.excepthook = _log_crash
     structlog.configure(
         processors=[
             _add_process(process),
@@ -26,9 +38,7 @@ def configure_logging(level: str, *, process: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.LogfmtRenderer(
-                key_order=["timestamp", "level", "process", "event"], bool_as_flag=False
-            ),
+            renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
@@ -54,7 +64,27 @@ def access_log() -> Any:
 
 
 def _json(pairs: EventDict, **_: Any) -> str:
-    return orjson.dumps(pairs).decode()
+    try:
+        return orjson.dumps(pairs, default=str).decode()
+    except TypeError:
+        # Such as text with half of a character, from a file name.
+        return json.dumps(pairs, default=str)
+
+
+class _OfLibraries(logging.Handler):
+    """Passes on what libraries log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log one record as a line of ours."""
+        structlog.get_logger().log(
+            record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
+        )
+
+
+def _log_crash(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    structlog.get_logger().error("crashed", exc_info=(kind, error, trace))
 
 
 class _Output(structlog.PrintLogger):

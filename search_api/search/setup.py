@@ -76,5 +76,5 @@ def _make_searcher(settings: Settings, state: StoreSearchState, clock: Clock) ->
 
 
 def _make_process_searcher(settings: Settings) -> Searcher:
-    configure_logging(settings.log_level, process="search")
+    configure_logging(settings.log_level, process="search", as_json=settings.log_format == "json")
     return _make_searcher(settings, StoreSearchState(settings.data_dir), SystemClock())

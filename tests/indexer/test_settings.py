@@ -51,7 +51,11 @@ def refusal(load: Load) -> Callable[..., str]:
         with pytest.raises(SettingsError) as caught:
             load(file, **environment)
         assert SECRET not in "".join(traceback.format_exception(caught.value))
-        return str(caught.value)
+        lines = str(caught.value).splitlines()
+        named = f"{CONFIG_FILE}: "
+        if file is not None and not environment:
+            assert all(line.startswith(named) for line in lines), "each line names the file"
+        return "\n".join(line.removeprefix(named) for line in lines)
 
     return run
 
@@ -102,6 +106,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         history_retention = "0s"
         engine = "whoosh"
         log_level = "debug"
+        log_format = "json"
         search_processes = 3
         search_deadline = "5s"
         synonyms = [["billing", "payments"]]
@@ -173,12 +178,15 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         "caller_streams": 3,
         "access_log": True,
         "webhook_secret": "common-to-all-of-them",
+        "webhook_secret_file": None,
         "previous_webhook_secret": "common-before-that",
+        "previous_webhook_secret_file": None,
         "journal_retention": timedelta(days=2),
         "hidden_retention": timedelta(hours=12),
         "history_retention": None,
         "engine": "whoosh",
         "log_level": "debug",
+        "log_format": "json",
         "search_processes": 3,
         "search_deadline": timedelta(seconds=5),
         "synonyms": (("billing", "payments"),),
@@ -223,7 +231,9 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
                 "include": ("team/*",),
                 "exclude": ("*-test",),
                 "webhook_secret": "own-of-this-registry",
+                "webhook_secret_file": None,
                 "previous_webhook_secret": "own-one-before-that",
+                "previous_webhook_secret_file": None,
                 "crawl_interval": timedelta(minutes=15),
                 "notifications": False,
                 "count_pulls": True,
@@ -434,11 +444,11 @@ def test_an_empty_setting_means_the_url_s_as_its_description_says(load: Load) ->
 def test_what_is_no_url_is_refused_without_repeating_credentials(
     refusal: Callable[..., str], url: str
 ) -> None:
-    said = refusal(REGISTRY=url)
+    said = refusal(f"[[registry]]\nname = 'a'\nurl = '{url}'")
     assert said.startswith(
         "registry.0.url: write a URL such as https://registry.example.org, not '"
     )
-    assert refusal(f"[[registry]]\nname = 'a'\nurl = '{url}'") == said
+    assert refusal(REGISTRY=url) == said.replace("registry.0.url", "REGSEARCH_REGISTRY", 1)
 
 
 def test_a_refused_url_is_shown_but_for_its_credentials(refusal: Callable[..., str]) -> None:
@@ -566,8 +576,8 @@ def test_a_registry_that_does_not_fit_is_refused_by_name_and_value(
             'zzz = "a:1"',
             "unknown setting 'zzz'; known are access, access_log, caller_requests_per_second,",
         ),
-        ('listen = "localhost"', "listen: String should match pattern"),
-        ('listen = ":80"', "listen: String should match pattern"),
+        ('listen = "localhost"', "listen: write HOST:PORT such as 0.0.0.0:8080; :8080 is at all"),
+        ('listen = "8080"', "listen: write HOST:PORT such as 0.0.0.0:8080; :8080 is at all"),
         ('listen = "a:65536"', "listen: a port is at most 65535, not 'a:65536'"),
         ('engine = "lucene"', "engine: Input should be 'whoosh' or 'tantivy', not 'lucene'"),
         ('log_level = "INFO"', "log_level: Input should be 'debug', 'info', 'warning' or 'error'"),
@@ -575,7 +585,7 @@ def test_a_registry_that_does_not_fit_is_refused_by_name_and_value(
         ("[[registry]]\nurl = 1", "registry.0.url: Input should be a valid string, not 1"),
         ('[registry]\nurl = "https://r"', "registry: write [[registry]], with two brackets"),
         ("registry = 5", "registry: Input should be a valid tuple, not 5"),
-        ("listen = = 1", f"{CONFIG_FILE}: Invalid value (at line 1, column 10)"),
+        ("listen = = 1", "Invalid value (at line 1, column 10)"),
         ('listen = "\ud800"'.encode("utf-8", "replace").decode(), "listen: "),
     ],
 )
@@ -818,3 +828,168 @@ def test_a_secret_of_the_issuer_that_is_not_there_is_named(
     assert oidc is not None
     with pytest.raises(SettingsError, match=f"^{re.escape(said)}"):
         oidc.secret()
+
+
+# Registries in the environment
+
+
+def test_several_registries_are_set_by_variables(load: Load) -> None:
+    settings = load(
+        REGISTRY__MAIN__URL="https://main.example.org",
+        REGISTRY__MAIN__HOSTS="a.example.org, b.example.org:5000",
+        REGISTRY__MAIN__INCLUDE='["team/*", "base"]',
+        REGISTRY__MAIN__CRAWL_INTERVAL="15m",
+        REGISTRY__MAIN__MAX_IN_FLIGHT="4",
+        REGISTRY__MAIN__NOTIFICATIONS="false",
+        REGISTRY__MAIN__CA_FILE="/run/ca.pem",
+        REGISTRY__MAIN__ACCESS="rules",
+        REGISTRY__MAIN__RULE='[{"repositories": ["team/*"], "users": ["*"]}]',
+        REGISTRY__TEAM_B__URL="http://b:5000",
+        REGISTRY__TEAM_B__NAME="team-b",
+        REGISTRY__EMPTY__URL="",
+    )
+    main, other = settings.registry
+    assert (main.name, main.url) == ("main", "https://main.example.org")
+    assert main.hosts == ("a.example.org", "b.example.org:5000")
+    assert main.include == ("team/*", "base")
+    assert main.crawl_interval == timedelta(minutes=15)
+    assert (main.max_in_flight, main.notifications) == (4, False)
+    assert main.ca_file == Path("/run/ca.pem")
+    assert main.rule[0].users == ("*",)
+    assert (other.name, other.url) == ("team-b", "http://b:5000")
+
+
+def test_variables_are_put_on_top_of_the_registry_of_the_file(load: Load) -> None:
+    file = """
+        [[registry]]
+        name = "team-1"
+        url = "https://one.example.org"
+        username = "reader"
+        [[registry]]
+        name = "two"
+        url = "https://two.example.org"
+    """
+    one, two, three = load(
+        file,
+        REGISTRY__TEAM_1__PASSWORD="p",
+        REGISTRY__THREE__URL="https://three.example.org",
+    ).registry
+    assert (one.name, one.username, one.password) == ("team-1", "reader", "p")
+    assert (two.name, two.password) == ("two", "")
+    assert three.name == "three"
+
+
+def test_a_single_url_can_have_more_settings(load: Load) -> None:
+    (only,) = load(REGISTRY="https://r.example.org", REGISTRY__DEFAULT__INSECURE="true").registry
+    assert (only.name, only.insecure) == ("default", True)
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"REGISTRY__MAIN__URL": "r:5000"}, "REGSEARCH_REGISTRY__MAIN__URL: write a URL such as"),
+        ({"REGISTRY__MAIN__USERNAME": "a"}, "REGSEARCH_REGISTRY__MAIN__URL: Field required"),
+        (
+            {"REGISTRY__MAIN__URL": "http://r", "REGISTRY__MAIN__MAX_IN_FLIGHT": "99"},
+            "REGSEARCH_REGISTRY__MAIN__MAX_IN_FLIGHT: Input should be less than or equal to 32",
+        ),
+        (
+            {"REGISTRY__MAIN__URLL": "http://r"},
+            (
+                "unknown environment variable REGSEARCH_REGISTRY__MAIN__URLL;"
+                " did you mean REGSEARCH_REGISTRY__MAIN__URL?"
+            ),
+        ),
+        ({"REGISTRY__MAIN": "http://r"}, "unknown environment variable REGSEARCH_REGISTRY__MAIN;"),
+        ({"REGISTRY____URL": "http://r"}, "unknown environment variable REGSEARCH_REGISTRY____URL"),
+        (
+            {"REGISTRY": "http://a:1, http://b:2"},
+            "REGSEARCH_REGISTRY: these are several URLs: write a [[registry]] table for each into",
+        ),
+        ({"LISTEN": "8080"}, "REGSEARCH_LISTEN: write HOST:PORT such as 0.0.0.0:8080"),
+        ({"ACCESS__CHALLENGE": "perhaps"}, "REGSEARCH_ACCESS__CHALLENGE: Input should be a valid"),
+    ],
+)
+def test_a_variable_that_does_not_fit_is_refused_by_its_name(
+    refusal: Callable[..., str], variables: dict[str, str], said: str
+) -> None:
+    assert refusal(**variables).startswith(said)
+
+
+def test_a_variable_is_named_although_there_is_a_file(refusal: Callable[..., str]) -> None:
+    said = refusal(f'listen = "x"\n{REGISTRY}max_in_flight = 0', REGISTRY__DEFAULT__URL="x")
+    assert [line.partition(":")[0] for line in said.splitlines()] == [
+        "REGSEARCH_REGISTRY__DEFAULT__URL",
+        "registry.0.max_in_flight",
+        "listen",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SERVICE_HOST", "10.0.0.1"),
+        ("SERVICE_PORT", "8080"),
+        ("SERVICE_PORT_HTTP", "8080"),
+        ("PORT", "tcp://10.0.0.1:8080"),
+        ("PORT_8080_TCP", "tcp://10.0.0.1:8080"),
+        ("PORT_8080_TCP_PROTO", "tcp"),
+        ("PORT_8080_TCP_PORT", "8080"),
+        ("PORT_8080_TCP_ADDR", "10.0.0.1"),
+        ("WEB_SERVICE_HOST", "10.0.0.1"),
+        ("WEB_PORT", "tcp://10.0.0.1:8080"),
+        ("WEB_PORT_8080_TCP_ADDR", "fd00::1"),
+    ],
+)
+def test_what_kubernetes_says_of_a_service_with_our_name_is_passed_over(
+    load: Load, name: str, value: str
+) -> None:
+    """Regression: a Service named regsearch ended every process."""
+    assert load(**{name: value}) == load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "8080"), ("SERVICE", "x"), ("PORT_HTTP", "80"), ("HOST", "a")]
+)
+def test_what_kubernetes_never_says_is_refused(
+    refusal: Callable[..., str], name: str, value: str
+) -> None:
+    assert refusal(**{name: value}).startswith(f"unknown environment variable REGSEARCH_{name}; ")
+
+
+def test_all_interfaces_may_be_written_as_a_port(load: Load) -> None:
+    assert load(LISTEN=":8080").address() == ("", 8080)
+
+
+# Secrets in files
+
+
+def test_webhook_secrets_are_read_from_files(load: Load, tmp_path: Path) -> None:
+    for name in ("common", "before", "own"):
+        (tmp_path / name).write_text(f"{name}-{SECRET}\n")
+    settings = load(
+        REGISTRY="https://r.example.org",
+        REGISTRY__DEFAULT__WEBHOOK_SECRET_FILE=str(tmp_path / "own"),
+        WEBHOOK_SECRET_FILE=str(tmp_path / "common"),
+        PREVIOUS_WEBHOOK_SECRET_FILE=str(tmp_path / "before"),
+    )
+    assert settings.webhook_secret == f"common-{SECRET}"
+    assert settings.previous_webhook_secret == f"before-{SECRET}"
+    assert settings.registry[0].webhook_secret == f"own-{SECRET}"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "webhook_secret_file: [Errno 2] No such file or directory"),
+        (b" \n", "webhook_secret_file: "),
+        (b"\xff", "webhook_secret_file: "),
+        (b"short", "webhook_secret of all registries without one of their own has 5 characters"),
+    ],
+)
+def test_a_file_without_a_usable_secret_is_named(
+    refusal: Callable[..., str], tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    if content is not None:
+        (tmp_path / "secret").write_bytes(content)
+    assert said in refusal(WEBHOOK_SECRET_FILE=str(tmp_path / "secret"))

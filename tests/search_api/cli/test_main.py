@@ -238,9 +238,9 @@ def test_without_a_registry_every_command_says_how_to_name_one(run: Run, command
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("REGSEARCH_LOG_LEVEL", "loud", "regsearch: log_level: "),
-        ("REGSEARCH_LISTEN", "nowhere", "regsearch: listen: "),
-        ("REGSEARCH_REGISTRY", "ftp://x", "regsearch: registry"),
+        ("REGSEARCH_LOG_LEVEL", "loud", "regsearch: REGSEARCH_LOG_LEVEL: "),
+        ("REGSEARCH_LISTEN", "nowhere", "regsearch: REGSEARCH_LISTEN: "),
+        ("REGSEARCH_REGISTRY", "ftp://x", "regsearch: REGSEARCH_REGISTRY: "),
         ("REGSEARCH_CONFIG", "/no/such/file", "regsearch: REGSEARCH_CONFIG: no such file"),
         (
             "REGSEARCH_DATADIR",
@@ -280,7 +280,7 @@ def test_an_address_that_is_none_is_named(
     monkeypatch.setenv("REGSEARCH_LISTEN", listen)
     ended = run("web")
     assert ended.status == 2
-    assert ended.err.startswith("regsearch: listen")
+    assert ended.err.startswith(("regsearch: REGSEARCH_LISTEN", "regsearch: listen"))
     assert listen in ended.err
 
 

@@ -33,6 +33,14 @@ def test_the_address_is_one_that_the_registry_can_use(listen: str, url: str) -> 
     assert f"      url: {url}\n" in block(listen)
 
 
+def test_the_address_is_the_one_of_the_users_where_it_is_set() -> None:
+    settings = settings_for(Path("data")).model_copy(
+        update={"public_url": "https://example.org/regsearch"}
+    )
+    made = notification_block(settings, "main", secret="s3cret")
+    assert "      url: https://example.org/regsearch/webhooks/main\n" in made
+
+
 def test_it_is_what_the_registrys_documentation_asks_for() -> None:
     assert block() == (
         "notifications:\n"

@@ -204,6 +204,8 @@ async def test_base_path_on_every_link(filled: Path) -> None:
             assert results.headers["link"].startswith(f"<{base}/api/v1/search?")
         for path in ("/v1/search?q=nginx", "/v2/", "/healthz", "/metrics"):
             assert (await client.get(path)).status_code == 200
+        for prefix in ("", base):
+            assert (await client.get(f"{prefix}/webhooks/main")).status_code == 405
         assert (await client.get("/go?ref=team/web:1.4")).headers["location"].startswith(base)
 
 

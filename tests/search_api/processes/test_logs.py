@@ -1,6 +1,8 @@
 """Logging: one line each, naming the process, and no addresses of requests."""
 
+import json
 import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +14,14 @@ from search_api.processes.logs import configure_logging
 
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
-    before = structlog.get_config()
+    before, hook = structlog.get_config(), sys.excepthook
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
     yield
     structlog.configure(**before)
+    sys.excepthook = hook
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def test_a_line_is_an_event_and_pairs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,3 +90,50 @@ def test_the_http_client_does_not_log_addresses() -> None:
     configure_logging("debug", process="indexer")
     for name in ("httpx2", "httpcore2"):
         assert logging.getLogger(name).getEffectiveLevel() == logging.WARNING
+
+
+def lines_of_json(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_a_line_of_json_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info", process="web", as_json=True)
+    log = structlog.get_logger()
+    log.info("push_seen", repository="team/web", count=2, path=Path("a"), tag="1\n2", is_new=True)
+    log.debug("not_shown")
+    (line,) = lines_of_json(capsys)
+    assert str(line.pop("timestamp")).startswith("20")
+    assert line == {
+        "process": "web",
+        "level": "info",
+        "event": "push_seen",
+        "repository": "team/web",
+        "count": 2,
+        "path": "a",
+        "tag": "1\n2",
+        "is_new": True,
+    }
+
+
+def test_what_cannot_be_written_as_text_is_a_line_all_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("info", process="web", as_json=True)
+    structlog.get_logger().info("seen", path="half of a character: \ud800")
+    (line,) = lines_of_json(capsys)
+    assert line["event"] == "seen"
+
+
+def test_what_libraries_log_and_what_ends_the_process_are_objects_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("info", process="web", as_json=True)
+    logging.getLogger("asyncio").error("a task of %s was lost", "theirs")
+    try:
+        int("oh no")
+    except ValueError as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+    theirs, crash = lines_of_json(capsys)
+    assert (theirs["event"], theirs["logger"]) == ("a task of theirs was lost", "asyncio")
+    assert (crash["event"], crash["level"]) == ("crashed", "error")
+    assert "ValueError: invalid literal" in str(crash["exception"])

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import socket
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from indexer.clock import Clock, SystemClock
-from indexer.errors import SettingsError
 from indexer.registry import RegistryTraffic
 from indexer.settings import Settings
 from search_api.access import (
@@ -51,8 +49,10 @@ from search_api.endpoints import (
 from search_api.http_errors import exception_handlers
 from search_api.pages import Site, missing_page, page_routes
 from search_api.processes import (
+    WEB_PID_FILE,
     access_log,
     are_traces_wanted,
+    listen,
     remove_service_file,
     send_traces,
     write_service_file,
@@ -269,13 +269,10 @@ def _trusting(app: ASGIApp, settings: Settings, hosts: Collection[str]) -> ASGIA
     return TrustedProxies(app, networks=networks, registry_hosts=hosts)
 
 
-WEB_PID_FILE = "web.pid"
-
-
 def serve_web(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; :class:`SettingsError` where the address cannot be had."""
     send_traces(process="web")
-    with _listen(settings) as listening:
+    with listen(settings, backlog=BACKLOG) as listening:
         _write_pid(settings)
         token = make_owner_token()
         app = make_web(settings, owner_token=token)
@@ -296,22 +293,6 @@ def serve_web(settings: Settings) -> None:
         log.info("web_listens", address=settings.listen)
         write_service_file(settings, token)
         server.run(sockets=[listening])
-
-
-def _listen(settings: Settings) -> socket.socket:
-    """Return a listening socket; :class:`SettingsError` where the address cannot be had."""
-    host, port = settings.address()
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns off Nagle's delay, 40 ms an answer, only for sockets that say they are TCP.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(BACKLOG)
-    except (OSError, OverflowError) as error:
-        listening.close()
-        raise SettingsError(f"listen {settings.listen!r}: {error}") from error
-    return listening
 
 
 def _write_pid(settings: Settings) -> None:

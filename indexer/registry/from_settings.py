@@ -1,7 +1,6 @@
 """What the settings of a registry describe: its client, and as whom it is read."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 from indexer.clock import Clock
@@ -16,10 +15,8 @@ from indexer.registry.stored_credentials import (
     find_credentials,
 )
 from indexer.registry.tls import tls_context
-from indexer.settings import RegistrySettings
+from indexer.settings import STORED_ANYWHERE, RegistrySettings
 
-STORED_ANYWHERE = Path("auto")
-"""The ``docker_config`` of a registry whose credentials are wherever a login kept them."""
 _Read = TypeVar("_Read")
 
 

@@ -2,7 +2,7 @@
 
 from indexer.settings.access import AccessSettings, OidcSettings, RuleSettings
 from indexer.settings.environment import NESTED, PREFIX
-from indexer.settings.registry import RegistrySettings, short_secret
+from indexer.settings.registry import STORED_ANYWHERE, RegistrySettings, short_secret
 from indexer.settings.settings import (
     CONFIG_FILE,
     OFFICIAL,
@@ -17,6 +17,7 @@ __all__ = [
     "NESTED",
     "OFFICIAL",
     "PREFIX",
+    "STORED_ANYWHERE",
     "AccessSettings",
     "OidcSettings",
     "RegistrySettings",

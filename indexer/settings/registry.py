@@ -17,6 +17,8 @@ from indexer.settings.values import REGISTRY_NAME, Duration, Host, web_address
 
 SECRET_MIN = 16
 """Characters of a webhook secret: a shorter one can be guessed."""
+STORED_ANYWHERE = Path("auto")
+"""The ``docker_config`` of a registry whose credentials are wherever a login kept them."""
 _WEBHOOK_SECRETS = ("webhook_secret", "previous_webhook_secret")
 
 
@@ -230,6 +232,20 @@ class RegistrySettings(BaseModel):
         return any(fnmatchcase(repository, pattern) for pattern in self.include) and not any(
             fnmatchcase(repository, pattern) for pattern in self.exclude
         )
+
+    def check_files(self) -> None:
+        """Raise :class:`SettingsError` for the first file of the settings that cannot be read."""
+        self.secret()
+        for name in ("ca_file", "client_cert", "client_key", "docker_config"):
+            path: Path | None = getattr(self, name)
+            if path is None or (name == "docker_config" and path == STORED_ANYWHERE):
+                continue
+            try:
+                path.open("rb").close()
+            except OSError as error:
+                raise SettingsError(
+                    f"{name} of registry {self.name!r}: {str(path)!r}: {error.strerror}"
+                ) from error
 
     def secret(self) -> str:
         """Return the password from its source; :class:`SettingsError` if the source is missing."""

@@ -10,13 +10,16 @@ from typing import Any
 import click
 import structlog
 
+from indexer.settings import Settings
 from search_api.processes import (
     RestartCounts,
+    check_address,
     end_with_parent,
     own_command,
     prepare_settings,
     serve_indexer,
     supervise,
+    supervisor_lock,
 )
 from webhooks.auth import webhook_secrets
 
@@ -26,6 +29,15 @@ log = structlog.get_logger()
 def serve() -> None:
     """Run web and indexer, watched and restarted."""
     settings = prepare_settings(process="serve")
+    # What would stop one of the processes is found before any of them begins to work.
+    for registry in settings.registry:
+        registry.check_files()
+    with supervisor_lock(settings.data_dir):
+        check_address(settings)
+        sys.exit(_supervise(settings))
+
+
+def _supervise(settings: Settings) -> int:
     webhook_secrets(settings)  # Made before both processes look for it.
     if any(registry.notifications for registry in settings.registry):
         # Not the block itself: logs are kept and shown, and a secret is in it.
@@ -35,7 +47,7 @@ def serve() -> None:
         name: own_command(name, f"--supervised={os.getpid()}") for name in ("web", "indexer")
     }
     restarts = RestartCounts(settings.data_dir, names=processes)
-    sys.exit(asyncio.run(supervise(processes, on_restart=restarts.add)))
+    return asyncio.run(supervise(processes, on_restart=restarts.add))
 
 
 def run_web(supervisor: int | None) -> None:

@@ -1,10 +1,12 @@
 """Processes: their start, supervision, logs and data directory."""
 
+from search_api.processes.address import WEB_PID_FILE, check_address, listen
 from search_api.processes.data_dir import (
     INDEX_DIRECTORY,
     NO_REGISTRY,
     make_engines,
     prepare_settings,
+    supervisor_lock,
 )
 from search_api.processes.indexer import serve_indexer
 from search_api.processes.logs import REQUEST_ID, access_log, configure_logging
@@ -23,12 +25,15 @@ __all__ = [
     "NO_REGISTRY",
     "REQUEST_ID",
     "USAGE_ERROR",
+    "WEB_PID_FILE",
     "RestartCounts",
     "RunningService",
     "access_log",
     "are_traces_wanted",
+    "check_address",
     "configure_logging",
     "end_with_parent",
+    "listen",
     "make_engines",
     "own_command",
     "prepare_settings",
@@ -38,5 +43,6 @@ __all__ = [
     "send_traces",
     "serve_indexer",
     "supervise",
+    "supervisor_lock",
     "write_service_file",
 ]

@@ -3,9 +3,11 @@
 The supervisor needs no engine and no store, which take long to import: functions import them.
 """
 
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,7 @@ NO_REGISTRY = (
     "no registry is set: REGSEARCH_REGISTRY=http://localhost:5000 names one,"
     " [[registry]] tables in regsearch.toml name several"
 )
+SUPERVISOR_FILE = "serve.pid"
 _PRIVATE_UMASK = 0o077
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OURS = (
@@ -80,6 +83,34 @@ def prepare(settings: Settings, *, supervised: bool = False) -> None:
     if not is_read_only or not _has_store(settings.data_dir):
         raise SettingsError(f"data_dir {str(settings.data_dir)!r} cannot be written")
     log.warning("data_dir_is_read_only", path=str(settings.data_dir))
+
+
+@contextmanager
+def supervisor_lock(directory: Path) -> Iterator[None]:
+    """Let one supervisor work on a data directory; the lock ends with the process.
+
+    :class:`SettingsError` if another one does. On a volume that cannot be written there is none.
+    """
+    path = directory / SUPERVISOR_FILE
+    try:
+        file = path.open("a+")
+    except OSError as error:
+        log.warning("supervisor_not_locked", path=str(path), reason=error.strerror)
+        yield
+        return
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            raise SettingsError(
+                f"data_dir {str(directory)!r}: regsearch serve runs on it already, as process"
+                f" {file.read().strip()}: stop that one, or set another data_dir"
+            ) from error
+        with suppress(OSError):
+            os.ftruncate(file.fileno(), 0)
+            os.write(file.fileno(), f"{os.getpid()}\n".encode())
+        yield
 
 
 def _close_to_others(directory: Path) -> None:

@@ -14,7 +14,7 @@ from indexer.settings import Settings
 log = structlog.get_logger()
 
 SERVICE_FILE = "service.json"
-_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
+_EVERY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from indexer.model import one_line
 
 _PROBLEM_MAX = 400
 _CAUSES_MAX = 10
+_NAME_THEM = '; if it shows its catalog to nobody, set repositories = ["team/app"]'
 _IF_RIGHT = "; if that is right, "
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 # What servers answer who expected TLS: those in Go, nginx, Apache.
@@ -75,7 +76,10 @@ def explain(error: RegistryError, *, url: str, username: str = "") -> Failure:
     if error.location:
         return _explain_redirect(error.location, urlsplit(url))
     if isinstance(error, DeniedError):
-        return _explain_denial(error, username)
+        denial = _explain_denial(error, username)
+        # Many public registries show their catalog to nobody.
+        is_list = "/v2/_catalog" in str(error) and not error.origin
+        return Failure(denial.problem, denial.remedy + _NAME_THEM) if is_list else denial
     if error.status == 0 and isinstance(error, UnreachableError):
         return _explain_silence(error, asked)
     return _explain_answer(error, urlsplit(url))

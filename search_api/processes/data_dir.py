@@ -74,7 +74,7 @@ def prepare(settings: Settings, *, supervised: bool = False) -> None:
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingsError(f"data_dir {str(settings.data_dir)!r}: {error}") from error
+        raise SettingsError(f"data_dir {str(settings.data_dir)!r}: {error.strerror}") from error
     if os.access(settings.data_dir, os.R_OK | os.W_OK | os.X_OK):
         if not supervised:
             _close_to_others(settings.data_dir)

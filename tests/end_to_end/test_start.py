@@ -1,5 +1,6 @@
 """A service that cannot run says so at once, before it asks any registry."""
 
+import json
 import os
 import signal
 import socket
@@ -91,3 +92,17 @@ def test_a_service_whose_supervisor_was_killed_can_be_started_at_once(service: S
         60,
         "another web process answers",
     )
+
+
+def test_each_line_of_the_log_may_be_an_object(service: Service) -> None:
+    service.configure(**service._extra_environment, REGSEARCH_LOG_FORMAT="json")
+    service.start()
+    service.wait_until_idle()
+    service.kill_child("indexer")
+    service.wait_until(lambda: service.child_pid("indexer") > 0, 60, "another indexer runs")
+    assert service.stop(30) == 0
+    lines = [json.loads(line) for line in service.log_text().splitlines()]
+    assert {"process_started", "web_listens", "process_died", "crawl_finished"} <= {
+        line["event"] for line in lines
+    }
+    assert all({"timestamp", "level", "process"} <= line.keys() for line in lines)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -72,6 +73,7 @@ class ScriptedRegistry:
         credentials: Credentials | None = None,
         url: str = REGISTRY,
         realm: TokenRealm | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> RegistryClient:
         """Return a client of this registry."""
         return RegistryClient(
@@ -80,6 +82,7 @@ class ScriptedRegistry:
             credentials=credentials,
             transport=self.transport,
             realm=realm,
+            tls=tls,
         )
 
     async def _endpoint(self, request: Request) -> Response:

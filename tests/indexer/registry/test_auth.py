@@ -9,8 +9,9 @@ import pytest
 
 from indexer.errors import DeniedError, RegistryError, UnreachableError, UnusableAnswerError
 from indexer.model.names import RepositoryName
-from indexer.registry import Credentials, RegistryClient, TokenRealm
+from indexer.registry import Credentials, RegistryClient, TokenRealm, tls_context
 from indexer.registry.auth import TOKENS_SWEPT_FROM
+from indexer.settings import RegistrySettings
 from tests.fakes.clock import ManualClock
 from tests.indexer.registry.scripted import Reply, ScriptedRegistry, Seen, as_json, refusal
 
@@ -409,6 +410,16 @@ async def test_the_first_token_service_is_kept_once_it_gave_a_token() -> None:
     ):
         await read(client)
     assert not any("evil.test" in url for url in registry.asked)
+
+
+async def test_what_an_unchecked_server_says_of_its_token_service_is_not_kept() -> None:
+    """Anybody on the way could have said it, as without TLS."""
+    kept: list[str] = []
+    registry = ScriptedRegistry()
+    tokens(registry, "https://auth.test/token")
+    insecure = tls_context(RegistrySettings(url=SAFE, insecure=True))
+    await read(registry.client(url=SAFE, realm=remembering(kept), tls=insecure))
+    assert kept == []
 
 
 async def test_the_token_service_of_the_settings_replaces_the_kept_one() -> None:

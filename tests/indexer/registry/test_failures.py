@@ -177,6 +177,12 @@ async def test_an_answer_is_explained(
     assert remedy in found.remedy
 
 
+async def test_a_catalog_may_be_shown_to_nobody() -> None:
+    with server(403, DENIED) as where:
+        found = await failure(f"http://{where}", username="alice")
+    assert found.remedy.endswith('shows its catalog to nobody, set repositories = ["team/app"]')
+
+
 @pytest.mark.parametrize("end", ["/v2", "/v2/", "/v1/", "/v2/_catalog"])
 async def test_a_url_ends_in_what_requests_begin_with(end: str) -> None:
     with server() as where:

@@ -4,13 +4,13 @@ ARG PYTHON_IMAGE=python:3.13-slim-trixie
 
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /source
-COPY LICENSE README.md pyproject.toml ./
+COPY LICENSE README.md pyproject.toml regsearch.py ./
 COPY indexer indexer
 COPY search_api search_api
 COPY webhooks webhooks
 # The environment itself has no pip: nothing is installed in a running container.
 RUN python3 -m venv --without-pip /opt/regsearch \
-    && python3 -m pip --python /opt/regsearch/bin/python install --no-cache-dir ".[tantivy]"
+    && python3 -m pip --python /opt/regsearch/bin/python install --no-cache-dir ".[otel,tantivy]"
 
 FROM ${PYTHON_IMAGE}
 ARG PYTHON_IMAGE
@@ -19,6 +19,9 @@ ARG REVISION=unknown
 ARG CREATED=1970-01-01T00:00:00Z
 LABEL org.opencontainers.image.title="regsearch" \
     org.opencontainers.image.description="A search companion for container registries: docker search, an API and a command line over what a registry holds." \
+    org.opencontainers.image.url="https://github.com/regsearch/regsearch" \
+    org.opencontainers.image.source="https://github.com/regsearch/regsearch" \
+    org.opencontainers.image.documentation="https://github.com/regsearch/regsearch/blob/main/docs/container.md" \
     org.opencontainers.image.licenses="Apache-2.0" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}" \

@@ -8,7 +8,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 pytest_plugins = ["tests.figures", "tests.programs", "pytester"]
 
 # Files that take long, mostly.
-_FIRST = ("tests/end_to_end/", "tests/attack/", "tests/test_")
+_FIRST = ("tests/deploy/test_image", "tests/end_to_end/", "tests/attack/", "tests/test_")
 # httpx2 looks for this package at every request to an application, and it is not there.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 

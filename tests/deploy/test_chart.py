@@ -76,6 +76,28 @@ def test_the_plain_manifests_are_valid(path: Path) -> None:
     assert remarks(path) == set()
 
 
+def test_the_job_of_the_page_on_backups_fits_the_chart(helm: str, tmp_path: Path) -> None:
+    page = (PROJECT / "docs" / "backup.md").read_text("utf-8")
+    job = tmp_path / "job.yaml"
+    job.write_text(page.partition("```yaml\n")[2].partition("```")[0], "utf-8")
+    assert remarks(job) == set()
+    of_job = yaml.safe_load(job.read_text("utf-8"))["spec"]["jobTemplate"]["spec"]["template"][
+        "spec"
+    ]
+    of_chart = pod_of(template(helm, f"--values={VALUES[0]}"))
+    volumes, own = (
+        {volume.pop("name"): volume for volume in pod["volumes"]} for pod in (of_job, of_chart)
+    )
+    assert volumes["data"] == own["data"]
+    assert volumes["settings"] == own["settings"]
+    mounts, own_mounts = (
+        {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+        for pod in (of_job, of_chart)
+    )
+    assert (mounts["data"], mounts["settings"]) == (own_mounts["data"], own_mounts["settings"])
+    assert of_job["containers"][0]["env"] == of_chart["containers"][0]["env"]
+
+
 def test_the_plain_manifests_are_what_the_chart_becomes(helm: str) -> None:
     for name, text in plain_manifests(helm).items():
         assert (KUBERNETES / name).read_text("utf-8") == text, "run: make manifests"

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -49,9 +50,12 @@ def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
     assert (ended.returncode, ended.stdout) == (0, "")
 
 
-def test_nothing_but_the_product_goes_to_the_builder() -> None:
+def test_the_product_and_nothing_else_goes_to_the_builder() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
     sent = re.findall(r"^!(.+)$", (PROJECT / ".dockerignore").read_text("utf-8"), re.MULTILINE)
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
+    packages = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert sorted(sent) == sorted(["LICENSE", "README.md", "pyproject.toml", *packages])
     assert sorted(" ".join(copied).split()) == sorted(sent)
 
 
@@ -67,7 +71,15 @@ def test_the_image_says_what_it_is(images: Images, engine: Docker, figure: Figur
     assert labels["title"] == "regsearch"
     assert labels["version"] == "0.0.0-test"
     assert labels["base.name"] == images.python
-    assert {"description", "licenses", "revision", "created"} <= labels.keys()
+    assert {
+        "description",
+        "licenses",
+        "revision",
+        "created",
+        "source",
+        "url",
+        "documentation",
+    } <= labels.keys()
     assert config["User"] == "10001:10001"
     assert list(config["Volumes"]) == ["/var/lib/regsearch"]
     assert list(config["ExposedPorts"]) == ["8080/tcp"]

@@ -92,8 +92,8 @@ def wait_until_found(url: str, *repositories: str) -> float:
 
 def found(url: str) -> list[str]:
     """Give the repositories that the service at ``url`` has."""
-    answer = httpx2.get(f"{url}/v1/search", params={"q": ""}, trust_env=False)
-    return [row["name"] for row in answer.json()["results"]]
+    answer = httpx2.get(f"{url}/api/v1/search", params={"type": "repository"}, trust_env=False)
+    return [result["repository"] for result in answer.json()["results"]]
 
 
 def compose(program: str, *words: str, environment: Mapping[str, str]) -> str:

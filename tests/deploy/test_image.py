@@ -1,4 +1,4 @@
-"""The image: built from the Dockerfile, run alone, with compose, and by podman."""
+"""The image: built from the Dockerfile, run alone, with compose, by podman and under systemd."""
 
 import json
 import os
@@ -22,6 +22,7 @@ from tests.deploy.containers import (
 )
 from tests.deploy.images import DOCKERFILE, IMAGE, PROJECT, Images
 from tests.deploy.kube_play import KubePlay
+from tests.deploy.systemd import SYSTEMD, SYSTEMD_IMAGE, SYSTEMD_OPTIONS, UNITS, make_systemd_image
 from tests.end_to_end.docker_client import Docker
 from tests.end_to_end.ports import free_port
 from tests.end_to_end.processes import run
@@ -176,7 +177,7 @@ def test_one_command_starts_a_registry_and_finds_what_is_pushed_to_it(
     }
 
     def finds(name: str) -> bool:
-        return name in {row.name for row in engine.search(search_host, name)}
+        return any(row.name.endswith(f"/{name}") for row in engine.search(search_host, name))
 
     try:
         start = time.monotonic()
@@ -231,3 +232,80 @@ def test_podman_plays_the_plain_manifests(
             podman.run("exec", "regsearch-pod-0-regsearch", "ls", "/var/lib/regsearch") == "data\n"
         )
     figure(f"kube play: started in {seconds:.1f} s, ready {ready:.1f} s later")
+
+
+@thorough
+@pytest.mark.parametrize("search_engine", ["whoosh", "tantivy"])
+def test_the_units_run_under_systemd(
+    search_engine: str,
+    images: Images,
+    engine: Docker,
+    registry: RealRegistry,
+    port: int,
+    skopeo: Skopeo,
+    tmp_path: Path,
+    figure: Figure,
+) -> None:
+    """With all their restrictions in force: crawls, searches, pushes, a rebuild, a stop."""
+    url = f"http://127.0.0.1:{port}"
+    make_systemd_image(engine, tmp_path / "systemd", base=images.python)
+    (tmp_path / "regsearch.toml").write_text(
+        f"""\
+listen = "127.0.0.1:{port}"
+engine = "{search_engine}"
+webhook_secret = "{SECRET}"
+[[registry]]
+url = "{registry.url}"
+""",
+        "utf-8",
+    )
+    skopeo.push("webapp-1", registry, "team/webapp:1.0")
+    options = [*SYSTEMD_OPTIONS, f"--volume={tmp_path}:/test:ro", f"--volume={UNITS}:/units:ro"]
+    with Container(engine, SYSTEMD_IMAGE, *options, command=SYSTEMD) as container:
+
+        def is_booted() -> bool:
+            words = ["systemctl", "is-system-running", "--wait"]
+            state = container.execute("sh", "-c", f"{' '.join(words)} 2>&1 || true").strip()
+            # Some units of a Debian cannot work in a container.
+            return state in {"running", "degraded"}
+
+        wait_until(is_booted, SECONDS, "systemd is up", every=0.5)
+        # As docs/systemd.md says.
+        shell(
+            container,
+            "systemd-sysusers /units/regsearch.conf",
+            "cp /units/*.service /etc/systemd/system/",
+            "systemctl daemon-reload",
+            "install -D --mode=644 --target-directory=/etc/regsearch /test/regsearch.toml",
+        )
+        start = time.monotonic()
+        container.execute("systemctl", "enable", "--now", "regsearch-web", "regsearch-indexer")
+        wait_until_ready(url)
+        wait_until_found(url, "team/webapp")
+        ready = time.monotonic() - start
+        skopeo.push("numbered-01", registry, "team/numbered:1.0")
+        pushed = wait_until_found(url, "team/numbered")
+        shell(
+            container,
+            "cd /etc/regsearch",
+            "export REGSEARCH_DATA_DIR=/var/lib/regsearch",
+            "setpriv --reuid=regsearch --regid=regsearch --clear-groups \\",
+            "    /opt/regsearch/bin/regsearch rebuild --extract",
+        )
+        assert set(found(url)) == {"team/webapp", "team/numbered"}
+        for unit in ("regsearch-web", "regsearch-indexer"):
+            container.execute("systemctl", "stop", unit)
+            shown = ["--property=Result", "--property=NRestarts"]
+            ended = container.execute("systemctl", "show", unit, *shown)
+            assert sorted(ended.split()) == ["NRestarts=0", "Result=success"]
+        log = container.execute("journalctl", "--no-pager", "--unit=regsearch-*")
+        assert "level=warning" not in log, log
+    figure(
+        f"units with {search_engine}: searchable after {ready:.1f} s, a push found after"
+        f" {pushed:.1f} s"
+    )
+
+
+def shell(container: Container, *lines: str) -> None:
+    """Run lines of a shell in a container, which must all succeed."""
+    container.execute("sh", "-euc", "\n".join(lines))

@@ -23,7 +23,7 @@ MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 { p
 T ?= tests --ignore=tests/attack
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo programs test check lowest release whoosh3 screenshots picture lighthouse lint format types bench relevance fuzz torture kills attack soak test-peers clean image manifests site
+.PHONY: help install run demo programs test check lowest release whoosh3 screenshots picture lighthouse lint format types bench relevance fuzz torture kills attack soak test-peers clean image manifests site tables
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 19
@@ -83,6 +83,11 @@ whoosh3: install ## Run the tests of searching with whoosh3, a fork, in Whoosh's
 
 site: install ## Build the documents as a site, in build/site; fails for a dead link
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+tables: install ## Write what docs/ tells of settings, commands and upgrades, from code and changelog
+	$(BIN)/python -m tests.settings_reference
+	$(BIN)/python -m tests.command_reference
+	$(BIN)/python -m tests.upgrade_notes
 
 screenshots: install ## Take pictures of all pages, dark and light, wide and narrow
 	$(BIN)/python -m tests.end_to_end.pages.pictures

@@ -19,7 +19,7 @@ from indexer.settings import (
 from search_api import http_errors
 from search_api.cli.main import commands
 from search_api.web import make_web
-from tests import command_reference
+from tests import command_reference, settings_reference, upgrade_notes
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text()
@@ -180,6 +180,18 @@ def test_the_project_stands_alone(path: Path) -> None:
 def test_a_test_that_the_page_on_security_names_is_there(name: str) -> None:
     path, _, function = name.partition("::")
     assert re.search(rf"^\s*(async )?def {function}\(", (TOP / path).read_text(), re.MULTILINE)
+
+
+def test_the_reference_of_the_settings_is_that_of_the_code() -> None:
+    """``make tables`` writes it."""
+    page = settings_reference.PAGE.read_text()
+    assert page == settings_reference.with_reference(page)
+
+
+def test_the_upgrade_notes_are_those_of_the_changelog() -> None:
+    """``make tables`` writes them."""
+    page = upgrade_notes.PAGE.read_text()
+    assert page == upgrade_notes.with_notes(page, upgrade_notes.CHANGES.read_text())
 
 
 def test_the_reference_of_the_command_line_is_up_to_date() -> None:

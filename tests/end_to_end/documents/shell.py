@@ -1,6 +1,7 @@
 """A shell into which the steps of a page are typed, one after the other."""
 
 import os
+import re
 import select
 import signal
 import subprocess
@@ -79,9 +80,10 @@ class Shell:
         return printed
 
     def _here(self, text: str) -> str:
-        for written, here in self._places.items():
-            text = text.replace(written, here)
-        return text
+        if not self._places:
+            return text
+        written = "|".join(re.escape(each) for each in self._places)
+        return re.sub(written, lambda found: self._places[found[0]], text)
 
     def _run(self, commands: str, seconds: float) -> tuple[str, int]:
         assert self._bash is not None

@@ -92,8 +92,8 @@ tables: install ## Write what docs/ tells of settings, commands and upgrades, fr
 screenshots: install ## Take pictures of all pages, dark and light, wide and narrow
 	$(BIN)/python -m tests.end_to_end.pages.pictures
 
-picture: install ## Take the picture of the README, docs/page.png
-	$(BIN)/python -m tests.end_to_end.pages.pictures --readme
+picture: install ## Take the pictures of the documents, docs/page.png and docs/image.png
+	$(BIN)/python -m tests.end_to_end.pages.pictures --documents
 
 lighthouse: install ## Measure the search, repository and image pages with Lighthouse
 	$(BIN)/python -m tests.end_to_end.pages.lighthouse

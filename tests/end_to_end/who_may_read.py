@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import httpx2
 
+from tests.end_to_end.answers import parse_docker_rows
 from tests.end_to_end.docker_client import Docker
 from tests.end_to_end.podman_client import Podman
 from tests.end_to_end.service import Service
@@ -41,8 +42,8 @@ class Private:
         return httpx2.get(f"{self.service.url}/v1/search?q=", auth=who, timeout=30, trust_env=False)
 
     def found(self, user: str) -> set[str]:
-        """Return the names that docker would print."""
-        return {row["name"] for row in self.search(user).json()["results"]}
+        """Return the repositories that docker would print."""
+        return {row.repository for row in parse_docker_rows(self.search(user).json())}
 
 
 def check_programs(private: Private, docker: Docker, podman: Podman, skopeo: Skopeo) -> None:

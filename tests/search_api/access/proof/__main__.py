@@ -16,6 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--engine", choices=ENGINES, default="whoosh")
     parser.add_argument("--callers", type=int, default=50)
     parser.add_argument("--repositories", type=int, default=1_000)
+    parser.add_argument("--asked", action="store_true", help="one registry decides by itself")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="regsearch-proof-") as folder:
         compared = asyncio.run(
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 parts=7,
                 things=3,
                 step=3,
+                is_asked=given.asked,
             )
         )
     print(f"{given.engine}: {compared}")

@@ -1,11 +1,14 @@
 """Callers with rights of every size, and the service that they ask."""
 
+import base64
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from ipaddress import ip_network
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import httpx2
 from starlette.applications import Starlette
@@ -15,13 +18,21 @@ from indexer.settings import AccessSettings, RegistrySettings, RuleSettings, Set
 from search_api.access import add_token, make_token
 from search_api.web import make_web
 from tests.fakes.clock import START, ManualClock
+from tests.fakes.registry import FakeRegistry
+from tests.fakes.serving import serving
+from tests.fakes.token_service import TokenService
 from tests.search_api.access.asking import ELSEWHERE, bearer
 from tests.search_api.access.proof.world import HOSTS, PUBLIC, TEAMS, Place, World
+from tests.search_api.access.servers import gate_with_tokens
 from tests.search_api.filling import settings_for
 
 RULED = tuple(name for name in HOSTS if name != PUBLIC)
 SEARCH_HOST = "search.example"
 OPERATOR = "root"
+ASKED = "outer8"
+"""The registry that is asked itself, in the worlds that have one."""
+PASSWORD = "of everybody"
+USER, GROUPS = "X-Forwarded-User", "X-Forwarded-Groups"
 KINDS = ("nothing", "few", "many", "team", "registry", "everything")
 
 
@@ -95,29 +106,79 @@ def hidden_from(holder: Holder, world: World) -> set[str]:
     return (world.told() | {*HOSTS.values()}) - seen
 
 
-def settings_of(directory: Path, holders: Sequence[Holder], engine: str) -> Settings:
-    """Return settings with the rules of all callers."""
+def start_asked(world: World, holders: Sequence[Holder], stack: ExitStack) -> str:
+    """Start :data:`ASKED` with a token service that grants what the rules say; return its URL."""
+    rights = {
+        holder.name: set(holder.rights(world.places).repositories.get(ASKED, ()))
+        | {
+            place.repository
+            for place in world.places
+            if place.registry == ASKED and holder.rights(world.places).sees_all_of(ASKED)
+        }
+        for holder in holders
+    }
+    passwords = {holder.name: PASSWORD for holder in holders if holder.name}
+    return stack.enter_context(
+        serving(
+            gate_with_tokens(
+                stack, FakeRegistry(), TokenService(passwords, rights, names_refused=True)
+            )
+        )
+    )
+
+
+def settings_of(
+    directory: Path, holders: Sequence[Holder], engine: str, *, asked: str = ""
+) -> Settings:
+    """Return settings with the rules of all callers.
+
+    With ``asked``, the address of :data:`ASKED`, that registry decides by itself. A proxy then
+    says who the callers are, for a token leaves no room for the credentials of a registry.
+    """
     registries = []
     for name, host in HOSTS.items():
         rules = tuple(rule for one in holders for at, rule in one.rules if at == name)
         nobody = RuleSettings(repositories=("no/such",), users=(OPERATOR,))
-        ruled = {"access": "rules", "rule": (nobody, *rules)} if name != PUBLIC else {}
-        registries.append(
-            RegistrySettings.model_validate({"name": name, "url": f"http://{host}", **ruled})
-        )
-    access = AccessSettings.model_validate({"operators": [f"user:{OPERATOR}"]})
-    update = {"registry": tuple(registries), "access": access, "engine": engine}
+        given: dict[str, Any] = {"name": name, "url": f"http://{host}", "registry_host": host}
+        if asked and name == ASKED:
+            given |= {"url": asked, "access": "registry"}
+        elif name != PUBLIC:
+            given |= {"access": "rules", "rule": (nobody, *rules)}
+        registries.append(RegistrySettings.model_validate(given))
+    access = AccessSettings.model_validate(
+        {
+            "operators": [f"user:{OPERATOR}"],
+            **({"user_header": USER, "groups_header": GROUPS} if asked else {}),
+        }
+    )
+    update = {
+        "registry": tuple(registries),
+        "access": access,
+        "engine": engine,
+        "trusted_proxies": (ip_network(ELSEWHERE),) if asked else (),
+    }
     return settings_for(directory).model_copy(update=update)
 
 
+def _by_proxy(holder: Holder) -> dict[str, str]:
+    """Return what a proxy sends for a caller, with the credentials for a registry."""
+    headers = {USER: holder.name, GROUPS: ",".join(holder.groups)}
+    if holder.name == OPERATOR:
+        return headers
+    pair = base64.b64encode(f"{holder.name}:{PASSWORD}".encode()).decode()
+    return headers | {"Authorization": f"Basic {pair}"}
+
+
 class Service:
-    """A service over a data directory, and a token of each caller."""
+    """A service over a data directory, and what each caller sends to it."""
 
     def __init__(self, settings: Settings, holders: Sequence[Holder]) -> None:
         self._settings = settings
         self.tokens: dict[str, dict[str, str]] = {"": {}}
         for holder in (*holders, Holder(OPERATOR)):
-            if holder.name:
+            if holder.name and settings.access.user_header:
+                self.tokens[holder.name] = _by_proxy(holder)
+            elif holder.name:
                 text, token = make_token(
                     holder.name, holder.groups, metrics=False, now=START, expires_at=None
                 )

@@ -8,7 +8,9 @@ some callers a second service has a store with only what they may see: each answ
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -23,6 +25,7 @@ from indexer.engines import Engine
 from indexer.engines.tantivy.engine import TantivyEngine
 from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.model import ALL_RIGHTS, Rights
+from indexer.settings import Settings
 from tests.search_api.access.fuzz import client_document
 from tests.search_api.access.proof.addresses import (
     API,
@@ -43,6 +46,7 @@ from tests.search_api.access.proof.holders import (
     hidden_from,
     make_holders,
     settings_of,
+    start_asked,
 )
 from tests.search_api.access.proof.leaks import told_in
 from tests.search_api.access.proof.world import HOSTS, World, fill_world, make_world
@@ -268,17 +272,45 @@ async def compare_callers(
     parts: int,
     things: int,
     step: int = 1,
+    is_asked: bool = False,
 ) -> Compared:
     """Compare what callers are told; for ``parts`` of them with a service that has their part.
 
-    ``step``: each of so many addresses is asked.
+    ``step``: each of so many addresses is asked. With ``is_asked``, one registry decides by itself.
     """
-    world = make_world(repositories)
-    holders = make_holders(world, callers)
+    with ExitStack() as stack:
+        world = make_world(repositories)
+        holders = make_holders(world, callers)
+        asked = start_asked(world, holders, stack) if is_asked else ""
+        settings = partial(settings_of, holders=holders, engine=engine, asked=asked)
+        comparing = await _compare(
+            directory,
+            world,
+            holders,
+            settings,
+            engine=engine,
+            parts=parts,
+            things=things,
+            step=step,
+        )
+        return comparing.compared
+
+
+async def _compare(
+    directory: Path,
+    world: World,
+    holders: Sequence[Holder],
+    settings: Callable[[Path], Settings],
+    *,
+    engine: str,
+    parts: int,
+    things: int,
+    step: int,
+) -> Comparing:
     whole = directory / "whole"
     whole.mkdir()
     await fill_world(whole, world, ALL_RIGHTS, ENGINES[engine])
-    service = Service(settings_of(whole, holders, engine), holders)
+    service = Service(settings(whole), holders)
     async with service.run() as (app, client):
         asking = Asking(app, client, service.tokens)
         comparing = Comparing(world, asking, things=things, step=step)
@@ -290,10 +322,10 @@ async def compare_callers(
             part.mkdir()
             rights = holder.rights(world.places)
             await fill_world(part, world.seen_by(rights), rights, ENGINES[engine])
-            theirs = Service(settings_of(part, holders, engine), holders)
+            theirs = Service(settings(part), holders)
             async with theirs.run() as (their_app, their_client):
                 await comparing.compare(holder, Asking(their_app, their_client, theirs.tokens))
-    return comparing.compared
+    return comparing
 
 
 def check(compared: Compared) -> None:
@@ -301,15 +333,24 @@ def check(compared: Compared) -> None:
     assert not compared.differences, "\n".join(map(str, (compared, *compared.differences[:20])))
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("engine", "is_asked"), [("whoosh", False), ("tantivy", False), ("whoosh", True)]
+)
 async def test_callers_see_what_they_may_see_and_nothing_else(
-    tmp_path: Path, figure: Callable[[str], None], engine: str
+    tmp_path: Path, figure: Callable[[str], None], engine: str, *, is_asked: bool
 ) -> None:
     """Fifty callers of 1,000 repositories take a quarter of an hour: a command asks them."""
     compared = await compare_callers(
-        tmp_path, engine=engine, repositories=100, callers=5, parts=4, things=1, step=5
+        tmp_path,
+        engine=engine,
+        repositories=100,
+        callers=5,
+        parts=4,
+        things=1,
+        step=5,
+        is_asked=is_asked,
     )
-    figure(f"{engine}: {compared}")
+    figure(f"{engine}{', one registry asked' if is_asked else ''}: {compared}")
     check(compared)
 
 

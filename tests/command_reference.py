@@ -42,7 +42,7 @@ def _commands() -> Iterator[str]:
         if number:
             yield ""
         yield f"### {title}"
-        for name in names:
+        for name in (one for one in names if one in commands.commands):
             yield from _command(f"regsearch {name}", commands.commands[name])
 
 

@@ -18,7 +18,7 @@ from indexer.model import ASKED_FOR, LIMIT_MAX, DocumentType, Sort
 SECTIONS = {
     "Ask a service": ("search", "show", "changes", "status"),
     "Run it": ("serve", "check", "notifications", "web", "indexer"),
-    "Look after it": ("backfill", "rebuild", "reconcile", "backup", "restore", "token"),
+    "Look after it": ("check", "backfill", "rebuild", "reconcile", "backup", "restore", "token"),
     "Other": ("login", "logout", "conformance", "completion"),
 }
 """The commands as the help lists them; those that are not named here are the last."""

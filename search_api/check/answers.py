@@ -1,5 +1,6 @@
 """What an answer of a proxy means that is not the expected one, and what to change in the proxy."""
 
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from indexer.model import one_line, parse_json_object
 from indexer.registry import Failure, explain_certificate
 
 _SHOWN_MAX = 150
+_TITLE = re.compile(r"<title>([^<]*)</title>", re.IGNORECASE)
 _VALUES_MAX = 100_000
 
 
@@ -137,4 +139,6 @@ def _explain_page(answer: Answer, asked: str, wanted: str, to: str) -> Failure:
 
 def _excerpt(answer: Answer) -> str:
     text = answer.body[:1_000].decode("utf-8", "replace")
-    return one_line(text, limit=_SHOWN_MAX)
+    # Of a page for people, only its title is read by any.
+    title = _TITLE.search(text)
+    return one_line(title[1] if title else text, limit=_SHOWN_MAX)

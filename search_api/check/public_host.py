@@ -338,7 +338,8 @@ class PublicHost:
                 self._client(self._scheme) as client,
                 client.stream("GET", path, headers=dict(headers), params=parameters) as response,
             ):
-                body = b""
+                # Before the end of the body, because then the connection may be closed.
+                body, own_port = b"", _own_port(response)
                 async for part in response.aiter_bytes(_CHUNK_BYTES):
                     body += part
                     if len(body) > _BODY_MAX_BYTES:
@@ -348,7 +349,7 @@ class PublicHost:
                     response.status_code,
                     response.headers,
                     body,
-                    own_port=_own_port(response),
+                    own_port=own_port,
                 )
         except (httpx2.HTTPError, OSError) as error:
             return Answer(path, problem=one_line(f"{type(error).__name__} {error}", limit=150))

@@ -21,7 +21,7 @@ PASSWORD = "secret-of-admin"
 _API = "/pulp/api/v3/"
 _READER = "container.containerdistribution_consumer"
 """The role that may pull from a private repository."""
-_START_SECONDS = 180
+_START_SECONDS = 600
 _SETTINGS = """\
 SECRET_KEY = "only for a test, on this machine, for a minute"
 DB_ENCRYPTION_KEY = "{folder}/fernet.key"

@@ -30,6 +30,11 @@ class Docker:
         """Where the Engine answers, for ``DOCKER_HOST``."""
         return f"unix://{self._socket}"
 
+    @property
+    def config(self) -> Path:
+        """The folder of the client's configuration, with its logins."""
+        return self._config
+
     def start(self) -> None:
         """Start the Engine; return when it answers."""
         self._program = RunningProgram(

@@ -24,9 +24,9 @@ from indexer.model.document import ASKED_FOR, DocumentType
 from indexer.model.event import Command, Event, Rejected
 from indexer.model.names import TagName
 from indexer.model.query import Everything
-from indexer.run import PID_FILE, indexer_lock, put_registries, run_indexer
+from indexer.run import PID_FILE, _client, indexer_lock, put_registries, run_indexer
 from indexer.settings import RegistrySettings
-from indexer.store import Journal, RefreshKind, RefreshTarget, Store
+from indexer.store import Journal, RefreshKind, RefreshTarget, Store, StoreThread
 from tests.builders import image
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.serving import serving
@@ -353,3 +353,21 @@ async def test_a_journal_that_somebody_holds_is_pruned_later_and_stops_nothing(
                 assert event_ids(old_and_new) == ["old", "new"]
                 holder.execute("ROLLBACK")
                 await until_only_the_new_is_left(old_and_new)
+
+
+async def test_that_a_certificate_is_not_checked_is_told_at_each_start(tmp_path: Path) -> None:
+    settings = RegistrySettings(name="lab", url="https://r.test", insecure=True)
+    store = StoreThread(Store(tmp_path))
+    try:
+        with structlog.testing.capture_logs() as logs:
+            rows = await store.write(
+                lambda opened: put_registries(
+                    opened, make_settings(tmp_path, settings), now=SystemClock().now()
+                )
+            )
+            client = _client(settings, rows["lab"], store=store, clock=SystemClock())
+            await client.aclose()
+    finally:
+        store.close()
+    (said,) = (line for line in logs if line["event"] == "tls_not_verified")
+    assert (said["registry"], said["log_level"]) == ("lab", "warning")

@@ -9,8 +9,6 @@ from search_api.cli.output import Output
 from search_api.cli.times import age_text, moment_text
 
 _IMAGES_SHOWN = 20
-_HEX_SHOWN = 12
-"""The digits of a digest in a list, as docker shows them; enough to search for it."""
 Json = dict[str, Any]
 Pairs = Iterable[tuple[str, str]]
 
@@ -22,7 +20,7 @@ def print_shown(body: Json) -> None:
         details.image(image, tag=body.get("tag"))
     elif layer := body.get("layer"):
         details.pairs(_layer_pairs(layer))
-        details.images("in", layer["images"], has_more=layer["has_more"])
+        details.images("images with it", layer["images"], has_more=layer["has_more"])
     else:
         details.repository(body["repository"], body["tags"])
 
@@ -41,12 +39,13 @@ class _Details:
         self._texts("labels", image["labels"])
         self._texts("annotations", image["annotations"])
         self._layers(image["layers"])
-        attachments = [_attachment_text(one, self._digest) for one in image["attachments"]]
+        attachments = [_attachment_text(one, self._output.digest) for one in image["attachments"]]
         self._list("attached", attachments)
         for bases in image["bases"]:
             of = f" ({bases['platform']})" if bases["platform"] else ""
-            for base in bases["bases"]:
-                self.images(f"built on{of}", base["images"], has_more=base["has_more"])
+            found = [one for base in bases["bases"] for one in base["images"]]
+            has_more = any(base["has_more"] for base in bases["bases"])
+            self.images(f"built on{of}", found, has_more=has_more)
         derived = image["derived"]
         has_more = not derived["count_is_exact"] or derived["count"] > len(derived["images"])
         self.images("built on it", derived["images"], has_more=has_more)
@@ -54,7 +53,7 @@ class _Details:
         self.images("also", others, has_more=image["places_have_more"])
         if tag:
             moves = [
-                f"{age_text(one['tagged_at'], now=self._now)}: {self._digest(one['digest'])}"
+                f"{age_text(one['tagged_at'], now=self._now)}: {self._output.digest(one['digest'])}"
                 + (f", by {one['actor']}" if one["actor"] else "")
                 for one in tag["history"]
             ]
@@ -72,7 +71,7 @@ class _Details:
             facts += [" ".join(image["platforms"])] if image.get("platforms") else []
             facts += [size_text(image["size_bytes"])] if image else []
             facts.append(f"set {age_text(one['tagged_at'], now=self._now)}")
-            facts.append(self._digest(one["digest"]))
+            facts.append(self._output.digest(one["digest"]))
             self._output.cut(", ".join(facts), indent=4)
         if (more := repository["tag_count"] - len(tags)) > 0:
             self._output.text(f"and {more} more: --all shows them", indent=2)
@@ -85,10 +84,12 @@ class _Details:
             self._output.text(f"{name}: {value}", indent=2 if title else 0)
 
     def images(self, what: str, images: Sequence[Json], *, has_more: bool) -> None:
+        if images:
+            self._title(what)
         for image in images[:_IMAGES_SHOWN]:
-            self._output.text(f"{what}: {image['reference']}")
+            self._output.whole(image["reference"], indent=2)
         if has_more or len(images) > _IMAGES_SHOWN:
-            self._output.text(f"{what}: … more")
+            self._output.text("… more", indent=2)
 
     def _title(self, title: str) -> None:
         self._output.row("")
@@ -100,11 +101,6 @@ class _Details:
         for line in lines:
             self._output.text(line, indent=2)
 
-    def _digest(self, digest: str) -> str:
-        """Return a digest as a list shows it: whole only in a pipe, because it is wide."""
-        algorithm, _, digits = digest.partition(":")
-        return digest if self._output.width is None else f"{algorithm}:{digits[:_HEX_SHOWN]}"
-
     def _platforms(self, platforms: Sequence[Json]) -> None:
         # A chart is for no platform.
         if not any(one.get("platform") for one in platforms):
@@ -115,7 +111,7 @@ class _Details:
             if count := one.get("layer_count"):
                 facts.append(f"{count} layer{'' if count == 1 else 's'}")
             if digest := one.get("digest"):
-                facts.append(self._digest(digest))
+                facts.append(self._output.digest(digest))
             self._output.text(", ".join(facts), indent=2)
 
     def _layers(self, layers: Sequence[Json]) -> None:
@@ -127,7 +123,7 @@ class _Details:
             if command:
                 self._output.text(command, indent=2)
             if one["digest"]:
-                facts = f"{self._digest(one['digest'])}, {size_text(one['size_bytes'])}"
+                facts = f"{self._output.digest(one['digest'])}, {size_text(one['size_bytes'])}"
                 self._output.text(facts, indent=4 if command else 2)
 
     def _texts(self, title: str, texts: Sequence[Json]) -> None:

@@ -8,6 +8,8 @@ from indexer.model import one_line
 from search_api.cli.common import LINE_MAX
 
 INDENT = 2
+HEX_SHOWN = 12
+"""The digits of a digest in a list, as docker shows them; enough to search for it."""
 _WIDTH_MIN = 20
 
 
@@ -43,6 +45,11 @@ class Output:
                 longer = " " * (indent + INDENT) + word
             line = longer
         self._print(Text(line))
+
+    def digest(self, digest: str) -> str:
+        """Return a digest as a list shows it: whole only in a pipe, because it is wide."""
+        algorithm, _, digits = digest.partition(":")
+        return digest if self.width is None else f"{algorithm}:{digits[:HEX_SHOWN]}"
 
     def row(self, text: str, *, is_bold: bool = False) -> None:
         """Print a row of a table, of which the cells are lines already."""

@@ -282,4 +282,4 @@ def _print_change(change: Json) -> None:
         facts.append("it moved" if change["previous_digest"] else "a new tag")
     output.cut(", ".join(facts), indent=2)
     if change["digest"]:
-        output.whole(change["digest"], indent=2)
+        output.whole(output.digest(change["digest"]), indent=2)

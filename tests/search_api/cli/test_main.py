@@ -154,6 +154,15 @@ def test_help_names_every_command(run: Run) -> None:
             assert f"\n  {command} " in ended.out
 
 
+def test_the_help_is_in_groups_with_examples_and_cuts_nothing(run: Run) -> None:
+    text = run("--help").out
+    for part in ("\nAsk a service:\n", "\nRun it:\n", "\nLook after it:\n", "\n  Examples:\n"):
+        assert part in text
+    assert "\nMore:\n" not in text, "each command has its group"
+    assert "..." not in text.partition("\nAsk a service:")[2]
+    assert "\n    regsearch search nginx\n" in run("search", "--help").out
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself_without_any_settings(run: Run, command: str) -> None:
     ended = run(command, "--help")

@@ -51,7 +51,7 @@ LONG_IMPORTS = {
     *("fastapi", "httpx2", "pydantic", "pydantic_settings", "rich", "sqlite3", "sqlite_utils"),
     *("starlette", "structlog", "tantivy", "uvicorn", "whoosh", "asyncio", "multiprocessing"),
 }
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 CONFIG = """
 [[registry]]
 name = "main"

@@ -55,6 +55,7 @@ def check_start(settings: Settings, read_secrets: Callable[[], object]) -> Itera
 
 
 def _read_credentials(registry: RegistrySettings) -> None:
+    registry.check_files()
     tls_context(registry)
     credentials_reader(registry)
 
@@ -63,6 +64,7 @@ def _unusable(line: str) -> Finding:
     """Return one line about settings, with what to do taken out of it where it says so."""
     named = _NAMED.match(line)
     thing, text = (named[1], named[2]) if named else ("all", line)
+    thing = "all" if thing == "settings" else thing
     parts = _REMEDY.split(text, maxsplit=1)
     if len(parts) == 2:
         value, remedy = parts

@@ -13,6 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_settings import NoDecode
 
 from indexer.settings import (
     NESTED,
@@ -58,7 +59,10 @@ def _table(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             continue
         named = f"`{prefix}{name.upper()}` | " if prefix else ""
         meaning = " ".join((field.description or "").split()).replace("|", "\\|")
-        value = "; ".join(filter(None, (_kind(field.annotation), _bounds(field))))
+        kind = _kind(field.annotation)
+        if kind == "list" and prefix:
+            kind = f"list; as a variable {'with commas' if NoDecode in field.metadata else 'JSON'}"
+        value = "; ".join(filter(None, (kind, _bounds(field))))
         yield f"| `{name}` | {named}{value} | {_default(field)} | {meaning} |"
 
 

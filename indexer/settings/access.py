@@ -27,7 +27,9 @@ class RuleSettings(BaseModel):
     repositories: tuple[Name, ...] = Field(
         min_length=1, description="Patterns of the repositories, such as team/payments/*."
     )
-    users: tuple[Name, ...] = Field((), description="Users who may see them; `*`: everybody.")
+    users: tuple[Name, ...] = Field(
+        (), description="Users who may see them; `*`: everybody, signed in or not."
+    )
     groups: tuple[Name, ...] = Field((), description="Groups whose users may see them.")
 
     @model_validator(mode="after")
@@ -45,15 +47,23 @@ class OidcSettings(BaseModel):
 
     model_config = _TABLE
 
-    issuer: str = Field(description="The address of the issuer, such as https://login.example.org.")
+    issuer: str = Field(
+        description="Where users sign in with a browser (OpenID Connect), such as"
+        " `https://login.example.org`; a table `[access.oidc]`."
+    )
     client_id: str = Field(min_length=1, description="The name of this service at the issuer.")
-    client_secret: str = Field("", repr=False, description="The secret of this service there.")
+    client_secret: str = Field(
+        "", repr=False, description="The secret of this service at the issuer."
+    )
     client_secret_file: Path | None = Field(None, description="A file that holds that secret.")
-    client_secret_env: str = Field("", description="An environment variable that holds it.")
+    client_secret_env: str = Field(
+        "", description="An environment variable that holds that secret."
+    )
     name_claim: str = Field(
         "preferred_username",
         min_length=1,
-        description="The claim that is the user name; one that users cannot change by themselves.",
+        description="The claim that is the user name; users must not be able to change it by"
+        " themselves.",
     )
     groups_claim: str = Field(
         "groups", min_length=1, description="The claim that lists the groups of a user."
@@ -96,36 +106,42 @@ class AccessSettings(BaseModel):
 
     operators: Annotated[tuple[Operator, ...], NoDecode, BeforeValidator(listed)] = Field(
         (),
-        description="Who may see every repository, the status in full and the metrics, such as"
-        " user:alice or group:platform.",
+        description="Who sees every repository, the status in full and the metrics, such as"
+        ' `["user:alice", "group:platform"]`.',
     )
     user_header: str = Field(
-        "", pattern=_HEADER, description="The header in which a trusted proxy says who the user is."
+        "",
+        pattern=_HEADER,
+        description="The header in which a proxy of `trusted_proxies` names the user, such as"
+        " `X-Forwarded-User`.",
     )
     groups_header: str = Field(
         "",
         pattern=_HEADER,
-        description="The header in which it says the groups of the user, with commas.",
+        description="The header in which it lists the groups of the user, with commas.",
     )
     htpasswd_file: Path | None = Field(
-        None, description="A file with the users of this service, as `htpasswd -B` makes it."
+        None,
+        description="Users of this service with their passwords: a file that `htpasswd -B` makes.",
     )
     tokens_file: Path | None = Field(
-        None, description="The file with the tokens; if not set, `tokens.json` in data_dir."
+        None,
+        description="The file in which `regsearch token` keeps the hashes of tokens. If it is not"
+        " set: `tokens.json` in `data_dir`.",
     )
     session_secret_file: Path | None = Field(
         None,
-        description="A file with the key that signs the sessions of the page; if not set, one is"
-        " made and kept in data_dir.",
+        description="A file with the key that signs the sessions of the page. If it is not set:"
+        " made and kept in `data_dir`.",
     )
     challenge: bool = Field(
         False,
-        description="Whether podman is asked to sign in: `/v2/` answers 401 without credentials.",
+        description="Whether `/v2/` asks for a sign-in, so that podman sends credentials.",
     )
     audit_log: bool = Field(
         False,
-        description="Whether each search is a line of JSON on standard output: who, from where,"
-        " what, how many results.",
+        description="Whether each search is a line of JSON on standard output: caller, address,"
+        " query, number of results, request id.",
     )
     oidc: OidcSettings | None = Field(None, description="Where users sign in with a browser.")
 

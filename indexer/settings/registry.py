@@ -31,86 +31,158 @@ class RegistrySettings(BaseModel):
         "default",
         pattern=REGISTRY_NAME,
         max_length=64,
-        description="The name of this registry in answers.",
+        description="The name of this registry in answers; also the last part of its webhook"
+        " address.",
     )
     url: str = Field(
-        description="The address of the registry, such as https://registry.example.org."
+        description="The address of the registry, such as `https://registry.example.org`."
     )
     registry_host: str = Field(
-        "", description="The host and port that clients type; if empty, those of the URL."
+        "",
+        description="The host and port that clients type. If it is not set: the URL's host and"
+        " port.",
     )
     hosts: tuple[str, ...] = Field(
-        (), description="Other hosts and ports that clients type for it."
+        (),
+        description="Other hosts and ports that clients type for it, such as"
+        ' `["registry.internal:5000"]`.',
     )
-    username: str = Field("", description="The account for reading it; anonymous if empty.")
+    username: str = Field(
+        "",
+        description="The account for reading it, with Basic authentication or through a token"
+        " service. If it is not set: anonymous.",
+    )
     password: str = Field("", repr=False, description="The password of that account.")
     password_file: Path | None = Field(None, description="A file that holds the password.")
     password_env: str = Field("", description="An environment variable that holds the password.")
     docker_config: Path | None = Field(
-        None, description="Docker's config.json, where docker login keeps the credentials."
+        None,
+        description="Where `docker login` or `podman login` keeps the credentials, used if no"
+        " `username` is set: the path of a `config.json` or `auth.json`, or `auto` for"
+        " [all usual places](how-it-works.md#credentials). Credential helpers and"
+        " identity tokens are used too.",
     )
     ca_file: Path | None = Field(
-        None, description="A file with certificates (PEM) to trust beside those of the system."
+        None,
+        description="A file with certificates (PEM) that are trusted for this registry, beside"
+        " those that the system or `SSL_CERT_FILE` trusts. For a private authority or"
+        " a self-signed certificate. Like the next three, it also holds for the token"
+        " service of the registry and for the hosts of its blobs.",
     )
     client_cert: Path | None = Field(
-        None, description="A file with the certificate (PEM) that regsearch shows to it."
+        None,
+        description="The certificate (PEM) that regsearch shows to a registry that asks for one.",
     )
     client_key: Path | None = Field(
-        None, description="The key of that certificate, if it is not in the same file."
+        None,
+        description="Its key, without a password. It may be left out if the key is in the same"
+        " file.",
     )
     insecure: bool = Field(
-        False, description="Whether its certificate is not checked, so anybody may answer for it."
+        False,
+        description="Whether its certificate is not checked. Then anybody on the way can answer"
+        " in its place and read the password: use `ca_file` instead where you can. The"
+        " log says it at each start.",
     )
     blob_hosts: tuple[Host, ...] = Field(
         (),
-        description="Hosts that it may redirect blobs to at private and loopback addresses too.",
+        description="Hosts to which it may redirect blobs although they are at private or"
+        ' loopback addresses, such as `["minio.internal:9000"]`; without a port, all'
+        " ports. Link-local addresses stay forbidden: see [where a registry may"
+        " lead](how-it-works.md#where-a-registry-may-lead).",
     )
     token_realm: str = Field(
-        "", description="The address of its token service; if empty, the first that it names."
+        "",
+        description="The address of its token service, such as `https://auth.example.org/token`."
+        " Credentials go to this origin and to the registry's own host, and nowhere"
+        " else. With `http://` they may go there without TLS. If it is not set: the"
+        " first that it names.",
     )
     repositories: tuple[RepositoryName, ...] = Field(
         (),
         max_length=1_000,
-        description="The repositories that are crawled in place of those of its catalog.",
+        description='The repositories that a crawl reads, such as `["team/app", "team/web"]`, at'
+        " most 1,000, for a registry without a catalog"
+        " ([why](how-it-works.md#a-registry-without-a-catalog)). Others that"
+        " notifications name are read too. If it is not set: those of its catalog.",
     )
-    include: tuple[str, ...] = Field(("*",), description="Patterns of the repositories to read.")
-    exclude: tuple[str, ...] = Field((), description="Patterns of the repositories not to read.")
+    include: tuple[str, ...] = Field(
+        ("*",),
+        description='Patterns of the repositories to read, such as `["team/*"]`; `*` matches'
+        " slashes too.",
+    )
+    exclude: tuple[str, ...] = Field(
+        (),
+        description="Patterns of the repositories not to read; a change of `include` or `exclude`"
+        " takes effect with the next crawl.",
+    )
     webhook_secret: str = Field(
-        "", repr=False, description="The secret for its notifications; if empty, the common one."
+        "",
+        repr=False,
+        description="The secret for notifications of this registry. If it is not set: the common"
+        " one.",
     )
     webhook_secret_file: Path | None = Field(None, description="A file that holds that secret.")
     previous_webhook_secret: str = Field(
-        "", repr=False, description="The secret before it, which is accepted too for a while."
+        "",
+        repr=False,
+        description="The secret before it, accepted too while you [change"
+        " it](operations.md#the-webhook-secret). If it is not set: without a secret of"
+        " its own, the common previous one.",
     )
     previous_webhook_secret_file: Path | None = Field(
         None, description="A file that holds the secret before it."
     )
     crawl_interval: Duration = Field(
-        timedelta(hours=6), description="The time between two crawls; 0s: no crawls."
+        timedelta(hours=6),
+        description="The time between the end of a crawl and the next one; `0s`: no crawls,"
+        " except after a loss of events, such as a restart of the registry.",
     )
     notifications: bool = Field(
-        True, description="Whether it sends notifications; if not, only crawls find its changes."
+        True,
+        description="Whether this registry sends notifications. If not, its last complete crawl"
+        " decides whether answers are complete.",
     )
-    count_pulls: bool = Field(False, description="Whether pulls are counted.")
+    count_pulls: bool = Field(
+        False,
+        description="Whether pulls are counted. The registry must then notify of pulls too; the"
+        " block of `regsearch notifications` asks for that.",
+    )
     pull_through: bool = Field(
-        False, description="Whether it caches another registry; only pulls tell what it has."
+        False,
+        description="Whether this registry caches another one (`proxy.remoteurl` of the"
+        " distribution registry). Then only pulls tell what it has, and regsearch"
+        " never makes it ask the other one. The registry must notify of all pulls,"
+        " also of blobs; the block of `regsearch notifications` asks for that.",
     )
     pull_through_ttl: Annotated[Duration, Field(ge=timedelta(seconds=1))] = Field(
-        timedelta(hours=168), description="How long such a cache keeps what was pulled through it."
+        timedelta(hours=168),
+        description="How long such a cache keeps what was pulled through it. What was not pulled"
+        " again for this time is shown as perhaps expired, and hidden after twice this"
+        " time.",
     )
     max_in_flight: int = Field(
-        8, ge=1, le=32, description="How many requests to it run at the same time."
+        8,
+        ge=1,
+        le=32,
+        description="How many requests to this registry run at the same time, 1 to 32.",
     )
     access: Literal["", "public", "registry", "rules"] = Field(
         "",
-        description="Who may see it: all, those whom it lets pull, or those of the rules; if empty,"
-        " `registry` if it is read with credentials, else `public`.",
+        description="[who may see it](access.md): `public`: everybody; `registry`: those whom it"
+        " lets pull, asked with their own credentials; `rules`: those whom its rules"
+        " name. If it is not set: `registry` if it is read with credentials, else"
+        " `public`.",
     )
     rights_lifetime: Annotated[Duration, Field(ge=timedelta(seconds=1))] = Field(
-        timedelta(minutes=5), description="How long what it let a caller see is believed."
+        timedelta(minutes=5),
+        description='For `access = "registry"`: how long what the registry let somebody see is'
+        " believed.",
     )
     basic_means_all: bool = Field(
-        False, description="Whether everybody whom it lets in with a password may see all of it."
+        False,
+        description='For `access = "registry"`: whether everybody whom it lets in with a password'
+        " may see all of it. Right for a distribution registry with htpasswd.",
     )
     rule: tuple[RuleSettings, ...] = Field((), description="Who may see which repositories.")
 

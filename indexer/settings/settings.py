@@ -107,85 +107,132 @@ class Settings(BaseSettings):
     )
 
     registry: Annotated[tuple[RegistrySettings, ...], NoDecode, BeforeValidator(_registries)] = (
-        Field((), description="The registries; in the environment, the URL of a single registry.")
+        Field(
+            (),
+            description="The registries, as `[[registry]]` tables. In the environment: the URL of a"
+            " single registry, which is then named `default`. It may contain credentials:"
+            " `https://user:password@host`. [Several by"
+            " variables](#registries-by-variables).",
+        )
     )
     data_dir: Path = Field(
         Path("regsearch-data"), description="The folder for journal, store and search index."
     )
-    listen: str = Field("127.0.0.1:8080", description="The address of the web process.")
+    listen: str = Field(
+        "127.0.0.1:8080",
+        description="The address and port of the web process, such as `0.0.0.0:8080`, `[::]:8080`"
+        " or `:8080`, which is at all addresses of IPv4.",
+    )
     public_url: str = Field(
         "",
         max_length=1_000,
         description="The address at which users reach this service, such as"
-        " https://example.org/regsearch; all addresses lie below its path.",
+        " `https://example.org/regsearch`. All addresses in pages and answers begin"
+        " with its path. The service answers with that path and without it, so a proxy"
+        " may cut it off or not.",
     )
     page: bool = Field(True, description="Whether there is a web page.")
     cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(listed)] = Field(
         (),
-        description="Web sites whose pages may read the API in a browser, such as https://example.org;"
-        " `*`: all.",
+        description="Web sites whose pages may read the API in a browser, such as"
+        ' `["https://portal.example.org"]`; `["*"]`: all.',
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(listed)] = Field(
         (),
-        description="Networks of proxies whose forwarded hosts and addresses are believed, such as"
-        " 10.0.0.0/8.",
+        description='Networks of proxies in front of regsearch, such as `["10.0.0.0/8"]`: what'
+        " they forward of a client (`Forwarded`, `X-Forwarded-Host`, `-For`, `-Proto`)"
+        " is believed.",
     )
     caller_requests_per_second: int = Field(
         20,
         ge=0,
         le=100_000,
         description="How many requests a second one address may send, with bursts of five times"
-        " as many; 0: any number.",
+        " as many; more are answered 429. `0`: any number. Notifications, `/healthz`,"
+        " `/readyz` and `/metrics` are never limited.",
     )
     caller_streams: int = Field(
-        5, ge=0, le=100, description="How many streams of changes one address may have; 0: any."
+        5,
+        ge=0,
+        le=100,
+        description="How many streams of changes one address may have open; all addresses"
+        " together have 100. `0`: only the limit of all.",
     )
     access_log: bool = Field(
-        False, description="Whether each request is a line of JSON on standard output."
+        False,
+        description="Whether each request is a line of JSON on standard output: address, method,"
+        " path without the query, status, milliseconds, bytes, request id, user agent.",
     )
     webhook_secret: str = Field(
         "",
         repr=False,
-        description="The secret that registries send; if empty, made at the first start.",
+        description="The password that registries send with a notification, at least 16"
+        " characters; `openssl rand -hex 32` makes one. If it is not set: made at the"
+        " first start and kept in `data_dir`.",
     )
-    webhook_secret_file: Path | None = Field(None, description="A file that holds that secret.")
+    webhook_secret_file: Path | None = Field(
+        None, description="A file that holds that password; it comes before `webhook_secret`."
+    )
     previous_webhook_secret: str = Field(
-        "", repr=False, description="The secret before it, which is accepted too for a while."
+        "",
+        repr=False,
+        description="The secret before it, accepted too while you [change"
+        " it](operations.md#the-webhook-secret).",
     )
     previous_webhook_secret_file: Path | None = Field(
         None, description="A file that holds the secret before it."
     )
     journal_retention: Retention = Field(
-        timedelta(days=7), description="How long received events are kept; 0s: for ever."
+        timedelta(days=7), description="How long received events are kept; `0s`: for ever."
     )
     hidden_retention: Retention = Field(
         timedelta(days=7),
-        description="How long content that a registry no longer holds is kept; 0s: for ever.",
+        description="How long regsearch remembers content that the registry no longer holds."
+        " Within this time it can come back with its history. `0s`: for ever.",
     )
     history_retention: Retention = Field(
-        timedelta(days=365), description="How long the history of tags is kept; 0s: for ever."
+        timedelta(days=365),
+        description="How long earlier targets of tags, and past crawls, are kept; the present"
+        " target of a tag always is. `0s`: for ever.",
     )
-    engine: Literal["whoosh", "tantivy"] = Field("whoosh", description="The search engine.")
+    engine: Literal["whoosh", "tantivy"] = Field(
+        "whoosh",
+        description="The search engine: `whoosh`, good to about 30,000 documents, nothing to"
+        ' install; or `tantivy` (`pip install "regsearch[tantivy]"`). After a change'
+        " the old search index answers until the new one is built from the store.",
+    )
     synonyms: tuple[tuple[str, ...], ...] = Field(
         (), description='Words that mean the same, in groups: `[["billing", "payments"]]`.'
     )
     official: tuple[str, ...] = Field(
-        OFFICIAL, description="Namespaces of which the images come before their copies elsewhere."
+        OFFICIAL,
+        description="Namespaces whose images come before copies in other namespaces, if nothing"
+        ' else decides: `["library", "platform/base"]`.',
     )
     search_processes: int = Field(
-        2, ge=0, le=64, description="How many processes search; 0: the web process itself searches."
+        2,
+        ge=0,
+        le=64,
+        description="How many processes search; each needs 70 MB or more. With `0` the web"
+        " process searches itself, and one search waits for another.",
     )
     search_deadline: Annotated[
         Duration, Field(ge=timedelta(seconds=1), le=timedelta(minutes=10))
-    ] = Field(timedelta(seconds=10), description="How long a search may take, with its waiting.")
+    ] = Field(
+        timedelta(seconds=10),
+        description="How long a search may take, with its waiting for others; from `1s` to `10m`.",
+    )
     access: AccessSettings = Field(
         default_factory=AccessSettings, description="How callers show who they are."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="How much is written to the log."
+        "info", description="How much is written to the log: `debug`, `info`, `warning`, `error`."
     )
     log_format: Literal["text", "json"] = Field(
-        "text", description="Whether a line of the log is text, or an object of JSON."
+        "text",
+        description="`json`: each line of the log is an object with `timestamp`, `level`,"
+        " `process`, `event` and more keys for what it is about. Messages with which a"
+        " command ends stay text.",
     )
 
     @model_validator(mode="before")

@@ -20,7 +20,7 @@ _BY_CAUSE = {
     "no such file": "make that file, or correct the setting",
     "Permission denied": "let the user of this process read it, or correct the setting",
 }
-_LOOK_UP = "correct it; the README lists all settings with their values"
+_LOOK_UP = "correct it; docs/settings.md lists all settings with their values"
 
 
 def explain_settings(error: SettingsError) -> list[Finding]:

@@ -120,19 +120,24 @@ def test_regsearch_takes_the_settings(
     """Every registry and setting of the values is one of ours, with its value."""
     file = tmp_path / "regsearch.toml"
     manifests = template(helm, f"--values={values}")
-    file.write_text(objects(manifests)["ConfigMap"]["data"]["regsearch.toml"], "utf-8")
+    text = objects(manifests)["ConfigMap"]["data"]["regsearch.toml"]
+    # Secrets are read with the settings, so they are here in place of where the pod has them.
+    for number, _ in enumerate(tomllib.loads(text)["registry"]):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "webhook-secret").write_text("of more than 16 characters")
+    file.write_text(text.replace("/run/secrets/regsearch", str(tmp_path)), "utf-8")
     for name in ("REGSEARCH_REGISTRY", "REGSEARCH_DATA_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("REGSEARCH_CONFIG", str(file))
     settings = load_settings()
     wanted = yaml.safe_load(values.read_text("utf-8"))
-    own = {"passwordSecret", "dockerConfigSecret", "caConfigMap"}
+    own = {"passwordSecret", "dockerConfigSecret", "webhookSecret", "caConfigMap"}
     registries = [
         {key: value for key, value in registry.items() if key not in own}
         for registry in wanted["registries"]
     ]
     written = tomllib.loads(file.read_text("utf-8"))
-    made = {"password_file", "docker_config", "ca_file"}
+    made = {"password_file", "docker_config", "webhook_secret_file", "ca_file"}
     assert [
         {key: value for key, value in registry.items() if key not in made}
         for registry in written.pop("registry")
@@ -141,6 +146,7 @@ def test_regsearch_takes_the_settings(
     for registry, asked in zip(settings.registry, wanted["registries"], strict=True):
         assert (registry.password_file is not None) == ("passwordSecret" in asked)
         assert (registry.docker_config is not None) == ("dockerConfigSecret" in asked)
+        assert (registry.webhook_secret_file is not None) == ("webhookSecret" in asked)
         assert (registry.ca_file is not None) == ("caConfigMap" in asked)
 
 
@@ -153,7 +159,7 @@ def test_what_the_settings_name_is_mounted(helm: str, values: Path) -> None:
     named = {
         registry[key]
         for registry in written
-        for key in ("password_file", "docker_config", "ca_file")
+        for key in ("password_file", "docker_config", "webhook_secret_file", "ca_file")
         if key in registry
     }
     (container,) = pod["containers"]

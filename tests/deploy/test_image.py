@@ -177,7 +177,7 @@ def test_one_command_starts_a_registry_and_finds_what_is_pushed_to_it(
     }
 
     def finds(name: str) -> bool:
-        return any(row.name.endswith(f"/{name}") for row in engine.search(search_host, name))
+        return f"{registry.host}/{name}" in {row.name for row in engine.search(search_host, name)}
 
     try:
         start = time.monotonic()
@@ -185,6 +185,8 @@ def test_one_command_starts_a_registry_and_finds_what_is_pushed_to_it(
         up = time.monotonic() - start
         skopeo.push("webapp-1", registry, "team/webapp:1.0")
         seconds = wait_until(lambda: finds("team/webapp"), SECONDS, "docker search finds it")
+        # What is found can be pulled as it is printed.
+        engine.pull(f"{registry.host}/team/webapp:1.0")
         # Without its volumes: the next start has the images, the history and the secret of before.
         compose(program, "down", environment=environment)
         compose(program, "up", "--detach", "--wait", environment=environment)

@@ -45,12 +45,15 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- define "regsearch.settings" -}}
 {{- include "regsearch.toml" (dict "path" "" "table" .Values.settings) }}
 {{- range $index, $registry := .Values.registries }}
-{{- $table := omit $registry "passwordSecret" "dockerConfigSecret" "caConfigMap" }}
+{{- $table := omit $registry "passwordSecret" "dockerConfigSecret" "webhookSecret" "caConfigMap" }}
 {{- if $registry.passwordSecret }}
 {{- $_ := set $table "password_file" (printf "/run/secrets/regsearch/%d/password" $index) }}
 {{- end }}
 {{- if $registry.dockerConfigSecret }}
 {{- $_ := set $table "docker_config" (printf "/run/secrets/regsearch/%d/config.json" $index) }}
+{{- end }}
+{{- if $registry.webhookSecret }}
+{{- $_ := set $table "webhook_secret_file" (printf "/run/secrets/regsearch/%d/webhook-secret" $index) }}
 {{- end }}
 {{- if $registry.caConfigMap }}
 {{- $_ := set $table "ca_file" (printf "/run/secrets/regsearch/%d/ca.crt" $index) }}

@@ -20,7 +20,7 @@ from search_api.endpoints import PROOF_HEADER, CheckProof
 from search_api.search import ServiceStatus
 
 AREA = "service"
-TIMEOUT_SECONDS = 5.0
+TIMEOUT_SECONDS = 15.0
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised
 _NOTHING = b'{"events": []}'
 """A notification of no events: it is received as any other, and nothing is kept of it."""
@@ -68,10 +68,21 @@ class OwnService:
             if health.status != 200 or health.body.get("status") != "ok":
                 yield self._occupied(f"it answers GET /healthz with {health.status}")
                 return
-            async for finding in self._ask(client):
-                yield finding
+            try:
+                async for finding in self._ask(client):
+                    yield finding
+            except httpx2.HTTPError as error:
+                yield self._silent(one_line(f"{type(error).__name__} {error}", limit=200))
         for finding in _check_indexer(status):
             yield finding
+
+    def _silent(self, reason: str) -> Finding:
+        return wrong(
+            AREA,
+            "answers",
+            f"it runs at {self._where}, and gave no answer: {reason}",
+            "look into its log and at the load of this host, and try again",
+        )
 
     async def _ask(self, client: httpx2.AsyncClient) -> AsyncIterator[Finding]:
         proof = {PROOF_HEADER: self._proof.make(self._clock.now())}

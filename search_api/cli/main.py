@@ -588,7 +588,7 @@ _COMPLETING = "_REGSEARCH_COMPLETE"
 
 
 def _register_completions() -> None:
-    import search_api.cli.completion  # noqa: F401 - that is enough
+    import search_api.cli.bash  # noqa: F401 - that is enough
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -7,13 +7,11 @@ WHOOSH3 := $(VENV)/whoosh3
 WHOOSH3_VERSION = $(shell awk '$$1 == "whoosh3" { print $$2 }' .ci/versions)
 LOWEST := $(VENV)/lowest
 # They use every library; L=tests/webhooks runs others.
-LOWEST_TESTS := tests/webhooks tests/indexer/engines tests/indexer/registry tests/indexer/test_run.py \
-	tests/search_api --ignore=tests/search_api/query --ignore=tests/search_api/resources
+LOWEST_TESTS := tests/webhooks tests/indexer/registry tests/indexer/test_run.py tests/search_api/test_*.py \
+	$(addprefix tests/search_api/,access api cli endpoints processes server pages/test_every_page.py)
 VERSION = $(shell awk -F '"' '/^version = / { print $$2 }' pyproject.toml)
 PEERS := $(VENV)/peers
 PULP = $(shell awk '$$1 ~ /^pulp/ { print $$1 "==" $$2 }' .ci/versions)
-LOWEST_TESTS := tests/webhooks tests/indexer/registry tests/indexer/test_run.py tests/search_api/test_*.py \
-	$(addprefix tests/search_api/,access api cli endpoints processes server pages/test_every_page.py)
 PYTEST := $(BIN)/python -m pytest --no-loadscope-reorder --numprocesses
 # Tests wait for other programs a third of their time, so `make test` has three workers for two cores.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() * 3 // 2))')

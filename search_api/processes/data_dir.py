@@ -93,23 +93,22 @@ def supervisor_lock(directory: Path) -> Iterator[None]:
     """
     path = directory / SUPERVISOR_FILE
     try:
-        file = path.open("a+")
+        # Not for writing: a supervisor must not keep a disk from being made read-only.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600)
     except OSError as error:
         log.warning("supervisor_not_locked", path=str(path), reason=error.strerror)
         yield
         return
-    with file:
+    with open(descriptor, encoding="utf-8") as file:  # noqa: PTH123 - a descriptor has no path
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            file.seek(0)
             raise SettingsError(
                 f"data_dir {str(directory)!r}: regsearch serve runs on it already, as process"
                 f" {file.read().strip()}: stop that one, or set another data_dir"
             ) from error
         with suppress(OSError):
-            os.ftruncate(file.fileno(), 0)
-            os.write(file.fileno(), f"{os.getpid()}\n".encode())
+            path.write_text(f"{os.getpid()}\n", "utf-8")
         yield
 
 

@@ -1,11 +1,11 @@
 /*
- * The script of every page, each of which is whole without it. It looks for:
+ * Each page is whole without it. It looks for:
  *
- * #q, #suggestions          the box and its suggestions
- * #results                  its content follows typing, filters and order: the block "results"
- * .result[data-reference]   a result: j, k and the arrows go through their h2 links, c copies
- * .copy[data-copy]          a button that copies
- * time[datetime]            relative times, made new each minute
+ * #q, #suggestions          what is typed
+ * #results                  follows typing, filters and order
+ * .result[data-reference]   j, k and the arrows go through h2 links, c copies
+ * .copy[data-copy]          copies
+ * time[datetime]            ages, made new each minute
  * [data-live-cursor], [data-refresh]: see live.js
  */
 
@@ -72,11 +72,8 @@ async function show(target) {
   for (const link of document.querySelectorAll("link[rel=alternate], footer .twin")) {
     link.href = `${base}/api/v1${target.slice(base.length)}`;
   }
-  for (const link of document.querySelectorAll(".visitor > a:not(.name)")) {
-    const signIn = new URL(link.href);
-    signIn.searchParams.set("next", target);
-    link.href = signIn;
-  }
+  const signIn = find(".visitor > a:not(.name)");
+  if (signIn) signIn.search = `next=${encodeURIComponent(target)}`;
   asking?.abort();
   const mine = asking = new AbortController();
   clearTimeout(later);

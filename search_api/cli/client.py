@@ -80,6 +80,10 @@ class ServiceClient:
             return body
         raise self._error(status, body)
 
+    def newest_cursor(self) -> str:
+        """Return the cursor of now: what changes later comes after it."""
+        return str(self.get("changes", cursor="now")["next"])
+
     def changes(self, cursor: str, **within: str) -> Iterator[dict[str, Any]]:
         """Yield the changes after a cursor, and then each as it comes, without an end.
 

@@ -17,7 +17,7 @@ from indexer.model import ASKED_FOR, LIMIT_MAX, DocumentType, Sort
 
 SECTIONS = {
     "Ask a service": ("search", "show", "changes", "status"),
-    "Run it": ("serve", "check", "notifications", "web", "indexer"),
+    "Run it": ("serve", "notifications", "web", "indexer"),
     "Look after it": ("check", "backfill", "rebuild", "reconcile", "backup", "restore", "token"),
     "Other": ("login", "logout", "conformance", "completion"),
 }
@@ -115,6 +115,17 @@ def _forms(*names: str) -> Callable[[Any], Any]:
         return function
 
     return decorate
+
+
+def _columns(fields: str, example: str) -> Callable[[Any], Any]:
+    """Return the option of a table; ``fields`` says what completes it."""
+    return click.option(
+        "--columns",
+        default="",
+        metavar="NAMES",
+        shell_complete=_completing(f"{fields} columns"),
+        help=f"Print a table of these fields, such as {example}.",
+    )
 
 
 def _completing(what: str) -> Callable[..., list[CompletionItem]]:
@@ -342,13 +353,7 @@ Examples:
 @click.option("--all", "everything", is_flag=True, help="List all, page after page.")
 @_forms("json", "jsonl", "names", "csv")
 @_FORMAT
-@click.option(
-    "--columns",
-    default="",
-    metavar="NAMES",
-    shell_complete=_completing("result columns"),
-    help="Print a table of these fields, such as reference,size,pushed.",
-)
+@_columns("result", "reference,size,pushed")
 @click.option("--exit-status", is_flag=True, help="End with 1 if nothing is found.")
 @_WATCH
 @_WEB
@@ -452,13 +457,7 @@ Examples:
 @click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=25, help="How many to list.")
 @_forms("json", "jsonl", "csv")
 @_FORMAT
-@click.option(
-    "--columns",
-    default="",
-    metavar="NAMES",
-    shell_complete=_completing("change columns"),
-    help="Print a table of these fields, such as at,reference,actor.",
-)
+@_columns("change", "at,reference,actor")
 @_WATCH
 @_WEB
 @_URL

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 import webbrowser
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,9 @@ from search_api.cli.times import age_text
 NAME_MAX = 1_000
 """The most characters of a reference on a line."""
 PAGE_MAX = "1000"
+SEARCHES_MAX = 5
+"""How often is searched after a change, until what changed can be found."""
+AGAIN_SECONDS = 1.0
 Json = dict[str, Any]
 
 
@@ -79,10 +83,12 @@ def search(url: str, asked: AskedSearch) -> None:
     """Search at a service, and print what it finds."""
     listing = _PrintedList(asked.form, RESULT_FIELDS, RESULT_COLUMNS)
     with connect(url) as service, service.reading():
+        # Before the first listing, so that no change is between the two.
+        cursor = service.newest_cursor() if asked.watch else ""
         body = find(service, asked)
         listing.print_page(body, "results", print_page)
         if asked.watch:
-            _watch_search(service, asked, listing, body["results"])
+            _watch_search(service, asked, listing, body["results"], cursor=cursor)
     if asked.exit_status and not body["results"]:
         sys.exit(1)
 
@@ -107,12 +113,13 @@ def changes(url: str, within: Mapping[str, str], *, limit: int, form: Form, watc
     listing = _PrintedList(form, CHANGE_FIELDS, CHANGE_COLUMNS)
     with connect(url) as service, service.reading():
         hosts = _hosts(service)
+        cursor = service.newest_cursor() if watch else ""
         page = service.get("changes", **within, order="newest", limit=str(limit))
         found = [_change(one, hosts) for one in reversed(page["changes"])]
         listing.print_page({**page, "changes": found}, "changes", _print_changes)
         if not watch:
             return
-        for one in _followed(service, found[-1]["cursor"] if found else "now", within):
+        for one in _followed(service, found[-1]["cursor"] if found else cursor, within):
             listing.print_more([_change(one, hosts)], _print_change)
 
 
@@ -198,15 +205,25 @@ def find(service: ServiceClient, asked: AskedSearch) -> Json:
 
 
 def _watch_search(
-    service: ServiceClient, asked: AskedSearch, listing: _PrintedList, results: Sequence[Json]
+    service: ServiceClient,
+    asked: AskedSearch,
+    listing: _PrintedList,
+    results: Sequence[Json],
+    *,
+    cursor: str,
 ) -> None:
     """Search again after each change, and print the results that were not there."""
     known = {_key(one) for one in results}
-    for _ in _followed(service, "now", {"registry": asked.parameters.get("registry", "")}):
-        found = find(service, asked)["results"]
-        new = [one for one in found if _key(one) not in known]
-        known |= {_key(one) for one in new}
-        listing.print_more(new, _print_result)
+    for _ in _followed(service, cursor, {"registry": asked.parameters.get("registry", "")}):
+        for _ in range(SEARCHES_MAX):
+            body = find(service, asked)
+            new = [one for one in body["results"] if _key(one) not in known]
+            known |= {_key(one) for one in new}
+            listing.print_more(new, _print_result)
+            if body["freshness"]["complete"]:
+                break
+            # A change is told before it can be found.
+            time.sleep(AGAIN_SECONDS)
 
 
 def _key(result: Json) -> tuple[str, ...]:
@@ -222,7 +239,7 @@ def _followed(service: ServiceClient, cursor: str, within: Mapping[str, str]) ->
             yield from service.changes(cursor, **within)
         except CursorExpiredError as error:
             print_error(f"regsearch: {error}; following from now on")
-            cursor = "now"
+            cursor = service.newest_cursor()
 
 
 def _print_result(result: Json) -> None:

@@ -1,4 +1,4 @@
-"""Certificates for servers of tests: good ones, expired ones, and ones for other names."""
+"""Certificates for servers and clients: of an authority of our own, and self-signed ones."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,20 +8,45 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-)
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+_IS_AUTHORITY = x509.BasicConstraints(ca=True, path_length=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The files of a certificate and of its key, both PEM."""
+    """A certificate and its key, in files, both PEM."""
 
-    certificate: Path
+    public: Path
     key: Path
+
+
+class Authority:
+    """Issues certificates, with files below one folder, whose names begin with ``name``."""
+
+    def __init__(self, folder: Path, *, name: str = "ca") -> None:
+        self._folder, self._name = folder, name
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self.file = self._issue(name, self._key, _IS_AUTHORITY, days=2).public
+        """The certificate that those trust who trust this authority."""
+
+    def issue(self, name: str, *, host: str = "127.0.0.1", days: int = 2) -> Certificate:
+        """Return a certificate for a host, an address; with negative ``days`` it has expired."""
+        return self._issue(name, ec.generate_private_key(ec.SECP256R1()), _names(host), days=days)
+
+    def _issue(
+        self, name: str, key: ec.EllipticCurvePrivateKey, says: x509.ExtensionType, *, days: int
+    ) -> Certificate:
+        made = _signed(
+            _named(name),
+            key,
+            says,
+            issuer=_named(self._name),
+            by=self._key,
+            starts=timedelta(days=-7),
+            ends=timedelta(days=days),
+        )
+        return _written(self._folder / f"{self._name}-{name}", made, key)
 
 
 def make_certificate(
@@ -33,25 +58,49 @@ def make_certificate(
 ) -> Certificate:
     """Write a self-signed certificate for a host, valid from and until some time from now."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    is_address = name.replace(".", "").isdigit()
-    names = x509.IPAddress(ip_address(name)) if is_address else x509.DNSName(name)
+    who = _named(name)
+    made = _signed(who, key, _names(name), issuer=who, by=key, starts=starts, ends=ends)
+    folder.mkdir(exist_ok=True)
+    return _written(folder / "server", made, key)
+
+
+def _signed(
+    subject: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    says: x509.ExtensionType,
+    *,
+    issuer: x509.Name,
+    by: ec.EllipticCurvePrivateKey,
+    starts: timedelta,
+    ends: timedelta,
+) -> x509.Certificate:
     now = datetime.now(UTC)
-    built = (
+    return (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(subject)
+        .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + starts)
         .not_valid_after(now + ends)
-        .add_extension(x509.SubjectAlternativeName([names]), critical=False)
-        .sign(key, SHA256())
+        .add_extension(says, critical=isinstance(says, x509.BasicConstraints))
+        .sign(by, SHA256())
     )
-    folder.mkdir(exist_ok=True)
-    made = Certificate(folder / "server.pem", folder / "server.key")
-    made.certificate.write_bytes(built.public_bytes(Encoding.PEM))
-    made.key.write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+
+
+def _written(stem: Path, made: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Certificate:
+    files = Certificate(stem.with_suffix(".pem"), stem.with_suffix(".key"))
+    files.public.write_bytes(made.public_bytes(Encoding.PEM))
+    files.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return files
+
+
+def _named(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+
+
+def _names(host: str) -> x509.SubjectAlternativeName:
+    is_address = host.replace(".", "").isdigit()
+    return x509.SubjectAlternativeName(
+        [x509.IPAddress(ip_address(host)) if is_address else x509.DNSName(host)]
     )
-    return made

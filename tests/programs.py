@@ -68,6 +68,13 @@ def needs_program(request: pytest.FixtureRequest) -> NeedsProgram:
     return find
 
 
+def need_root(purpose: str) -> None:
+    """Skip the test where it is not run as root; fail it in CI. ``purpose`` says what it is for."""
+    if os.geteuid() != 0:
+        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        refuse(f"needs root, {purpose}")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in one line which tests were not run for want of a program."""
     counts = Counter(

@@ -29,10 +29,9 @@ class RegistryClient:
     further ones wait. ``read_credentials`` reads the credentials when the registry asks for them,
     and again when it refuses them, in place of fixed ones. ``blob_hosts`` are hosts, with or
     without a port, that may be further inside than the registry. ``realm`` is its token service, as
-    far as it is known. ``tls`` is what
-    connections trust and show; None: what the system trusts. ``repositories`` are read in place of
-    those of the catalog, if there are any.
-    ``retry_delays`` are the pauses in seconds before further tries after a temporary failure.
+    far as it is known. ``tls`` is what connections trust and show; None: what the system trusts.
+    ``repositories`` are read in place of those of the catalog, if there are any. ``retry_delays``
+    are the pauses in seconds before further tries after a temporary failure.
 
     These methods raise only errors under :class:`RegistryError`. Temporary failures (no answer,
     408, 429, 499, 5xx) are tried three times before. If the registry asks for a pause of more than

@@ -27,6 +27,7 @@ from indexer.registry.http import Exchange, Request, make_transport
 from indexer.registry.manifests import MANIFEST_HEADERS
 from indexer.registry.realms import RealmGuard, TokenRealm
 from indexer.registry.responses import Response, make_error
+from indexer.registry.support import SUPPORT
 from indexer.registry.tls import is_verified
 from indexer.registry.traffic import RegistryTraffic
 from indexer.registry.urls import check_base
@@ -34,7 +35,7 @@ from indexer.registry.urls import check_base
 SCOPES_MAX_BYTES = 6_000
 """The longest query for a token: servers read lines of 8 kB at most, and some proxies fewer."""
 _READ_SECONDS = 10.0
-_SUPPORT = Request(path="/v2/", scope="", headers=(), limit=1_048_576, read_seconds=_READ_SECONDS)
+_SUPPORT = replace(SUPPORT, read_seconds=_READ_SECONDS)
 _TOO_MUCH = frozenset({400, 413, 414, 431})
 
 

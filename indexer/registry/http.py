@@ -108,8 +108,8 @@ class Exchange:
     are the hosts that may be further inside than the registry. ``read_credentials`` reads the
     credentials, in a thread and again when they are refused, in place of fixed ones. ``tls`` is
     what connections trust and show. ``transport`` replaces the connections, and with them the check
-    of addresses. ``traffic`` counts the requests.
-    ``retry_delays`` are the pauses in seconds before further tries.
+    of addresses. ``traffic`` counts the requests. ``retry_delays`` are the pauses in seconds before
+    further tries.
     """
 
     def __init__(
@@ -247,8 +247,8 @@ class Exchange:
     async def ask_token(self, url: httpx2.URL, authorization: str, form: bytes = b"") -> Response:
         """Return what a token service answers, whatever the status; it is not the registry's own.
 
-        It is sent ``form`` with a POST, if there is one.
-        The caller has checked that the service may be asked. Errors are as those of :meth:`get`.
+        It is sent ``form`` with a POST, if there is one. The caller has checked that the service
+        may be asked. Errors are as those of :meth:`get`.
         """
         request = Request(
             path=shown(url),

@@ -9,7 +9,7 @@ from indexer.registry.challenges import parse_challenges
 from indexer.registry.http import Exchange, Request
 from indexer.registry.responses import Response, make_error
 
-BODY_MAX_BYTES = 64 * 1_024
+BODY_MAX_BYTES = 1_048_576
 SUPPORT = Request(
     path="/v2/", scope="", headers=((b"Accept", b"application/json"),), limit=BODY_MAX_BYTES
 )

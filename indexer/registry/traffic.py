@@ -48,7 +48,7 @@ class RegistryTraffic:
         self._taken = Measures()
 
     @contextmanager
-    def sending(self, request: httpx2.Request, *, is_own: bool) -> Iterator["SentRequest"]:
+    def sending(self, request: httpx2.Request, *, is_own: bool) -> Iterator[SentRequest]:
         """Enclose one request: count it, and make a span of it, if traces are sent.
 
         The trace goes on in the registry, and not at other hosts if it is not ``is_own``.

@@ -17,11 +17,11 @@ from indexer.run import PID_FILE
 from indexer.settings import Settings
 from search_api.check.findings import Finding, ok, warning, wrong
 from search_api.endpoints import PROOF_HEADER, CheckProof
+from search_api.processes import own_address
 from search_api.search import ServiceStatus
 
 AREA = "service"
 TIMEOUT_SECONDS = 15.0
-_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised
 _NOTHING = b'{"events": []}'
 """A notification of no events: it is received as any other, and nothing is kept of it."""
 
@@ -41,9 +41,7 @@ class OwnService:
         """Take the webhook secrets of the registries, which prove that we are of this service."""
         self.is_running = False
         """Whether a web process with these settings answers; known after :meth:`run`."""
-        host, port = settings.address()
-        host = _EVERY_ADDRESS.get(host, host)
-        self._where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._where = own_address(settings)
         self._settings = settings
         self._secrets = secrets
         self._proof = CheckProof(one for each in secrets.values() for one in each)

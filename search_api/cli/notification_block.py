@@ -4,6 +4,7 @@ import json
 import socket
 
 from indexer.settings import Settings
+from search_api.processes import host_and_port, is_every_address
 
 _BLOCK = """\
 notifications:
@@ -23,7 +24,6 @@ _NO_BLOBS = """\
 _NO_PULLS = """\
         actions: [pull]
 """
-_EVERY_ADDRESS = {"0.0.0.0", "::", ""}  # noqa: S104 - recognised, not bound
 
 
 def notification_block(settings: Settings, registry: str, *, secret: str) -> str:
@@ -49,6 +49,6 @@ def _address(settings: Settings) -> str:
     if settings.public_url:
         return settings.public_url
     host, port = settings.address()
-    if host in _EVERY_ADDRESS:
+    if is_every_address(host):
         host = socket.gethostname()
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://{host_and_port(host, port)}"

@@ -1,6 +1,13 @@
 """Processes: their start, supervision, logs and data directory."""
 
-from search_api.processes.address import WEB_PID_FILE, check_address, listen
+from search_api.processes.address import (
+    WEB_PID_FILE,
+    check_address,
+    host_and_port,
+    is_every_address,
+    listen,
+    own_address,
+)
 from search_api.processes.data_dir import (
     INDEX_DIRECTORY,
     NO_REGISTRY,
@@ -33,8 +40,11 @@ __all__ = [
     "check_address",
     "configure_logging",
     "end_with_parent",
+    "host_and_port",
+    "is_every_address",
     "listen",
     "make_engines",
+    "own_address",
     "own_command",
     "prepare_settings",
     "read_restarts",

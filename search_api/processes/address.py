@@ -17,6 +17,23 @@ WEB_PID_FILE = "web.pid"
 LEAVE_SECONDS = 10.0
 """How long the web process of a supervisor that was killed may take to give up the address."""
 _LOOK_SECONDS = 0.1
+_EVERY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised
+
+
+def is_every_address(host: str) -> bool:
+    """Tell whether a host to listen at stands for all addresses of this machine."""
+    return host in _EVERY_ADDRESS
+
+
+def host_and_port(host: str, port: int) -> str:
+    """Return a host and a port as they are written in an address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def own_address(settings: Settings) -> str:
+    """Return the host and port at which programs on this machine reach the web process."""
+    host, port = settings.address()
+    return host_and_port(_EVERY_ADDRESS.get(host, host), port)
 
 
 def listen(settings: Settings, *, backlog: int) -> socket.socket:

@@ -10,11 +10,11 @@ import structlog
 from indexer.errors import InvalidValueError, SettingsError
 from indexer.model import parse_json_object
 from indexer.settings import Settings
+from search_api.processes.address import own_address
 
 log = structlog.get_logger()
 
 SERVICE_FILE = "service.json"
-_EVERY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +27,12 @@ class RunningService:
 
 def write_service_file(settings: Settings, token: str) -> None:
     """Write where this service answers; only this account may read it."""
-    host, port = settings.address()
-    host = _EVERY_ADDRESS.get(host, host)
-    shown = f"[{host}]" if ":" in host else host
     path = settings.data_dir / SERVICE_FILE
     draft = path.with_suffix(f".{os.getpid()}")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"url": f"http://{shown}:{port}", "token": token}, file)
+            json.dump({"url": f"http://{own_address(settings)}", "token": token}, file)
         draft.replace(path)
     except OSError as error:
         # A disk that is full or read-only is no reason not to answer searches.

@@ -1,6 +1,5 @@
 """Only the account of the service reads its files, and readiness says what cannot be written."""
 
-import os
 import re
 import shutil
 import sqlite3
@@ -19,6 +18,7 @@ from tests.end_to_end.service import Service
 from tests.end_to_end.small_disk import SmallDisk
 from tests.end_to_end.waiting import wait_until
 from tests.fakes.events import push_event
+from tests.programs import need_root
 
 Figure = Callable[[str], None]
 
@@ -35,9 +35,7 @@ def open_to_others(folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 def small_disk(service: Service) -> Iterator[SmallDisk]:
-    if os.geteuid() != 0:
-        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        refuse("needs root, to mount a small disk")
+    need_root("to mount a small disk")
     with SmallDisk(service.data) as disk:
         yield disk
 

@@ -1,6 +1,5 @@
 """A Docker Engine with the images, made once for all tests of a process."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from tests.deploy.images import Images, make_images
 from tests.end_to_end.conftest import image_layout, short_folder, skopeo
 from tests.end_to_end.docker_client import Docker
-from tests.programs import NeedsProgram, find_program
+from tests.programs import NeedsProgram, find_program, need_root
 
 __all__ = ["image_layout", "short_folder", "skopeo"]
 
@@ -21,9 +20,7 @@ def images(needs_program: NeedsProgram, request: pytest.FixtureRequest) -> Image
     needs_program("docker", package="docker-cli")
     needs_program("mmdebstrap")
     needs_program("registry")
-    if os.geteuid() != 0:
-        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        refuse("needs root, for a Docker Engine of its own")
+    need_root("for a Docker Engine of its own")
     made = request.getfixturevalue("session_images")
     assert isinstance(made, Images)
     return made

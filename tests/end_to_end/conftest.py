@@ -1,6 +1,5 @@
 """Real programs for the end-to-end tests, and their logs after a failure."""
 
-import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -19,7 +18,7 @@ from tests.end_to_end.podman_client import Podman
 from tests.end_to_end.real_registry import DISTRIBUTION_2
 from tests.end_to_end.sample_images import sample_images
 from tests.end_to_end.skopeo_client import Skopeo
-from tests.programs import NeedsProgram
+from tests.programs import NeedsProgram, need_root
 
 LOGGED = (Deployment, Docker)
 
@@ -82,9 +81,7 @@ def docker(needs_program: NeedsProgram, request: pytest.FixtureRequest) -> Docke
     """Give the running Docker Engine of the session, with its client."""
     needs_program("dockerd", package="docker.io")
     needs_program("docker", package="docker-cli")
-    if os.geteuid() != 0:
-        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        refuse("needs root, for a Docker Engine of its own")
+    need_root("for a Docker Engine of its own")
     engine = request.getfixturevalue("session_docker")
     assert isinstance(engine, Docker)
     return engine

@@ -10,7 +10,7 @@ from tests.end_to_end.processes import RunningProgram, log_tail
 from tests.end_to_end.waiting import wait_until
 
 # One process that stays with us; all files are below its own folder.
-_CONFIGURATION = """\
+_WHOLE = """\
 daemon off;
 master_process off;
 pid nginx.pid;
@@ -23,6 +23,10 @@ http {{
     fastcgi_temp_path fastcgi;
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
+{blocks}
+}}
+"""
+_SERVER = """\
     server {{
         listen {host};
         location / {{
@@ -32,7 +36,6 @@ http {{
         }}
 {search}{answers}
     }}
-}}
 """
 # Without a header of its own, nginx sends the address that it passes requests on to as the host.
 _SEARCH = """\
@@ -62,6 +65,16 @@ _ANSWER = """\
 """
 
 
+def nginx_configuration(blocks: str) -> str:
+    """Return a configuration with blocks of ``http``, such as those of a file of ``conf.d``."""
+    return _WHOLE.format(blocks=blocks)
+
+
+def nginx_command(program: str, folder: Path, *, file: str = "nginx.conf") -> list[str]:
+    """Return the command that runs nginx with a configuration in ``folder``."""
+    return [program, "-e", "stderr", "-p", str(folder), "-c", file]
+
+
 class Nginx:
     """nginx on a port of its own; stopped at the end of the ``with`` block at the latest.
 
@@ -83,7 +96,7 @@ class Nginx:
         self.host = f"127.0.0.1:{free_port()}"
         self._registry = registry
         self._search = search
-        self._command = [program, "-e", "stderr", "-p", str(folder), "-c", "nginx.conf"]
+        self._command = nginx_command(program, folder)
         self._folder = folder
         self._log = folder / "nginx.log"
         self._program: RunningProgram | None = None
@@ -101,14 +114,14 @@ class Nginx:
         self.stop()
         texts = [_ANSWER.format(path=path, body=body) for path, body in answers.items()]
         texts += [_MISSING.format(path=path) for path in missing]
-        text = _CONFIGURATION.format(
+        text = _SERVER.format(
             host=self.host,
             registry=self._registry,
             users=self._users,
             search=_SEARCH.format(address=self._search) if self._search else "",
             answers="".join(texts),
         )
-        (self._folder / "nginx.conf").write_text(text, "utf-8")
+        (self._folder / "nginx.conf").write_text(nginx_configuration(text), "utf-8")
         self._program = RunningProgram(self._command, log=self._log)
         wait_until(self._is_up, 20, f"nginx listens on {self.host}", every=0.02)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.end_to_end.certificates import Certificate
+from tests.certificates import Certificate
+from tests.end_to_end.nginx import nginx_command, nginx_configuration
 from tests.end_to_end.ports import free_port, listening
 from tests.end_to_end.processes import RunningProgram, log_tail
 from tests.end_to_end.waiting import wait_until
@@ -15,23 +16,6 @@ RECIPES = Path(__file__).parents[2] / "deploy" / "proxies"
 HOST = "registry.example.org"
 REGISTRY, REGSEARCH = "127.0.0.1:5000", "127.0.0.1:8080"
 NGINX, CADDY = "nginx", "caddy"
-# What Debian's own nginx.conf has around a file of conf.d.
-_NGINX = """\
-daemon off;
-master_process off;
-pid nginx.pid;
-error_log stderr;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-{recipe}
-}}
-"""
 # No port but ours, no certificates from elsewhere.
 _CADDY = """\
 {{
@@ -69,7 +53,7 @@ class Recipe:
         file.write_text(text, "utf-8")
         self._log = folder / f"{name}.log"
         self._command = (
-            [program, "-e", "stderr", "-p", str(folder), "-c", file.name]
+            nginx_command(program, folder, file=file.name)
             if name == NGINX
             else [program, "run", "--config", str(file), "--adapter", "caddyfile"]
         )
@@ -108,7 +92,7 @@ def _nginx_text(
     if certificate:
         files = f"ssl_certificate {certificate.public}; ssl_certificate_key {certificate.key};"
         text = _replaced(text, f"server_name {HOST};", files)
-    return _NGINX.format(recipe=text)
+    return nginx_configuration(text)
 
 
 def _caddy_text(

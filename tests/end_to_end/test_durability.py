@@ -27,6 +27,7 @@ from tests.end_to_end.waiting import wait_until
 from tests.fakes.events import push_event
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.serving import serving
+from tests.programs import need_root
 from tests.series import series
 
 BEFORE = "before/app"
@@ -82,9 +83,7 @@ Trouble = Callable[[Installation], AbstractContextManager[None]]
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
     """Give a running and idle service that knows one image."""
-    if os.geteuid() != 0:
-        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        refuse("needs root, to mount a small disk")
+    need_root("to mount a small disk")
     service, registry = Service(tmp_path), FakeRegistry()
     registry.put(BEFORE, image(seed=BEFORE), tag="1.0", notify=False)
     with serving(registry.app) as url, SmallDisk(service.data) as disk:

@@ -11,7 +11,7 @@ from indexer.clock import SystemClock
 from indexer.errors import RegistryError
 from indexer.registry import Credentials, RegistryClient, tls_context, with_meaning
 from indexer.settings import RegistrySettings
-from tests.end_to_end.certificates import Authority
+from tests.certificates import Authority
 from tests.end_to_end.ports import free_port
 from tests.end_to_end.real_registry import PASSWORD, USERNAME, RealRegistry
 from tests.fakes.clock import ManualClock

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 import yaml
 
-from tests.end_to_end.certificates import Authority
+from tests.certificates import Authority
 from tests.end_to_end.docker_client import Docker
 from tests.end_to_end.podman_client import Podman
 from tests.end_to_end.real_registry import RealRegistry

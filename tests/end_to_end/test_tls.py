@@ -12,7 +12,7 @@ from indexer.errors import RegistryError, SettingsError
 from indexer.registry import GrantClient, RegistryClient, Scheme, tls_context
 from indexer.settings import RegistrySettings
 from tests.builders import image
-from tests.end_to_end.certificates import Authority
+from tests.certificates import Authority
 from tests.end_to_end.real_registry import RealRegistry
 from tests.end_to_end.service import Service
 from tests.end_to_end.versions import on_both

@@ -33,6 +33,7 @@ from indexer.registry.pagination import (
     with_smaller_page,
 )
 from indexer.registry.responses import Response, has_code, make_error
+from indexer.registry.support import SUPPORT
 
 CATALOG_PAGE_MAX_BYTES = 16 * 1_024 * 1_024
 TAGS_PAGE_MAX_BYTES = 64 * 1_024 * 1_024
@@ -40,7 +41,6 @@ CATALOG_READ_SECONDS = 300.0
 RESTARTS_MAX = 3
 AT_ONCE = 1_000
 """Names that are handed on at once. A transaction of a million would hold up everybody else."""
-SUPPORT_MAX_BYTES = 1_048_576
 NO_QUERY = "n="
 """Stands for the first page of a registry that takes no page size: a position is never empty."""
 
@@ -204,9 +204,7 @@ class Lister:
 
     async def _ask_support(self) -> Response:
         """Return the answer of the address by which a registry says that it is one."""
-        return await self._exchange.get(
-            Request(path="/v2/", scope="", headers=_HEADERS, limit=SUPPORT_MAX_BYTES)
-        )
+        return await self._exchange.get(SUPPORT)
 
     def _walk(self, listing: _Listing[_Name], resume: str) -> Walk:
         size = self._sizes.get(listing.key, PAGE_SIZE)

@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.end_to_end.nginx import nginx_command, nginx_configuration
 from tests.end_to_end.ports import free_port, listening
 from tests.end_to_end.processes import RunningProgram, log_tail, run_well
 from tests.end_to_end.waiting import wait_until
@@ -46,27 +47,14 @@ WORKING_DIRECTORY = "{folder}/work"
 FILE_UPLOAD_TEMP_DIR = "{folder}/work"
 """
 # Clients try TLS first, and Pulp's own server waits ten seconds for the rest of such a request.
-_NGINX = """\
-daemon off;
-master_process off;
-pid nginx.pid;
-error_log stderr;
-events {{}}
-http {{
-    access_log off;
+_BLOCKS = """\
     client_max_body_size 0;
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
     proxy_set_header Host $http_host;
     server {{
         listen {host};
         location / {{ proxy_pass http://{api}; }}
         location /pulp/container/ {{ proxy_pass http://{content}; }}
     }}
-}}
 """
 
 
@@ -111,9 +99,9 @@ class Pulp:
         self._run("pulpcore-content", "--bind", self._content, "--workers", "1")
         self._run("pulpcore-worker")
         folder = self._folder / "nginx"
-        text = _NGINX.format(host=self.host, api=self._api, content=self._content)
-        (folder / "nginx.conf").write_text(text, "utf-8")
-        self._start("nginx", [self._nginx, "-e", "stderr", "-p", str(folder), "-c", "nginx.conf"])
+        blocks = _BLOCKS.format(host=self.host, api=self._api, content=self._content)
+        (folder / "nginx.conf").write_text(nginx_configuration(blocks), "utf-8")
+        self._start("nginx", nginx_command(self._nginx, folder))
         wait_until(self._is_up, _START_SECONDS, "Pulp answers", every=0.2)
 
     def add_user(self, name: str, password: str) -> None:

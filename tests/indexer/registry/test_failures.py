@@ -52,7 +52,7 @@ def server(
     listening = Quiet(("127.0.0.1", 0), Handler)
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate.certificate, certificate.key)
+        context.load_cert_chain(certificate.public, certificate.key)
         listening.socket = context.wrap_socket(listening.socket, server_side=True)
     thread = threading.Thread(target=listening.serve_forever, daemon=True)
     thread.start()
@@ -145,7 +145,7 @@ async def test_a_certificate_of_a_known_authority_is_not_believed(
     remedy: str,
 ) -> None:
     made = make_certificate(tmp_path, **certificate)  # type: ignore[arg-type]
-    monkeypatch.setenv("SSL_CERT_FILE", str(made.certificate))
+    monkeypatch.setenv("SSL_CERT_FILE", str(made.public))
     with server(certificate=made) as where:
         found = await failure(f"https://{where}")
     assert found.problem == f"the certificate of {where} {problem}"

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.builders import image
+from tests.end_to_end.nginx import nginx_command, nginx_configuration
 from tests.end_to_end.ports import free_port, listening
 from tests.end_to_end.processes import RunningProgram, log_tail, run
 from tests.end_to_end.real_registry import RealRegistry
@@ -56,21 +57,14 @@ class ConfiguredNginx:
     def __init__(self, folder: Path, *, program: str) -> None:
         self.host = f"127.0.0.1:{free_port()}"
         self._folder = folder
-        self._command = [program, "-e", "stderr", "-p", str(folder), "-c", "nginx.conf"]
+        self._command = nginx_command(program, folder)
         self._program: RunningProgram | None = None
 
     def start(self, servers: str) -> None:
         """Start, or start anew, with these blocks; one of them listens at our host."""
         self.stop()
-        paths = "\n".join(
-            f"{name}_temp_path {name};"
-            for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        (self._folder / "nginx.conf").write_text(
-            "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr;\nevents {}\n"
-            f"http {{\naccess_log off;\ndefault_type text/plain;\n{paths}\n{servers}\n}}\n",
-            "utf-8",
-        )
+        text = nginx_configuration(f"    default_type text/plain;\n{servers}")
+        (self._folder / "nginx.conf").write_text(text, "utf-8")
         log = self._folder / "nginx.log"
         self._program = RunningProgram(self._command, log=log)
         port = int(self.host.rpartition(":")[2])

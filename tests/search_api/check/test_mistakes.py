@@ -137,7 +137,7 @@ def behind_tls(**certificate: object) -> Act:
         nginx = ConfiguredNginx(folder, program=program)
         stage.closing.append(nginx.stop)
         nginx.start(
-            f"server {{ listen {nginx.host} ssl; ssl_certificate {made.certificate};"
+            f"server {{ listen {nginx.host} ssl; ssl_certificate {made.public};"
             f" ssl_certificate_key {made.key}; location / {{ proxy_pass {stage.registry.url};"
             " proxy_set_header Host $http_host; } }"
         )

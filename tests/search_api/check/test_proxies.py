@@ -321,7 +321,7 @@ class Proxied:
         for name, text in texts.items():
             parts = parts.replace(name, text)
         tls = (
-            f"ssl_certificate {self.certificate.certificate};"
+            f"ssl_certificate {self.certificate.public};"
             f" ssl_certificate_key {self.certificate.key};"
         )
         ssl = " ssl" if is_tls else ""
@@ -390,7 +390,7 @@ def test_a_broken_proxy_is_named_and_its_remedy_helps(
     scheme = "https" if broken.is_tls else "http"
     is_known = broken.is_tls and not broken.certificate
     if is_known:
-        monkeypatch.setenv("SSL_CERT_FILE", str(setup.certificate.certificate))
+        monkeypatch.setenv("SSL_CERT_FILE", str(setup.certificate.public))
     given = setup.settings(scheme, broken.settings)
     setup.serve(given)
     setup.pass_on(broken.replaces, is_tls=broken.is_tls)
@@ -407,7 +407,7 @@ def test_a_broken_proxy_is_named_and_its_remedy_helps(
     said = f"{one.verdict.value}: {one.area}, {one.thing}: {one.value}"
     compare(Row(broken.name, setup.plain(said), setup.plain(one.remedy)), below=HEADING)
 
-    monkeypatch.setenv("SSL_CERT_FILE", str(setup.certificate.certificate))
+    monkeypatch.setenv("SSL_CERT_FILE", str(setup.certificate.public))
     right = setup.settings(scheme, {})
     setup.serve(right)
     setup.pass_on({}, is_tls=broken.is_tls)

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from indexer.settings import Settings
 from search_api.processes.data_dir import prepare
+from tests.programs import need_root
 
 NOBODY = 65_534
 
@@ -63,8 +64,7 @@ def test_a_folder_that_everybody_shares_is_named_and_stays(tmp_path: Path) -> No
 
 def test_a_volume_that_refuses_is_one_warning() -> None:
     """A folder of another account, as Kubernetes mounts volumes."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to be another account")
+    need_root("to be another account")
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         Path(folder).chmod(0o777)
         os.seteuid(NOBODY)

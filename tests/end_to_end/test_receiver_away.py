@@ -12,7 +12,7 @@ import pytest
 
 from indexer.store import Store, TagMove
 from tests.builders import image
-from tests.end_to_end.answers import Found
+from tests.end_to_end.answers import Found, parse_docker_rows
 from tests.end_to_end.deployment import Deployment
 from tests.end_to_end.ports import listening
 from tests.end_to_end.service import PAGE, Service
@@ -152,9 +152,9 @@ def _expect_each_once(service: Service, repositories: set[str]) -> None:
     images = [(each.repository, *each.tags) for each in _found(service)]
     assert sorted(images) == [(repository, "1.0") for repository in sorted(repositories)]
     pages = -(-len(repositories) // PAGE)
-    answers = [service.get("/v1/search", q="away", n=PAGE, page=n + 1) for n in range(pages)]
-    assert {answer.json()["num_results"] for answer in answers} == {len(repositories)}
-    listed = [row["name"] for answer in answers for row in answer.json()["results"]]
+    answers = [service.get("/v1/search", q="away", n=PAGE, page=n + 1).json() for n in range(pages)]
+    assert {answer["num_results"] for answer in answers} == {len(repositories)}
+    listed = [row.repository for answer in answers for row in parse_docker_rows(answer)]
     assert sorted(listed) == sorted(repositories)
     moves = _moves(service)
     assert sorted(moves) == sorted(repositories)

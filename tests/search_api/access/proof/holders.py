@@ -4,6 +4,7 @@ import base64
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from ipaddress import ip_network
 from pathlib import Path
@@ -155,6 +156,8 @@ def settings_of(
         "registry": tuple(registries),
         "access": access,
         "engine": engine,
+        # Answers are compared, however slow the machine is.
+        "search_deadline": timedelta(minutes=10),
         "trusted_proxies": (ip_network(ELSEWHERE),) if asked else (),
     }
     return settings_for(directory).model_copy(update=update)

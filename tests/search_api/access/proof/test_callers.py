@@ -149,7 +149,8 @@ class Comparing:
             if leaked := shown & hidden:
                 self._note(holder, address, f"tells {sorted(leaked)}: {response.text[:300]}")
             if response.status_code >= 500:
-                self._note(holder, address, f"status {response.status_code}")
+                said = f"status {response.status_code}: {response.text[:300]}"
+                self._note(holder, address, said)
         if part is None:
             return
         theirs = {**headers, **part.as_holder(holder.name)}

@@ -25,7 +25,7 @@ from indexer.documents.extraction import (
     is_whole,
 )
 from indexer.documents.facets import FACET_VALUE_MAX, LABEL_FACETS_MAX, PAIRS_MAX, VALUES_MAX
-from indexer.documents.keywords import KEYWORDS_MAX, REPOSITORY_KEYWORDS_MAX, VALUE_MAX
+from indexer.documents.keywords import KEYWORDS_MAX, LARGE_IMAGES, LARGE_KEYWORDS, VALUE_MAX
 from indexer.documents.results import (
     DESCRIPTION_MAX,
     NEWEST_TAGS_MAX,
@@ -39,9 +39,10 @@ __all__ = [
     "FACET_VALUE_MAX",
     "KEYWORDS_MAX",
     "LABEL_FACETS_MAX",
+    "LARGE_IMAGES",
+    "LARGE_KEYWORDS",
     "NEWEST_TAGS_MAX",
     "PAIRS_MAX",
-    "REPOSITORY_KEYWORDS_MAX",
     "SHOWN_PAIRS_MAX",
     "TAGS_MAX",
     "TEXT_MAX",

@@ -6,7 +6,12 @@ from typing import Any
 
 from indexer.documents.described import DescribedImage
 from indexer.documents.facets import merge_facets
-from indexer.documents.keywords import image_keywords, repository_keywords, tag_keyword
+from indexer.documents.keywords import (
+    image_keywords,
+    own_keywords,
+    repository_keywords,
+    tag_keyword,
+)
 from indexer.documents.numbers import (
     image_numbers,
     is_made_for_another,
@@ -63,13 +68,16 @@ def repository_document(
     """Return the document of a repository out of its visible images, of which there is one.
 
     ``tags`` are all its tags, newest first. The image that speaks for the repository is the
-    runnable one pushed or created last.
+    runnable one pushed or created last. A large repository has no keywords and numbers of its
+    images: see :attr:`indexer.model.Document.is_met_by_images`.
     """
     newest_first = _sort_newest_first(images)
     face = newest_first[0]
     shown_tags = [tag for tag in tags if not is_system_tag(tag)]
     newest = max(max(one.created, one.pushed) for one in images)
     size_bytes = sum_stored(one.extracted for one in images)
+    keywords = repository_keywords(repository, images)
+    is_large = keywords is None
     result = repository_result(
         repository, newest_first, tags=shown_tags, pulls=pulls, size_bytes=size_bytes
     )
@@ -77,8 +85,8 @@ def repository_document(
         key=DocumentKey(repository.registry, repository.name),
         name=repository.name,
         texts=repository_texts(newest_first, shown_tags),
-        keywords=repository_keywords(repository, newest_first),
-        numbers=repository_numbers(map(image_numbers, images), pulls),
+        keywords=own_keywords(repository) if keywords is None else keywords,
+        numbers=repository_numbers([] if is_large else map(image_numbers, images), pulls),
         facets=merge_facets(repository, newest_first),
         created=face.created,
         pushed=max(one.pushed for one in images),
@@ -91,6 +99,7 @@ def repository_document(
             is_made_for_another=is_made_for_another(repository.name, result["description"]),
         ),
         result=result,
+        is_met_by_images=is_large,
     )
 
 

@@ -14,30 +14,46 @@ VALUE_MAX = 256
 """Characters of a value, folded: of labels, annotations and variables of key and value each."""
 KEYWORDS_MAX = 10_000
 """Keywords that one image has out of what it says of itself."""
-REPOSITORY_KEYWORDS_MAX = 100_000
-"""Keywords that a repository has out of what its images say, the newest first."""
+LARGE_IMAGES = 100
+"""A repository of so many images is large: its images answer the conditions on it."""
+LARGE_KEYWORDS = 10_000
+"""One whose images have so many keywords together is large too."""
 _READ_MAX = 4 * 1_024
 """Characters of one text that are folded at all."""
 
 
 def image_keywords(repository: RepositoryRow, described: DescribedImage) -> frozenset[Pair]:
     """Return the keywords of an image."""
-    return repository_keywords(repository, [described])
+    return frozenset(_of_images([described]).union(own_keywords(repository)))
 
 
 def repository_keywords(
-    repository: RepositoryRow, newest_first: Sequence[DescribedImage]
-) -> frozenset[Pair]:
-    """Return the keywords of a repository: a condition holds for any of its images."""
-    said: set[Pair] = set()
-    for described in newest_first:
-        if len(said) >= REPOSITORY_KEYWORDS_MAX:
-            break
-        _add(said, described.extracted.keywords)
-        said.update(_version(described.tag_version))
-    for described in newest_first:
-        _add(said, described.extracted.related)
-    return frozenset(said.union(_repository(repository), *map(_identity, newest_first)))
+    repository: RepositoryRow, images: Sequence[DescribedImage]
+) -> frozenset[Pair] | None:
+    """Return the keywords of a repository: a condition holds for any of its images.
+
+    None if it is large, so that its document is to have its own keywords alone.
+    """
+    if len(images) >= LARGE_IMAGES:
+        return None
+    found = _of_images(images)
+    if len(images) > 1 and len(found) >= LARGE_KEYWORDS:
+        return None
+    return frozenset(found.union(own_keywords(repository)))
+
+
+def own_keywords(repository: RepositoryRow) -> frozenset[Pair]:
+    """Return the keywords of a repository whatever its images are."""
+    return frozenset(_repository(repository))
+
+
+def _of_images(images: Sequence[DescribedImage]) -> set[Pair]:
+    found: set[Pair] = set()
+    for described in images:
+        _add(found, described.extracted.keywords)
+        _add(found, described.extracted.related)
+        found.update(_version(described.tag_version), _identity(described))
+    return found
 
 
 def list_keywords(facts: Facts) -> Iterator[Pair]:

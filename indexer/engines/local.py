@@ -7,26 +7,33 @@ is written last, so an unfinished generation is recognized.
 import json
 import os
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from typing_extensions import override
 
 from indexer.engines.protocol import IndexReader, IndexWriter
 from indexer.engines.ranking import (
+    IS_MET_BY_IMAGES,
     TEXT,
     Address,
     Matcher,
     PageWindow,
     RankedHit,
     RankingPlan,
+    answer_by_images,
+    asks_images,
     make_plan,
 )
 from indexer.errors import EngineError, RegsearchError
 from indexer.model import (
+    NO_RIGHTS,
+    And,
     Document,
     DocumentType,
     Everything,
@@ -36,6 +43,8 @@ from indexer.model import (
     SearchPage,
     Sort,
     TextRow,
+    Visible,
+    make_rights,
 )
 
 _ABOUT = "generation.json"
@@ -157,6 +166,9 @@ class FolderReader(_Index, Protocol[Address]):
     def newest(self, query: Query, groups: Sequence[Query]) -> list[Address | None]:
         """Return the newest document in each group that matches; see the protocol."""
 
+    def repositories(self, query: Query) -> frozenset[tuple[str, str]]:
+        """Return the registries and names of the repositories of all that matches."""
+
     def stored(
         self, address: Address, *, with_texts: bool
     ) -> tuple[dict[str, Any], Sequence[TextRow]]:
@@ -187,8 +199,17 @@ class _Generation(Generic[One]):
         self._indexes.clear()
 
 
+class _Large(NamedTuple):
+    """The repositories whose images are asked, and what is of them."""
+
+    repositories: frozenset[tuple[str, str]]
+    visible: Visible
+
+
 class GenerationReader(_Generation[FolderReader[Address]], IndexReader):
     """Searches a generation in a folder."""
+
+    _large = _Large(frozenset(), Visible(NO_RIGHTS))
 
     @override
     def refresh(self) -> None:
@@ -213,8 +234,11 @@ class GenerationReader(_Generation[FolderReader[Address]], IndexReader):
         with engine_errors(self._folder):
             # One hit more shows whether more follow. Names start with the least.
             window = PageWindow(limit + 1, after, is_descending=(sort is Sort.NAME) == is_reversed)
+            # From the query as it was asked: what images meet changes no points.
             plan = make_plan(query, preferred) if sort is Sort.RELEVANCE else None
             by_words = plan if plan and plan.parts else None
+            if answer := self._answering(document_type, query, preferred):
+                query, by_words = answer(query), _answered(by_words, answer)
             ranked, total, counts = index.first(query, by_words, window, sort=sort, facets=facets)
             hits = tuple(
                 one.shown(sort, *index.stored(one.address, with_texts=with_texts))
@@ -228,6 +252,7 @@ class GenerationReader(_Generation[FolderReader[Address]], IndexReader):
     ) -> list[tuple[str, int]]:
         edits, counts = {word: 0}, Counter[str]()
         with engine_errors(self._folder):
+            within = self._answered(document_type, within) if within else None
             for part in self._indexes[document_type].parts:
                 # A vocabulary may hold a word twice.
                 near = dict(part.vocabulary(TEXT).near(word))
@@ -243,8 +268,8 @@ class GenerationReader(_Generation[FolderReader[Address]], IndexReader):
     @override
     def count(self, document_type: DocumentType, query: Query | None = None) -> int:
         with engine_errors(self._folder):
-            parts = self._indexes[document_type].parts
-            return sum(part.total(query or Everything()) for part in parts)
+            asked = self._answered(document_type, query or Everything())
+            return sum(part.total(asked) for part in self._indexes[document_type].parts)
 
     @override
     def newest(
@@ -252,10 +277,42 @@ class GenerationReader(_Generation[FolderReader[Address]], IndexReader):
     ) -> list[Mapping[str, Any] | None]:
         index = self._indexes[document_type]
         with engine_errors(self._folder):
+            query, *groups = (self._answered(document_type, one) for one in (query, *groups))
             return [
                 None if address is None else index.stored(address, with_texts=False)[0]
                 for address in index.newest(query, groups)
             ]
+
+    def _answered(self, document_type: DocumentType, query: Query) -> Query:
+        answer = self._answering(document_type, query)
+        return answer(query) if answer else query
+
+    def _answering(
+        self, document_type: DocumentType, *queries: Query | None
+    ) -> Callable[[Query], Query] | None:
+        """Return what has images answer the conditions of queries; None if nothing is to ask."""
+        is_asked = any(query is not None and asks_images(query) for query in queries)
+        if document_type is not DocumentType.REPOSITORY or not is_asked:
+            return None
+        large = self._indexes[document_type].repositories(IS_MET_BY_IMAGES)
+        if not large:
+            return None
+        if large != self._large.repositories:
+            names = defaultdict[str, set[str]](set)
+            for registry, name in large:
+                names[registry].add(name)
+            self._large = _Large(large, Visible(make_rights((), names)))
+        images, visible = self._indexes[DocumentType.IMAGE], self._large.visible
+        # A plan asks for what the query asks for.
+        find = cache(lambda asked: images.repositories(And((asked, visible))))
+        return lambda query: answer_by_images(query, find)
+
+
+def _answered(plan: RankingPlan | None, answer: Callable[[Query], Query]) -> RankingPlan | None:
+    if plan is None:
+        return None
+    preferred = answer(plan.preferred) if plan.preferred else None
+    return replace(plan, filters=tuple(map(answer, plan.filters)), preferred=preferred)
 
 
 class GenerationWriter(_Generation[OneWriter], IndexWriter):

@@ -140,6 +140,12 @@ class Document:
     prominence: int
     """Popularity and age, from 0 to ``PROMINENCE_MAX``; decides between equals."""
     result: Mapping[str, Any]
+    is_met_by_images: bool = False
+    """Whether a repository has the keywords and numbers of its images in their documents alone.
+
+    It meets a condition that one of its images meets, as every repository does. Those of
+    thousands of images would make it a document that is written again with every push.
+    """
 
 
 @dataclass(frozen=True, slots=True)

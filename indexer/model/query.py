@@ -171,6 +171,18 @@ class Visible:
     rights: Rights
 
 
+@dataclass(frozen=True, slots=True)
+class MetByImages:
+    """``asked`` matches, or the document is of one of these repositories, whose images match.
+
+    Nobody asks for it: an engine's reader puts it in the place of ``asked``. ``repositories`` are
+    pairs of a registry and a name, both exact.
+    """
+
+    asked: "Query"
+    repositories: frozenset[tuple[str, str]]
+
+
 Query = (
     Everything
     | Word
@@ -188,4 +200,5 @@ Query = (
     | AtLeast
     | Not
     | Visible
+    | MetByImages
 )

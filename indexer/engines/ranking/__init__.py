@@ -16,13 +16,14 @@ from indexer.engines.ranking.fields import (
     exact_terms,
     facet_location,
     most_frequent,
+    named_terms,
     range_numbers,
     sort_field,
     sort_numbers,
     stored_result,
     stored_texts,
-    word_terms,
 )
+from indexer.engines.ranking.images import IS_MET_BY_IMAGES, answer_by_images, asks_images
 from indexer.engines.ranking.matcher import EXPANDED_TERMS_MAX, Matcher, few
 from indexer.engines.ranking.order import (
     Address,
@@ -45,6 +46,7 @@ __all__ = [
     "FACET_FIELDS",
     "IMPACT_MAX",
     "INT64",
+    "IS_MET_BY_IMAGES",
     "KEYWORD",
     "NAMED",
     "NAME_WORD",
@@ -65,6 +67,8 @@ __all__ = [
     "TextPart",
     "Tier",
     "Vocabulary",
+    "answer_by_images",
+    "asks_images",
     "encoding_errors",
     "end_terms",
     "exact_terms",
@@ -73,6 +77,7 @@ __all__ = [
     "impacts",
     "make_plan",
     "most_frequent",
+    "named_terms",
     "part_text",
     "pattern",
     "prominence_score",
@@ -85,5 +90,4 @@ __all__ = [
     "stored_result",
     "stored_texts",
     "text_parts",
-    "word_terms",
 ]

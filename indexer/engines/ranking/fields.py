@@ -17,6 +17,7 @@ from indexer.model import (
     FacetCounts,
     Sort,
     ValueCount,
+    fold,
     words,
 )
 
@@ -32,6 +33,8 @@ NAME_WORD = "@word"
 """A word of the name, in ``NAMED``."""
 LIKE = "@like"
 """The name, its last component and its words, in ``NAMED``: patterns fit one of them."""
+BY_IMAGES = "@images"
+"""That the conditions on a repository are answered by its images, in ``NAMED``."""
 NAME = "/name"
 """The whole folded name, in ``ENDS``."""
 END = "/end"
@@ -80,11 +83,13 @@ def exact_terms(document: Document) -> Mapping[str, Collection[str]]:
     return terms
 
 
-def word_terms(folded: str) -> set[str]:
-    """Return the terms of ``NAMED`` for a folded name."""
+def named_terms(document: Document) -> set[str]:
+    """Return the terms of ``NAMED``."""
+    folded = fold(document.name)
     found = words(folded)
     like = {folded, folded.rpartition("/")[2], *found}
-    return {f"{NAME_WORD}:{word}" for word in found} | {f"{LIKE}:{text}" for text in like}
+    terms = {f"{NAME_WORD}:{word}" for word in found} | {f"{LIKE}:{text}" for text in like}
+    return terms | {f"{BY_IMAGES}:"} if document.is_met_by_images else terms
 
 
 def end_terms(folded: str) -> list[str]:

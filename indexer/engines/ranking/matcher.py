@@ -1,7 +1,7 @@
 """The documents that a query matches: one walk over the query for every engine."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
 from typing import Generic, TypeVar
 
@@ -25,6 +25,7 @@ from indexer.model import (
     FacetCondition,
     Fuzzy,
     Glob,
+    MetByImages,
     Not,
     Or,
     Path,
@@ -87,6 +88,8 @@ class Matcher(ABC, Generic[Matched]):
                 return self.within(name, low, high)
             case Visible(rights):
                 return self.visible(rights)
+            case MetByImages(asked, repositories):
+                return self.any_of([self.matching(asked), self.of_any(repositories)])
             case _:
                 return self.part_matching(query)
 
@@ -180,6 +183,10 @@ class Matcher(ABC, Generic[Matched]):
 
         What is found is kept by the key of the rights: a caller searches more than once.
         """
+
+    @abstractmethod
+    def of_any(self, repositories: Collection[tuple[str, str]]) -> Matched:
+        """Return the documents of repositories, named by registry and name."""
 
     @abstractmethod
     def vocabulary(self, field: str) -> Vocabulary:

@@ -4,7 +4,7 @@ A query of ours becomes one of tantivy, made of parts and never parsed.
 """
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,6 +148,31 @@ class View(OpenIndex, Matcher[Matching]):
     def matching_among(self, query: Query, among: Iterable[Matching]) -> Matching:
         with self.narrowed(query, among=among):
             return self.matching(query)
+
+    @override
+    def of_any(self, repositories: Collection[tuple[str, str]]) -> Matching:
+        known = self._numbers()
+        numbers = (known.get(registry, {}).get(name) for registry, name in repositories)
+        found = [number for number in numbers if number is not None]
+        return self._having_any(REPOSITORY_NUMBER, found)
+
+    def repositories(self, query: Query) -> frozenset[tuple[str, str]]:
+        """Return the registries and names of the repositories of all that matches.
+
+        Of more than tantivy counts in one pass, some are left out.
+        """
+        self.check()
+        asked = {"terms": {"field": REPOSITORY_NUMBER, "size": self.limits.facet_values}}
+        found = self.searcher.aggregate(self.matching(query), {"found": asked})["found"]
+        places = self.kept("places", self._make_places) if found["buckets"] else {}
+        return frozenset(places[int(bucket["key"])] for bucket in found["buckets"])
+
+    def _make_places(self) -> dict[int, tuple[str, str]]:
+        return {
+            number: (registry, name)
+            for registry, numbers in self._numbers().items()
+            for name, number in numbers.items()
+        }
 
     @contextmanager
     def narrowed(self, query: Query, *, among: Iterable[Matching] = ()) -> Iterator[Seen]:

@@ -25,16 +25,16 @@ from indexer.engines.ranking import (
     end_terms,
     exact_terms,
     impacts,
+    named_terms,
     range_numbers,
     scored_lines,
     sort_numbers,
     stored_result,
     stored_texts,
-    word_terms,
 )
 from indexer.model import NUMBERS, Document, fold
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 
 ID = "id"
 NAME = "name"
@@ -132,7 +132,7 @@ def encode(document: Document) -> Encoded:
             GRAM3: " ".join(grams(name, 3)),
             TEXT: [" ".join(line) for line, _ in lines],
             IMPACT: " ".join(word + digit for word in digits for digit in _DIGITS_OF[digits[word]]),
-            NAMED: list(word_terms(name)),
+            NAMED: list(named_terms(document)),
             ENDS: end_terms(name),
             REGISTRY: document.key.registry,
             **{field: list(terms) for field, terms in exact_terms(document).items()},

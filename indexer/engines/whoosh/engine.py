@@ -59,6 +59,11 @@ class SearchedSegments(OpenSegments):
             for group in groups
         ]
 
+    def repositories(self, query: Query) -> frozenset[tuple[str, str]]:
+        """Return the registries and names of the repositories of all that matches."""
+        matches = self._matches(query)
+        return frozenset(place for one, found in matches for place in one.places_of(found))
+
     def stored(
         self, address: Location, *, with_texts: bool
     ) -> tuple[dict[str, Any], Sequence[TextRow]]:

@@ -25,16 +25,16 @@ from indexer.engines.ranking import (
     encoding_errors,
     exact_terms,
     impacts,
+    named_terms,
     range_numbers,
     scored_lines,
     sort_numbers,
     stored_result,
     stored_texts,
-    word_terms,
 )
 from indexer.model import Document, fold, words
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 
 INDEX_NAME = "MAIN"
 
@@ -89,7 +89,7 @@ def encode(document: Document) -> dict[str, Any]:
         return {
             TEXT: impacts(lines),
             START: {word[:n] for word in words(document.name) for n in range(1, START_MAX + 1)},
-            NAMED: word_terms(fold(document.name)),
+            NAMED: named_terms(document),
             **{field: terms.get(field, ()) for field in (KEYWORD, *FACET_FIELDS)},
             KEY: f"{fold(document.name)}\n{document.key.id}".encode(),
             LINES: _packed(_joined(lines)),

@@ -9,7 +9,7 @@ import zlib
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from functools import cached_property, partial, reduce
 from itertools import accumulate, chain, islice, takewhile
 from operator import and_, or_
@@ -195,6 +195,18 @@ class Segment(Matcher[int]):
         return self._kept(("visible", rights.key), find)
 
     @override
+    def of_any(self, repositories: Collection[tuple[str, str]]) -> int:
+        found = (self.repositories.get(place, ()) for place in repositories)
+        return bitmaps.from_documents(chain.from_iterable(found), size=self.size)
+
+    def places_of(self, matched: int) -> Iterator[tuple[str, str]]:
+        """Yield the registry and name of each repository of what matches."""
+        listed = list(self.repositories)
+        numbers = self._place_numbers
+        found = set(map(numbers.__getitem__, bitmaps.documents(matched)))
+        return map(listed.__getitem__, found)
+
+    @override
     def count(self, matched: int) -> int:
         return (matched & self.alive).bit_count()
 
@@ -263,6 +275,15 @@ class Segment(Matcher[int]):
         found = defaultdict[tuple[str, str], "array[int]"](lambda: array("I"))
         for document, document_id in enumerate(self.ids):
             found[document_place(document_id)].append(document)
+        return found
+
+    @cached_property
+    def _place_numbers(self) -> "array[int]":
+        """The place of each document's repository in ``repositories``."""
+        found = array("I", bytes(4 * self.size))
+        for number, documents in enumerate(self.repositories.values()):
+            for document in documents:
+                found[document] = number
         return found
 
     @cached_property

@@ -4,7 +4,7 @@ import pytest
 
 from indexer.documents import (
     KEYWORDS_MAX,
-    REPOSITORY_KEYWORDS_MAX,
+    LARGE_IMAGES,
     VALUE_MAX,
     image_document,
 )
@@ -156,12 +156,19 @@ def test_a_hostile_image_has_a_limited_number_of_keywords() -> None:
     assert "ax999_version=ax999" in keywords(document, "env")
 
 
-def test_a_repository_has_a_limited_number_of_keywords_and_all_tags() -> None:
-    images = [described(hostile(f"{n}i"), f"t{n}") for n in range(14)]
-    document = repository_of(*images)
-    found = len(document.keywords)
-    assert REPOSITORY_KEYWORDS_MAX < found < REPOSITORY_KEYWORDS_MAX + KEYWORDS_MAX + 200
-    assert len(keywords(document, "tag")) == 14
+def test_a_large_repository_has_its_own_keywords_alone_and_its_images_answer_for_it() -> None:
+    """It would be written again with every push, with the words of all its images."""
+    own = {("repo", ROW.name), ("host", "r.example.org:5000"), ("registry", "default")}
+    small = repository_of(described(hostile("a"), "t"))
+    assert not small.is_met_by_images
+    assert len(small.keywords) > KEYWORDS_MAX - 100
+    many_words = repository_of(*(described(hostile(f"{n}i"), f"t{n}") for n in range(2)))
+    many_images = repository_of(*(described(FULL, f"t{n}") for n in range(LARGE_IMAGES)))
+    for document in (many_words, many_images):
+        assert document.is_met_by_images
+        assert own <= document.keywords
+        assert not any(field in ("tag", "digest", "label") for field, _ in document.keywords)
+        assert document.numbers.keys() == {"pulls"}
 
 
 def test_the_id_that_docker_prints_finds_an_image_and_an_index() -> None:

@@ -17,6 +17,7 @@ from indexer.model.query import (
     FacetCondition,
     Fuzzy,
     Glob,
+    MetByImages,
     Not,
     Or,
     Path,
@@ -96,6 +97,8 @@ def matches(query: Query, document: Document) -> bool:
                 (low is None or low <= number) and (high is None or number <= high)
                 for number in document.numbers.get(name, ())
             )
+        case MetByImages():
+            raise AssertionError("nobody asks for it")
         case Visible(rights):
             return rights.sees(document.key.registry, document.key.repository)
         case _:

@@ -66,6 +66,20 @@ def test_any_query_finds_what_brute_force_finds_after_any_updates(index: Index, 
     assert index.writer.count(REPOSITORY) == len(index.documents)
 
 
+@pytest.mark.parametrize("seed", series(range(4), short=1))
+def test_large_repositories_are_found_by_what_only_their_images_say(
+    engine: Engine, seed: int
+) -> None:
+    """The same as above, where half of the repositories do not have the words of their images."""
+    random = Random(f"large {seed}")
+    with closing(Index(engine, are_large=True)) as index:
+        for _ in range(14):
+            index.apply(*random_changes(random, index.documents, documents_max=120))
+            for _ in range(12):
+                check(index, random_search(random, index.documents.values()))
+                check_random_spellings(index, random)
+
+
 def test_documents_with_all_words_in_the_name_are_before_all_others(index: Index) -> None:
     """Pages filled from names alone are the same as the full ranking's."""
     random = Random(7)

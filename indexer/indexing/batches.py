@@ -8,6 +8,8 @@ from typing import Any
 
 from indexer.clock import Clock
 from indexer.documents import (
+    LARGE_IMAGES,
+    DescribedImage,
     image_document,
     repository_details,
     repository_document,
@@ -16,7 +18,14 @@ from indexer.documents import (
 from indexer.engines import IndexWriter
 from indexer.extract import KindTable
 from indexer.indexing.images import ImageReader, OutOfTimeError
-from indexer.model import Digest, Document, DocumentKey, DocumentType, TaggedImage
+from indexer.model import (
+    Digest,
+    Document,
+    DocumentKey,
+    DocumentType,
+    RepositoryRow,
+    TaggedImage,
+)
 from indexer.store import ExtractedRow, ImageSummary, RepositorySummary, StaleDocument, Store
 
 EXTRACT_SECONDS = 0.25
@@ -34,13 +43,23 @@ class Batch:
     removed: dict[DocumentType, list[str]] = field(default_factory=lambda: defaultdict(list))
     left: set[int] = field(default_factory=set)
     """Repositories that are left to a later batch, because their images take too long."""
+    left_own: set[int] = field(default_factory=set)
+    """Repositories of which only their own document is left."""
     slow: set[str] = field(default_factory=set)
     """The registries of those, and others whose images took as long."""
+    large: list[int] = field(default_factory=list)
+    """Repositories whose own documents are stale too, and come after this batch. They take long,
+    so that nobody is to wait for them who waits for an image."""
 
     @property
     def images(self) -> int:
         """How many images are to be added."""
         return sum(len(self.documents[kind]) for kind in _IMAGE_TYPES)
+
+    def has_made(self, stale: StaleDocument) -> bool:
+        """Tell whether a stale document was made, and is not left to a later batch."""
+        is_left = stale.repository_id in self.left
+        return not (is_left or (stale.digest is None and stale.repository_id in self.left_own))
 
     def add(self, document: Document) -> None:
         """Have a document added that is of one type in any case."""
@@ -127,15 +146,45 @@ class DocumentMaker:
             self._images.limit_time(None)
         return batch
 
+    def make_large(self, repository_id: int) -> Batch:
+        """Make the own document of a large repository, or drop it where it has no image now."""
+        batch = Batch()
+        repository = self._store.repositories.get(repository_id)
+        start = thread_time()
+        self._images.limit_time(self._extract_seconds)
+        try:
+            images = self._store.content.tagged_images(repository_id)
+            document = self._own_document(repository, self._images.describe(repository_id, images))
+            own_id = DocumentKey(repository.registry, repository.name).id
+            batch.put(own_id, document, is_image=False)
+        except OutOfTimeError:
+            batch.left.add(repository_id)
+        else:
+            self._images.forget_unkept(repository_id)
+        finally:
+            self._images.limit_time(None)
+        if thread_time() - start > self._extract_seconds:
+            batch.slow.add(repository.registry)
+        return batch
+
     def _put_stale(
         self, batch: Batch, repository_id: int, ids: Mapping[str, Digest | None]
     ) -> None:
-        made = self.repository_documents(repository_id, wanted=ids)
+        digests = [digest for digest in ids.values() if digest is not None]
+        is_own = len(digests) < len(ids)
+        is_large = is_own and self._store.content.has_images(repository_id, LARGE_IMAGES)
+        if is_own and not is_large:
+            made = self.repository_documents(repository_id, wanted=ids)
+        else:
+            made = self._image_documents(repository_id, digests)
+            ids = {wanted: digest for wanted, digest in ids.items() if digest is not None}
         shown = {document.key.id: document for document in made}
         hidden = [digest for wanted, digest in ids.items() if digest and wanted not in shown]
         shown.update((one.key.id, one) for one in self._untagged(repository_id, hidden))
         for wanted, digest in sorted(ids.items()):
             batch.put(wanted, shown.get(wanted), is_image=digest is not None)
+        if is_large:
+            batch.large.append(repository_id)
 
     def take_made(self) -> Made:
         """Return what was made beside documents since the last time, for the store to keep."""
@@ -167,10 +216,24 @@ class DocumentMaker:
         store = self._store
         images = store.content.tagged_images(repository_id)
         described = self._images.describe(repository_id, images)
+        repository = store.repositories.get(repository_id)
+        document = self._own_document(repository, described)
+        if document is None:
+            return
+        yield document
+        for one in described:
+            key = DocumentKey(repository.registry, repository.name, one.digest)
+            if wanted is None or key.id in wanted:
+                yield self._image_document(repository, one)
+
+    def _own_document(
+        self, repository: RepositoryRow, described: Sequence[DescribedImage]
+    ) -> Document | None:
+        """Return the document of a repository out of all its images; None when it has none."""
+        store, repository_id = self._store, repository.id
         if not described:
             self._summaries[repository_id] = RepositorySummary()
-            return
-        repository = store.repositories.get(repository_id)
+            return None
         document = repository_document(
             repository,
             described,
@@ -179,13 +242,19 @@ class DocumentMaker:
         )
         details = repository_details(repository, described, document)
         self._summaries[repository_id] = _summary(document, details)
-        yield document
-        for one in described:
-            key = DocumentKey(repository.registry, repository.name, one.digest)
-            if wanted is None or key.id in wanted:
-                made = image_document(repository, one)
-                self._listed[repository_id, one.digest] = _image_summary(made)
-                yield made
+        return document
+
+    def _image_documents(self, repository_id: int, digests: Sequence[Digest]) -> Iterator[Document]:
+        """Yield the documents of those of these images that have tags, and look at no others."""
+        repository = self._store.repositories.get(repository_id)
+        images = self._store.content.find_tagged_images(repository_id, digests)
+        for described in self._images.describe(repository_id, images):
+            yield self._image_document(repository, described)
+
+    def _image_document(self, repository: RepositoryRow, described: DescribedImage) -> Document:
+        made = image_document(repository, described)
+        self._listed[repository.id, described.digest] = _image_summary(made)
+        return made
 
     def _untagged(self, repository_id: int, digests: Sequence[Digest]) -> Iterator[Document]:
         """Yield the documents of those of these manifests that had tags and have none now."""

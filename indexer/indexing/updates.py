@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from time import thread_time
 from typing import TypeVar
 
 import structlog
@@ -21,6 +22,7 @@ from indexer.errors import EngineError
 from indexer.extract import EXTRACT_VERSION, KindTable
 from indexer.indexing.batches import EXTRACT_SECONDS, Batch, DocumentMaker, Made
 from indexer.indexing.processes import ExtractionProcesses
+from indexer.indexing.rests import Rests
 from indexer.model import Digest, DocumentType
 from indexer.store import (
     EXTRACTED_AT_ONCE,
@@ -116,6 +118,7 @@ class Indexing:
         self._verified = False
         self._extract_seconds = EXTRACT_SECONDS
         self._slow: set[str] = set()
+        self._rests = Rests()
         self._is_slow_turn = False
         self._is_for_slow = False
         self._slow_from: datetime | None = None
@@ -223,7 +226,7 @@ class Indexing:
             await self._verify()
             return False
         made, batch = await self._thread.run(partial(self._apply, stale))
-        done = [one for one in stale if one.repository_id not in batch.left]
+        done = list(filter(batch.has_made, stale))
         self._slow = batch.slow if self._is_slow_turn else self._slow | batch.slow
         self._is_for_slow = self._is_slow_turn or bool(batch.slow)
 
@@ -238,8 +241,11 @@ class Indexing:
 
     def _next_stale(self, store: Store) -> list[StaleDocument]:
         """Return what to make next: by turns that of the slow registries, and of all others."""
-        others = store.search_index.stale(limit=self._batch_size, without=self._slow)
         now = self._clock.now()
+        resting = self._rests.resting(now=now)
+        others = store.search_index.stale(
+            limit=self._batch_size, without=self._slow, resting=resting
+        )
         # Not for longer than a pause, be it that somebody set the clock back.
         pauses = self._slow_from is not None and timedelta() < self._slow_from - now <= PAUSE_MAX
         may_be_slow = bool(self._slow) and not pauses
@@ -247,7 +253,9 @@ class Indexing:
         if self._is_slow_turn:
             found: list[StaleDocument] = []
             for registry in sorted(self._slow):
-                found += store.search_index.stale(limit=self._batch_size, only=registry)
+                found += store.search_index.stale(
+                    limit=self._batch_size, only=registry, resting=resting
+                )
             if found:
                 return found
             self._slow, self._is_slow_turn = set(), False
@@ -280,11 +288,22 @@ class Indexing:
 
     def _apply(self, stale: Sequence[StaleDocument]) -> tuple[Made, Batch]:
         """Write what is stale; return what was made beside it, and what was left."""
-        batch = self._known_maker().make_batch(stale)
+        maker = self._known_maker()
+        batch = maker.make_batch(stale)
+        self._write(batch)
+        for repository_id in batch.large:
+            start = thread_time()
+            own = maker.make_large(repository_id)
+            self._write(own)
+            self._rests.begin(repository_id, seconds=thread_time() - start, now=self._clock.now())
+            batch.left_own |= own.left
+            batch.slow |= own.slow
+        return maker.take_made(), batch
+
+    def _write(self, batch: Batch) -> None:
         batch.apply(self._known_writer())
         if self._rebuild is not None and self._rebuild.writer is not self._writer:
             batch.apply(self._rebuild.writer)
-        return self._known_maker().take_made(), batch
 
     # Rebuilding
 

@@ -330,14 +330,36 @@ class ContentTables:
             # Who reads beside the writer may see a tag move between the two.
             found.setdefault(tags[tag], []).append((tag, since.get((tag, tags[tag]), Since())))
         return [
-            TaggedImage(
-                digest=digest,
-                tags=tuple(tag for tag, _ in _newest_first(found[digest])),
-                pushed_at=_newest_push(found[digest]),
-                pulls=pulls.get(digest, Pulls()),
-            )
+            _tagged_image(digest, found[digest], pulls.get(digest, Pulls()))
             for digest in sorted(found)
         ]
+
+    def find_tagged_images(
+        self, repository_id: int, digests: Iterable[Digest]
+    ) -> list[TaggedImage]:
+        """Return the same of these digests alone, without looking at all tags of the repository."""
+        tags = {one: self.list_tags(repository_id, one) for one in sorted(set(digests))}
+        shown = {one: list(filter(_is_shown, found)) for one, found in tags.items()}
+        places = [(repository_id, tag, one) for one, found in shown.items() for tag in found]
+        since = self._history.since_of(places)
+        return [
+            _tagged_image(
+                digest,
+                [(tag, since[repository_id, tag, digest]) for tag in found],
+                self._pulls.get_image(repository_id, digest),
+            )
+            for digest, found in shown.items()
+            if found
+        ]
+
+    def has_images(self, repository_id: int, number: int) -> bool:
+        """Tell whether the visible tags of a repository point at so many digests, or at more."""
+        row = self._database.execute(
+            "SELECT count(*) FROM (SELECT DISTINCT digest FROM tags INDEXED BY tags_digest"
+            " WHERE repository_id = ? AND hidden_at IS NULL LIMIT ?)",
+            [repository_id, number],
+        ).fetchone()
+        return int(row[0]) == number
 
     def image_with(
         self, repository_id: int, digest: Digest, tags: Sequence[TagName]
@@ -355,6 +377,17 @@ class ContentTables:
             pulls=self._pulls.get_image(repository_id, digest),
             attachments=self._attachments.find(repository_id, [digest]).get(digest, ()),
         )
+
+
+def _tagged_image(
+    digest: Digest, tags: Sequence[tuple[TagName, Since]], pulls: Pulls
+) -> TaggedImage:
+    return TaggedImage(
+        digest=digest,
+        tags=tuple(tag for tag, _ in _newest_first(tags)),
+        pushed_at=_newest_push(tags),
+        pulls=pulls,
+    )
 
 
 def _is_shown(tag: TagName) -> bool:

@@ -79,11 +79,17 @@ class SearchIndexTables:
         self._database.execute("DELETE FROM rebuild")
 
     def stale(
-        self, *, limit: int, without: Collection[str] = (), only: str = ""
+        self,
+        *,
+        limit: int,
+        without: Collection[str] = (),
+        only: str = "",
+        resting: Collection[int] = (),
     ) -> list[StaleDocument]:
         """Return documents to make again, oldest first.
 
         ``without`` are registries that are left out; ``only`` is the only one if it is not empty.
+        Of ``resting`` repositories their own documents are left out.
         """
         names = [only] if only else sorted(without)
         rows = self._database.execute(
@@ -91,8 +97,9 @@ class SearchIndexTables:
             " WHERE ? = (repository_id IN (SELECT repositories.id FROM repositories"
             "  JOIN registries ON registries.id = registry_id"
             "  WHERE registries.name IN (SELECT value FROM json_each(?))))"
+            " AND NOT (digest = '' AND repository_id IN (SELECT value FROM json_each(?)))"
             " ORDER BY sequence LIMIT ?",
-            [bool(only), json.dumps(names), limit],
+            [bool(only), json.dumps(names), json.dumps(list(resting)), limit],
         )
         return [StaleDocument(row[0], row[1], Digest(row[2]) if row[2] else None) for row in rows]
 

@@ -1,0 +1,143 @@
+"""Pushes to large repositories: images are found at once, the repository in a share of the time."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from indexer.documents import LARGE_IMAGES
+from indexer.extract import BUILT_IN
+from indexer.indexing.rests import REST_MAX, REST_TIMES, RESTS_FROM_SECONDS, Rests
+from indexer.model import Content, DocumentType
+from indexer.model.names import Digest, RepositoryName, TagName
+from indexer.store import ReadContent
+from tests.builders import BuiltManifest, image
+from tests.fakes.clock import START
+from tests.indexer.stepping import Stepping
+
+pytestmark = pytest.mark.anyio
+
+WEB = "team/web"
+REPOSITORY = DocumentType.REPOSITORY
+
+
+@pytest.fixture
+async def stepping(tmp_path: Path) -> AsyncIterator[Stepping]:
+    """A world with a repository of as many images as make it large."""
+    async with Stepping(tmp_path) as opened:
+        with opened.store.transaction():
+            for number in range(LARGE_IMAGES):
+                put(opened, image(seed=str(number), labels={"number": str(number)}), f"t{number}")
+        await opened.index()
+        yield opened
+
+
+def put(stepping: Stepping, built: BuiltManifest, tag: str) -> int:
+    """Write to the store that a tag was seen, inside the caller's transaction."""
+    content, now = stepping.store.content, stepping.clock.now()
+    repository_id = stepping.store.repositories.put(
+        stepping.rows["default"].id, RepositoryName(WEB), seen_at=now
+    )
+    digest = Digest(built.digest)
+    read = Content(digest, built.media_type, built.body)
+    configs = ((Digest(built.blobs[0].digest), built.blobs[0].body),)
+    content.put_content(repository_id, ReadContent((read,), configs), seen_at=now, kinds=BUILT_IN)
+    content.put_tag(repository_id, TagName(tag), digest, seen_at=now)
+    return repository_id
+
+
+def push(stepping: Stepping, word: str) -> int:
+    with stepping.store.transaction():
+        return put(stepping, image(seed=word, labels={"pushed": word}), word)
+
+
+def found_tags(stepping: Stepping) -> int:
+    """Return how many tags the repository's document tells of."""
+    (found,) = stepping.results(f"repo:{WEB}", REPOSITORY)
+    count: int = found["tag_count"]
+    return count
+
+
+async def test_what_its_images_say_finds_a_large_repository(stepping: Stepping) -> None:
+    for query in ("label:number=7", "tag:t99", "label:number=7 tag:t3", "layers:>0", "arch:amd64"):
+        assert [one["repository"] for one in stepping.results(query, REPOSITORY)] == [WEB], query
+    for query in ("label:number=none", "-label:number=7", "label:number=7 -tag:t3"):
+        assert stepping.results(query, REPOSITORY) == [], query
+
+
+async def test_it_is_small_again_with_one_image_less(stepping: Stepping) -> None:
+    with stepping.store.transaction():
+        repository_id = push_nothing(stepping)
+        stepping.store.content.hide_tag(repository_id, TagName("t7"), seen_at=stepping.clock.now())
+    await stepping.index()
+    assert found_tags(stepping) == LARGE_IMAGES - 1
+    assert stepping.results("tag:t8", REPOSITORY)
+    assert not stepping.results("tag:t7", REPOSITORY)
+
+
+def push_nothing(stepping: Stepping) -> int:
+    return stepping.store.repositories.put(
+        stepping.rows["default"].id, RepositoryName(WEB), seen_at=stepping.clock.now()
+    )
+
+
+async def test_an_image_is_found_while_its_repository_rests(stepping: Stepping) -> None:
+    """The repository is found by it, too, and tells of it after the rest."""
+    repository_id = push(stepping, "first")
+    await stepping.index()
+    assert found_tags(stepping) == LARGE_IMAGES + 1
+    stepping.indexing._rests.begin(repository_id, seconds=1, now=stepping.clock.now())
+    push(stepping, "second")
+    await stepping.index()
+    assert [one["tags"] for one in stepping.results("label:pushed=second")] == [["second"]]
+    assert [one["repository"] for one in stepping.results("tag:second", REPOSITORY)] == [WEB]
+    assert found_tags(stepping) == LARGE_IMAGES + 1
+    assert stepping.store.search_index.stale_count() == 1
+    stepping.clock.advance(REST_TIMES - 1)
+    await stepping.index()
+    assert found_tags(stepping) == LARGE_IMAGES + 1
+    stepping.clock.advance(1)
+    await stepping.index()
+    assert found_tags(stepping) == LARGE_IMAGES + 2
+    assert stepping.store.search_index.stale_count() == 0
+
+
+async def test_a_new_process_lets_no_repository_rest(stepping: Stepping) -> None:
+    repository_id = push(stepping, "first")
+    stepping.indexing._rests.begin(repository_id, seconds=1, now=stepping.clock.now())
+    await stepping.index()
+    assert stepping.store.search_index.stale_count() == 1
+    await stepping.reopen()
+    await stepping.index()
+    assert stepping.store.search_index.stale_count() == 0
+    assert found_tags(stepping) == LARGE_IMAGES + 1
+
+
+async def test_some_images_are_read_as_all_are(stepping: Stepping) -> None:
+    content = stepping.store.content
+    repository_id = push_nothing(stepping)
+    every = content.tagged_images(repository_id)
+    assert content.find_tagged_images(repository_id, [one.digest for one in every]) == every
+    few = every[3:5]
+    assert content.find_tagged_images(repository_id, [one.digest for one in few]) == few
+    unknown = Digest(f"sha256:{'0' * 64}")
+    assert content.find_tagged_images(repository_id, [unknown]) == []
+    assert content.has_images(repository_id, LARGE_IMAGES)
+    assert not content.has_images(repository_id, LARGE_IMAGES + 1)
+
+
+def test_a_rest_is_as_long_as_the_work_before_it_and_bounded() -> None:
+    rests = Rests()
+    rests.begin(1, seconds=1, now=START)
+    rests.begin(2, seconds=1_000, now=START)
+    rests.begin(3, seconds=RESTS_FROM_SECONDS / 2, now=START)
+    assert set(rests.resting(now=START)) == {1, 2}
+    assert set(rests.resting(now=START + timedelta(seconds=REST_TIMES))) == {2}
+    assert set(rests.resting(now=START + REST_MAX)) == set()
+
+
+def test_a_clock_that_is_set_back_lets_nobody_rest_for_longer() -> None:
+    rests = Rests()
+    rests.begin(1, seconds=1, now=START)
+    assert set(rests.resting(now=START - REST_MAX)) == set()

@@ -135,6 +135,7 @@ def steps(size: str, *, store: Path, material: Path) -> list[Step]:
         *made,
         Step("extract", ["bench.extract", f"--corpus={size}", f"--store={store}"]),
         Step("receive", ["bench.receive"]),
+        Step("large", ["bench.large"]),
         Step("registry", ["pytest", *END_TO_END], writes_json=False),
     ]
 

@@ -14,7 +14,12 @@ import structlog
 from indexer.errors import AbsentError, DeniedError, RegistryError, TooLargeError
 from indexer.extract import KindTable, config_descriptor
 from indexer.model import Content, Descriptor, Digest, RepositoryName, TagName
-from indexer.refresh.aliases import RepositoryTags, TagEvidence, split_likely_aliases
+from indexer.refresh.aliases import (
+    HEADS_IN_VAIN_MAX,
+    RepositoryTags,
+    TagEvidence,
+    split_likely_aliases,
+)
 from indexer.refresh.shared import HeldReads, SharedReads
 from indexer.registry import RegistryClient
 from indexer.store import RegistryRow, Store, StoreThread
@@ -79,6 +84,7 @@ class ContentReader:
         self._manifests: SharedReads[Content | None] = SharedReads()
         self._configs: SharedReads[bytes] = SharedReads()
         self._evidence = TagEvidence()
+        self._heads_in_vain = 0
         self._parsing = asyncio.Lock()
 
     @contextmanager
@@ -157,8 +163,22 @@ class ContentReader:
         self, fetched: FetchedContent, tag: TagName, *, known: Digest | None
     ) -> Digest:
         """Return where a tag points; share the body if one came."""
+        if known is not None and await self._still_points(fetched.repository, tag, known):
+            return known
         content = await self._client.manifest(fetched.repository, tag, known=known)
         return self._share(fetched, content, known=known)
+
+    async def _still_points(self, repository: RepositoryName, tag: TagName, known: Digest) -> bool:
+        """Tell whether HEAD says that a tag has not moved, where GET would send the whole body.
+
+        False if it does not say so. Some registries do not tell the digest then, and are not asked
+        like this for long.
+        """
+        if not self._client.ignores_conditions or self._heads_in_vain >= HEADS_IN_VAIN_MAX:
+            return False
+        digest = await self._client.digest(repository, tag)
+        self._heads_in_vain = self._heads_in_vain + 1 if digest is None else 0
+        return digest == known
 
     def _share(
         self, fetched: FetchedContent, content: Content | None, *, known: Digest | None

@@ -57,6 +57,8 @@ class RegistryClient:
         retry_delays: Sequence[float] = RETRY_DELAYS_SECONDS,
     ) -> None:
         self.traffic = RegistryTraffic()
+        self.ignores_conditions = False
+        """Whether it sent a manifest although it was asked for another one than this."""
         self._url = url
         self._exchange = Exchange(
             url,
@@ -125,7 +127,12 @@ class RegistryClient:
         The digest is verified. :class:`InvalidValueError` for a ``reference`` that is neither tag
         nor digest.
         """
-        return await read_manifest(self._exchange, repository, reference, known=known)
+        content = await read_manifest(self._exchange, repository, reference, known=known)
+        if content is None or content.digest != known:
+            return content
+        # A digest is asked for without a condition.
+        self.ignores_conditions = self.ignores_conditions or ":" not in reference
+        return None
 
     async def digest(self, repository: RepositoryName, tag: TagName) -> Digest | None:
         """Return the digest of a tag, asked for with HEAD; None if that does not tell it."""

@@ -41,9 +41,10 @@ _BLOB_HEADERS = ((b"Accept", b"*/*"),)
 async def read_manifest(
     exchange: Exchange, repository: RepositoryName, reference: str, *, known: Digest | None
 ) -> Content | None:
-    """Return the manifest of a tag or digest; None if it still has the digest ``known``.
+    """Return the manifest of a tag or digest; None if the registry says that it is ``known``.
 
-    It is as the registry sent it; its digest is verified.
+    It is as the registry sent it; its digest is verified, and is ``known`` where the registry does
+    not look at conditions.
     """
     expected = _digest_or_tag(reference)
     headers = MANIFEST_HEADERS
@@ -65,7 +66,7 @@ async def read_manifest(
             raise make_error(response, may_be_absent=True)
         digest = await without_holding(response.body, partial(_manifest_digest, response, expected))
         if digest is not None:
-            return None if digest == known else _make_fetched(response, digest)
+            return _make_fetched(response, digest)
     raise UnusableAnswerError(f"the content does not have its digest, twice: {response}")
 
 

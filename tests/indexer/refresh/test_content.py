@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
 from starlette.responses import Response
 
 from indexer.model.names import Digest
@@ -137,3 +138,50 @@ async def test_a_first_read_that_fails_does_not_stop_the_other_tags(stepping: St
     await stepping.crawl()
     assert stepping.visible() == stepping.truth()
     assert max(reads(stepping).values()) == 1
+
+
+def ignore_conditions(stepping: Stepping, **headers: str) -> None:
+    """Let the registry answer a request on a condition as one without."""
+
+    async def answer(request: Request) -> Response:
+        kept = [one for one in request.scope["headers"] if one[0] != b"if-none-match"]
+        plain = Request({**request.scope, "headers": kept}, request.receive)
+        found: Response = await stepping.registry._router.answer(plain)
+        found.headers.update(headers)
+        return found
+
+    stepping.registry.faults.append(Fault("/manifests/", answer))
+
+
+async def test_a_registry_that_ignores_conditions_is_asked_with_head(stepping: Stepping) -> None:
+    """Its bodies are not read again, and it does not count what it would call pulls."""
+    tags = [f"build-{number}" for number in range(20)]
+    for tag in tags:
+        put(stepping, image(seed=tag), tag)
+    ignore_conditions(stepping)
+    await stepping.crawl()
+    stepping.registry.requests.clear()
+    await stepping.crawl()
+    bodies = len(gets_of_tags(stepping, *tags))
+    assert bodies <= stepping.max_in_flight, "no more than were asked for before the first answer"
+    stepping.registry.requests.clear()
+    put(stepping, A, tags[0])
+    await stepping.crawl()
+    assert gets_of_tags(stepping, *tags) == [tags[0]]
+    assert stepping.visible() == stepping.truth()
+    heads = [line for line in stepping.registry.requests if line.startswith("HEAD ")]
+    assert len(heads) == len(tags)
+
+
+async def test_head_is_given_up_where_it_tells_no_digest(stepping: Stepping) -> None:
+    tags = [f"build-{number}" for number in range(40)]
+    for tag in tags:
+        put(stepping, image(seed=tag), tag)
+    ignore_conditions(stepping, **{"Docker-Content-Digest": ""})
+    for _ in range(3):
+        await stepping.crawl()
+    stepping.registry.requests.clear()
+    await stepping.crawl()
+    assert len(gets_of_tags(stepping, *tags)) == len(tags)
+    assert not [line for line in stepping.registry.requests if line.startswith("HEAD ")]
+    assert stepping.visible() == stepping.truth()

@@ -130,12 +130,14 @@ def steps(size: str, *, store: Path, material: Path) -> list[Step]:
             *made,
             Step("extract", ["bench.extract", "--seconds=1"]),
             Step("receive", ["bench.receive", "--shrink=10", "--repositories=600"]),
+            Step("recrawl", ["bench.recrawl", "--tags=100"]),
         ]
     return [
         *made,
         Step("extract", ["bench.extract", f"--corpus={size}", f"--store={store}"]),
         Step("receive", ["bench.receive"]),
         Step("large", ["bench.large"]),
+        Step("recrawl", ["bench.recrawl"]),
         Step("registry", ["pytest", *END_TO_END], writes_json=False),
     ]
 

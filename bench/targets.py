@@ -22,6 +22,9 @@ START = "start to first answer, s"
 AGAINST_LIKE = "times as fast as LIKE, the least of all classes"
 AGAINST_CLIENT = "times as fast as lists on the client, the least of all classes"
 ACKNOWLEDGED = "acknowledged: p99 of the burst, ms"
+FRESHER = "wrong tags at equal requests, uniform crawls by learned ones"
+YOUNGER = "age of tags at equal requests, uniform crawls by learned ones"
+RECRAWL_REQUESTS = "requests, learned crawls by uniform ones"
 AGAINST_BARE = "events/s of the flood, times the bare handler's"
 
 COUNTED = frozenset({"common word", "two words", "prefix", "substring", "typo", "filter", "facets"})
@@ -66,6 +69,8 @@ TARGETS = (
     Target(AGAINST_CLIENT, 50, PRIMARY, TANTIVY, is_least=True),
     Target(ACKNOWLEDGED, 50),
     Target(AGAINST_BARE, 1, is_least=True),
+    Target(FRESHER, 2, is_least=True),
+    Target(YOUNGER, 2, is_least=True),
 )
 
 

@@ -60,6 +60,7 @@ def enqueue_refreshes(
         elif isinstance(entry.item, Event):
             _enqueue_event(store, entry.item, registry, received_at=entry.received_at, taken=taken)
         elif entry.item is Command.CRAWL:
+            store.registries.end_short_crawl(registry.id, at=now)
             targets = [RefreshTarget(RefreshKind.CATALOG)]
             store.queue.add(registry.id, targets, priority=Priority.CRAWL, due_at=now)
         elif entry.item is Command.ACCEPT:

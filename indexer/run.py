@@ -126,6 +126,7 @@ async def run_indexer(
                     registry.max_in_flight,
                     kinds=kinds,
                     includes=registry.includes,
+                    learns=registry.learns_moves,
                 ),
                 client=client,
                 store=store,
@@ -242,6 +243,7 @@ def _repositories(store: Store, registry: str, *, now: datetime) -> list[Reposit
 def _ask_for_crawl(store: Store, registry: str, *, now: datetime) -> None:
     registry_id = store.registries.registry_id(registry)
     assert registry_id is not None  # noqa: S101 - it has repositories
+    store.registries.end_short_crawl(registry_id, at=now)
     targets = [RefreshTarget(RefreshKind.CATALOG)]
     store.queue.add(registry_id, targets, priority=Priority.CRAWL, due_at=now)
 

@@ -23,6 +23,7 @@ from indexer.refresh.removal import check_catalog, hide_tags
 from indexer.registry import CatalogPage, RegistryClient
 from indexer.store import (
     NO_CATALOG,
+    LookResult,
     Priority,
     ReadContent,
     Refresh,
@@ -209,15 +210,25 @@ class Refresher:
         """Ask for a refresh of every tag, known or listed.
 
         A tag or a repository that is missing in a listing may still exist. So each known tag is
-        asked for by its name.
+        asked for by its name. A short crawl leaves out the tags that are both.
         """
         repository = refresh.target.repository
         async with AsyncExitStack() as alone:
             listed = await self._list_tags(repository, alone)
-            listed |= await self._store.read(lambda store: self._known_tags(store, repository))
-            tags = await self._reader.order_tags(repository, listed)
+            known, is_full = await self._store.read(
+                lambda store: (
+                    self._known_tags(store, repository),
+                    refresh.crawl_id is None or store.registries.is_full_crawl(refresh.crawl_id),
+                )
+            )
+            wanted = listed | known if is_full else listed ^ known
+            tags = await self._reader.order_tags(repository, wanted)
             # No listing names these, so a crawl would never notice their absence.
-            untold = await self._store.read(lambda store: self._to_confirm(store, repository))
+            untold = (
+                await self._store.read(lambda store: self._to_confirm(store, repository))
+                if is_full
+                else []
+            )
             for kind, names in ((RefreshKind.TAG, tags), (RefreshKind.DIGEST, untold)):
                 for start in range(0, len(names), TARGETS_PER_WRITE):
                     chunk = names[start : start + TARGETS_PER_WRITE]
@@ -293,10 +304,16 @@ class Refresher:
 
             def save(store: Store) -> None:
                 repository_id = self._keep(store, fetched)
+                is_moved = store.content.tag_digest(repository_id, tag) != digest
+                if refresh.is_look:
+                    result = LookResult.MOVED if is_moved else LookResult.UNCHANGED
+                    store.measures.count_look(self._registry.id, result)
                 if not is_system_tag(tag):
-                    if store.content.tag_digest(repository_id, tag) != digest:
+                    if is_moved:
                         self._note_untold(store, refresh)
-                    self._ask_for_referrers(store, refresh, digest)
+                    # A look takes one request; a full crawl asks what else there is.
+                    if is_moved or not refresh.is_look:
+                        self._ask_for_referrers(store, refresh, digest)
                 store.content.put_tag(repository_id, tag, digest, seen_at=self._clock.now())
 
             if digest == refresh.expected_digest or not await self._look_again(refresh):
@@ -355,9 +372,14 @@ class Refresher:
     def _note_absence(
         self, store: Store, refresh: Refresh, repository: RepositoryName, tag: TagName
     ) -> None:
-        """Hide an absent tag: at once after an event, else at the end of the crawl."""
+        """Hide an absent tag: at once after an event, else at the end of the crawl.
+
+        A look leaves it to the next crawl, which alone sees whether suspiciously much is absent.
+        """
         repository_id = store.repositories.find(self._registry.id, repository)
-        if repository_id is None:
+        if refresh.is_look:
+            store.measures.count_look(self._registry.id, LookResult.ABSENT)
+        if repository_id is None or refresh.is_look:
             return
         now = self._clock.now()
         if refresh.is_of_event:
@@ -394,7 +416,9 @@ class Refresher:
     def _ask_for_referrers(self, store: Store, refresh: Refresh, digest: Digest) -> None:
         """Ask for the list of referrers of a digest, if there may be one."""
         now = self._clock.now()
-        priority = store.referrers.priority(self._registry.id, refresh.priority, now=now)
+        # What a look led to is no look: it is tried again until it is read.
+        usual = Priority.CRAWL if refresh.is_look else refresh.priority
+        priority = store.referrers.priority(self._registry.id, usual, now=now)
         if priority is not None:
             target = RefreshTarget(RefreshKind.REFERRERS, refresh.target.repository, digest)
             asked = replace(refresh, priority=priority)

@@ -1,9 +1,10 @@
-"""Deciding when a registry is crawled."""
+"""Deciding when a registry is crawled, and when every tag of it is asked for."""
 
 from datetime import datetime, timedelta
+from math import ceil
 
 from indexer.clock import parse_rfc3339
-from indexer.store import Crawl
+from indexer.store import Crawl, FullCrawl
 
 INCOMPLETE_RETRY = timedelta(minutes=10)
 """The pause after a crawl that could read nothing."""
@@ -11,6 +12,33 @@ RESTART_PAUSE = timedelta(seconds=10)
 """The shortest pause after a crawl before a restart of the registry causes another one."""
 RESTART_PAUSE_CRAWLS = 10
 """The same pause as a multiple of the duration of that crawl: registries may restart often."""
+FULL_EVERY = timedelta(days=1)
+"""The longest time between two full crawls, if crawls are more frequent."""
+FULL_OF_CRAWLS = 4
+"""One of so many crawls is full at least."""
+
+
+def crawls_of_one_full(interval: timedelta) -> int:
+    """Return of how many crawls one is full, where what moves is learned; 1 if each is."""
+    return max(1, min(FULL_OF_CRAWLS, ceil(FULL_EVERY / interval) - 1))
+
+
+def is_full_due(
+    full: FullCrawl | None,
+    *,
+    interval: timedelta,
+    now: datetime,
+    events_lost_at: datetime | None = None,
+) -> bool:
+    """Tell whether the crawl that is due now asks for every tag, given the latest that did.
+
+    The others ask for tags that are new or no longer listed, and leave their requests to
+    :class:`indexer.refresh.looks.Looks`.
+    """
+    if full is None or (events_lost_at is not None and full.started_at <= events_lost_at <= now):
+        return True
+    is_last_before = now + interval > full.started_at + FULL_EVERY
+    return is_last_before or full.later + 1 >= FULL_OF_CRAWLS
 
 
 def is_crawl_due(

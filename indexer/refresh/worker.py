@@ -19,12 +19,14 @@ from indexer.errors import (
 )
 from indexer.extract import KindTable
 from indexer.model import RepositoryName
+from indexer.refresh.looks import Looks
 from indexer.refresh.pull_through import PullThroughRefresher, expire_pulled
 from indexer.refresh.refresher import CONFIRMED_MAX, Refresher, everything
 from indexer.refresh.removal import decide_removal
-from indexer.refresh.schedule import is_crawl_due
+from indexer.refresh.schedule import is_crawl_due, is_full_due
 from indexer.registry import RegistryClient, with_meaning
 from indexer.store import (
+    Crawl,
     Priority,
     Refresh,
     RefreshKind,
@@ -71,6 +73,8 @@ class RegistryPlan:
     kinds: KindTable
     includes: Callable[[str], bool] = everything
     confirmed_max: int = CONFIRMED_MAX
+    learns: bool = False
+    """Whether to look between crawls at tags that have probably moved."""
 
 
 class RegistryWorker:
@@ -107,6 +111,7 @@ class RegistryWorker:
             kinds=plan.kinds,
             confirmed_max=plan.confirmed_max,
         )
+        self._looks = Looks(registry, store=store, interval=plan.crawl_interval)
         self._taken: deque[Refresh] = deque()
         self._running: dict[asyncio.Task[None], Refresh] = {}
         self._failures = 0
@@ -309,7 +314,10 @@ class RegistryWorker:
             store.registries.set_error(self._registry.id, reason, at=now)
             if resume_at > now:
                 store.registries.pause(self._registry.id, until=resume_at, reason=pause_reason)
-            if give_up and refresh.target.kind is RefreshKind.CATALOG:
+            if refresh.is_look:
+                # Not tried again: the next look or crawl is soon enough.
+                store.queue.finish(refresh)
+            elif give_up and refresh.target.kind is RefreshKind.CATALOG:
                 # Not set aside: the next crawl shall begin and ask for the catalog again.
                 if not (is_lasting and self._refresher.go_without_catalog(store, refresh, reason)):
                     store.registries.end_crawl(self._registry.id, at=now)
@@ -375,7 +383,7 @@ class RegistryWorker:
             self._resume_at, self._pause_reason = now + pause, str(error)
 
     async def _look_after(self) -> None:
-        """Begin and end crawls and count requests, twice a second."""
+        """Begin and end crawls, count requests and look at tags, twice a second."""
         now = self._clock.now()
         before = self._looked_after_at
         if before is not None and (now - before).total_seconds() < LOOK_AFTER_SECONDS:
@@ -404,6 +412,8 @@ class RegistryWorker:
             return self._begin_crawl(store, is_start=is_start), hidden or expired
 
         begun, hidden = await self._store.write(save)
+        if self._plan.learns and now >= self._resume_at:
+            begun = await self._looks.ask(now) or begun
         if begun:
             self._woken.set()
         if hidden:
@@ -434,7 +444,20 @@ class RegistryWorker:
         if not due or store.queue.contains(self._registry.id, target):
             return False
         store.queue.add(self._registry.id, [target], priority=Priority.CRAWL, due_at=now)
+        if self._plan.learns and not self._is_full(store, latest, now):
+            store.registries.start_crawl(self._registry.id, at=now, is_full=False)
         return True
+
+    def _is_full(self, store: Store, latest: Crawl | None, now: datetime) -> bool:
+        """Tell whether the crawl that begins now asks for every tag."""
+        if latest is None or (latest.is_full and not latest.complete):
+            return True
+        return is_full_due(
+            store.registries.full_crawl(self._registry.id),
+            interval=self._plan.crawl_interval,
+            now=now,
+            events_lost_at=self._events_lost_at(store),
+        )
 
     def _events_lost_at(self, store: Store) -> datetime | None:
         """Return when events were last lost, if that may cause a crawl.

@@ -138,6 +138,12 @@ class RegistrySettings(BaseModel):
         description="The time between the end of a crawl and the next one; `0s`: no crawls,"
         " except after a loss of events, such as a restart of the registry.",
     )
+    learn_moves: bool = Field(
+        True,
+        description="Without notifications: whether tags that move often are asked for between"
+        " crawls, with the requests that other tags [need not"
+        " take](how-it-works.md#tags-that-move). If not, each crawl asks for every tag.",
+    )
     notifications: bool = Field(
         True,
         description="Whether this registry sends notifications. If not, its last complete crawl"
@@ -291,6 +297,12 @@ class RegistrySettings(BaseModel):
     def is_read_with_credentials(self) -> bool:
         """Whether it is read as somebody, and not anonymously."""
         return bool(self.username or self.docker_config)
+
+    @property
+    def learns_moves(self) -> bool:
+        """Whether what moves is learned: not where notifications or pulls tell of it."""
+        is_told = self.notifications or self.pull_through
+        return self.learn_moves and not is_told and bool(self.crawl_interval)
 
     @property
     def mode(self) -> Literal["public", "registry", "rules"]:

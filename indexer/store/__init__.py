@@ -26,12 +26,19 @@ from indexer.store.lineage import (
     RelatedImage,
     RelatedImages,
 )
-from indexer.store.measures import SEARCHABLE
+from indexer.store.measures import LOOKS, SEARCHABLE, LookResult
+from indexer.store.moves import MovingTag, MovingTags
 from indexer.store.notifications import NotificationCount, NotificationResult, ReceivedNotifications
 from indexer.store.page import Page, make_page
 from indexer.store.pulls import PullCount
 from indexer.store.queue import NO_REPOSITORY, Priority, Refresh, RefreshKind, RefreshTarget
-from indexer.store.registries import NO_CATALOG, Crawl, RegistryFreshness, RegistryRow
+from indexer.store.registries import (
+    NO_CATALOG,
+    Crawl,
+    FullCrawl,
+    RegistryFreshness,
+    RegistryRow,
+)
 from indexer.store.schema import STORE_FILE
 from indexer.store.search_state import StoreFreshness, StoreSearchState, StoreStatus
 from indexer.store.shown import (
@@ -50,6 +57,7 @@ __all__ = [
     "IMAGE",
     "JOURNAL_FILE",
     "KEYS_MAX",
+    "LOOKS",
     "NO_CATALOG",
     "NO_REPOSITORY",
     "SEARCHABLE",
@@ -68,13 +76,17 @@ __all__ = [
     "Entry",
     "ExtractedRow",
     "ExtractionProgress",
+    "FullCrawl",
     "ImageSummary",
     "Journal",
     "JournalCounts",
     "LineageKeys",
     "ListedTag",
     "LiveIndex",
+    "LookResult",
     "ManifestRows",
+    "MovingTag",
+    "MovingTags",
     "NotificationCount",
     "NotificationResult",
     "OwnThread",

@@ -9,6 +9,7 @@ from sqlite_utils import Database
 
 from indexer.clock import parse_rfc3339, rfc3339
 from indexer.model import RepositoryName, TagName, is_system_tag
+from indexer.store.queue import Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,9 @@ class AbsenceTables:
             "  WHERE registry_id = ?1 AND held_at IS NULL)"
             " AND NOT EXISTS (SELECT 1 FROM crawls WHERE registry_id = ?1 AND finished_at IS NULL)"
             " AND NOT EXISTS (SELECT 1 FROM queue"
-            "  WHERE registry_id = ?1 AND set_aside = 0 AND newest_event_at IS NULL)",
-            [registry_id],
+            "  WHERE registry_id = ?1 AND set_aside = 0 AND newest_event_at IS NULL"
+            "  AND priority < ?2)",
+            [registry_id, int(Priority.LOOK)],
         ).fetchone()
         return bool(row[0])
 

@@ -7,6 +7,7 @@ those of its repository that were marked until then are made again.
 
 from collections import defaultdict
 from datetime import datetime
+from enum import StrEnum
 
 from sqlite_utils import Database
 
@@ -15,10 +16,20 @@ from indexer.model import LAG_BOUNDS, Measures, add_duration
 from indexer.store.queue import Refresh, RefreshKind
 
 SEARCHABLE = "searchable_seconds"
+LOOKS = "looks"
+"""How many looks found what: see :class:`LookResult`."""
 ARRIVALS_AT_ONCE = 500
 """Events that are looked at in one step, those that were applied first."""
 _COUNTED = frozenset({RefreshKind.TAG, RefreshKind.DIGEST})
 """Others only find out what is to be read."""
+
+
+class LookResult(StrEnum):
+    """What a look at a tag found."""
+
+    MOVED = "moved"
+    UNCHANGED = "unchanged"
+    ABSENT = "absent"
 
 
 class MeasureTables:
@@ -34,6 +45,10 @@ class MeasureTables:
             " ON CONFLICT DO UPDATE SET number = number + excluded.number",
             [(registry_id, name, part, number) for (name, part), number in measures.items()],
         )
+
+    def count_look(self, registry_id: int, result: LookResult) -> None:
+        """Count a look at a tag of a registry."""
+        self.add(registry_id, Measures({(LOOKS, result.value): 1}))
 
     def get(self) -> dict[str, Measures]:
         """Return the measures of each registry of the settings, by its name."""

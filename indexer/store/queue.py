@@ -34,6 +34,8 @@ class Priority(IntEnum):
     CRAWL = 1
     LATER = 2
     """Of events that are too many for their repository."""
+    LOOK = 3
+    """Of a tag that has perhaps moved, between two crawls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,11 @@ class Refresh:
     def is_of_event(self) -> bool:
         """Whether an event asked for it, be it among others."""
         return self.newest_event_at is not None
+
+    @property
+    def is_look(self) -> bool:
+        """Whether neither an event nor a crawl asked for it."""
+        return self.priority is Priority.LOOK
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +201,34 @@ class Queue:
             [rfc3339(now)],
         ).fetchone()
         return bool(row[0])
+
+    def add_looks(
+        self, registry_id: int, targets: Sequence[RefreshTarget], *, due_at: datetime
+    ) -> None:
+        """Ask for a look at each target that nobody asked for, and that was not set aside."""
+        self._database.conn.executemany(
+            "INSERT INTO queue (registry_id, kind, repository, reference, priority, due_at)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            [
+                (
+                    registry_id,
+                    target.kind.value,
+                    target.repository,
+                    target.reference,
+                    int(Priority.LOOK),
+                    rfc3339(due_at),
+                )
+                for target in targets
+            ],
+        )
+
+    def has_looks(self, registry_id: int) -> bool:
+        """Tell whether looks at tags of a registry still wait."""
+        row = self._database.execute(
+            "SELECT 1 FROM queue WHERE registry_id = ? AND set_aside = 0 AND priority = ? LIMIT 1",
+            [registry_id, int(Priority.LOOK)],
+        ).fetchone()
+        return row is not None
 
     def contains(self, registry_id: int, target: RefreshTarget) -> bool:
         """Tell whether a refresh of a target waits or was set aside."""

@@ -11,6 +11,7 @@ from indexer.clock import parse_rfc3339, rfc3339
 from indexer.model import RepositoryName
 from indexer.store.absences import AbsenceTables
 from indexer.store.pulled import PulledTables
+from indexer.store.queue import Priority
 from indexer.store.stale import StaleDocuments
 
 SOURCES_MAX = 32
@@ -58,6 +59,16 @@ class Crawl:
     quarantined: int
     unlisted: int | None = None
     catalog_error: str | None = None
+    is_full: bool = True
+    """Whether it asks for every tag; a short one leaves out the known ones that are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FullCrawl:
+    """When the newest full crawl of a registry began, and how many crawls began since."""
+
+    started_at: datetime
+    later: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +116,7 @@ SELECT id, registry_id, started_at, resume, catalog_read, repositories, refreshe
     CASE WHEN finished_at IS NULL
         THEN (SELECT count(*) FROM queue WHERE crawl_id = crawls.id AND queue.set_aside = 1)
         ELSE set_aside END,
-    finished_at, complete, held_back, unlisted, catalog_error
+    finished_at, complete, held_back, unlisted, catalog_error, is_full
 FROM crawls WHERE """
 
 
@@ -245,7 +256,7 @@ class RegistryTables:
         """
         self._database.execute(
             "UPDATE registries SET untold_at = ? WHERE id = ? AND EXISTS (SELECT 1 FROM crawls"
-            " WHERE registry_id = registries.id AND complete = 1"
+            " WHERE registry_id = registries.id AND complete = 1 AND is_full"
             " AND started_at > coalesce(lost_at, ''))",
             [rfc3339(at), registry_id],
         )
@@ -271,8 +282,8 @@ class RegistryTables:
         ).fetchone()
         return parse_rfc3339(row[0]) if row[0] else None
 
-    def start_crawl(self, registry_id: int, *, at: datetime) -> int:
-        """Begin a crawl and return its number; one that runs already goes on.
+    def start_crawl(self, registry_id: int, *, at: datetime, is_full: bool = True) -> int:
+        """Begin a crawl and return its number; one that runs already goes on as it is.
 
         What was set aside is tried again as a part of it, also what no listing names any more.
         """
@@ -282,8 +293,8 @@ class RegistryTables:
         if row:
             return int(row[0])
         cursor = self._database.execute(
-            "INSERT INTO crawls (registry_id, started_at) VALUES (?, ?)",
-            [registry_id, rfc3339(at)],
+            "INSERT INTO crawls (registry_id, started_at, is_full) VALUES (?, ?, ?)",
+            [registry_id, rfc3339(at), is_full],
         )
         self._database.execute(
             "UPDATE queue SET set_aside = 0, tries = 0, due_at = ?, crawl_id = ?"
@@ -383,6 +394,34 @@ class RegistryTables:
         for crawl in self._crawls("registry_id = ? AND finished_at IS NULL", [registry_id]):
             self._end(crawl.id, at=at, complete=False, set_aside=crawl.set_aside)
 
+    def end_short_crawl(self, registry_id: int, *, at: datetime) -> None:
+        """End the running crawl of a registry as incomplete if it is a short one.
+
+        So that who asks for a crawl gets a full one.
+        """
+        for crawl in self._crawls(
+            "registry_id = ? AND finished_at IS NULL AND NOT is_full", [registry_id]
+        ):
+            self._end(crawl.id, at=at, complete=False, set_aside=crawl.set_aside)
+
+    def is_full_crawl(self, crawl_id: int) -> bool:
+        """Tell whether a crawl asks for every tag, as one does of which nothing is known."""
+        row = self._database.execute(
+            "SELECT is_full FROM crawls WHERE id = ?", [crawl_id]
+        ).fetchone()
+        return row is None or bool(row[0])
+
+    def full_crawl(self, registry_id: int) -> FullCrawl | None:
+        """Return the newest full crawl of a registry that ended; None before the first."""
+        row = self._database.execute(
+            "SELECT started_at, (SELECT count(*) FROM crawls AS later"
+            "  WHERE later.registry_id = crawls.registry_id AND later.id > crawls.id)"
+            " FROM crawls WHERE registry_id = ? AND is_full AND finished_at IS NOT NULL"
+            " AND (catalog_read = 1 OR catalog_error IS NOT NULL) ORDER BY id DESC LIMIT 1",
+            [registry_id],
+        ).fetchone()
+        return FullCrawl(parse_rfc3339(row[0]), row[1]) if row else None
+
     def set_quarantined(self, registry_id: int, repositories: int) -> None:
         """Write how many repositories are quarantined at the end of the newest crawl."""
         self._database.execute(
@@ -421,12 +460,13 @@ class RegistryTables:
         """Return how fresh our copy of each registry of the settings is, by name.
 
         A catalog that is refused is an error until one is read, whatever else is answered. That
-        there is none is no error.
+        there is none is no error. Looks at tags that may have moved are not waited for.
         """
         rows = self._database.execute(
             """
             SELECT name, newest_event_applied_at,
-                (SELECT count(*) FROM queue WHERE registry_id = registries.id AND set_aside = 0),
+                (SELECT count(*) FROM queue WHERE registry_id = registries.id AND set_aside = 0
+                 AND priority < :look),
                 (SELECT count(*) FROM queue WHERE registry_id = registries.id AND set_aside = 1),
                 whole.finished_at,
                 EXISTS (SELECT 1 FROM crawls
@@ -441,10 +481,10 @@ class RegistryTables:
                 (SELECT max(id) FROM crawls WHERE registry_id = registries.id)
             LEFT JOIN crawls AS whole ON whole.id =
                 (SELECT id FROM crawls WHERE registry_id = registries.id AND complete = 1
-                 ORDER BY id DESC LIMIT 1)
+                 AND is_full ORDER BY id DESC LIMIT 1)
             WHERE NOT removed ORDER BY name
             """,
-            {"none": NO_CATALOG},
+            {"none": NO_CATALOG, "look": int(Priority.LOOK)},
         )
         return [
             RegistryFreshness(
@@ -488,6 +528,7 @@ class RegistryTables:
                 quarantined=row[11],
                 unlisted=row[12],
                 catalog_error=row[13],
+                is_full=bool(row[14]),
             )
             for row in rows
         ]

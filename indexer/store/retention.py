@@ -159,7 +159,7 @@ class RetentionTables:
             "DELETE FROM crawls WHERE finished_at < ?"
             " AND id NOT IN (SELECT max(id) FROM crawls GROUP BY registry_id)"
             " AND id NOT IN"
-            "  (SELECT max(id) FROM crawls WHERE complete = 1 GROUP BY registry_id)"
+            "  (SELECT max(id) FROM crawls WHERE complete = 1 AND is_full GROUP BY registry_id)"
             " AND id NOT IN (SELECT crawl_id FROM absences WHERE crawl_id IS NOT NULL)",
             [rfc3339(before)],
         )

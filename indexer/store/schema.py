@@ -380,6 +380,9 @@ CREATE TABLE arrivals (
 ALTER TABLE queue ADD COLUMN received_at TEXT
 """
 
+# Crawls that asked for every tag, as all did before there were others.
+_FULL_CRAWLS = "ALTER TABLE crawls ADD COLUMN is_full INTEGER NOT NULL DEFAULT 1"
+
 _STEPS: dict[str, str] = {
     "m001_registries": _REGISTRIES,
     "m002_content": _CONTENT,
@@ -405,6 +408,7 @@ _STEPS: dict[str, str] = {
     "m022_lists": _LISTS,
     "m023_forgotten_changes": _FORGOTTEN_CHANGES,
     "m024_measures": _MEASURES,
+    "m025_full_crawls": _FULL_CRAWLS,
 }
 """The statements of each step by its name, which a store remembers. A new step is a new line."""
 _FILL: dict[str, Callable[[Database], object]] = {

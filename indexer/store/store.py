@@ -20,6 +20,7 @@ from indexer.store.history import TagHistory
 from indexer.store.index_state import SearchIndexTables
 from indexer.store.lineage import ChainTables, LineageKeys, LineageTables, Trie
 from indexer.store.measures import MeasureTables
+from indexer.store.moves import MoveTables
 from indexer.store.presence import PresenceTables
 from indexer.store.pulled import PulledTables
 from indexer.store.pulls import PullTables
@@ -65,6 +66,7 @@ class Store:
         self.changes = Changes(database)
         self.lineage_keys = LineageKeys(database, tries)
         self.measures = MeasureTables(database)
+        self.moves = MoveTables(database)
         self.pulls = PullTables(database)
         self.queue = Queue(database)
         self.repositories = RepositoryTables(database)

@@ -72,6 +72,9 @@ def _registry_lines(registry: dict[str, Any], *, now: datetime) -> Iterator[str]
         f" set aside: {registry['set_aside']}; rejected: {registry['entries_rejected']}"
     )
     yield f"last complete crawl: {age_text(registry['last_complete_crawl_at'], now=now)}"
+    # A service of an earlier version does not say it.
+    if crawl and crawl["finished_at"] and not crawl.get("full", True):
+        yield f"last short crawl: {age_text(crawl['finished_at'], now=now)}"
     if crawl and not crawl["finished_at"]:
         yield (
             f"crawl running: {crawl['repositories']} repositories,"

@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from indexer.model import LAG_BOUNDS, REQUEST_BOUNDS, Measures, read_durations
 from indexer.registry import RegistryTraffic, TrafficMeasure
 from indexer.settings import Settings
-from indexer.store import SEARCHABLE
+from indexer.store import LOOKS, SEARCHABLE, LookResult
 from search_api.api import Streams
 from search_api.server import (
     SECONDS,
@@ -135,7 +135,20 @@ class Counted(Collector):
             buckets, total = read_durations(measures, SEARCHABLE, LAG_BOUNDS)
             lags.add_metric([registry], buckets, total)
         yield lags
+        yield self._collect_looks()
         yield from self._collect_traffic()
+
+    def _collect_looks(self) -> Metric:
+        looks = CounterMetricFamily(
+            "regsearch_looks",
+            "Requests for one tag between two crawls: whether it had moved.",
+            labels=["registry", "result"],
+        )
+        for registry, measures in self._measures.items():
+            for result in LookResult:
+                if number := measures[LOOKS, result]:
+                    looks.add_metric([registry, result], number)
+        return looks
 
     def _collect_traffic(self) -> Iterator[Metric]:
         labels = ["registry", "purpose"]

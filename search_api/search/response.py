@@ -300,6 +300,7 @@ def _crawl_json(status: ServiceStatus, registry: str) -> dict[str, Any] | None:
         "started_at": crawl.started_at,
         "finished_at": crawl.finished_at,
         "complete": crawl.complete,
+        "full": crawl.is_full,
         "catalog_read": crawl.catalog_read,
         "repositories": crawl.repositories,
         "refreshes_done": crawl.refreshes,

@@ -115,12 +115,14 @@ class Stepping:
         batch: int | None = None,
         confirmed_max: int = CONFIRMED_MAX,
         pull_through_ttl: timedelta | None = None,
+        learns: bool = False,
     ) -> None:
         self.directory = directory
         self.clock = ManualClock()
         self.registries = {name: FakeRegistry() for name in names or ("default",)}
         self.pull_through_ttl = pull_through_ttl
         self.interval = interval
+        self.learns = learns
         self.excluded: set[str] = set()
         self.credentials: Credentials | None = None
         self.max_in_flight = max_in_flight
@@ -194,14 +196,18 @@ class Stepping:
         )
         self._is_healed = False
 
-    def _worker(self, name: str) -> RegistryWorker:
-        client = RegistryClient(
+    def make_client(self, name: str) -> RegistryClient:
+        """Return a client of a registry; another one may answer without HTTP."""
+        return RegistryClient(
             f"http://{name}.test",
             clock=self.clock,
             credentials=self.credentials,
             transport=httpx2.ASGITransport(app=self.registries[name].app),
             max_in_flight=self.max_in_flight,
         )
+
+    def _worker(self, name: str) -> RegistryWorker:
+        client = self.make_client(name)
         self._clients.append(client)
         return RegistryWorker(
             registry=self.rows[name],
@@ -211,6 +217,7 @@ class Stepping:
                 includes=lambda name: name not in self.excluded,
                 kinds=BUILT_IN,
                 confirmed_max=self.confirmed_max,
+                learns=self.learns,
             ),
             client=client,
             store=self.thread,

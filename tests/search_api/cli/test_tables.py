@@ -334,6 +334,25 @@ def test_status_is_a_few_lines(show: Show) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"), [({"full": False}, True), ({"full": True}, False), ({}, False)]
+)
+def test_a_short_crawl_is_told_of_beside_the_complete_one(
+    show: Show, said: dict[str, bool], shown: bool
+) -> None:
+    crawl = {
+        **said,
+        "started_at": ago(hours=2),
+        "finished_at": ago(hours=2),
+        "unlisted": 0,
+        "catalog_error": None,
+    }
+    main = {**FRESH, "last_complete_crawl_at": ago(hours=9), "crawl": crawl}
+    text = show(statuses.print_status, status(registries={"main": main}))
+    assert "last complete crawl: 9 hours ago" in text
+    assert ("last short crawl: 2 hours ago" in text) is shown
+
+
 @pytest.mark.parametrize(("crawl_hours", "shown"), [(4, True), (3, True), (2, False)])
 def test_a_restart_is_told_of_until_the_crawl_after_it(
     show: Show, crawl_hours: int, shown: bool

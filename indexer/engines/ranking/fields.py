@@ -76,7 +76,8 @@ def encoding_errors(document: Document) -> Iterator[None]:
 def exact_terms(document: Document) -> Mapping[str, Collection[str]]:
     """Return the different terms of the keywords and of the facets, by field."""
     terms = defaultdict[str, set[str]](set)
-    terms[KEYWORD] = {term for pair in document.keywords for term in (pair[0], ":".join(pair))}
+    terms[KEYWORD] = {name for name, _ in document.keywords}
+    terms[KEYWORD].update(map(":".join, document.keywords))
     for facet, value in document.facets:
         field, prefix = facet_location(facet)
         terms[field].add(prefix + value)

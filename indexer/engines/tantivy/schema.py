@@ -131,7 +131,9 @@ def encode(document: Document) -> Encoded:
             GRAM: " ".join({*name, *grams(name, 2)}),
             GRAM3: " ".join(grams(name, 3)),
             TEXT: [" ".join(line) for line, _ in lines],
-            IMPACT: " ".join(word + digit for word in digits for digit in _DIGITS_OF[digits[word]]),
+            IMPACT: " ".join(
+                [word + digit for word, worth in digits.items() for digit in _DIGITS_OF[worth]]
+            ),
             NAMED: list(named_terms(document)),
             ENDS: end_terms(name),
             REGISTRY: document.key.registry,

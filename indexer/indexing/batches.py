@@ -43,13 +43,13 @@ class Batch:
     removed: dict[DocumentType, list[str]] = field(default_factory=lambda: defaultdict(list))
     left: set[int] = field(default_factory=set)
     """Repositories that are left to a later batch, because their images take too long."""
-    left_own: set[int] = field(default_factory=set)
-    """Repositories of which only their own document is left."""
     slow: set[str] = field(default_factory=set)
     """The registries of those, and others whose images took as long."""
     large: list[int] = field(default_factory=list)
     """Repositories whose own documents are stale too, and come after this batch. They take long,
     so that nobody is to wait for them who waits for an image."""
+    read: int = 0
+    """How many images were read for the own document of a large repository."""
 
     @property
     def images(self) -> int:
@@ -58,8 +58,8 @@ class Batch:
 
     def has_made(self, stale: StaleDocument) -> bool:
         """Tell whether a stale document was made, and is not left to a later batch."""
-        is_left = stale.repository_id in self.left
-        return not (is_left or (stale.digest is None and stale.repository_id in self.left_own))
+        is_own = stale.digest is None and stale.repository_id in self.large
+        return not (is_own or stale.repository_id in self.left)
 
     def add(self, document: Document) -> None:
         """Have a document added that is of one type in any case."""
@@ -154,6 +154,7 @@ class DocumentMaker:
         self._images.limit_time(self._extract_seconds)
         try:
             images = self._store.content.tagged_images(repository_id)
+            batch.read = len(images)
             document = self._own_document(repository, self._images.describe(repository_id, images))
             own_id = DocumentKey(repository.registry, repository.name).id
             batch.put(own_id, document, is_image=False)

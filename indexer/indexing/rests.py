@@ -8,8 +8,8 @@ written meanwhile, and found at once. What is due and rests stays stale, and is 
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-RESTS_FROM_SECONDS = 0.25
-"""A document that takes less computing is made with each change."""
+RESTS_FROM_IMAGES = 500
+"""The document of a repository with fewer images is made with each change."""
 REST_TIMES = 9
 """A rest is so many times as long as the computing before it: a tenth of the time is spent."""
 REST_MAX = timedelta(seconds=60)
@@ -24,9 +24,7 @@ class Rests:
 
     def begin(self, repository_id: int, *, seconds: float, now: datetime) -> None:
         """Let a repository rest whose document took so many seconds of computing."""
-        if seconds >= RESTS_FROM_SECONDS:
-            rest = min(REST_MAX, timedelta(seconds=seconds * REST_TIMES))
-            self._until[repository_id] = now + rest
+        self._until[repository_id] = now + min(REST_MAX, timedelta(seconds=seconds * REST_TIMES))
 
     def resting(self, *, now: datetime) -> Collection[int]:
         """Return the repositories that rest now."""

@@ -22,7 +22,7 @@ from indexer.errors import EngineError
 from indexer.extract import EXTRACT_VERSION, KindTable
 from indexer.indexing.batches import EXTRACT_SECONDS, Batch, DocumentMaker, Made
 from indexer.indexing.processes import ExtractionProcesses
-from indexer.indexing.rests import Rests
+from indexer.indexing.rests import RESTS_FROM_IMAGES, Rests
 from indexer.model import Digest, DocumentType
 from indexer.store import (
     EXTRACTED_AT_ONCE,
@@ -226,9 +226,24 @@ class Indexing:
             await self._verify()
             return False
         made, batch = await self._thread.run(partial(self._apply, stale))
-        done = list(filter(batch.has_made, stale))
+        await self._save(made, [one for one in stale if batch.has_made(one)])
+        # What was extracted for the images is kept by now.
+        spent = 0.0
+        for repository_id in batch.large:
+            if spent > self._extract_seconds:
+                # The others stay stale: images that were pushed meanwhile come first.
+                break
+            made, own, seconds = await self._thread.run(partial(self._apply_own, repository_id))
+            is_made = repository_id not in own.left
+            await self._save(made, [one for one in stale if is_made and one.is_of(repository_id)])
+            batch.slow |= own.slow
+            spent += seconds
         self._slow = batch.slow if self._is_slow_turn else self._slow | batch.slow
         self._is_for_slow = self._is_slow_turn or bool(batch.slow)
+        return True
+
+    async def _save(self, made: Made, done: Sequence[StaleDocument]) -> None:
+        """Keep what was made beside documents, and note these as searchable."""
 
         def save(store: Store) -> None:
             made.keep(store)
@@ -237,7 +252,6 @@ class Indexing:
 
         await self._store.write(save)
         log.debug("documents_indexed", documents=len(done))
-        return True
 
     def _next_stale(self, store: Store) -> list[StaleDocument]:
         """Return what to make next: by turns that of the slow registries, and of all others."""
@@ -288,17 +302,19 @@ class Indexing:
 
     def _apply(self, stale: Sequence[StaleDocument]) -> tuple[Made, Batch]:
         """Write what is stale; return what was made beside it, and what was left."""
-        maker = self._known_maker()
-        batch = maker.make_batch(stale)
+        batch = self._known_maker().make_batch(stale)
         self._write(batch)
-        for repository_id in batch.large:
-            start = thread_time()
-            own = maker.make_large(repository_id)
-            self._write(own)
-            self._rests.begin(repository_id, seconds=thread_time() - start, now=self._clock.now())
-            batch.left_own |= own.left
-            batch.slow |= own.slow
-        return maker.take_made(), batch
+        return self._known_maker().take_made(), batch
+
+    def _apply_own(self, repository_id: int) -> tuple[Made, Batch, float]:
+        """Write the own document of a large repository; return the same, and the time it took."""
+        start = thread_time()
+        own = self._known_maker().make_large(repository_id)
+        self._write(own)
+        seconds = thread_time() - start
+        if own.read >= RESTS_FROM_IMAGES:
+            self._rests.begin(repository_id, seconds=seconds, now=self._clock.now())
+        return self._known_maker().take_made(), own, seconds
 
     def _write(self, batch: Batch) -> None:
         batch.apply(self._known_writer())

@@ -32,6 +32,10 @@ class StaleDocument:
     repository_id: int
     digest: Digest | None
 
+    def is_of(self, repository_id: int) -> bool:
+        """Tell whether it is a repository's own document."""
+        return self.digest is None and self.repository_id == repository_id
+
 
 @dataclass(frozen=True, slots=True)
 class RebuildProgress:

@@ -8,7 +8,7 @@ import pytest
 
 from indexer.documents import LARGE_IMAGES
 from indexer.extract import BUILT_IN
-from indexer.indexing.rests import REST_MAX, REST_TIMES, RESTS_FROM_SECONDS, Rests
+from indexer.indexing.rests import REST_MAX, REST_TIMES, Rests
 from indexer.model import Content, DocumentType
 from indexer.model.names import Digest, RepositoryName, TagName
 from indexer.store import ReadContent
@@ -33,11 +33,11 @@ async def stepping(tmp_path: Path) -> AsyncIterator[Stepping]:
         yield opened
 
 
-def put(stepping: Stepping, built: BuiltManifest, tag: str) -> int:
+def put(stepping: Stepping, built: BuiltManifest, tag: str, *, repository: str = WEB) -> int:
     """Write to the store that a tag was seen, inside the caller's transaction."""
     content, now = stepping.store.content, stepping.clock.now()
     repository_id = stepping.store.repositories.put(
-        stepping.rows["default"].id, RepositoryName(WEB), seen_at=now
+        stepping.rows["default"].id, RepositoryName(repository), seen_at=now
     )
     digest = Digest(built.digest)
     read = Content(digest, built.media_type, built.body)
@@ -103,6 +103,29 @@ async def test_an_image_is_found_while_its_repository_rests(stepping: Stepping) 
     assert stepping.store.search_index.stale_count() == 0
 
 
+async def test_images_come_between_the_documents_of_large_repositories(
+    stepping: Stepping,
+) -> None:
+    """Nobody who pushed waits for the documents of all of them."""
+    with stepping.store.transaction():
+        for number in range(LARGE_IMAGES):
+            put(stepping, image(seed=str(number)), f"t{number}", repository="team/other")
+        put(stepping, image(seed="more"), "more")
+    await stepping.index()
+    push(stepping, "again")
+    with stepping.store.transaction():
+        put(stepping, image(seed="again"), "again", repository="team/other")
+    stepping.indexing._extract_seconds = 0
+    await stepping.indexing._update()
+    assert stepping.store.search_index.stale_count() == 1
+    assert len(stepping.results("tag:again")) == 2
+    push(stepping, "meanwhile")
+    await stepping.index()
+    assert stepping.store.search_index.stale_count() == 0
+    assert stepping.results("label:pushed=meanwhile")
+    assert found_tags(stepping) == LARGE_IMAGES + 3
+
+
 async def test_a_new_process_lets_no_repository_rest(stepping: Stepping) -> None:
     repository_id = push(stepping, "first")
     stepping.indexing._rests.begin(repository_id, seconds=1, now=stepping.clock.now())
@@ -131,7 +154,6 @@ def test_a_rest_is_as_long_as_the_work_before_it_and_bounded() -> None:
     rests = Rests()
     rests.begin(1, seconds=1, now=START)
     rests.begin(2, seconds=1_000, now=START)
-    rests.begin(3, seconds=RESTS_FROM_SECONDS / 2, now=START)
     assert set(rests.resting(now=START)) == {1, 2}
     assert set(rests.resting(now=START + timedelta(seconds=REST_TIMES))) == {2}
     assert set(rests.resting(now=START + REST_MAX)) == set()

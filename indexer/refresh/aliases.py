@@ -80,24 +80,29 @@ class TagEvidence:
         self._repositories_max = repositories_max
         self._likely_aliases_max = likely_aliases_max
         self._seen: OrderedDict[RepositoryName, RepositoryTags] = OrderedDict()
+        self._held = 0
+        """The likely aliases of all repositories together."""
 
     def find(self, repository: RepositoryName) -> RepositoryTags:
         """Return what is known of the tags of a repository."""
         tags = self._seen.setdefault(repository, RepositoryTags())
         self._seen.move_to_end(repository)
         if len(self._seen) > self._repositories_max:
-            self._seen.popitem(last=False)
+            self._forget_oldest()
         return tags
 
     def expect(self, repository: RepositoryName, likely_aliases: Sequence[TagName]) -> None:
         """Remember which tags of a repository are probably aliases, if that is not too much."""
         tags = self.find(repository)
+        self._held -= len(tags.likely_aliases)
         tags.likely_aliases = frozenset(likely_aliases[: self._likely_aliases_max])
-        held = sum(len(one.likely_aliases) for one in self._seen.values())
-        for oldest in list(self._seen):
-            if held <= self._likely_aliases_max:
-                break
-            held -= len(self._seen.pop(oldest).likely_aliases)
+        self._held += len(tags.likely_aliases)
+        while self._held > self._likely_aliases_max:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        _, tags = self._seen.popitem(last=False)
+        self._held -= len(tags.likely_aliases)
 
 
 def split_likely_aliases(

@@ -29,6 +29,8 @@ log = structlog.get_logger()
 INDEX_DEPTH_MAX = 4
 LARGE_BODY = 64 * 1_024
 """Bytes of a manifest that is parsed in a thread; those of usual size take less than that costs."""
+FEW_TAGS = 100
+"""Tags that are put in order in less time than a thread costs."""
 CONTENT_MAX = 1_000
 """Children of an index that are read at most, over all depths."""
 CONTENT_BYTES_MAX = 32 * 1_024 * 1_024
@@ -101,8 +103,11 @@ class ContentReader:
         self, repository: RepositoryName, tags: Collection[TagName]
     ) -> list[TagName]:
         """Return tags in the order to read them in: probable aliases of others come last."""
-        # In a thread, because no other registry shall wait while many are put in order.
-        own, likely_aliases = await asyncio.to_thread(split_likely_aliases, tags)
+        if len(tags) <= FEW_TAGS:
+            own, likely_aliases = split_likely_aliases(tags)
+        else:
+            # In a thread, because no other registry shall wait while many are put in order.
+            own, likely_aliases = await asyncio.to_thread(split_likely_aliases, tags)
         self._evidence.expect(repository, likely_aliases)
         return [*own, *likely_aliases]
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -215,30 +216,24 @@ class Refresher:
         repository = refresh.target.repository
         async with AsyncExitStack() as alone:
             listed = await self._list_tags(repository, alone)
-            known, is_full = await self._store.read(
-                lambda store: (
-                    self._known_tags(store, repository),
-                    refresh.crawl_id is None or store.registries.is_full_crawl(refresh.crawl_id),
-                )
+            known, untold, is_full = await self._store.read(
+                lambda store: self._find_known(store, refresh)
             )
             wanted = listed | known if is_full else listed ^ known
             tags = await self._reader.order_tags(repository, wanted)
-            # No listing names these, so a crawl would never notice their absence.
-            untold = (
-                await self._store.read(lambda store: self._to_confirm(store, repository))
-                if is_full
-                else []
-            )
+            waiting: list[RefreshTarget] = []
+
+            def ask(store: Store, targets: list[RefreshTarget]) -> None:
+                self._ask_for(store, targets, refresh=refresh, crawl_id=refresh.crawl_id)
+
             for kind, names in ((RefreshKind.TAG, tags), (RefreshKind.DIGEST, untold)):
                 for start in range(0, len(names), TARGETS_PER_WRITE):
+                    if waiting:
+                        await self._store.write(partial(ask, targets=waiting))
                     chunk = names[start : start + TARGETS_PER_WRITE]
-                    targets = [RefreshTarget(kind, repository, name) for name in chunk]
-
-                    def save(store: Store, targets: list[RefreshTarget] = targets) -> None:
-                        self._ask_for(store, targets, refresh=refresh, crawl_id=refresh.crawl_id)
-
-                    await self._store.write(save)
-        await self._finish(refresh)
+                    waiting = [RefreshTarget(kind, repository, name) for name in chunk]
+        # The last ones come in the transaction of the end: most repositories need no other.
+        await self._finish(refresh, partial(ask, targets=waiting))
 
     async def _list_tags(self, repository: RepositoryName, alone: AsyncExitStack) -> set[TagName]:
         """Return the tags that are listed. Nobody else reads many until ``alone`` is left."""
@@ -261,9 +256,18 @@ class Refresher:
         except AbsentError:
             log.debug("repository_absent", repository=repository)
 
-    def _known_tags(self, store: Store, repository: RepositoryName) -> set[TagName]:
+    def _find_known(
+        self, store: Store, refresh: Refresh
+    ) -> tuple[set[TagName], list[Digest], bool]:
+        """Return the known tags of a repository, what else to confirm, and whether all are asked.
+
+        No listing names what is to be confirmed, so a crawl would never notice its absence.
+        """
+        is_full = refresh.crawl_id is None or store.registries.is_full_crawl(refresh.crawl_id)
+        repository = refresh.target.repository
         repository_id = store.repositories.find(self._registry.id, repository)
-        return set(store.content.tags(repository_id)) if repository_id else set()
+        known = set(store.content.tags(repository_id)) if repository_id else set()
+        return known, self._to_confirm(store, repository) if is_full else [], is_full
 
     def _to_confirm(self, store: Store, repository: RepositoryName) -> list[Digest]:
         repository_id = store.repositories.find(self._registry.id, repository)

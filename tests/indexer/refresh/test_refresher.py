@@ -66,6 +66,26 @@ async def seen(stepping: Stepping, repository: str, tag: str) -> str | None:
     return stepping.visible().get(("default", repository, tag))
 
 
+async def commits_of_a_crawl(folder: Path, *, repositories: int) -> int:
+    """Return the transactions of a first crawl of repositories with one tag each."""
+    folder.mkdir()
+    async with Stepping(folder) as stepping:
+        for number in range(repositories):
+            stepping.registry.put(f"team/app-{number}", image(seed=str(number)), tag="1")
+        statements: list[str] = []
+        stepping.store._database.conn.set_trace_callback(statements.append)
+        await stepping.crawl()
+        assert len(stepping.visible()) == repositories
+    return statements.count("COMMIT")
+
+
+async def test_a_repository_and_its_tag_are_two_transactions(tmp_path: Path) -> None:
+    """The refreshes of the tags are asked for in the transaction that ends the repository's."""
+    few = await commits_of_a_crawl(tmp_path / "few", repositories=2)
+    more = await commits_of_a_crawl(tmp_path / "more", repositories=7)
+    assert more - few == 2 * 5
+
+
 class TestTags:
     async def test_a_push_is_read_and_stored(self, stepping: Stepping) -> None:
         stepping.registry.put(WEB, A, tag="1")
@@ -652,7 +672,7 @@ class TestRepositoriesAndCatalog:
         )
         before = stepping.store.transactions
         await stepping.worker._refresher.run(found)
-        assert stepping.store.transactions - before == 3
+        assert stepping.store.transactions - before == 2
         assert stepping.waiting() == len(names)
 
     async def test_an_event_about_a_repository_reads_all_its_tags(self, stepping: Stepping) -> None:

@@ -42,7 +42,7 @@ from indexer.model import (
     Query,
     SearchPage,
     Sort,
-    TextRow,
+    TextBlock,
     Visible,
     make_rights,
 )
@@ -171,7 +171,7 @@ class FolderReader(_Index, Protocol[Address]):
 
     def stored(
         self, address: Address, *, with_texts: bool
-    ) -> tuple[dict[str, Any], Sequence[TextRow]]:
+    ) -> tuple[dict[str, Any], Sequence[TextBlock]]:
         """Return the stored result of a document and, if requested, its searchable texts."""
 
 

@@ -11,6 +11,7 @@ from indexer.model.document import (
     LIMIT_MAX,
     NUMBERS,
     PROMINENCE_MAX,
+    TEXT_END,
     Document,
     DocumentKey,
     DocumentType,
@@ -20,10 +21,11 @@ from indexer.model.document import (
     SearchPage,
     Sort,
     Text,
+    TextBlock,
     TextField,
-    TextRow,
     ValueCount,
     document_place,
+    text_blocks,
 )
 from indexer.model.event import Action, Command, Event, Item, Pull, Rejected
 from indexer.model.json_object import (
@@ -116,10 +118,12 @@ from indexer.model.text import (
     PlacedWord,
     bare_url,
     fold,
+    folded_words,
     one_line,
     placed_words,
     printable,
     words,
+    words_with,
 )
 
 __all__ = [
@@ -142,6 +146,7 @@ __all__ = [
     "PAIRS_MAX",
     "PROMINENCE_MAX",
     "REQUEST_BOUNDS",
+    "TEXT_END",
     "WARNINGS_MAX",
     "WORD_MAX",
     "Action",
@@ -191,8 +196,8 @@ __all__ = [
     "TagName",
     "TaggedImage",
     "Text",
+    "TextBlock",
     "TextField",
-    "TextRow",
     "UntaggedImage",
     "ValueCount",
     "Visible",
@@ -209,6 +214,7 @@ __all__ = [
     "edits",
     "edits_allowed",
     "fold",
+    "folded_words",
     "is_host",
     "is_system_tag",
     "is_whole_digest",
@@ -236,6 +242,8 @@ __all__ = [
     "size_text",
     "string_map",
     "subject_of_tag",
+    "text_blocks",
     "version_key",
     "words",
+    "words_with",
 ]

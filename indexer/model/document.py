@@ -1,11 +1,12 @@
 """The content of the search index and the result of a search, the same for every engine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from indexer.model.names import Digest, RepositoryName
+from indexer.model.text import fold
 
 
 class DocumentType(StrEnum):
@@ -88,10 +89,7 @@ class Sort(StrEnum):
 
 
 class Text(NamedTuple):
-    """One searchable text beside the name; a phrase never spans two texts.
-
-    A tuple, because a page of repositories has thousands of texts and tuples are made faster.
-    """
+    """One searchable text beside the name; a phrase never spans two texts."""
 
     field: TextField
     text: str
@@ -109,8 +107,65 @@ class Text(NamedTuple):
         return self.key.rpartition(".")[2].rpartition("/")[2]
 
 
-TextRow = Sequence[str]
-"""A text as an engine stores it: the parts of a :class:`Text` in order."""
+TEXT_END = "\x7f"
+"""Stands between the texts of a block. It separates words, and nothing of it is shown."""
+_INSTEAD = "\x01"
+"""Stands for it inside of a text: a control character too, so a reader sees a space for both."""
+
+
+class TextBlock(NamedTuple):
+    """The texts of one field of a document, in their order, as a search looks through them.
+
+    A repository has thousands of short texts, most of them tags. As one text they are read at
+    once, and words are sought in all of them together. A tuple, because it is made faster.
+    """
+
+    field: TextField
+    joined: str
+    """The texts, with ``TEXT_END`` between them."""
+    folding: str
+    """The same folded; "" if that is the same as in lower case."""
+    keys: Sequence[str]
+    """The different keys of the texts."""
+    key_numbers: Sequence[int]
+    """The place of the key of each text in ``keys``; empty if there is one key."""
+
+    @property
+    def folded(self) -> str:
+        """The texts folded, with ``TEXT_END`` between them."""
+        return self.folding or self.joined.lower()
+
+    def texts(self) -> Iterator[Text]:
+        """Yield the texts one by one."""
+        for number, text in enumerate(self.joined.split(TEXT_END)):
+            yield Text(self.field, text, self.keys[self.key_place(number)])
+
+    def key_place(self, number: int) -> int:
+        """Return the place in ``keys`` of the key of a text, by its number from 0."""
+        return self.key_numbers[number] if self.key_numbers else 0
+
+    def with_keys(self, places: Container[int]) -> Iterator[int]:
+        """Yield the numbers of the texts whose keys have one of these ``places``."""
+        if self.key_numbers:
+            return (number for number, place in enumerate(self.key_numbers) if place in places)
+        return iter(range(self.joined.count(TEXT_END) + 1 if 0 in places else 0))
+
+
+def text_blocks(texts: Iterable[Text]) -> list[TextBlock]:
+    """Return the texts of a document as blocks, the heaviest field first."""
+    by_field: dict[TextField, list[Text]] = {each: [] for each in TextField}
+    for text in texts:
+        by_field[text.field].append(text)
+    return [_block(each, found) for each, found in by_field.items() if found]
+
+
+def _block(field: TextField, texts: Sequence[Text]) -> TextBlock:
+    places = {key: place for place, key in enumerate(dict.fromkeys(one.key for one in texts))}
+    numbers = [places[one.key] for one in texts] if len(places) > 1 else []
+    plain = [one.text.replace(TEXT_END, _INSTEAD) for one in texts]
+    joined = TEXT_END.join(plain)
+    folding = "" if joined.isascii() else TEXT_END.join(map(fold, plain))
+    return TextBlock(field, joined, folding, list(places), numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +220,7 @@ class Hit:
     score: float
     """0 if hits are not ordered by relevance."""
     position: Position
-    texts: Sequence[TextRow] = ()
+    texts: Sequence[TextBlock] = ()
     """The searchable texts of the document, for highlights; only if requested."""
 
     @property

@@ -7,6 +7,7 @@ folded, and everything that is neither letter nor digit separates words.
 import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import filterfalse
 from typing import NamedTuple
 
 _WORD = re.compile(r"[^\W_]+")
@@ -19,13 +20,31 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text)
-    kept = "".join(c for c in decomposed if not unicodedata.combining(c))
+    kept = "".join(filterfalse(unicodedata.combining, decomposed))
     return unicodedata.normalize("NFKC", kept.casefold())
 
 
 def words(text: str) -> list[str]:
     """Return the words of ``text`` in order, folded, each cut to 64 characters."""
-    return [word[:WORD_MAX] for word in _WORD.findall(fold(text))]
+    return folded_words(fold(text))
+
+
+def folded_words(folded: str) -> list[str]:
+    """Return the words of a text that is folded."""
+    return [word[:WORD_MAX] for word in _WORD.findall(folded)]
+
+
+def words_with(piece: str, folded: str) -> Iterator[str]:
+    """Yield the words of a folded text that have a piece inside; it finds the piece first."""
+    place = folded.find(piece) if piece.isalnum() else -1
+    while place >= 0:
+        start = place
+        while start and folded[start - 1].isalnum():
+            start -= 1
+        found = _WORD.match(folded, start)
+        assert found  # noqa: S101 - it begins with a letter or digit
+        yield found[0][:WORD_MAX]
+        place = folded.find(piece, found.end())
 
 
 class PlacedWord(NamedTuple):

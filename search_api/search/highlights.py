@@ -5,13 +5,14 @@ those of :mod:`indexer.model.text`. Ranges count characters of the original text
 may change its length.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from itertools import accumulate
+from heapq import merge
+from itertools import chain, groupby
 
 from indexer.engines.ranking import pattern, text_parts
 from indexer.model import (
+    TEXT_END,
     WORD_MAX,
     Fuzzy,
     Path,
@@ -20,12 +21,14 @@ from indexer.model import (
     Prefix,
     Query,
     Text,
+    TextBlock,
     TextField,
-    TextRow,
     Wildcard,
     Word,
-    edits,
     edits_allowed,
+    fold,
+    folded_words,
+    near,
     placed_words,
     printable,
     words,
@@ -39,12 +42,7 @@ NAME = "name"
 _LEAD = 40
 """Characters shown before the first match, if the text is cut."""
 _MARKS_MAX = 50
-_COMPARED_MAX = 20_000
-"""Words of all hits of a page that are compared with patterns and close spellings."""
-_READ_MAX = 4_000_000
-"""Characters read for all hits of a page. Beyond this limit, hits have no marks."""
 _CUT = "…"
-_RANKS = {field.value: rank for rank, field in enumerate(TextField)}
 
 Span = tuple[int, int]
 
@@ -73,7 +71,9 @@ class Highlighter:
         parts = [*typed, *others]
         of_words = [words(part.text) for part in parts if isinstance(part, Word)]
         self._exact = {word for found in of_words for word in found}
-        self._prefixes = tuple(part.text for part in parts if isinstance(part, Prefix))
+        begun = (part.text for part in parts if isinstance(part, Prefix))
+        # Anything else begins no word.
+        self._prefixes = tuple(prefix for prefix in begun if words(prefix) == [prefix])
         self._patterns = [pattern(part.pattern) for part in parts if isinstance(part, Wildcard)]
         self._fuzzy = [part.text for part in parts if isinstance(part, Fuzzy)]
         self._phrases = [list(part.words) for part in parts if isinstance(part, Phrase)]
@@ -81,77 +81,67 @@ class Highlighter:
         # Every matching text has one of these words, unless only a beginning, a pattern or a
         # spelling matches.
         self._whole = self._exact | {phrase[0] for phrase in self._phrases}
-        self._compared = set[str]()
-        self._like = set[str]()
-        """The words of ``_compared`` that match a pattern or a close spelling."""
-        self._read = 0
+        self._in_keys: dict[str, list[Span]] = {}
+        """The ranges of the matches in keys."""
 
-    def highlights(self, name: str, texts: Sequence[TextRow]) -> list[TextHighlight]:
+    def highlights(self, name: str, texts: Iterable[TextBlock]) -> list[TextHighlight]:
         """Return the matching texts: the name first, then the most important ones."""
         # Equal texts are shown once: most descriptions are annotations or labels too.
         found: dict[tuple[str, str], TextHighlight] = {}
         if marks := self._name_marks(name):
             found[("", name)] = _highlight(NAME, "", name, marks)
-        for text in self._candidates(texts):
-            if len(found) == HIGHLIGHTS_MAX:
-                break
-            one = self._highlight_text(text)
-            if one is not None:
-                found.setdefault((one.key if one.key_ranges else "", one.snippet), one)
+        matching = chain.from_iterable(map(self._in_block, texts))
+        # Nothing is looked for beyond the last one that is shown.
+        while len(found) < HIGHLIGHTS_MAX and (one := next(matching, None)):
+            found.setdefault((one.key if one.key_ranges else "", one.snippet), one)
         return list(found.values())
 
-    def _candidates(self, rows: Sequence[TextRow]) -> Iterator[Text]:
-        """Yield the texts that may match, the most important first.
+    def _in_block(self, block: TextBlock) -> Iterator[TextHighlight]:
+        """Yield the matching texts of a block, in their order."""
+        folded = block.folded
+        whole = [word for word in self._whole if word in folded]
+        begun = [prefix for prefix in self._prefixes if prefix in folded]
+        like = self._like(folded)
+        of_keys = self._key_marks(block)
+        if not (whole or begun or like or of_keys):
+            return
+        found = [_having(word, folded, is_whole=len(word) < WORD_MAX) for word in whole]
+        found += [_having(prefix, folded, is_whole=False) for prefix in begun]
+        if like:
+            found.append(_having_any(like, folded))
+        if of_keys:
+            found.append(block.with_keys(of_keys))
+        texts, known = list[str](), set[tuple[str, str]]()
+        for number, _ in groupby(merge(*found)):
+            texts = texts or block.joined.split(TEXT_END)
+            text, place = texts[number], block.key_place(number)
+            key, of_key = block.keys[place], of_keys.get(place, ())
+            shown = (key if of_key else "", text)
+            if shown in known:
+                continue
+            known.add(shown)
+            if (marks := self._marks(text, like)) or of_key:
+                yield _highlight(block.field.value, key, text, marks, of_key)
 
-        One search of all texts together excludes most.
-        """
-        lines = [f"{text}\n{key}\n" for _, text, key in rows]
-        found = sorted(self._found(lines))
-        for number in sorted(found, key=lambda number: _RANKS[rows[number][0]]):
-            field, text, key = rows[number]
-            yield Text(TextField(field), text, key)
-
-    def _found(self, lines: Sequence[str]) -> set[int]:
-        """Return the numbers of the ``lines`` that may match."""
-        found = set()
-        folded = "".join(lines)
-        if not folded.isascii():
-            # Folding may change the length of a text that is not ASCII: always a candidate.
-            found = {number for number, line in enumerate(lines) if not line.isascii()}
-            folded = "".join(
-                "\n" * len(line) if number in found else line for number, line in enumerate(lines)
-            )
-        folded = folded.lower()
-        whole = self._whole
-        if self._patterns or self._fuzzy:
-            whole = whole | self._select_like(set(words(folded)))
-        starts: list[int] = []
-        for needle in (*whole, *self._prefixes):
-            # The rest of a long word is cut off.
-            ends = len(needle) if needle in whole and len(needle) < WORD_MAX else None
-            place = folded.find(needle)
-            while place >= 0:
-                if _is_word(folded, place, ends):
-                    # Most pages have no match here, so the starts are computed at the first one.
-                    starts = starts or [0, *accumulate(map(len, lines))]
-                    number = bisect_right(starts, place) - 1
-                    found.add(number)
-                    place = folded.find(needle, starts[number + 1])
-                else:
-                    place = folded.find(needle, place + 1)
+    def _key_marks(self, block: TextBlock) -> dict[int, list[Span]]:
+        """Return the ranges of the matches in the keys of a block, by their places."""
+        found: dict[int, list[Span]] = {}
+        if block.field is TextField.METADATA or block.keys == [""]:
+            return found
+        # Images have the same few keys.
+        known = self._in_keys
+        for place, key in enumerate(block.keys):
+            if key not in known:
+                last = Text(block.field, "", key).key_words
+                start = len(key) - len(last)
+                marks = self._marks(last, self._like(fold(last)))
+                known[key] = [(start + first, start + end) for first, end in marks]
+            if known[key]:
+                found[place] = known[key]
         return found
 
-    def _highlight_text(self, text: Text) -> TextHighlight | None:
-        marks = self._marks(text.text)
-        last = text.key_words
-        start = len(text.key) - len(last)
-        key_marks = [(start + mark[0], start + mark[1]) for mark in self._marks(last)]
-        if not marks and not key_marks:
-            return None
-        return _highlight(text.field.value, text.key, text.text, marks, key_marks)
-
     def _name_marks(self, name: str) -> list[Span]:
-        marks = self._marks(name)
+        marks = self._marks(name, self._like(fold(name)))
         # Repository names are folded as they are.
         for part in self._name_parts:
             place = name.find(part)
@@ -162,73 +152,77 @@ class Highlighter:
             marks.append((0, len(name)))
         return _merged(marks)
 
-    def _marks(self, text: str) -> list[Span]:
-        """Return the ranges of all matches, in order."""
-        if not text or self._read > _READ_MAX:
-            return []
-        self._read += len(text)
-        found = set(words(text))
-        fitting = self._select_matches(found)
-        phrases = [phrase for phrase in self._phrases if found.issuperset(phrase)]
-        if not fitting and not phrases:
+    def _like(self, folded: str) -> set[str]:
+        """Return the words of a folded text that match a pattern or a close spelling."""
+        found = set[str]()
+        for one in self._patterns:
+            found |= one.words(folded)
+        if self._fuzzy:
+            among = list(set(folded_words(folded)))
+            for wanted in self._fuzzy:
+                close = near(wanted, among, limit=edits_allowed(wanted))
+                found.update(word for word, _ in close)
+        return found
+
+    def _marks(self, text: str, like: Set[str]) -> list[Span]:
+        """Return the ranges of all matches, in order; the words ``like`` match too."""
+        folded = fold(text)
+        fitting = {word for word in self._exact if word in folded}
+        phrases = [phrase for phrase in self._phrases if all(word in folded for word in phrase)]
+        prefixes = tuple(prefix for prefix in self._prefixes if prefix in folded)
+        if like:
+            fitting.update(like & set(folded_words(folded)))
+        if not (fitting or phrases or prefixes):
             return []
         if text.isascii() and not phrases:
-            return _merged(list(_word_marks(text.lower(), fitting)))
+            exact = (_word_marks(word, folded, is_whole=len(word) < WORD_MAX) for word in fitting)
+            begun = (_word_marks(prefix, folded, is_whole=False) for prefix in prefixes)
+            return _merged([*chain.from_iterable(exact), *chain.from_iterable(begun)])
         placed = list(placed_words(text))
-        marks = [(one.start, one.end) for one in placed if one.word in fitting]
+        marks = [
+            (one.start, one.end)
+            for one in placed
+            if one.word in fitting or one.word.startswith(prefixes)
+        ]
         for phrase in phrases:
             marks += _phrase_marks(placed, phrase)
         return _merged(marks)
 
-    def _select_matches(self, found: set[str]) -> set[str]:
-        """Return the words of a text that match the query."""
-        fitting = found & self._exact
-        if self._prefixes:
-            fitting.update(word for word in found if word.startswith(self._prefixes))
-        if self._patterns or self._fuzzy:
-            fitting |= self._select_like(found)
-        return fitting
 
-    def _select_like(self, found: set[str]) -> set[str]:
-        """Return the words that match a pattern or a close spelling."""
-        new = list(found - self._compared)[: _COMPARED_MAX - len(self._compared)]
-        self._compared.update(new)
-        self._like.update(word for word in new if self._is_like(word))
-        return found & self._like
-
-    def _is_like(self, word: str) -> bool:
-        if any(pattern.fits(word) for pattern in self._patterns):
-            return True
-        for wanted in self._fuzzy:
-            limit = edits_allowed(wanted)
-            if edits(wanted, word, limit=limit) <= limit:
-                return True
-        return False
+def _having(begin: str, folded: str, *, is_whole: bool) -> Iterator[int]:
+    """Yield the numbers of the texts of a block with a word that begins so, or is that."""
+    number = counted = end = 0
+    for place, _ in _word_marks(begin, folded, is_whole=is_whole):
+        if place < end:
+            continue
+        number += folded.count(TEXT_END, counted, place)
+        yield number
+        counted, end = place, folded.find(TEXT_END, place)
+        if end < 0:
+            return
 
 
-def _is_word(folded: str, place: int, length: int | None) -> bool:
-    """Tell whether a word begins at a place of a text and, if ``length`` is given, ends there."""
-    if place and folded[place - 1].isalnum():
-        return False
-    return length is None or not folded[place + length : place + length + 1].isalnum()
+def _having_any(wanted: Set[str], folded: str) -> Iterator[int]:
+    """Yield the numbers of the texts of a block with any of some words."""
+    for number, text in enumerate(folded.split(TEXT_END)):
+        if not wanted.isdisjoint(folded_words(text)):
+            yield number
 
 
-def _word_marks(folded: str, fitting: Iterable[str]) -> Iterator[Span]:
-    """Yield the ranges of some words in a text whose folding kept all lengths.
+def _word_marks(begin: str, folded: str, *, is_whole: bool) -> Iterator[Span]:
+    """Yield the ranges of the words of a folded text that begin so, or are that if ``is_whole``.
 
-    Few words of a text match, so looking for them is faster than going through all its words.
+    Few words match, so looking for them is faster than going through all words.
     """
-    for word in fitting:
-        # A long word of the text was cut to this length, and is marked whole.
-        length = len(word) if len(word) < WORD_MAX else None
-        place = folded.find(word)
-        while place >= 0:
-            end = place + len(word)
-            if _is_word(folded, place, length):
-                while length is None and folded[end : end + 1].isalnum():
-                    end += 1
+    place = folded.find(begin)
+    while place >= 0:
+        end = place + len(begin)
+        if not (place and folded[place - 1].isalnum()):
+            while not is_whole and folded[end : end + 1].isalnum():
+                end += 1
+            if not folded[end : end + 1].isalnum():
                 yield place, end
-            place = folded.find(word, end)
+        place = folded.find(begin, end)
 
 
 def has_highlights(query: Query) -> bool:

@@ -16,8 +16,12 @@ from indexer.model import (
     Document,
     FacetCounts,
     Sort,
+    Text,
+    TextBlock,
+    TextField,
     ValueCount,
     fold,
+    text_blocks,
     words,
 )
 
@@ -169,8 +173,25 @@ def stored_result(document: Document) -> bytes:
 
 
 def stored_texts(document: Document) -> bytes:
-    """Return the searchable texts as JSON, for highlights."""
-    return orjson.dumps([(text.field.value, text.text, text.key) for text in document.texts])
+    """Return the searchable texts as JSON, for highlights: their blocks by field."""
+    return orjson.dumps(
+        {
+            one.field.value: (one.joined, one.folding, one.keys, one.key_numbers)
+            for one in text_blocks(document.texts)
+        }
+    )
+
+
+_TEXT_FIELDS = {field.value: field for field in TextField}
+
+
+def read_texts(stored: bytes) -> list[TextBlock]:
+    """Return what :func:`stored_texts` stored, the heaviest field first."""
+    read = orjson.loads(stored)
+    if isinstance(read, list):
+        # Documents were stored so before: the field, the text and the key of each text.
+        return text_blocks(Text(TextField(field), text, key) for field, text, key in read)
+    return [TextBlock(_TEXT_FIELDS[field], *parts) for field, parts in read.items()]
 
 
 def _size(document: Document, unknown: int) -> int:

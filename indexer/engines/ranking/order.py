@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from indexer.engines.ranking.plan import PROMINENCE_POINTS
 from indexer.engines.ranking.scoring import POINTS
-from indexer.model import Hit, Position, Sort, TextRow
+from indexer.model import Hit, Position, Sort, TextBlock
 
 Key = Any
 """The key of a hit: a score, a name or a number. An order has keys of one type."""
@@ -22,7 +22,7 @@ class RankedHit(Generic[Address]):
     id: str
     address: Address
 
-    def shown(self, sort: Sort, result: dict[str, Any], texts: Sequence[TextRow]) -> Hit:
+    def shown(self, sort: Sort, result: dict[str, Any], texts: Sequence[TextBlock]) -> Hit:
         """Return the hit with the stored content of its document."""
         score = self.key if sort is Sort.RELEVANCE else 0.0
         return Hit(result, score, Position(self.key, self.id), texts)

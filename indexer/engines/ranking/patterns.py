@@ -7,6 +7,8 @@ Each piece between two ``*`` matches at its first place, without backtracking.
 import re
 from functools import lru_cache
 
+from indexer.model import folded_words, words_with
+
 _KEPT = 64
 _IN_LINE = r"[^\n]"
 _PIECE_MIN = 3
@@ -24,8 +26,8 @@ class Pattern:
         self._whole = re.compile(_expression(text, "."), re.DOTALL)
         in_line = _expression(text, _IN_LINE)
         self._line = re.compile(rf"\n({in_line})(?=\n)")
-        pieces = re.split(r"[*?]", f"\n{text}\n")
-        self._piece = max(pieces, key=len)
+        self._piece = max(re.split(r"[*?]", f"\n{text}\n"), key=len)
+        self._word_piece = max(re.split(r"[*?]", text), key=len)
 
     def fits(self, text: str) -> bool:
         """Tell whether all of ``text`` fits."""
@@ -43,6 +45,13 @@ class Pattern:
                 found.append(line)
             place = text.find(self._piece, end)
         return found
+
+    def words(self, folded: str) -> set[str]:
+        """Return the words of a folded text that fit."""
+        piece = self._word_piece
+        if len(piece) < _PIECE_MIN:
+            return set(self.lines("\n".join(["", *set(folded_words(folded)), ""])))
+        return set(filter(self.fits, words_with(piece, folded)))
 
 
 @lru_cache(_KEPT)

@@ -24,6 +24,7 @@ from indexer.engines.ranking import (
     Vocabulary,
     few,
     pattern,
+    read_texts,
 )
 from indexer.engines.tantivy.index import LIMITS, Limits, OpenIndex
 from indexer.engines.tantivy.repositories import Numbers, read_numbers
@@ -45,12 +46,14 @@ from indexer.model import (
     Fuzzy,
     Query,
     Rights,
-    TextRow,
+    TextBlock,
     Visible,
     Wildcard,
 )
 
 _ANY = r"[\s\S]"
+_PLAIN = (b"{", b"[")
+"""What texts begin with that are not packed."""
 
 
 def constant(query: Matching, points: int) -> Matching:
@@ -261,7 +264,7 @@ class View(OpenIndex, Matcher[Matching]):
 
     def stored(
         self, address: DocAddress, *, with_texts: bool
-    ) -> tuple[dict[str, Any], Sequence[TextRow]]:
+    ) -> tuple[dict[str, Any], Sequence[TextBlock]]:
         """Return the stored result of a document and, if asked for, its searchable texts."""
         self.check()
         # Once, as all of a document is unpacked each time.
@@ -270,7 +273,8 @@ class View(OpenIndex, Matcher[Matching]):
         if not with_texts:
             return result, ()
         texts = bytes(row[TEXTS][0])
-        return result, orjson.loads(texts if texts.startswith(b"[") else zlib.decompress(texts))
+        is_plain = texts.startswith(_PLAIN)
+        return result, read_texts(texts if is_plain else zlib.decompress(texts))
 
     def _make_vocabulary(self, field: str, start: str) -> Vocabulary:
         if field == TEXT:

@@ -19,14 +19,14 @@ from typing_extensions import override
 
 from indexer.engines.local import GenerationFolders, GenerationReader, GenerationWriter
 from indexer.engines.protocol import Engine, go_on
-from indexer.engines.ranking import PageWindow, RankedHit, RankingPlan
+from indexer.engines.ranking import PageWindow, RankedHit, RankingPlan, read_texts
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.facets import facet_counts
 from indexer.engines.whoosh.index import OpenSegments, create_index
 from indexer.engines.whoosh.rank import Location, Matches, best, in_order, newest
 from indexer.engines.whoosh.schema import RESULT, SCHEMA_VERSION, TEXTS
 from indexer.engines.whoosh.writer import SegmentedWriter
-from indexer.model import FacetCounts, Query, Sort, TextRow
+from indexer.model import FacetCounts, Query, Sort, TextBlock
 
 _READER_CACHE_BYTES = 48 * 1024 * 1024
 MANY_DOCUMENTS = 30_000
@@ -66,11 +66,11 @@ class SearchedSegments(OpenSegments):
 
     def stored(
         self, address: Location, *, with_texts: bool
-    ) -> tuple[dict[str, Any], Sequence[TextRow]]:
+    ) -> tuple[dict[str, Any], Sequence[TextBlock]]:
         """Return the stored result of a document and, if requested, its searchable texts."""
         segment, document = address
         result = orjson.loads(segment.unpacked(RESULT, document))
-        return result, orjson.loads(segment.unpacked(TEXTS, document)) if with_texts else ()
+        return result, read_texts(segment.unpacked(TEXTS, document)) if with_texts else ()
 
     def _matches(self, query: Query) -> Matches:
         return [(part, part.matching(query) & part.alive) for part in self.parts]

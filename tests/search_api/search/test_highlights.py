@@ -1,10 +1,13 @@
 """Highlights: matches have exact ranges, even if folding changes lengths."""
 
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.model.document import Text, TextField
+from indexer.model.document import Text, TextBlock, TextField, text_blocks
 from indexer.model.query import (
     And,
     Condition,
@@ -19,8 +22,11 @@ from indexer.model.query import (
     Wildcard,
     Word,
 )
-from indexer.model.text import placed_words, words
+from indexer.model.spelling import edits, edits_allowed
+from indexer.model.text import PlacedWord, placed_words, printable, words
 from search_api.search.highlights import HIGHLIGHTS_MAX, SNIPPET_MAX, Highlighter, TextHighlight
+
+Spans = tuple[tuple[int, int], ...]
 
 
 def description(text: str) -> Text:
@@ -28,7 +34,7 @@ def description(text: str) -> Text:
 
 
 def found(query: Query, *texts: Text, name: str = "x/y") -> list[TextHighlight]:
-    return Highlighter(query).highlights(name, texts)
+    return Highlighter(query).highlights(name, text_blocks(texts))
 
 
 def marked(highlight: TextHighlight) -> list[str]:
@@ -119,11 +125,124 @@ def test_there_are_only_so_many() -> None:
     assert len(found(Word("web"), *texts)) == HIGHLIGHTS_MAX
 
 
-def test_a_page_of_hits_is_not_looked_at_without_end() -> None:
-    highlighter = Highlighter(Wildcard("w*b"))
-    long = description("web " * 1_000_000)
-    assert highlighter.highlights("x", [long])
-    assert highlighter.highlights("x", [description("web")]) == []
+def test_the_last_hit_of_a_page_is_marked_as_the_first() -> None:
+    """No limit of what is read for a page takes the marks from hits that a reader sees."""
+    highlighter = Highlighter(Or((Wildcard("w?b"), Fuzzy("weeb"))))
+    for page in range(40):
+        many = " ".join(f"{page}x{number}" for number in range(1_000))
+        (one,) = highlighter.highlights("x", text_blocks([description(f"{many} web")]))
+        assert marked(one) == ["web"]
+
+
+def test_nothing_is_looked_for_behind_the_last_text_that_is_shown() -> None:
+    class Watched(list[TextBlock]):
+        read = 0
+
+        def __iter__(self) -> Iterator[TextBlock]:
+            for block in super().__iter__():
+                self.read += 1
+                yield block
+
+    titles = [Text(TextField.TITLE, f"web {number}") for number in range(HIGHLIGHTS_MAX)]
+    blocks = Watched(text_blocks([*titles, description("web"), Text(TextField.TAG, "web")]))
+    assert len(Highlighter(Word("web")).highlights("x", blocks)) == HIGHLIGHTS_MAX
+    assert blocks.read == 1
+
+
+PIECES = (
+    "web",
+    "we",
+    "Web",
+    "webs",
+    "wéb",
+    "\u0301",
+    "ﬁle",
+    "-",
+    " ",
+    "\x7f",
+    "\x01",
+    "z" * 70,
+    "İ",
+    "ß",
+)
+LABELS = ("", "web", "org.web", "org.web.team", "a/web", "x.wébs")
+PARTS: tuple[Query, ...] = (
+    *(Word(word) for word in ("web", "we", "z" * 64, "file", "i", "ss")),
+    *(Prefix("we"), Prefix("z"), Wildcard("*eb"), Wildcard("w?b*"), Wildcard("*we*"), Fuzzy("wbe")),
+    *(Phrase(("web", "we")), Phrase(("we", "webs", "we")), Path("team/we")),
+)
+
+
+@given(
+    st.sets(st.sampled_from(PARTS), min_size=1, max_size=3),
+    st.lists(
+        st.tuples(
+            st.sampled_from(TextField),
+            st.lists(st.sampled_from(PIECES), max_size=6).map("".join),
+            st.sampled_from(LABELS),
+        ).map(Text._make),
+        max_size=12,
+    ),
+)
+def test_what_is_shown_is_what_a_look_at_every_word_of_every_text_finds(
+    parts: set[Query], texts: list[Text]
+) -> None:
+    highlights = found(Or(tuple(parts)), *texts, name="n")
+    assert [
+        (one.field, one.key, one.snippet, one.ranges, one.key_ranges) for one in highlights
+    ] == [
+        (field, key, printable(text), marks, key_marks)
+        for field, key, text, marks, key_marks in looked_through(parts, texts)
+    ]
+
+
+def looked_through(
+    parts: Collection[Query], texts: Iterable[Text]
+) -> list[tuple[str, str, str, Spans, Spans]]:
+    """Return what is shown of short texts, in the simplest way."""
+    shown: dict[tuple[str, str], tuple[str, str, str, Spans, Spans]] = {}
+    for text in sorted(texts, key=lambda text: list(TextField).index(text.field)):
+        marks, key_marks = marks_of(parts, text.text), marks_of(parts, text.key_words)
+        start = len(text.key) - len(text.key_words)
+        of_key = tuple((start + first, start + end) for first, end in key_marks)
+        if marks or of_key:
+            one = (text.field.value, text.key, text.text, marks, of_key)
+            shown.setdefault((text.key if of_key else "", printable(text.text)), one)
+    return list(shown.values())[:HIGHLIGHTS_MAX]
+
+
+def marks_of(parts: Iterable[Query], text: str) -> Spans:
+    placed = list(placed_words(text))
+    marks = sorted(span for part in parts for span in spans_of(part, placed))
+    merged: list[tuple[int, int]] = []
+    for start, end in marks:
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return tuple(merged)
+
+
+def spans_of(part: Query, placed: Sequence[PlacedWord]) -> Iterator[tuple[int, int]]:
+    for number, (word, start, last) in enumerate(placed):
+        end = last
+        match part:
+            case Word(typed):
+                is_marked = word in words(typed)
+            case Prefix(typed):
+                is_marked = word.startswith(typed)
+            case Wildcard(typed):
+                is_marked = fnmatchcase(word, typed)
+            case Fuzzy(typed):
+                is_marked = edits(typed, word, limit=9) <= edits_allowed(typed)
+            case Phrase(typed):
+                some = placed[number : number + len(typed)]
+                is_marked = tuple(one.word for one in some) == typed
+                end = some[-1].end
+            case _:
+                is_marked = False
+        if is_marked:
+            yield start, end
 
 
 @given(

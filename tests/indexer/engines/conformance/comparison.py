@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from random import Random
 
-from indexer.model.document import Document, Position, SearchPage, Sort
+from indexer.model.document import Document, Position, SearchPage, Sort, text_blocks
 from indexer.model.query import And, Everything, Not, Path, Query, Visible, Word
 from tests.indexer.engines.conformance import oracle
 from tests.indexer.engines.conformance.generator import (
@@ -86,7 +86,7 @@ def check(index: Index, search: Search) -> None:
         assert page.facets == counts, search
         for hit in page.hits:
             assert hit.result == index.documents[hit.id].result
-            assert list(map(tuple, hit.texts)) == list(index.documents[hit.id].texts)
+            assert list(hit.texts) == text_blocks(index.documents[hit.id].texts)
             assert hit.score == (hit.position.key if search.sort is Sort.RELEVANCE else 0)
         walked += [(hit.position.key, hit.id) for hit in page.hits]
         assert walked == expected[: len(walked)], search

@@ -5,6 +5,7 @@ from random import Random
 import pytest
 
 from indexer.engines.ranking.patterns import Pattern
+from indexer.model.text import folded_words as words
 
 
 def slow_fits(pattern: str, text: str) -> bool:
@@ -48,3 +49,12 @@ def test_a_pattern_of_many_wildcards_is_no_slower_on_hostile_text() -> None:
     hostile = "a" * 20_000
     assert not Pattern("*a" * 200 + "*b").fits(hostile)
     assert Pattern("*a" * 200 + "*b").lines(f"\n{hostile}\n") == []
+
+
+def test_the_words_of_a_text_that_fit_are_found_in_it() -> None:
+    random = Random(2)
+    for _ in range(2000):
+        pattern = Pattern(text := "".join(random.choices("aab-*?", k=random.randint(1, 7))))
+        folded = "".join(random.choices("aab- é", k=random.randint(0, 12)))
+        assert pattern.words(folded) == {word for word in words(folded) if pattern.fits(word)}, text
+    assert Pattern("*aaaa").words("b" + "a" * 80) == {"b" + "a" * 63}

@@ -10,7 +10,7 @@ import pytest
 from indexer.engines.tantivy.engine import TantivyEngine
 from indexer.engines.tantivy.index import LIMITS, Limits, OpenIndex
 from indexer.errors import QueryError
-from indexer.model.document import DocumentType, Sort, TextField
+from indexer.model.document import DocumentType, Sort, Text, TextField, text_blocks
 from indexer.model.query import (
     And,
     Everything,
@@ -84,7 +84,9 @@ def test_long_texts_are_shown_as_they_were_given(index: Index) -> None:
         page = index.reader.search(
             Word("one"), document_type=DocumentType.REPOSITORY, limit=3, with_texts=True
         )
-        assert [hit.texts for hit in page.hits] == [[[TextField.DESCRIPTION, text, ""]]]
+        assert [hit.texts for hit in page.hits] == [
+            text_blocks([Text(TextField.DESCRIPTION, text)])
+        ]
 
 
 def test_pattern_characters_stand_for_themselves(index: Index) -> None:

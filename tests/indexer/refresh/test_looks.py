@@ -15,7 +15,7 @@ from indexer.model import RepositoryName
 from indexer.refresh.looks import LOOK_EVERY, LOOKS_IN_INTERVAL, worth
 from indexer.refresh.schedule import FULL_OF_CRAWLS, crawls_of_one_full, is_full_due
 from indexer.settings import RegistrySettings
-from indexer.store import FullCrawl, RefreshKind, RefreshTarget
+from indexer.store import LOOKS, FullCrawl, LookResult, RefreshKind, RefreshTarget
 from tests.builders import BuiltManifest, image
 from tests.fakes.clock import START
 from tests.fakes.registry import Fault
@@ -147,6 +147,10 @@ async def test_a_tag_that_moves_is_looked_at_between_crawls(stepping: Stepping) 
     assert stepping.latest_crawl().id == crawls
     assert stepping.visible() == stepping.truth()
     assert set(asked(stepping)) == {"latest"}
+    found = stepping.store.measures.get()["default"]
+    assert found[LOOKS, LookResult.MOVED] == 1
+    looks = sum(found[LOOKS, result] for result in LookResult)
+    assert looks == asked(stepping)["latest"]
 
 
 async def test_looks_take_no_more_requests_than_short_crawls_save(stepping: Stepping) -> None:

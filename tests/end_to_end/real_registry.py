@@ -93,6 +93,12 @@ class RealRegistry:
         """The address, without a slash at the end."""
         return f"{'https' if self.tls else 'http'}://{self.host}"
 
+    @property
+    def pid(self) -> int:
+        """The process id of the registry, which runs."""
+        assert self._program is not None, "the registry was not started"
+        return self._program.pid
+
     def start(self) -> None:
         """Start the process with the present settings; return when it answers."""
         config = self._folder / "registry.yml"

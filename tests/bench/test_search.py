@@ -16,7 +16,7 @@ from starlette.routing import Route
 from bench.bare_search import make_app
 from bench.load import Outcome
 from bench.queries import CLASSES, Vocabulary, asks
-from bench.search import engine_share, worst
+from bench.search import engine_share, least_gain, worst
 from bench.search_load import ROUND, Asker, Asking, ask, together
 from bench.search_rows import BARE, MIXED_OF_NUMBER, Row, mixed_paths, ratio
 from bench.search_service import begin_journal
@@ -125,16 +125,28 @@ def test_a_ratio_is_against_the_reference_with_as_many_clients(clients: int, exp
     assert ratio(ours, [ours]) == ""
 
 
-def test_the_worst_class_is_one_that_the_target_is_about() -> None:
-    rows = [_row("typo", 1, p95=3), _row("prefix", 1, p95=5)]
-    others = [_row("wildcard", 1, p95=9), _row("typo", 8, p95=9), _row(BARE, 1, p95=9)]
-    assert worst([*rows, *others]).query == "prefix"
+def test_the_worst_class_is_that_of_one_client() -> None:
+    rows = [_row("typo", 1, p95=3), _row("wildcard", 1, p95=5)]
+    others = [_row("typo", 8, p95=9), _row(BARE, 1, p95=9), _row("suggest", 1, p95=9)]
+    assert worst([*rows, *others]).query == "wildcard"
 
 
-def test_the_share_of_the_engine_is_the_largest_of_the_classes_that_count() -> None:
+def test_eight_clients_are_compared_with_one_where_they_gain_least() -> None:
+    rows = [
+        _row("typo", 1, per_second=100),
+        _row("typo", 8, per_second=150),
+        _row("prefix", 1, per_second=100),
+        _row("prefix", 8, per_second=220),
+        _row(BARE, 1, per_second=1000),
+        _row(BARE, 8, per_second=1000),
+    ]
+    assert least_gain(rows) == pytest.approx(1.5)
+
+
+def test_the_share_of_the_engine_is_the_largest_of_all_classes() -> None:
     rows = [replace(_row(query, 1), p50=10.0) for query in ("typo", "prefix", "wildcard")]
     alone = [
         Timing(query, "", p50, 0, 0, processor_p50=0, processor_p95=0, searches=1)
         for query, p50 in {"typo": 3.0, "prefix": 2.0, "wildcard": 9.0}.items()
     ]
-    assert engine_share(rows, alone) == pytest.approx(0.3)
+    assert engine_share(rows, alone) == pytest.approx(0.9)

@@ -150,6 +150,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         webhook_secret = "own-of-this-registry"
         previous_webhook_secret = "own-one-before-that"
         crawl_interval = "15m"
+        learn_moves = false
         notifications = false
         count_pulls = true
         pull_through = true
@@ -235,6 +236,7 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
                 "previous_webhook_secret": "own-one-before-that",
                 "previous_webhook_secret_file": None,
                 "crawl_interval": timedelta(minutes=15),
+                "learn_moves": False,
                 "notifications": False,
                 "count_pulls": True,
                 "pull_through": True,

@@ -1,7 +1,9 @@
 """The service on this host: whether it runs, is of these settings, and takes notifications."""
 
+import os
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -141,13 +143,14 @@ class OwnService:
         )
 
     def _not_running(self, status: ServiceStatus | None) -> Finding:
-        if status is not None and status.freshness.is_indexer_alive:
-            holder = _holder(self._settings.data_dir)
+        holder = _indexer(self._settings.data_dir)
+        # It was alive within the last seconds, perhaps until it was stopped just now.
+        if holder and status is not None and status.freshness.is_indexer_alive:
             return wrong(
                 AREA,
                 "running",
-                f"an indexer{holder} works in {str(self._settings.data_dir)!r} already, and nothing"
-                f" answers at {self._where}",
+                f"an indexer (process {holder}) works in {str(self._settings.data_dir)!r} already,"
+                f" and nothing answers at {self._where}",
                 "stop that service, set listen as it has it, or set another data_dir",
             )
         if problem := _cannot_bind(self._settings):
@@ -197,12 +200,15 @@ async def _get(client: httpx2.AsyncClient, path: str, **options: Mapping[str, st
         return _Answer(response.status_code, {})
 
 
-def _holder(directory: Path) -> str:
+def _indexer(directory: Path) -> int:
+    """Return the id of the process that a data directory names as its indexer, 0 if it is gone."""
     try:
-        text = (directory / PID_FILE).read_text().strip()
-    except OSError:
-        return ""
-    return f" (process {text})" if text.isdigit() else ""
+        pid = int((directory / PID_FILE).read_text())
+        with suppress(PermissionError):
+            os.kill(pid, 0)
+    except (OSError, ValueError, OverflowError):
+        return 0
+    return pid
 
 
 def _cannot_bind(settings: Settings) -> str:

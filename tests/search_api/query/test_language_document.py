@@ -98,8 +98,10 @@ def test_there_are_examples_of_every_field_and_of_every_kind_of_tree() -> None:
     in_examples = set(re.findall(r"(?<![\w:/])([a-z]+):", texts))
     assert set(FIELDS) - in_examples == {"type"}, "artifact: is the same"
     trees = [found for text, _ in EXAMPLES if not isinstance(found := answer(text.rstrip()), str)]
-    # The search itself makes a tree that needs some of its parts only, and adds what may be seen.
-    nodes = {node.__name__ for node in Query.__args__} - {"AtLeast", "Visible"}
+    # The search itself makes a tree that needs some of its parts only, and adds what may be seen
+    # and what images answer.
+    made = {"AtLeast", "MetByImages", "Visible"}
+    nodes = {node.__name__ for node in Query.__args__} - made
     assert set().union(*map(kinds, trees)) == nodes
 
 

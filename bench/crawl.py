@@ -12,7 +12,6 @@ registry.
 
 import argparse
 import json
-import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -24,20 +23,23 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.content import TAG, built, repository_name
+from bench.engine_measures import ENGINES
 from tests.builders import BuiltManifest
-from tests.end_to_end.measures import hey_requests_a_second, memory_megabytes
+from tests.end_to_end.measures import (
+    hey_requests_a_second,
+    memory_megabytes,
+    processor_seconds,
+)
 from tests.end_to_end.real_registry import DISTRIBUTION_2, DISTRIBUTION_3, RealRegistry
 from tests.end_to_end.service import PROJECT, Service
 from tests.programs import find_program
 
 PROGRAMS = {"2.8": DISTRIBUTION_2, "3.1": DISTRIBUTION_3}
-ENGINES = ("tantivy", "whoosh")
 HEY_REQUESTS = 4_000
 HEY_CONNECTIONS = (8, 32)
 CRAWL_SECONDS = 1_800
 LOOK_SECONDS = 0.25
 """How often the service is asked how far it is: each time costs a few milliseconds."""
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.crawl", description=__doc__)
     parser.add_argument("--repositories", type=int, nargs="+", default=[2_000, 10_000])
     parser.add_argument("--registry", nargs="+", choices=PROGRAMS, default=list(PROGRAMS))
-    parser.add_argument("--engine", nargs="+", choices=ENGINES, default=["tantivy"])
+    parser.add_argument("--engine", nargs="+", choices=list(ENGINES), default=["tantivy"])
     parser.add_argument("--before", type=Path, metavar="DIR", help="another checkout to measure")
     parser.add_argument("--rounds", type=int, default=1, help="measure everything so many times")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures")
@@ -242,12 +244,6 @@ class Usage:
         for name, used in self._found.values():
             found[name] = found.get(name, 0.0) + used
         return found
-
-
-def processor_seconds(pid: int) -> float:
-    """Return the seconds of the processor that a process used, its threads included."""
-    fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def print_rows(rows: Sequence[Crawl]) -> None:

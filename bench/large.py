@@ -9,7 +9,6 @@ row: each as soon as the one before is found.
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 import time
@@ -31,12 +30,11 @@ from bench.search_service import REGISTRY, REGISTRY_HOST, rebuild, service_over
 from bench.search_updates import PATIENCE_SECONDS, Pushing, serve_pushes
 from bench.targets import PRIMARY
 from indexer.store import StoreSearchState
-from tests.end_to_end.measures import percentile
+from tests.end_to_end.measures import percentile, processor_seconds
 from tests.end_to_end.service import Service
 
 IMAGES = (100, 1_000, 10_000)
 PUSHES = 5
-_TICKS = os.sysconf("SC_CLK_TCK")
 _LOOKED_EVERY_SECONDS = 0.05
 
 
@@ -132,12 +130,12 @@ def _measure(
         _wait_until_idle(state)
 
         def cost(word: str, push: Callable[[str], object]) -> float:
-            before = processor_seconds(service)
+            before = spent_seconds(service)
             push(word)
             _wait_until_idle(state)
             if not service.finds(f"tag:{word}", "repository"):
                 sys.exit(f"{plan.name} is not found by tag:{word}, and nothing is stale")
-            return processor_seconds(service) - before
+            return spent_seconds(service) - before
 
         notify = partial(registry.notify, service, plan.name)
         first = cost("first", notify)
@@ -166,14 +164,9 @@ def _wait_until_idle(state: StoreSearchState) -> None:
     raise TimeoutError(f"documents were stale for {PATIENCE_SECONDS} s")
 
 
-def processor_seconds(service: Service) -> float:
+def spent_seconds(service: Service) -> float:
     """Return the processor time of all processes of a service, and of those they waited for."""
-    return sum(map(_spent, service.processes()))
-
-
-def _spent(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / _TICKS
+    return sum(processor_seconds(pid, with_ended=True) for pid in service.processes())
 
 
 def table(found: Sequence[Costs]) -> Table:

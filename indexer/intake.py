@@ -36,6 +36,13 @@ POLL_SECONDS = 0.05
 _PULLS = frozenset({Action.PULL, Action.PULL_BLOB})
 
 
+def ask_for_crawl(store: Store, registry_id: int, *, now: datetime) -> None:
+    """Ask for a full crawl of a registry; one that runs already goes on, if it is full."""
+    store.registries.end_short_crawl(registry_id, at=now)
+    targets = [RefreshTarget(RefreshKind.CATALOG)]
+    store.queue.add(registry_id, targets, priority=Priority.CRAWL, due_at=now)
+
+
 def enqueue_refreshes(
     store: Store,
     entries: Sequence[Entry],
@@ -60,9 +67,7 @@ def enqueue_refreshes(
         elif isinstance(entry.item, Event):
             _enqueue_event(store, entry.item, registry, received_at=entry.received_at, taken=taken)
         elif entry.item is Command.CRAWL:
-            store.registries.end_short_crawl(registry.id, at=now)
-            targets = [RefreshTarget(RefreshKind.CATALOG)]
-            store.queue.add(registry.id, targets, priority=Priority.CRAWL, due_at=now)
+            ask_for_crawl(store, registry.id, now=now)
         elif entry.item is Command.ACCEPT:
             accept(store, registry, at=now)
     read = {number for number, has_content in taken.repositories.values() if has_content}

@@ -15,7 +15,7 @@ from indexer.engines import Engine
 from indexer.errors import DamagedRowError, IndexerRunningError, StoreError
 from indexer.extract import KindTable
 from indexer.indexing import Indexing
-from indexer.intake import count_pulls, enqueue_entries, note_lost_events
+from indexer.intake import ask_for_crawl, count_pulls, enqueue_entries, note_lost_events
 from indexer.model import RepositoryRow
 from indexer.refresh import RegistryPlan, RegistryWorker
 from indexer.registry import (
@@ -29,9 +29,6 @@ from indexer.store import (
     JOURNAL_FILE,
     STORE_FILE,
     Journal,
-    Priority,
-    RefreshKind,
-    RefreshTarget,
     RegistryRow,
     Store,
     StoreThread,
@@ -243,9 +240,7 @@ def _repositories(store: Store, registry: str, *, now: datetime) -> list[Reposit
 def _ask_for_crawl(store: Store, registry: str, *, now: datetime) -> None:
     registry_id = store.registries.registry_id(registry)
     assert registry_id is not None  # noqa: S101 - it has repositories
-    store.registries.end_short_crawl(registry_id, at=now)
-    targets = [RefreshTarget(RefreshKind.CATALOG)]
-    store.queue.add(registry_id, targets, priority=Priority.CRAWL, due_at=now)
+    ask_for_crawl(store, registry_id, now=now)
 
 
 def _client(

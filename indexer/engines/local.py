@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from typing_extensions import override
 
@@ -32,7 +32,6 @@ from indexer.engines.ranking import (
 )
 from indexer.errors import EngineError, RegsearchError
 from indexer.model import (
-    NO_RIGHTS,
     And,
     Document,
     DocumentType,
@@ -199,22 +198,17 @@ class _Generation(Generic[One]):
         self._indexes.clear()
 
 
-class _Large(NamedTuple):
-    """The repositories whose images are asked, and what is of them."""
-
-    repositories: frozenset[tuple[str, str]]
-    visible: Visible
-
-
 class GenerationReader(_Generation[FolderReader[Address]], IndexReader):
     """Searches a generation in a folder."""
 
-    _large = _Large(frozenset(), Visible(NO_RIGHTS))
+    _large: Visible | None = None
+    """What is of the repositories whose images are asked; None before they were looked for."""
 
     @override
     def refresh(self) -> None:
         for index in self._indexes.values():
             index.refresh()
+        self._large = None
 
     @override
     def search(
@@ -291,21 +285,25 @@ class GenerationReader(_Generation[FolderReader[Address]], IndexReader):
         self, document_type: DocumentType, *queries: Query | None
     ) -> Callable[[Query], Query] | None:
         """Return what has images answer the conditions of queries; None if nothing is to ask."""
-        is_asked = any(query is not None and asks_images(query) for query in queries)
-        if document_type is not DocumentType.REPOSITORY or not is_asked:
+        if document_type is not DocumentType.REPOSITORY:
             return None
-        large = self._indexes[document_type].repositories(IS_MET_BY_IMAGES)
-        if not large:
+        if not any(query is not None and asks_images(query) for query in queries):
             return None
-        if large != self._large.repositories:
-            names = defaultdict[str, set[str]](set)
-            for registry, name in large:
-                names[registry].add(name)
-            self._large = _Large(large, Visible(make_rights((), names)))
-        images, visible = self._indexes[DocumentType.IMAGE], self._large.visible
+        if self._large is None:
+            self._large = self._find_large()
+        images, large = self._indexes[DocumentType.IMAGE], self._large
+        if not large.rights.repositories:
+            return None
         # A plan asks for what the query asks for.
-        find = cache(lambda asked: images.repositories(And((asked, visible))))
+        find = cache(lambda asked: images.repositories(And((asked, large))))
         return lambda query: answer_by_images(query, find)
+
+    def _find_large(self) -> Visible:
+        names = defaultdict[str, set[str]](set)
+        found = self._indexes[DocumentType.REPOSITORY].repositories(IS_MET_BY_IMAGES)
+        for registry, name in found:
+            names[registry].add(name)
+        return Visible(make_rights((), names))
 
 
 def _answered(plan: RankingPlan | None, answer: Callable[[Query], Query]) -> RankingPlan | None:

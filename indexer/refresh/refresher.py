@@ -264,17 +264,17 @@ class Refresher:
         No listing names what is to be confirmed, so a crawl would never notice its absence.
         """
         is_full = refresh.crawl_id is None or store.registries.is_full_crawl(refresh.crawl_id)
-        repository = refresh.target.repository
-        repository_id = store.repositories.find(self._registry.id, repository)
-        known = set(store.content.tags(repository_id)) if repository_id else set()
-        return known, self._to_confirm(store, repository) if is_full else [], is_full
-
-    def _to_confirm(self, store: Store, repository: RepositoryName) -> list[Digest]:
-        repository_id = store.repositories.find(self._registry.id, repository)
+        repository_id = store.repositories.find(self._registry.id, refresh.target.repository)
+        if repository_id is None:
+            return set(), [], is_full
+        known = set(store.content.tags(repository_id))
+        if not is_full:
+            return known, [], is_full
         has_api = store.referrers.has_api(self._registry.id)
-        return store.presence.to_confirm(
-            repository_id or 0, has_api=has_api, limit=self._confirmed_max
+        untold = store.presence.to_confirm(
+            repository_id, has_api=has_api, limit=self._confirmed_max
         )
+        return known, untold, is_full
 
     def _ask_for(
         self, store: Store, targets: list[RefreshTarget], *, refresh: Refresh, crawl_id: int | None

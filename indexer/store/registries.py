@@ -391,17 +391,18 @@ class RegistryTables:
 
     def end_crawl(self, registry_id: int, *, at: datetime) -> None:
         """End the running crawl of a registry whose catalog cannot be read, as incomplete."""
-        for crawl in self._crawls("registry_id = ? AND finished_at IS NULL", [registry_id]):
-            self._end(crawl.id, at=at, complete=False, set_aside=crawl.set_aside)
+        self._end_running(registry_id, "1", at=at)
 
     def end_short_crawl(self, registry_id: int, *, at: datetime) -> None:
         """End the running crawl of a registry as incomplete if it is a short one.
 
         So that who asks for a crawl gets a full one.
         """
-        for crawl in self._crawls(
-            "registry_id = ? AND finished_at IS NULL AND NOT is_full", [registry_id]
-        ):
+        self._end_running(registry_id, "NOT is_full", at=at)
+
+    def _end_running(self, registry_id: int, condition: str, *, at: datetime) -> None:
+        running = f"registry_id = ? AND finished_at IS NULL AND {condition}"
+        for crawl in self._crawls(running, [registry_id]):
             self._end(crawl.id, at=at, complete=False, set_aside=crawl.set_aside)
 
     def is_full_crawl(self, crawl_id: int) -> bool:

@@ -16,7 +16,6 @@ from indexer.model import (
     Document,
     FacetCounts,
     Sort,
-    Text,
     TextBlock,
     TextField,
     ValueCount,
@@ -187,11 +186,8 @@ _TEXT_FIELDS = {field.value: field for field in TextField}
 
 def read_texts(stored: bytes) -> list[TextBlock]:
     """Return what :func:`stored_texts` stored, the heaviest field first."""
-    read = orjson.loads(stored)
-    if isinstance(read, list):
-        # Documents were stored so before: the field, the text and the key of each text.
-        return text_blocks(Text(TextField(field), text, key) for field, text, key in read)
-    return [TextBlock(_TEXT_FIELDS[field], *parts) for field, parts in read.items()]
+    read = orjson.loads(stored).items()
+    return [TextBlock(_TEXT_FIELDS[field], *parts) for field, parts in read]
 
 
 def _size(document: Document, unknown: int) -> int:

@@ -52,8 +52,6 @@ from indexer.model import (
 )
 
 _ANY = r"[\s\S]"
-_PLAIN = (b"{", b"[")
-"""What texts begin with that are not packed."""
 
 
 def constant(query: Matching, points: int) -> Matching:
@@ -273,8 +271,7 @@ class View(OpenIndex, Matcher[Matching]):
         if not with_texts:
             return result, ()
         texts = bytes(row[TEXTS][0])
-        is_plain = texts.startswith(_PLAIN)
-        return result, read_texts(texts if is_plain else zlib.decompress(texts))
+        return result, read_texts(texts if texts.startswith(b"{") else zlib.decompress(texts))
 
     def _make_vocabulary(self, field: str, start: str) -> Vocabulary:
         if field == TEXT:

@@ -1,6 +1,5 @@
 """What is stored with a document."""
 
-import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,8 +15,5 @@ TEXTS = st.lists(
 
 
 @given(TEXTS)
-def test_texts_are_read_as_they_were_stored_now_and_before(texts: tuple[Text, ...]) -> None:
-    """An index keeps the documents that an earlier version wrote, until they are made again."""
+def test_texts_are_read_as_they_were_stored(texts: tuple[Text, ...]) -> None:
     assert read_texts(stored_texts(document("one", texts=texts))) == text_blocks(texts)
-    before = orjson.dumps([(text.field.value, text.text, text.key) for text in texts])
-    assert read_texts(before) == text_blocks(texts)

@@ -16,6 +16,8 @@ class Reading:
     total: int
     started_at: str
     is_first: bool
+    is_full: bool
+    """Whether it asks for every tag."""
 
 
 def reading_of(registry: str, state: Mapping[str, Any]) -> Reading | None:
@@ -33,6 +35,7 @@ def reading_of(registry: str, state: Mapping[str, Any]) -> Reading | None:
         total=done + crawl["refreshes_waiting"] + crawl["set_aside"],
         started_at=crawl["started_at"],
         is_first=state["first_backfill_running"],
+        is_full=crawl["full"],
     )
 
 

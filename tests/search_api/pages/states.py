@@ -64,11 +64,11 @@ class States:
                 self.store.registries.save_catalog_page(crawl, resume="", repositories=3)
             self.store.registries.finish_crawls(number, at=START)
 
-    def read(self, name: str, *, done: int, waiting: int) -> None:
-        """Write that a registry is being read whole."""
+    def read(self, name: str, *, done: int, waiting: int, is_full: bool = True) -> None:
+        """Write that a registry is being read, whole or by a short crawl."""
         number = self.registry(name)
         with self.store.transaction():
-            crawl = self.store.registries.start_crawl(number, at=START)
+            crawl = self.store.registries.start_crawl(number, at=START, is_full=is_full)
             self.store.registries.save_catalog_page(crawl, resume="", repositories=done)
             self.store.registries.count_crawl_work(crawl, refreshes=done)
             targets = [

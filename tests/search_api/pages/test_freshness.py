@@ -152,6 +152,13 @@ async def test_later_crawls_are_not_shown_beside_results(filled: Path, tmp_path:
     )
 
 
+async def test_a_short_crawl_is_not_said_to_read_all(filled: Path, tmp_path: Path) -> None:
+    with changed_state(tmp_path, of=filled) as states:
+        states.read("main", done=3, waiting=4, is_full=False)
+    text = (await get_page(tmp_path, "/status")).text
+    assert "Reading main: 3 of about 7 places" in text
+
+
 async def test_without_a_store_there_is_a_first_page(tmp_path: Path) -> None:
     page = await get_page(tmp_path, "/")
     assert page.one("h1").text == "Search container registries"

@@ -250,11 +250,9 @@ class GenerationReader(_Generation[FolderReader[Address]], IndexReader):
             for part in self._indexes[document_type].parts:
                 # A vocabulary may hold a word twice.
                 near = dict(part.vocabulary(TEXT).near(word))
-                having = {found: part.term(TEXT, found) for found in near}
-                inside = [] if within is None else [part.matching_among(within, having.values())]
-                for found, documents in having.items():
-                    edits[found] = near[found]
-                    counts[found] += part.count(part.all_of([documents, *inside]))
+                having = [part.term(TEXT, found) for found in near]
+                edits |= near
+                counts.update(dict(zip(near, part.counts(having, within), strict=True)))
         del counts[word]
         ordered = sorted(+counts, key=lambda found: (edits[found], -counts[found], found))
         return [(found, counts[found]) for found in ordered[:limit]]

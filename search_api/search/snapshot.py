@@ -150,14 +150,16 @@ class Snapshot:
         return self.reader.count(query.document_type, self._seen(query.query))
 
     def is_matched(self, hit: Hit, word: Word) -> bool:
-        """Tell whether a hit of this snapshot matches a word of its query."""
+        """Tell whether a hit of this snapshot, which may be seen, matches a word of its query."""
+        if self.reader is None:
+            return False
         result = hit.result
         conditions = [
             repository_condition(result),
             *([Condition("digest", fold(result["digest"]))] if "digest" in result else []),
         ]
         kind = DocumentType.IMAGE if "digest" in result else DocumentType.REPOSITORY
-        return self.count(EngineQuery(And((word, *conditions)), kind)) > 0
+        return self.reader.count(kind, And((word, *conditions))) > 0
 
     def newest_images(
         self, query: Query, repositories: Iterable[Mapping[str, Any]]

@@ -97,12 +97,10 @@ class Matcher(ABC, Generic[Matched]):
         """Return the number of documents that are there and match ``query``."""
         return self.count(self.matching(query))
 
-    def matching_among(self, query: Query, among: Iterable[Matched]) -> Matched:
-        """Return what matches ``query``, for documents in one part of ``among`` at least.
-
-        Others may be in it or not.
-        """
-        return self.matching(query)
+    def counts(self, parts: Sequence[Matched], within: Query | None) -> list[int]:
+        """Return how many documents of each part are there and match ``within``, if it is given."""
+        inside = [] if within is None else [self.matching(within)]
+        return [self.count(self.all_of([one, *inside])) for one in parts]
 
     def part_matching(self, part: TextPart) -> Matched:
         """Return the documents that match one text part."""

@@ -17,14 +17,13 @@ from indexer.engines.local import GenerationFolders, GenerationReader, Generatio
 from indexer.engines.protocol import Engine, go_on
 from indexer.engines.ranking import (
     PageWindow,
-    RankedHit,
     RankingPlan,
     facet_location,
     most_frequent,
 )
 from indexer.engines.tantivy.index import LIMITS, Limits
 from indexer.engines.tantivy.match import View, escaped
-from indexer.engines.tantivy.rank import best, in_order, newest
+from indexer.engines.tantivy.rank import Hits, best, in_order, newest
 from indexer.engines.tantivy.schema import SCHEMA_VERSION, schema
 from indexer.engines.tantivy.writer import IndexFolderWriter
 from indexer.model import FacetCounts, Query, Sort
@@ -41,14 +40,17 @@ class SearchedIndex(View):
         *,
         sort: Sort,
         facets: Sequence[str],
-    ) -> tuple[list[RankedHit[DocAddress]], int, Mapping[str, FacetCounts]]:
+    ) -> tuple[Hits, int, Mapping[str, FacetCounts]]:
         """Return the hits in a window by ``plan``, or else by ``sort``; the total; the facets."""
         with self.narrowed(query) as seen:
             matching = self.matching(query)
-            if plan:
-                hits, total = best(self, plan, window, in_one_pass=seen.is_a_set)
+            if seen.total == 0:
+                found: tuple[Hits, int | None] = [], 0
+            elif plan:
+                found = best(self, plan, window, in_one_pass=seen.is_a_set)
             else:
-                hits, total = in_order(self, matching, sort, window)
+                found = in_order(self, matching, sort, window)
+            hits, total = found
             if total is None:
                 total = self.count(matching) if seen.total is None else seen.total
             return hits, total, _facet_counts(self, matching, facets)

@@ -4,7 +4,8 @@ A query of ours becomes one of tantivy, made of parts and never parsed.
 """
 
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +28,18 @@ from indexer.engines.ranking import (
     read_texts,
 )
 from indexer.engines.tantivy.index import LIMITS, Limits, OpenIndex
-from indexer.engines.tantivy.repositories import Numbers, read_numbers
+from indexer.engines.tantivy.repositories import (
+    Numbers,
+    codes_expression,
+    read_numbers,
+    repository_code,
+)
 from indexer.engines.tantivy.schema import (
     GRAM,
     GRAM3,
     IMPACT,
     REGISTRY,
+    REPOSITORY_CODE,
     REPOSITORY_NUMBER,
     RESULT,
     TEXTS,
@@ -146,16 +153,19 @@ class View(OpenIndex, Matcher[Matching]):
             return super().total(query) if seen.total is None else seen.total
 
     @override
-    def matching_among(self, query: Query, among: Iterable[Matching]) -> Matching:
-        with self.narrowed(query, among=among):
-            return self.matching(query)
+    def counts(self, parts: Sequence[Matching], within: Query | None) -> list[int]:
+        rights, others = (None, ()) if within is None else _rights_beside(within)
+        if rights is None:
+            return super().counts(parts, within)
+        beside = list(map(self.matching, others))
+        return [self._count_seen(rights, self.all_of([one, *beside])) for one in parts]
 
     @override
     def of_any(self, repositories: Collection[tuple[str, str]]) -> Matching:
         known = self._numbers()
         numbers = (known.get(registry, {}).get(name) for registry, name in repositories)
-        found = [number for number in numbers if number is not None]
-        return self._having_any(REPOSITORY_NUMBER, found)
+        found = [repository_code(number) for number in numbers if number is not None]
+        return self._having_any(REPOSITORY_CODE, found)
 
     def repositories(self, query: Query) -> frozenset[tuple[str, str]]:
         """Return the registries and names of the repositories of all that matches.
@@ -180,8 +190,8 @@ class View(OpenIndex, Matcher[Matching]):
         """Seek only once within, for all steps of a search, what rights beside ``query`` let see.
 
         Only documents in one part of ``among`` count, if there is any. A set of thousands of
-        repositories takes a millisecond in every step. To count the repositories of all that is
-        sought takes a tenth of that, if they are few.
+        repositories takes most of a millisecond in every step. To read the repositories of all that
+        is sought takes a tenth of that, if it is little.
         """
         (rights, others), listed = _rights_beside(query), list(among)
         sought = [*map(self.matching, others), *([self.any_of(listed)] if listed else [])]
@@ -280,22 +290,27 @@ class View(OpenIndex, Matcher[Matching]):
         terms = self.searcher.terms_with_prefix(field, start)
         return Vocabulary(term[len(start) :] for term, _ in terms)
 
-    def _seen_counts(self, rights: Rights, sought: Matching) -> dict[int, int] | None:
+    def _count_seen(self, rights: Rights, sought: Matching) -> int:
+        counts = self._seen_counts(rights, sought)
+        if counts is None:
+            return self.count(self.all_of([sought, self._seen(rights)]))
+        return sum(counts.values())
+
+    def _seen_counts(self, rights: Rights, sought: Matching) -> Mapping[int, int] | None:
         """Return how many documents each repository has that is sought and seen, by its number.
 
         None if too many documents are sought.
         """
-        if self.count(sought) > self.limits.sought:
+        found, total = self.scored(constant(sought, 0), self.limits.sought)
+        if total > len(found):
             return None
         known = self._numbers()
         seen = self.kept(("numbers", rights.key), lambda: _seen_numbers(known, rights))
-        asked = {"found": {"terms": {"field": REPOSITORY_NUMBER, "size": self.limits.sought}}}
-        found = self.searcher.aggregate(sought, asked)["found"]
-        counts = ((int(bucket["key"]), bucket["doc_count"]) for bucket in found["buckets"])
-        return {number: count for number, count in counts if number in seen}
+        numbers = self.numbers(REPOSITORY_NUMBER, [address for _, address in found])
+        return Counter(number for number in numbers if number in seen)
 
     def _numbered(self, number: int) -> Matching:
-        return Matching.term_query(self._schema, REPOSITORY_NUMBER, number, "basic")
+        return self.term(REPOSITORY_CODE, repository_code(number))
 
     def _numbers(self) -> Numbers:
         return self.kept("repositories", lambda: read_numbers(self.searcher))
@@ -318,13 +333,23 @@ class View(OpenIndex, Matcher[Matching]):
             # The longer the set, the longer a search takes.
             is_most_seen = 2 * len(unseen) < len(numbers)
             names = unseen if is_most_seen else numbers.keys() - unseen
-            some = self._having_any(REPOSITORY_NUMBER, [numbers[name] for name in names])
+            some = self._having_codes([repository_code(numbers[name]) for name in names])
             whole = (Occur.Must, self.term(REGISTRY, registry))
             but_some = Matching.boolean_query([whole, (Occur.MustNot, some)])
             seen.append(but_some if is_most_seen else some)
         return self.any_of(seen)
 
-    def _having_any(self, field: str, terms: Sequence[str] | Sequence[int]) -> Matching:
+    def _having_codes(self, codes: Sequence[str]) -> Matching:
+        """Return the documents of some repositories; the query takes long to make, not to ask."""
+        if len(codes) <= self.limits.single_terms:
+            return self._having_any(REPOSITORY_CODE, codes)
+        try:
+            return Matching.regex_query(self._schema, REPOSITORY_CODE, codes_expression(codes))
+        except ValueError:
+            # More states than tantivy allows, from 60,000 repositories on.
+            return self._having_any(REPOSITORY_CODE, codes)
+
+    def _having_any(self, field: str, terms: Sequence[str]) -> Matching:
         if len(terms) <= self.limits.single_terms:
             found = (Matching.term_query(self._schema, field, term, "basic") for term in terms)
             return self.any_of(found)

@@ -34,7 +34,7 @@ from indexer.engines.ranking import (
 )
 from indexer.model import NUMBERS, Document, fold
 
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 12
 
 ID = "id"
 NAME = "name"
@@ -51,6 +51,8 @@ REPOSITORY = "repository"
 """The registry, the repository, both exact, and the number of the repository, as lines."""
 REPOSITORY_NUMBER = "repository_number"
 """The number of the repository, which is small; see :mod:`indexer.engines.tantivy.repositories`."""
+REPOSITORY_CODE = "repository_code"
+"""That number in letters, to be sought."""
 RESULT = "result"
 TEXTS = "texts"
 
@@ -80,16 +82,16 @@ def schema() -> Schema:
     builder = SchemaBuilder()
     for field in (ID, NAME):
         builder.add_text_field(field, stored=True, tokenizer_name="raw", index_option="basic")
-    for field in (KEYWORD, NAMED, ENDS, REGISTRY, REPOSITORY, *FACET_FIELDS):
+    for field in (KEYWORD, NAMED, ENDS, REGISTRY, REPOSITORY, REPOSITORY_CODE, *FACET_FIELDS):
         is_fast = field in FACET_FIELDS
         builder.add_text_field(field, fast=is_fast, tokenizer_name="raw", index_option="basic")
     for field in (GRAM, IMPACT, GRAM3, TEXT):
         option = "position" if field in (GRAM3, TEXT) else "basic"
         builder.add_text_field(field, tokenizer_name="whitespace", index_option=option)
     # Never unsigned: tantivy takes Python's numbers for signed ones, and loses the batch then.
-    for field in (*map(number_field, NUMBERS), *SORT_COLUMNS, *ID_CHUNKS, *NAME_CHUNKS):
+    columns = (*map(number_field, NUMBERS), *SORT_COLUMNS, *ID_CHUNKS, *NAME_CHUNKS)
+    for field in (REPOSITORY_NUMBER, *columns):
         builder.add_integer_field(field, fast=True)
-    builder.add_integer_field(REPOSITORY_NUMBER, indexed=True, fast=True)
     for field in (RESULT, TEXTS):
         builder.add_bytes_field(field, stored=True)
     return builder.build()

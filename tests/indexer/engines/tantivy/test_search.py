@@ -1,14 +1,26 @@
 """Searching with tantivy where it takes more than one step, and what it is asked for by name."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path as FilePath
 from random import Random
 
 import pytest
+from tantivy import Index as TantivyIndex
+from tantivy import Query as Matching
 
 from indexer.engines.tantivy.engine import TantivyEngine
 from indexer.engines.tantivy.index import LIMITS, Limits, OpenIndex
+from indexer.engines.tantivy.match import View
+from indexer.engines.tantivy.repositories import codes_expression, repository_code
+from indexer.engines.tantivy.schema import (
+    REPOSITORY,
+    REPOSITORY_CODE,
+    REPOSITORY_NUMBER,
+    encode,
+    schema,
+)
 from indexer.errors import QueryError
 from indexer.model.document import DocumentType, Sort, Text, TextField, text_blocks
 from indexer.model.query import (
@@ -159,3 +171,38 @@ def test_thousands_of_visible_names_are_found_whole_or_but_for_a_few(index: Inde
         rights = make_rights([], {"two": [*some, *unknown]})
         for query in (Visible(rights), And((Word("web"), Visible(rights)))):
             check(index, Search(query, limit=1000))
+
+
+@pytest.mark.parametrize("seed", series(range(3), short=1))
+def test_the_expression_for_codes_fits_them_and_no_others(seed: int) -> None:
+    random = Random(seed)
+    for number in (1, 2, 40, 900):
+        found = set(random.sample(range(number * 5), number)) | {62**4 * random.randrange(62)}
+        expression = re.compile(codes_expression(list(map(repository_code, found))))
+        others = {near + step for near in found for step in (-62, -1, 1, 62)} - found
+        assert all(expression.fullmatch(repository_code(one)) for one in found)
+        assert not any(expression.fullmatch(repository_code(one)) for one in others if one >= 0)
+
+
+def test_visible_names_are_found_in_an_index_of_very_many_repositories(
+    tmp_path: FilePath,
+) -> None:
+    """tantivy refuses the expression for codes that are far apart."""
+    index = TantivyIndex(schema(), path=str(tmp_path))
+    writer = index.writer(num_threads=1)
+    names = [f"team/web-{n}" for n in range(1_100)]
+    numbers = Random(3).sample(range(900_000), len(names))
+    for number, name in zip(numbers, names, strict=True):
+        row, _ = encode(document(name, registry="one"))
+        row.add_text(REPOSITORY, f"one\n{name}\n{number}")
+        row.add_text(REPOSITORY_CODE, repository_code(number))
+        row.add_integer(REPOSITORY_NUMBER, number)
+        writer.add_document(row)
+    writer.commit()
+    with pytest.raises(ValueError, match="states"):
+        Matching.regex_query(
+            schema(), REPOSITORY_CODE, codes_expression(list(map(repository_code, numbers)))
+        )
+    view = View(tmp_path)
+    for some in (names[:900], names[:40], names):
+        assert view.total(Visible(make_rights([], {"one": some}))) == len(some)

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -24,6 +24,7 @@ from indexer.engines.ranking import (
     Address,
     Matcher,
     PageWindow,
+    Places,
     RankedHit,
     RankingPlan,
     answer_by_images,
@@ -47,6 +48,8 @@ from indexer.model import (
 )
 
 _ABOUT = "generation.json"
+_ANSWERS_KEPT = 64
+"""For so many conditions the large repositories that meet them are kept until the next commit."""
 _PANIC = "PanicException"
 """The name of a panic of tantivy in Python: a ``BaseException`` that no module exports."""
 
@@ -148,8 +151,11 @@ class FolderReader(_Index, Protocol[Address]):
     def parts(self) -> Sequence[Matcher[Any]]:
         """The parts of the index, each with documents of its own."""
 
-    def refresh(self) -> object:
-        """Make later searches see everything committed before this call."""
+    def refresh(self) -> bool:
+        """Make later searches see everything committed before this call.
+
+        Return whether they may see anything new.
+        """
 
     def first(
         self,
@@ -201,14 +207,14 @@ class _Generation(Generic[One]):
 class GenerationReader(_Generation[FolderReader[Address]], IndexReader):
     """Searches a generation in a folder."""
 
-    _large: Visible | None = None
-    """What is of the repositories whose images are asked; None before they were looked for."""
+    _asks: Callable[[Query], Places] | None = None
+    """Finds repositories by asking the images of large ones; None before these were looked for."""
 
     @override
     def refresh(self) -> None:
-        for index in self._indexes.values():
-            index.refresh()
-        self._large = None
+        are_new = {index.refresh() for index in self._indexes.values()}
+        if True in are_new:
+            self._asks = None
 
     @override
     def search(
@@ -287,21 +293,21 @@ class GenerationReader(_Generation[FolderReader[Address]], IndexReader):
             return None
         if not any(query is not None and asks_images(query) for query in queries):
             return None
-        if self._large is None:
-            self._large = self._find_large()
-        images, large = self._indexes[DocumentType.IMAGE], self._large
-        if not large.rights.repositories:
-            return None
-        # A plan asks for what the query asks for.
-        find = cache(lambda asked: images.repositories(And((asked, large))))
+        if self._asks is None:
+            self._asks = self._asking_images()
+        # A plan asks for what the query asks for, and so does the next page.
+        find = self._asks
         return lambda query: answer_by_images(query, find)
 
-    def _find_large(self) -> Visible:
+    def _asking_images(self) -> Callable[[Query], Places]:
         names = defaultdict[str, set[str]](set)
         found = self._indexes[DocumentType.REPOSITORY].repositories(IS_MET_BY_IMAGES)
         for registry, name in found:
             names[registry].add(name)
-        return Visible(make_rights((), names))
+        images, large = self._indexes[DocumentType.IMAGE], Visible(make_rights((), names))
+        if not found:
+            return lambda _: found
+        return lru_cache(_ANSWERS_KEPT)(lambda asked: images.repositories(And((asked, large))))
 
 
 def _answered(plan: RankingPlan | None, answer: Callable[[Query], Query]) -> RankingPlan | None:

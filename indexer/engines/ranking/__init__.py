@@ -24,7 +24,7 @@ from indexer.engines.ranking.fields import (
     stored_result,
     stored_texts,
 )
-from indexer.engines.ranking.images import IS_MET_BY_IMAGES, answer_by_images, asks_images
+from indexer.engines.ranking.images import IS_MET_BY_IMAGES, Places, answer_by_images, asks_images
 from indexer.engines.ranking.matcher import EXPANDED_TERMS_MAX, Matcher, few
 from indexer.engines.ranking.order import (
     Address,
@@ -62,6 +62,7 @@ __all__ = [
     "Meant",
     "PageWindow",
     "Pattern",
+    "Places",
     "RankedHit",
     "RankedPart",
     "RankingPlan",

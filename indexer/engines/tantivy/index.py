@@ -68,17 +68,21 @@ class OpenIndex:
         self._commit = b""
         self.refresh()
 
-    def refresh(self) -> None:
-        """Go to the newest commit; the old one stays when that cannot be read."""
+    def refresh(self) -> bool:
+        """Go to the newest commit; return whether it is another one, or may be.
+
+        The old one stays when that cannot be read.
+        """
         with engine_errors(self._folder):
             commit = (self._folder / _META).read_bytes()
             if commit == self._commit:
-                return
+                return False
             self._index.reload()
             # Perhaps a newer one by now: then there is one refresh too many, never one too few.
             self._commit = commit
             self.searcher = self._index.searcher()
             self._kept: dict[Hashable, Any] = {}
+            return True
 
     def kept(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
         """Return what ``make`` returns; for this commit it is kept, unless others are used more."""

@@ -104,8 +104,8 @@ class OpenSegments:
         self.parts: tuple[Segment, ...] = ()
         self.refresh()
 
-    def refresh(self) -> None:
-        """Go to the newest commit.
+    def refresh(self) -> bool:
+        """Go to the newest commit; return whether it is another one.
 
         :class:`indexer.errors.EngineError` when it cannot be read; the old one stays then.
         """
@@ -114,9 +114,8 @@ class OpenSegments:
                 # A writer that commits removes what the commit before consisted of. A listing is
                 # no snapshot: it may miss both.
                 with suppress(FileNotFoundError):
-                    self._open_newest()
-                    return
-            self._open_newest()
+                    return self._open_newest()
+            return self._open_newest()
 
     def count(self) -> int:
         """Return the number of documents."""
@@ -129,10 +128,10 @@ class OpenSegments:
         self.parts = ()
         self.commit = None
 
-    def _open_newest(self) -> None:
+    def _open_newest(self) -> bool:
         generation = TOC._latest_generation(self.storage, INDEX_NAME)  # noqa: SLF001 - no other way
         if generation == self.commit:
-            return
+            return False
         kept = {segment.id: segment for segment in self.parts}
         with self.storage.closing_on_error():
             entries = TOC.read(self.storage, INDEX_NAME, generation, SCHEMA).segments
@@ -148,6 +147,7 @@ class OpenSegments:
         self.commit = generation
         for gone in kept.values():
             gone.close()
+        return True
 
 
 def create_index(folder: Path) -> None:

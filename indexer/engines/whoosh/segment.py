@@ -201,10 +201,14 @@ class Segment(Matcher[int]):
 
     def places_of(self, matched: int) -> Iterator[tuple[str, str]]:
         """Yield the registry and name of each repository of what matches."""
-        listed = list(self.repositories)
-        numbers = self._place_numbers
-        found = set(map(numbers.__getitem__, bitmaps.documents(matched)))
-        return map(listed.__getitem__, found)
+        while matched:
+            first = (matched & -matched).bit_length() - 1
+            place = document_place(self.ids[first])
+            yield place
+            matched &= ~self._of(place)
+
+    def _of(self, place: tuple[str, str]) -> int:
+        return self._kept(("of", place), lambda: [self.repositories[place]])
 
     @override
     def count(self, matched: int) -> int:
@@ -275,15 +279,6 @@ class Segment(Matcher[int]):
         found = defaultdict[tuple[str, str], "array[int]"](lambda: array("I"))
         for document, document_id in enumerate(self.ids):
             found[document_place(document_id)].append(document)
-        return found
-
-    @cached_property
-    def _place_numbers(self) -> "array[int]":
-        """The place of each document's repository in ``repositories``."""
-        found = array("I", bytes(4 * self.size))
-        for number, documents in enumerate(self.repositories.values()):
-            for document in documents:
-                found[document] = number
         return found
 
     @cached_property

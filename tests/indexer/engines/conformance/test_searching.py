@@ -1,6 +1,7 @@
 """Searching: against a brute-force oracle, and by name."""
 
 from contextlib import closing
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -18,6 +19,7 @@ from indexer.model.document import (
     TextField,
     ValueCount,
 )
+from indexer.model.names import Digest
 from indexer.model.query import (
     And,
     Condition,
@@ -78,6 +80,28 @@ def test_large_repositories_are_found_by_what_only_their_images_say(
             for _ in range(12):
                 check(index, random_search(random, index.documents.values()))
                 check_random_spellings(index, random)
+
+
+def test_a_new_image_of_a_large_repository_is_asked_although_the_repository_is_not_new(
+    engine: Engine,
+) -> None:
+    """What images answered before is kept until there is anything new."""
+    large = replace(document("one"), is_met_by_images=True)
+    image = replace(
+        large,
+        key=replace(large.key, digest=Digest(f"sha256:{1:064}")),
+        keywords=frozenset({("arch", "arm64")}),
+    )
+    asked = Condition("arch", "arm64")
+    with closing(Index(engine)) as index:
+        index.apply([large])
+        assert index.found(asked) == []
+        index.writer.apply(DocumentType.IMAGE, [image], [])
+        index.reader.refresh()
+        assert index.found(asked) == ["one"]
+        index.writer.apply(DocumentType.IMAGE, [], [image.key.id])
+        index.reader.refresh()
+        assert index.found(asked) == []
 
 
 def test_documents_with_all_words_in_the_name_are_before_all_others(index: Index) -> None:

@@ -383,6 +383,11 @@ ALTER TABLE queue ADD COLUMN received_at TEXT
 # Crawls that asked for every tag, as all did before there were others.
 _FULL_CRAWLS = "ALTER TABLE crawls ADD COLUMN is_full INTEGER NOT NULL DEFAULT 1"
 
+# The newest tags of a repository are found without its other ones.
+_NEWEST_MOVES = """
+CREATE INDEX tag_moves_newest ON tag_moves (repository_id, tagged_at DESC, tag, from_event)
+"""
+
 _STEPS: dict[str, str] = {
     "m001_registries": _REGISTRIES,
     "m002_content": _CONTENT,
@@ -409,6 +414,7 @@ _STEPS: dict[str, str] = {
     "m023_forgotten_changes": _FORGOTTEN_CHANGES,
     "m024_measures": _MEASURES,
     "m025_full_crawls": _FULL_CRAWLS,
+    "m027_newest_moves": _NEWEST_MOVES,
 }
 """The statements of each step by its name, which a store remembers. A new step is a new line."""
 _FILL: dict[str, Callable[[Database], object]] = {

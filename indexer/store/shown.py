@@ -32,6 +32,8 @@ from indexer.store.visible import VISIBLE
 
 TAGS_MAX = 100
 """Tags of one place that are told, the first by name."""
+_ROWS_MORE = 20
+"""So many more rows than tags are read at once, because some are of the same tag."""
 
 _REGISTRIES = """
 SELECT registries.id, registries.name, registry_host,
@@ -43,10 +45,11 @@ GROUP BY registries.id ORDER BY registries.name"""
 _REPOSITORIES = f"""
 SELECT repositories.id, registries.name, registry_host, repositories.name, first_seen_at,
     tag_count, size_bytes, title, description, summary, coalesce(pulls, 0), last_pulled_at,
-    (SELECT max(tagged_at) FROM tag_moves CROSS JOIN tags
+    (SELECT tagged_at FROM tag_moves INDEXED BY tag_moves_newest CROSS JOIN tags
         ON tags.repository_id = tag_moves.repository_id
         AND tags.name = tag_moves.tag AND tags.digest = tag_moves.digest
-        WHERE tag_moves.repository_id = repositories.id AND from_event AND {VISIBLE})
+        WHERE tag_moves.repository_id = repositories.id AND from_event AND {VISIBLE}
+        ORDER BY tagged_at DESC LIMIT 1)
 FROM registries CROSS JOIN repositories ON registry_id = registries.id
 LEFT JOIN pulls ON pulls.repository_id = repositories.id AND pulls.digest = ''
 WHERE NOT removed AND registries.name = ? AND tag_count > 0
@@ -61,6 +64,13 @@ AND registries.name = ? AND repositories.name = ?"""
 _TAGS = f"""
 SELECT tags.name, tags.digest, first_seen_at FROM tags
 WHERE tags.repository_id = ? AND {VISIBLE} AND tags.name """  # noqa: S608
+
+_MOVED = f"""
+SELECT tags.name, tags.digest, tags.first_seen_at, tagged_at
+FROM tag_moves INDEXED BY tag_moves_newest CROSS JOIN tags
+    ON tags.repository_id = tag_moves.repository_id
+    AND tags.name = tag_moves.tag AND tags.digest = tag_moves.digest
+WHERE tag_moves.repository_id = ? AND {VISIBLE} ORDER BY tagged_at DESC, tag"""  # noqa: S608
 
 _BESIDE = f"""
 SELECT tags.name FROM tags WHERE tags.repository_id = ? AND {VISIBLE}
@@ -257,6 +267,30 @@ class ShownTables:
         """Return every tag of a repository, by name, for who chooses some of them."""
         query = f"{_TAGS} > '' ORDER BY tags.name"
         return [ListedTag(*row) for row in self._database.execute(query, [repository_id])]
+
+    def newest_tags(self, repository_id: int, *, limit: int) -> list[ShownTag] | None:
+        """Return so many tags that moved last, newest first, and by name where that is equal.
+
+        None if not so many were seen to move. No others are read, but some that moved again to
+        where they pointed: that only a crawl saw it is no move, see :class:`TagHistory`.
+        """
+        rows = self._database.execute(_MOVED, [repository_id])
+        found: dict[str, ShownTag] = {}
+        while some := rows.fetchmany(min(limit + _ROWS_MORE, LIMIT_MAX)):
+            new = {row[0]: ListedTag(*row[:3]) for row in some if row[0] not in found}
+            found |= {tag.name: tag for tag in self.tell_tags(repository_id, [*new.values()])}
+            # Later rows are behind this one, and their tags are where they are or behind them.
+            name, moved_at = some[-1][0], some[-1][3]
+            sure = (
+                tag
+                for tag in found.values()
+                if tag.tagged_at > moved_at or (tag.tagged_at == moved_at and tag.name <= name)
+            )
+            first = sorted(sure, key=lambda tag: tag.name)
+            if len(first) >= limit:
+                first.sort(key=lambda tag: tag.tagged_at, reverse=True)
+                return first[:limit]
+        return None
 
     def tell_tags(self, repository_id: int, listed: Sequence[ListedTag]) -> list[ShownTag]:
         """Return tags of a repository with their times."""

@@ -163,7 +163,7 @@ def read_repository(resources: Resources, asked: AskedTags, after: str) -> Found
         if empty is None:
             raise
         return empty
-    # Every tag is read to know which are the newest, so that is done once.
+    # What is shown first has them already.
     is_newest = asked.sort is TagOrder.NEWEST and not (asked.match or after)
     page = resources.tags(
         *place,

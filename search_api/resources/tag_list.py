@@ -57,9 +57,14 @@ def read_tags(
         raise InvalidValueError(f"match has more than {MATCH_MAX} characters: {match[:100]!r}")
     shown = store.shown
     if order is TagOrder.NAME and not match:
-        # The only order in which the store need not read all tags.
+        # With the first page of the newest, all for which the store need not read every tag.
         page = shown.tags(repository_id, after=after, limit=limit)
         return TagPage(page.items, page.next, tag_count, tag_count)
+    if order is TagOrder.NEWEST and not (match or after) and limit < tag_count:
+        first = shown.newest_tags(repository_id, limit=limit + 1)
+        if first is not None:
+            newest = make_page(first, limit=limit, place=_TIME.place)
+            return TagPage(newest.items, newest.next, tag_count, tag_count)
     every = shown.list_tags(repository_id)
     fits = pattern(match).fits if match else None
     listed = [tag for tag in every if fits is None or fits(tag.name)]

@@ -10,6 +10,8 @@ from indexer.extract import BUILT_IN
 from indexer.model.names import Digest, RepositoryName, TagName, is_system_tag
 from indexer.model.stored import Pulls
 from indexer.store import Page, PullCount, ShownTag, Store
+from indexer.store.history import TagHistory
+from indexer.store.shown import _MOVED
 from indexer.store.visible import VISIBLE
 from tests.attachments import sbom
 from tests.builders import image, index
@@ -23,6 +25,7 @@ from tests.indexer.store.stored import (
     put_repository,
     whole,
 )
+from tests.series import series
 
 A, B, ARM = image(seed="a"), image(seed="b"), image(seed="a", architecture="arm64")
 MULTI = index([A, ARM])
@@ -190,6 +193,37 @@ def tagged(store: Store) -> int:
     push(store, repository_id, "a", B, when=10)
     hide(store, repository_id, "gone")
     return repository_id
+
+
+@pytest.mark.parametrize("seed", series(range(12), short=3))
+def test_the_newest_tags_are_those_that_all_tags_tell(store: Store, seed: int) -> None:
+    """After any moves, at equal times too, that events told of or a crawl saw, or both."""
+    chosen = random.Random(seed)
+    repository_id = put_repository(store)
+    pushed = (A, B, ARM)
+    for _ in range(120):
+        tag, built, when = f"v{chosen.randrange(25)}", chosen.choice(pushed), chosen.randrange(90)
+        if chosen.random() < 0.6:
+            push(store, repository_id, tag, built, when=when)
+        if chosen.random() < 0.6:
+            moved = event_move(tag, built.digest, when + chosen.choice([0, 0, 1, 40]))
+            with store.transaction():
+                TagHistory(store._database).add([(repository_id, moved)])
+        if chosen.random() < 0.1:
+            hide(store, repository_id, tag)
+    shown = store.shown
+    every = shown.tell_tags(repository_id, shown.list_tags(repository_id))
+    newest = sorted(every, key=lambda tag: tag.name)
+    newest.sort(key=lambda tag: tag.tagged_at, reverse=True)
+    for limit in range(1, len(newest) + 1):
+        assert shown.newest_tags(repository_id, limit=limit) in (newest[:limit], None)
+    assert shown.newest_tags(repository_id, limit=3) == newest[:3]
+    assert shown.newest_tags(repository_id, limit=len(newest) + 1) is None
+
+
+def test_the_newest_tags_are_found_without_sorting_all_moves(store: Store) -> None:
+    plan = store._database.execute(f"EXPLAIN QUERY PLAN {_MOVED}", [1]).fetchall()
+    assert [row[3].partition(" USING ")[0] for row in plan] == ["SEARCH tag_moves", "SEARCH tags"]
 
 
 @pytest.mark.parametrize(("limit", "sizes"), [(1, [1] * 5), (2, [2, 2, 1]), (5, [5]), (9, [5])])

@@ -33,7 +33,8 @@ LAYERS = (
 PURE = ("indexer.model", "indexer.extract", "indexer.documents")
 INPUT_AND_OUTPUT = {"os", "io", "pathlib", "socket", "sqlite3", "subprocess", "shutil", "tempfile"}
 ONLY_HERE: dict[str, str | tuple[str, ...]] = {
-    "httpcore2": "indexer.registry",
+    "aiohttp": "indexer.registry.connections",
+    "yarl": "indexer.registry.connections",
     "httpx2": (
         "indexer.registry",
         "search_api.access.oidc",

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from enum import IntEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import httpx2
@@ -54,6 +55,7 @@ _UNUSABLE = tuple(
 )
 
 
+@lru_cache(maxsize=1_024)
 def classify(text: str) -> Reach:
     """Return the reach of an address, which may be an IPv4 address inside one of IPv6.
 

@@ -11,11 +11,10 @@ from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-import httpx2
-
 from indexer.clock import Clock
 from indexer.errors import TooLargeError, UnreachableError, UnusableAnswerError
 from indexer.model import one_line
+from indexer.registry.messages import Incoming
 from indexer.registry.responses import ERROR_BODY_MAX_BYTES, lasting
 
 PIECE_BYTES = 16 * 1_024
@@ -50,7 +49,7 @@ class Sink(Protocol):
 
 
 async def read_content(
-    response: httpx2.Response, *, limit: int, seconds: float, clock: Clock, asked: str
+    response: Incoming, *, limit: int, seconds: float, clock: Clock, asked: str
 ) -> bytes:
     """Return the whole body of ``response``.
 
@@ -66,7 +65,7 @@ async def read_content(
 
 async def read_into(
     sink: Sink,
-    response: httpx2.Response,
+    response: Incoming,
     *,
     limit: int,
     seconds: float,
@@ -94,9 +93,7 @@ async def read_into(
     return beginning
 
 
-async def read_beginning(
-    response: httpx2.Response, *, seconds: float, clock: Clock, asked: str
-) -> bytes:
+async def read_beginning(response: Incoming, *, seconds: float, clock: Clock, asked: str) -> bytes:
     """Return the first 64 KiB of the body of an error."""
     limit = ERROR_BODY_MAX_BYTES
     body = b""
@@ -109,7 +106,7 @@ async def read_beginning(
 
 
 async def _raw(
-    response: httpx2.Response, *, seconds: float, clock: Clock, asked: str
+    response: Incoming, *, seconds: float, clock: Clock, asked: str
 ) -> AsyncGenerator[bytes, None]:
     """Yield the body as it comes; :class:`UnreachableError` after more than ``seconds``."""
     give_up_at: datetime | None = None
@@ -123,7 +120,7 @@ async def _raw(
 
 
 async def _parts(
-    response: httpx2.Response, *, limit: int, seconds: float, clock: Clock, asked: str
+    response: Incoming, *, limit: int, seconds: float, clock: Clock, asked: str
 ) -> AsyncGenerator[bytes, None]:
     """Yield the body part by part, decompressed; it was compressed although nobody asked."""
     too_large = f"GET {asked}: more than {limit} bytes"

@@ -8,7 +8,6 @@ import random
 import ssl
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 
 import httpx2
@@ -25,6 +24,7 @@ from indexer.model import one_line
 from indexer.registry.addresses import AddressRule
 from indexer.registry.auth import TOKEN_BODY_MAX_BYTES, Authorizer, Credentials
 from indexer.registry.bodies import Sink, read_beginning, read_content, read_into
+from indexer.registry.messages import Destination, Header, Incoming, Outgoing, destination_of
 from indexer.registry.realms import RealmGuard
 from indexer.registry.responses import Response, is_transient, lasting, retry_after
 from indexer.registry.traffic import RegistryTraffic
@@ -41,8 +41,6 @@ RETRY_AFTER_WAITED_SECONDS = 10.0
 SHOWN_PATH_MAX = 300
 
 _PRODUCT = "regsearch/"
-
-Header = tuple[bytes, bytes]
 
 
 def _user_agent() -> str:
@@ -133,6 +131,9 @@ class Exchange:
         self._base = check_base(url)
         own = httpx2.URL(self._base)
         self._origin = get_origin(own)
+        self._place = destination_of(own)
+        # What is not asked for at a root would be put together wrongly of its parts.
+        self._path = own.raw_path.decode().rstrip("/")
         self._clock = clock
 
         async def read() -> Credentials | None:
@@ -146,13 +147,8 @@ class Exchange:
             realms=realms,
             ask_token=self.ask_token,
         )
-        self._client = httpx2.AsyncClient(
-            transport=transport
-            or make_transport(
-                own, max_in_flight=max_in_flight, hosts=(*blob_hosts, *realms.hosts), tls=tls
-            ),
-            # Without this a server could make us store any number of cookies.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        self._transport = transport or make_transport(
+            own, max_in_flight=max_in_flight, hosts=(*blob_hosts, *realms.hosts), tls=tls
         )
 
     @property
@@ -162,7 +158,7 @@ class Exchange:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._client.aclose()
+        await self._transport.aclose()
 
     async def get(self, request: Request) -> Response:
         """Return the response of the registry, of any status; a 401 only after authentication.
@@ -214,10 +210,10 @@ class Exchange:
     async def _follow(self, request: Request, authorization: str) -> Response:
         """Return the response after the redirects that the request allows."""
         try:
-            url = httpx2.URL(self._base + request.path)
+            place = self._place.at(self._path + request.path)
         except httpx2.InvalidURL as error:
             raise UnusableAnswerError(f"{request.line}: no address: {error}") from error
-        response, location = await self._send(request, url, authorization)
+        response, location = await self._send(request, place, authorization)
         for _ in range(request.redirects):
             if location is None:
                 return response
@@ -226,15 +222,15 @@ class Exchange:
             target = f"by {response.origin}" if response.origin else f"to {shown(location)}"
             if not is_own and not request.leaves_host:
                 raise _redirected(f"{request.line}: redirected {target}", response, location)
-            if url.scheme == "https" and location.scheme != "https":
+            if place.scheme == "https" and location.scheme != "https":
                 raise lasting(f"{request.line}: redirected from https to http, {target}")
-            url = location
+            place = destination_of(location)
             try:
                 response, location = await self._send(
                     request,
-                    url,
+                    place,
                     authorization if is_own else "",
-                    other=None if is_own else response.origin or get_origin(url),
+                    other=None if is_own else response.origin or place.origin,
                 )
             except AddressRefusedError as error:
                 reason = error.kind if response.origin else _with_remedy(error)
@@ -260,10 +256,12 @@ class Exchange:
         )
         origin = get_origin(url)
         try:
-            response, location = await self._send(request, url, authorization, other=origin)
+            response, location = await self._send(
+                request, destination_of(url), authorization, other=origin
+            )
             if location is not None and get_origin(location) == origin:
                 response, location = await self._send(
-                    request, location, authorization, other=origin
+                    request, destination_of(location), authorization, other=origin
                 )
         except AddressRefusedError as error:
             remedy = f"; if that is right, set token_realm to {origin}" if error.host else ""
@@ -273,26 +271,28 @@ class Exchange:
         return response
 
     async def _send(
-        self, request: Request, url: httpx2.URL, authorization: str, *, other: str | None = None
+        self, request: Request, place: Destination, authorization: str, *, other: str | None = None
     ) -> tuple[Response, httpx2.URL | None]:
         """Return one response, and the target of its redirect.
 
         ``other`` is the origin to name if the answer is not the registry's own.
         """
-        headers = [*_BASE_HEADERS, *request.headers]
+        headers = [(b"Host", place.netloc.encode()), *_BASE_HEADERS, *request.headers]
         if authorization:
             headers.append((b"Authorization", authorization.encode()))
-        outgoing = httpx2.Request(
-            request.method,
-            url,
+        outgoing = Outgoing(
+            method=request.method,
+            place=place,
             headers=headers,
-            content=request.content or None,
-            extensions=_timeouts(request.read_seconds),
+            content=request.content,
+            connect_seconds=CONNECT_SECONDS,
+            read_seconds=request.read_seconds,
+            write_seconds=READ_SECONDS,
         )
         self.requests += 1
         try:
             with self._traffic.sending(outgoing, is_own=other is None) as sent:
-                incoming = await self._open(request, outgoing)
+                incoming = await self._open(outgoing)
                 try:
                     body = await self._read(request, incoming, other)
                 finally:
@@ -317,16 +317,14 @@ class Exchange:
             authorization=authorization,
             retry_after=self._retry_after(incoming),
         )
-        return response, redirect_target(response, url) if response.is_redirect else None
+        return response, redirect_target(response, place.url) if response.is_redirect else None
 
-    async def _open(self, request: Request, outgoing: httpx2.Request) -> httpx2.Response:
-        try:
-            return await self._client.send(outgoing, stream=True)
-        except ValueError as error:
-            # The client parses every Location, also of redirects not followed, and some texts fail.
-            raise lasting(f"{request.line}: redirected to what is no URL") from error
+    async def _open(self, outgoing: Outgoing) -> Incoming:
+        if isinstance(self._transport, CheckedTransport):
+            return await self._transport.send(outgoing)
+        return await self._transport.handle_async_request(outgoing.as_httpx())
 
-    async def _read(self, request: Request, incoming: httpx2.Response, other: str | None) -> bytes:
+    async def _read(self, request: Request, incoming: Incoming, other: str | None) -> bytes:
         seconds = request.read_seconds * BODY_READS_MAX
         asked = request.shown
         if request.method == "HEAD":
@@ -353,7 +351,7 @@ class Exchange:
                 raise
             raise _without_words(error, request, other) from None
 
-    def _retry_after(self, incoming: httpx2.Response) -> float | None:
+    def _retry_after(self, incoming: Incoming) -> float | None:
         if not is_transient(incoming.status_code):
             return None
         return retry_after(incoming.headers.get("retry-after", ""), now=self._clock.now())
@@ -410,18 +408,6 @@ def _without_words(error: RegistryError, request: Request, other: str) -> Regist
     if isinstance(error, UnreachableError):
         return UnreachableError(f"{request.line}: no end of the body from {other}")
     return lasting(f"{request.line}: a body in an unknown form from {other}")
-
-
-def _timeouts(read_seconds: float) -> dict[str, dict[str, float | None]]:
-    # Waiting for a free connection means waiting for our own requests, so it has no limit.
-    return {
-        "timeout": {
-            "connect": CONNECT_SECONDS,
-            "read": read_seconds,
-            "write": READ_SECONDS,
-            "pool": None,
-        }
-    }
 
 
 def _with_jitter(seconds: float) -> float:

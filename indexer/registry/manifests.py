@@ -24,7 +24,8 @@ from indexer.model import (
 )
 from indexer.registry.auth import pull_scope
 from indexer.registry.bodies import without_holding
-from indexer.registry.http import Exchange, Header, Request
+from indexer.registry.http import Exchange, Request
+from indexer.registry.messages import Header
 from indexer.registry.responses import Response, lasting, make_error
 
 MANIFEST_MAX_BYTES = 4 * 1_024 * 1_024

@@ -7,25 +7,19 @@ connected to, so that a name cannot change in between. TLS and ``Host`` keep the
 import asyncio
 import socket
 import ssl
-from collections.abc import (
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
 from itertools import zip_longest
 from urllib.request import getproxies, proxy_bypass
 
-import httpcore2
 import httpx2
 
 from indexer.registry.addresses import AddressRule
+from indexer.registry.messages import Destination, Incoming, Outgoing, destination_of
 
 ADDRESSES_TRIED_MAX = 4
+HOSTS_REMEMBERED = 64
 
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
 """Returns the addresses of a host and port; ``OSError`` or ``UnicodeError`` if there are none."""
@@ -39,7 +33,7 @@ async def look_up(host: str, port: int) -> list[str]:
 
 
 class CheckedTransport(httpx2.AsyncBaseTransport):
-    """Sends requests to the addresses that ``rule`` allows.
+    """Sends requests over aiohttp's connections, to the addresses that ``rule`` allows.
 
     A proxy that the environment names (``HTTPS_PROXY`` and others, but for the hosts of
     ``NO_PROXY``) looks names up by itself, so only addresses that are written out are checked. The
@@ -60,50 +54,84 @@ class CheckedTransport(httpx2.AsyncBaseTransport):
         self._tls = tls or httpx2.create_ssl_context()
         self._proxies = getproxies()
         self._proxied: dict[str, httpx2.AsyncHTTPTransport] = {}
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=self._tls,
-            max_connections=limits.max_connections,
-            max_keepalive_connections=limits.max_keepalive_connections,
-            keepalive_expiry=limits.keepalive_expiry,
-            network_backend=_CheckedBackend(rule, look_up),
-        )
+        self._look_up = look_up
+        self._checked = lru_cache(maxsize=HOSTS_REMEMBERED)(self._check)
+        # Here, because most processes make no connection, and this takes long to import.
+        from indexer.registry.connections import ConnectionPool  # noqa: PLC0415
+
+        self._connections = ConnectionPool(self._resolve, limits=limits, tls=self._tls)
+        # Waiting for a free connection is no part of the time to connect, so it is done here.
+        self._free = asyncio.Semaphore(limits.max_connections) if limits.max_connections else None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request; :class:`AddressRefusedError` if no address of its host is allowed."""
-        proxy = _proxy_of(request.url, self._proxies)
-        if proxy:
-            default = 443 if request.url.scheme == "https" else 80
-            self._rule.check_written(request.url.host, request.url.port or default)
-            with _own_errors():
-                return await self._through(proxy).handle_async_request(request)
-        url = httpcore2.URL(
-            scheme=request.url.raw_scheme,
-            host=request.url.raw_host,
-            port=request.url.port,
-            target=request.url.raw_path,
-        )
-        with _own_errors():
-            response = await self._pool.handle_async_request(
-                httpcore2.Request(
-                    method=request.method,
-                    url=url,
-                    headers=request.headers.raw,
-                    content=request.stream,
-                    extensions=request.extensions,
-                )
+        timeouts = request.extensions.get("timeout", {})
+        incoming = await self.send(
+            Outgoing(
+                method=request.method,
+                place=destination_of(request.url),
+                headers=request.headers.raw,
+                content=await request.aread(),
+                connect_seconds=timeouts.get("connect"),
+                read_seconds=timeouts.get("read"),
+                write_seconds=timeouts.get("write"),
             )
-        return httpx2.Response(
-            status_code=response.status,
-            headers=response.headers,
-            stream=_Stream(response),
-            extensions=response.extensions,
         )
+        if isinstance(incoming, httpx2.Response):
+            return incoming
+        return httpx2.Response(
+            incoming.status_code, headers=incoming.headers, stream=_Stream(incoming)
+        )
+
+    async def send(self, outgoing: Outgoing) -> Incoming:
+        """Do the same without the requests of httpx, making which takes as long as sending."""
+        place = outgoing.place
+        if self._proxies and (proxy := _proxy_of(place, self._proxies)):
+            self._rule.check_written(place.host, place.port)
+            try:
+                return await self._through(proxy).handle_async_request(outgoing.as_httpx())
+            except ssl.SSLError as error:
+                # Where a server refuses our certificate in place of its answer.
+                raise httpx2.ReadError(str(error)) from error
+        host = self._checked(place.host, place.port)
+        if self._free is not None:
+            await self._free.acquire()
+        try:
+            return await self._connections.send(outgoing, host, let_go=self._let_go)
+        except BaseException:
+            self._let_go()
+            raise
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._pool.aclose()
+        await self._connections.aclose()
         for transport in self._proxied.values():
             await transport.aclose()
+
+    async def _resolve(self, host: str, port: int) -> Sequence[str]:
+        """Return the addresses that are allowed, of both versions of the protocol by turns."""
+        try:
+            found = await self._look_up(host, port)
+        except UnicodeError as error:
+            raise OSError(str(error)) from error
+        addresses = _by_turns(self._rule.choose(host, port, found))[:ADDRESSES_TRIED_MAX]
+        if not addresses:
+            raise OSError(f"{host} has no address")
+        return addresses
+
+    def _check(self, host: str, port: int) -> str:
+        """Return a host as it is connected to; of an address the usual form, if it is allowed.
+
+        The connections look up names alone.
+        """
+        number = _written_number(host)
+        if number is not None and not self._rule.choose(host, port, [number]):
+            raise httpx2.ConnectError(f"{host} has no address")
+        return number or host
+
+    def _let_go(self) -> None:
+        if self._free is not None:
+            self._free.release()
 
     def _through(self, proxy: str) -> httpx2.AsyncHTTPTransport:
         if proxy not in self._proxied:
@@ -113,86 +141,32 @@ class CheckedTransport(httpx2.AsyncBaseTransport):
         return self._proxied[proxy]
 
 
-class _CheckedBackend(httpcore2.AsyncNetworkBackend):
-    """Looks a name up, and connects to the addresses of it that are allowed."""
-
-    def __init__(self, rule: AddressRule, look_up: Lookup) -> None:
-        self._rule = rule
-        self._look_up = look_up
-        self._plain = httpcore2.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the pool passes it
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        """Return a connection to the first address that answers."""
-        try:
-            async with asyncio.timeout(timeout):
-                found = await self._look_up(host, port)
-        except TimeoutError as error:
-            raise httpcore2.ConnectTimeout(f"no address of {host} in time") from error
-        except (OSError, UnicodeError) as error:
-            raise httpcore2.ConnectError(str(error)) from error
-        addresses = _by_turns(self._rule.choose(host, port, found))[:ADDRESSES_TRIED_MAX]
-        failure: Exception = httpcore2.ConnectError(f"{host} has no address")
-        for address in addresses:
-            try:
-                return await self._plain.connect_tcp(
-                    address,
-                    port,
-                    timeout=timeout and timeout / len(addresses),
-                    local_address=local_address,
-                    socket_options=socket_options,
-                )
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                failure = error
-        raise failure
-
-
 class _Stream(httpx2.AsyncByteStream):
-    """The body of a response, part by part."""
+    """The body of an answer, for a response of httpx."""
 
-    def __init__(self, response: httpcore2.Response) -> None:
-        self._response = response
+    def __init__(self, incoming: Incoming) -> None:
+        self._incoming = incoming
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _own_errors():
-            async for part in self._response.aiter_stream():
-                yield part
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._incoming.aiter_raw()
 
     async def aclose(self) -> None:
-        """Give the connection back, or close it if the body was not read to its end."""
-        await self._response.aclose()
+        await self._incoming.aclose()
 
 
-@contextmanager
-def _own_errors() -> Iterator[None]:
-    """Raise the errors of the pool as those of the client, which have the same names.
-
-    With TLS 1.3 a server refuses our certificate, or that there is none, in place of its answer.
-    """
-    try:
-        yield
-    except (
-        httpcore2.TimeoutException,
-        httpcore2.NetworkError,
-        httpcore2.ProtocolError,
-        httpcore2.UnsupportedProtocol,
-    ) as error:
-        raise getattr(httpx2, type(error).__name__)(str(error)) from error
-    except ssl.SSLError as error:
-        raise httpx2.ReadError(str(error)) from error
+def _written_number(host: str) -> str | None:
+    """Return the address that a host is, in any form such as ``0x7f.1``; None for a name."""
+    with suppress(OSError, UnicodeError):
+        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
+        return str(found[0][4][0])
+    return None
 
 
-def _proxy_of(url: httpx2.URL, proxies: Mapping[str, str]) -> str | None:
-    proxy = proxies.get(url.scheme) or proxies.get("all")
+def _proxy_of(place: Destination, proxies: Mapping[str, str]) -> str | None:
+    proxy = proxies.get(place.scheme) or proxies.get("all")
     # Some write `*.example.org`, which the standard library does not know.
     direct = {"no": proxies.get("no", "").replace("*.", ".")}
-    if not proxy or proxy_bypass(url.netloc.decode(), direct):
+    if not proxy or proxy_bypass(place.netloc, direct):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
 

@@ -4,6 +4,7 @@ import httpx2
 
 from indexer.errors import InvalidValueError
 from indexer.model import one_line
+from indexer.registry.messages import destination_of
 from indexer.registry.responses import Response, lasting
 
 
@@ -39,7 +40,7 @@ def redirect_target(response: Response, url: httpx2.URL) -> httpx2.URL:
     text = response.headers.get("location", "")
     try:
         location = url.join(text)
-        is_web = location.scheme in {"http", "https"} and bool(location.host)
+        is_web = location.scheme in {"http", "https"} and bool(destination_of(location).host)
     except (httpx2.InvalidURL, ValueError) as error:
         raise lasting(f"GET {response.asked}: redirected to what is no URL") from error
     if not text or not is_web or location.userinfo:

@@ -232,3 +232,50 @@ async def test_a_closed_port_is_unreachable() -> None:
         await client.manifest(WEB, "1.0")
     assert client.requests == 3
     await client.aclose()
+
+
+@pytest.mark.parametrize("line", [b"X: " + b"x" * 1_000 + b"\r\n", b"x" * 1_000])
+async def test_a_head_that_never_ends_is_given_up(line: bytes) -> None:
+    sent = 0
+
+    async def endless(writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(b"HTTP/1.1 200 OK\r\nX-First: ")
+        while not writer.is_closing():
+            writer.write(line)
+            sent += len(line)
+            await writer.drain()
+
+    async with listening(endless, ManualClock()) as client:
+        with pytest.raises(UnreachableError, match="RemoteProtocolError"):
+            await client.manifest(WEB, "1.0")
+        assert client.requests == 3
+    # What lies in the buffers of the two systems is on its way, too.
+    assert sent < 64 * MIB
+
+
+async def test_a_request_that_gets_no_answer_is_sent_again_only_by_us() -> None:
+    """The client below would do so when a connection that was kept is closed."""
+    asked = 0
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        await reader.readuntil(b"\r\n\r\n")
+        asked += 1
+        writer.write(HEAD + b'Content-Length: 14\r\n\r\n{"layers": []}')
+        await writer.drain()
+        await reader.readuntil(b"\r\n\r\n")
+        asked += 1
+        writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    client = RegistryClient(f"http://127.0.0.1:{port}", clock=ManualClock(), retry_delays=())
+    try:
+        await client.manifest(WEB, "1.0")
+        with pytest.raises(UnreachableError, match="RemoteProtocolError"):
+            await client.manifest(WEB, "1.0")
+    finally:
+        await client.aclose()
+        server.close()
+    assert asked == client.requests == 2

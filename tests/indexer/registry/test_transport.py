@@ -175,3 +175,36 @@ async def test_a_proxy_is_asked_for_names_and_not_for_inner_addresses(
             "GET http://store.test/other HTTP/1.1",
         ]
         assert direct.lines == ["GET /v2/ HTTP/1.1"]
+
+
+async def test_waiting_for_a_free_connection_is_no_time_to_connect() -> None:
+    async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.4)
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(slowly, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    transport = CheckedTransport(
+        AddressRule(httpx2.URL(url)), limits=httpx2.Limits(max_connections=1)
+    )
+    timeout = httpx2.Timeout(5, connect=0.3)
+    async with httpx2.AsyncClient(transport=transport, timeout=timeout) as client:
+        answers = await asyncio.gather(*(client.get(url) for _ in range(3)))
+    server.close()
+    assert [answer.text for answer in answers] == ["ok"] * 3
+
+
+async def test_a_body_that_is_not_read_to_its_end_gives_its_connection_back() -> None:
+    async with serving() as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        transport = CheckedTransport(
+            AddressRule(httpx2.URL(url)), limits=httpx2.Limits(max_connections=1)
+        )
+        async with httpx2.AsyncClient(transport=transport, timeout=2) as client:
+            for _ in range(3):
+                async with client.stream("GET", url) as response:
+                    assert response.status_code == 200
+            assert (await client.get(url)).text == "ok"

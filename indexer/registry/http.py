@@ -6,6 +6,7 @@ This is the only module that sends requests.
 import asyncio
 import random
 import ssl
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -24,6 +25,7 @@ from indexer.model import one_line
 from indexer.registry.addresses import AddressRule
 from indexer.registry.auth import TOKEN_BODY_MAX_BYTES, Authorizer, Credentials
 from indexer.registry.bodies import Sink, read_beginning, read_content, read_into
+from indexer.registry.concurrency import InFlight
 from indexer.registry.messages import Destination, Header, Incoming, Outgoing, destination_of
 from indexer.registry.realms import RealmGuard
 from indexer.registry.responses import Response, is_transient, lasting, retry_after
@@ -39,6 +41,7 @@ RETRY_DELAYS_SECONDS = (1.0, 3.0)
 RETRY_JITTER = 0.25
 RETRY_AFTER_WAITED_SECONDS = 10.0
 SHOWN_PATH_MAX = 300
+_OVERLOADED = frozenset({429, 503, 504})
 
 _PRODUCT = "regsearch/"
 
@@ -102,12 +105,12 @@ class Exchange:
     """Sends requests to one registry over a shared pool of connections.
 
     ``url`` is the address of the registry without ``/v2/``, else :class:`InvalidValueError`.
-    ``max_in_flight`` is the number of requests at the same time; further ones wait. ``blob_hosts``
-    are the hosts that may be further inside than the registry. ``read_credentials`` reads the
-    credentials, in a thread and again when they are refused, in place of fixed ones. ``tls`` is
-    what connections trust and show. ``transport`` replaces the connections, and with them the check
-    of addresses. ``traffic`` counts the requests. ``retry_delays`` are the pauses in seconds before
-    further tries.
+    ``max_in_flight`` is the largest number of requests at the same time; further ones wait, also
+    for a registry that copes with fewer (:class:`InFlight`). ``blob_hosts`` are the hosts that may
+    be further inside than the registry. ``read_credentials`` reads the credentials, in a thread and
+    again when they are refused, in place of fixed ones. ``tls`` is what connections trust and show.
+    ``transport`` replaces the connections, and with them the check of addresses. ``traffic`` counts
+    the requests. ``retry_delays`` are the pauses in seconds before further tries.
     """
 
     def __init__(
@@ -127,6 +130,7 @@ class Exchange:
     ) -> None:
         self.requests = 0
         self._traffic = traffic or RegistryTraffic()
+        self._in_flight = InFlight(max_in_flight)
         self._retry_delays = retry_delays
         self._base = check_base(url)
         own = httpx2.URL(self._base)
@@ -289,25 +293,13 @@ class Exchange:
             read_seconds=request.read_seconds,
             write_seconds=READ_SECONDS,
         )
-        self.requests += 1
+        if other is None:
+            await self._in_flight.enter()
         try:
-            with self._traffic.sending(outgoing, is_own=other is None) as sent:
-                incoming = await self._open(outgoing)
-                try:
-                    body = await self._read(request, incoming, other)
-                finally:
-                    await incoming.aclose()
-                sent.status = incoming.status_code
-        except httpx2.TimeoutException as error:
-            raise _silent(
-                f"{request.line}: no answer in time ({type(error).__name__}){_from(other)}", other
-            ) from error
-        except httpx2.TransportError as error:
-            # The text may repeat what the host sent, such as the greeting of a mail server.
-            reason = "" if other else one_line(str(error), limit=200)
-            raise _silent(
-                f"{request.line}: {type(error).__name__}{_from(other)} {reason}".rstrip(), other
-            ) from error
+            incoming, body = await self._receive(request, outgoing, other)
+        finally:
+            if other is None:
+                self._in_flight.leave()
         response = Response(
             asked=request.shown,
             status=incoming.status_code,
@@ -318,6 +310,38 @@ class Exchange:
             retry_after=self._retry_after(incoming),
         )
         return response, redirect_target(response, place.url) if response.is_redirect else None
+
+    async def _receive(
+        self, request: Request, outgoing: Outgoing, other: str | None
+    ) -> tuple[Incoming, bytes]:
+        """Return an answer with its body; errors are those of :meth:`get`."""
+        self.requests += 1
+        try:
+            with self._traffic.sending(outgoing, is_own=other is None) as sent:
+                began = time.monotonic()
+                incoming = await self._open(outgoing)
+                if other is None and incoming.status_code not in _OVERLOADED:
+                    self._in_flight.answered(time.monotonic() - began)
+                elif other is None:
+                    self._in_flight.refused()
+                try:
+                    body = await self._read(request, incoming, other)
+                finally:
+                    await incoming.aclose()
+                sent.status = incoming.status_code
+        except httpx2.TimeoutException as error:
+            if other is None:
+                self._in_flight.refused()
+            raise _silent(
+                f"{request.line}: no answer in time ({type(error).__name__}){_from(other)}", other
+            ) from error
+        except httpx2.TransportError as error:
+            # The text may repeat what the host sent, such as the greeting of a mail server.
+            reason = "" if other else one_line(str(error), limit=200)
+            raise _silent(
+                f"{request.line}: {type(error).__name__}{_from(other)} {reason}".rstrip(), other
+            ) from error
+        return incoming, body
 
     async def _open(self, outgoing: Outgoing) -> Incoming:
         if isinstance(self._transport, CheckedTransport):

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -130,6 +131,7 @@ class RegistryWorker:
         self._told = ""
         self._any_set_aside = True
         self._woken = asyncio.Event()
+        self._stirred = asyncio.Event()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -148,16 +150,14 @@ class RegistryWorker:
         if at_once:
             self._resume_at = self._clock.now()
         self._woken.set()
+        self._stirred.set()
 
     async def _wait(self) -> None:
         """Return after the end of a refresh, after a call of :meth:`wake`, or after a tick."""
-        waker = asyncio.create_task(self._woken.wait())
-        try:
-            await asyncio.wait(
-                {waker, *self._running}, timeout=TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            waker.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TICK_SECONDS):
+                await self._stirred.wait()
+        self._stirred.clear()
         for task in [task for task in self._running if task.done()]:
             del self._running[task]
             task.result()
@@ -175,7 +175,10 @@ class RegistryWorker:
             await self._take()
         while self._taken and len(self._running) < REFRESHES_PER_REQUEST * self._plan.max_in_flight:
             refresh = self._taken.popleft()
-            self._running[asyncio.create_task(self._run_one(refresh))] = refresh
+            task = asyncio.create_task(self._run_one(refresh))
+            # To wait for one event costs less than to wait for all of the tasks, each time.
+            task.add_done_callback(lambda _: self._stirred.set())
+            self._running[task] = refresh
 
     async def _take(self) -> None:
         """Read the due refreshes from the queue again, so that a new push comes first."""

@@ -62,7 +62,6 @@ class ConnectionPool:
             # Exactly as it was written.
             yarl.URL(f"{place.scheme}://{name}:{place.port}{place.target}", encoded=True),
             headers=[(name.decode(), value.decode()) for name, value in outgoing.headers],
-            skip_auto_headers=_OURS,
             data=outgoing.content or None,
             allow_redirects=False,
             timeout=_timeout(outgoing.connect_seconds, outgoing.read_seconds),
@@ -81,6 +80,7 @@ class ConnectionPool:
         )
         return aiohttp.ClientSession(
             connector=connector,
+            skip_auto_headers=_OURS,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             middlewares=[_ask_once],

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from indexer.documents.described import DescribedImage
+from indexer.documents.described import DescribedImage, parse_seconds
 from indexer.documents.facets import merge_facets
 from indexer.documents.keywords import (
     image_keywords,
@@ -13,14 +13,17 @@ from indexer.documents.keywords import (
     tag_keyword,
 )
 from indexer.documents.numbers import (
+    Numbers,
     image_numbers,
     is_made_for_another,
     prominence,
     repository_numbers,
 )
+from indexer.documents.parts import RepositoryPart
 from indexer.documents.results import details_of, image_result, repository_result
+from indexer.documents.shares import ImageShare, share_of, sort_newest_first
 from indexer.documents.sizes import sum_stored
-from indexer.documents.texts import image_texts, repository_texts
+from indexer.documents.texts import repository_texts
 from indexer.model import (
     Document,
     DocumentKey,
@@ -38,13 +41,14 @@ def image_document(repository: RepositoryRow, described: DescribedImage) -> Docu
     """Return the document of one image with all its tags."""
     tags = [tag for tag in described.tags if not is_system_tag(tag)]
     result = image_result(repository, described)
+    share = share_of(described)
     return Document(
         key=DocumentKey(repository.registry, repository.name, described.digest),
         name=repository.name,
-        texts=image_texts(described, tags),
+        texts=repository_texts([share], tags),
         keywords=image_keywords(repository, described),
         numbers=image_numbers(described),
-        facets=merge_facets(repository, [described]),
+        facets=merge_facets(repository, [share]),
         created=described.created,
         pushed=described.pushed,
         size_bytes=described.extracted.size_bytes,
@@ -71,43 +75,107 @@ def repository_document(
     runnable one pushed or created last. A large repository has no keywords and numbers of its
     images: see :attr:`indexer.model.Document.is_met_by_images`.
     """
-    newest_first = _sort_newest_first(images)
-    face = newest_first[0]
     shown_tags = [tag for tag in tags if not is_system_tag(tag)]
-    newest = max(max(one.created, one.pushed) for one in images)
-    size_bytes = sum_stored(one.extracted for one in images)
     keywords = repository_keywords(repository, images)
     is_large = keywords is None
+    return _repository_document(
+        repository,
+        sort_newest_first(list(map(share_of, images))),
+        face=newest_image(images),
+        tags=shown_tags,
+        tag_count=len(shown_tags),
+        pulls=pulls,
+        created=max(one.created for one in images),
+        pushed=max(one.pushed for one in images),
+        size_bytes=sum_stored([one.extracted for one in images]),
+        keywords=keywords,
+        numbers=repository_numbers([] if is_large else map(image_numbers, images), pulls),
+    )
+
+
+def large_document(
+    repository: RepositoryRow,
+    part: RepositoryPart,
+    *,
+    face: DescribedImage,
+    pulls: Pulls,
+    size_bytes: int | None,
+) -> Document:
+    """Return the same of a repository with :data:`LARGE_IMAGES` or more, out of its one part.
+
+    ``face`` is the image of its first share. ``size_bytes`` are those of all its images together.
+    """
+    return _repository_document(
+        repository,
+        part.shares,
+        face=face,
+        tags=[tag for _, tag in part.tags],
+        tag_count=part.tag_count,
+        pulls=pulls,
+        created=part.created,
+        pushed=parse_seconds(part.pushed_at),
+        size_bytes=size_bytes,
+        keywords=None,
+        numbers=repository_numbers([], pulls),
+    )
+
+
+def newest_image(images: Sequence[DescribedImage]) -> DescribedImage:
+    """Return the image that speaks for its repository, out of all its images."""
+    by_digest = {one.digest: one for one in images}
+    return by_digest[sort_newest_first(list(map(share_of, images)))[0].digest]
+
+
+def _repository_document(
+    repository: RepositoryRow,
+    newest_first: Sequence[ImageShare],
+    *,
+    face: DescribedImage,
+    tags: Sequence[TagName],
+    tag_count: int,
+    pulls: Pulls,
+    created: int,
+    pushed: int,
+    size_bytes: int | None,
+    keywords: frozenset[tuple[str, str]] | None,
+    numbers: Numbers,
+) -> Document:
     result = repository_result(
-        repository, newest_first, tags=shown_tags, pulls=pulls, size_bytes=size_bytes
+        repository,
+        newest_first,
+        face=face,
+        tags=tags,
+        tag_count=tag_count,
+        pulls=pulls,
+        size_bytes=size_bytes,
     )
     return Document(
         key=DocumentKey(repository.registry, repository.name),
         name=repository.name,
-        texts=repository_texts(newest_first, shown_tags),
+        texts=repository_texts(newest_first, tags),
         keywords=own_keywords(repository) if keywords is None else keywords,
-        numbers=repository_numbers([] if is_large else map(image_numbers, images), pulls),
+        numbers=numbers,
         facets=merge_facets(repository, newest_first),
         created=face.created,
-        pushed=max(one.pushed for one in images),
+        pushed=pushed,
         size_bytes=size_bytes,
         pulls=pulls.count,
         prominence=prominence(
             pulls=pulls.count,
-            newest=newest,
-            tags=len(shown_tags),
+            newest=max(created, pushed),
+            tags=tag_count,
             is_made_for_another=is_made_for_another(repository.name, result["description"]),
         ),
         result=result,
-        is_met_by_images=is_large,
+        is_met_by_images=keywords is None,
     )
 
 
 def repository_details(
-    repository: RepositoryRow, images: Sequence[DescribedImage], document: Document
+    repository: RepositoryRow, face: DescribedImage, document: Document
 ) -> dict[str, Any]:
     """Return what a list of repositories shows beside the result of the document."""
-    return details_of(repository, _sort_newest_first(images)[0], document.result)
+    return details_of(repository, face, document.result)
 
 
 def untagged_document(
@@ -126,17 +194,4 @@ def untagged_document(
             "last_tags": list(last_tags),
             "untagged_since": untagged.since,
         },
-    )
-
-
-def _sort_newest_first(images: Sequence[DescribedImage]) -> list[DescribedImage]:
-    return sorted(sorted(images, key=lambda one: one.digest), key=_newness, reverse=True)
-
-
-def _newness(described: DescribedImage) -> tuple[bool, bool, str, int]:
-    return (
-        described.extracted.is_content,
-        described.extracted.is_image,
-        described.pushed_at or "",
-        described.created,
     )

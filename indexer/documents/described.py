@@ -39,6 +39,12 @@ class DescribedImage:
         return parse_seconds(self.pushed_at)
 
     @property
+    def is_dated_for_good(self) -> bool:
+        """Whether no later time makes another moment of it one that can be believed."""
+        moments = self.extracted.moments
+        return not moments or self.created_at == parse_rfc3339(moments[0])
+
+    @property
     def tag_version(self) -> str:
         """The version that only its tags tell; "" where it says one itself or no tag does."""
         return "" if self.extracted.result["version"] else version_of_tags(self.tags)

@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from indexer.documents.attachments import attachment_keywords
-from indexer.documents.described import DescribedImage
+from indexer.documents.shares import ImageShare
 from indexer.extract import Facts
-from indexer.model import LABEL_FACET, RepositoryRow, is_system_tag, one_line
+from indexer.model import LABEL_FACET, RepositoryRow, one_line
 
 Pair = tuple[str, str]
 
@@ -19,14 +18,13 @@ VALUES_MAX = 50
 """Values that one document has of one facet."""
 PAIRS_MAX = 2_000
 """Facets and values that one document has."""
-_ATTACHED = ("signed", "sbom", "provenance")
 
 
-def merge_facets(repository: RepositoryRow, images: Iterable[DescribedImage]) -> frozenset[Pair]:
+def merge_facets(repository: RepositoryRow, images: Iterable[ImageShare]) -> frozenset[Pair]:
     """Return the facets of an image, or of a repository: those of its images, newest first."""
     found: dict[Pair, None] = dict.fromkeys(_repository(repository))
     counts = Counter(name for name, _ in found)
-    for pair in (pair for one in images for pair in _image_facets(one)):
+    for pair in (pair for one in images for pair in one.facets):
         if pair in found or not pair[1] or counts[pair[0]] == VALUES_MAX:
             continue
         if len(found) == PAIRS_MAX:
@@ -40,13 +38,6 @@ def _repository(repository: RepositoryRow) -> Iterator[Pair]:
     yield "registry", repository.registry
     if namespace := repository.name.rpartition("/")[0]:
         yield "namespace", namespace
-
-
-def _image_facets(described: DescribedImage) -> Iterator[Pair]:
-    yield from described.extracted.facets
-    yield from (("tag", tag) for tag in described.tags if not is_system_tag(tag))
-    claims = attachment_keywords(described.attached, is_attachment=False)
-    yield from (("has", value) for value in _ATTACHED if {("has", value), ("is", value)} & claims)
 
 
 def list_facets(facts: Facts) -> Iterator[Pair]:

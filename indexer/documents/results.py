@@ -7,6 +7,7 @@ from typing import Any
 from indexer.clock import rfc3339
 from indexer.documents.attachments import attachment_results
 from indexer.documents.described import DescribedImage
+from indexer.documents.shares import ImageShare
 from indexer.extract import Facts
 from indexer.model import Pulls, RepositoryRow, TagName, one_line
 
@@ -67,26 +68,26 @@ def image_result(repository: RepositoryRow, described: DescribedImage) -> dict[s
 
 def repository_result(
     repository: RepositoryRow,
-    newest_first: Sequence[DescribedImage],
+    newest_first: Sequence[ImageShare],
     *,
+    face: DescribedImage,
     tags: Sequence[TagName],
+    tag_count: int,
     pulls: Pulls,
     size_bytes: int | None,
 ) -> dict[str, Any]:
-    """Return what an answer shows of a repository; the first of its images speaks for it.
+    """Return what an answer shows of a repository; ``face``, the first of its images, speaks.
 
-    ``size_bytes`` are those of all its images together.
+    ``tags`` are its newest, of ``tag_count``. ``size_bytes`` are those of all its images together.
     """
-    face = newest_first[0]
-    results = [one.extracted.result for one in newest_first]
     pushed_at = max((i.pushed_at for i in newest_first if i.pushed_at), default=None)
     return {
         **_common(repository, face, reference=_reference(repository, _choose_tag(newest_first))),
-        "description": next((d for one in results if (d := one["description"])), ""),
-        "platforms": sorted({platform for one in results for platform in one["platforms"]}),
+        "description": next((d for one in newest_first if (d := one.description)), ""),
+        "platforms": sorted({platform for one in newest_first for platform in one.platforms}),
         "size_bytes": size_bytes,
         "pushed_at": pushed_at,
-        "tag_count": len(tags),
+        "tag_count": tag_count,
         "newest_tags": list(tags[:NEWEST_TAGS_MAX]),
         **_pulls(pulls),
     }
@@ -115,30 +116,38 @@ def details_of(
     }
 
 
-def _choose_tag(newest_first: Sequence[DescribedImage]) -> TagName:
+def _choose_tag(newest_first: Sequence[ImageShare]) -> TagName:
     """Return the tag to pull where nothing else was asked for.
 
     It is ``latest``, else that of the newest release by the order of versions, else the newest.
     Attachments and what does not run count only if there is nothing else.
     """
-    face = newest_first[0].extracted
+    return preferred_tags(newest_first)[0]
+
+
+def preferred_tags(newest_first: Sequence[ImageShare]) -> list[TagName]:
+    """Return the tags of which the first is the one to pull, whatever others come to them.
+
+    Those are ``latest``, the newest version, the newest day and the newest tag, each if there is
+    such a one. A day, such as 20260301, is a release only where no version is.
+    """
+    face = newest_first[0]
     tags = [
         tag
         for one in newest_first
-        if (one.extracted.is_content, one.extracted.is_image) == (face.is_content, face.is_image)
+        if (one.is_content, one.is_image) == (face.is_content, face.is_image)
         for tag in one.tags
     ]
-    if "latest" in tags:
-        return TagName("latest")
     releases = {
         tag: tuple(map(int, matched[1].split(".")))
         for tag in tags
         if (matched := _RELEASE.fullmatch(tag))
     }
-    # A day, such as 20260301, is a release only where no version is.
     versions = {tag: version for tag, version in releases.items() if version[0] < _DAY_MIN}
-    found = versions or releases
-    return max(found, key=found.__getitem__) if found else tags[0]
+    days = {tag: version for tag, version in releases.items() if tag not in versions}
+    found = [TagName("latest")] if "latest" in tags else []
+    found += [max(some, key=some.__getitem__) for some in (versions, days) if some]
+    return [*found, tags[0]]
 
 
 def _common(

@@ -5,7 +5,7 @@ of images, and all of them are in memory when its document is made. Only what th
 of one repository say counts, so that nobody changes the sum of another's.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from indexer.documents.extracted import ExtractedImage
 from indexer.extract import greater_size, sum_sizes
@@ -23,18 +23,27 @@ def write_blobs(sizes: Mapping[Digest, int | None]) -> str:
     )
 
 
-def sum_stored(images: Iterable[ExtractedImage]) -> int | None:
+def is_unreadable(image: ExtractedImage) -> bool:
+    """Tell whether something of an image cannot be read at all.
+
+    Then others cannot know its size either, unlike that of a blob which is unknown.
+    """
+    return image.size_bytes is None and not any(b.endswith(":") for b in image.blobs.split())
+
+
+def join_blobs(images: Iterable[ExtractedImage]) -> str:
+    """Return the distinct blobs of images, as those of one image are written."""
+    return " ".join(sorted({blob for image in images for blob in image.blobs.split()}))
+
+
+def sum_stored(images: Sequence[ExtractedImage]) -> int | None:
     """Return what the distinct blobs of images take; None where the size of one is unknown.
 
     It is known where one of the images knows it.
     """
-    distinct: set[str] = set()
-    for image in images:
-        blobs = image.blobs.split()
-        if image.size_bytes is None and not any(blob.endswith(":") for blob in blobs):
-            # Something cannot be read at all, so that others cannot know its size either.
-            return None
-        distinct.update(blobs)
+    if any(map(is_unreadable, images)):
+        return None
+    distinct = {blob for image in images for blob in image.blobs.split()}
     sizes: dict[str, int | None] = {}
     for blob in distinct:
         key, _, size = blob.partition(":")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from indexer.documents.described import DescribedImage
+from indexer.documents.shares import ImageShare
 from indexer.extract import Facts
 from indexer.model import Text, TextField
 
@@ -18,17 +18,13 @@ TAGS_MAX = 32 * 1_024
 """Characters of tags, the newest, which come before labels; all tags can be asked for."""
 
 
-def image_texts(described: DescribedImage, tags: Sequence[str]) -> tuple[Text, ...]:
-    """Return the texts of an image; ``tags`` are those of people, newest first."""
-    return repository_texts([described], tags)
+def repository_texts(newest_first: Sequence[ImageShare], tags: Sequence[str]) -> tuple[Text, ...]:
+    """Return the texts of a repository: its tags and what its images say, both newest first.
 
-
-def repository_texts(
-    newest_first: Sequence[DescribedImage], tags: Sequence[str]
-) -> tuple[Text, ...]:
-    """Return the texts of a repository: its tags and what its images say, both newest first."""
-    titles = (text for one in newest_first for text in one.extracted.texts.titles)
-    others = (text for one in newest_first for text in _others(one))
+    Those of an image are the same of the only one. ``tags`` are those of people.
+    """
+    titles = (text for one in newest_first for text in one.titles)
+    others = (text for one in newest_first for text in one.others)
     return _bounded((titles, TITLES_MAX), (_tags(tags), TAGS_MAX), (others, TEXT_MAX))
 
 
@@ -55,14 +51,6 @@ def list_titles(facts: Facts) -> Iterator[Text]:
 
 def _tags(tags: Iterable[str]) -> Iterator[Text]:
     return (Text(TextField.TAG, tag) for tag in tags)
-
-
-def _others(described: DescribedImage) -> Iterator[Text]:
-    texts = described.extracted.texts
-    yield from texts.descriptions
-    if version := described.tag_version:
-        yield Text(TextField.METADATA, version, "version")
-    yield from texts.others
 
 
 def list_descriptions(facts: Facts) -> Iterator[Text]:

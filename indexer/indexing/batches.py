@@ -11,6 +11,8 @@ from indexer.documents import (
     LARGE_IMAGES,
     DescribedImage,
     image_document,
+    large_document,
+    newest_image,
     repository_details,
     repository_document,
     untagged_document,
@@ -18,6 +20,7 @@ from indexer.documents import (
 from indexer.engines import IndexWriter
 from indexer.extract import KindTable
 from indexer.indexing.images import ImageReader, OutOfTimeError
+from indexer.indexing.parts import PartReader
 from indexer.model import (
     Digest,
     Document,
@@ -26,7 +29,14 @@ from indexer.model import (
     RepositoryRow,
     TaggedImage,
 )
-from indexer.store import ExtractedRow, ImageSummary, RepositorySummary, StaleDocument, Store
+from indexer.store import (
+    ExtractedRow,
+    ImageSummary,
+    MadeParts,
+    RepositorySummary,
+    StaleDocument,
+    Store,
+)
 
 EXTRACT_SECONDS = 0.25
 """Computing for the images of one registry in one batch; thousands of usual ones take less."""
@@ -92,10 +102,13 @@ class Made:
     """By their numbers."""
     images: Mapping[tuple[int, Digest], ImageSummary]
     """By the numbers of their repositories, and their digests."""
+    parts: Sequence[MadeParts] = ()
 
     def keep(self, store: Store) -> None:
         """Write it; joins the caller's transaction."""
         store.extraction.keep(self.extracted)
+        for made in self.parts:
+            store.parts.keep(made)
         store.summaries.put_repositories(self.repositories.items())
         store.summaries.put_images((*key, summary) for key, summary in self.images.items())
 
@@ -114,6 +127,7 @@ class DocumentMaker:
         self._extract_seconds = extract_seconds
         self._store = store
         self._images = ImageReader(store, clock=clock, kinds=kinds)
+        self._parts = PartReader(store, self._images)
         self._summaries: dict[int, RepositorySummary] = {}
         self._listed: dict[tuple[int, Digest], ImageSummary] = {}
 
@@ -150,12 +164,10 @@ class DocumentMaker:
         """Make the own document of a large repository, or drop it where it has no image now."""
         batch = Batch()
         repository = self._store.repositories.get(repository_id)
-        start = thread_time()
+        start, read_before = thread_time(), self._parts.images_read
         self._images.limit_time(self._extract_seconds)
         try:
-            images = self._store.content.tagged_images(repository_id)
-            batch.read = len(images)
-            document = self._own_document(repository, self._images.describe(repository_id, images))
+            document = self._large_document(repository)
             own_id = DocumentKey(repository.registry, repository.name).id
             batch.put(own_id, document, is_image=False)
         except OutOfTimeError:
@@ -164,9 +176,39 @@ class DocumentMaker:
             self._images.forget_unkept(repository_id)
         finally:
             self._images.limit_time(None)
+        batch.read = self._parts.images_read - read_before
         if thread_time() - start > self._extract_seconds:
             batch.slow.add(repository.registry)
         return batch
+
+    def _large_document(self, repository: RepositoryRow) -> Document | None:
+        """Return the document of a repository that is large; that of another one all the same."""
+        store, repository_id = self._store, repository.id
+        part, size_bytes = self._parts.read(repository_id)
+        if part.images < LARGE_IMAGES:
+            # What its tags point at is not all there, or is nothing that people see.
+            images = store.content.tagged_images(repository_id)
+            return self._own_document(repository, self._images.describe(repository_id, images))
+        newest = store.content.find_tagged_images(repository_id, [part.shares[0].digest])
+        found = self._images.describe(repository_id, newest)
+        if not found:
+            # Its last tag went a moment ago. That made this document stale again.
+            raise OutOfTimeError
+        document = large_document(
+            repository,
+            part,
+            face=found[0],
+            pulls=store.pulls.get_repository(repository_id),
+            size_bytes=size_bytes,
+        )
+        self._keep_summary(repository, document, face=found[0])
+        return document
+
+    def _keep_summary(
+        self, repository: RepositoryRow, document: Document, *, face: DescribedImage
+    ) -> None:
+        details = repository_details(repository, face, document)
+        self._summaries[repository.id] = _summary(document, details)
 
     def _put_stale(
         self, batch: Batch, repository_id: int, ids: Mapping[str, Digest | None]
@@ -191,7 +233,8 @@ class DocumentMaker:
         """Return what was made beside documents since the last time, for the store to keep."""
         summaries, self._summaries = self._summaries, {}
         listed, self._listed = self._listed, {}
-        return Made(self._images.take_extracted(), summaries, listed)
+        parts = self._parts.take_made()
+        return Made(self._images.take_extracted(), summaries, listed, parts)
 
     def list_lacking(self, repository_id: int) -> list[tuple[int, Digest]]:
         """Return the images of a repository of which the store keeps nothing."""
@@ -241,8 +284,7 @@ class DocumentMaker:
             tags=store.content.newest_tags(repository_id),
             pulls=store.pulls.get_repository(repository_id),
         )
-        details = repository_details(repository, described, document)
-        self._summaries[repository_id] = _summary(document, details)
+        self._keep_summary(repository, document, face=newest_image(described))
         return document
 
     def _image_documents(self, repository_id: int, digests: Sequence[Digest]) -> Iterator[Document]:

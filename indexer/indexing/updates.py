@@ -341,10 +341,14 @@ class Indexing:
         assert rebuild is not None  # noqa: S101 - just started
         if await self._extract_ahead(rebuild):
             return True
+        is_first = len(rebuild.waiting) == rebuild.total
         made = await self._thread.run(partial(self._rebuild_step, rebuild))
         progress = RebuildProgress(rebuild.total - len(rebuild.waiting), rebuild.total)
 
         def save(store: Store) -> None:
+            if is_first:
+                # All is made anew, whatever was kept before.
+                store.parts.forget()
             made.keep(store)
             store.search_index.set_rebuild(progress)
 

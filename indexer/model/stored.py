@@ -42,6 +42,8 @@ class TaggedImage:
     pushed_at: str | None = None
     """RFC 3339, as an event said; None when no event did."""
     pulls: Pulls = Pulls()
+    moved_at: tuple[str, ...] = ()
+    """Since when each of the tags points at it, RFC 3339; "" where that is unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from indexer.store.measures import LOOKS, SEARCHABLE, LookResult
 from indexer.store.moves import MovingTag, MovingTags
 from indexer.store.notifications import NotificationCount, NotificationResult, ReceivedNotifications
 from indexer.store.page import Page, make_page
+from indexer.store.parts import NAME_LENGTHS, MadeParts, PartRow
 from indexer.store.pulls import PullCount
 from indexer.store.queue import NO_REPOSITORY, Priority, Refresh, RefreshKind, RefreshTarget
 from indexer.store.registries import (
@@ -58,6 +59,7 @@ __all__ = [
     "JOURNAL_FILE",
     "KEYS_MAX",
     "LOOKS",
+    "NAME_LENGTHS",
     "NO_CATALOG",
     "NO_REPOSITORY",
     "SEARCHABLE",
@@ -84,6 +86,7 @@ __all__ = [
     "ListedTag",
     "LiveIndex",
     "LookResult",
+    "MadeParts",
     "ManifestRows",
     "MovingTag",
     "MovingTags",
@@ -91,6 +94,7 @@ __all__ = [
     "NotificationResult",
     "OwnThread",
     "Page",
+    "PartRow",
     "Priority",
     "PullCount",
     "ReadContent",

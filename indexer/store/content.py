@@ -25,6 +25,7 @@ from indexer.store.extraction import ExtractionTables
 from indexer.store.history import Since, TagHistory, TagMove
 from indexer.store.lineage import ChainTables
 from indexer.store.manifest_tree import read_alone, read_tree
+from indexer.store.parts import AFTER_DIGESTS
 from indexer.store.presence import PresenceTables
 from indexer.store.pulls import PullTables
 from indexer.store.retention import RetentionTables
@@ -352,6 +353,20 @@ class ContentTables:
             if found
         ]
 
+    def tagged_digests(
+        self, repository_id: int, beginning: str, *, limit: int = -1
+    ) -> list[Digest]:
+        """Return the digests that begin like this and that visible tags of a repository point at.
+
+        No more than ``limit``, if that is no negative number.
+        """
+        rows = self._database.execute(
+            "SELECT DISTINCT digest FROM tags INDEXED BY tags_digest WHERE repository_id = ?"
+            " AND digest >= ? AND digest < ? AND hidden_at IS NULL LIMIT ?",
+            [repository_id, beginning, beginning + AFTER_DIGESTS, limit],
+        )
+        return [Digest(row[0]) for row in rows]
+
     def has_images(self, repository_id: int, number: int) -> bool:
         """Tell whether the visible tags of a repository point at so many digests, or at more."""
         row = self._database.execute(
@@ -382,11 +397,13 @@ class ContentTables:
 def _tagged_image(
     digest: Digest, tags: Sequence[tuple[TagName, Since]], pulls: Pulls
 ) -> TaggedImage:
+    newest_first = _newest_first(tags)
     return TaggedImage(
         digest=digest,
-        tags=tuple(tag for tag, _ in _newest_first(tags)),
+        tags=tuple(tag for tag, _ in newest_first),
         pushed_at=_newest_push(tags),
         pulls=pulls,
+        moved_at=tuple(since.moved_at for _, since in newest_first),
     )
 
 

@@ -26,6 +26,7 @@ from indexer.store.changes import ChangeKind
 from indexer.store.extraction import ExtractionTables
 from indexer.store.index_state import RebuildProgress, SearchIndexTables
 from indexer.store.notifications import NotificationResult
+from indexer.store.parts import PART_TABLES, PartTables
 from indexer.store.queue import Priority, Queue, RefreshKind, RefreshTarget
 from indexer.store.registries import RegistryTables
 
@@ -37,7 +38,10 @@ _TIMES = ("_at", "_until", "readable_from")
 _DIGESTS = frozenset(
     {"digest", "child_digest", "config_digest", "expected_digest", "previous_digest", "subject"}
 )
-_PACKED = frozenset({("manifests", "body"), ("configs", "body"), ("extracted", "found")})
+_PACKED = frozenset(
+    {("manifests", "body"), ("configs", "body")}
+    | {("extracted", "found"), ("repository_parts", "found")}
+)
 _LISTS = frozenset({("registries", "source")})
 _CHOICES: Mapping[tuple[str, str], Collection[str]] = {
     ("queue", "kind"): {kind.value for kind in RefreshKind},
@@ -53,6 +57,7 @@ _DERIVED = frozenset({*_CHAINS, "index_children", "subjects", "extraction"})
 """What follows from stored bodies."""
 _HARMLESS = frozenset(
     {
+        *PART_TABLES,
         *("extracted", "changes", "changes_start", "forgotten_changes"),
         *("alive", "search_index", "rebuild", "measures", "arrivals"),
     }
@@ -146,12 +151,14 @@ class DamageTables:
         database: Database,
         *,
         extraction: ExtractionTables,
+        parts: PartTables,
         queue: Queue,
         registries: RegistryTables,
         search_index: SearchIndexTables,
     ) -> None:
         self._database = database
         self._extraction = extraction
+        self._parts = parts
         self._queue = queue
         self._registries = registries
         self._search_index = search_index
@@ -166,6 +173,8 @@ class DamageTables:
             gone = [row for row in found if row.table not in {"registries", *_CHAINS}]
             delete_damaged(self._database.conn, gone)
             if found:
+                # What is gone was not marked as stale.
+                self._parts.forget()
                 self._ask_for_missing(at=at)
         named = [row.named() for row in found]
         self.remember(named, at=at)

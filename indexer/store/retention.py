@@ -11,6 +11,7 @@ from sqlite_utils import Database
 
 from indexer.clock import rfc3339
 from indexer.store.lineage import ChainTables
+from indexer.store.parts import PART_TABLES
 from indexer.store.stale import StaleDocuments
 from indexer.store.untagged import UntaggedTables
 
@@ -179,5 +180,9 @@ class RetentionTables:
             self._database.execute(statement, {"digest": digest, "config": row[0]})
 
     def _forget_repository(self, repository_id: int) -> None:
-        self._database.execute("DELETE FROM pulls WHERE repository_id = ?", [repository_id])
+        for table in ("pulls", *PART_TABLES):
+            self._database.execute(
+                f"DELETE FROM {table} WHERE repository_id = ?",  # noqa: S608 - names of tables
+                [repository_id],
+            )
         self._database.execute("DELETE FROM repositories WHERE id = ?", [repository_id])

@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from indexer.store.attachments import fill_subjects
+from indexer.store.parts import mark_parts
 from indexer.store.visible import count_tags
 
 STORE_FILE = "store.db"
@@ -383,6 +384,30 @@ ALTER TABLE queue ADD COLUMN received_at TEXT
 # Crawls that asked for every tag, as all did before there were others.
 _FULL_CRAWLS = "ALTER TABLE crawls ADD COLUMN is_full INTEGER NOT NULL DEFAULT 1"
 
+# What the documents of large repositories are made of, while it is right.
+_PARTS = """
+CREATE TABLE repository_parts (
+    id INTEGER PRIMARY KEY,
+    repository_id INTEGER NOT NULL REFERENCES repositories,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    found BLOB,
+    blobs TEXT,
+    UNIQUE (repository_id, name)
+);
+CREATE TABLE repository_blobs (
+    repository_id INTEGER NOT NULL REFERENCES repositories,
+    blob TEXT NOT NULL,
+    parts INTEGER NOT NULL,
+    PRIMARY KEY (repository_id, blob)
+) WITHOUT ROWID;
+CREATE TABLE repository_sizes (
+    repository_id INTEGER PRIMARY KEY REFERENCES repositories,
+    bytes TEXT NOT NULL,
+    unknown INTEGER NOT NULL
+)
+"""
+
 # The newest tags of a repository are found without its other ones.
 _NEWEST_MOVES = """
 CREATE INDEX tag_moves_newest ON tag_moves (repository_id, tagged_at DESC, tag, from_event)
@@ -414,14 +439,16 @@ _STEPS: dict[str, str] = {
     "m023_forgotten_changes": _FORGOTTEN_CHANGES,
     "m024_measures": _MEASURES,
     "m025_full_crawls": _FULL_CRAWLS,
+    "m026_parts": _PARTS,
     "m027_newest_moves": _NEWEST_MOVES,
 }
 """The statements of each step by its name, which a store remembers. A new step is a new line."""
 _FILL: dict[str, Callable[[Database], object]] = {
     "m013_attachments": fill_subjects,
     "m014_changes": count_tags,
+    "m026_parts": mark_parts,
 }
-"""What fills the tables of a step from those that were there before."""
+"""What fills the tables of a step from those that were there before, or makes a trigger."""
 
 
 def _add_step(name: str, script: str) -> None:

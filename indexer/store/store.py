@@ -21,6 +21,7 @@ from indexer.store.index_state import SearchIndexTables
 from indexer.store.lineage import ChainTables, LineageKeys, LineageTables, Trie
 from indexer.store.measures import MeasureTables
 from indexer.store.moves import MoveTables
+from indexer.store.parts import PartTables
 from indexer.store.presence import PresenceTables
 from indexer.store.pulled import PulledTables
 from indexer.store.pulls import PullTables
@@ -67,6 +68,7 @@ class Store:
         self.lineage_keys = LineageKeys(database, tries)
         self.measures = MeasureTables(database)
         self.moves = MoveTables(database)
+        self.parts = PartTables(database)
         self.pulls = PullTables(database)
         self.queue = Queue(database)
         self.repositories = RepositoryTables(database)
@@ -104,6 +106,7 @@ class Store:
         self.damage = DamageTables(
             database,
             extraction=self.extraction,
+            parts=self.parts,
             queue=self.queue,
             registries=self.registries,
             search_index=self.search_index,

@@ -19,6 +19,9 @@ from tests.indexer.stepping import Stepping
 pytestmark = pytest.mark.anyio
 
 WEB = "team/web"
+PART_IMAGES = 20
+"""More than there are in a part of a repository that has just become large."""
+PART_NAMES = [f"sha256:{digit}" for digit in "0123456789abcdef"]
 REPOSITORY = DocumentType.REPOSITORY
 
 
@@ -148,6 +151,60 @@ async def test_some_images_are_read_as_all_are(stepping: Stepping) -> None:
     assert content.find_tagged_images(repository_id, [unknown]) == []
     assert content.has_images(repository_id, LARGE_IMAGES)
     assert not content.has_images(repository_id, LARGE_IMAGES + 1)
+
+
+async def test_a_push_reads_few_images_for_the_document_of_its_repository(
+    stepping: Stepping,
+) -> None:
+    """After the first one, which reads all; and after a restart too."""
+    maker = stepping.indexing._known_maker()
+    repository_id = push(stepping, "first")
+    before = maker._parts.images_read
+    await stepping.index()
+    assert maker._parts.images_read == before + LARGE_IMAGES + 1
+    for number in range(3):
+        push(stepping, f"second{number}")
+        await stepping.index()
+        assert found_tags(stepping) == LARGE_IMAGES + 2 + number
+    assert maker._parts.images_read <= before + LARGE_IMAGES + 1 + 3 * PART_IMAGES
+    await stepping.reopen()
+    await stepping.index()
+    push(stepping, "again")
+    await stepping.index()
+    assert found_tags(stepping) == LARGE_IMAGES + 5
+    assert 1 <= stepping.indexing._known_maker()._parts.images_read <= PART_IMAGES
+    live = stepping.documents()
+    await stepping.rebuild()
+    assert stepping.documents() == live
+    assert stepping.store.parts.kept(repository_id, PART_NAMES) == {}
+
+
+async def test_parts_are_forgotten_with_a_damaged_row(stepping: Stepping) -> None:
+    """It may have told what they are made of, and nobody marked it."""
+    repository_id = push(stepping, "first")
+    await stepping.index()
+    assert len(stepping.store.parts.kept(repository_id, PART_NAMES)) == len(PART_NAMES)
+    with stepping.store.transaction():
+        stepping.store._database.execute("UPDATE tags SET digest = 'none' WHERE name = 't3'")
+        assert stepping.store.damage.set_aside(at=stepping.clock.now())
+    assert stepping.store.parts.kept(repository_id, PART_NAMES) == {}
+
+
+async def test_what_changes_while_a_part_is_made_is_in_the_next_document(
+    stepping: Stepping,
+) -> None:
+    """Regression, if it ever comes: a part of before would be kept for what is there now."""
+    repository_id = push(stepping, "first")
+    await stepping.index()
+    maker = stepping.indexing._known_maker()
+    push(stepping, "second")
+    maker.make_large(repository_id)
+    made = maker.take_made()
+    push(stepping, "third")
+    with stepping.store.transaction():
+        made.keep(stepping.store)
+    await stepping.index()
+    assert found_tags(stepping) == LARGE_IMAGES + 3
 
 
 def test_a_rest_is_as_long_as_the_work_before_it_and_bounded() -> None:

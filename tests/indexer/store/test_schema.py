@@ -7,6 +7,7 @@ from pathlib import Path
 from indexer.model import NO_RIGHTS
 from indexer.model.names import Digest
 from indexer.store import RepositorySummary, Store, StoreSearchState
+from indexer.store.parts import NAME_LENGTHS, PART_TABLES, MadeParts, PartRow
 from tests.attachments import sbom
 from tests.builders import image, index
 from tests.indexer.store.stored import NOW, at, push, put_registry, put_repository
@@ -106,6 +107,32 @@ def test_a_cursor_of_before_rights_is_still_good_for_who_sees_only_some(tmp_path
     with closing(StoreSearchState(tmp_path)) as state, state.begin_request(NO_RIGHTS):
         assert state.read(lambda store: store.changes.newest()) == cursor
         assert state.read(lambda store: store.changes.since(cursor, limit=9)) == []
+
+
+def test_an_older_store_gets_parts_that_a_stale_image_marks(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    repository_id = put_repository(store)
+    push(store, repository_id, "1", A, when=0)
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection, connection:
+        connection.execute("DROP TRIGGER stale_parts")
+        for table in PART_TABLES:
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm026_parts'")
+    store = Store(tmp_path)
+    names = [A.digest[:length] for length in NAME_LENGTHS]
+    rows = [PartRow(name, b"found", None) for name in names]
+    other = PartRow("sha256:?", b"other", "aa:7")
+    with store.transaction():
+        made = MadeParts(repository_id, store.parts.mark(), [*rows, other], is_whole=True)
+        assert store.parts.stored_bytes(made) == 7
+        store.parts.keep(made)
+    assert sorted(store.parts.kept(repository_id, [*names, other.name])) == sorted(
+        [*names, other.name]
+    )
+    push(store, repository_id, "2", A, when=1)
+    assert store.parts.kept(repository_id, [*names, other.name]) == {"sha256:?": b"other"}
+    store.close()
 
 
 def test_which_manifests_use_a_config_is_found_without_reading_all_of_them(store: Store) -> None:

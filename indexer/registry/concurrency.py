@@ -15,6 +15,8 @@ WINDOW = 16
 """Answers after which the limit is looked at again; of a limit above this, so many."""
 TOLERANCE = 2.0
 """How many times longer than usual answers may take before the limit is lowered."""
+PROMPT_SECONDS = 0.1
+"""An answer within this time is never late: what is shorter is as often our own business."""
 LOWERED_MOST = 0.5
 """What is left of the limit at least after one window, and after a refusal."""
 USUAL_WINDOWS = 100
@@ -95,8 +97,11 @@ class InFlight:
         self._usual = usual
         if self._fullest >= self.limit:
             # Otherwise the limit held nobody up, and nothing is known of it.
-            gradient = min(1.0, TOLERANCE * usual / seconds) if seconds else 1.0
-            self._set(self._limit * max(LOWERED_MOST, gradient) + (gradient == 1.0))
+            in_time = max(PROMPT_SECONDS, TOLERANCE * usual)
+            if seconds <= in_time:
+                self._set(self._limit + 1)
+            else:
+                self._set(self._limit * max(LOWERED_MOST, in_time / seconds))
         self._seconds.clear()
         self._fullest = self._running
 

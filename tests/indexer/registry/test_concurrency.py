@@ -165,6 +165,18 @@ async def test_a_limit_that_was_lowered_grows_again_by_one_a_window() -> None:
     assert in_flight.limit == MOST
 
 
+async def test_answers_that_come_fast_are_never_late() -> None:
+    in_flight = InFlight(MOST)
+    for seconds in (0.001, 0.09):
+        for _ in range(MOST):
+            await in_flight.enter()
+        for _ in range(WINDOW):
+            in_flight.answered(seconds)
+        for _ in range(MOST):
+            in_flight.leave()
+    assert in_flight.limit == MOST
+
+
 async def test_a_limit_that_holds_nobody_up_is_left_alone() -> None:
     in_flight = InFlight(MOST)
     for seconds in (0.01, 1.0):

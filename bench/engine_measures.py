@@ -28,6 +28,8 @@ from tests.end_to_end.measures import memory_megabytes, percentile
 
 ENGINES: Mapping[str, Callable[[Path], Engine]] = {"whoosh": WhooshEngine, "tantivy": TantivyEngine}
 REFERENCES = "references"
+BATCH = 500
+"""Documents that are read before they are written, so that reading is not measured."""
 GENERATION = "measured"
 UPDATES_LEAST = 20
 
@@ -70,26 +72,26 @@ def main(*, folder: str, number: int, name: str, step: str) -> None:
 
 
 def build(engine: Engine, material: Material) -> Build:
-    """Fill a generation, in batches as large as the indexer's."""
+    """Fill a generation, with as many documents between commits as the indexer has."""
     engine.create(GENERATION)
     seconds, busy, count = 0.0, 0.0, 0
     documents = material.documents()
     with closing(engine.open_writer(GENERATION)) as writer:
-        while batch := list(islice(documents, engine.batch_documents)):
+        uncommitted = 0
+        while batch := list(islice(documents, BATCH)):
             started, before = time.perf_counter(), time.process_time()
-            _write(writer, batch)
+            for document in batch:
+                writer.fill(document.key.type, [document])
+            uncommitted += len(batch)
+            if uncommitted >= engine.batch_documents or len(batch) < BATCH:
+                writer.commit_filled()
+                uncommitted = 0
             seconds += time.perf_counter() - started
             busy += time.process_time() - before
             count += len(batch)
     files = (material.folder / engine.name).rglob("*")
     disk = sum(path.stat().st_size for path in files if path.is_file())
     return Build(count, seconds, busy, disk, memory_megabytes(os.getpid())[1])
-
-
-def _write(writer: IndexWriter, batch: Sequence[Document]) -> None:
-    for kind in TYPES:
-        if documents := [document for document in batch if document.key.type is kind]:
-            writer.apply(kind, documents, [])
 
 
 def use(engine: Engine, material: Material) -> Use:
@@ -117,8 +119,8 @@ def _updates(writer: IndexWriter, reader: IndexReader, material: Material) -> It
         word = f"updated{number}"
         texts = (Text(TextField.DESCRIPTION, word), *image.texts)
         batch = Batch()
-        batch.add(replace(image, texts=texts))
-        batch.add(repository)
+        for document in (replace(image, texts=texts), repository):
+            batch.documents[document.key.type].append(document)
         started = time.perf_counter()
         batch.apply(writer)
         reader.refresh()

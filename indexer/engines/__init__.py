@@ -1,5 +1,11 @@
 """The search index behind one small protocol; each engine's library is imported in one module."""
 
-from indexer.engines.protocol import Engine, IndexReader, IndexWriter, go_on
+from indexer.engines.protocol import (
+    WRITTEN_IN_ORDER,
+    Engine,
+    IndexReader,
+    IndexWriter,
+    go_on,
+)
 
-__all__ = ["Engine", "IndexReader", "IndexWriter", "go_on"]
+__all__ = ["WRITTEN_IN_ORDER", "Engine", "IndexReader", "IndexWriter", "go_on"]

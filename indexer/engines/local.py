@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from typing_extensions import override
 
-from indexer.engines.protocol import IndexReader, IndexWriter
+from indexer.engines.protocol import WRITTEN_IN_ORDER, IndexReader, IndexWriter
 from indexer.engines.ranking import (
     IS_MET_BY_IMAGES,
     TEXT,
@@ -137,8 +137,14 @@ class FolderWriter(_Index, Protocol):
     def apply(self, documents: Sequence[Document], removed: Sequence[str]) -> None:
         """Add or replace ``documents`` and drop the ids ``removed``, in one durable commit."""
 
+    def fill(self, documents: Iterable[Document]) -> None:
+        """Add or replace ``documents`` while a generation is filled; see the protocol."""
+
+    def commit_filled(self) -> None:
+        """Make durable, and have found, what was filled."""
+
     def optimize(self) -> None:
-        """Make later searches as fast as can be; see the protocol."""
+        """Commit, and make later searches as fast as can be; see the protocol."""
 
     def count(self) -> int:
         """Return the number of documents."""
@@ -327,9 +333,18 @@ class GenerationWriter(_Generation[OneWriter], IndexWriter):
         self._indexes[document_type].apply(documents, removed)
 
     @override
+    def fill(self, document_type: DocumentType, documents: Iterable[Document]) -> None:
+        self._indexes[document_type].fill(documents)
+
+    @override
+    def commit_filled(self) -> None:
+        for document_type in WRITTEN_IN_ORDER:
+            self._indexes[document_type].commit_filled()
+
+    @override
     def optimize(self) -> None:
-        for writer in self._indexes.values():
-            writer.optimize()
+        for document_type in WRITTEN_IN_ORDER:
+            self._indexes[document_type].optimize()
 
     @override
     def count(self, document_type: DocumentType) -> int:

@@ -7,10 +7,13 @@ An engine may be a library that keeps files, or a client of a server. So this mo
 mention files or processes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from indexer.model import Document, DocumentType, Position, Query, SearchPage, Sort
+
+WRITTEN_IN_ORDER = (DocumentType.REPOSITORY, DocumentType.IMAGE, DocumentType.UNTAGGED)
+"""So that whoever has seen an image finds its repository too."""
 
 
 def go_on() -> None:
@@ -116,8 +119,18 @@ class IndexWriter(Protocol):
         order. Its engine must number them, so that an older one never replaces a newer one.
         """
 
+    def fill(self, document_type: DocumentType, documents: Iterable[Document]) -> None:
+        """Add or replace ``documents`` while a generation is filled.
+
+        They are durable, and found, after the next change of another method, or sooner. After an
+        error or a kill, all since then may be lost: the caller fills the generation anew.
+        """
+
+    def commit_filled(self) -> None:
+        """Make durable, and have found, what was filled. The caller asks for it now and then."""
+
     def optimize(self) -> None:
-        """Make later searches as fast as can be; a generation was filled.
+        """Commit, and make later searches as fast as can be; a generation was filled.
 
         It may take half of the time that filling took, and changes no answer.
         """
@@ -136,7 +149,7 @@ class Engine(Protocol):
     schema_version: int
     """A new value makes older generations unreadable, so they are rebuilt."""
     batch_documents: int
-    """The best number of documents in one change while a generation is filled, roughly."""
+    """The best number of documents between two commits while a generation is filled, roughly."""
 
     def create(self, generation: str) -> None:
         """Make an empty generation; an unfinished one of that name is removed first."""

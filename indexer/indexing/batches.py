@@ -17,7 +17,7 @@ from indexer.documents import (
     repository_document,
     untagged_document,
 )
-from indexer.engines import IndexWriter
+from indexer.engines import WRITTEN_IN_ORDER, IndexWriter
 from indexer.extract import KindTable
 from indexer.indexing.images import ImageReader, OutOfTimeError
 from indexer.indexing.parts import PartReader
@@ -61,19 +61,10 @@ class Batch:
     read: int = 0
     """How many images were read for the own document of a large repository."""
 
-    @property
-    def images(self) -> int:
-        """How many images are to be added."""
-        return sum(len(self.documents[kind]) for kind in _IMAGE_TYPES)
-
     def has_made(self, stale: StaleDocument) -> bool:
         """Tell whether a stale document was made, and is not left to a later batch."""
         is_own = stale.digest is None and stale.repository_id in self.large
         return not (is_own or stale.repository_id in self.left)
-
-    def add(self, document: Document) -> None:
-        """Have a document added that is of one type in any case."""
-        self.documents[document.key.type].append(document)
 
     def put(self, document_id: str, document: Document | None, *, is_image: bool) -> None:
         """Have one id hold a document, or nothing, in the one type that it now is of."""
@@ -86,8 +77,7 @@ class Batch:
 
     def apply(self, writer: IndexWriter) -> None:
         """Write all of it, a commit for each type."""
-        # In this order, so that whoever has seen an image finds its repository too.
-        for document_type in (DocumentType.REPOSITORY, DocumentType.IMAGE, DocumentType.UNTAGGED):
+        for document_type in WRITTEN_IN_ORDER:
             documents, removed = self.documents[document_type], self.removed[document_type]
             if documents or removed:
                 writer.apply(document_type, documents, removed)

@@ -40,9 +40,8 @@ log = structlog.get_logger()
 Result = TypeVar("Result")
 
 BATCH = 500
-"""Documents in one commit of live updates, about: more are faster to write, but found later."""
-_REPOSITORY_BATCHES = 2
-"""A repository of more than so many batches is written bit by bit, or it takes too much memory."""
+"""Documents in one commit of live updates, about: more are faster to write, but found later. So
+many are written in one step of a rebuild too, as updates come between steps."""
 _READ_AHEAD = 100
 """Repositories that are looked through in one step for what they lack."""
 IDLE_SECONDS = 0.5
@@ -67,6 +66,8 @@ class _Rebuild:
     """Repositories of which is not known yet what they lack."""
     lacking: list[tuple[int, Digest]] = field(default_factory=list)
     """Images of repositories that are to be extracted."""
+    uncommitted: int = 0
+    """Images that were written since the last commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Indexing:
     ``engine`` is the one that the settings name. A whole generation that one of ``others`` made
     goes on answering, and is kept up to date, until ``engine`` has one. ``kinds`` are those that
     are recognised. ``batch`` is about the number of documents in one commit; by default ``BATCH``
-    for live updates, and for rebuilds the number that the engine names.
+    for live updates, and for rebuilds the number that the engine names, some steps together.
     """
 
     def __init__(
@@ -392,9 +393,9 @@ class Indexing:
         """
         if self._processes is None or not (rebuild.unread or rebuild.lacking):
             return False
-        if len(rebuild.lacking) < self._rebuild_size:
+        if len(rebuild.lacking) < self._batch_size:
             await self._thread.run(partial(self._find_lacking, rebuild))
-        size = self._rebuild_size
+        size = self._batch_size
         some, rebuild.lacking = rebuild.lacking[:size], rebuild.lacking[size:]
         extracted = await self._processes.read_images(some)
         await self._store.write(lambda store: store.extraction.keep(extracted))
@@ -403,7 +404,7 @@ class Indexing:
     def _find_lacking(self, rebuild: _Rebuild) -> None:
         for _ in range(min(len(rebuild.unread), _READ_AHEAD)):
             rebuild.lacking += self._known_maker().list_lacking(rebuild.unread.pop())
-            if len(rebuild.lacking) >= self._rebuild_size:
+            if len(rebuild.lacking) >= self._batch_size:
                 break
 
     async def _start_rebuild(self) -> None:
@@ -425,15 +426,18 @@ class Indexing:
 
         Return what was made beside them.
         """
-        written, batch = 0, Batch()
-        while rebuild.waiting and written + batch.images < self._rebuild_size:
+        written = 0
+        while rebuild.waiting and written < self._batch_size:
             # All of one repository in one step, as updates of it come between steps.
             for document in self._known_maker().all_documents(rebuild.waiting.pop()):
-                batch.add(document)
-                if batch.images == _REPOSITORY_BATCHES * self._rebuild_size:
-                    batch.apply(rebuild.writer)
-                    written, batch = written + batch.images, Batch()
-        batch.apply(rebuild.writer)
+                # One by one: the documents of a batch would take half of the memory.
+                rebuild.writer.fill(document.key.type, [document])
+                if document.key.type is not DocumentType.REPOSITORY:
+                    written += 1
+                    rebuild.uncommitted += 1
+                if rebuild.uncommitted == self._rebuild_size:
+                    rebuild.writer.commit_filled()
+                    rebuild.uncommitted = 0
         return self._known_maker().take_made()
 
     async def _finish_rebuild(self, rebuild: _Rebuild) -> None:

@@ -99,7 +99,7 @@ class TantivyEngine(GenerationFolders, Engine):
 
     name = "tantivy"
     schema_version = SCHEMA_VERSION
-    batch_documents = 500
+    batch_documents = 20_000
 
     def __init__(self, directory: Path, *, limits: Limits = LIMITS) -> None:
         self._limits = limits

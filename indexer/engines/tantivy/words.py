@@ -17,20 +17,25 @@ FILE = "words.txt"
 
 
 class NewWords:
-    """Appends the words that are not in the index yet."""
+    """Appends the words that are not in the index yet; they are kept until they are written."""
 
     def __init__(self, folder: Path, searcher: Searcher) -> None:
         self._path = folder / FILE
         self._known = _all_words(searcher)
+        self._unwritten = set[str]()
 
     def add(self, words: Set[str]) -> None:
-        """Make words known to readers, before the commit that has them."""
-        new = words - self._known
-        if new:
+        """Keep words to be written."""
+        self._unwritten |= words - self._known
+
+    def write(self) -> None:
+        """Make the words known to readers, before the commit that has them."""
+        if self._unwritten:
             with self._path.open("ab") as file:
                 # What is there may end in a torn line.
-                file.write("\n".join(["", *new, ""]).encode())
-            self._known |= new
+                file.write("\n".join(["", *self._unwritten, ""]).encode())
+            self._known |= self._unwritten
+            self._unwritten.clear()
 
 
 class KnownWords(Vocabulary):

@@ -1,7 +1,8 @@
 """Writing to a tantivy index: one commit for each batch, durable when it returns."""
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from indexer.engines.local import engine_errors
@@ -12,8 +13,9 @@ from indexer.engines.tantivy.schema import encode as encode_document
 from indexer.engines.tantivy.words import NewWords
 from indexer.model import Document
 
-_HEAP_BYTES = 32 * 1024 * 1024
-"""What a writer may gather in memory before it makes a segment of it."""
+_HEAP_BYTES = 64 * 1024 * 1024
+"""What a writer may gather in memory before it makes a segment of it: some thousand documents. With
+eight segments tantivy begins to merge, so a search index of 20,000 documents is filled without."""
 _M_ARENA_MAX = -8
 """The number of that setting of the C library."""
 
@@ -30,6 +32,7 @@ class IndexFolderWriter(OpenIndex):
     ) -> None:
         super().__init__(folder)
         self._encode = encode
+        self._is_filled = False
         _share_freed_memory()
         with engine_errors(folder):
             self._writer = self._index.writer(_HEAP_BYTES, 1)
@@ -55,27 +58,53 @@ class IndexFolderWriter(OpenIndex):
         given = {document.key.id: document for document in documents}
         if not given and not removed:
             return
-        with engine_errors(self._folder):
-            try:
-                for found_id in {*given, *removed}:
-                    self._writer.delete_documents_by_term(ID, found_id)
-                words = set[str]()
-                # One by one: tantivy is at work on one while the next is made.
-                for document in given.values():
-                    row, new_words = self._encode(document)
-                    self._repositories.add(row, document.key)
-                    self._writer.add_document(row)
-                    words |= new_words
-                self._new_words.add(words)
-                self._writer.commit()
-            except BaseException:
-                self._writer.rollback()
-                self._begin()
-                raise
-        self.refresh()
+        with engine_errors(self._folder), self._undone_on_error():
+            for found_id in removed:
+                self._writer.delete_documents_by_term(ID, found_id)
+            self._add(given.values())
+            self._commit_all()
+
+    def fill(self, documents: Iterable[Document]) -> None:
+        """Add or replace ``documents``, without a commit: each makes a segment to be merged."""
+        with engine_errors(self._folder), self._undone_on_error():
+            self._is_filled = True
+            self._add(documents)
+
+    def commit_filled(self) -> None:
+        """Make durable, and have found, what was filled."""
+        if self._is_filled:
+            with engine_errors(self._folder), self._undone_on_error():
+                self._commit_all()
 
     def optimize(self) -> None:
-        """Do nothing: tantivy merges beside the commits."""
+        """Commit; tantivy merges beside the commits."""
+        self.commit_filled()
+
+    def _add(self, documents: Iterable[Document]) -> None:
+        # One by one: tantivy is at work on one while the next is made.
+        for document in documents:
+            row, words = self._encode(document)
+            self._repositories.add(row, document.key)
+            self._new_words.add(words)
+            self._writer.delete_documents_by_term(ID, document.key.id)
+            self._writer.add_document(row)
+
+    def _commit_all(self) -> None:
+        self._new_words.write()
+        self._writer.commit()
+        self._is_filled = False
+        self.refresh()
+
+    @contextmanager
+    def _undone_on_error(self) -> Iterator[None]:
+        """Undo all since the last commit after an error, be it what was filled."""
+        try:
+            yield
+        except BaseException:
+            self._is_filled = False
+            self._writer.rollback()
+            self._begin()
+            raise
 
     def count(self) -> int:
         """Return the number of documents."""

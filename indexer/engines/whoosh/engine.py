@@ -85,7 +85,7 @@ class WhooshEngine(GenerationFolders, Engine):
 
     name = "whoosh"
     schema_version = SCHEMA_VERSION
-    batch_documents = 500
+    batch_documents = 1_000
 
     def __init__(self, directory: Path) -> None:
         about = {"engine": self.name, "schema_version": SCHEMA_VERSION}

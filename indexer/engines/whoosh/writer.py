@@ -28,6 +28,8 @@ from indexer.model import Document
 
 FAN = 8
 """The least number of segments that become one in a commit."""
+FILLED_FAN = 64
+"""The same while a generation is filled: in the end all segments are merged anyway."""
 MERGED_MIN, MERGED_SHARE = 1000, 10
 """A commit merges so many documents, or so many times those of its batch."""
 _Row = Mapping[str, Any]
@@ -41,6 +43,7 @@ class SegmentedWriter(OpenSegments):
     def __init__(self, folder: Path) -> None:
         # It asks for the same thing seldom.
         super().__init__(folder, SegmentCache(0))
+        self._filled: dict[str, _Row] = {}
         try:
             with engine_errors(folder):
                 self._clean()
@@ -59,6 +62,7 @@ class SegmentedWriter(OpenSegments):
         at work, and nothing is changed then; or when the disk fails: after that, either nothing or
         all of it may be there.
         """
+        self.commit_filled()
         # Encoded first: an error later on is not to leave half of a batch.
         rows = {document.key.id: encode(document) for document in documents}
         with engine_errors(self._folder), self._locked():
@@ -66,8 +70,21 @@ class SegmentedWriter(OpenSegments):
             if rows or any(gone & segment.places.keys() for segment in self.parts):
                 self._commit(rows, gone)
 
+    def fill(self, documents: Iterable[Document]) -> None:
+        """Keep the fields of ``documents`` for the next commit, which merges hardly ever."""
+        for document in documents:
+            self._filled[document.key.id] = encode(document)
+
+    def commit_filled(self) -> None:
+        """Write a segment of what was filled."""
+        if self._filled:
+            rows, self._filled = self._filled, {}
+            with engine_errors(self._folder), self._locked():
+                self._commit(rows, rows.keys(), fan=FILLED_FAN)
+
     def optimize(self) -> None:
         """Make one segment of all."""
+        self.commit_filled()
         with engine_errors(self._folder), self._locked():
             if len(self.parts) > 1:
                 self._commit({}, set(), merges_all=True)
@@ -82,9 +99,17 @@ class SegmentedWriter(OpenSegments):
                 found.unlink(missing_ok=True)
 
     def _commit(
-        self, rows: Mapping[str, _Row], gone: Set[str], *, merges_all: bool = False
+        self,
+        rows: Mapping[str, _Row],
+        gone: Set[str],
+        *,
+        fan: int = FAN,
+        merges_all: bool = False,
     ) -> None:
-        """Add ``rows``, the fields of documents by id, and drop the ids ``gone``."""
+        """Add ``rows``, the fields of documents by id, and drop the ids ``gone``.
+
+        With fewer than ``fan`` segments none are merged.
+        """
         segments = {segment.id: segment for segment in self.parts}
         with self.storage.closing_on_error():
             writer = _Writer(FileIndex(self.storage, SCHEMA, INDEX_NAME))
@@ -94,7 +119,9 @@ class SegmentedWriter(OpenSegments):
                     entry.delete_document(places[found])
             entries = {one.segment_id(): one for one in writer.segments if one.doc_count()}
             sizes = {segment: entry.doc_count() for segment, entry in entries.items()}
-            merged = list(sizes) if merges_all else segments_to_merge(sizes, added=len(rows))
+            merged = segments_to_merge(sizes, added=len(rows)) if len(sizes) >= fan else []
+            if merges_all:
+                merged = list(sizes)
             writer.add(rows, [(segments[one], alive(entries.pop(one))) for one in merged])
             writer.commit(mergetype=lambda *_: list(entries.values()))
 

@@ -93,6 +93,64 @@ def test_a_bad_document_is_named_and_nothing_of_its_batch_applied(
     writer.close()
 
 
+def test_what_is_filled_is_found_after_a_commit(engine: Engine) -> None:
+    writer = engine.open_writer("one")
+    writer.commit_filled()
+    for name in "abc":
+        writer.fill(REPOSITORY, [document(name, description=("old",))])
+    writer.fill(REPOSITORY, [document("c", description=("new",)), document("d")])
+    writer.commit_filled()
+    with reading(engine) as reader:
+        assert ids(reader) == [f"{name} registry.example" for name in "abcd"]
+        assert reader.count(REPOSITORY, Word("old")) == 2
+        assert reader.count(REPOSITORY, Word("new")) == 1
+        assert reader.spellings("nwe", document_type=REPOSITORY, limit=1) == [("new", 1)]
+    assert writer.count(REPOSITORY) == 4
+    writer.close()
+
+
+def test_a_change_comes_after_what_was_filled_before_it(engine: Engine) -> None:
+    """A rebuild fills while changes are written to the same generation."""
+    writer = engine.open_writer("one")
+    writer.fill(REPOSITORY, [document(name, description=("old",)) for name in "abc"])
+    writer.apply(REPOSITORY, [document("b", description=("new",))], ["a registry.example"])
+    with reading(engine) as reader:
+        assert ids(reader) == ["b registry.example", "c registry.example"]
+        assert reader.count(REPOSITORY, Word("old")) == 1
+    writer.fill(REPOSITORY, [document("b", description=("old",)), document("d")])
+    writer.optimize()
+    with reading(engine) as reader:
+        assert ids(reader) == [f"{name} registry.example" for name in "bcd"]
+        assert reader.count(REPOSITORY, Word("new")) == 0
+    writer.close()
+
+
+def test_what_was_filled_and_not_committed_ends_with_its_writer(engine: Engine) -> None:
+    writer = engine.open_writer("one")
+    writer.apply(REPOSITORY, [document("a")], [])
+    writer.fill(REPOSITORY, [document("a", description=("new",)), document("b")])
+    writer.close()
+    with reading(engine) as reader:
+        assert ids(reader) == ["a registry.example"]
+        assert reader.count(REPOSITORY, Word("new")) == 0
+    writer = engine.open_writer("one")
+    writer.fill(REPOSITORY, [document("c")])
+    writer.commit_filled()
+    assert writer.count(REPOSITORY) == 2
+    writer.close()
+
+
+def test_a_document_that_cannot_be_stored_is_named_when_it_is_filled(engine: Engine) -> None:
+    writer = engine.open_writer("one")
+    with pytest.raises(EngineError, match="'bad registry"):
+        writer.fill(REPOSITORY, [document("a"), bad_documents()[0]])
+    writer.apply(REPOSITORY, [document("d")], [])
+    with reading(engine) as reader:
+        assert "bad registry.example" not in ids(reader)
+        assert "d registry.example" in ids(reader)
+    writer.close()
+
+
 def test_optimizing_changes_no_answer(engine: Engine) -> None:
     random = Random(7)
     writer = engine.open_writer("one")

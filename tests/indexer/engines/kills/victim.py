@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -141,9 +141,6 @@ class TellingWriter:
         is_merge = self._merges_in_commit(document_type, len(documents))
         say(MERGE if is_merge else REBUILD if is_rebuild else COMMIT)
         self._writer.apply(document_type, documents, removed)
-        changing = self._engine.changing
-        if self._engine.filling == self._generation and changing and changing.step_from_outside():
-            self._engine.filling = ""
         if self._is_merging(document_type):
             say(MERGE)
             self._merges += 1
@@ -151,6 +148,16 @@ class TellingWriter:
             if self._merges % 2:
                 self._wait_for_merge(document_type)
         say(REBUILD if is_rebuild else REST)
+
+    def fill(self, document_type: DocumentType, documents: Iterable[Document]) -> None:
+        self._writer.fill(document_type, documents)
+        changing = self._engine.changing
+        if self._engine.filling == self._generation and changing and changing.step_from_outside():
+            self._engine.filling = ""
+
+    def commit_filled(self) -> None:
+        say(REBUILD)
+        self._writer.commit_filled()
 
     def optimize(self) -> None:
         say(MERGE)

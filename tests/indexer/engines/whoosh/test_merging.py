@@ -6,7 +6,13 @@ from random import Random
 import pytest
 
 from indexer.engines.whoosh.engine import WhooshEngine
-from indexer.engines.whoosh.writer import FAN, MERGED_MIN, MERGED_SHARE, segments_to_merge
+from indexer.engines.whoosh.writer import (
+    FAN,
+    FILLED_FAN,
+    MERGED_MIN,
+    MERGED_SHARE,
+    segments_to_merge,
+)
 from indexer.errors import EngineError
 from indexer.model.document import DocumentType
 from indexer.model.query import Everything, Word
@@ -120,6 +126,31 @@ def test_optimizing_leaves_one_segment_without_deleted_documents(
     (segment,) = writer._indexes[REPOSITORY].parts
     assert segment.size == writer.count(REPOSITORY) == 5
     assert names(engine) == ["a", "a-2", "b-2", "c", "c-2"]
+    writer.close()
+
+
+def test_filling_merges_in_the_end(engine: WhooshEngine, folder: Path) -> None:
+    """Each document is written twice, however many commits there are."""
+    writer = engine.open_writer("one")
+    for number in range(2 * FAN):
+        writer.fill(REPOSITORY, [document(f"n{number}"), document(f"m{number}")])
+        writer.commit_filled()
+    assert segments(folder) == 2 * FAN < FILLED_FAN
+    writer.optimize()
+    assert segments(folder) == 1
+    assert writer.count(REPOSITORY) == 4 * FAN
+    writer.close()
+
+
+def test_even_a_long_filling_leaves_no_segments_without_number(
+    engine: WhooshEngine, folder: Path
+) -> None:
+    writer = engine.open_writer("one")
+    for number in range(FILLED_FAN + 1):
+        writer.fill(REPOSITORY, [document(f"n{number}")])
+        writer.commit_filled()
+    assert segments(folder) < FILLED_FAN
+    assert writer.count(REPOSITORY) == FILLED_FAN + 1
     writer.close()
 
 

@@ -81,7 +81,7 @@ def build(engine: Engine, material: Material) -> Build:
         while batch := list(islice(documents, BATCH)):
             started, before = time.perf_counter(), time.process_time()
             for document in batch:
-                writer.fill(document.key.type, [document])
+                writer.fill(document.key.type, [engine.encode(document)])
             uncommitted += len(batch)
             if uncommitted >= engine.batch_documents or len(batch) < BATCH:
                 writer.commit_filled()

@@ -2,10 +2,11 @@
 
 from indexer.engines.protocol import (
     WRITTEN_IN_ORDER,
+    EncodedDocument,
     Engine,
     IndexReader,
     IndexWriter,
     go_on,
 )
 
-__all__ = ["WRITTEN_IN_ORDER", "Engine", "IndexReader", "IndexWriter", "go_on"]
+__all__ = ["WRITTEN_IN_ORDER", "EncodedDocument", "Engine", "IndexReader", "IndexWriter", "go_on"]

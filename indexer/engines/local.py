@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from typing_extensions import override
 
-from indexer.engines.protocol import WRITTEN_IN_ORDER, IndexReader, IndexWriter
+from indexer.engines.protocol import WRITTEN_IN_ORDER, EncodedDocument, IndexReader, IndexWriter
 from indexer.engines.ranking import (
     IS_MET_BY_IMAGES,
     TEXT,
@@ -137,7 +137,7 @@ class FolderWriter(_Index, Protocol):
     def apply(self, documents: Sequence[Document], removed: Sequence[str]) -> None:
         """Add or replace ``documents`` and drop the ids ``removed``, in one durable commit."""
 
-    def fill(self, documents: Iterable[Document]) -> None:
+    def fill(self, documents: Iterable[EncodedDocument]) -> None:
         """Add or replace ``documents`` while a generation is filled; see the protocol."""
 
     def commit_filled(self) -> None:
@@ -333,7 +333,7 @@ class GenerationWriter(_Generation[OneWriter], IndexWriter):
         self._indexes[document_type].apply(documents, removed)
 
     @override
-    def fill(self, document_type: DocumentType, documents: Iterable[Document]) -> None:
+    def fill(self, document_type: DocumentType, documents: Iterable[EncodedDocument]) -> None:
         self._indexes[document_type].fill(documents)
 
     @override

@@ -8,12 +8,28 @@ mention files or processes.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from indexer.model import Document, DocumentType, Position, Query, SearchPage, Sort
+from indexer.model import (
+    Document,
+    DocumentKey,
+    DocumentType,
+    Position,
+    Query,
+    SearchPage,
+    Sort,
+)
 
 WRITTEN_IN_ORDER = (DocumentType.REPOSITORY, DocumentType.IMAGE, DocumentType.UNTAGGED)
 """So that whoever has seen an image finds its repository too."""
+
+
+class EncodedDocument(NamedTuple):
+    """A document as its engine writes it. Other processes make some, so it can be pickled."""
+
+    key: DocumentKey
+    content: Any
+    """What the engine wants."""
 
 
 def go_on() -> None:
@@ -119,8 +135,8 @@ class IndexWriter(Protocol):
         order. Its engine must number them, so that an older one never replaces a newer one.
         """
 
-    def fill(self, document_type: DocumentType, documents: Iterable[Document]) -> None:
-        """Add or replace ``documents`` while a generation is filled.
+    def fill(self, document_type: DocumentType, documents: Iterable[EncodedDocument]) -> None:
+        """Add or replace ``documents`` while a generation is filled; its engine encoded them.
 
         They are durable, and found, after the next change of another method, or sooner. After an
         error or a kill, all since then may be lost: the caller fills the generation anew.
@@ -150,6 +166,12 @@ class Engine(Protocol):
     """A new value makes older generations unreadable, so they are rebuilt."""
     batch_documents: int
     """The best number of documents between two commits while a generation is filled, roughly."""
+
+    def encode(self, document: Document, /) -> EncodedDocument:
+        """Return ``document`` as it is filled in. Other processes call it too: it can be pickled.
+
+        :class:`indexer.errors.EngineError` naming the id when something in it cannot be stored.
+        """
 
     def create(self, generation: str) -> None:
         """Make an empty generation; an unfinished one of that name is removed first."""

@@ -42,6 +42,8 @@ EXTRACT_SECONDS = 0.25
 """Computing for the images of one registry in one batch; thousands of usual ones take less."""
 PLATFORMS_MAX = 200
 """Platforms of an image that a list of tags tells; an index may name a thousand."""
+PORTION = 50
+"""Images whose documents one process makes at once."""
 _IMAGE_TYPES = (DocumentType.IMAGE, DocumentType.UNTAGGED)
 
 
@@ -101,6 +103,17 @@ class Made:
             store.parts.keep(made)
         store.summaries.put_repositories(self.repositories.items())
         store.summaries.put_images((*key, summary) for key, summary in self.images.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Documents of a repository that are made together, for a rebuild."""
+
+    repository_id: int
+    images: tuple[Digest, ...]
+    """Of these images."""
+    is_own: bool
+    """Whether the repository's own document is among them."""
 
 
 class DocumentMaker:
@@ -226,12 +239,42 @@ class DocumentMaker:
         parts = self._parts.take_made()
         return Made(self._images.take_extracted(), summaries, listed, parts)
 
-    def list_lacking(self, repository_id: int) -> list[tuple[int, Digest]]:
-        """Return the images of a repository of which the store keeps nothing."""
-        store = self._store
-        digests = [image.digest for image in store.content.tagged_images(repository_id)]
-        digests += store.untagged.list_in(repository_id)
-        return [(repository_id, digest) for digest in store.extraction.lacking_images(digests)]
+    def list_portions(self, repository_id: int) -> list[Portion]:
+        """Return all documents of a repository in portions: its own and its images.
+
+        A repository of few images is one portion, because its own document and those of the images
+        are made of the same.
+        """
+        found = {*self._store.content.tags(repository_id).values()}
+        images = sorted(found.union(self._store.untagged.list_in(repository_id)))
+        if len(images) <= PORTION:
+            return [Portion(repository_id, tuple(images), is_own=True)]
+        starts = range(0, len(images), PORTION)
+        portions = [tuple(images[start : start + PORTION]) for start in starts]
+        # Its own document first, as it takes longest.
+        return [
+            Portion(repository_id, (), is_own=True),
+            *(Portion(repository_id, portion, is_own=False) for portion in portions),
+        ]
+
+    def make_portion(self, portion: Portion) -> Iterator[Document]:
+        """Yield the documents of a portion, of those that are to be shown by now."""
+        repository_id = portion.repository_id
+        if portion.is_own and portion.images:
+            yield from self.all_documents(repository_id)
+        elif portion.is_own:
+            images = self._store.content.tagged_images(repository_id)
+            repository = self._store.repositories.get(repository_id)
+            document = self._own_document(repository, self._images.describe(repository_id, images))
+            if document is not None:
+                yield document
+        else:
+            shown = set[Digest | None]()
+            for document in self._image_documents(repository_id, portion.images):
+                shown.add(document.key.digest)
+                yield document
+            hidden = [one for one in portion.images if one not in shown]
+            yield from self._untagged(repository_id, hidden)
 
     def all_documents(self, repository_id: int) -> Iterator[Document]:
         """Yield all documents of a repository, of images without tags too."""

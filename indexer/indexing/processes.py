@@ -1,54 +1,98 @@
-"""Processes that extract, so that all of a store is extracted anew on all cores.
+"""Processes that extract and compose, so that all of a store is indexed anew on all cores.
 
-They read the store and hand over what they found; only the indexer writes it. One that is killed
-loses nothing: what it was asked for is extracted by the next, or by the indexer itself.
+They read the store and hand over what they made; only the indexer writes it. One that is killed
+loses nothing: what it was asked for is made by the next, or by the indexer itself.
 """
 
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections import defaultdict, deque
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from itertools import chain, groupby
+from functools import partial
+from itertools import chain
 from multiprocessing import get_context, parent_process
-from operator import itemgetter
 from pathlib import Path
 from threading import Thread
-from typing import TypeVar
+from typing import NamedTuple
 
 import structlog
 
 from indexer.clock import SystemClock
+from indexer.engines import EncodedDocument
 from indexer.extract import KindTable, load_kinds
-from indexer.indexing.images import ImageReader
-from indexer.model import Digest, TaggedImage
-from indexer.store import ExtractedRow, ManifestRows, Store
+from indexer.indexing.batches import PORTION, DocumentMaker, Made, Portion
+from indexer.model import Digest, Document, DocumentType
+from indexer.store import ManifestRows, Store
 
 log = structlog.get_logger()
 
-Item = TypeVar("Item")
-Found = TypeVar("Found")
-
 TASK = 50
 """Manifests that a process is asked for at once."""
+_AHEAD = 2
+"""Tasks of each process that are asked for before the first is taken, as they take memory."""
+Encode = Callable[[Document], EncodedDocument]
 
 
-class ExtractionProcesses:
-    """A number of processes that extract what a data directory holds; they start when asked."""
+class MadePortion(NamedTuple):
+    """Documents as their engine writes them, by type, and what was made beside them."""
+
+    documents: Mapping[DocumentType, Sequence[EncodedDocument]]
+    made: Made
+
+
+class IndexingProcesses:
+    """A number of processes that read what a data directory holds; they start when asked."""
 
     def __init__(self, directory: Path, *, count: int) -> None:
         self._directory = directory
         self._count = count
         self._pool: ProcessPoolExecutor | None = None
 
-    async def read_images(self, images: Sequence[tuple[int, Digest]]) -> list[ExtractedRow]:
-        """Return what is to be kept of images of repositories; nothing when a process died."""
-        return await self._call(_read_images, images)
-
     async def read_manifests(self, digests: Sequence[Digest]) -> list[ManifestRows]:
         """Return the rows of manifests; nothing when a process died."""
-        return await self._call(_read_manifests, digests)
+        loop = asyncio.get_running_loop()
+        pool = self._pool = self._pool or self._new_pool()
+        portions = [digests[start : start + TASK] for start in range(0, len(digests), TASK)]
+        try:
+            calls = [loop.run_in_executor(pool, _read_manifests, portion) for portion in portions]
+            return list(chain.from_iterable(await asyncio.gather(*calls)))
+        except BrokenProcessPool:
+            self._give_up()
+            return []
+
+    async def make_documents(
+        self, portions: Sequence[Portion], encode: Encode
+    ) -> AsyncGenerator[tuple[Sequence[Portion], MadePortion | None]]:
+        """Yield all portions, some at a time, with what was made; with None when a process died.
+
+        The few that are ahead of the one that is taken bound the memory.
+        """
+        loop = asyncio.get_running_loop()
+        pool = self._pool = self._pool or self._new_pool()
+        waiting = deque(_tasks(portions))
+        asked = deque[tuple[Sequence[Portion], asyncio.Future[MadePortion]]]()
+        try:
+            while waiting or asked:
+                while waiting and len(asked) < _AHEAD * self._count:
+                    task = waiting.popleft()
+                    call = loop.run_in_executor(pool, partial(_make_documents, task, encode))
+                    asked.append((task, call))
+                task, call = asked[0]
+                made = await call
+                asked.popleft()
+                yield task, made
+        except BrokenProcessPool:
+            self._give_up()
+            # What the others had made is thrown away: this happens seldom.
+            await asyncio.gather(*(call for _, call in asked), return_exceptions=True)
+            for task in (*(task for task, _ in asked), *waiting):
+                yield task, None
+        finally:
+            for _, call in asked:
+                call.cancel()
 
     def close(self) -> None:
         """Wait for what runs and end the processes."""
@@ -56,19 +100,9 @@ class ExtractionProcesses:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
 
-    async def _call(
-        self, function: Callable[[Sequence[Item]], list[Found]], items: Sequence[Item]
-    ) -> list[Found]:
-        loop = asyncio.get_running_loop()
-        pool = self._pool = self._pool or self._new_pool()
-        parts = [items[start : start + TASK] for start in range(0, len(items), TASK)]
-        try:
-            calls = [loop.run_in_executor(pool, function, part) for part in parts]
-            return list(chain.from_iterable(await asyncio.gather(*calls)))
-        except BrokenProcessPool:
-            log.warning("extraction_process_died")
-            self.close()
-            return []
+    def _give_up(self) -> None:
+        log.warning("extraction_process_died")
+        self.close()
 
     def _new_pool(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
@@ -80,8 +114,20 @@ class ExtractionProcesses:
         )
 
 
-_opened: list[tuple[Store, ImageReader, KindTable]] = []
-"""What this process reads, if it is one that extracts."""
+def _tasks(portions: Sequence[Portion]) -> Iterator[Sequence[Portion]]:
+    """Yield portions in order, small ones together."""
+    task: list[Portion] = []
+    for portion in portions:
+        if task and sum(len(one.images) for one in task) + len(portion.images) > PORTION:
+            yield task
+            task = []
+        task.append(portion)
+    if task:
+        yield task
+
+
+_opened: list[tuple[Store, DocumentMaker, KindTable]] = []
+"""What this process reads, if it is one of these."""
 
 
 def _begin(directory: Path) -> None:
@@ -90,7 +136,7 @@ def _begin(directory: Path) -> None:
     Thread(target=_end_with_parent, name="parent", daemon=True).start()
     os.nice(10)
     store, kinds = Store(directory, read_only=True), load_kinds()
-    _opened.append((store, ImageReader(store, clock=SystemClock(), kinds=kinds), kinds))
+    _opened.append((store, DocumentMaker(store, clock=SystemClock(), kinds=kinds), kinds))
 
 
 def _end_with_parent() -> None:
@@ -101,11 +147,13 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _read_images(images: Sequence[tuple[int, Digest]]) -> list[ExtractedRow]:
-    _, reader, _ = _opened[0]
-    for repository_id, some in groupby(images, key=itemgetter(0)):
-        reader.describe(repository_id, [TaggedImage(digest) for _, digest in some])
-    return reader.take_extracted()
+def _make_documents(portions: Sequence[Portion], encode: Encode) -> MadePortion:
+    _, maker, _ = _opened[0]
+    documents = defaultdict[DocumentType, list[EncodedDocument]](list)
+    for portion in portions:
+        for document in maker.make_portion(portion):
+            documents[document.key.type].append(encode(document))
+    return MadePortion(documents, maker.take_made())
 
 
 def _read_manifests(digests: Sequence[Digest]) -> list[ManifestRows]:

@@ -6,8 +6,9 @@ the new generation too, and the swap is one row in the store.
 
 import asyncio
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,11 +18,11 @@ from typing import TypeVar
 import structlog
 
 from indexer.clock import Clock
-from indexer.engines import Engine, IndexWriter
+from indexer.engines import WRITTEN_IN_ORDER, EncodedDocument, Engine, IndexWriter
 from indexer.errors import EngineError
 from indexer.extract import EXTRACT_VERSION, KindTable
-from indexer.indexing.batches import EXTRACT_SECONDS, Batch, DocumentMaker, Made
-from indexer.indexing.processes import ExtractionProcesses
+from indexer.indexing.batches import EXTRACT_SECONDS, Batch, DocumentMaker, Made, Portion
+from indexer.indexing.processes import IndexingProcesses
 from indexer.indexing.rests import RESTS_FROM_IMAGES, Rests
 from indexer.model import Digest, DocumentType
 from indexer.store import (
@@ -42,8 +43,6 @@ Result = TypeVar("Result")
 BATCH = 500
 """Documents in one commit of live updates, about: more are faster to write, but found later. So
 many are written in one step of a rebuild too, as updates come between steps."""
-_READ_AHEAD = 100
-"""Repositories that are looked through in one step for what they lack."""
 IDLE_SECONDS = 0.5
 """How long to wait for a change before looking for one."""
 SLOW_SECONDS = 0.05
@@ -62,10 +61,6 @@ class _Rebuild:
     writer: IndexWriter
     waiting: list[int]
     total: int
-    unread: list[int]
-    """Repositories of which is not known yet what they lack."""
-    lacking: list[tuple[int, Digest]] = field(default_factory=list)
-    """Images of repositories that are to be extracted."""
     uncommitted: int = 0
     """Images that were written since the last commit."""
 
@@ -108,7 +103,7 @@ class Indexing:
         self._batch_size = batch or BATCH
         self._rebuild_size = batch or engine.batch_documents
         self._kinds = kinds
-        self._processes = ExtractionProcesses(directory, count=processes) if processes else None
+        self._processes = IndexingProcesses(directory, count=processes) if processes else None
         self._thread = OwnThread("indexing", path=directory)
         self._reading: Store | None = None
         self._maker: DocumentMaker | None = None
@@ -340,17 +335,16 @@ class Indexing:
             await self._start_rebuild()
         rebuild = self._rebuild
         assert rebuild is not None  # noqa: S101 - just started
-        if await self._extract_ahead(rebuild):
-            return True
         is_first = len(rebuild.waiting) == rebuild.total
-        made = await self._thread.run(partial(self._rebuild_step, rebuild))
+        made = await self._rebuild_step(rebuild)
         progress = RebuildProgress(rebuild.total - len(rebuild.waiting), rebuild.total)
 
         def save(store: Store) -> None:
             if is_first:
                 # All is made anew, whatever was kept before.
                 store.parts.forget()
-            made.keep(store)
+            for one in made:
+                one.keep(store)
             store.search_index.set_rebuild(progress)
 
         await self._store.write(save)
@@ -386,27 +380,6 @@ class Indexing:
     async def _read_manifests(self, digests: Sequence[Digest]) -> list[ManifestRows]:
         return await self._processes.read_manifests(digests) if self._processes else []
 
-    async def _extract_ahead(self, rebuild: _Rebuild) -> bool:
-        """Extract more of what a rebuild lacks, in other processes; True while there may be more.
-
-        What cannot be kept is extracted once more, by whoever makes its document.
-        """
-        if self._processes is None or not (rebuild.unread or rebuild.lacking):
-            return False
-        if len(rebuild.lacking) < self._batch_size:
-            await self._thread.run(partial(self._find_lacking, rebuild))
-        size = self._batch_size
-        some, rebuild.lacking = rebuild.lacking[:size], rebuild.lacking[size:]
-        extracted = await self._processes.read_images(some)
-        await self._store.write(lambda store: store.extraction.keep(extracted))
-        return True
-
-    def _find_lacking(self, rebuild: _Rebuild) -> None:
-        for _ in range(min(len(rebuild.unread), _READ_AHEAD)):
-            rebuild.lacking += self._known_maker().list_lacking(rebuild.unread.pop())
-            if len(rebuild.lacking) >= self._batch_size:
-                break
-
     async def _start_rebuild(self) -> None:
         ids = await self._store.read(lambda store: store.search_index.repository_ids())
         live = self._known_live()
@@ -416,32 +389,61 @@ class Indexing:
             writer = await self._thread.run(partial(self._engine.open_writer, generation))
         else:
             generation, writer = live.generation, self._known_writer()
-        self._rebuild = _Rebuild(
-            generation, writer, waiting=ids[::-1], total=len(ids), unread=ids[::-1]
-        )
+        self._rebuild = _Rebuild(generation, writer, waiting=ids[::-1], total=len(ids))
         log.info("rebuild_started", generation=generation, repositories=len(ids))
 
-    def _rebuild_step(self, rebuild: _Rebuild) -> Made:
+    async def _rebuild_step(self, rebuild: _Rebuild) -> list[Made]:
         """Write the documents of the next repositories, about a batch of them.
 
-        Return what was made beside them.
+        Return what was made beside them. What is made here reads the store after all updates so
+        far, and is written before the next one. So no older document comes after a newer one.
         """
-        written = 0
-        while rebuild.waiting and written < self._batch_size:
-            # All of one repository in one step, as updates of it come between steps.
-            for document in self._known_maker().all_documents(rebuild.waiting.pop()):
+        portions = await self._thread.run(partial(self._take_portions, rebuild))
+        size = sum(len(portion.images) for portion in portions)
+        if self._processes is None or size < self._batch_size:
+            # A process takes longer to start than it would save.
+            return [await self._thread.run(partial(self._make_portions, rebuild, portions))]
+        kept: list[Made] = []
+        async with aclosing(self._processes.make_documents(portions, self._engine.encode)) as found:
+            async for some, made in found:
+                if made is None:
+                    kept.append(await self._thread.run(partial(self._make_portions, rebuild, some)))
+                else:
+                    await self._thread.run(partial(self._fill, rebuild, made.documents))
+                    kept.append(made.made)
+        return kept
+
+    def _take_portions(self, rebuild: _Rebuild) -> list[Portion]:
+        size, portions = 0, list[Portion]()
+        while rebuild.waiting and size < self._batch_size:
+            more = self._known_maker().list_portions(rebuild.waiting.pop())
+            portions += more
+            size += sum(len(portion.images) for portion in more)
+        return portions
+
+    def _make_portions(self, rebuild: _Rebuild, portions: Sequence[Portion]) -> Made:
+        for portion in portions:
+            for document in self._known_maker().make_portion(portion):
                 # One by one: the documents of a batch would take half of the memory.
-                rebuild.writer.fill(document.key.type, [document])
-                if document.key.type is not DocumentType.REPOSITORY:
-                    written += 1
-                    rebuild.uncommitted += 1
-                if rebuild.uncommitted == self._rebuild_size:
-                    rebuild.writer.commit_filled()
-                    rebuild.uncommitted = 0
+                kind, encoded = document.key.type, self._engine.encode(document)
+                self._fill(rebuild, {kind: [encoded]})
         return self._known_maker().take_made()
+
+    def _fill(
+        self, rebuild: _Rebuild, documents: Mapping[DocumentType, Sequence[EncodedDocument]]
+    ) -> None:
+        for kind in WRITTEN_IN_ORDER:
+            encoded = documents.get(kind, ())
+            rebuild.writer.fill(kind, encoded)
+            rebuild.uncommitted += 0 if kind is DocumentType.REPOSITORY else len(encoded)
+        if rebuild.uncommitted >= self._rebuild_size:
+            rebuild.writer.commit_filled()
+            rebuild.uncommitted = 0
 
     async def _finish_rebuild(self, rebuild: _Rebuild) -> None:
         before, old_writer = self._known_live(), self._known_writer()
+        if self._processes is not None:
+            await asyncio.to_thread(self._processes.close)
         await self._thread.run(rebuild.writer.optimize)
         await self._set_live(rebuild.generation, complete=True, rebuilt=True)
         self._rebuild, self._writer = None, rebuild.writer

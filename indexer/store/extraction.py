@@ -184,15 +184,6 @@ class ExtractionTables:
         rows = self._database.execute(_KEPT_IMAGES, names)
         return {Digest(row[0]): row[1] for row in rows}
 
-    def lacking_images(self, digests: Iterable[Digest]) -> list[Digest]:
-        """Return those of these images of which nothing is kept."""
-        rows = self._database.execute(
-            "SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM extracted"
-            " WHERE digest = value AND form = ? AND version = ?)",
-            [json.dumps(list(digests)), IMAGE, EXTRACT_VERSION],
-        )
-        return [Digest(row[0]) for row in rows]
-
     def keep(self, rows: Sequence[ExtractedRow]) -> None:
         """Keep what was extracted."""
         self._database.conn.executemany(

@@ -15,6 +15,7 @@ class WatchedEngine:
         self.name = engine.name
         self.schema_version = engine.schema_version
         self.batch_documents = engine.batch_documents
+        self.encode = engine.encode
         self._engine = engine
         self._watch = watch
 

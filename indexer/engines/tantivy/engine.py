@@ -24,7 +24,7 @@ from indexer.engines.ranking import (
 from indexer.engines.tantivy.index import LIMITS, Limits
 from indexer.engines.tantivy.match import View, escaped
 from indexer.engines.tantivy.rank import Hits, best, in_order, newest
-from indexer.engines.tantivy.schema import SCHEMA_VERSION, schema
+from indexer.engines.tantivy.schema import SCHEMA_VERSION, encode, schema
 from indexer.engines.tantivy.writer import IndexFolderWriter
 from indexer.model import FacetCounts, Query, Sort
 
@@ -100,6 +100,7 @@ class TantivyEngine(GenerationFolders, Engine):
     name = "tantivy"
     schema_version = SCHEMA_VERSION
     batch_documents = 20_000
+    encode = staticmethod(encode)
 
     def __init__(self, directory: Path, *, limits: Limits = LIMITS) -> None:
         self._limits = limits

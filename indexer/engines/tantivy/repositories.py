@@ -13,7 +13,7 @@ import string
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from tantivy import Document as Row
+import orjson
 from tantivy import Searcher
 
 from indexer.engines.tantivy.schema import REPOSITORY, REPOSITORY_CODE, REPOSITORY_NUMBER
@@ -74,11 +74,14 @@ class RepositoryNumbers:
         }
         self._next = max(self._known.values(), default=-1) + 1
 
-    def add(self, row: Row, key: DocumentKey) -> None:
-        """Add the repository of a document to its row, numbered if it is new."""
+    def add(self, row: str, key: DocumentKey) -> str:
+        """Return the JSON of a document with its repository, numbered if it is new."""
         number = self._known.setdefault((key.registry, key.repository), self._next)
         # A number that a failed batch took stays with its repository.
         self._next = max(self._next, number + 1)
-        row.add_text(REPOSITORY, f"{key.registry}\n{key.repository}\n{number}")
-        row.add_text(REPOSITORY_CODE, repository_code(number))
-        row.add_integer(REPOSITORY_NUMBER, number)
+        fields = {
+            REPOSITORY: f"{key.registry}\n{key.repository}\n{number}",
+            REPOSITORY_CODE: repository_code(number),
+            REPOSITORY_NUMBER: number,
+        }
+        return f"{orjson.dumps(fields).decode()[:-1]},{row[1:]}"

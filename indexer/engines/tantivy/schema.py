@@ -7,12 +7,13 @@ sums are exact in tantivy's four-byte floats, in any order.
 """
 
 import zlib
-from collections.abc import Set
+from base64 import b64encode
 from typing import Any
 
-from tantivy import Document as Row
+import orjson
 from tantivy import Schema, SchemaBuilder
 
+from indexer.engines.protocol import EncodedDocument
 from indexer.engines.ranking import (
     ENDS,
     FACET_FIELDS,
@@ -114,13 +115,10 @@ def grams(text: str, length: int) -> list[str]:
     return [text[start : start + length] for start in range(len(text) - length + 1)]
 
 
-Encoded = tuple[Row, Set[str]]
-"""A document as tantivy takes it, with its searchable words."""
-
-
-def encode(document: Document) -> Encoded:
+def encode(document: Document) -> EncodedDocument:
     """Return ``document`` as tantivy takes it, but for its repository, and its searchable words.
 
+    As JSON, because that is read in Rust, and passes between processes as one text.
     :class:`indexer.errors.EngineError` naming the id when something in it cannot be stored.
     """
     with encoding_errors(document):
@@ -140,14 +138,18 @@ def encode(document: Document) -> Encoded:
             ENDS: end_terms(name),
             REGISTRY: document.key.registry,
             **{field: list(terms) for field, terms in exact_terms(document).items()},
-            RESULT: stored_result(document),
-            TEXTS: _packed(stored_texts(document)),
+            RESULT: _in_json(stored_result(document)),
+            TEXTS: _in_json(_packed(stored_texts(document))),
             **numbers,
             **{number_field(field): found for field, found in range_numbers(document).items()},
             **dict(zip(ID_CHUNKS, chunks(document.key.id, len(ID_CHUNKS)), strict=True)),
             **dict(zip(NAME_CHUNKS, chunks(name, len(NAME_CHUNKS)), strict=True)),
         }
-        return Row.from_dict(columns), worths.keys()
+        return EncodedDocument(document.key, (orjson.dumps(columns).decode(), set(worths)))
+
+
+def _in_json(stored: bytes) -> str:
+    return b64encode(stored).decode()
 
 
 def _packed(stored: bytes) -> bytes:

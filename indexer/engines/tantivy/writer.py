@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from indexer.engines.local import engine_errors
+from indexer.engines.protocol import EncodedDocument
 from indexer.engines.tantivy.index import OpenIndex
 from indexer.engines.tantivy.repositories import RepositoryNumbers
-from indexer.engines.tantivy.schema import ID, Encoded
+from indexer.engines.tantivy.schema import ID
 from indexer.engines.tantivy.schema import encode as encode_document
 from indexer.engines.tantivy.words import NewWords
 from indexer.model import Document
@@ -28,7 +29,7 @@ class IndexFolderWriter(OpenIndex):
     """
 
     def __init__(
-        self, folder: Path, *, encode: Callable[[Document], Encoded] = encode_document
+        self, folder: Path, *, encode: Callable[[Document], EncodedDocument] = encode_document
     ) -> None:
         super().__init__(folder)
         self._encode = encode
@@ -61,10 +62,10 @@ class IndexFolderWriter(OpenIndex):
         with engine_errors(self._folder), self._undone_on_error():
             for found_id in removed:
                 self._writer.delete_documents_by_term(ID, found_id)
-            self._add(given.values())
+            self._add(map(self._encode, given.values()))
             self._commit_all()
 
-    def fill(self, documents: Iterable[Document]) -> None:
+    def fill(self, documents: Iterable[EncodedDocument]) -> None:
         """Add or replace ``documents``, without a commit: each makes a segment to be merged."""
         with engine_errors(self._folder), self._undone_on_error():
             self._is_filled = True
@@ -80,14 +81,13 @@ class IndexFolderWriter(OpenIndex):
         """Commit; tantivy merges beside the commits."""
         self.commit_filled()
 
-    def _add(self, documents: Iterable[Document]) -> None:
+    def _add(self, documents: Iterable[EncodedDocument]) -> None:
         # One by one: tantivy is at work on one while the next is made.
-        for document in documents:
-            row, words = self._encode(document)
-            self._repositories.add(row, document.key)
+        for key, (row, words) in documents:
+            row_with_repository = self._repositories.add(row, key)
             self._new_words.add(words)
-            self._writer.delete_documents_by_term(ID, document.key.id)
-            self._writer.add_document(row)
+            self._writer.delete_documents_by_term(ID, key.id)
+            self._writer.add_json(row_with_repository)
 
     def _commit_all(self) -> None:
         self._new_words.write()

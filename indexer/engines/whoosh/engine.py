@@ -24,7 +24,7 @@ from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.facets import facet_counts
 from indexer.engines.whoosh.index import OpenSegments, create_index
 from indexer.engines.whoosh.rank import Location, Matches, best, in_order, newest
-from indexer.engines.whoosh.schema import RESULT, SCHEMA_VERSION, TEXTS
+from indexer.engines.whoosh.schema import RESULT, SCHEMA_VERSION, TEXTS, encode
 from indexer.engines.whoosh.writer import SegmentedWriter
 from indexer.model import FacetCounts, Query, Sort, TextBlock
 
@@ -86,6 +86,7 @@ class WhooshEngine(GenerationFolders, Engine):
     name = "whoosh"
     schema_version = SCHEMA_VERSION
     batch_documents = 1_000
+    encode = staticmethod(encode)
 
     def __init__(self, directory: Path) -> None:
         about = {"engine": self.name, "schema_version": SCHEMA_VERSION}

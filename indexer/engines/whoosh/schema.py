@@ -8,13 +8,13 @@ thousandths and whole, so that adding impacts is exact in any order.
 import zlib
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
 
 import orjson
 from whoosh.columns import NumericColumn, VarBytesColumn
 from whoosh.fields import COLUMN, FieldType, Schema
 from whoosh.formats import Existence
 
+from indexer.engines.protocol import EncodedDocument
 from indexer.engines.ranking import (
     FACET_FIELDS,
     KEYWORD,
@@ -77,7 +77,7 @@ SCHEMA = Schema(
 )
 
 
-def encode(document: Document) -> dict[str, Any]:
+def encode(document: Document) -> EncodedDocument:
     """Return the fields of ``document``, as Whoosh's writer takes them.
 
     :class:`indexer.errors.EngineError` naming the id when something in it cannot be stored.
@@ -86,7 +86,7 @@ def encode(document: Document) -> dict[str, Any]:
         lines, terms = list(scored_lines(document)), exact_terms(document)
         # What is no Unicode is found here, before anything is written.
         "".join(chain.from_iterable(terms.values())).encode()
-        return {
+        row = {
             TEXT: impacts(lines),
             START: {word[:n] for word in words(document.name) for n in range(1, START_MAX + 1)},
             NAMED: named_terms(document),
@@ -98,6 +98,7 @@ def encode(document: Document) -> dict[str, Any]:
             NUMBERS: _packed(orjson.dumps(range_numbers(document))),
             **sort_numbers(document),
         }
+        return EncodedDocument(document.key, row)
 
 
 def _packed(stored: bytes) -> bytes:

@@ -16,6 +16,7 @@ from whoosh.index import FileIndex
 from whoosh.writing import SegmentWriter
 
 from indexer.engines.local import engine_errors, sync
+from indexer.engines.protocol import EncodedDocument
 from indexer.engines.whoosh import bitmap as bitmaps
 from indexer.engines.whoosh.cache import SegmentCache
 from indexer.engines.whoosh.codec import Codec, PostingPool
@@ -64,16 +65,15 @@ class SegmentedWriter(OpenSegments):
         """
         self.commit_filled()
         # Encoded first: an error later on is not to leave half of a batch.
-        rows = {document.key.id: encode(document) for document in documents}
+        rows = {document.key.id: encode(document).content for document in documents}
         with engine_errors(self._folder), self._locked():
             gone = {*rows, *removed}
             if rows or any(gone & segment.places.keys() for segment in self.parts):
                 self._commit(rows, gone)
 
-    def fill(self, documents: Iterable[Document]) -> None:
+    def fill(self, documents: Iterable[EncodedDocument]) -> None:
         """Keep the fields of ``documents`` for the next commit, which merges hardly ever."""
-        for document in documents:
-            self._filled[document.key.id] = encode(document)
+        self._filled.update((key.id, row) for key, row in documents)
 
     def commit_filled(self) -> None:
         """Write a segment of what was filled."""

@@ -1,13 +1,14 @@
 """Writing with every engine: whole batches or nothing, also when killed, and readers beside it."""
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from indexer.engines import Engine
+from indexer.engines import Engine, IndexWriter
 from indexer.errors import EngineError
 from indexer.model.document import Document, DocumentType, Sort
 from indexer.model.query import Everything, Range, Word
@@ -93,12 +94,18 @@ def test_a_bad_document_is_named_and_nothing_of_its_batch_applied(
     writer.close()
 
 
+def fill(engine: Engine, writer: IndexWriter, documents: Sequence[Document]) -> None:
+    writer.fill(REPOSITORY, map(engine.encode, documents))
+
+
 def test_what_is_filled_is_found_after_a_commit(engine: Engine) -> None:
     writer = engine.open_writer("one")
     writer.commit_filled()
     for name in "abc":
-        writer.fill(REPOSITORY, [document(name, description=("old",))])
-    writer.fill(REPOSITORY, [document("c", description=("new",)), document("d")])
+        fill(engine, writer, [document(name, description=("old",))])
+    writer.fill(
+        REPOSITORY, map(engine.encode, [document("c", description=("new",)), document("d")])
+    )
     writer.commit_filled()
     with reading(engine) as reader:
         assert ids(reader) == [f"{name} registry.example" for name in "abcd"]
@@ -112,12 +119,16 @@ def test_what_is_filled_is_found_after_a_commit(engine: Engine) -> None:
 def test_a_change_comes_after_what_was_filled_before_it(engine: Engine) -> None:
     """A rebuild fills while changes are written to the same generation."""
     writer = engine.open_writer("one")
-    writer.fill(REPOSITORY, [document(name, description=("old",)) for name in "abc"])
+    writer.fill(
+        REPOSITORY, map(engine.encode, [document(name, description=("old",)) for name in "abc"])
+    )
     writer.apply(REPOSITORY, [document("b", description=("new",))], ["a registry.example"])
     with reading(engine) as reader:
         assert ids(reader) == ["b registry.example", "c registry.example"]
         assert reader.count(REPOSITORY, Word("old")) == 1
-    writer.fill(REPOSITORY, [document("b", description=("old",)), document("d")])
+    writer.fill(
+        REPOSITORY, map(engine.encode, [document("b", description=("old",)), document("d")])
+    )
     writer.optimize()
     with reading(engine) as reader:
         assert ids(reader) == [f"{name} registry.example" for name in "bcd"]
@@ -128,13 +139,15 @@ def test_a_change_comes_after_what_was_filled_before_it(engine: Engine) -> None:
 def test_what_was_filled_and_not_committed_ends_with_its_writer(engine: Engine) -> None:
     writer = engine.open_writer("one")
     writer.apply(REPOSITORY, [document("a")], [])
-    writer.fill(REPOSITORY, [document("a", description=("new",)), document("b")])
+    writer.fill(
+        REPOSITORY, map(engine.encode, [document("a", description=("new",)), document("b")])
+    )
     writer.close()
     with reading(engine) as reader:
         assert ids(reader) == ["a registry.example"]
         assert reader.count(REPOSITORY, Word("new")) == 0
     writer = engine.open_writer("one")
-    writer.fill(REPOSITORY, [document("c")])
+    fill(engine, writer, [document("c")])
     writer.commit_filled()
     assert writer.count(REPOSITORY) == 2
     writer.close()
@@ -143,7 +156,7 @@ def test_what_was_filled_and_not_committed_ends_with_its_writer(engine: Engine) 
 def test_a_document_that_cannot_be_stored_is_named_when_it_is_filled(engine: Engine) -> None:
     writer = engine.open_writer("one")
     with pytest.raises(EngineError, match="'bad registry"):
-        writer.fill(REPOSITORY, [document("a"), bad_documents()[0]])
+        fill(engine, writer, [document("a"), bad_documents()[0]])
     writer.apply(REPOSITORY, [document("d")], [])
     with reading(engine) as reader:
         assert "bad registry.example" not in ids(reader)

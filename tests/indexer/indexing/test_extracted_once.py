@@ -1,14 +1,18 @@
 """What an image is made of is read once: no rebuild and no push reads it again."""
 
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from indexer.engines.whoosh import WhooshEngine
 from indexer.extract import BUILT_IN, EXTRACT_VERSION
-from indexer.indexing.batches import DocumentMaker
-from indexer.indexing.processes import ExtractionProcesses
+from indexer.indexing.batches import PORTION, DocumentMaker
+from indexer.indexing.processes import IndexingProcesses
 from indexer.model import Digest, Document, recent_bodies
+from indexer.model.event import Command
 from indexer.store import EXTRACTED_AT_ONCE, ExtractedRow
 from tests.builders import image, index
 from tests.indexer.stepping import Stepping
@@ -139,26 +143,36 @@ async def test_a_version_that_only_tags_tell_is_not_kept(stepping: Stepping) -> 
     assert versions == {"1.2.3"}
 
 
-async def test_processes_extract_the_same(stepping: Stepping) -> None:
+async def test_processes_make_the_same(stepping: Stepping) -> None:
     stepping.registry.put(WEB, MULTI, tag="1")
     stepping.registry.put(API, APP, tag="1")
+    for number in range(PORTION):
+        stepping.registry.put("team/large", image(seed=f"{number}"), tag=f"v{number}")
+    stepping.registry.put("team/large", APP, tag="gone")
+    await stepping.crawl()
+    stepping.registry.delete_tag("team/large", "gone")
     await stepping.crawl()
     maker = DocumentMaker(stepping.store, clock=stepping.clock, kinds=BUILT_IN)
-    lacking = [
-        one
-        for each in stepping.store.search_index.repository_ids()
-        for one in maker.list_lacking(each)
-    ]
-    digests = sorted(digest for _, digest in lacking)
-    processes = ExtractionProcesses(stepping.directory, count=1)
+    ids = stepping.store.search_index.repository_ids()
+    portions = [portion for each in ids for portion in maker.list_portions(each)]
+    assert [len(portion.images) for portion in portions] == [1, 0, PORTION, 1, 1]
+    digests = [digest for portion in portions for digest in portion.images]
+    processes = IndexingProcesses(stepping.directory, count=2)
     try:
-        found = await processes.read_images(lacking)
+        found = [one async for one in processes.make_documents(portions, WhooshEngine.encode)]
         rows = await processes.read_manifests(digests)
     finally:
         processes.close()
-    assert sorted(found, key=lambda row: row.digest) == sorted(
-        make(stepping)[1], key=lambda row: row.digest
-    )
+    assert [portion for some, _ in found for portion in some] == portions
+    made = [one for _, one in found if one is not None]
+    encoded = [one for each in made for some in each.documents.values() for one in some]
+    expected, extracted = make(stepping)
+    assert {one.key.id: one for one in encoded} == {
+        key: WhooshEngine.encode(one) for key, one in expected.items()
+    }
+    assert len(encoded) == len(expected) == len(digests) + len(ids)
+    kept = {row.digest: row for one in made for row in one.made.extracted}
+    assert kept == {row.digest: row for row in extracted}
     assert rows == stepping.store.extraction.read_rows(digests, kinds=BUILT_IN)
 
 
@@ -166,9 +180,38 @@ async def test_a_process_that_dies_is_started_anew(stepping: Stepping) -> None:
     stepping.registry.put(WEB, APP, tag="1")
     await stepping.crawl()
     digests = [Digest(APP.digest)]
-    processes = ExtractionProcesses(stepping.directory / "nowhere", count=1)
+    processes = IndexingProcesses(stepping.directory / "nowhere", count=1)
     assert await processes.read_manifests(digests) == []
+    maker = DocumentMaker(stepping.store, clock=stepping.clock, kinds=BUILT_IN)
+    portions = maker.list_portions(stepping.store.search_index.repository_ids()[0])
+    found = [one async for one in processes.make_documents(portions, WhooshEngine.encode)]
+    assert found == [(portions, None)]
     processes.close()
+
+
+async def test_a_rebuild_goes_on_when_its_processes_are_killed(tmp_path: Path) -> None:
+    async with Stepping(tmp_path, batch=5) as stepping:
+        for number in range(12):
+            stepping.registry.put(f"team/{number:02}", APP, tag="1")
+        await stepping.crawl()
+        await stepping.index()
+        documents, before = stepping.documents(), stepping.engine.generations()
+        await stepping.indexing.close()
+        stepping.open_indexing(processes=2)
+        await stepping.index()
+        stepping.deliver(Command.REBUILD)
+        await stepping.enqueue_refreshes()
+        assert await stepping.indexing._go_on_rebuilding()
+        known = stepping.indexing._processes
+        assert known is not None
+        assert known._pool is not None
+        pids = list(known._pool._processes)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        await stepping.index()
+        assert stepping.documents() == documents
+        assert stepping.engine.generations() != before
+        assert known._pool is None, "no process stays when a rebuild has ended"
 
 
 async def test_all_is_extracted_anew_in_processes_beside_the_indexer(stepping: Stepping) -> None:

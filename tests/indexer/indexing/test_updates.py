@@ -337,7 +337,7 @@ async def test_a_rebuild_commits_as_much_at_once_as_its_engine_names(tmp_path: P
         await indexing._start_rebuild()
         rebuild = indexing._rebuild
         assert rebuild is not None
-        await indexing._thread.run(lambda: indexing._rebuild_step(rebuild))
+        await indexing._rebuild_step(rebuild)
         [new] = set(stepping.engine.generations()) - {live(stepping).generation}
         with closing(stepping.engine.open_reader(new)) as reader:
             assert reader.count(DocumentType.IMAGE) == 6, "the last two wait for a commit"

@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from indexer.clock import SystemClock
-from indexer.engines import Engine, IndexReader, IndexWriter, go_on
+from indexer.engines import EncodedDocument, Engine, IndexReader, IndexWriter, go_on
 from indexer.engines.local import GenerationWriter
 from indexer.engines.whoosh.writer import SegmentedWriter, segments_to_merge
 from indexer.extract import BUILT_IN
@@ -85,6 +85,7 @@ class TellingEngine:
     def __init__(self, engine: Engine, directory: Path) -> None:
         self.name, self.schema_version = engine.name, engine.schema_version
         self.batch_documents = engine.batch_documents
+        self.encode = engine.encode
         self.directory = directory
         self.filling = ""
         """The generation that a rebuild fills, until the first of it is written."""
@@ -149,7 +150,7 @@ class TellingWriter:
                 self._wait_for_merge(document_type)
         say(REBUILD if is_rebuild else REST)
 
-    def fill(self, document_type: DocumentType, documents: Iterable[Document]) -> None:
+    def fill(self, document_type: DocumentType, documents: Iterable[EncodedDocument]) -> None:
         self._writer.fill(document_type, documents)
         changing = self._engine.changing
         if self._engine.filling == self._generation and changing and changing.step_from_outside():

@@ -1,5 +1,6 @@
 """Searching with tantivy where it takes more than one step, and what it is asked for by name."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -193,11 +194,13 @@ def test_visible_names_are_found_in_an_index_of_very_many_repositories(
     names = [f"team/web-{n}" for n in range(1_100)]
     numbers = Random(3).sample(range(900_000), len(names))
     for number, name in zip(numbers, names, strict=True):
-        row, _ = encode(document(name, registry="one"))
-        row.add_text(REPOSITORY, f"one\n{name}\n{number}")
-        row.add_text(REPOSITORY_CODE, repository_code(number))
-        row.add_integer(REPOSITORY_NUMBER, number)
-        writer.add_document(row)
+        row, _ = encode(document(name, registry="one")).content
+        place = {
+            REPOSITORY: f"one\n{name}\n{number}",
+            REPOSITORY_CODE: repository_code(number),
+            REPOSITORY_NUMBER: number,
+        }
+        writer.add_json(json.dumps(json.loads(row) | place))
     writer.commit()
     with pytest.raises(ValueError, match="states"):
         Matching.regex_query(

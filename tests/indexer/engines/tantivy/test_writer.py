@@ -5,10 +5,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from tantivy import Document as Row
 
+from indexer.engines.protocol import EncodedDocument
 from indexer.engines.tantivy.engine import TantivyEngine
-from indexer.engines.tantivy.schema import Encoded, encode
+from indexer.engines.tantivy.schema import encode
 from indexer.engines.tantivy.writer import IndexFolderWriter
 from indexer.errors import EngineError
 from indexer.model.document import DocumentType
@@ -55,8 +55,8 @@ def test_nothing_is_left_of_a_batch_that_tantivy_refused(
     writer = engine.open_writer("one")
     writer.apply(REPOSITORY, [document("a")], [])
     writer.close()
-    refused: Encoded = (object(), set())  # type: ignore[assignment]
-    rows = iter([(Row(), set[str]()), refused, encode(document("d"))])
+    refused = EncodedDocument(document("b").key, (object(), set()))
+    rows = iter([encode(document("b")), refused, encode(document("d"))])
     refusing = IndexFolderWriter(folder, encode=lambda _: next(rows))
     with pytest.raises(EngineError):
         refusing.apply([document("b"), document("c")], ["a registry.example"])
@@ -95,7 +95,7 @@ def test_the_first_change_of_a_writer_has_a_number_of_its_own(
 
 def test_the_first_change_after_a_refused_batch_has_a_number_of_its_own(folder: Path) -> None:
     """Taking back a batch takes back the numbers of its changes."""
-    refused: Encoded = (object(), set())  # type: ignore[assignment]
+    refused = EncodedDocument(document("b").key, (object(), set()))
     writer = IndexFolderWriter(folder, encode=lambda _: refused)
     with pytest.raises(EngineError):
         writer.apply([document("b")], [])
@@ -138,7 +138,7 @@ def test_no_two_repositories_have_one_number_whoever_wrote_them(engine: TantivyE
 def test_a_refused_batch_gives_its_numbers_to_no_other_repository(
     engine: TantivyEngine, folder: Path
 ) -> None:
-    refused: Encoded = (object(), set())  # type: ignore[assignment]
+    refused = EncodedDocument(document("b").key, (object(), set()))
     rows = iter([encode(document("a")), refused, *map(encode, map(document, "cab"))])
     writer = IndexFolderWriter(folder, encode=lambda _: next(rows))
     with pytest.raises(EngineError):

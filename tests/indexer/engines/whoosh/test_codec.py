@@ -75,7 +75,7 @@ def test_whoosh_itself_reads_terms_weights_columns_and_answers_queries(tmp_path:
         writer.apply(DocumentType.REPOSITORY, documents[start : start + 20], [])
     writer.close()
     index = FileIndex(FileStorage(str(tmp_path / "one" / "repository")), indexname=INDEX_NAME)
-    expected = {key: encode(document) for key, document in made.items()}
+    expected = {key: encode(document).content for key, document in made.items()}
     with index.reader() as reader:
         keys = [bytes(row) for row in reader.column_reader("key", translate=False)]
         ids = [key.decode().partition("\n")[2] for key in keys]

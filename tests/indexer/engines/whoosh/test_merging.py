@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from indexer.engines.whoosh.engine import WhooshEngine
+from indexer.engines.whoosh.schema import encode
 from indexer.engines.whoosh.writer import (
     FAN,
     FILLED_FAN,
@@ -133,7 +134,7 @@ def test_filling_merges_in_the_end(engine: WhooshEngine, folder: Path) -> None:
     """Each document is written twice, however many commits there are."""
     writer = engine.open_writer("one")
     for number in range(2 * FAN):
-        writer.fill(REPOSITORY, [document(f"n{number}"), document(f"m{number}")])
+        writer.fill(REPOSITORY, map(encode, map(document, (f"n{number}", f"m{number}"))))
         writer.commit_filled()
     assert segments(folder) == 2 * FAN < FILLED_FAN
     writer.optimize()
@@ -147,7 +148,7 @@ def test_even_a_long_filling_leaves_no_segments_without_number(
 ) -> None:
     writer = engine.open_writer("one")
     for number in range(FILLED_FAN + 1):
-        writer.fill(REPOSITORY, [document(f"n{number}")])
+        writer.fill(REPOSITORY, [encode(document(f"n{number}"))])
         writer.commit_filled()
     assert segments(folder) < FILLED_FAN
     assert writer.count(REPOSITORY) == FILLED_FAN + 1

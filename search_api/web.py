@@ -35,7 +35,6 @@ from search_api.access import (
     make_asks,
     make_owner_token,
 )
-from search_api.access.oidc import Issuer, Oidc
 from search_api.api import Streams, make_api
 from search_api.endpoints import (
     CheckProof,
@@ -184,8 +183,12 @@ def _make_who_asks(
         on_limited=lambda caller: refusals.request(RequestRefusal.GUESSES, caller=caller),
     )
     sessions = Sessions(settings, clock=clock) if settings.page and can_sign_in(settings) else None
-    issued = settings.access.oidc
-    oidc = Oidc(issued, clock=clock, issuer=Issuer(issued, clock=clock)) if issued else None
+    oidc = None
+    if issued := settings.access.oidc:
+        # Its libraries take long to import, and few need them.
+        from search_api.access.oidc import Issuer, Oidc  # noqa: PLC0415
+
+        oidc = Oidc(issued, clock=clock, issuer=Issuer(issued, clock=clock))
     callers = Callers(
         settings,
         clock=clock,

@@ -16,6 +16,7 @@ from search_api.processes import (
     check_address,
     end_with_parent,
     own_command,
+    prepare_nursery,
     prepare_settings,
     serve_indexer,
     supervise,
@@ -58,6 +59,8 @@ def run_web(supervisor: int | None) -> None:
     settings = prepare_settings(process="web", supervised=supervisor is not None)
     if supervisor is not None:
         end_with_parent(supervisor)
+    # It imports what searches need while this process imports the rest.
+    prepare_nursery()
     # The indexer does without FastAPI, which takes long to import.
     from indexer.store import STORE_FILE, refuse_unusable  # noqa: PLC0415
     from search_api.web import serve_web  # noqa: PLC0415

@@ -10,6 +10,7 @@ from indexer.clock import Clock
 from indexer.documents import (
     LARGE_IMAGES,
     DescribedImage,
+    RepositoryPart,
     image_document,
     large_document,
     newest_image,
@@ -60,8 +61,8 @@ class Batch:
     large: list[int] = field(default_factory=list)
     """Repositories whose own documents are stale too, and come after this batch. They take long,
     so that nobody is to wait for them who waits for an image."""
-    read: int = 0
-    """How many images were read for the own document of a large repository."""
+    own_images: int = 0
+    """Of how many images the own document of a large repository is made."""
 
     def has_made(self, stale: StaleDocument) -> bool:
         """Tell whether a stale document was made, and is not left to a later batch."""
@@ -167,10 +168,12 @@ class DocumentMaker:
         """Make the own document of a large repository, or drop it where it has no image now."""
         batch = Batch()
         repository = self._store.repositories.get(repository_id)
-        start, read_before = thread_time(), self._parts.images_read
+        start = thread_time()
         self._images.limit_time(self._extract_seconds)
         try:
-            document = self._large_document(repository)
+            part, size_bytes = self._parts.read(repository_id)
+            batch.own_images = part.images
+            document = self._large_document(repository, part, size_bytes)
             own_id = DocumentKey(repository.registry, repository.name).id
             batch.put(own_id, document, is_image=False)
         except OutOfTimeError:
@@ -179,15 +182,15 @@ class DocumentMaker:
             self._images.forget_unkept(repository_id)
         finally:
             self._images.limit_time(None)
-        batch.read = self._parts.images_read - read_before
         if thread_time() - start > self._extract_seconds:
             batch.slow.add(repository.registry)
         return batch
 
-    def _large_document(self, repository: RepositoryRow) -> Document | None:
+    def _large_document(
+        self, repository: RepositoryRow, part: RepositoryPart, size_bytes: int | None
+    ) -> Document | None:
         """Return the document of a repository that is large; that of another one all the same."""
         store, repository_id = self._store, repository.id
-        part, size_bytes = self._parts.read(repository_id)
         if part.images < LARGE_IMAGES:
             # What its tags point at is not all there, or is nothing that people see.
             images = store.content.tagged_images(repository_id)

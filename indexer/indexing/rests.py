@@ -1,16 +1,16 @@
 """The rests of large repositories between two makings of their own documents.
 
-Such a document is made of parts, most of which stay as they are. But where nothing is kept yet, or
-much changes, it is made out of thousands of images. So that is done in a bounded share of the time:
-its repository then rests for some times as long. Its images are written meanwhile, and found at
-once. What is due and rests stays stale, and is made after the rest.
+Such a document is made of parts, most of which stay as they are; but where nothing is kept yet, it
+is made out of thousands of images. So it is made in a bounded share of the time: after each making
+its repository rests for some times as long. Its images are written meanwhile, and found at once,
+also if many are pushed. What is due and rests stays stale, and is made after the rest.
 """
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
 RESTS_FROM_IMAGES = 500
-"""A document for which fewer images were read is made again with the next change."""
+"""The document of a repository with fewer images is made with each change."""
 REST_TIMES = 9
 """A rest is so many times as long as the computing before it: a tenth of the time is spent."""
 REST_MAX = timedelta(seconds=60)

@@ -308,7 +308,7 @@ class Indexing:
         own = self._known_maker().make_large(repository_id)
         self._write(own)
         seconds = thread_time() - start
-        if own.read >= RESTS_FROM_IMAGES:
+        if own.own_images >= RESTS_FROM_IMAGES:
             self._rests.begin(repository_id, seconds=seconds, now=self._clock.now())
         return self._known_maker().take_made(), own, seconds
 

@@ -8,7 +8,7 @@ import pytest
 
 from indexer.documents import LARGE_IMAGES
 from indexer.extract import BUILT_IN
-from indexer.indexing.rests import REST_MAX, REST_TIMES, Rests
+from indexer.indexing.rests import REST_MAX, REST_TIMES, RESTS_FROM_IMAGES, Rests
 from indexer.model import Content, DocumentType
 from indexer.model.names import Digest, RepositoryName, TagName
 from indexer.store import ReadContent
@@ -104,6 +104,23 @@ async def test_an_image_is_found_while_its_repository_rests(stepping: Stepping) 
     await stepping.index()
     assert found_tags(stepping) == LARGE_IMAGES + 2
     assert stepping.store.search_index.stale_count() == 0
+
+
+async def test_a_repository_of_many_images_rests_however_few_of_them_are_read(
+    stepping: Stepping,
+) -> None:
+    """Regression: pushes in a row waited for the document of their repository."""
+    with stepping.store.transaction():
+        for number in range(LARGE_IMAGES, RESTS_FROM_IMAGES):
+            repository_id = put(stepping, image(seed=str(number), layers=1), f"t{number}")
+    await stepping.index()
+    stepping.clock.advance(REST_MAX.total_seconds())
+    await stepping.index()
+    push(stepping, "first")
+    await stepping.index()
+    assert found_tags(stepping) == RESTS_FROM_IMAGES + 1
+    now = stepping.clock.now()
+    assert list(stepping.indexing._rests.resting(now=now)) == [repository_id]
 
 
 async def test_images_come_between_the_documents_of_large_repositories(

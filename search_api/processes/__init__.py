@@ -17,7 +17,6 @@ from search_api.processes.data_dir import (
 )
 from search_api.processes.indexer import serve_indexer
 from search_api.processes.logs import REQUEST_ID, access_log, configure_logging
-from search_api.processes.nursery import end_with_starter, prepare_nursery
 from search_api.processes.restarts import RestartCounts, read_restarts
 from search_api.processes.service_file import (
     RunningService,
@@ -41,14 +40,12 @@ __all__ = [
     "check_address",
     "configure_logging",
     "end_with_parent",
-    "end_with_starter",
     "host_and_port",
     "is_every_address",
     "listen",
     "make_engines",
     "own_address",
     "own_command",
-    "prepare_nursery",
     "prepare_settings",
     "read_restarts",
     "read_service_file",

@@ -24,7 +24,7 @@ from typing_extensions import override
 
 from indexer.errors import RegsearchError
 from indexer.model import NO_RIGHTS, Rights
-from search_api.processes import end_with_starter, prepare_nursery
+from search_api.nursery import end_with_starter, prepare_nursery
 from search_api.search.deadline import TimeLimit
 from search_api.search.searcher import Searcher
 from search_api.search.sent_rights import ReceivedRights, SentRights

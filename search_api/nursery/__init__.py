@@ -11,17 +11,17 @@ from multiprocessing import forkserver, get_context, parent_process
 from multiprocessing.context import ForkServerContext, SpawnContext
 from threading import Thread
 
-import structlog
-
-log = structlog.get_logger()
+__all__ = ["end_with_starter", "prepare_nursery"]
 
 _PRELOADED = (
+    "search_api.nursery.bound",
     "search_api.search.setup",
     "indexer.engines.whoosh",
     "indexer.engines.tantivy",
-    "search_api.processes.frozen",
+    "search_api.nursery.frozen",
 )
-"""Modules; one that is not installed is left out. The last one keeps what was imported as it is."""
+"""Modules; one that is not installed is left out. The first binds the nursery to its starter, the
+last one keeps what was imported as it is."""
 
 
 def prepare_nursery() -> ForkServerContext | SpawnContext:
@@ -34,7 +34,10 @@ def prepare_nursery() -> ForkServerContext | SpawnContext:
     try:
         forkserver.ensure_running()
     except OSError as error:
-        log.warning("search_processes_start_slowly", reason=str(error))
+        # The nursery imports this package first, and should be bound to its starter soon.
+        import structlog  # noqa: PLC0415
+
+        structlog.get_logger().warning("search_processes_start_slowly", reason=str(error))
         return get_context("spawn")
     return get_context("forkserver")
 

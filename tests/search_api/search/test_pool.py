@@ -296,7 +296,7 @@ def test_without_a_nursery_search_processes_are_started_one_by_one(tmp_path: Pat
     """Where nothing temporary can be written."""
     code = (
         "from multiprocessing import process\n"
-        "from search_api.processes import prepare_nursery\n"
+        "from search_api.nursery import prepare_nursery\n"
         f"process.current_process()._config['tempdir'] = {str(tmp_path / 'nowhere')!r}\n"
         "print(prepare_nursery().get_start_method())"
     )

@@ -11,7 +11,6 @@ import click
 import structlog
 
 from indexer.settings import Settings
-from search_api.nursery import prepare_nursery
 from search_api.processes import (
     RestartCounts,
     check_address,
@@ -59,15 +58,12 @@ def run_web(supervisor: int | None) -> None:
     settings = prepare_settings(process="web", supervised=supervisor is not None)
     if supervisor is not None:
         end_with_parent(supervisor)
+    # The indexer does without FastAPI, which takes long to import.
     from indexer.store import STORE_FILE, refuse_unusable  # noqa: PLC0415
+    from search_api.web import serve_web  # noqa: PLC0415
 
     # Beside a supervised one is an indexer, which looks at all of it.
     refuse_unusable(settings.data_dir / STORE_FILE, thoroughly=supervisor is None)
-    # It imports what searches need while this process imports the rest.
-    prepare_nursery()
-    # The indexer does without FastAPI, which takes long to import.
-    from search_api.web import serve_web  # noqa: PLC0415
-
     serve_web(settings)
 
 

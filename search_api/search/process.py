@@ -6,6 +6,7 @@ in memory that both share: a process that searches reads no messages.
 
 import asyncio
 import gc
+import os
 import pickle
 import signal
 import socket
@@ -16,7 +17,8 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from multiprocessing.process import BaseProcess
+from multiprocessing import get_context
+from multiprocessing.context import SpawnProcess
 from multiprocessing.sharedctypes import RawArray
 from typing import Any
 
@@ -24,7 +26,7 @@ from typing_extensions import override
 
 from indexer.errors import RegsearchError
 from indexer.model import NO_RIGHTS, Rights
-from search_api.nursery import end_with_starter, prepare_nursery
+from search_api.processes import end_with_parent
 from search_api.search.deadline import TimeLimit
 from search_api.search.searcher import Searcher
 from search_api.search.sent_rights import ReceivedRights, SentRights
@@ -87,7 +89,7 @@ class Worker(asyncio.Protocol):
         self._on_idle = on_idle
         self._shared = RawArray("q", 2)
         self._beats = 0
-        self._process: BaseProcess | None = None
+        self._process: SpawnProcess | None = None
         self._transport: asyncio.Transport | None = None
         self._rights = SentRights()
         self._received = bytearray()
@@ -108,14 +110,12 @@ class Worker(asyncio.Protocol):
     async def start(self, make: Callable[[], Searcher]) -> None:
         """Start the process, which calls ``make``; OSError if the system cannot."""
         own, other = socket.socketpair()
-        self._process = prepare_nursery().Process(
-            target=_serve, args=(other, self._shared, make), name="search", daemon=True
+        # Forking would copy locks that other threads hold.
+        self._process = get_context("spawn").Process(
+            target=_serve, args=(other, self._shared, make, os.getpid()), name="search", daemon=True
         )
         try:
             await asyncio.to_thread(self._process.start)
-        except EOFError as error:
-            own.close()
-            raise OSError("the process that starts search processes ended") from error
         except BaseException:
             own.close()
             raise
@@ -190,11 +190,13 @@ class Worker(asyncio.Protocol):
             self.ended.set_result(None)
 
 
-def _serve(connection: socket.socket, shared: Any, make: Callable[[], Searcher]) -> None:
+def _serve(
+    connection: socket.socket, shared: Any, make: Callable[[], Searcher], parent: int
+) -> None:
     """Search in this process until the other end of the connection is closed."""
     # Ctrl-C is for the web process, which then ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_starter()
+    end_with_parent(parent)
     threading.Thread(target=_beat, args=(shared,), name="beats", daemon=True).start()
     searcher, rights = make(), ReceivedRights()
     # Present objects stay, so the garbage collector need not visit them and delay searches.

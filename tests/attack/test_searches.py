@@ -129,16 +129,12 @@ def search_processes(service: Service) -> list[int]:
 
 
 def _is_search_process(pid: int, web: int) -> bool:
-    """Tell whether a process was forked by the nursery, which is a child of the web process."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        return b"multiprocessing.forkserver" in command and _parent(_parent(pid)) == web
+        parent = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[1]
     except OSError:
         return False
-
-
-def _parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[1])
+    return b"multiprocessing-fork" in command and int(parent) == web
 
 
 def be_well(service: Service) -> None:

@@ -57,8 +57,7 @@ _CONFIGS_UNREAD = """
 _HEALED = ("search_index_differs", "search_index_unusable", "Traceback", "refresh_failed")
 """The log events of damage, also of damage that the service repairs."""
 _ORPHAN = re.compile(
-    r"^Traceback \(most recent call last\):\n(?:[ ].*\n)*?"
-    r".*\b(?:spawn_main|_serve_one)\b.*\n(?:[ ].*\n)*"
+    r"^Traceback \(most recent call last\):\n(?:[ ].*\n)*?.*\bspawn_main\b.*\n(?:[ ].*\n)*"
     r"EOFError: Ran out of input$",
     re.MULTILINE,
 )

@@ -240,7 +240,6 @@ Traceback (most recent call last):
         ("timestamp=1 level=warning event=search_index_unusable reason=x", 1),
         ("Traceback (most recent call last):", 1),
         (f"{ORPHAN}EOFError: Ran out of input", 0),
-        (f"{ORPHAN}EOFError: Ran out of input".replace("spawn_main", "_serve_one"), 0),
         (f"{ORPHAN}EOFError: Ran out of input\nTraceback (most recent call last):", 1),
         (f"{ORPHAN}ValueError: what", 1),
     ],

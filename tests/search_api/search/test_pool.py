@@ -4,8 +4,6 @@ import asyncio
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -279,30 +277,6 @@ async def test_a_stopped_process_is_replaced_and_its_search_tried_again(
         assert service.load().processes_replaced == 1
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
-
-
-async def test_a_search_process_follows_when_the_nursery_died(filled: Path, tmp_path: Path) -> None:
-    async with served(filled, seconds=LONG_SECONDS) as service:
-        pid = await service.call(own_pid)
-        nursery = int(Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[1])
-        assert nursery != os.getpid(), "it is no child of the process that asks"
-        os.kill(nursery, signal.SIGKILL)
-        assert await service.call(own_pid) == pid
-        assert await service.call(kill_once, tmp_path / "killed") not in {pid, os.getpid()}
-        assert service.load().processes_replaced == 1
-
-
-def test_without_a_nursery_search_processes_are_started_one_by_one(tmp_path: Path) -> None:
-    """Where nothing temporary can be written."""
-    code = (
-        "from multiprocessing import process\n"
-        "from search_api.nursery import prepare_nursery\n"
-        f"process.current_process()._config['tempdir'] = {str(tmp_path / 'nowhere')!r}\n"
-        "print(prepare_nursery().get_start_method())"
-    )
-    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert ran.stdout.splitlines()[-1] == "spawn"
-    assert "search_processes_start_slowly" in ran.stdout
 
 
 async def test_a_search_in_a_stopped_process_reaches_its_deadline(

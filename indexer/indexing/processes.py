@@ -77,9 +77,9 @@ class IndexingProcesses:
         try:
             while waiting or asked:
                 while waiting and len(asked) < _AHEAD * self._count:
-                    task = waiting.popleft()
-                    call = loop.run_in_executor(pool, partial(_make_documents, task, encode))
-                    asked.append((task, call))
+                    # It stays waiting if the pool is known to be broken.
+                    call = loop.run_in_executor(pool, partial(_make_documents, waiting[0], encode))
+                    asked.append((waiting.popleft(), call))
                 task, call = asked[0]
                 made = await call
                 asked.popleft()

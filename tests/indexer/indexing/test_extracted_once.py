@@ -1,5 +1,6 @@
 """What an image is made of is read once: no rebuild and no push reads it again."""
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -189,7 +190,11 @@ async def test_a_process_that_dies_is_started_anew(stepping: Stepping) -> None:
     processes.close()
 
 
-async def test_a_rebuild_goes_on_when_its_processes_are_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_noticed", [False, True])
+async def test_a_rebuild_goes_on_when_its_processes_are_killed(
+    tmp_path: Path, *, is_noticed: bool
+) -> None:
+    """Before the next documents are asked for, or only then."""
     async with Stepping(tmp_path, batch=5) as stepping:
         for number in range(12):
             stepping.registry.put(f"team/{number:02}", APP, tag="1")
@@ -208,6 +213,8 @@ async def test_a_rebuild_goes_on_when_its_processes_are_killed(tmp_path: Path) -
         pids = list(known._pool._processes)
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
+        while is_noticed and not known._pool._broken:
+            await asyncio.sleep(0.01)
         await stepping.index()
         assert stepping.documents() == documents
         assert stepping.engine.generations() != before

@@ -347,7 +347,7 @@ async def test_a_journal_that_somebody_holds_is_pruned_later_and_stops_nothing(
         with structlog.testing.capture_logs() as logged:
             async with running(tmp_path, served, TickingClock()) as run:
                 await run.until_true()
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     while not any(line["event"] == "journal_not_pruned" for line in logged):
                         await asyncio.sleep(0.01)
                 assert event_ids(old_and_new) == ["old", "new"]

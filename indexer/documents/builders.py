@@ -78,10 +78,11 @@ def repository_document(
     shown_tags = [tag for tag in tags if not is_system_tag(tag)]
     keywords = repository_keywords(repository, images)
     is_large = keywords is None
+    newest_first = sort_newest_first(list(map(share_of, images)))
     return _repository_document(
         repository,
-        sort_newest_first(list(map(share_of, images))),
-        face=newest_image(images),
+        newest_first,
+        face=next(one for one in images if one.digest == newest_first[0].digest),
         tags=shown_tags,
         tag_count=len(shown_tags),
         pulls=pulls,

@@ -4,11 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from indexer.documents.shares import ImageShare
+from indexer.documents.shares import ImageShare, Pair
 from indexer.extract import Facts
 from indexer.model import LABEL_FACET, RepositoryRow, one_line
-
-Pair = tuple[str, str]
 
 FACET_VALUE_MAX = 128
 """Characters of a value: a longer label is no facet, other values are cut."""

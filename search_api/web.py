@@ -1,6 +1,5 @@
 """Where everything is put together: the one module that knows all packages."""
 
-import gc
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,6 +16,7 @@ from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from indexer.clock import Clock, SystemClock
+from indexer.garbage import collect_seldom
 from indexer.registry import RegistryTraffic
 from indexer.settings import Settings
 from search_api.access import (
@@ -287,9 +287,7 @@ def serve_web(settings: Settings) -> None:
             streams.stop()
 
         server = HttpServer(app, connections=app.state.connections, on_stop=stop)
-        # What is there now stays: looking through it again for garbage would hold up answers.
-        gc.collect()
-        gc.freeze()
+        collect_seldom()
         for one in settings.registry:
             means = describe_access(one)
             log.info("registry_access", registry=one.name, access=one.mode, means=means)

@@ -28,7 +28,7 @@ LAYERS = (
     {"indexer.registry", "indexer.store", "indexer.engines"},
     {"indexer.documents"},
     {"indexer.extract", "indexer.settings"},
-    {"indexer.model", "indexer.clock", "indexer.errors"},
+    {"indexer.model", "indexer.clock", "indexer.errors", "indexer.garbage"},
 )
 PURE = ("indexer.model", "indexer.extract", "indexer.documents")
 INPUT_AND_OUTPUT = {"os", "io", "pathlib", "socket", "sqlite3", "subprocess", "shutil", "tempfile"}

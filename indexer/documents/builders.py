@@ -19,7 +19,7 @@ from indexer.documents.numbers import (
     prominence,
     repository_numbers,
 )
-from indexer.documents.parts import RepositoryPart
+from indexer.documents.parts import RepositoryPart, undated_tag
 from indexer.documents.results import details_of, image_result, repository_result
 from indexer.documents.shares import ImageShare, share_of, sort_newest_first
 from indexer.documents.sizes import sum_stored
@@ -110,7 +110,7 @@ def large_document(
         repository,
         part.shares,
         face=face,
-        tags=[tag for _, tag in part.tags],
+        tags=list(map(undated_tag, part.tags)),
         tag_count=part.tag_count,
         pulls=pulls,
         created=part.created,

@@ -14,8 +14,8 @@ import heapq
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NewType
 
 import orjson
 from typing_extensions import override
@@ -28,18 +28,25 @@ from indexer.model import TagName, Text, TextField
 
 _LEVEL = 1
 _TEXTS = ("titles", "others")
+_TEXT_PLACES = tuple(map(ImageShare._fields.index, _TEXTS))
+_FACETS_PLACE = ImageShare._fields.index("facets")
 _TEXT_FIELDS = {str(one): one for one in TextField}
 
 _BACKWARDS = str.maketrans("0123456789", "9876543210")
 _LAST = "~"
 
-DatedTag = tuple[str, TagName]
-"""A tag behind what sorts it, so that these are in order with the newest first."""
+DatedTag = NewType("DatedTag", str)
+"""A tag behind what sorts it and a space, so that these are in order with the newest first."""
 
 
 def dated_tag(moved_at: str, tag: TagName) -> DatedTag:
     """Return a tag that points where it does since ``moved_at``, RFC 3339, or "" for unknown."""
-    return moved_at.translate(_BACKWARDS) or _LAST, tag
+    return DatedTag(f"{moved_at.translate(_BACKWARDS) or _LAST} {tag}")
+
+
+def undated_tag(dated: DatedTag) -> TagName:
+    """Return the tag alone."""
+    return TagName(dated.partition(" ")[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +110,7 @@ def pack_part(part: RepositoryPart) -> bytes:
     values = [
         part.images,
         list(map(_share_row, part.shares)),
-        " ".join(place for place, _ in part.tags),
-        " ".join(tag for _, tag in part.tags),
+        part.tags,
         *(getattr(part, name) for name in RepositoryPart.__slots__[3:]),
     ]
     return zlib.compress(orjson.dumps(values), _LEVEL)
@@ -112,9 +118,8 @@ def pack_part(part: RepositoryPart) -> bytes:
 
 def unpack_part(packed: bytes) -> RepositoryPart:
     """Return a part out of what the store keeps."""
-    images, shares, places, tags, *rest = orjson.loads(zlib.decompress(packed))
-    dated = zip(places.split(), tags.split(), strict=True)
-    return RepositoryPart(images, tuple(map(_read_share, shares)), tuple(dated), *rest)
+    images, shares, tags, *rest = orjson.loads(zlib.decompress(packed))
+    return RepositoryPart(images, tuple(map(_read_share, shares)), tuple(tags), *rest)
 
 
 class _KeptTexts(Sequence[Text]):
@@ -138,16 +143,15 @@ class _KeptTexts(Sequence[Text]):
 
 
 def _share_row(share: ImageShare) -> list[Any]:
-    row = {name: getattr(share, name) for name in ImageShare.__slots__}
-    row |= {name: _pack_texts(row[name]) for name in _TEXTS}
+    row = share._asdict() | {name: _pack_texts(getattr(share, name)) for name in _TEXTS}
     return list(row.values())
 
 
-def _read_share(values: Sequence[Any]) -> ImageShare:
-    row = dict(zip(ImageShare.__slots__, values, strict=True))
-    row |= {name: _KeptTexts(row[name]) if row[name] else () for name in _TEXTS}
-    row["facets"] = list(map(tuple, row["facets"]))
-    return ImageShare(**row)
+def _read_share(values: list[Any]) -> ImageShare:
+    for place in _TEXT_PLACES:
+        values[place] = _KeptTexts(values[place]) if values[place] else ()
+    values[_FACETS_PLACE] = list(map(tuple, values[_FACETS_PLACE]))
+    return ImageShare(*values)
 
 
 def _pack_texts(texts: Sequence[Text]) -> str:
@@ -165,7 +169,7 @@ def _newest_tags(parts: Iterable[Iterable[DatedTag]]) -> tuple[DatedTag, ...]:
     size = 0
     for dated in heapq.merge(*parts):
         kept.append(dated)
-        size += len(dated[1])
+        size += len(undated_tag(dated))
         if size > TAGS_MAX:
             break
     return tuple(kept)
@@ -192,8 +196,7 @@ def _prune(shares: Sequence[ImageShare]) -> tuple[ImageShare, ...]:
         is_described = is_described or bool(description)
         platforms.update(new_platforms)
         kept.append(
-            replace(
-                share,
+            share._replace(
                 tags=tags,
                 titles=new_titles,
                 others=new_others,

@@ -5,7 +5,7 @@ with those of others (see :mod:`indexer.documents.parts`).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from indexer.documents.attachments import attachment_keywords
 from indexer.documents.described import DescribedImage
@@ -15,11 +15,11 @@ Pair = tuple[str, str]
 _ATTACHED = ("signed", "sbom", "provenance")
 
 
-@dataclass(frozen=True, slots=True)
-class ImageShare:
+class ImageShare(NamedTuple):
     """What an image says that the document of its repository may tell.
 
-    ``titles`` and ``others`` are its searchable texts, without its tags.
+    ``titles`` and ``others`` are its searchable texts, without its tags. A tuple, because thousands
+    are made for a document.
     """
 
     digest: Digest

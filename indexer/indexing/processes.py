@@ -23,6 +23,7 @@ import structlog
 from indexer.clock import SystemClock
 from indexer.engines import EncodedDocument
 from indexer.extract import KindTable, load_kinds
+from indexer.garbage import collect_seldom
 from indexer.indexing.batches import PORTION, DocumentMaker, Made, Portion
 from indexer.model import Digest, Document, DocumentType
 from indexer.store import ManifestRows, Store
@@ -137,6 +138,7 @@ def _begin(directory: Path) -> None:
     os.nice(10)
     store, kinds = Store(directory, read_only=True), load_kinds()
     _opened.append((store, DocumentMaker(store, clock=SystemClock(), kinds=kinds), kinds))
+    collect_seldom()
 
 
 def _end_with_parent() -> None:

@@ -413,6 +413,13 @@ _NEWEST_MOVES = """
 CREATE INDEX tag_moves_newest ON tag_moves (repository_id, tagged_at DESC, tag, from_event)
 """
 
+# Parts are kept in another form; those that are there are made again when they are needed.
+_DATED_TAGS = """
+DELETE FROM repository_parts;
+DELETE FROM repository_blobs;
+DELETE FROM repository_sizes
+"""
+
 _STEPS: dict[str, str] = {
     "m001_registries": _REGISTRIES,
     "m002_content": _CONTENT,
@@ -441,6 +448,7 @@ _STEPS: dict[str, str] = {
     "m025_full_crawls": _FULL_CRAWLS,
     "m026_parts": _PARTS,
     "m027_newest_moves": _NEWEST_MOVES,
+    "m028_dated_tags": _DATED_TAGS,
 }
 """The statements of each step by its name, which a store remembers. A new step is a new line."""
 _FILL: dict[str, Callable[[Database], object]] = {

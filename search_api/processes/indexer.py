@@ -23,11 +23,13 @@ async def serve_indexer(settings: Settings) -> None:
     """
     # Every process imports this folder, but only this one needs these.
     from indexer.extract import load_kinds  # noqa: PLC0415
+    from indexer.garbage import collect_seldom  # noqa: PLC0415
     from indexer.run import indexer_lock, run_indexer  # noqa: PLC0415
 
     send_traces(process="indexer")
     with indexer_lock(settings.data_dir):
-        engines = make_engines(settings)
+        engines, kinds = make_engines(settings), load_kinds()
+        collect_seldom()
         while True:
             try:
                 await run_indexer(
@@ -35,7 +37,7 @@ async def serve_indexer(settings: Settings) -> None:
                     engine=engines.chosen,
                     others=engines.others,
                     clock=SystemClock(),
-                    kinds=load_kinds(),
+                    kinds=kinds,
                     extract_processes=os.cpu_count() or 1,
                 )
             except Exception as error:

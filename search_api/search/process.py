@@ -5,7 +5,6 @@ in memory that both share: a process that searches reads no messages.
 """
 
 import asyncio
-import gc
 import os
 import pickle
 import signal
@@ -25,6 +24,7 @@ from typing import Any
 from typing_extensions import override
 
 from indexer.errors import RegsearchError
+from indexer.garbage import collect_seldom
 from indexer.model import NO_RIGHTS, Rights
 from search_api.processes import end_with_parent
 from search_api.search.deadline import TimeLimit
@@ -32,8 +32,6 @@ from search_api.search.searcher import Searcher
 from search_api.search.sent_rights import ReceivedRights, SentRights
 from search_api.search.viewer import Sight
 
-GARBAGE_OBJECTS = 50_000
-"""New objects between two looks for garbage in a search process; Python's own number is 700."""
 END_SECONDS = 1.0
 """How long a process may take to end before it is killed."""
 BEAT_SECONDS = 0.5
@@ -199,11 +197,7 @@ def _serve(
     end_with_parent(parent)
     threading.Thread(target=_beat, args=(shared,), name="beats", daemon=True).start()
     searcher, rights = make(), ReceivedRights()
-    # Present objects stay, so the garbage collector need not visit them and delay searches.
-    gc.collect()
-    gc.freeze()
-    # The texts of a page are thousands of lists without a cycle, and all go with the page.
-    gc.set_threshold(GARBAGE_OBJECTS)
+    collect_seldom()
     # The web process may close its end at any moment.
     with suppress(OSError), connection:
         _send(connection, (True, None))

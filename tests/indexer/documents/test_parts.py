@@ -12,6 +12,7 @@ from indexer.documents.parts import (
     join_parts,
     make_part,
     pack_part,
+    undated_tag,
     unpack_part,
 )
 from indexer.documents.results import preferred_tags
@@ -86,7 +87,7 @@ def test_parts_together_say_what_all_images_say(seed: int) -> None:
     whole, joined = part_of(images, depth=0), part_of(images, depth=chance.randint(1, 3))
     assert joined == whole
     newest_first = sort_newest_first(images)
-    tags = [tag for _, tag in joined.tags]
+    tags = list(map(undated_tag, joined.tags))
     assert repository_texts(joined.shares, tags) == repository_texts(newest_first, tags)
     assert merge_facets(ROW, joined.shares) == merge_facets(ROW, newest_first)
     assert preferred_tags(joined.shares)[0] == preferred_tags(newest_first)[0]
@@ -110,7 +111,7 @@ def test_the_newest_tags_come_first_and_those_of_one_time_by_name(seed: int) -> 
     by_name = sorted(named, key=lambda one: one[1])
     expected = [tag for _, tag in sorted(by_name, key=lambda one: one[0], reverse=True)]
     part = make_part([], [dated_tag(moved_at, TagName(tag)) for moved_at, tag in named])
-    found = [tag for _, tag in part.tags]
+    found = list(map(undated_tag, part.tags))
     assert found == expected[: len(found)]
     assert len(found) == len(expected) or sum(map(len, found)) > TAGS_MAX
     assert repository_texts([], found) == repository_texts([], expected)

@@ -141,3 +141,19 @@ def test_which_manifests_use_a_config_is_found_without_reading_all_of_them(store
         "EXPLAIN QUERY PLAN SELECT digest FROM manifests WHERE config_digest = ?", ["sha256:x"]
     ).fetchall()
     assert ["SEARCH" in row[3] for row in plan] == [True]
+
+
+def test_parts_of_another_form_are_forgotten(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    repository_id = put_repository(store)
+    row = PartRow("sha256:a", b"of another form", "aa:7")
+    with store.transaction():
+        store.parts.keep(MadeParts(repository_id, store.parts.mark(), [row], is_whole=True))
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection, connection:
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm028_dated_tags'")
+    store = Store(tmp_path)
+    assert store.parts.kept(repository_id, ["sha256:a"]) == {}
+    for table in PART_TABLES:
+        assert store._database.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+    store.close()

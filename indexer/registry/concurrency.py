@@ -48,7 +48,7 @@ class InFlight:
 
     async def enter(self) -> None:
         """Wait for a place; :meth:`leave` gives it back."""
-        if self._running < self.limit:
+        if self._running < self.limit and not self._waiting:
             self._running += 1
         else:
             place = asyncio.get_running_loop().create_future()

@@ -124,6 +124,28 @@ async def test_who_waits_is_let_in_in_turn_and_nobody_is_forgotten() -> None:
     await asyncio.wait_for(in_flight.enter(), 1)
 
 
+async def test_nobody_passes_who_waits_when_the_limit_has_grown() -> None:
+    in_flight, order = InFlight(2), list[str]()
+    in_flight.refused()
+
+    async def work(name: str) -> None:
+        await in_flight.enter()
+        order.append(name)
+        in_flight.leave()
+
+    await in_flight.enter()
+    waits = asyncio.create_task(work("waits"))
+    await asyncio.sleep(0)
+    for _ in range(WINDOW):
+        in_flight.answered(0.001)
+    assert in_flight.limit == 2
+    comes_later = asyncio.create_task(work("comes later"))
+    await asyncio.sleep(0)
+    in_flight.leave()
+    await asyncio.gather(waits, comes_later)
+    assert order == ["waits", "comes later"]
+
+
 async def test_one_that_is_cancelled_when_it_is_let_in_gives_its_place_to_the_next() -> None:
     in_flight = InFlight(1)
     await in_flight.enter()

@@ -56,7 +56,7 @@ from search_api.processes import (
     send_traces,
     write_service_file,
 )
-from search_api.search import API, SearchService, make_web_service
+from search_api.search import API, SearchService, StartedProcess, make_web_service
 from search_api.server import (
     BACKLOG,
     BasePath,
@@ -77,14 +77,21 @@ from webhooks.receiver import Receiver
 log = structlog.get_logger()
 
 
-def make_web(settings: Settings, *, clock: Clock | None = None, owner_token: str = "") -> Starlette:
+def make_web(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    owner_token: str = "",
+    first: StartedProcess | None = None,
+) -> Starlette:
     """Return the web application: receiving and searching. The data directory must be there.
 
-    With ``owner_token``, if there is one, a request sees everything.
+    With ``owner_token``, if there is one, a request sees everything. ``first`` is a search process
+    that was started before.
     """
     clock = clock or SystemClock()
     refusals, counts = Refusals(), RouteCounts()
-    service = make_web_service(settings, clock=clock)
+    service = make_web_service(settings, clock=clock, first=first)
     who = _make_who_asks(settings, service, clock=clock, refusals=refusals, owner_token=owner_token)
     journal = JournalWriter(LateJournal(settings.data_dir), clock=clock)
     secrets = webhook_secrets(settings)
@@ -272,13 +279,16 @@ def _trusting(app: ASGIApp, settings: Settings, hosts: Collection[str]) -> ASGIA
     return TrustedProxies(app, networks=networks, registry_hosts=hosts)
 
 
-def serve_web(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; :class:`SettingsError` where the address cannot be had."""
+def serve_web(settings: Settings, *, first: StartedProcess | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; :class:`SettingsError` where the address cannot be had.
+
+    ``first`` is a search process that was started before.
+    """
     send_traces(process="web")
     with listen(settings, backlog=BACKLOG) as listening:
         _write_pid(settings)
         token = make_owner_token()
-        app = make_web(settings, owner_token=token)
+        app = make_web(settings, owner_token=token, first=first)
         streams = app.state.streams
 
         def stop() -> None:

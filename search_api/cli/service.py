@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine
+from contextlib import ExitStack, closing
 from typing import Any
 
 import click
@@ -58,13 +59,20 @@ def run_web(supervisor: int | None) -> None:
     settings = prepare_settings(process="web", supervised=supervisor is not None)
     if supervisor is not None:
         end_with_parent(supervisor)
-    # The indexer does without FastAPI, which takes long to import.
+    # The indexer does without these, which take long to import.
     from indexer.store import STORE_FILE, refuse_unusable  # noqa: PLC0415
-    from search_api.web import serve_web  # noqa: PLC0415
+    from search_api.search import start_search_process  # noqa: PLC0415
 
     # Beside a supervised one is an indexer, which looks at all of it.
     refuse_unusable(settings.data_dir / STORE_FILE, thoroughly=supervisor is None)
-    serve_web(settings)
+    # The first answer needs both, so it imports beside what follows.
+    with ExitStack() as stack:
+        first = None
+        if settings.search_processes:
+            first = stack.enter_context(closing(start_search_process(settings)))
+        from search_api.web import serve_web  # noqa: PLC0415
+
+        serve_web(settings, first=first)
 
 
 def run_indexer(supervisor: int | None) -> None:

@@ -11,6 +11,7 @@ from search_api.search.cursors import (
     encode_place,
 )
 from search_api.search.freshness import ReasonCode, SearchLoad, ServiceStatus
+from search_api.search.process import StartedProcess
 from search_api.search.request import (
     FACETS_MAX,
     SearchRequest,
@@ -29,7 +30,7 @@ from search_api.search.response import (
 )
 from search_api.search.searcher import Searcher
 from search_api.search.service import SearchService
-from search_api.search.setup import make_service, make_web_service
+from search_api.search.setup import make_service, make_web_service, start_search_process
 from search_api.search.viewer import (
     ALL_SIGHT,
     NO_SIGHT,
@@ -62,6 +63,7 @@ __all__ = [
     "ServiceStatus",
     "SettledViewer",
     "Sight",
+    "StartedProcess",
     "Viewer",
     "completion_json",
     "completions",
@@ -79,5 +81,6 @@ __all__ = [
     "search_bytes",
     "search_json",
     "search_page",
+    "start_search_process",
     "status_json",
 ]

@@ -17,7 +17,13 @@ import structlog
 
 from indexer.errors import EngineError
 from search_api.search.deadline import TimeLimit
-from search_api.search.process import Search, Worker, search_message
+from search_api.search.process import (
+    Search,
+    StartedProcess,
+    Worker,
+    search_message,
+    start_process,
+)
 from search_api.search.searcher import Searcher
 from search_api.search.viewer import Sight
 
@@ -44,9 +50,15 @@ _ATTEMPTS = 2
 class SearchProcesses:
     """A number of processes, each with a searcher of its own. It belongs to one event loop."""
 
-    def __init__(self, make: Callable[[], Searcher], *, count: int) -> None:
-        """Take ``make``, which each process calls once for its own searcher."""
+    def __init__(
+        self, make: Callable[[], Searcher], *, count: int, first: StartedProcess | None = None
+    ) -> None:
+        """Take ``make``, which each process calls once for its own searcher.
+
+        ``first`` is a process of these that was started before.
+        """
         self._make = make
+        self._first = first
         self.count = count
         self._numbers = count_from(1)
         self._waiting: deque[Search] = deque()
@@ -130,22 +142,30 @@ class SearchProcesses:
         """Have one process, and another one whenever it ends."""
         pause = 0.0
         while True:
-            worker = Worker(self._dispatch)
+            was_ready = False
             try:
-                await worker.start(self._make)
-                self._workers.append(worker)
+                worker = await self._start_one()
                 await worker.ended
             except OSError as error:
                 # The system may have no processes or memory left.
                 log.warning("search_process_not_started", reason=str(error))
             else:
+                was_ready = worker.was_ready
                 self._workers.remove(worker)
                 log.warning("search_process_ended", pid=worker.pid)
                 self._try_again(worker.search)
                 await asyncio.to_thread(worker.join)
             self.replaced += 1
-            pause = 0.0 if worker.was_ready else min(_PAUSE_SECONDS_MAX, 2 * pause or 0.1)
+            pause = 0.0 if was_ready else min(_PAUSE_SECONDS_MAX, 2 * pause or 0.1)
             await asyncio.sleep(pause)
+
+    async def _start_one(self) -> Worker:
+        first, self._first = self._first, None
+        started = await asyncio.to_thread(start_process, self._make) if first is None else first
+        worker = Worker(started, self._dispatch)
+        await worker.connect()
+        self._workers.append(worker)
+        return worker
 
     def _try_again(self, search: Search | None) -> None:
         """Give the search of a process that ended to another one, once."""

@@ -79,15 +79,48 @@ def search_message(  # noqa: PLR0917 - what a message consists of
     return pickle.dumps((number, limit, seen, function, arguments, named))
 
 
+@dataclass(frozen=True, slots=True)
+class StartedProcess:
+    """A process that was started, and this side's end of its connection."""
+
+    process: SpawnProcess
+    connection: socket.socket
+    shared: Any
+
+    def close(self) -> None:
+        """Close the connection, by which the process ends; kill it if it takes long."""
+        self.connection.close()
+        self.process.join(END_SECONDS)
+        self.process.kill()
+        self.process.join(END_SECONDS)
+
+
+def start_process(make: Callable[[], Searcher]) -> StartedProcess:
+    """Start a process, which calls ``make``; OSError if the system cannot."""
+    shared = RawArray("q", 2)
+    own, other = socket.socketpair()
+    with other:
+        # Forking would copy locks that other threads hold.
+        process = get_context("spawn").Process(
+            target=_serve, args=(other, shared, make, os.getpid()), name="search", daemon=True
+        )
+        try:
+            process.start()
+        except BaseException:
+            own.close()
+            raise
+    return StartedProcess(process, own, shared)
+
+
 class Worker(asyncio.Protocol):
     """A search process as the web process sees it. It runs one search at a time."""
 
-    def __init__(self, on_idle: Callable[[], None]) -> None:
-        """Take what is called whenever the process can take a search."""
+    def __init__(self, started: StartedProcess, on_idle: Callable[[], None]) -> None:
+        """Take a process, and what is called whenever it can take a search."""
+        self._started = started
+        self._shared = started.shared
         self._on_idle = on_idle
-        self._shared = RawArray("q", 2)
         self._beats = 0
-        self._process: SpawnProcess | None = None
         self._transport: asyncio.Transport | None = None
         self._rights = SentRights()
         self._received = bytearray()
@@ -102,25 +135,15 @@ class Worker(asyncio.Protocol):
 
     @property
     def pid(self) -> int:
-        """The process id; 0 before the start."""
-        return (self._process and self._process.pid) or 0
+        """The process id."""
+        return self._started.process.pid or 0
 
-    async def start(self, make: Callable[[], Searcher]) -> None:
-        """Start the process, which calls ``make``; OSError if the system cannot."""
-        own, other = socket.socketpair()
-        # Forking would copy locks that other threads hold.
-        self._process = get_context("spawn").Process(
-            target=_serve, args=(other, self._shared, make, os.getpid()), name="search", daemon=True
-        )
-        try:
-            await asyncio.to_thread(self._process.start)
-        except BaseException:
-            own.close()
-            raise
-        finally:
-            other.close()
+    async def connect(self) -> None:
+        """Hear from the process from now on."""
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_connection(lambda: self, sock=own)
+        self._transport, _ = await loop.create_connection(
+            lambda: self, sock=self._started.connection
+        )
 
     def send(self, search: Search) -> None:
         """Have a search run."""
@@ -143,9 +166,7 @@ class Worker(asyncio.Protocol):
 
     def kill(self) -> None:
         """End the process at once."""
-        if self.pid:
-            assert self._process is not None  # noqa: S101 - it has a pid
-            self._process.kill()
+        self._started.process.kill()
         self.close()
 
     def close(self) -> None:
@@ -155,10 +176,7 @@ class Worker(asyncio.Protocol):
 
     def join(self) -> None:
         """Wait for the end of the process, and kill it if it takes long."""
-        if self._process is not None and self._process.pid is not None:
-            self._process.join(END_SECONDS)
-            self._process.kill()
-            self._process.join(END_SECONDS)
+        self._started.close()
 
     @override
     def data_received(self, data: bytes) -> None:

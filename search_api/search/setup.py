@@ -9,6 +9,7 @@ from indexer.settings import Settings
 from indexer.store import StoreSearchState
 from search_api.processes import configure_logging, make_engines, read_restarts
 from search_api.search.pool import SearchProcesses
+from search_api.search.process import StartedProcess, start_process
 from search_api.search.searcher import Searcher
 from search_api.search.service import SearchService
 from search_api.search.viewer import OWNER, VIEWER, Viewer
@@ -21,10 +22,20 @@ def make_service(
     return _make_service(settings, clock or SystemClock(), processes=processes)
 
 
-def make_web_service(settings: Settings, *, clock: Clock) -> SearchService:
+def start_search_process(settings: Settings) -> StartedProcess:
+    """Start a search process, for the search service of the web process.
+
+    It takes as long to start as the web process itself, so both do it at the same time.
+    """
+    return start_process(partial(_make_process_searcher, settings))
+
+
+def make_web_service(
+    settings: Settings, *, clock: Clock, first: StartedProcess | None = None
+) -> SearchService:
     """Return the search service of the web process, whose status never waits for searches.
 
-    It answers for the viewer of the request.
+    It answers for the viewer of the request. ``first`` is a search process that was started before.
     """
     status_searcher = _make_searcher(settings, StoreSearchState(settings.data_dir), clock)
     return _make_service(
@@ -33,6 +44,7 @@ def make_web_service(settings: Settings, *, clock: Clock) -> SearchService:
         processes=settings.search_processes,
         status_searcher=status_searcher,
         viewer=VIEWER.get,
+        first=first,
     )
 
 
@@ -43,6 +55,7 @@ def _make_service(
     processes: int,
     status_searcher: Searcher | None = None,
     viewer: Callable[[], Viewer] = lambda: OWNER,
+    first: StartedProcess | None = None,
 ) -> SearchService:
     state = StoreSearchState(settings.data_dir)
     return SearchService(
@@ -54,7 +67,7 @@ def _make_service(
         status_searcher=status_searcher,
         viewer=viewer,
         processes=(
-            SearchProcesses(partial(_make_process_searcher, settings), count=processes)
+            SearchProcesses(partial(_make_process_searcher, settings), count=processes, first=first)
             if processes
             else None
         ),

@@ -26,13 +26,13 @@ from indexer.errors import (
 from indexer.model.document import DocumentType
 from indexer.model.names import RepositoryName
 from indexer.model.rights import make_rights
-from search_api.search import ALL_SIGHT, NO_SIGHT, VIEWER, SettledViewer, Sight
+from search_api.search import ALL_SIGHT, NO_SIGHT, OWNER, VIEWER, SettledViewer, Sight
 from search_api.search.clients import Client
 from search_api.search.cursors import Order
 from search_api.search.request import SearchRequest
 from search_api.search.searcher import Searcher
 from search_api.search.service import SearchService
-from search_api.search.setup import make_service, make_web_service
+from search_api.search.setup import make_service, make_web_service, start_search_process
 from tests.search_api.filling import settings_for
 
 pytestmark = pytest.mark.anyio
@@ -162,6 +162,19 @@ async def test_each_search_sees_what_its_caller_does_whichever_process_runs_it(
         with pytest.raises(EngineError):
             await service.call(kill)
     await service.close()
+
+
+async def test_a_process_that_was_started_before_is_one_of_them(filled: Path) -> None:
+    settings = settings_for(filled).model_copy(update={"search_processes": 1})
+    first = start_search_process(settings)
+    service = make_web_service(settings, clock=SystemClock(), first=first)
+    VIEWER.set(OWNER)
+    assert await service.call(own_pid) == first.process.pid
+    with pytest.raises(EngineError):
+        await service.call(kill)
+    assert await service.call(own_pid) != first.process.pid
+    await service.close()
+    assert not first.process.is_alive()
 
 
 async def test_the_processes_end_with_what_started_them(filled: Path) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 from collections import defaultdict, deque
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -35,6 +35,10 @@ TASK = 50
 _AHEAD = 2
 """Tasks of each process that are asked for before the first is taken, as they take memory."""
 Encode = Callable[[Document], EncodedDocument]
+
+
+async def _no_more() -> Sequence[Portion]:
+    return ()
 
 
 class MadePortion(NamedTuple):
@@ -65,34 +69,46 @@ class IndexingProcesses:
             return []
 
     async def make_documents(
-        self, portions: Sequence[Portion], encode: Encode
+        self,
+        portions: Sequence[Portion],
+        encode: Encode,
+        *,
+        more: Callable[[], Awaitable[Sequence[Portion]]] = _no_more,
     ) -> AsyncGenerator[tuple[Sequence[Portion], MadePortion | None]]:
         """Yield all portions, some at a time, with what was made; with None when a process died.
 
-        The few that are ahead of the one that is taken bound the memory.
+        They come in any order. ``more`` is asked for others whenever all are on their way, until it
+        has none. The few that are ahead of what was taken bound the memory.
         """
         loop = asyncio.get_running_loop()
         pool = self._pool = self._pool or self._new_pool()
         waiting = deque(_tasks(portions))
-        asked = deque[tuple[Sequence[Portion], asyncio.Future[MadePortion]]]()
+        asked: dict[asyncio.Future[MadePortion], Sequence[Portion]] = {}
+        is_over = False
         try:
-            while waiting or asked:
-                while waiting and len(asked) < _AHEAD * self._count:
+            while True:
+                while len(asked) < _AHEAD * self._count and not is_over:
+                    if not waiting:
+                        waiting.extend(_tasks(await more()))
+                        is_over = not waiting
+                        continue
                     # It stays waiting if the pool is known to be broken.
                     call = loop.run_in_executor(pool, partial(_make_documents, waiting[0], encode))
-                    asked.append((waiting.popleft(), call))
-                task, call = asked[0]
-                made = await call
-                asked.popleft()
-                yield task, made
+                    asked[call] = waiting.popleft()
+                if not asked:
+                    return
+                ended, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+                for call in ended:
+                    made = await call
+                    yield asked.pop(call), made
         except BrokenProcessPool:
             self._give_up()
             # What the others had made is thrown away: this happens seldom.
-            await asyncio.gather(*(call for _, call in asked), return_exceptions=True)
-            for task in (*(task for task, _ in asked), *waiting):
+            await asyncio.gather(*asked, return_exceptions=True)
+            for task in (*asked.values(), *waiting):
                 yield task, None
         finally:
-            for _, call in asked:
+            for call in asked:
                 call.cancel()
 
     def close(self) -> None:

@@ -43,6 +43,8 @@ Result = TypeVar("Result")
 BATCH = 500
 """Documents in one commit of live updates, about: more are faster to write, but found later. So
 many are written in one step of a rebuild too, as updates come between steps."""
+BATCHES = 8
+"""Batches in one step of a rebuild at most, while nothing changes."""
 IDLE_SECONDS = 0.5
 """How long to wait for a change before looking for one."""
 SLOW_SECONDS = 0.05
@@ -393,18 +395,29 @@ class Indexing:
         log.info("rebuild_started", generation=generation, repositories=len(ids))
 
     async def _rebuild_step(self, rebuild: _Rebuild) -> list[Made]:
-        """Write the documents of the next repositories, about a batch of them.
+        """Write the documents of the next repositories, about a batch of them, or some batches.
 
         Return what was made beside them. What is made here reads the store after all updates so
         far, and is written before the next one. So no older document comes after a newer one.
         """
         portions = await self._thread.run(partial(self._take_portions, rebuild))
-        size = sum(len(portion.images) for portion in portions)
+        size = _count_images(portions)
         if self._processes is None or size < self._batch_size:
             # A process takes longer to start than it would save.
             return [await self._thread.run(partial(self._make_portions, rebuild, portions))]
         kept: list[Made] = []
-        async with aclosing(self._processes.make_documents(portions, self._engine.encode)) as found:
+
+        async def take_more() -> Sequence[Portion]:
+            # The processes would wait for the end of the step.
+            nonlocal size
+            if self.changed.is_set() or size >= self._batch_size * BATCHES:
+                return ()
+            more = await self._thread.run(partial(self._take_portions, rebuild))
+            size += _count_images(more)
+            return more
+
+        documents = self._processes.make_documents(portions, self._engine.encode, more=take_more)
+        async with aclosing(documents) as found:
             async for some, made in found:
                 if made is None:
                     kept.append(await self._thread.run(partial(self._make_portions, rebuild, some)))
@@ -418,7 +431,7 @@ class Indexing:
         while rebuild.waiting and size < self._batch_size:
             more = self._known_maker().list_portions(rebuild.waiting.pop())
             portions += more
-            size += sum(len(portion.images) for portion in more)
+            size += _count_images(more)
         return portions
 
     def _make_portions(self, rebuild: _Rebuild, portions: Sequence[Portion]) -> Made:
@@ -512,3 +525,7 @@ class Indexing:
     def _known_maker(self) -> DocumentMaker:
         assert self._maker is not None  # noqa: S101 - set by open_or_rebuild before anything else
         return self._maker
+
+
+def _count_images(portions: Sequence[Portion]) -> int:
+    return sum(len(portion.images) for portion in portions)

@@ -10,8 +10,9 @@ import pytest
 
 from indexer.engines.whoosh import WhooshEngine
 from indexer.extract import BUILT_IN, EXTRACT_VERSION
-from indexer.indexing.batches import PORTION, DocumentMaker
+from indexer.indexing.batches import PORTION, DocumentMaker, Portion
 from indexer.indexing.processes import IndexingProcesses
+from indexer.indexing.updates import BATCHES
 from indexer.model import Digest, Document, recent_bodies
 from indexer.model.event import Command
 from indexer.store import EXTRACTED_AT_ONCE, ExtractedRow
@@ -160,11 +161,19 @@ async def test_processes_make_the_same(stepping: Stepping) -> None:
     digests = [digest for portion in portions for digest in portion.images]
     processes = IndexingProcesses(stepping.directory, count=2)
     try:
-        found = [one async for one in processes.make_documents(portions, WhooshEngine.encode)]
+        first, *others = portions
+        waiting = [others, []]
+
+        async def more() -> list[Portion]:
+            return waiting.pop(0)
+
+        documents = processes.make_documents([first], WhooshEngine.encode, more=more)
+        found = [one async for one in documents]
         rows = await processes.read_manifests(digests)
     finally:
         processes.close()
-    assert [portion for some, _ in found for portion in some] == portions
+    taken = [portion for some, _ in found for portion in some]
+    assert sorted(taken, key=portions.index) == portions
     made = [one for _, one in found if one is not None]
     encoded = [one for each in made for some in each.documents.values() for one in some]
     expected, extracted = make(stepping)
@@ -196,7 +205,7 @@ async def test_a_rebuild_goes_on_when_its_processes_are_killed(
 ) -> None:
     """Before the next documents are asked for, or only then."""
     async with Stepping(tmp_path, batch=5) as stepping:
-        for number in range(12):
+        for number in range(5 * BATCHES + 12):
             stepping.registry.put(f"team/{number:02}", APP, tag="1")
         await stepping.crawl()
         await stepping.index()
@@ -219,6 +228,30 @@ async def test_a_rebuild_goes_on_when_its_processes_are_killed(
         assert stepping.documents() == documents
         assert stepping.engine.generations() != before
         assert known._pool is None, "no process stays when a rebuild has ended"
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+async def test_a_rebuild_takes_some_batches_at_once_while_nothing_changes(
+    tmp_path: Path, *, is_changed: bool
+) -> None:
+    async with Stepping(tmp_path, batch=2) as stepping:
+        for number in range(2 * BATCHES + 3):
+            stepping.registry.put(f"team/{number:02}", APP, tag="1")
+        await stepping.crawl()
+        await stepping.index()
+        await stepping.indexing.close()
+        stepping.open_indexing(processes=1)
+        await stepping.index()
+        stepping.deliver(Command.REBUILD)
+        await stepping.enqueue_refreshes()
+        stepping.indexing.changed.clear()
+        if is_changed:
+            stepping.indexing.changed.set()
+        assert await stepping.indexing._go_on_rebuilding()
+        progress = stepping.store.search_index.rebuild()
+        assert progress is not None
+        assert progress.done == (2 if is_changed else 2 * BATCHES)
+        await stepping.index()
 
 
 async def test_all_is_extracted_anew_in_processes_beside_the_indexer(stepping: Stepping) -> None:

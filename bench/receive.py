@@ -253,7 +253,11 @@ def _program(module: str, words: Sequence[str], *, port: int, log: Path) -> Iter
 def _service(folder: Path, registry: str) -> Iterator[Service]:
     service = Service(folder)
     settings = folder / "regsearch.toml"
-    settings.write_text(f'[[registry]]\nurl = "{registry}"\ncount_pulls = true\n', "utf-8")
+    settings.write_text(
+        # A second process would begin when the first answers, and needs half a second to import.
+        f'search_processes = 1\n[[registry]]\nurl = "{registry}"\ncount_pulls = true\n',
+        "utf-8",
+    )
     service.configure(REGSEARCH_CONFIG=str(settings))
     try:
         service.start()

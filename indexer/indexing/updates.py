@@ -43,7 +43,7 @@ Result = TypeVar("Result")
 BATCH = 500
 """Documents in one commit of live updates, about: more are faster to write, but found later. So
 many are written in one step of a rebuild too, as updates come between steps."""
-BATCHES = 8
+BATCHES = 4
 """Batches in one step of a rebuild at most, while nothing changes."""
 IDLE_SECONDS = 0.5
 """How long to wait for a change before looking for one."""

@@ -78,9 +78,13 @@ class Service:
 
     def start(self, seconds: float = 60) -> None:
         """Start the service; return when it says that it is ready."""
+        self.begin()
+        self.wait_until(self.is_ready, seconds, "GET /readyz answers 200")
+
+    def begin(self) -> None:
+        """Start the service, and wait for nothing."""
         self.data.mkdir(exist_ok=True)
         self._program = self.command_in_background("serve", log=self._log)
-        self.wait_until(self.is_ready, seconds, "GET /readyz answers 200")
 
     def stop(self, seconds: float = 10) -> int | None:
         """Send SIGTERM; give the exit code, or None when it still ran after ``seconds``."""
@@ -160,8 +164,15 @@ class Service:
 
     def is_ready(self) -> bool:
         """Tell whether ``GET /readyz`` answers 200."""
+        return self._answers("/readyz")
+
+    def is_answering(self) -> bool:
+        """Tell whether a search is answered."""
+        return self._answers("/api/v1/search?limit=1")
+
+    def _answers(self, path: str) -> bool:
         try:
-            return self._http.get("/readyz").status_code == 200
+            return self._http.get(path).status_code == 200
         except httpx2.TransportError:
             return False
 

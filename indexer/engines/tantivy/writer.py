@@ -14,7 +14,7 @@ from indexer.engines.tantivy.schema import encode as encode_document
 from indexer.engines.tantivy.words import NewWords
 from indexer.model import Document
 
-_HEAP_BYTES = 64 * 1024 * 1024
+_HEAP_BYTES = 48 * 1024 * 1024
 """What a writer may gather in memory before it makes a segment of it: some thousand documents. With
 eight segments tantivy begins to merge, so a search index of 20,000 documents is filled without."""
 _M_ARENA_MAX = -8

@@ -28,7 +28,7 @@ from indexer.engines.whoosh.schema import RESULT, SCHEMA_VERSION, TEXTS, encode
 from indexer.engines.whoosh.writer import SegmentedWriter
 from indexer.model import FacetCounts, Query, Sort, TextBlock
 
-_READER_CACHE_BYTES = 48 * 1024 * 1024
+_READER_CACHE_BYTES = 24 * 1024 * 1024
 MANY_DOCUMENTS = 30_000
 """From so many documents on, tantivy serves better."""
 

@@ -33,7 +33,7 @@ from indexer.store import StoreSearchState
 from tests.end_to_end.measures import percentile, processor_seconds
 from tests.end_to_end.service import Service
 
-IMAGES = (100, 1_000, 10_000)
+IMAGES = (100, 1_000, 10_000, 20_000)
 PUSHES = 5
 _LOOKED_EVERY_SECONDS = 0.05
 

@@ -53,8 +53,8 @@ manifests: install ## Make deploy/kubernetes and the chart's alert rules again
 programs: ## Build the programs that tests need and Debian does not have, once; needs Go and npm
 	@.ci/programs
 
-# Each process that a test starts would compile every module again.
-test check: export PYTHONDONTWRITEBYTECODE :=
+# Each process that a test or a benchmark starts would compile every module again.
+test check bench: export PYTHONDONTWRITEBYTECODE :=
 test: export TMPDIR := $(or $(TMPDIR),$(MEMORY))
 test: install ## Run the tests, in less than five minutes; T=tests/webhooks runs a part
 	$(PYTEST) $(WORKERS) -m "not thorough" $(T)

@@ -36,6 +36,7 @@ from tests.end_to_end.service import Service
 IMAGES = (100, 1_000, 10_000, 20_000)
 PUSHES = 5
 _LOOKED_EVERY_SECONDS = 0.05
+_AT_REST = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,8 @@ def _measure(
 
         notify = partial(registry.notify, service, plan.name)
         first = cost("first", notify)
+        # An engine may still merge what a rebuild has left.
+        _wait_until_at_rest(service)
         alone = [cost(f"one{number}", notify) for number in range(pushes)]
         found: list[float] = []
 
@@ -162,6 +165,17 @@ def _wait_until_idle(state: StoreSearchState) -> None:
                 return
         time.sleep(_LOOKED_EVERY_SECONDS)
     raise TimeoutError(f"documents were stale for {PATIENCE_SECONDS} s")
+
+
+def _wait_until_at_rest(service: Service) -> None:
+    """Wait until the service uses less than a tenth of a processor."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        before = spent_seconds(service)
+        time.sleep(1)
+        if spent_seconds(service) - before < _AT_REST:
+            return
+    raise TimeoutError(f"the service was busy for {PATIENCE_SECONDS} s")
 
 
 def spent_seconds(service: Service) -> float:

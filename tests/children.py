@@ -105,6 +105,12 @@ class Children:
         self._children.append(child)
         return child
 
+    def kill(self, child: Child) -> None:
+        """End a program at once, without the chance to do anything before."""
+        self._children.remove(child)
+        os.killpg(child.process.pid, signal.SIGKILL)
+        child.process.wait()
+
     def _tell(self, line: str) -> None:
         assert self._guard.stdin is not None
         self._guard.stdin.write(f"{line}\n")

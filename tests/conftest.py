@@ -5,7 +5,7 @@ import sys
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-pytest_plugins = ["tests.figures", "tests.programs", "pytester"]
+pytest_plugins = ["tests.figures", "tests.programs", "tests.opensearch.fixtures", "pytester"]
 
 # Files that take long, mostly.
 _FIRST = ("tests/deploy/test_image", "tests/end_to_end/", "tests/attack/", "tests/test_")

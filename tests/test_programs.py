@@ -143,6 +143,16 @@ def test_a_go_that_cannot_build_the_programs_is_named_with_the_version_that_can(
     assert not cache.exists()
 
 
+def test_a_missing_maven_is_named(cache: Path, tools: Path) -> None:
+    for name, version in pinned_versions().items():
+        if not name.startswith("opensearch"):
+            keep(name, version)
+    ended = build(cache, tools)
+    assert ended.returncode == 1
+    assert ended.stderr == f"{PROGRAMS}: mvn is missing: install Maven\n"
+    assert not list(cache.glob("opensearch*"))
+
+
 def test_a_missing_npm_is_named(cache: Path, tools: Path) -> None:
     for name, version in pinned_versions().items():
         if name not in {"axe-core", "lighthouse"}:

@@ -33,9 +33,13 @@ def test_the_workflow_runs_everything_on_a_bare_debian_for_every_change() -> Non
     [job] = workflow["jobs"].values()
     assert job["container"]["image"].startswith("debian:")
     assert job["steps"][-1] == {"run": ".ci/run"}
-    go = re.search(r"^go +(\d+\.\d+)", (TOP / ".ci" / "versions").read_text(), re.MULTILINE)
+    versions = (TOP / ".ci" / "versions").read_text()
+    go = re.search(r"^go +(\d+\.\d+)", versions, re.MULTILINE)
     assert go is not None
     assert f'go-version: "{go[1]}"' in WORKFLOW
+    java = re.search(r"^opensearch .* maven:(\d+)", versions, re.MULTILINE)
+    assert java is not None
+    assert f'java-version: "{java[1]}"' in WORKFLOW
 
 
 @pytest.mark.parametrize("path", [one for one in FORMS if one.name != "config.yml"], ids=str)

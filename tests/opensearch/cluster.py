@@ -1,0 +1,138 @@
+"""A cluster of real OpenSearch nodes on loopback, started for a while.
+
+They are built by ``make programs`` out of OpenSearch's own libraries, and have no plugins.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from tests.children import Child, ChildError, Children
+from tests.fakes.serving import free_port
+from tests.programs import find_program, pinned_versions
+
+VERSIONS = {"opensearch": "21", "opensearch2": "17"}
+"""The programs, each with the least Java that it needs."""
+CLUSTER = "TEST_OPENSEARCH_URL"
+"""The variable with the address of the cluster of the tests."""
+START_SECONDS = 120.0
+# A node writes its last changes to the disk when it is asked to end.
+_STOP_SECONDS = 20.0
+_JAVA = Path(__file__).parents[2] / ".ci" / "java"
+
+
+def find_java(program: str) -> str:
+    """Return the home of a Java for ``program``; "" if there is none."""
+    ended = subprocess.run([_JAVA, VERSIONS[program]], capture_output=True, text=True, check=False)
+    return ended.stdout.strip()
+
+
+class Cluster:
+    """A running cluster. Nodes have numbers from 0."""
+
+    def __init__(self, children: Children, path: str, folder: Path, *, nodes: int) -> None:
+        """Take ``path``, that of a program in ``VERSIONS``, and the folder for all data."""
+        program = Path(path).name
+        self.version = pinned_versions()[program]
+        self._path, self._folder, self._children = path, folder, children
+        self._java = find_java(program)
+        self._http = [free_port() for _ in range(nodes)]
+        self._transport = [free_port() for _ in range(nodes)]
+        self._nodes: dict[int, Child] = {}
+        self._starts = 0
+        self.urls = [f"http://127.0.0.1:{port}" for port in self._http]
+        for number in range(nodes):
+            self.start(number)
+
+    def start(self, number: int) -> None:
+        """Start a node, or one again that was killed, on the same ports with the same data."""
+        others = [port for port in self._transport if port != self._transport[number]]
+        arguments = [
+            f"n{number}",
+            str(self._http[number]),
+            ",".join(map(str, [self._transport[number], *others])),
+            ",".join(f"n{each}" for each in range(len(self._http))),
+            str(self._folder / f"n{number}"),
+        ]
+        self._starts += 1
+        self._nodes[number] = self._children.start(
+            f"n{number}-{self._starts}",
+            [self._path, *arguments],
+            environment={"JAVA_HOME": self._java},
+        )
+
+    def kill(self, number: int) -> None:
+        """End a node as a machine ends that loses its power."""
+        self._children.kill(self._nodes.pop(number))
+
+    def pause(self, number: int) -> None:
+        """Have a node answer nothing, while its connections stay."""
+        os.kill(self._nodes[number].process.pid, signal.SIGSTOP)
+
+    def resume(self, number: int) -> None:
+        """Have a node that was paused go on."""
+        os.kill(self._nodes[number].process.pid, signal.SIGCONT)
+
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Ask any node as an operator does; return the JSON of the answer."""
+        number = next(iter(self._nodes))
+        answer = httpx2.request(method, f"{self.urls[number]}{path}", json=body, timeout=60)
+        return answer.json() if answer.content else None
+
+    def health(self) -> tuple[str, int]:
+        """Return the colour of the cluster and its number of nodes; ("", 0) if it is away."""
+        for url in self.urls:
+            try:
+                found = httpx2.get(f"{url}/_cluster/health", timeout=2).json()
+                return found["status"], found["number_of_nodes"]
+            except (httpx2.HTTPError, KeyError, json.JSONDecodeError):
+                continue
+        return "", 0
+
+    def wait(self, *, status: str = "green") -> None:
+        """Return once all nodes that run are in the cluster, and it has the colour, or green."""
+        wanted = {status, "green"}
+
+        def ready() -> bool:
+            colour, nodes = self.health()
+            return colour in wanted and nodes == len(self._nodes)
+
+        self._children.wait_for(f"a {status} cluster", ready, seconds=START_SECONDS)
+
+
+@contextmanager
+def cluster_for(engine: str) -> Iterator[None]:
+    """Have a cluster there for a command, if this engine needs one and none is there.
+
+    :class:`ChildError` if it was not built.
+    """
+    if engine != "opensearch" or os.environ.get(CLUSTER):
+        yield
+        return
+    path = find_program(engine)
+    if path is None or not find_java(engine):
+        raise ChildError("OpenSearch or Java is missing: make programs")
+    with (
+        tempfile.TemporaryDirectory(prefix="regsearch-cluster-") as folder,
+        running(path, Path(folder)) as cluster,
+    ):
+        os.environ[CLUSTER] = cluster.urls[0]
+        yield
+
+
+@contextmanager
+def running(path: str, folder: Path, *, nodes: int = 1) -> Iterator[Cluster]:
+    """Give a cluster that is green. ``path`` is that of ``opensearch`` or ``opensearch2``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with Children(folder, stop_seconds=_STOP_SECONDS) as children:
+        cluster = Cluster(children, path, folder, nodes=nodes)
+        cluster.wait()
+        yield cluster

@@ -219,7 +219,8 @@ def test_engines_holds_one_folder_an_engine(figure: Callable[[str], None]) -> No
     names = [source.path.parts[2] for source in product() if within(source.module, ENGINES)]
     figure(f"indexer/engines/ holds {', '.join(sorted(set(names)))}")
     engines = set(get_args(Settings.model_fields["engine"].annotation))
-    assert set(names) == {"__init__.py", "protocol.py", "local.py", "ranking"} | engines
+    shared = {"__init__.py", "protocol.py", "reader.py", "local.py", "ranking"}
+    assert set(names) == shared | engines
 
 
 def test_nothing_of_the_product_is_patched() -> None:

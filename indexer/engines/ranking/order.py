@@ -36,6 +36,8 @@ class PageWindow:
     after: Position | None
     is_descending: bool
     """Whether the greatest key comes first. Equal keys are always in the order of their ids."""
+    with_texts: bool = False
+    """Whether the searchable texts are wanted too. A server sends them with the hits."""
 
     @property
     def points_before(self) -> int | None:

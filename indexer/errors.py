@@ -22,6 +22,7 @@
     │   ├── DamagedRowError    a row cannot be read; the rest can
     │   └── UnusableFileError  a file is damaged, or a newer version made it: do not retry
     ├── EngineError            the search index cannot be read or written
+    │   └── EngineAwayError    its server does not answer, or refuses for now: try again
     ├── SearchTimeoutError     a search was not finished at its deadline
     ├── BusyError              too many searches wait already
     ├── SearchCancelledError   nobody waits for a search any more
@@ -132,6 +133,13 @@ class UnusableFileError(StoreError):
 
 class EngineError(RegsearchError):
     """The search index cannot be read or written."""
+
+
+class EngineAwayError(EngineError):
+    """The server of the search index does not answer, or refuses for now: try again.
+
+    Nothing that succeeded before is lost, and the search index need not be made anew.
+    """
 
 
 class SearchTimeoutError(RegsearchError):

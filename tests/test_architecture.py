@@ -46,6 +46,7 @@ ONLY_HERE: dict[str, str | tuple[str, ...]] = {
     "joserfc": "search_api.access.oidc",
     "whoosh": "indexer.engines.whoosh",
     "tantivy": "indexer.engines.tantivy",
+    "opensearchpy": "indexer.engines.opensearch",
     "sqlite3": "indexer.store",
     "sqlite_utils": "indexer.store",
     "fastapi": "search_api.api",

@@ -4,7 +4,7 @@ An engine keeps *generations*. Each is a whole search index with a name. The sto
 knows the live generation and whether it is complete.
 
 An engine may be a library that keeps files, or a client of a server. So this module does not
-mention files or processes.
+mention files or processes. A server may be away: each method says so with an error of its own.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -42,7 +42,8 @@ class IndexReader(Protocol):
     def refresh(self) -> None:
         """Make later searches see everything committed before this call.
 
-        It is called before each search, so it must be almost free if nothing was committed.
+        It is called before each search, so it must be almost free if nothing was committed. A
+        server may show a commit to all readers at once.
         """
 
     def search(
@@ -81,7 +82,8 @@ class IndexReader(Protocol):
         value is refused if it means more than ten thousand.
 
         :class:`indexer.errors.EngineError` if the generation cannot be read,
-        :class:`indexer.errors.QueryError` if a pattern means too many words.
+        :class:`indexer.errors.EngineAwayError` if a server does not answer, or not as a whole, and
+        :class:`indexer.errors.QueryError` if a query means too many words.
         """
 
     def spellings(
@@ -133,13 +135,17 @@ class IndexWriter(Protocol):
         or none of it. Another engine may show a part until then. A repeated change does no harm,
         because a document replaces the one with its id. A server may apply changes in another
         order. Its engine must number them, so that an older one never replaces a newer one.
+
+        Every method raises :class:`indexer.errors.EngineAwayError` if a server does not answer, or
+        refuses for now. What succeeded before is there then, and the caller repeats the call.
         """
 
     def fill(self, document_type: DocumentType, documents: Iterable[EncodedDocument]) -> None:
         """Add or replace ``documents`` while a generation is filled; its engine encoded them.
 
-        They are durable, and found, after the next change of another method, or sooner. After an
-        error or a kill, all since then may be lost: the caller fills the generation anew.
+        They are durable, and found, after the next change of another method, or sooner. After a
+        kill, or an error other than that of a server that is away, all since then may be lost: the
+        caller fills the generation anew.
         """
 
     def commit_filled(self) -> None:

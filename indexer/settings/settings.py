@@ -1,4 +1,7 @@
-"""The settings: one table, read once at start from ``regsearch.toml`` and the environment."""
+"""The settings: one table, read once at start from ``regsearch.toml`` and the environment.
+
+It is long because a table has a line for each setting. What others need is in files beside it.
+"""
 
 import os
 import re
@@ -39,6 +42,7 @@ from indexer.settings.environment import (
     registry_tables,
     variable_name,
 )
+from indexer.settings.opensearch import ClusterUrl, read_password, refuse_partial_cluster
 from indexer.settings.registry import (
     RegistrySettings,
     refuse_short_secrets,
@@ -46,6 +50,7 @@ from indexer.settings.registry import (
 )
 from indexer.settings.values import (
     PLAIN_PATH,
+    REGISTRY_NAME,
     Duration,
     Network,
     Origin,
@@ -57,7 +62,13 @@ from indexer.settings.values import (
 OFFICIAL = ("library",)
 """Namespaces of official images, if no others are set."""
 CONFIG_FILE = "regsearch.toml"
-_SECRETS = {"password", "webhook_secret", "previous_webhook_secret", "client_secret"}
+_SECRETS = {
+    "password",
+    "opensearch_password",
+    "webhook_secret",
+    "previous_webhook_secret",
+    "client_secret",
+}
 _SHOWN = (str, int, float)
 """Error messages repeat values of these types; others may contain secrets."""
 PORT_MAX = 65_535
@@ -195,11 +206,51 @@ class Settings(BaseSettings):
         description="How long earlier targets of tags, and past crawls, are kept; the present"
         " target of a tag always is. `0s`: for ever.",
     )
-    engine: Literal["whoosh", "tantivy"] = Field(
+    engine: Literal["whoosh", "tantivy", "opensearch"] = Field(
         "whoosh",
         description="The search engine: `whoosh`, good to about 30,000 documents, nothing to"
-        ' install; or `tantivy` (`pip install "regsearch[tantivy]"`). After a change'
-        " the old search index answers until the new one is built from the store.",
+        ' install; `tantivy` (`pip install "regsearch[tantivy]"`); or `opensearch`'
+        ' (`pip install "regsearch[opensearch]"`), for [more than one'
+        " machine](cluster.md). After a change the old search index answers until the new"
+        " one is built from the store.",
+    )
+    opensearch_url: Annotated[tuple[ClusterUrl, ...], NoDecode, BeforeValidator(listed)] = Field(
+        (),
+        max_length=100,
+        description="The addresses of nodes of the OpenSearch cluster, such as"
+        ' `["https://node1:9200", "https://node2:9200"]`. If one does not answer, another is'
+        " asked. While it is set, a search index in the cluster can be read, with any"
+        " `engine`.",
+    )
+    opensearch_username: str = Field("", description="The account at the cluster.")
+    opensearch_password: str = Field("", repr=False, description="The password of that account.")
+    opensearch_password_file: Path | None = Field(
+        None, description="A file that holds that password."
+    )
+    opensearch_ca_file: Path | None = Field(
+        None,
+        description="A file with certificates (PEM) that are trusted for the cluster, beside those"
+        " that the system or `SSL_CERT_FILE` trusts.",
+    )
+    opensearch_prefix: str = Field(
+        "regsearch",
+        pattern=REGISTRY_NAME,
+        max_length=64,
+        description="What the names of indexes in the cluster begin with.",
+    )
+    opensearch_shards: int = Field(
+        1,
+        ge=1,
+        le=100,
+        description="The parts of each index of the next rebuild. More than one spread an index"
+        " over several machines.",
+    )
+    opensearch_replicas: int = Field(
+        1,
+        ge=0,
+        le=10,
+        description="The copies of each part beside the first, of the next rebuild. `0` loses the"
+        " search index with a node, until it is built again.",
     )
     synonyms: tuple[tuple[str, ...], ...] = Field(
         (), description='Words that mean the same, in groups: `[["billing", "payments"]]`.'
@@ -286,6 +337,15 @@ class Settings(BaseSettings):
                 " name the networks of the proxies that set it in trusted_proxies"
             )
         return self
+
+    @model_validator(mode="after")
+    def _whole_cluster(self) -> "Settings":
+        refuse_partial_cluster(self)
+        return self
+
+    def opensearch_secret(self) -> str:
+        """Return the password at the cluster; :class:`SettingsError` if its file is missing."""
+        return read_password(self)
 
     @model_validator(mode="after")
     def _long_secrets(self) -> "Settings":

@@ -158,7 +158,8 @@ class Engines:
 def make_engines(settings: Settings) -> Engines:
     """Return the engines that are installed.
 
-    :class:`SettingsError` if the library of the chosen engine is not installed.
+    That of a cluster is among them if the settings say where it is. :class:`SettingsError` if the
+    library of the chosen engine is not installed, or a file of the cluster cannot be read.
     """
     from indexer.engines.whoosh import WhooshEngine  # noqa: PLC0415
 
@@ -168,12 +169,38 @@ def make_engines(settings: Settings) -> Engines:
         # An optional dependency.
         from indexer.engines.tantivy import TantivyEngine  # noqa: PLC0415
     except ImportError as error:
-        if settings.engine == "tantivy":
-            message = (
-                f"engine 'tantivy' is not installed: pip install 'regsearch[tantivy]' ({error})"
-            )
-            raise SettingsError(message) from error
+        _refuse_missing(settings, "tantivy", error)
     else:
         engines.append(TantivyEngine(directory))
+    if settings.opensearch_url:
+        try:
+            engines.append(_make_opensearch(settings, directory))
+        except ImportError as error:
+            _refuse_missing(settings, "opensearch", error)
     (chosen,) = (engine for engine in engines if engine.name == settings.engine)
     return Engines(chosen, tuple(engine for engine in engines if engine is not chosen))
+
+
+def _refuse_missing(settings: Settings, name: str, error: ImportError) -> None:
+    if settings.engine == name:
+        message = f"engine {name!r} is not installed: pip install 'regsearch[{name}]' ({error})"
+        raise SettingsError(message) from error
+
+
+def _make_opensearch(settings: Settings, directory: Path) -> Engine:
+    # An optional dependency too.
+    from indexer.engines.opensearch import (  # noqa: PLC0415
+        ClusterAddress,
+        IndexShape,
+        OpenSearchEngine,
+    )
+
+    address = ClusterAddress(
+        settings.opensearch_url,
+        username=settings.opensearch_username,
+        password=settings.opensearch_secret(),
+        ca_file=settings.opensearch_ca_file,
+        timeout=settings.search_deadline.total_seconds(),
+    )
+    shape = IndexShape(settings.opensearch_shards, settings.opensearch_replicas)
+    return OpenSearchEngine(directory, address, prefix=settings.opensearch_prefix, shape=shape)

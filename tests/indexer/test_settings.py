@@ -104,7 +104,15 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         journal_retention = "2d"
         hidden_retention = "12h"
         history_retention = "0s"
-        engine = "whoosh"
+        engine = "opensearch"
+        opensearch_url = ["https://node1:9200/", "http://node2.internal:9200"]
+        opensearch_username = "regsearch"
+        opensearch_password = "p"
+        opensearch_password_file = "/run/cluster-password"
+        opensearch_ca_file = "/run/cluster-ca.pem"
+        opensearch_prefix = "regsearch-eu"
+        opensearch_shards = 3
+        opensearch_replicas = 2
         log_level = "debug"
         log_format = "json"
         search_processes = 3
@@ -185,7 +193,15 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         "journal_retention": timedelta(days=2),
         "hidden_retention": timedelta(hours=12),
         "history_retention": None,
-        "engine": "whoosh",
+        "engine": "opensearch",
+        "opensearch_url": ("https://node1:9200", "http://node2.internal:9200"),
+        "opensearch_username": "regsearch",
+        "opensearch_password": "p",
+        "opensearch_password_file": Path("/run/cluster-password"),
+        "opensearch_ca_file": Path("/run/cluster-ca.pem"),
+        "opensearch_prefix": "regsearch-eu",
+        "opensearch_shards": 3,
+        "opensearch_replicas": 2,
         "log_level": "debug",
         "log_format": "json",
         "search_processes": 3,
@@ -258,6 +274,8 @@ def test_a_list_is_written_with_commas_in_the_environment(load: Load) -> None:
     settings = load(CORS_ORIGINS="https://a.example, https://b.example:8443")
     assert settings.cors_origins == ("https://a.example", "https://b.example:8443")
     assert load(CORS_ORIGINS="*").cors_origins == ("*",)
+    settings = load(ENGINE="opensearch", OPENSEARCH_URL="http://node1:9200, http://node2:9200")
+    assert settings.opensearch_url == ("http://node1:9200", "http://node2:9200")
     networks = load(TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8").trusted_proxies
     assert networks == (ip_network("127.0.0.1"), ip_network("10.0.0.0/8"))
     assert load().trusted_proxies == ()
@@ -581,7 +599,16 @@ def test_a_registry_that_does_not_fit_is_refused_by_name_and_value(
         ('listen = "localhost"', "listen: write HOST:PORT such as 0.0.0.0:8080; :8080 is at all"),
         ('listen = "8080"', "listen: write HOST:PORT such as 0.0.0.0:8080; :8080 is at all"),
         ('listen = "a:65536"', "listen: a port is at most 65535, not 'a:65536'"),
-        ('engine = "lucene"', "engine: Input should be 'whoosh' or 'tantivy', not 'lucene'"),
+        ('engine = "lucene"', "engine: Input should be 'whoosh', 'tantivy' or 'opensearch', not"),
+        ('engine = "opensearch"', "engine is 'opensearch', but nothing says where the cluster is"),
+        ('opensearch_url = ["node1:9200"]', "opensearch_url.0: write URLs such as https://node1"),
+        (
+            f'opensearch_url = ["https://a:{SECRET}@node1:9200"]',
+            "opensearch_url.0: write URLs such as https://node1:9200; an account is",
+        ),
+        (f'opensearch_password = "{SECRET}"', "opensearch_password needs opensearch_username"),
+        ('opensearch_prefix = "Reg"', "opensearch_prefix: String should match pattern"),
+        ("opensearch_shards = 0", "opensearch_shards: Input should be greater than or equal to 1"),
         ('log_level = "INFO"', "log_level: Input should be 'debug', 'info', 'warning' or 'error'"),
         ('[[registry]]\nname = "a"', "registry.0.url: Field required"),
         ("[[registry]]\nurl = 1", "registry.0.url: Input should be a valid string, not 1"),
@@ -595,6 +622,19 @@ def test_a_file_that_does_not_fit_is_refused_by_name_and_value(
     refusal: Callable[..., str], file: str, said: str
 ) -> None:
     assert said in refusal(file)
+
+
+def test_the_password_at_the_cluster_is_read_from_its_file(load: Load, tmp_path: Path) -> None:
+    account = 'opensearch_username = "a"\n'
+    assert load(f'{account}opensearch_password = "p"').opensearch_secret() == "p"
+    file = tmp_path / "password"
+    file.write_text("q\n")
+    lines = f'{account}opensearch_password = "p"\nopensearch_password_file = "{file}"\n'
+    assert load(lines).opensearch_secret() == "q"
+    for named in ("opensearch_password_file", "opensearch_ca_file"):
+        missing = load(f'{account}{named} = "{tmp_path / "none"}"')
+        with pytest.raises(SettingsError, match=named):
+            missing.opensearch_secret()
 
 
 def test_everything_that_is_wrong_is_told_at_once(refusal: Callable[..., str]) -> None:

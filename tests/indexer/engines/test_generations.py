@@ -12,15 +12,33 @@ from indexer.engines import Engine
 from indexer.errors import EngineError
 from indexer.model.document import DocumentType
 from indexer.model.query import Everything
-from tests.indexer.engines.conformance.engines import ENGINES
+from tests.indexer.engines.conformance.engines import ALL_ENGINES, ENGINES
 from tests.indexer.engines.conformance.generator import document, random_document
 
 REPOSITORY = DocumentType.REPOSITORY
 
 
 @pytest.fixture
-def folder(engine: Engine, tmp_path: Path) -> Path:
-    """The folder of a generation ``one`` with a few documents of all types."""
+def filled(engine: Engine) -> None:
+    """A generation ``one`` with a few documents of all types."""
+    fill(engine)
+
+
+@pytest.fixture(params=ENGINES)
+def embedded(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+    """Each engine whose generations are folders, with such a generation."""
+    made = ENGINES[request.param](tmp_path / "search")
+    fill(made)
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of this generation."""
+    return tmp_path / "search" / "one"
+
+
+def fill(engine: Engine) -> None:
     random = Random(2)
     engine.create("one")
     writer = engine.open_writer("one")
@@ -28,11 +46,10 @@ def folder(engine: Engine, tmp_path: Path) -> Path:
         is_image = kind is DocumentType.IMAGE
         writer.apply(kind, [random_document(random, is_image=is_image) for _ in range(8)], [])
     writer.close()
-    return tmp_path / "search" / "one"
 
 
 def test_an_engine_has_a_name_and_a_version(engine: Engine) -> None:
-    assert ENGINES[engine.name] is type(engine)
+    assert engine.name in ALL_ENGINES
     assert engine.schema_version > 0
     assert engine.batch_documents > 0
 
@@ -65,7 +82,7 @@ def test_generations_are_made_listed_and_dropped(engine: Engine) -> None:
     assert engine.generations() == ["two"]
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("filled")
 def test_a_generation_made_again_is_empty(engine: Engine) -> None:
     engine.create("one")
     reader = engine.open_reader("one")
@@ -73,11 +90,10 @@ def test_a_generation_made_again_is_empty(engine: Engine) -> None:
     reader.close()
 
 
-@pytest.mark.usefixtures("folder")
-def test_a_reader_outlives_its_generation(engine: Engine) -> None:
-    reader = engine.open_reader("one")
+def test_a_reader_outlives_its_generation(embedded: Engine) -> None:
+    reader = embedded.open_reader("one")
     count = reader.count(REPOSITORY)
-    engine.drop("one")
+    embedded.drop("one")
     page = reader.search(Everything(), document_type=REPOSITORY, limit=5)
     assert page.total == count
     assert len(page.hits) == 5
@@ -87,7 +103,7 @@ def test_a_reader_outlives_its_generation(engine: Engine) -> None:
     reader.close()
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("filled")
 def test_a_writer_goes_on_where_another_one_ended(engine: Engine) -> None:
     writer = engine.open_writer("one")
     before = writer.count(REPOSITORY)
@@ -130,21 +146,20 @@ BREAKS: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("break_it", BREAKS.values(), ids=BREAKS)
 def test_a_generation_that_is_not_whole_is_refused_by_name(
-    engine: Engine, folder: Path, break_it: Callable[[Path], object]
+    embedded: Engine, folder: Path, break_it: Callable[[Path], object]
 ) -> None:
     break_it(folder)
-    for action in (engine.open_reader, engine.open_writer):
+    for action in (embedded.open_reader, embedded.open_writer):
         with pytest.raises(EngineError, match="one") as caught:
             action("one")
         assert str(folder) in str(caught.value)
-    engine.create("one")
-    engine.open_reader("one").close()
+    embedded.create("one")
+    embedded.open_reader("one").close()
 
 
-@pytest.mark.usefixtures("folder")
-def test_one_engine_does_not_open_what_another_made(engine: Engine, tmp_path: Path) -> None:
+def test_one_engine_does_not_open_what_another_made(embedded: Engine, tmp_path: Path) -> None:
     for name, make in ENGINES.items():
-        if name != engine.name:
+        if name != embedded.name:
             for action in (
                 make(tmp_path / "search").open_reader,
                 make(tmp_path / "search").open_writer,
@@ -154,11 +169,11 @@ def test_one_engine_does_not_open_what_another_made(engine: Engine, tmp_path: Pa
 
 
 def test_a_generation_whose_dropping_was_cut_short_is_not_whole(
-    engine: Engine, folder: Path
+    embedded: Engine, folder: Path
 ) -> None:
     (folder / "generation.json").unlink()
-    assert engine.generations() == ["one"]
+    assert embedded.generations() == ["one"]
     with pytest.raises(EngineError):
-        engine.open_writer("one")
-    engine.drop("one")
-    assert engine.generations() == []
+        embedded.open_writer("one")
+    embedded.drop("one")
+    assert embedded.generations() == []

@@ -13,7 +13,7 @@ from pathlib import Path
 from indexer.engines import Engine, IndexReader
 from indexer.model.document import Document, DocumentType
 from indexer.model.query import Everything
-from tests.indexer.engines.conformance.engines import ENGINES
+from tests.indexer.engines.conformance.engines import ALL_ENGINES
 from tests.indexer.engines.conformance.generator import document
 
 BATCH = 3
@@ -79,7 +79,7 @@ def check_is_prefix(reader: IndexReader, at_least: int) -> int:
 def main() -> None:
     """Write the batches behind those that are there."""
     directory, generation, batches, engine = sys.argv[1:]
-    writer = ENGINES[engine](Path(directory)).open_writer(generation)
+    writer = ALL_ENGINES[engine](Path(directory)).open_writer(generation)
     # Each batch adds one document more than the next one removes, and the first adds the counter.
     start = max(0, (writer.count(DocumentType.REPOSITORY) - 2) // (BATCH - 1))
     for number in range(start, start + int(batches)):

@@ -16,9 +16,10 @@ from tests.indexer.engines.conformance.comparison import (
     check_random_spellings,
     random_search,
 )
-from tests.indexer.engines.conformance.engines import ENGINES
+from tests.indexer.engines.conformance.engines import ALL_ENGINES
 from tests.indexer.engines.conformance.generator import random_changes
 from tests.indexer.engines.conformance.index import Index
+from tests.opensearch.cluster import cluster_for
 
 QUERIES_EACH = 100
 """How many searches there are before the documents change; a tenth of them ask for spellings."""
@@ -29,12 +30,12 @@ def main() -> int:
     """Run the comparison; 1 when there was a difference."""
     parser = argparse.ArgumentParser(prog="python -m tests.indexer.engines.conformance")
     parser.add_argument("--queries", type=int, default=1000)
-    parser.add_argument("--engine", choices=ENGINES, default="whoosh")
+    parser.add_argument("--engine", choices=ALL_ENGINES, default="whoosh")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as directory:
-        engine = ENGINES[arguments.engine](Path(directory))
+    with cluster_for(arguments.engine), tempfile.TemporaryDirectory() as directory:
+        engine = ALL_ENGINES[arguments.engine](Path(directory))
         engine.create("one")
         index = Index(engine)
         differences = _compare(index, Random(arguments.seed), arguments.queries)

@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 
 from indexer.engines import Engine
-from tests.indexer.engines.conformance.engines import ENGINES
+from tests.indexer.engines.conformance.engines import ALL_ENGINES
 from tests.indexer.engines.conformance.index import Index
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=ALL_ENGINES)
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
-    engine = ENGINES[request.param](tmp_path)
+    engine = ALL_ENGINES[request.param](tmp_path)
     engine.create("one")
     return engine
 

@@ -34,7 +34,7 @@ from tests.indexer.engines.conformance.comparison import (
     random_search,
     read_page,
 )
-from tests.indexer.engines.conformance.engines import ENGINES
+from tests.indexer.engines.conformance.engines import ALL_ENGINES
 from tests.indexer.engines.conformance.generator import document, random_document
 from tests.indexer.engines.conformance.index import REPOSITORY, Index
 from tests.indexer.engines.conformance.rights import random_rights
@@ -76,7 +76,7 @@ def test_answers_are_those_of_an_index_without_what_may_not_be_seen(
         documents = list(index.documents.values())
         rights = random_rights(random, documents)
         visible = [one for one in documents if rights.sees(one.key.registry, one.key.repository)]
-        engine = ENGINES[index.engine.name](tmp_path / f"other{number}")
+        engine = ALL_ENGINES[index.engine.name](tmp_path / f"other{number}")
         with holding(engine, visible) as other:
             for _ in range(8):
                 search = random_search(random)
@@ -115,7 +115,7 @@ def test_names_that_fold_alike_are_seen_apart(index: Index) -> None:
 PLACES = st.tuples(st.sampled_from(REGISTRIES), st.sampled_from(ALIKE))
 
 
-@pytest.mark.parametrize("engine_name", ENGINES)
+@pytest.mark.parametrize("engine_name", ALL_ENGINES)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     held=st.lists(st.sets(PLACES), min_size=1, max_size=3),
@@ -135,7 +135,7 @@ def test_any_rights_see_their_repositories_and_no_other(
 ) -> None:
     """Whatever the batches in which repositories come, and some of them go again."""
     rights = make_rights(whole, single)
-    with holding(ENGINES[engine_name](tmp_path_factory.mktemp("index")), []) as index:
+    with holding(ALL_ENGINES[engine_name](tmp_path_factory.mktemp("index")), []) as index:
         for batch in held:
             index.apply([document(name, registry=registry) for registry, name in batch])
         index.apply([], [document(name, registry=one).key.id for one, name in removed])

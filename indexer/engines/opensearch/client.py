@@ -1,0 +1,186 @@
+"""Requests to an OpenSearch cluster, and the errors of its answers.
+
+An answer that is not whole is an error: one of shards that failed or took too long would be a
+shorter list, and nobody would know.
+"""
+
+import logging
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from opensearchpy import (
+    ImproperlyConfigured,
+    JSONSerializer,
+    OpenSearch,
+    OpenSearchException,
+    TransportError,
+)
+from typing_extensions import override
+
+from indexer.errors import EngineAwayError, EngineError, QueryError
+
+_AWAY = frozenset({"N/A", "TIMEOUT", 401, 403, 408, 429, 500, 502, 503, 504})
+"""The states of answers that say nothing of the search index. 403 is that of an index that somebody
+made read-only, and of a password that was changed. Whoever runs the cluster puts it right."""
+_TOO_MUCH = ("too_many_clauses", "too_many_nested_clauses", "too_complex_to_determinize")
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterAddress:
+    """Where a cluster is, and how to ask it."""
+
+    urls: tuple[str, ...]
+    """Of one node or several, or of a proxy before them."""
+    username: str = ""
+    password: str = ""
+    ca_file: Path | None = None
+    """Certificates to trust, beside those that the system trusts."""
+    timeout: float = 10.0
+    """Seconds until a search that is not answered ends."""
+
+
+class _Json(JSONSerializer):  # type: ignore[no-any-unimported,misc,unused-ignore]
+    """Reads answers faster than the library does."""
+
+    @override
+    def loads(self, s: str) -> Any:
+        return orjson.loads(s)
+
+
+class Cluster:
+    """A client of a cluster. It belongs to one thread."""
+
+    def __init__(self, address: ClusterAddress) -> None:
+        # What went wrong is in our errors; the library would write it to the log once more.
+        logging.getLogger("opensearch").setLevel(logging.CRITICAL)
+        is_several = len(address.urls) > 1
+        credentials = (address.username, address.password) if address.username else None
+        try:
+            self._client = OpenSearch(
+                list(address.urls),
+                http_auth=credentials,
+                ssl_context=_tls_context(address),
+                # A node that hangs must leave another one time to answer.
+                timeout=address.timeout / (2 if is_several else 1),
+                max_retries=len(address.urls) - 1,
+                retry_on_timeout=is_several,
+                serializer=_Json(),
+            )
+        except (ImproperlyConfigured, ValueError, OSError) as error:
+            # Such as a file of certificates that is being replaced.
+            raise EngineAwayError(f"the OpenSearch cluster cannot be asked: {error}") from error
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        seconds: float | None = None,
+        **parameters: str | int,
+    ) -> Any:
+        """Return the JSON of an answer. ``body`` is bytes, or what becomes JSON.
+
+        ``seconds`` are those to wait; by default those of a search.
+
+        :class:`EngineAwayError` if the cluster does not answer, or refuses for now,
+        :class:`QueryError` if a query is too much, and :class:`EngineError` for all other errors.
+        """
+        sent = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
+        with client_errors():
+            return self._client.transport.perform_request(
+                method, path, params=parameters, body=sent, timeout=seconds
+            )
+
+    def change(self, method: str, path: str, body: object = None, **parameters: str | int) -> Any:
+        """Ask for a change of indexes: as ``ask``, but it has a minute."""
+        wait = {"cluster_manager_timeout": "50s"}
+        found = self.ask(method, path, body, seconds=60, **wait, **parameters)
+        if not found["acknowledged"]:
+            raise EngineAwayError(f"{path}: not all nodes of the cluster did it in time")
+        return found
+
+    def search(self, alias: str, body: object) -> Any:
+        """Return the answer to a search of one index, if it is whole."""
+        found = self.ask(
+            "POST",
+            f"/{alias}/_search",
+            body,
+            allow_partial_search_results="false",
+        )
+        return check_whole(found)
+
+    def search_each(self, alias: str, bodies: Sequence[object]) -> list[Any]:
+        """Return the answers to some searches of one index, if all of them are whole."""
+        head = {"index": alias, "allow_partial_search_results": False}
+        lines = [line for body in bodies for line in (orjson.dumps(head), orjson.dumps(body))]
+        found = self.ask("POST", "/_msearch", b"\n".join([*lines, b""]))["responses"]
+        for answer in found:
+            if "error" in answer:
+                raise error_of(answer["status"], answer["error"])
+            check_whole(answer)
+        return list(found)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+
+def _tls_context(address: ClusterAddress) -> ssl.SSLContext | None:
+    if not any(url.startswith("https:") for url in address.urls):
+        return None
+    # The library would trust those that come with it, and not those of the system.
+    context = ssl.create_default_context()
+    if address.ca_file is not None:
+        context.load_verify_locations(address.ca_file)
+    return context
+
+
+def check_whole(answer: Any) -> Any:
+    """Return the answer to a search; :class:`EngineAwayError` if some shards did not answer."""
+    failed = answer["_shards"]["failed"]
+    if answer["timed_out"] or failed:
+        why = f"{failed} shards failed" if failed else "it took too long"
+        raise EngineAwayError(f"the OpenSearch cluster did not answer as a whole: {why}")
+    return answer
+
+
+def error_of(status: object, error: object) -> EngineError | QueryError:
+    """Return the error for a state and what the cluster says beside it."""
+    text = error if isinstance(error, str) else orjson.dumps(error).decode()
+    if any(kind in text for kind in _TOO_MUCH):
+        return QueryError("the query means too many words: ask for less of it", column=1)
+    reason = _reason(error)
+    if status in _AWAY:
+        return EngineAwayError(f"the OpenSearch cluster refuses for now: {status}, {reason}")
+    return EngineError(f"the OpenSearch cluster answered {status}: {reason}")
+
+
+@contextmanager
+def client_errors() -> Iterator[None]:
+    """Turn the errors of the client into ours."""
+    try:
+        yield
+    except TransportError as error:
+        if not isinstance(error.status_code, int):
+            raise EngineAwayError(f"the OpenSearch cluster is away: {error.error}") from error
+        info = error.info if isinstance(error.info, Mapping) else {}
+        raise error_of(error.status_code, info.get("error", error.error)) from error
+    except (OpenSearchException, ValueError, TypeError) as error:
+        # A text that JSON cannot hold, or an answer that is none.
+        raise EngineError(f"the OpenSearch cluster cannot be asked: {error!r}") from error
+
+
+def _reason(error: object) -> str:
+    """Return what an error says, shortly: its deepest cause that has words."""
+    if not isinstance(error, Mapping):
+        return str(error)[:300]
+    causes = error.get("root_cause") or [error]
+    first = causes[0] if isinstance(causes, Sequence) and causes else error
+    kind, reason = first.get("type", ""), first.get("reason", "")
+    return f"{kind}: {reason}"[:300]

@@ -1,0 +1,147 @@
+"""How a document becomes fields of an OpenSearch index, and the mappings of the indexes.
+
+As with tantivy, scores are sums of constants that our queries give to terms. What a word is worth
+in a document is a few terms: its impact in binary, one term for each digit that is 1. All points
+are whole numbers below 2**24, so sums are exact in the four-byte floats of scores, in any order.
+"""
+
+from typing import Any
+
+import orjson
+
+from indexer.engines.protocol import EncodedDocument
+from indexer.engines.ranking import (
+    ENDS,
+    FACET_FIELDS,
+    IMPACT_MAX,
+    KEYWORD,
+    NAMED,
+    SORT_COLUMNS,
+    TEXT,
+    encoding_errors,
+    end_terms,
+    exact_terms,
+    impacts,
+    named_terms,
+    range_numbers,
+    scored_lines,
+    sort_numbers,
+    stored_result,
+    stored_texts,
+)
+from indexer.model import NUMBERS, Document, fold
+
+SCHEMA_VERSION = 1
+
+ID = "id"
+NAME = "name"
+"""The whole folded name, for the order by name."""
+GRAM = "gram"
+"""Single characters of the name, and pairs."""
+GRAM3 = "gram3"
+"""All three characters in a row of the name: what is inside a name is a phrase of them."""
+IMPACT = "impact"
+"""The digits of the impact of every word, and of the prominence as that of no word."""
+REGISTRY = "registry"
+"""The exact name of the registry."""
+PLACE = "place"
+"""The registry and the repository, both exact, as lines."""
+RESULT = "result"
+TEXTS = "texts"
+WORD = "word"
+"""The only field of the index of words."""
+
+BITS = tuple(1 << place for place in range(IMPACT_MAX.bit_length()))
+"""The digits of an impact."""
+_DIGITS_OF = tuple(
+    tuple(f":{place}" for place, bit in enumerate(BITS) if worth & bit)
+    for worth in range(IMPACT_MAX + 1)
+)
+"""The digits of all worths, as they follow a word."""
+
+_TERMS = {"type": "keyword", "doc_values": False, "norms": False}
+_WORDS = {"type": "text", "analyzer": "whitespace", "norms": False}
+_STORED = {"type": "keyword", "index": False, "doc_values": False}
+_KEY = {"type": "keyword"}
+_RANGES = {"type": "long", "doc_values": False}
+
+MAPPING: dict[str, Any] = {
+    "dynamic": "strict",
+    # Nothing else is read back. What replicas need is kept beside it for a while.
+    "_source": {"includes": [RESULT, TEXTS]},
+    "properties": {
+        ID: _KEY,
+        NAME: _KEY,
+        GRAM: _TERMS,
+        GRAM3: {**_WORDS, "index_options": "positions"},
+        TEXT: {**_WORDS, "index_options": "positions"},
+        IMPACT: {**_WORDS, "index_options": "docs"},
+        **dict.fromkeys((KEYWORD, NAMED, ENDS, REGISTRY), _TERMS),
+        PLACE: _KEY,
+        **dict.fromkeys(FACET_FIELDS, _KEY),
+        **{f"number_{name}": _RANGES for name in NUMBERS},
+        **{column: {"type": "long"} for column in SORT_COLUMNS},
+        RESULT: _STORED,
+        TEXTS: _STORED,
+    },
+}
+"""The mapping of the index of a type of document."""
+WORDS_MAPPING: dict[str, Any] = {
+    "dynamic": "strict",
+    "_source": {"enabled": False},
+    "properties": {WORD: _TERMS},
+}
+"""The mapping of the index of words, each of which is a document with itself as its id."""
+
+
+def digit_term(word: str, place: int) -> str:
+    """Return the term of a digit of the impact of a word."""
+    return f"{word}:{place}"
+
+
+def number_field(name: str) -> str:
+    """Return the field of a number that ranges ask for."""
+    return f"number_{name}"
+
+
+def place_term(registry: str, repository: str) -> str:
+    """Return the term of a repository in ``PLACE``."""
+    return f"{registry}\n{repository}"
+
+
+def grams(text: str, length: int) -> list[str]:
+    """Return all so many characters in a row of ``text``, in order."""
+    return [text[start : start + length] for start in range(len(text) - length + 1)]
+
+
+def encode(document: Document) -> EncodedDocument:
+    """Return ``document`` as it is sent, in JSON, and its searchable words.
+
+    :class:`indexer.errors.EngineError` naming the id when something in it cannot be stored.
+    """
+    with encoding_errors(document):
+        name, lines = fold(document.name), list(scored_lines(document))
+        worths = impacts(lines)
+        digits = {**worths, "": document.prominence}
+        numbers = sort_numbers(document)
+        fields: dict[str, Any] = {
+            ID: document.key.id,
+            NAME: name,
+            GRAM: list({*name, *grams(name, 2)}),
+            GRAM3: " ".join(grams(name, 3)),
+            # A phrase never goes from one value to the next.
+            TEXT: [" ".join(line) for line, _ in lines],
+            IMPACT: " ".join(
+                [word + digit for word, worth in digits.items() for digit in _DIGITS_OF[worth]]
+            ),
+            NAMED: list(named_terms(document)),
+            ENDS: end_terms(name),
+            REGISTRY: document.key.registry,
+            PLACE: place_term(document.key.registry, document.key.repository),
+            **{field: list(terms) for field, terms in exact_terms(document).items()},
+            RESULT: stored_result(document).decode(),
+            TEXTS: stored_texts(document).decode(),
+            **numbers,
+            **{number_field(field): found for field, found in range_numbers(document).items()},
+        }
+        return EncodedDocument(document.key, (orjson.dumps(fields), frozenset(worths)))

@@ -19,7 +19,7 @@ import structlog
 
 from indexer.clock import Clock
 from indexer.engines import WRITTEN_IN_ORDER, EncodedDocument, Engine, IndexWriter
-from indexer.errors import EngineError
+from indexer.errors import EngineAwayError, EngineError
 from indexer.extract import EXTRACT_VERSION, KindTable
 from indexer.indexing.batches import EXTRACT_SECONDS, Batch, DocumentMaker, Made, Portion
 from indexer.indexing.processes import IndexingProcesses
@@ -53,6 +53,10 @@ PAUSE_SHARE = 2.0
 """The pause after a commit, in commits' durations: keeps the thread from starving the reading."""
 PAUSE_MAX_SECONDS = 1.0
 PAUSE_MAX = timedelta(seconds=PAUSE_MAX_SECONDS)
+AWAY_SECONDS = 2.0
+"""The time between two attempts to reach the server of a search index that is away."""
+LOOK = timedelta(minutes=1)
+"""The time between two looks whether the search index is still there."""
 
 
 @dataclass(slots=True)
@@ -120,17 +124,28 @@ class Indexing:
         self._is_slow_turn = False
         self._is_for_slow = False
         self._slow_from: datetime | None = None
+        self._is_open = False
+        self._is_away = False
+        self._is_live_away = False
+        self._rebuild_from: datetime | None = None
+        self._looked_at: datetime | None = None
         self.changed = asyncio.Event()
         """Set by whoever changed the store, so that the change is searchable soon."""
 
     async def run(self) -> None:
-        """Work until cancelled; a broken search index is healed at start."""
-        await self.open_or_rebuild()
+        """Work until cancelled; a broken search index is healed at start.
+
+        While the server of a search index is away, what is to be written waits in the store.
+        """
         while True:
             self.changed.clear()
             started = self._clock.now()
-            worked = await self._update()
-            worked = await self._go_on_rebuilding() or worked
+            try:
+                await self._open_once()
+                worked = await self._work()
+            except EngineAwayError as error:
+                await self._wait_for_server(error)
+                continue
             if worked:
                 await self._give_way(started)
                 continue
@@ -149,6 +164,56 @@ class Indexing:
             await asyncio.to_thread(self._processes.close)
         await self._thread.run(self._close)
         self._thread.close()
+
+    async def _open_once(self) -> None:
+        if not self._is_open:
+            # A start that a server interrupted begins anew.
+            await self._thread.run(self._close_writers)
+            await self.open_or_rebuild()
+            self._is_open = True
+
+    async def _work(self) -> bool:
+        """Do the next step of what there is to do; True when there was anything."""
+        is_leaving = self._known_live().engine != self._engine.name
+        worked = False
+        try:
+            # A server that is left need not come back before another engine has everything.
+            worked = not (is_leaving and self._is_live_away) and await self._update()
+        except EngineAwayError as error:
+            if not is_leaving:
+                raise
+            self._is_live_away = True
+            self._note_away(error)
+        rebuilt = await self._go_on_rebuilding()
+        is_back = rebuilt or (worked and not is_leaving)
+        if self._is_away and is_back and not self._is_live_away:
+            self._is_away = False
+            log.info("search_index_back")
+        if not (worked or rebuilt):
+            await self._look()
+        return worked or rebuilt
+
+    async def _wait_for_server(self, error: EngineAwayError) -> None:
+        self._note_away(error)
+        await self._clock.sleep(AWAY_SECONDS)
+
+    def _note_away(self, error: EngineAwayError) -> None:
+        if not self._is_away:
+            log.warning("search_index_away", reason=str(error))
+        self._is_away = True
+
+    async def _look(self) -> None:
+        """See now and then whether somebody removed the search index; then fill a new one."""
+        now = self._clock.now()
+        if self._looked_at is None or now - self._looked_at >= LOOK:
+            self._looked_at = now
+            try:
+                await self._thread.run(self._counts)
+            except EngineAwayError:
+                raise
+            except EngineError as error:
+                log.warning("search_index_lost", reason=str(error))
+                self._is_open = False
 
     async def _give_way(self, started: datetime) -> None:
         """Pause after work that began at ``started``, if there is anything to be read meanwhile.
@@ -200,6 +265,11 @@ class Indexing:
             return f"never finished, and made by {live.engine}"
         try:
             self._writer = engine.open_writer(live.generation)
+        except EngineAwayError as error:
+            if engine is self._engine:
+                raise
+            # The settings say another engine, perhaps because this one is gone for ever.
+            return str(error)
         except EngineError as error:
             return str(error)
         return None
@@ -284,9 +354,9 @@ class Indexing:
         """Once after the start: compare the counts of store and search index."""
         if self._verified or not self._known_live().complete:
             return
-        self._verified = True
         expected = await self._store.read(lambda store: store.content.count_visible())
         found = await self._thread.run(self._counts)
+        self._verified = True
         if found != expected and not await self._anything_stale():
             log.warning("search_index_differs", expected=expected, found=found)
             await self._ask_for_rebuild()
@@ -317,7 +387,15 @@ class Indexing:
     def _write(self, batch: Batch) -> None:
         batch.apply(self._known_writer())
         if self._rebuild is not None and self._rebuild.writer is not self._writer:
-            batch.apply(self._rebuild.writer)
+            try:
+                batch.apply(self._rebuild.writer)
+            except EngineAwayError as error:
+                if self._known_live().engine == self._engine.name:
+                    raise
+                # What answers now need not wait for it. Everything is written to it later.
+                self._note_away(error)
+                self._rebuild.writer.close()
+                self._rebuild = None
 
     # Rebuilding
 
@@ -331,8 +409,24 @@ class Indexing:
             await self._go_on_extracting()
             return True
         wanted = await self._store.read(lambda store: store.search_index.rebuild())
-        if wanted is None:
+        pause = timedelta(seconds=AWAY_SECONDS)
+        now = self._clock.now()
+        waits = self._rebuild_from is not None and timedelta() < self._rebuild_from - now <= pause
+        if wanted is None or waits:
             return False
+        try:
+            await self._rebuild_some()
+        except EngineAwayError as error:
+            if self._known_live().engine == self._engine.name:
+                raise
+            # Another engine answers meanwhile, and is kept up to date.
+            self._note_away(error)
+            self._rebuild_from = now + pause
+            return False
+        return True
+
+    async def _rebuild_some(self) -> None:
+        """Do one step of a rebuild."""
         if self._rebuild is None:
             await self._start_rebuild()
         rebuild = self._rebuild
@@ -352,7 +446,6 @@ class Indexing:
         await self._store.write(save)
         if not rebuild.waiting:
             await self._finish_rebuild(rebuild)
-        return True
 
     async def _go_on_extracting(self) -> None:
         """Read the next manifests again, in other processes if there are any.
@@ -386,6 +479,8 @@ class Indexing:
         ids = await self._store.read(lambda store: store.search_index.repository_ids())
         live = self._known_live()
         if live.complete:
+            # One may be left that could not be filled.
+            await self._thread.run(partial(self._drop_others, live.generation))
             generation = self._new_name()
             await self._thread.run(partial(self._engine.create, generation))
             writer = await self._thread.run(partial(self._engine.open_writer, generation))
@@ -400,6 +495,15 @@ class Indexing:
         Return what was made beside them. What is made here reads the store after all updates so
         far, and is written before the next one. So no older document comes after a newer one.
         """
+        waiting = list(rebuild.waiting)
+        try:
+            return await self._write_portions(rebuild)
+        except EngineAwayError:
+            # What was written is there, and may be written once more.
+            rebuild.waiting = waiting
+            raise
+
+    async def _write_portions(self, rebuild: _Rebuild) -> list[Made]:
         portions = await self._thread.run(partial(self._take_portions, rebuild))
         size = _count_images(portions)
         if self._processes is None or size < self._batch_size:
@@ -464,7 +568,11 @@ class Indexing:
             await self._thread.run(old_writer.close)
             # The engine that made it, as another one may keep its generations elsewhere.
             maker = self._engines.get(before.engine, self._engine)
-            await self._thread.run(partial(maker.drop, before.generation))
+            try:
+                await self._thread.run(partial(maker.drop, before.generation))
+            except EngineAwayError as error:
+                # It is dropped at the next start or rebuild.
+                log.warning("search_index_left", before=before.generation, reason=str(error))
         log.info("rebuild_finished", generation=rebuild.generation, repositories=rebuild.total)
 
     async def _set_live(self, generation: str, *, complete: bool, rebuilt: bool = False) -> None:
@@ -484,7 +592,7 @@ class Indexing:
                 store.search_index.set_rebuild(None)
 
         await self._store.write(save)
-        self._live = live
+        self._live, self._is_live_away = live, False
 
     # Files
 
@@ -492,6 +600,9 @@ class Indexing:
         return f"{self._clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
     def _open_reading(self) -> None:
+        if self._reading is not None:
+            # This start is repeated, because a server was away.
+            return
         self._reading = Store(self._directory, read_only=True)
         self._maker = DocumentMaker(
             self._reading,
@@ -502,15 +613,24 @@ class Indexing:
 
     def _drop_others(self, live: str) -> None:
         for engine in self._engines.values():
-            for generation in engine.generations():
-                if generation != live:
-                    engine.drop(generation)
+            try:
+                for generation in engine.generations():
+                    if generation != live:
+                        engine.drop(generation)
+            except EngineAwayError as error:
+                if engine is self._engine:
+                    raise
+                log.warning("search_index_left", engine=engine.name, reason=str(error))
 
-    def _close(self) -> None:
+    def _close_writers(self) -> None:
         if self._rebuild is not None and self._rebuild.writer is not self._writer:
             self._rebuild.writer.close()
         if self._writer is not None:
             self._writer.close()
+        self._rebuild, self._writer = None, None
+
+    def _close(self) -> None:
+        self._close_writers()
         if self._reading is not None:
             self._reading.close()
 

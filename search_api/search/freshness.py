@@ -29,6 +29,7 @@ class ReasonCode(StrEnum):
 
     NO_REGISTRY = "NO_REGISTRY"
     INDEX_INCOMPLETE = "INDEX_INCOMPLETE"
+    INDEX_AWAY = "INDEX_AWAY"
     INDEXER_NOT_ALIVE = "INDEXER_NOT_ALIVE"
     DOCUMENTS_WAITING = "DOCUMENTS_WAITING"
     FIRST_CRAWL_RUNNING = "FIRST_CRAWL_RUNNING"
@@ -63,6 +64,8 @@ class SearchFreshness:
     """Whether errors of registries are told: they hold addresses that only operators may see."""
     hides_registries: bool = False
     """Whether there are registries that this reader may not see."""
+    index_away: bool = False
+    """Whether the server of the search index does not answer."""
 
     @property
     def complete(self) -> bool:
@@ -109,7 +112,11 @@ class SearchFreshness:
         """Yield the reasons why results of any registry may be missing or old."""
         if not self.registries and not self.hides_registries:
             yield BehindReason(ReasonCode.NO_REGISTRY, "no registry is known yet")
-        if not self.index_complete:
+        if self.index_away:
+            yield BehindReason(
+                ReasonCode.INDEX_AWAY, "the server of the search index does not answer"
+            )
+        elif not self.index_complete:
             yield BehindReason(ReasonCode.INDEX_INCOMPLETE, "the search index is being filled")
         if not self.is_indexer_alive:
             yield BehindReason(ReasonCode.INDEXER_NOT_ALIVE, self._not_alive())

@@ -9,7 +9,7 @@ import structlog
 
 from indexer.clock import Clock
 from indexer.engines import Engine, IndexReader
-from indexer.errors import EngineError
+from indexer.errors import EngineAwayError, EngineError
 from indexer.model import Condition, DocumentType, Or, Visible, fold
 from indexer.settings import OFFICIAL, RegistrySettings
 from indexer.store import LiveIndex, StoreFreshness
@@ -112,7 +112,8 @@ class Searcher:
     def with_snapshot(self, use: Callable[[Snapshot], Result]) -> Result:
         """Call ``use`` with a snapshot of the search index; return its result.
 
-        :class:`EngineError` if a generation opens but cannot be searched.
+        :class:`EngineError` if a generation opens but cannot be searched, or is on a server that
+        does not answer.
         """
         # Freshness comes first: it must not include an event that came after the search.
         freshness, keys = self._known_freshness(), self._state.lineage_keys()
@@ -135,7 +136,10 @@ class Searcher:
 
     def freshness(self) -> SearchFreshness:
         """Return how fresh the search index and each registry are."""
-        return self.with_snapshot(lambda snapshot: snapshot.freshness)
+        try:
+            return self.with_snapshot(lambda snapshot: snapshot.freshness)
+        except EngineAwayError:
+            return self._search_freshness(self._state.freshness(), is_away=True)
 
     def repository_names(self) -> Mapping[str, frozenset[str]]:
         """Return the names of all repositories, by registry, whoever asks."""
@@ -147,18 +151,26 @@ class Searcher:
 
     def is_ready(self) -> bool:
         """Tell whether the search index can answer searches."""
-        return self._with_reader(lambda reader: reader is not None)
+        try:
+            return self._with_reader(lambda reader: reader is not None)
+        except EngineAwayError:
+            return False
 
     def status(self) -> ServiceStatus:
         """Return the status of the service, as far as it may be seen."""
-        documents = self._count_documents()
+        documents, size_bytes, is_away = dict[DocumentType, int](), 0, False
+        try:
+            documents, size_bytes = self._count_documents(), self._index_size_bytes()
+        except EngineAwayError as error:
+            log.warning("search_index_away", reason=str(error))
+            is_away = True
         status = ServiceStatus(
-            freshness=self._search_freshness(self._state.freshness()),
-            live=self._live,
+            freshness=self._search_freshness(self._state.freshness(), is_away=is_away),
+            live=self._state.live() if is_away else self._live,
             wanted_engine=self._engine.name,
             advice=self._engine.advice(sum(documents.values())),
             documents=documents,
-            index_size_bytes=self._index_size_bytes(),
+            index_size_bytes=size_bytes,
             store=self._state.status(),
             restarts=self._restarts(),
         )
@@ -173,12 +185,17 @@ class Searcher:
         """Call ``use`` with a reader of the live generation; None if none can be opened."""
         try:
             return use(self._open_reader())
+        except EngineAwayError:
+            # No other reader would be answered, and an empty answer would be wrong.
+            raise
         except EngineError as error:
             # The generation was replaced during the request: the next one is there already.
             log.warning("search_index_reopened", reason=str(error))
             self._close_reader()
         try:
             reader = self._open_reader()
+        except EngineAwayError:
+            raise
         except EngineError as error:
             # The indexer rebuilds it. Until then, results are marked incomplete.
             log.warning("search_index_unusable", reason=str(error))
@@ -214,7 +231,9 @@ class Searcher:
             self._freshness = known = now, self._state.freshness()
         return known[1]
 
-    def _search_freshness(self, of_store: StoreFreshness) -> SearchFreshness:
+    def _search_freshness(
+        self, of_store: StoreFreshness, *, is_away: bool = False
+    ) -> SearchFreshness:
         is_complete = self._live is not None and self._live.complete
         seen = of_store.seen_by(self._sight.rights)
         return SearchFreshness(
@@ -222,6 +241,7 @@ class Searcher:
             seen,
             self._clock.now(),
             with_reasons=self._sight.sees_internals,
+            index_away=is_away,
             hides_registries=len(seen.registries) < len(of_store.registries),
         )
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx2
 from starlette.applications import Starlette
@@ -40,10 +41,15 @@ class Pushed:
 
 
 def settings_for(
-    directory: Path, *, registries: Mapping[str, str] = REGISTRIES, listen: str = "127.0.0.1:8080"
+    directory: Path,
+    *,
+    registries: Mapping[str, str] = REGISTRIES,
+    listen: str = "127.0.0.1:8080",
+    **others: Any,
 ) -> Settings:
     """Return settings for a data directory with registries by name and host."""
     return Settings(
+        **others,
         search_processes=0,
         # Tests ask all they want; those of the limit set it.
         caller_requests_per_second=0,
@@ -133,7 +139,13 @@ async def bring_up_to_date(
     store.close()
 
 
-async def fill(directory: Path, pushed: Sequence[Pushed], *, clock: Clock | None = None) -> None:
+async def fill(
+    directory: Path,
+    pushed: Sequence[Pushed],
+    *,
+    clock: Clock | None = None,
+    make_engine: Callable[[Path], Engine] = WhooshEngine,
+) -> None:
     """Make a data directory that holds ``pushed``, read whole and indexed."""
     clock = clock or ManualClock()
     store = Store(directory)
@@ -141,7 +153,7 @@ async def fill(directory: Path, pushed: Sequence[Pushed], *, clock: Clock | None
     for registry in REGISTRIES:
         finish_crawl(store, registry, clock=clock)
     store.close()
-    await bring_up_to_date(directory, clock=clock)
+    await bring_up_to_date(directory, clock=clock, make_engine=make_engine)
     seem_served(directory, clock=clock)
 
 

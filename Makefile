@@ -21,7 +21,7 @@ MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 { p
 T ?= tests --ignore=tests/attack
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo programs test check lowest release whoosh3 screenshots picture lighthouse lint format types bench relevance fuzz torture kills attack soak test-peers clean image manifests site tables
+.PHONY: help install run demo cluster programs test check lowest release whoosh3 screenshots picture lighthouse lint format types bench relevance fuzz torture kills attack soak test-peers clean image manifests site tables
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 19
@@ -41,6 +41,9 @@ run: install ## Serve REGSEARCH_REGISTRY or regsearch.toml; with neither, a demo
 demo: install ## Serve a demonstration: a registry with a dozen images, and regsearch beside it
 	@exec $(BIN)/python -m tests.demo
 
+cluster: install ## The same with OpenSearch; N=3 nodes, P=opensearch2 for the older version
+	@exec $(BIN)/python -m tests.opensearch $(if $(N),--nodes $(N)) $(if $(P),--program $(P))
+
 image: ## Build the container image; BUILDER='podman build' for another builder
 	$(or $(BUILDER),docker build) --tag regsearch --tag regsearch:$(VERSION) \
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse HEAD) \
@@ -50,7 +53,7 @@ image: ## Build the container image; BUILDER='podman build' for another builder
 manifests: install ## Make deploy/kubernetes and the chart's alert rules again
 	$(BIN)/python -m tests.deploy.manifests
 
-programs: ## Build the programs that tests need and Debian does not have, once; needs Go and npm
+programs: ## Build the programs that tests need and Debian does not have, once; needs Go, npm, Maven
 	@.ci/programs
 
 # Each process that a test or a benchmark starts would compile every module again.
@@ -75,7 +78,7 @@ release: install ## Build wheel and source distribution in dist/, and try both; 
 whoosh3: install ## Run the tests of searching with whoosh3, a fork, in Whoosh's place
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(WHOOSH3) whoosh3==$(WHOOSH3_VERSION)
 	PYTHONPATH=$(WHOOSH3) $(BIN)/python -c 'import whoosh; assert "$(WHOOSH3)" in whoosh.__file__'
-	PYTHONPATH=$(WHOOSH3) $(PYTEST) auto -k "not tantivy" tests/indexer/engines \
+	PYTHONPATH=$(WHOOSH3) $(PYTEST) auto -k "not tantivy and not opensearch" tests/indexer/engines \
 		tests/search_api/search/test_service.py tests/search_api/test_walks.py \
 		tests/test_language_search.py
 

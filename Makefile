@@ -125,6 +125,7 @@ torture: install ## Kill the processes at every step, 500 rounds; R=20 for fewer
 kills: install ## Kill each engine while it commits, merges and swaps, 200 rounds; R=20 for fewer
 	$(BIN)/python -m tests.indexer.engines.kills --engine whoosh --rounds $(or $(R),200)
 	$(BIN)/python -m tests.indexer.engines.kills --engine tantivy --rounds $(or $(R),200)
+	$(BIN)/python -m tests.indexer.engines.kills --engine opensearch --rounds $(or $(R),200)
 
 attack: export ATTACK := full
 attack: install ## Attack a running service in every way we know, ten minutes; prints what it stood

@@ -19,7 +19,7 @@ from search_api.search.cursors import Order
 from search_api.search.request import SearchRequest
 from search_api.search.searcher import Searcher
 from search_api.search.service import SearchService
-from tests.indexer.engines.conformance.engines import ENGINES
+from tests.indexer.engines.conformance.engines import ALL_ENGINES
 from tests.indexer.engines.kills.answers import ALL, SOME, TYPES, find_steps, mixed
 from tests.indexer.engines.kills.content import FACE
 from tests.indexer.engines.kills.victim import INDEX_DIRECTORY
@@ -61,7 +61,7 @@ class Reading:
 
 async def read(directory: Path, engine_name: str) -> Reading:
     """Search until the parent process has ended."""
-    engine = ENGINES[engine_name](directory / INDEX_DIRECTORY)
+    engine = ALL_ENGINES[engine_name](directory / INDEX_DIRECTORY)
     state, clock = StoreSearchState(directory), SystemClock()
     service = SearchService(
         Searcher(state=state, engine=engine, clock=clock), state, clock=clock, kinds=BUILT_IN

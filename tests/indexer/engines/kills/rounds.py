@@ -33,7 +33,7 @@ from search_api.search.request import SearchRequest
 from search_api.search.result import SearchResult
 from search_api.search.searcher import Searcher
 from search_api.search.service import SearchService
-from tests.indexer.engines.conformance.engines import ENGINES
+from tests.indexer.engines.conformance.engines import ALL_ENGINES
 from tests.indexer.engines.kills import victim
 from tests.indexer.engines.kills.answers import ALL, TYPES, look
 from tests.indexer.engines.kills.content import BATCH, FACE, put_step, step_of_store
@@ -45,6 +45,7 @@ from tests.indexer.engines.kills.victim import (
     START,
     SWAP,
 )
+from tests.opensearch.cluster import CLUSTER
 
 PROJECT = Path(__file__).parents[4]
 ROUNDS_OF_A_STORE = 25
@@ -54,7 +55,7 @@ AGAIN = 0.3
 AT_ANY_MOMENT = 0.3
 MOMENT_SECONDS = 1.5
 AIMS = (START, COMMIT, MERGE, REBUILD, SWAP)
-DELAYS = {"whoosh": 0.08, "tantivy": 0.02}
+DELAYS = {"whoosh": 0.08, "tantivy": 0.02, "opensearch": 0.08}
 """The longest delay in seconds between the target of a kill and the kill; mostly shorter."""
 START_DELAY = 0.2
 SWAP_DELAY = 0.006
@@ -131,7 +132,7 @@ class Scene:
     def __init__(self, directory: Path, tally: Tally) -> None:
         self._directory = directory
         self._tally = tally
-        self._engine: Engine = ENGINES[tally.engine](directory / INDEX_DIRECTORY)
+        self._engine: Engine = ALL_ENGINES[tally.engine](directory / INDEX_DIRECTORY)
         directory.mkdir(parents=True)
         self._log = directory / "victim.log"
         store = Store(directory)
@@ -185,7 +186,13 @@ class Scene:
         process = _NURSERY.Process(
             target=victim.main,
             args=(self._directory, self._tally.engine),
-            kwargs={"rebuild_every": rebuild_every, "told": writer, "log": self._log},
+            kwargs={
+                "rebuild_every": rebuild_every,
+                "told": writer,
+                "log": self._log,
+                # A process that is forked from an older one has not our environment.
+                "cluster": os.environ.get(CLUSTER, ""),
+            },
         )
         process.start()
         writer.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from indexer.model.document import DocumentType, FacetCounts, Hit, Position, SearchPage, ValueCount
-from tests.indexer.engines.conformance.engines import ENGINES
+from tests.indexer.engines.conformance.engines import ALL_ENGINES
 from tests.indexer.engines.kills.answers import TYPES, mixed
 from tests.indexer.engines.kills.content import FACE, expected
 from tests.indexer.engines.kills.rounds import kill_again_and_again
@@ -18,7 +18,7 @@ IMAGE = DocumentType.IMAGE
 
 
 @pytest.mark.parametrize("rounds", series((2, 5), short=1))
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ALL_ENGINES)
 def test_a_kill_leaves_an_index_that_is_whole_and_becomes_what_the_store_says(
     tmp_path: Path, figure: Callable[[str], None], engine: str, rounds: int
 ) -> None:

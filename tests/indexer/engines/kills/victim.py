@@ -23,8 +23,9 @@ from indexer.extract import BUILT_IN
 from indexer.indexing.updates import Indexing
 from indexer.model.document import Document, DocumentType
 from indexer.store import RebuildProgress, Store, StoreThread
-from tests.indexer.engines.conformance.engines import ENGINES
+from tests.indexer.engines.conformance.engines import ALL_ENGINES
 from tests.indexer.engines.kills.content import BATCH, put_step, step_of_store
+from tests.opensearch.cluster import CLUSTER
 from tests.torture.victim import watch_databases
 
 START, REST, COMMIT, MERGE, REBUILD, SWAP = "start", "rest", "commit", "merge", "rebuild", "swap"
@@ -173,7 +174,8 @@ class TellingWriter:
 
     def _merges_in_commit(self, document_type: DocumentType, added: int) -> bool:
         """Tell whether the commit to come merges, as those of Whoosh may."""
-        assert isinstance(self._writer, GenerationWriter)
+        if not isinstance(self._writer, GenerationWriter):
+            return False
         writer = self._writer._indexes[document_type]
         if not isinstance(writer, SegmentedWriter):
             return False
@@ -195,7 +197,7 @@ class TellingWriter:
 async def run(directory: Path, engine_name: str, *, rebuild_every: int) -> None:
     """Change everything until killed."""
     folder = directory / INDEX_DIRECTORY
-    engine = TellingEngine(ENGINES[engine_name](folder), folder)
+    engine = TellingEngine(ALL_ENGINES[engine_name](folder), folder)
     watch_databases(engine.reached)
     store = StoreThread(Store(directory))
     engine.changing = changing = Changing(store)
@@ -218,8 +220,11 @@ async def run(directory: Path, engine_name: str, *, rebuild_every: int) -> None:
     await running
 
 
-def main(directory: Path, engine: str, *, rebuild_every: int, told: Connection, log: Path) -> None:
+def main(
+    directory: Path, engine: str, *, rebuild_every: int, told: Connection, log: Path, cluster: str
+) -> None:
     """Be the process: tell ``told`` what begins, and write the log to its file."""
+    os.environ[CLUSTER] = cluster
     os.dup2(told.fileno(), sys.stdout.fileno())
     with log.open("ab") as file:
         os.dup2(file.fileno(), sys.stderr.fileno())

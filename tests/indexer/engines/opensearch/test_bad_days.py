@@ -46,29 +46,6 @@ def test_an_answer_of_some_shards_is_none(answer: dict[str, object], said: str) 
         check_whole(answer)
 
 
-def test_a_red_index_answers_nothing_and_loses_nothing(
-    engine: OpenSearchEngine, needs_cluster: Cluster
-) -> None:
-    """Its shard may be on no node, as when the only node with it is lost."""
-    impatient = OpenSearchEngine(
-        engine._directory, engine._address, prefix=engine._prefix, patience=0
-    )
-    with closing(impatient.open_writer("one")) as writer, reading(engine) as reader:
-        writer.apply(REPOSITORY, [document("abc")], [])
-        route = "index.routing.allocation.require._name"
-        needs_cluster.ask("POST", "/t*/_close")
-        needs_cluster.ask("PUT", "/t*/_settings", {route: "nowhere"})
-        needs_cluster.ask("POST", "/t*/_open?wait_for_active_shards=0")
-        assert needs_cluster.health()[0] == "red"
-        check_nothing_is_answered(reader)
-        needs_cluster.ask("POST", "/t*/_close")
-        needs_cluster.ask("PUT", "/t*/_settings", {route: None})
-        needs_cluster.ask("POST", "/t*/_open")
-        needs_cluster.wait(status="yellow")
-        writer.apply(REPOSITORY, [document("abcde")], [])
-        assert ids(reader) == ["abc registry.example", "abcde registry.example"]
-
-
 @pytest.fixture
 def own(needs_program: NeedsProgram, tmp_path: Path) -> Iterator[Cluster]:
     """A cluster of the test's own, of one node."""

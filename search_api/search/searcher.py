@@ -151,8 +151,13 @@ class Searcher:
 
     def is_ready(self) -> bool:
         """Tell whether the search index can answer searches."""
+
+        def answers(reader: IndexReader | None) -> bool:
+            # A server may have gone away since the reader was opened.
+            return reader is not None and reader.count(DocumentType.REPOSITORY) >= 0
+
         try:
-            return self._with_reader(lambda reader: reader is not None)
+            return self._with_reader(answers)
         except EngineAwayError:
             return False
 

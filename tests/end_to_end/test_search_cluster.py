@@ -56,10 +56,12 @@ def test_a_push_is_found_in_a_cluster_and_nothing_is_lost_when_it_was_away(
         skopeo.push("webapp-2", deployment.registry, "cluster/later:1.0")
         answer = httpx2.get(f"{service.url}/v1/search?q=cluster", timeout=30)
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        assert not service.is_ready()
         time.sleep(3)
         cluster.start(0)
         cluster.wait()
         service.wait_until(lambda: is_listed(service.url, "cluster/later"), 60, "it is found")
+        assert service.is_ready()
 
         # To an engine in files and back, while searches are answered.
         for engine in ("whoosh", "opensearch"):

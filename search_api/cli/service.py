@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Coroutine
 from contextlib import ExitStack, closing
+from types import FrameType
 from typing import Any
 
 import click
@@ -65,14 +66,26 @@ def run_web(supervisor: int | None) -> None:
 
     # Beside a supervised one is an indexer, which looks at all of it.
     refuse_unusable(settings.data_dir / STORE_FILE, thoroughly=supervisor is None)
-    # The first answer needs both, so it imports beside what follows.
     with ExitStack() as stack:
+        _close_before_sigterm(stack)
         first = None
         if settings.search_processes:
+            # The first answer needs both, so it imports beside what follows.
             first = stack.enter_context(closing(start_search_process(settings)))
         from search_api.web import serve_web  # noqa: PLC0415
 
         serve_web(settings, first=first)
+
+
+def _close_before_sigterm(stack: ExitStack) -> None:
+    """Close a stack before SIGTERM ends this process, be it while it imports."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        stack.close()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def run_indexer(supervisor: int | None) -> None:

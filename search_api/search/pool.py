@@ -161,11 +161,21 @@ class SearchProcesses:
 
     async def _start_one(self) -> Worker:
         first, self._first = self._first, None
-        started = await asyncio.to_thread(start_process, self._make) if first is None else first
-        worker = Worker(started, self._dispatch)
+        worker = Worker(await self._start() if first is None else first, self._dispatch)
         await worker.connect()
         self._workers.append(worker)
         return worker
+
+    async def _start(self) -> StartedProcess:
+        starting = asyncio.ensure_future(asyncio.to_thread(start_process, self._make))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # The thread goes on, and nobody else knows of the process.
+            started = await starting
+            started.process.kill()
+            await asyncio.to_thread(started.close)
+            raise
 
     def _try_again(self, search: Search | None) -> None:
         """Give the search of a process that ended to another one, once."""

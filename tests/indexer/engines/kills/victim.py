@@ -32,6 +32,7 @@ START, REST, COMMIT, MERGE, REBUILD, SWAP = "start", "rest", "commit", "merge", 
 INDEX_DIRECTORY = "search-index"
 LOOK_SECONDS = 0.003
 MERGE_SECONDS = 0.1
+EXTRACT_SECONDS = 60.0
 TANTIVY_MERGES = 8
 """tantivy merges when a commit leaves so many segments."""
 
@@ -209,6 +210,8 @@ async def run(directory: Path, engine_name: str, *, rebuild_every: int) -> None:
         batch=BATCH,
         kinds=BUILT_IN,
     )
+    # On a busy machine a batch would be over before all of its step is made.
+    indexing._extract_seconds = EXTRACT_SECONDS
     running = asyncio.create_task(indexing.run())
     steps = 0
     while not running.done():

@@ -55,8 +55,11 @@ def test_without_a_catalog_what_notifications_name_is_known_and_that_is_said(pai
     pair.service.wait_until(
         lambda: SAID in pair.service.freshness().behind, 20, "the freshness says it"
     )
-    freshness = pair.service.get("/api/v1/search", q="").json()["freshness"]["registries"]
-    state = freshness["default"]
+    # The crawl may be on its way when the first search is answered.
+    pair.service.wait_until(
+        lambda: not pair.service.freshness().first_backfill_running, 20, "the first crawl is over"
+    )
+    state = pair.service.get("/api/v1/search", q="").json()["freshness"]["registries"]["default"]
     assert [one["code"] for one in state["reasons"]] == ["NO_CATALOG"]
     assert (state["error"], state["first_backfill_running"]) == (None, False)
     assert f"behind: {SAID}" in pair.service.command("status").stdout

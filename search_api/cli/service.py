@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Coroutine
-from contextlib import ExitStack, closing
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from types import FrameType
 from typing import Any
 
@@ -66,8 +66,7 @@ def run_web(supervisor: int | None) -> None:
 
     # Beside a supervised one is an indexer, which looks at all of it.
     refuse_unusable(settings.data_dir / STORE_FILE, thoroughly=supervisor is None)
-    with ExitStack() as stack:
-        _close_before_sigterm(stack)
+    with ExitStack() as stack, _closed_before_sigterm(stack):
         first = None
         if settings.search_processes:
             # The first answer needs both, so it imports beside what follows.
@@ -77,15 +76,20 @@ def run_web(supervisor: int | None) -> None:
         serve_web(settings, first=first)
 
 
-def _close_before_sigterm(stack: ExitStack) -> None:
+@contextmanager
+def _closed_before_sigterm(stack: ExitStack) -> Iterator[None]:
     """Close a stack before SIGTERM ends this process, be it while it imports."""
 
     def end(number: int, _: FrameType | None) -> None:
         stack.close()
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, before)
         signal.raise_signal(number)
 
-    signal.signal(signal.SIGTERM, end)
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def run_indexer(supervisor: int | None) -> None:

@@ -47,6 +47,8 @@ def test_the_way_from_an_empty_box_to_a_copied_reference_needs_no_mouse(
     expect(page.locator("#suggestions [aria-selected=true]")).to_contain_text("team/gateway")
     page.keyboard.press("Enter")
     expect(page.locator(".result h2")).to_have_text(["team/gateway"])
+    # Results are seen before the script of their page runs.
+    page.wait_for_load_state("domcontentloaded")
     page.keyboard.press("j")
     assert focused(page) == "team/gateway"
     page.keyboard.press("c")

@@ -19,6 +19,7 @@ from indexer.settings import (
     NESTED,
     PREFIX,
     AccessSettings,
+    NodeSettings,
     OidcSettings,
     RegistrySettings,
     RuleSettings,
@@ -26,7 +27,7 @@ from indexer.settings import (
 )
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
-_TABLES = (Settings, RegistrySettings, RuleSettings, AccessSettings, OidcSettings)
+_TABLES = (Settings, RegistrySettings, RuleSettings, NodeSettings, AccessSettings, OidcSettings)
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
@@ -36,6 +37,7 @@ def with_reference(page: str) -> str:
         "settings": _table(Settings, PREFIX),
         "registry": _table(RegistrySettings),
         "rule": _table(RuleSettings),
+        "node": _table(NodeSettings),
         "access": _table(AccessSettings, f"{PREFIX}ACCESS{NESTED}"),
         "oidc": _table(OidcSettings, f"{PREFIX}ACCESS{NESTED}OIDC{NESTED}"),
     }

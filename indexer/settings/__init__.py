@@ -2,6 +2,7 @@
 
 from indexer.settings.access import AccessSettings, OidcSettings, RuleSettings
 from indexer.settings.environment import NESTED, PREFIX
+from indexer.settings.nodes import NodeSettings
 from indexer.settings.registry import STORED_ANYWHERE, RegistrySettings, short_secret
 from indexer.settings.settings import (
     CONFIG_FILE,
@@ -19,6 +20,7 @@ __all__ = [
     "PREFIX",
     "STORED_ANYWHERE",
     "AccessSettings",
+    "NodeSettings",
     "OidcSettings",
     "RegistrySettings",
     "RuleSettings",

@@ -42,6 +42,7 @@ from indexer.settings.environment import (
     registry_tables,
     variable_name,
 )
+from indexer.settings.nodes import NodeSettings, read_node_secret, refuse_partial_nodes
 from indexer.settings.opensearch import ClusterUrl, read_password, refuse_partial_cluster
 from indexer.settings.registry import (
     RegistrySettings,
@@ -65,6 +66,7 @@ CONFIG_FILE = "regsearch.toml"
 _SECRETS = {
     "password",
     "opensearch_password",
+    "node_secret",
     "webhook_secret",
     "previous_webhook_secret",
     "client_secret",
@@ -252,6 +254,25 @@ class Settings(BaseSettings):
         description="The copies of each part beside the first, of the next rebuild. `0` loses the"
         " search index with a node, until it is built again.",
     )
+    node: tuple[NodeSettings, ...] = Field(
+        (),
+        description="The indexer nodes of an installation of [several machines](cluster.md#nodes),"
+        " as `[[node]]` tables. All nodes may have the same file.",
+    )
+    node_name: str = Field(
+        "",
+        description="Which of the nodes this service is. It reads only the registries of that"
+        " node. Empty on search nodes.",
+    )
+    node_secret: str = Field(
+        "",
+        repr=False,
+        description="The secret that all nodes share, at least 16 characters; `openssl rand -hex"
+        " 32` makes one. Whoever has it sees everything.",
+    )
+    node_secret_file: Path | None = Field(
+        None, description="A file that holds that secret; it comes before `node_secret`."
+    )
     synonyms: tuple[tuple[str, ...], ...] = Field(
         (), description='Words that mean the same, in groups: `[["billing", "payments"]]`.'
     )
@@ -348,6 +369,27 @@ class Settings(BaseSettings):
         return read_password(self)
 
     @model_validator(mode="after")
+    def _whole_nodes(self) -> "Settings":
+        refuse_partial_nodes(self)
+        return self
+
+    def own_node(self) -> NodeSettings | None:
+        """Return which of the nodes this service is; None if it is none of them."""
+        return next((one for one in self.node if one.name == self.node_name), None)
+
+    def shared_secret(self) -> str:
+        """Return the secret of the nodes, "" without nodes; :class:`SettingsError` if none."""
+        return read_node_secret(self) if self.node else ""
+
+    def of_own_node(self) -> "Settings":
+        """Return these settings with the registries of this node alone, if it is one."""
+        own = self.own_node()
+        if own is None:
+            return self
+        registries = tuple(one for one in self.registry if one.name in own.registries)
+        return self.model_copy(update={"registry": registries})
+
+    @model_validator(mode="after")
     def _long_secrets(self) -> "Settings":
         refuse_short_secrets(self, of=" of all registries without one of their own")
         return self
@@ -384,11 +426,12 @@ def config_file(environment: Mapping[str, str]) -> Path | None:
 def load_settings() -> Settings:
     """Return the settings of the file and the environment.
 
+    Of registries they have those of this node, if it is one of several.
     :class:`SettingsError` names every setting that is unknown or malformed, and its value.
     """
     refuse_unknown_variables(os.environ, settings=set(Settings.model_fields))
     try:
-        return Settings()
+        return Settings().of_own_node()
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(item) for item in error.errors())) from error
     except (ValueError, OSError) as error:  # the file is not TOML or not readable
@@ -435,6 +478,8 @@ def _table(path: list[str]) -> type[BaseModel]:
     """Return the table of a setting, by its path."""
     if path[0] == "registry":
         return RuleSettings if "rule" in path[:-1] else RegistrySettings
+    if path[0] == "node":
+        return NodeSettings
     if path[0] == "access" and len(path) > 1:
         return OidcSettings if "oidc" in path[:-1] else AccessSettings
     return Settings

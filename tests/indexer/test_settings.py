@@ -113,6 +113,8 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         opensearch_prefix = "regsearch-eu"
         opensearch_shards = 3
         opensearch_replicas = 2
+        node_secret = "common-to-all-nodes"
+        node_secret_file = "/run/node-secret"
         log_level = "debug"
         log_format = "json"
         search_processes = 3
@@ -174,6 +176,10 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         [[registry]]
         name = "other"
         url = "http://other"
+        [[node]]
+        name = "a"
+        url = "https://a.internal/regsearch/"
+        registries = ["team-1", "other"]
         """
     )
     assert settings.model_dump() == {
@@ -202,6 +208,16 @@ def test_every_setting_can_be_written_in_the_file(load: Load) -> None:
         "opensearch_prefix": "regsearch-eu",
         "opensearch_shards": 3,
         "opensearch_replicas": 2,
+        "node": (
+            {
+                "name": "a",
+                "url": "https://a.internal/regsearch",
+                "registries": ("team-1", "other"),
+            },
+        ),
+        "node_name": "",
+        "node_secret": "common-to-all-nodes",
+        "node_secret_file": Path("/run/node-secret"),
         "log_level": "debug",
         "log_format": "json",
         "search_processes": 3,
@@ -1035,3 +1051,64 @@ def test_a_file_without_a_usable_secret_is_named(
     if content is not None:
         (tmp_path / "secret").write_bytes(content)
     assert said in refusal(WEBHOOK_SECRET_FILE=str(tmp_path / "secret"))
+
+
+NODES = """
+engine = "opensearch"
+opensearch_url = "http://node1:9200"
+[[registry]]
+name = "main"
+url = "https://main"
+[[registry]]
+name = "eu"
+url = "https://eu"
+[[node]]
+name = "a"
+url = "http://a:8080"
+registries = ["main"]
+"""
+NODE_B = '[[node]]\nname = "b"\nurl = "http://b:8080"\nregistries = ["eu"]\n'
+
+
+def test_a_node_has_its_registries_alone_and_a_search_node_all(load: Load) -> None:
+    def names(**environment: str) -> list[str]:
+        return [one.name for one in load(NODES + NODE_B, **environment).registry]
+
+    assert names() == ["main", "eu"]
+    assert names(NODE_NAME="a") == ["main"]
+    assert names(NODE_NAME="b") == ["eu"]
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (NODES, "registry 'eu' belongs to no [[node]]: name it in one"),
+        (NODES + NODE_B.replace("eu", "us"), "no registry is named 'us'; known are eu, main"),
+        (NODES + NODE_B.replace('"eu"', '"eu", "main"'), "two nodes have registry 'main'"),
+        (NODES + NODE_B.replace('"b"', '"a"'), "two nodes are named 'a'"),
+        (f'node_name = "c"{NODES}{NODE_B}', "no [[node]] has that name; known are a, b"),
+        ('node_name = "a"\n' + REGISTRY, "node_name is 'a', but there is no [[node]] table"),
+        (NODES + NODE_B.replace("http://b", "b"), "write a URL such as http://indexer-a:8080"),
+        (NODES + NODE_B.replace("registries", "registry"), "unknown setting"),
+        (NODES.replace("opensearch", "whoosh", 1) + NODE_B, "[[node]] needs engine = 'opensearch'"),
+    ],
+)
+def test_nodes_that_do_not_go_together_are_refused(
+    refusal: Callable[..., str], file: str, message: str
+) -> None:
+    assert message in refusal(file)
+
+
+def test_the_secret_of_the_nodes_is_read_from_its_file(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    settings = load(f'node_secret_file = "{file}"{NODES}{NODE_B}')
+    with pytest.raises(SettingsError, match="node_secret_file .*No such file"):
+        settings.shared_secret()
+    file.write_text(f"{SECRET}\n")
+    assert settings.shared_secret() == SECRET
+    file.write_text("short")
+    with pytest.raises(SettingsError, match="has 5 characters, and 16 are the least"):
+        settings.shared_secret()
+    with pytest.raises(SettingsError, match="needs a secret that all nodes share"):
+        load(NODES + NODE_B).shared_secret()
+    assert load(REGISTRY).shared_secret() == ""

@@ -1102,7 +1102,7 @@ def test_nodes_that_do_not_go_together_are_refused(
 def test_the_secret_of_the_nodes_is_read_from_its_file(load: Load, tmp_path: Path) -> None:
     file = tmp_path / "secret"
     settings = load(f'node_secret_file = "{file}"{NODES}{NODE_B}')
-    with pytest.raises(SettingsError, match="node_secret_file .*No such file"):
+    with pytest.raises(SettingsError, match=r"node_secret_file .*No such file"):
         settings.shared_secret()
     file.write_text(f"{SECRET}\n")
     assert settings.shared_secret() == SECRET

@@ -17,6 +17,7 @@ from indexer.extract import KindTable
 from indexer.indexing import Indexing
 from indexer.intake import ask_for_crawl, count_pulls, enqueue_entries, note_lost_events
 from indexer.model import RepositoryRow
+from indexer.nodes import Announcer
 from indexer.refresh import RegistryPlan, RegistryWorker
 from indexer.registry import (
     RegistryClient,
@@ -86,12 +87,14 @@ async def run_indexer(
     kinds: KindTable,
     others: Sequence[Engine] = (),
     extract_processes: int = 0,
+    announcer: Announcer | None = None,
 ) -> None:
     """Index the registries of the settings until cancelled.
 
     ``kinds`` are the kinds of content to recognise. ``others`` are engines that may have made the
     present search index. All of a store is extracted in ``extract_processes`` of their own, or in
-    this one without any. The caller holds :func:`indexer_lock`.
+    this one without any. ``announcer`` tells other nodes, if there are any. The caller holds
+    :func:`indexer_lock`.
     """
     directory = settings.data_dir
     async with AsyncExitStack() as stack:
@@ -110,6 +113,7 @@ async def run_indexer(
             clock=clock,
             kinds=kinds,
             processes=extract_processes,
+            on_swap=announcer.announce if announcer else None,
         )
         stack.push_async_callback(indexing.close)
         workers: dict[str, RegistryWorker] = {}
@@ -133,6 +137,8 @@ async def run_indexer(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(stay_alive(store, clock=clock, directory=directory))
             tasks.create_task(indexing.run())
+            if announcer is not None:
+                tasks.create_task(announcer.run())
             tasks.create_task(forget_in_time(journal, store, settings, clock=clock))
             tasks.create_task(
                 count_pulls(journal, store, rows, clock=clock, on_change=indexing.changed.set)

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -41,6 +41,7 @@ from search_api.endpoints import (
     DockerSearch,
     Health,
     Metrics,
+    NodeLineage,
     OciExtension,
     Served,
     TrustedProxies,
@@ -83,18 +84,19 @@ def make_web(
     clock: Clock | None = None,
     owner_token: str = "",
     first: StartedProcess | None = None,
+    search_only: bool = False,
 ) -> Starlette:
     """Return the web application: receiving and searching. The data directory must be there.
 
     With ``owner_token``, if there is one, a request sees everything. ``first`` is a search process
-    that was started before.
+    that was started before. With ``search_only`` it is a search node, which receives nothing.
     """
     clock = clock or SystemClock()
     refusals, counts = Refusals(), RouteCounts()
-    service = make_web_service(settings, clock=clock, first=first)
+    service = make_web_service(settings, clock=clock, first=first, search_only=search_only)
     who = _make_who_asks(settings, service, clock=clock, refusals=refusals, owner_token=owner_token)
     journal = JournalWriter(LateJournal(settings.data_dir), clock=clock)
-    secrets = webhook_secrets(settings)
+    secrets = {} if search_only else webhook_secrets(settings)
     receiver = _make_receiver(settings, journal, secrets=secrets, clock=clock)
     hosts = frozenset(
         host for registry in settings.registry for host in (registry.registry_host, *registry.hosts)
@@ -133,9 +135,11 @@ def make_web(
         ),
         # Looked at in this order, and notifications come in bursts.
         routes=[
-            *receiver.routes(),
+            *(() if search_only else receiver.routes()),
             Mount(API, api),
-            *Health(service, find_problem=journal.find_problem).routes(),
+            *Health(
+                service, find_problem=_find_none if search_only else journal.find_problem
+            ).routes(),
             *Metrics(
                 service,
                 settings,
@@ -143,6 +147,7 @@ def make_web(
                 events=receiver.events,
                 rights_traffic=who.traffic,
             ).routes(),
+            *_lineage_routes(settings, service),
             *OciExtension(service, registry_hosts=hosts).routes(),
             *docker_search.routes(),
             *(page_routes(site) if settings.page else ()),
@@ -156,6 +161,20 @@ def make_web(
     app.state.streams = streams
     app.state.connections = connections
     return app
+
+
+def _lineage_routes(settings: Settings, service: SearchService) -> list[Route]:
+    """Return what only search nodes ask an indexer node."""
+    node = settings.own_node()
+    if node is None:
+        return []
+    secret = settings.shared_secret()
+    return NodeLineage(service, secret=secret, registries=node.registries).routes()
+
+
+async def _find_none() -> str | None:
+    """Return what is wrong with receiving: nothing, where nothing is received."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,16 +298,19 @@ def _trusting(app: ASGIApp, settings: Settings, hosts: Collection[str]) -> ASGIA
     return TrustedProxies(app, networks=networks, registry_hosts=hosts)
 
 
-def serve_web(settings: Settings, *, first: StartedProcess | None = None) -> None:
+def serve_web(
+    settings: Settings, *, first: StartedProcess | None = None, search_only: bool = False
+) -> None:
     """Serve until SIGTERM or SIGINT; :class:`SettingsError` where the address cannot be had.
 
-    ``first`` is a search process that was started before.
+    ``first`` is a search process that was started before. With ``search_only`` this is a search
+    node.
     """
     send_traces(process="web")
     with listen(settings, backlog=BACKLOG) as listening:
         _write_pid(settings)
         token = make_owner_token()
-        app = make_web(settings, owner_token=token, first=first)
+        app = make_web(settings, owner_token=token, first=first, search_only=search_only)
         streams = app.state.streams
 
         def stop() -> None:

@@ -24,7 +24,13 @@ ENGINES = "indexer.engines"
 # Within the indexer imports only go down: a module may import those of its own layer and below.
 LAYERS = (
     {"indexer.run"},
-    {"indexer.refresh", "indexer.indexing", "indexer.intake", "indexer.retention"},
+    {
+        "indexer.refresh",
+        "indexer.indexing",
+        "indexer.intake",
+        "indexer.nodes",
+        "indexer.retention",
+    },
     {"indexer.registry", "indexer.store", "indexer.engines"},
     {"indexer.documents"},
     {"indexer.extract", "indexer.settings"},
@@ -41,6 +47,8 @@ ONLY_HERE: dict[str, str | tuple[str, ...]] = {
         COMMAND_LINE,
         "search_api.check",
         "search_api.conformance",
+        "search_api.search.joint_state",
+        "search_api.search.remote_lineage",
     ),
     "authlib": "search_api.access.oidc",
     "joserfc": "search_api.access.oidc",
@@ -50,7 +58,7 @@ ONLY_HERE: dict[str, str | tuple[str, ...]] = {
     "sqlite3": "indexer.store",
     "sqlite_utils": "indexer.store",
     "fastapi": "search_api.api",
-    "pydantic": ("indexer.settings", "search_api.api"),
+    "pydantic": ("indexer.nodes", "indexer.settings", "search_api.api"),
     "pydantic_settings": "indexer.settings",
     "opentelemetry": (
         "indexer.registry.traffic",

@@ -6,7 +6,7 @@ the new generation too, and the swap is one row in the store.
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -87,6 +87,7 @@ class Indexing:
     goes on answering, and is kept up to date, until ``engine`` has one. ``kinds`` are those that
     are recognised. ``batch`` is about the number of documents in one commit; by default ``BATCH``
     for live updates, and for rebuilds the number that the engine names, some steps together.
+    ``on_swap`` is called when another generation is live, before the one of before is removed.
     """
 
     def __init__(
@@ -100,7 +101,9 @@ class Indexing:
         others: Sequence[Engine] = (),
         batch: int | None = None,
         processes: int = 0,
+        on_swap: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        self._on_swap = on_swap
         self._directory = directory
         self._engine = engine
         self._engines = {one.name: one for one in (*others, engine)}
@@ -565,6 +568,8 @@ class Indexing:
         await self._set_live(rebuild.generation, complete=True, rebuilt=True)
         self._rebuild, self._writer = None, rebuild.writer
         if before.generation != rebuild.generation:
+            if self._on_swap is not None:
+                await self._on_swap()
             await self._thread.run(old_writer.close)
             # The engine that made it, as another one may keep its generations elsewhere.
             maker = self._engines.get(before.engine, self._engine)

@@ -41,7 +41,12 @@ from indexer.store.registries import (
     RegistryRow,
 )
 from indexer.store.schema import STORE_FILE
-from indexer.store.search_state import StoreFreshness, StoreSearchState, StoreStatus
+from indexer.store.search_state import (
+    NodeFreshness,
+    StoreFreshness,
+    StoreSearchState,
+    StoreStatus,
+)
 from indexer.store.shown import (
     ListedTag,
     ShownPlace,
@@ -90,6 +95,7 @@ __all__ = [
     "ManifestRows",
     "MovingTag",
     "MovingTags",
+    "NodeFreshness",
     "NotificationCount",
     "NotificationResult",
     "OwnThread",

@@ -42,6 +42,18 @@ SHOWN_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
+class NodeFreshness:
+    """Whether what an indexer node has is searched, and whether it is kept up to date."""
+
+    name: str
+    registries: Sequence[str]
+    alive_at: str | None = None
+    """When its indexer was last alive, by the clock of who asks."""
+    problem: str | None = None
+    """Why its documents are not searched; None if they are."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreFreshness:
     """How fresh the store is: each registry, and by registry what the journal knows."""
 
@@ -56,6 +68,8 @@ class StoreFreshness:
     """When the indexer was last alive."""
     is_older: bool = False
     """Whether the journal knows a newer store, so that this one may lack events."""
+    nodes: Sequence[NodeFreshness] = ()
+    """The nodes whose stores these are, if there are several."""
 
     def seen_by(self, rights: Rights) -> "StoreFreshness":
         """Return the part about registries of which anything may be seen."""
@@ -73,6 +87,7 @@ class StoreFreshness:
             notifications=seen(self.notifications),
             documents_waiting=sum(waiting.values()),
             documents_waiting_of=waiting,
+            nodes=[node for node in self.nodes if any(map(rights.sees_registry, node.registries))],
         )
 
     @property
@@ -140,6 +155,9 @@ class StoreSearchState:
         except OutdatedStoreError:
             return self._live_of_older_store()
         return store.search_index.live() if store else None
+
+    def look_again(self) -> None:
+        """Do nothing: the store is asked each time which generation is live."""
 
     def freshness(self) -> StoreFreshness:
         """Return how fresh the store is; nothing before it is there and migrated.

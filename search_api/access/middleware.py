@@ -14,7 +14,7 @@ from search_api.search import VIEWER
 
 CALLER = "regsearch_caller"
 """Where a request has its :class:`Caller`."""
-OPEN_PATHS = ("/healthz", "/readyz", "/webhooks/")
+OPEN_PATHS = ("/healthz", "/readyz", "/webhooks/", "/nodes/")
 """What answers everybody alike, or knows who asks in a way of its own."""
 _DEPENDS = ("Authorization", "Cookie")
 

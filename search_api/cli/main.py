@@ -18,7 +18,16 @@ from indexer.model import ASKED_FOR, LIMIT_MAX, DocumentType, Sort
 SECTIONS = {
     "Ask a service": ("search", "show", "changes", "status"),
     "Run it": ("serve", "notifications", "web", "indexer"),
-    "Look after it": ("check", "backfill", "rebuild", "reconcile", "backup", "restore", "token"),
+    "Look after it": (
+        "check",
+        "backfill",
+        "rebuild",
+        "reconcile",
+        "backup",
+        "restore",
+        "token",
+        "node",
+    ),
     "Other": ("login", "logout", "conformance", "completion"),
 }
 """The commands as the help lists them; those that are not named here are the last."""
@@ -176,13 +185,18 @@ def serve() -> None:
 @commands.command(short_help="Run only the web process.")
 @_SUPERVISED
 @_LISTEN
+@click.option(
+    "--search-only",
+    is_flag=True,
+    help="Be a search node: answer searches of what all [[node]] have, and receive nothing.",
+)
 @_DATA_DIR
 @_CONFIG
-def web(*, supervised: int | None) -> None:
+def web(*, supervised: int | None, search_only: bool) -> None:
     """Run only the web process: receive notifications and answer searches."""
     from search_api.cli import service
 
-    service.run_web(supervised)
+    service.run_web(supervised, search_only=search_only)
 
 
 @commands.command(short_help="Run only the indexer.")
@@ -554,6 +568,36 @@ def revoke_token(ids: tuple[str, ...]) -> None:
     from search_api.cli import token as tokens
 
     tokens.revoke(ids)
+
+
+@commands.group(short_help="List and remove the nodes of an installation.")
+def node() -> None:
+    """List and remove the indexer nodes that share a search index in a cluster."""
+
+
+@node.command("list")
+@_JSON
+@_DATA_DIR
+@_CONFIG
+def list_nodes(*, as_json: bool) -> None:
+    """List the nodes: their registries, their version, and when they were alive last."""
+    from search_api.cli import node as nodes
+
+    nodes.show_all(as_json=as_json)
+
+
+@node.command("remove")
+@click.argument("name")
+@_DATA_DIR
+@_CONFIG
+def remove_node(name: str) -> None:
+    """Take the node NAME out that is gone for good, with its part of the search index.
+
+    Before, stop it, and give its registries to another node in the settings.
+    """
+    from search_api.cli import node as nodes
+
+    nodes.remove(name)
 
 
 @commands.command(short_help="Check a server against the search API.")

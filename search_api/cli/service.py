@@ -12,6 +12,7 @@ from typing import Any
 import click
 import structlog
 
+from indexer.errors import SettingsError
 from indexer.settings import Settings
 from search_api.processes import (
     RestartCounts,
@@ -52,12 +53,17 @@ def _supervise(settings: Settings) -> int:
     return asyncio.run(supervise(processes, on_restart=restarts.add))
 
 
-def run_web(supervisor: int | None) -> None:
-    """Run the web process; it ends with its supervisor, if it has one."""
+def run_web(supervisor: int | None, *, search_only: bool = False) -> None:
+    """Run the web process; it ends with its supervisor, if it has one.
+
+    With ``search_only`` it is a search node, beside which no indexer runs.
+    """
     # The processes that search are started by ``python -c``, which looks for modules in the working
     # directory first; -P is passed on, but a program such as ``regsearch`` does not have it.
     os.environ["PYTHONSAFEPATH"] = "1"
     settings = prepare_settings(process="web", supervised=supervisor is not None)
+    if search_only:
+        _refuse_no_search_node(settings)
     if supervisor is not None:
         end_with_parent(supervisor)
     # The indexer does without these, which take long to import.
@@ -70,10 +76,25 @@ def run_web(supervisor: int | None) -> None:
         first = None
         if settings.search_processes:
             # The first answer needs both, so it imports beside what follows.
-            first = stack.enter_context(closing(start_search_process(settings)))
+            started = start_search_process(settings, search_only=search_only)
+            first = stack.enter_context(closing(started))
         from search_api.web import serve_web  # noqa: PLC0415
 
-        serve_web(settings, first=first)
+        serve_web(settings, first=first, search_only=search_only)
+
+
+def _refuse_no_search_node(settings: Settings) -> None:
+    """Raise :class:`SettingsError` if these are no settings of a search node."""
+    if not settings.node:
+        raise SettingsError(
+            "--search-only needs [[node]] tables: which nodes have which registries"
+        )
+    if settings.node_name:
+        raise SettingsError(
+            f"node_name is {settings.node_name!r}, but a search node is none of the [[node]]"
+            " tables: leave node_name empty, or run regsearch serve"
+        )
+    settings.shared_secret()
 
 
 @contextmanager

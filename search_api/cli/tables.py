@@ -64,3 +64,27 @@ def print_outcome(outcome: Outcome) -> None:
     message = f": {one_line(outcome.message, limit=LINE_MAX)}" if outcome.message else ""
     mark = f"{_MARKS[outcome.state]:<7} {outcome.section:<4} "
     Output().row(f"{mark}{outcome.name}{message}")
+
+
+def print_nodes(body: dict[str, Any]) -> None:
+    """Print nodes as a table."""
+    output = Output()
+    now = datetime.now(UTC)
+    fields = (
+        Field("Node", lambda node: node["name"]),
+        Field("Registries", lambda node: ", ".join(node["registries"]), is_long=True),
+        Field("Version", lambda node: node["version"] or ""),
+        Field("Alive", lambda node: age_text(node["alive_at"], now=now)),
+        Field("Index", _index_text),
+        Field("Problem", lambda node: node["problem"] or "", is_long=True),
+    )
+    if body["nodes"]:
+        print_columns(output, fields, body["nodes"])
+    else:
+        output.text("no nodes: a [[node]] table of the settings names one")
+
+
+def _index_text(node: Any) -> str:
+    if node["generation"] is None:
+        return "none"
+    return "whole" if node["complete"] else "being filled"

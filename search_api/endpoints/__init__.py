@@ -2,6 +2,7 @@
 
 from search_api.endpoints.counted import Served
 from search_api.endpoints.docker_search import DockerSearch
+from search_api.endpoints.lineage import NodeLineage
 from search_api.endpoints.metrics import Metrics
 from search_api.endpoints.oci_extension import OciExtension
 from search_api.endpoints.operation import Health
@@ -14,6 +15,7 @@ __all__ = [
     "DockerSearch",
     "Health",
     "Metrics",
+    "NodeLineage",
     "OciExtension",
     "Served",
     "TrustedProxies",

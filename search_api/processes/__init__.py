@@ -12,6 +12,7 @@ from search_api.processes.data_dir import (
     INDEX_DIRECTORY,
     NO_REGISTRY,
     make_engines,
+    make_joint_engine,
     prepare_settings,
     supervisor_lock,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "is_every_address",
     "listen",
     "make_engines",
+    "make_joint_engine",
     "own_address",
     "own_command",
     "prepare_settings",

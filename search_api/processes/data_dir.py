@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -19,6 +20,10 @@ from indexer.settings import Settings, load_settings
 from search_api.processes.logs import configure_logging
 from search_api.processes.restarts import RESTARTS_FILE
 from search_api.processes.service_file import SERVICE_FILE
+
+if TYPE_CHECKING:
+    # An optional dependency.
+    from indexer.engines.opensearch import OpenSearchEngine
 
 log = structlog.get_logger()
 
@@ -181,13 +186,25 @@ def make_engines(settings: Settings) -> Engines:
     return Engines(chosen, tuple(engine for engine in engines if engine is not chosen))
 
 
+def make_joint_engine(settings: Settings) -> "OpenSearchEngine":
+    """Return the engine with which a search node reads what all indexer nodes have.
+
+    :class:`SettingsError` if it is not installed, or a file of the cluster cannot be read.
+    """
+    try:
+        return _make_opensearch(settings, settings.data_dir / INDEX_DIRECTORY)
+    except ImportError as error:
+        _refuse_missing(settings, "opensearch", error)
+        raise
+
+
 def _refuse_missing(settings: Settings, name: str, error: ImportError) -> None:
     if settings.engine == name:
         message = f"engine {name!r} is not installed: pip install 'regsearch[{name}]' ({error})"
         raise SettingsError(message) from error
 
 
-def _make_opensearch(settings: Settings, directory: Path) -> Engine:
+def _make_opensearch(settings: Settings, directory: Path) -> "OpenSearchEngine":
     # An optional dependency too.
     from indexer.engines.opensearch import (  # noqa: PLC0415
         ClusterAddress,

@@ -3,15 +3,21 @@
 import asyncio
 import os
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from indexer.clock import SystemClock
+from indexer.engines import Engine
 from indexer.errors import DamagedRowError, RegsearchError, UnusableFileError
 from indexer.settings import Settings
 from search_api.processes.data_dir import make_engines
 from search_api.processes.traces import send_traces
+
+if TYPE_CHECKING:
+    from indexer.nodes import Announcer
 
 log = structlog.get_logger()
 
@@ -29,21 +35,44 @@ async def serve_indexer(settings: Settings) -> None:
     send_traces(process="indexer")
     with indexer_lock(settings.data_dir):
         engines, kinds = make_engines(settings), load_kinds()
+        announcer = _make_announcer(settings, engines.chosen)
         collect_seldom()
-        while True:
-            try:
-                await run_indexer(
-                    settings,
-                    engine=engines.chosen,
-                    others=engines.others,
-                    clock=SystemClock(),
-                    kinds=kinds,
-                    extract_processes=os.cpu_count() or 1,
-                )
-            except Exception as error:
-                if await asyncio.to_thread(_set_damage_aside, settings.data_dir, error):
-                    continue
-                raise
+        async with AsyncExitStack() as stack:
+            if announcer is not None:
+                stack.push_async_callback(announcer.close)
+            while True:
+                try:
+                    await run_indexer(
+                        settings,
+                        engine=engines.chosen,
+                        others=engines.others,
+                        clock=SystemClock(),
+                        kinds=kinds,
+                        extract_processes=os.cpu_count() or 1,
+                        announcer=announcer,
+                    )
+                except Exception as error:
+                    if await asyncio.to_thread(_set_damage_aside, settings.data_dir, error):
+                        continue
+                    raise
+
+
+def _make_announcer(settings: Settings, engine: Engine) -> "Announcer | None":
+    """Return what tells search nodes what this node has; None if it is none of several."""
+    node = settings.own_node()
+    if node is None:
+        return None
+    from indexer.engines.opensearch import OpenSearchEngine  # noqa: PLC0415
+    from indexer.nodes import Announcer  # noqa: PLC0415
+
+    assert isinstance(engine, OpenSearchEngine)  # noqa: S101 - the settings need it for nodes
+    return Announcer(
+        settings.data_dir,
+        node=node,
+        table=engine.node_table(),
+        read_owner=engine.owner,
+        clock=SystemClock(),
+    )
 
 
 def _set_damage_aside(directory: Path, error: Exception) -> bool:

@@ -11,6 +11,7 @@ from search_api.search.cursors import (
     encode_place,
 )
 from search_api.search.freshness import ReasonCode, SearchLoad, ServiceStatus
+from search_api.search.node_requests import LINEAGE_PATH, read_rights
 from search_api.search.process import StartedProcess
 from search_api.search.request import (
     FACETS_MAX,
@@ -47,6 +48,7 @@ __all__ = [
     "ALL_SIGHT",
     "API",
     "FACETS_MAX",
+    "LINEAGE_PATH",
     "NO_SIGHT",
     "OWNER",
     "VIEWER",
@@ -78,6 +80,7 @@ __all__ = [
     "parse_facets",
     "parse_order",
     "quarantined_json",
+    "read_rights",
     "search_bytes",
     "search_json",
     "search_page",

@@ -12,6 +12,7 @@ from indexer.store import (
     NO_CATALOG,
     JournalCounts,
     LiveIndex,
+    NodeFreshness,
     ReceivedNotifications,
     RegistryFreshness,
     StoreFreshness,
@@ -31,6 +32,7 @@ class ReasonCode(StrEnum):
     INDEX_INCOMPLETE = "INDEX_INCOMPLETE"
     INDEX_AWAY = "INDEX_AWAY"
     INDEXER_NOT_ALIVE = "INDEXER_NOT_ALIVE"
+    NODE_LEFT_OUT = "NODE_LEFT_OUT"
     DOCUMENTS_WAITING = "DOCUMENTS_WAITING"
     FIRST_CRAWL_RUNNING = "FIRST_CRAWL_RUNNING"
     NEVER_CRAWLED = "NEVER_CRAWLED"
@@ -80,9 +82,8 @@ class SearchFreshness:
 
     @property
     def is_indexer_alive(self) -> bool:
-        """Whether the indexer said so within the last seconds; a clock may have been set back."""
-        alive_at = self.store.alive_at
-        return alive_at is not None and abs(self._seconds_since(alive_at)) <= ALIVE_SECONDS
+        """Whether the indexer said so within the last seconds; of several, whether each did."""
+        return self._is_alive(self.store.alive_at)
 
     @property
     def indexer_age_seconds(self) -> float | None:
@@ -118,8 +119,12 @@ class SearchFreshness:
             )
         elif not self.index_complete:
             yield BehindReason(ReasonCode.INDEX_INCOMPLETE, "the search index is being filled")
-        if not self.is_indexer_alive:
-            yield BehindReason(ReasonCode.INDEXER_NOT_ALIVE, self._not_alive())
+        if self.store.nodes:
+            for node in self.store.nodes:
+                yield from self._node_reasons(node)
+        elif not self.is_indexer_alive:
+            message = f"the indexer {self._not_alive(self.store.alive_at)}"
+            yield BehindReason(ReasonCode.INDEXER_NOT_ALIVE, message)
         if waiting := self.store.documents_waiting:
             yield BehindReason(
                 ReasonCode.DOCUMENTS_WAITING, f"{_count(waiting, 'document')} not indexed yet"
@@ -131,11 +136,23 @@ class SearchFreshness:
         yield from self._work_reasons(registry)
         yield from self._notification_reasons(registry)
 
-    def _not_alive(self) -> str:
-        if self.store.alive_at is None:
-            return "the indexer is not known to be alive"
-        seconds = abs(self._seconds_since(self.store.alive_at))
-        return f"the indexer has not been alive for {_duration(round(seconds))}"
+    def _node_reasons(self, node: NodeFreshness) -> Iterator[BehindReason]:
+        whose = f"node {node.name} ({', '.join(node.registries)})"
+        if node.problem:
+            yield BehindReason(ReasonCode.NODE_LEFT_OUT, f"{whose} is left out: {node.problem}")
+        is_heard = node.alive_at is not None or not node.problem
+        if is_heard and not self._is_alive(node.alive_at):
+            message = f"the indexer of {whose} {self._not_alive(node.alive_at)}"
+            yield BehindReason(ReasonCode.INDEXER_NOT_ALIVE, message)
+
+    def _is_alive(self, alive_at: str | None) -> bool:
+        # Either way, as a clock may have been set back.
+        return alive_at is not None and abs(self._seconds_since(alive_at)) <= ALIVE_SECONDS
+
+    def _not_alive(self, alive_at: str | None) -> str:
+        if alive_at is None:
+            return "is not known to be alive"
+        return f"has not been alive for {_duration(round(abs(self._seconds_since(alive_at))))}"
 
     def _seconds_since(self, moment: str) -> float:
         return (self.now - parse_rfc3339(moment)).total_seconds()

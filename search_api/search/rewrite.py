@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 
 from indexer.errors import QueryError
 from indexer.model import And, AtLeast, Condition, DocumentType, Not, Or, Query, Word, fold
-from indexer.store import KEYS_MAX, LineageKeys
+from indexer.store import KEYS_MAX
 from search_api.query import Synonyms, with_others, with_words_replaced
 from search_api.search.cost import check_conditions, check_patterns
 from search_api.search.request import SearchRequest
+from search_api.search.state import ChainFinder
 
 _USE = frozenset(
     {"at", "by", "for", "from", "in", "into", "on", "over", "that", "to", "using", "via", "which"}
@@ -46,7 +47,7 @@ class EngineQuery:
         return And((self.typed, *self.filters)) if self.filters else self.typed
 
 
-def rewrite(query: Query, request: SearchRequest, *, keys: LineageKeys | None) -> EngineQuery:
+def rewrite(query: Query, request: SearchRequest, *, keys: ChainFinder | None) -> EngineQuery:
     """Return the engine's query for the parsed text of a request.
 
     :class:`QueryError` for a condition that means too many images or is in a wrong place;
@@ -131,7 +132,7 @@ def _within(request: SearchRequest) -> Iterator[Query]:
         yield Condition("host", fold(request.host))
 
 
-def resolve_lineage(query: Query, keys: LineageKeys) -> Query:
+def resolve_lineage(query: Query, keys: ChainFinder) -> Query:
     """Return a query with chains of layers in place of conditions about lineage.
 
     :class:`QueryError` if a condition means too many chains.

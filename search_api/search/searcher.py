@@ -197,6 +197,7 @@ class Searcher:
             # The generation was replaced during the request: the next one is there already.
             log.warning("search_index_reopened", reason=str(error))
             self._close_reader()
+            self._state.look_again()
         try:
             reader = self._open_reader()
         except EngineAwayError:

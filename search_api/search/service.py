@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
@@ -15,12 +16,15 @@ from indexer.clock import Clock
 from indexer.errors import (
     BusyError,
     CostlyQueryError,
+    InvalidValueError,
     RegsearchError,
     SearchCancelledError,
     SearchTimeoutError,
+    StoreError,
 )
 from indexer.extract import KindTable
-from indexer.store import AbsentTags, OwnThread, StoreSearchState
+from indexer.model import Rights
+from indexer.store import AbsentTags, OwnThread, Store, StoreSearchState
 from search_api.resources import Resources
 from search_api.search.candidates import candidates, found_by, named_requests
 from search_api.search.clients import Client
@@ -66,8 +70,9 @@ class SearchService:
     def __init__(
         self,
         searcher: Searcher,
-        store: StoreSearchState,
+        store: StoreSearchState | None,
         *,
+        directory: Path,
         clock: Clock,
         kinds: KindTable,
         deadline: timedelta = DEADLINE,
@@ -76,6 +81,9 @@ class SearchService:
         viewer: Callable[[], Viewer] = lambda: OWNER,
     ) -> None:
         """Take a searcher over ``store``. Resources are read from the same store.
+
+        A search node has no store: what would be read there is asked of the indexer nodes.
+        ``directory`` is the data directory, which errors name.
 
         All that is asked is answered for the present ``viewer``, unless it says otherwise.
         """
@@ -90,10 +98,10 @@ class SearchService:
         self._ended = _Ended()
         self._refusal_logged_at = -_LOGGED_SECONDS
         self._started_at: datetime | None = None
-        self._thread = OwnThread("search", path=store.directory)
+        self._thread = OwnThread("search", path=directory)
         self._status_searcher = status_searcher or searcher
         self._status_thread = (
-            OwnThread("status", path=store.directory) if status_searcher else self._thread
+            OwnThread("status", path=directory) if status_searcher else self._thread
         )
 
     async def search(self, request: SearchRequest, *, client: Client | None = None) -> SearchResult:
@@ -165,11 +173,12 @@ class SearchService:
 
     async def _read(self, sight: Sight, function: Callable[[Resources], Result]) -> Result:
         now, kinds, searcher = self._clock.now(), self._kinds, self._searcher
+        opened = self._known_store()
 
         def read() -> Result:
             with searcher.seen_by(sight):
                 return searcher.run(
-                    lambda _: self._store.read(
+                    lambda _: opened.read(
                         lambda store: function(Resources(store, now=now, kinds=kinds))
                     )
                 )
@@ -216,11 +225,34 @@ class SearchService:
             ALL_SIGHT, lambda searcher: searcher.token_origin(registry)
         )
 
+    async def lineage(self, rights: Rights, kind: str, name: str, *, is_prefix: bool) -> list[str]:
+        """Return the chains that ``name`` stands for, for somebody with some rights.
+
+        ``kind`` is ``bases``, ``derived`` or ``layer``. :class:`InvalidValueError` for another one,
+        and for a layer that is no digest.
+        """
+
+        def find(store: Store) -> list[str]:
+            if kind == "bases":
+                return store.lineage_keys.find_bases(name, is_prefix=is_prefix)
+            if kind == "derived":
+                return store.lineage_keys.find_derived(name)
+            if kind == "layer":
+                return store.lineage_keys.find_layer(name)
+            raise InvalidValueError(f"{kind!r} is no kind of lineage")
+
+        store, searcher = self._known_store(), self._searcher
+
+        def read() -> list[str]:
+            with searcher.seen_by(Sight(rights)):
+                return searcher.run(lambda _: store.read(find))
+
+        return await self._thread.run(read)
+
     async def quarantined(self) -> dict[str, list[AbsentTags]]:
         """Return the quarantined tags by registry: still shown, but not found any more."""
-        return await self._thread.run(
-            lambda: self._searcher.run(lambda _: self._store.quarantined())
-        )
+        store = self._known_store()
+        return await self._thread.run(lambda: self._searcher.run(lambda _: store.quarantined()))
 
     async def is_ready(self) -> bool:
         """Tell whether the search index can answer searches, and a process can search it."""
@@ -367,6 +399,11 @@ class SearchService:
                 return searcher.run(function)
 
         return await self._status_thread.run(run)
+
+    def _known_store(self) -> StoreSearchState:
+        if self._store is None:
+            raise StoreError("a search node has no store: ask the indexer node of the registry")
+        return self._store
 
     def _log_refusal(self, client: Client | None) -> None:
         now = time.monotonic()

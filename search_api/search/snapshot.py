@@ -20,7 +20,6 @@ from indexer.model import (
     Word,
     fold,
 )
-from indexer.store import LineageKeys
 from search_api.query import Synonyms
 from search_api.search.freshness import SearchFreshness
 from search_api.search.highlights import has_highlights
@@ -32,6 +31,7 @@ from search_api.search.references import (
 )
 from search_api.search.request import SearchRequest
 from search_api.search.rewrite import EngineQuery
+from search_api.search.state import ChainFinder
 from search_api.search.viewer import ALL_SIGHT, Sight
 
 _ATTACHMENT = Condition("is", "attachment")
@@ -61,7 +61,7 @@ class Snapshot:
 
     reader: IndexReader | None
     freshness: SearchFreshness
-    lineage_keys: LineageKeys | None
+    lineage_keys: ChainFinder | None
     synonyms: Synonyms
     registries: ConfiguredRegistries
     preferred: Query | None = None

@@ -5,7 +5,23 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from indexer.model import ALL_RIGHTS, Rights
-from indexer.store import LineageKeys, LiveIndex, StoreFreshness, StoreStatus
+from indexer.store import LiveIndex, StoreFreshness, StoreStatus
+
+
+class ChainFinder(Protocol):
+    """Tells which chains a condition about layers stands for.
+
+    One more than :data:`indexer.store.KEYS_MAX` when there are more than allowed.
+    """
+
+    def find_bases(self, name: str, *, is_prefix: bool = False) -> list[str]:
+        """Return the chains of which something is built on what a name means."""
+
+    def find_derived(self, name: str) -> list[str]:
+        """Return the chains of the bases of what a name means."""
+
+    def find_layer(self, layer: str) -> list[str]:
+        """Return the chains whose last layer has a digest, or one that begins so."""
 
 
 class SearchState(Protocol):
@@ -20,10 +36,13 @@ class SearchState(Protocol):
     def live(self) -> LiveIndex | None:
         """Return the generation that answers searches; None before the first."""
 
+    def look_again(self) -> None:
+        """Ask anew at the next call what is live: the generation that was told is not there."""
+
     def freshness(self) -> StoreFreshness:
         """Return how fresh the store is."""
 
-    def lineage_keys(self) -> LineageKeys | None:
+    def lineage_keys(self) -> ChainFinder | None:
         """Return the keys of ``base:``, ``baseof:`` and ``layer:``; None if there are none."""
 
     def status(self) -> StoreStatus:

@@ -22,6 +22,8 @@ NEVER_LIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
 """What watches the service must see it under attack too."""
 NOTIFICATIONS = "/webhooks/"
 """A registry sends as many notifications as it has; they are authenticated instead."""
+NODES = "/nodes/"
+"""A search node asks for all its callers; it is authenticated too."""
 
 
 def caller_of(scope: Scope) -> str:
@@ -62,7 +64,7 @@ class CallerLimit:
 
 
 def _is_limited(path: str) -> bool:
-    return path not in NEVER_LIMITED and not path.startswith(NOTIFICATIONS)
+    return path not in NEVER_LIMITED and not path.startswith((NOTIFICATIONS, NODES))
 
 
 def _throttle(per_second: int) -> Throttled:

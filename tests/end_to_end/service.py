@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,11 @@ PAGE = 100
 class Service:
     """The whole service as its users start it: one command, two processes below it."""
 
-    def __init__(self, folder: Path, *, registry: str = "default") -> None:
+    def __init__(
+        self, folder: Path, *, registry: str = "default", words: Sequence[str] = ("serve",)
+    ) -> None:
+        """Take a folder for everything, and the command to run."""
+        self._words = words
         self.port = free_port()
         self.registry = registry
         self.is_limited = False
@@ -84,7 +88,7 @@ class Service:
     def begin(self) -> None:
         """Start the service, and wait for nothing."""
         self.data.mkdir(exist_ok=True)
-        self._program = self.command_in_background("serve", log=self._log)
+        self._program = self.command_in_background(*self._words, log=self._log)
 
     def stop(self, seconds: float = 10) -> int | None:
         """Send SIGTERM; give the exit code, or None when it still ran after ``seconds``."""
@@ -96,6 +100,13 @@ class Service:
         self._http.close()
         if self._program is not None:
             self._program.kill()
+        for pid in self.processes():
+            kill_process(pid)
+
+    def kill_all(self) -> None:
+        """Kill all processes of the service, as a machine ends that loses its power."""
+        assert self._program is not None, "the service was not started"
+        self._program.kill()
         for pid in self.processes():
             kill_process(pid)
 
@@ -166,6 +177,10 @@ class Service:
         """Tell whether ``GET /readyz`` answers 200."""
         return self._answers("/readyz")
 
+    def is_complete(self) -> bool:
+        """Tell whether an answer has all that the registries hold."""
+        return self.search("", limit=1).freshness.complete
+
     def is_answering(self) -> bool:
         """Tell whether a search is answered."""
         return self._answers("/api/v1/search?limit=1")
@@ -183,6 +198,10 @@ class Service:
             f"{response.url}: {response.status_code} {response.text}"
         )
         return response
+
+    def ask(self, path: str, **parameters: str | int) -> httpx2.Response:
+        """Send a GET request and give the answer, whatever it is."""
+        return self._http.get(path, params=parameters)
 
     def answer_to(self, authorization: str) -> int:
         """Search with an ``Authorization`` header; give the status of the answer."""

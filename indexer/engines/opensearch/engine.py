@@ -1,11 +1,12 @@
 """The engine for several machines: OpenSearch, which keeps the search index in a cluster.
 
-A generation is one index for each type of document, and one for the words.
+A generation is one index for each type of document, and one for the words. Several generations can
+be read as one, as the search nodes do with those of all indexer nodes.
 """
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -26,37 +27,53 @@ from indexer.engines.opensearch.generation import (
 )
 from indexer.engines.opensearch.index import RemoteIndex, Stored
 from indexer.engines.opensearch.match import RightsSets
+from indexer.engines.opensearch.nodes import NodeTable
 from indexer.engines.opensearch.schema import SCHEMA_VERSION, encode
 from indexer.engines.opensearch.writer import PATIENCE_SECONDS, OpenSearchWriter
 from indexer.engines.protocol import Engine, go_on
 from indexer.engines.reader import TypedReader
 from indexer.errors import EngineError, RegsearchError
-from indexer.model import DocumentType
+from indexer.model import DocumentType, Everything
 
 PREFIX = "regsearch"
 """What the names of indexes begin with, if nothing else is set."""
 _OWNER_FILE = "opensearch-owner"
 """Who made a generation: each data directory has a name of its own."""
+_AND = ","
+"""Between the names of several indexes, in the cluster and in ours."""
+
+
+def joint_name(generations: Iterable[str]) -> str:
+    """Return the name by which a reader of some generations together is opened."""
+    return _AND.join(generations)
 
 
 class OpenSearchReader(TypedReader[Stored]):
-    """Searches a generation."""
+    """Searches a generation, or several as one."""
 
     def __init__(
-        self, cluster: Cluster, indexes: GenerationIndexes, *, check: Callable[[], None]
+        self, cluster: Cluster, joined: Sequence[GenerationIndexes], *, check: Callable[[], None]
     ) -> None:
         self._cluster = cluster
-        self._generation = indexes.generation
-        self._indexes = {}
-        sets = RightsSets()
+        self._generation = joint_name(one.generation for one in joined)
+        words, sets = _AND.join(one.words for one in joined), RightsSets()
+        self._remote = dict[DocumentType, RemoteIndex]()
         for kind in DocumentType:
-            self._indexes[kind] = RemoteIndex(
-                cluster,
-                indexes.alias(kind),
-                indexes.words,
-                rights_sets=sets,
-                check=check,
-            )
+            alias = _AND.join(one.alias(kind) for one in joined)
+            self._remote[kind] = RemoteIndex(cluster, alias, words, rights_sets=sets, check=check)
+        self._indexes = {**self._remote}
+
+    def repository_names(self) -> Mapping[str, frozenset[str]]:
+        """Return the names of all repositories that have documents, by registry.
+
+        Errors are those of a search.
+        """
+        names: dict[str, set[str]] = {}
+        with self._errors():
+            for index in self._remote.values():
+                for registry, name in index.repositories(Everything()):
+                    names.setdefault(registry, set()).add(name)
+        return {registry: frozenset(found) for registry, found in names.items()}
 
     @override
     def close(self) -> None:
@@ -112,23 +129,37 @@ class OpenSearchEngine(Engine):
     def open_reader(
         self, generation: str, *, check: Callable[[], None] = go_on
     ) -> OpenSearchReader:
-        indexes, cluster = self._indexes(generation), Cluster(self._address)
+        joined, cluster = list(self._joined(generation)), Cluster(self._address)
         try:
-            with _named_errors(generation):
-                check_indexes(cluster, indexes)
+            for indexes in joined:
+                with _named_errors(indexes.generation):
+                    check_indexes(cluster, indexes)
         except EngineError:
             cluster.close()
             raise
-        return OpenSearchReader(cluster, indexes, check=check)
+        return OpenSearchReader(cluster, joined, check=check)
 
     @override
     def generations(self) -> list[str]:
-        owner = self._read_owner()
-        if not owner:
-            # Nothing was ever made here, so the cluster need not be there.
-            return []
+        owner = self.owner()
+        # Where nothing was ever made, the cluster need not be there.
+        return self.generations_of(owner) if owner else []
+
+    def generations_of(self, owner: str) -> list[str]:
+        """Return the names of all generations that the data directory ``owner`` made."""
         with self._cluster("") as cluster:
             return list_generations(cluster, self._prefix, owner=owner)
+
+    def owner(self) -> str:
+        """Return the name that our data directory has in the cluster; "" before the first one."""
+        try:
+            return (self._directory / _OWNER_FILE).read_text("utf-8").strip()
+        except FileNotFoundError:
+            return ""
+
+    def node_table(self) -> NodeTable:
+        """Return the table in which nodes say what they have."""
+        return NodeTable(self._address, prefix=self._prefix)
 
     @override
     def drop(self, generation: str) -> None:
@@ -138,9 +169,8 @@ class OpenSearchEngine(Engine):
 
     @override
     def size_bytes(self, generation: str) -> int:
-        indexes = self._indexes(generation)
         with self._cluster(generation) as cluster:
-            return read_size(cluster, indexes)
+            return sum(read_size(cluster, indexes) for indexes in self._joined(generation))
 
     def advice(self, documents: int) -> str | None:
         """Return None: it serves any number of documents that its cluster has room for."""
@@ -148,19 +178,16 @@ class OpenSearchEngine(Engine):
     def _indexes(self, generation: str) -> GenerationIndexes:
         return GenerationIndexes(self._prefix, generation)
 
+    def _joined(self, generation: str) -> Iterator[GenerationIndexes]:
+        return map(self._indexes, generation.split(_AND))
+
     @contextmanager
     def _cluster(self, generation: str) -> Iterator[Cluster]:
         with closing(Cluster(self._address)) as cluster, _named_errors(generation):
             yield cluster
 
-    def _read_owner(self) -> str:
-        try:
-            return (self._directory / _OWNER_FILE).read_text("utf-8").strip()
-        except FileNotFoundError:
-            return ""
-
     def _make_owner(self) -> str:
-        owner = self._read_owner()
+        owner = self.owner()
         if not owner:
             owner = secrets.token_hex(8)
             self._directory.mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,7 @@ async def _trace(service: SearchService, trace: Callable[[str], None] | None) ->
     def set_trace(store: Store) -> None:
         store._database.conn.set_trace_callback(trace)
 
-    await service._thread.run(lambda: service._store.read(set_trace))
+    await service._thread.run(lambda: service._known_store().read(set_trace))
     await service._status_thread.run(
         lambda: service._status_searcher._state.read(set_trace)  # type: ignore[attr-defined]
     )

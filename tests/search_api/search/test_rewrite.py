@@ -24,7 +24,7 @@ class Unasked:
 )
 def test_what_is_no_lineage_is_left_as_it_is(text: str) -> None:
     query = parsed(text)
-    assert resolve_lineage(query, Unasked()) == query  # type: ignore[arg-type]
+    assert resolve_lineage(query, Unasked()) == query
 
 
 IMAGE, REPOSITORY, UNTAGGED = DocumentType.IMAGE, DocumentType.REPOSITORY, DocumentType.UNTAGGED

@@ -76,7 +76,7 @@ async def opened(
     state = StoreSearchState(directory)
     engine = engine or WhooshEngine(directory / INDEX_DIRECTORY)
     searcher = Searcher(state=state, engine=engine, clock=clock)
-    service = SearchService(searcher, state, clock=clock, kinds=BUILT_IN)
+    service = SearchService(searcher, state, directory=state.directory, clock=clock, kinds=BUILT_IN)
     try:
         yield service
     finally:

@@ -64,7 +64,11 @@ async def read(directory: Path, engine_name: str) -> Reading:
     engine = ALL_ENGINES[engine_name](directory / INDEX_DIRECTORY)
     state, clock = StoreSearchState(directory), SystemClock()
     service = SearchService(
-        Searcher(state=state, engine=engine, clock=clock), state, clock=clock, kinds=BUILT_IN
+        Searcher(state=state, engine=engine, clock=clock),
+        state,
+        directory=directory,
+        clock=clock,
+        kinds=BUILT_IN,
     )
     reading = Reading(service)
     ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)

@@ -237,7 +237,9 @@ class Scene:
     async def _look_through_searching(self) -> dict[DocumentType, tuple[int, list[str]]]:
         state, clock = StoreSearchState(self._directory), SystemClock()
         searcher = Searcher(state=state, engine=self._engine, clock=clock)
-        service = SearchService(searcher, state, clock=clock, kinds=BUILT_IN)
+        service = SearchService(
+            searcher, state, directory=state.directory, clock=clock, kinds=BUILT_IN
+        )
         try:
             loop = asyncio.get_running_loop()
 

@@ -111,6 +111,11 @@ class Children:
         os.killpg(child.process.pid, signal.SIGKILL)
         child.process.wait()
 
+    def stop(self, child: Child) -> None:
+        """Ask a program to end, and wait for it."""
+        self._children.remove(child)
+        _stop(child.process, seconds=self._stop_seconds)
+
     def _tell(self, line: str) -> None:
         assert self._guard.stdin is not None
         self._guard.stdin.write(f"{line}\n")

@@ -1,13 +1,18 @@
 """Several machines on one: registries with an indexer node each, and search nodes, on a cluster."""
 
 import json
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.end_to_end.nginx import nginx_command, nginx_configuration
+from tests.end_to_end.ports import free_port, listening
+from tests.end_to_end.processes import RunningProgram
 from tests.end_to_end.real_registry import RealRegistry
 from tests.end_to_end.service import Service
+from tests.end_to_end.waiting import wait_until
 from tests.opensearch.cluster import Cluster
 
 REGISTRIES = ("main", "eu")
@@ -28,6 +33,48 @@ name = "{node}"
 url = "{address}"
 registries = ["{name}"]
 """
+
+
+_BALANCER = """\
+    upstream search {{
+{servers}
+    }}
+    server {{
+        listen {host};
+        location / {{
+            proxy_pass http://search;
+            proxy_set_header Host $http_host;
+            proxy_http_version 1.1;
+            proxy_connect_timeout 1s;
+        }}
+    }}
+"""
+
+
+class Balancer:
+    """nginx before search nodes: a request that one does not answer is sent to another one."""
+
+    def __init__(self, folder: Path, *, program: str, nodes: Sequence[Service]) -> None:
+        """Take a folder that is there, the path of nginx, and the search nodes."""
+        self.host = f"127.0.0.1:{free_port()}"
+        servers = "\n".join(f"        server {one.host};" for one in nodes)
+        text = _BALANCER.format(host=self.host, servers=servers)
+        (folder / "nginx.conf").write_text(nginx_configuration(text), "utf-8")
+        self._program = RunningProgram(nginx_command(program, folder), log=folder / "nginx.log")
+        wait_until(self._is_up, 20, f"nginx listens on {self.host}", every=0.02)
+
+    @property
+    def url(self) -> str:
+        """The address over HTTP, without a slash at the end."""
+        return f"http://{self.host}"
+
+    def stop(self) -> None:
+        """End the process."""
+        self._program.terminate(5)
+        self._program.kill()
+
+    def _is_up(self) -> bool:
+        return listening(int(self.host.rpartition(":")[2]))
 
 
 class Installation:

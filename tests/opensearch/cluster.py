@@ -73,6 +73,10 @@ class Cluster:
         """End a node as a machine ends that loses its power."""
         self._children.kill(self._nodes.pop(number))
 
+    def stop(self, number: int) -> None:
+        """End a node as an operator does who starts it again."""
+        self._children.stop(self._nodes.pop(number))
+
     def pause(self, number: int) -> None:
         """Have a node answer nothing, while its connections stay."""
         os.kill(self._nodes[number].process.pid, signal.SIGSTOP)

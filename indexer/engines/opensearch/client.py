@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from opensearchpy import (
     OpenSearchException,
     TransportError,
 )
+from opensearchpy.connection_pool import RandomSelector
 from typing_extensions import override
 
+from indexer.engines.opensearch.patience import Patience
 from indexer.errors import EngineAwayError, EngineError, QueryError
 
 _AWAY = frozenset({"N/A", "TIMEOUT", 401, 403, 408, 429, 500, 502, 503, 504})
@@ -70,10 +73,18 @@ class Cluster:
                 max_retries=len(address.urls) - 1,
                 retry_on_timeout=is_several,
                 serializer=_Json(),
+                # By turns would be the first node always: each search has a thread of its own.
+                selector_class=RandomSelector,
             )
         except (ImproperlyConfigured, ValueError, OSError) as error:
             # Such as a file of certificates that is being replaced.
             raise EngineAwayError(f"the OpenSearch cluster cannot be asked: {error}") from error
+        self._patience = Patience(
+            [
+                partial(_ping, one)
+                for one, _ in self._client.transport.connection_pool.connection_opts
+            ]
+        )
 
     def ask(
         self,
@@ -107,7 +118,7 @@ class Cluster:
 
     def search(self, alias: str, body: object) -> Any:
         """Return the answer to a search of one index, if it is whole."""
-        found = self.ask(
+        found = self.ask_soon(
             "POST",
             f"/{alias}/_search",
             body,
@@ -115,11 +126,18 @@ class Cluster:
         )
         return check_whole(found)
 
+    def ask_soon(self, method: str, path: str, body: object, **parameters: Any) -> Any:
+        """Ask as ``ask`` does, but give up within some seconds where no node answers anything.
+
+        So somebody who waits hears soon that all of a cluster hangs.
+        """
+        return self._patience.call(partial(self.ask, method, path, body, **parameters))
+
     def search_each(self, alias: str, bodies: Sequence[object]) -> list[Any]:
         """Return the answers to some searches of one index, if all of them are whole."""
         head = {"index": alias, "allow_partial_search_results": False}
         lines = [line for body in bodies for line in (orjson.dumps(head), orjson.dumps(body))]
-        found = self.ask("POST", "/_msearch", b"\n".join([*lines, b""]))["responses"]
+        found = self.ask_soon("POST", "/_msearch", b"\n".join([*lines, b""]))["responses"]
         for answer in found:
             if "error" in answer:
                 raise error_of(answer["status"], answer["error"])
@@ -129,6 +147,15 @@ class Cluster:
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
+
+
+def _ping(connection: Any, seconds: float) -> bool:
+    """Tell whether a node answers anything, be it that it refuses."""
+    try:
+        connection.perform_request("GET", "/", timeout=seconds)
+    except TransportError as error:
+        return isinstance(error.status_code, int)
+    return True
 
 
 def _tls_context(address: ClusterAddress) -> ssl.SSLContext | None:

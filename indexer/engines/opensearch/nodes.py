@@ -51,7 +51,8 @@ class NodeTable:
         """Return what those of these nodes say that ever said anything, as of this moment."""
         if not names:
             return {}
-        found = self._ask("POST", f"/{self._index}/_mget", {"ids": list(names)})
+        path, body = f"/{self._index}/_mget", {"ids": list(names)}
+        found = self._opened().ask_soon("POST", path, body)
         texts = map(_text_of, found["docs"])
         return {one.name: one for one in texts if one is not None}
 
@@ -85,9 +86,12 @@ class NodeTable:
                 raise
 
     def _ask(self, method: str, path: str, body: object = None, **parameters: Any) -> Any:
+        return self._opened().ask(method, path, body, **parameters)
+
+    def _opened(self) -> Cluster:
         if self._cluster is None:
             self._cluster = Cluster(self._address)
-        return self._cluster.ask(method, path, body, **parameters)
+        return self._cluster
 
 
 def _text_of(found: Any) -> NodeText | None:

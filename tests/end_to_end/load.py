@@ -1,0 +1,99 @@
+"""Pushes and searches at a steady rate, while something goes wrong."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count, cycle
+
+import httpx2
+
+from tests.builders import image
+from tests.end_to_end.measures import spread
+from tests.push import push
+
+
+@dataclass(slots=True)
+class Load:
+    """What was pushed and asked so far. Entered, it goes on until the end of the block."""
+
+    registries: Sequence[str]
+    """The addresses to push to, in turn."""
+    searches: Sequence[str]
+    """The addresses to search at, in turn."""
+    name: str = "web"
+    """What the names of its repositories begin with, behind ``load/``."""
+    pushes_per_second: float = 10
+    searches_per_second: float = 20
+    pushed: list[str] = field(default_factory=list)
+    """Repositories that registries took."""
+    answers: Counter[str] = field(default_factory=Counter)
+    """By status, or by the name of what went wrong."""
+    failures: list[str] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    """How long each search took."""
+    _ends: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _numbers: "count[int]" = field(default_factory=count)
+    _started: float = 0.0
+    _ended: float = 0.0
+
+    def __enter__(self) -> "Load":
+        self._started = time.monotonic()
+        self._run(self.pushes_per_second, self.registries, self._push)
+        self._run(self.searches_per_second, self.searches, self._search)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.set()
+        for thread in self._threads:
+            thread.join()
+        self._ended = time.monotonic()
+
+    def rates(self) -> str:
+        """Return how many pushes and searches a second there were, and how long searches took."""
+        length = self._ended - self._started
+        return (
+            f"{len(self.pushed) / length:.1f} pushes a second,"
+            f" {self.answers.total() / length:.1f} searches a second, {spread(self.seconds)},"
+            f" longest {max(self.seconds):.2f} s, answers {dict(self.answers)}"
+        )
+
+    def _run(self, rate: float, places: Sequence[str], act: Callable[[str], None]) -> None:
+        """Act at each place in turn, with as many threads as keep the rate up."""
+        workers = 4
+        for number in range(workers):
+            thread = threading.Thread(
+                target=self._repeat, args=(act, places, number, workers / rate)
+            )
+            thread.start()
+            self._threads.append(thread)
+
+    def _repeat(
+        self, act: Callable[[str], None], places: Sequence[str], number: int, pause: float
+    ) -> None:
+        turn = cycle([*places[number % len(places) :], *places[: number % len(places)]])
+        due = time.monotonic() + pause * number / 4
+        while not self._ends.wait(max(0.0, due - time.monotonic())):
+            act(next(turn))
+            # What took too long is not made up for.
+            due = max(due + pause, time.monotonic())
+
+    def _push(self, url: str) -> None:
+        name = f"load/{self.name}{next(self._numbers)}"
+        push(url, name, image(seed=name), tag="1.0")
+        self.pushed.append(name)
+
+    def _search(self, url: str) -> None:
+        started = time.monotonic()
+        try:
+            answer = httpx2.get(f"{url}/api/v1/search?q=load&type=repository", timeout=30)
+            kind = str(answer.status_code)
+            text = answer.text[:300]
+        except httpx2.HTTPError as error:
+            kind, text = type(error).__name__, repr(error)
+        self.seconds.append(time.monotonic() - started)
+        self.answers[kind] += 1
+        if kind != "200":
+            self.failures.append(f"{started - self._started:.1f} s: {url}: {kind} {text}")

@@ -1,0 +1,82 @@
+"""Waiting for a cluster: as long as a node shows a sign of life, and no longer."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from indexer.engines.opensearch import patience
+from indexer.engines.opensearch.patience import PAUSE_SECONDS, Patience
+from indexer.errors import EngineAwayError
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(patience, "SIGN_SECONDS", 0.05)
+
+
+def hangs(seconds: float) -> bool:
+    time.sleep(2 * seconds)
+    return True
+
+
+def lives(_: float) -> bool:
+    return True
+
+
+def refuses(_: float) -> bool:
+    return False
+
+
+def slow_answer() -> str:
+    time.sleep(0.2)
+    return "found"
+
+
+def test_an_answer_or_its_error_is_passed_on() -> None:
+    def fail() -> str:
+        raise ValueError("broken")
+
+    waiting = Patience([hangs])
+    assert waiting.call(lambda: "found") == "found"
+    with pytest.raises(ValueError, match="broken"):
+        waiting.call(fail)
+
+
+@pytest.mark.parametrize("pings", [[lives], [hangs, lives], [refuses, hangs, lives]])
+def test_a_slow_answer_is_waited_for_while_one_node_lives(
+    pings: list[Callable[[float], bool]],
+) -> None:
+    assert Patience(pings).call(slow_answer) == "found"
+
+
+@pytest.mark.parametrize("pings", [[hangs], [refuses], [hangs, refuses]])
+def test_nobody_waits_where_no_node_lives(pings: list[Callable[[float], bool]]) -> None:
+    never, now = threading.Event(), [100.0]
+    waiting = Patience(pings, monotonic=lambda: now[0])
+    started = time.monotonic()
+    with pytest.raises(EngineAwayError, match="no node answers anything"):
+        waiting.call(never.wait)
+    assert time.monotonic() - started < 2
+    # Others do not even ask, for a while; then they look first.
+    asked: list[str] = []
+    for seconds in (0, PAUSE_SECONDS / 2, PAUSE_SECONDS):
+        now[0] += seconds
+        with pytest.raises(EngineAwayError):
+            waiting.call(lambda: asked.append("it"))
+    assert asked == []
+    never.set()
+
+
+def test_it_asks_again_when_a_node_is_back() -> None:
+    now, is_back = [100.0], [False]
+    waiting = Patience([lambda _: is_back[0]], monotonic=lambda: now[0])
+    never = threading.Event()
+    with pytest.raises(EngineAwayError):
+        waiting.call(never.wait)
+    is_back[0] = True
+    now[0] += PAUSE_SECONDS
+    assert waiting.call(lambda: "found") == "found"
+    never.set()

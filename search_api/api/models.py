@@ -300,6 +300,8 @@ class Status(Shape):
     """The same reasons, each with a name for programs."""
     indexer: dict[str, Any]
     """Whether the indexer is alive, the last time at which it was, and how long ago that is."""
+    nodes: list[dict[str, Any]]
+    """On a search node: the indexer nodes, whether each is alive, and why one is left out."""
     restarts: dict[str, Count]
     """How often the supervisor started each process again since its own start."""
     search_index: dict[str, Any]

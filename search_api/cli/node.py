@@ -2,16 +2,19 @@
 
 import time
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from indexer.engines.opensearch import NodeText
 from indexer.errors import EngineError, SettingsError
 from indexer.nodes import NodeState, read_state
 from search_api.cli import tables
 from search_api.cli.common import print_error, print_json
 from search_api.processes import make_joint_engine, prepare_settings
+
+if TYPE_CHECKING:
+    # An optional dependency.
+    from indexer.engines.opensearch import NodeText
 
 LOOK_SECONDS = 2.5
 """A node that runs has written again after this time: it does so each second."""
@@ -63,7 +66,7 @@ def _refuse_no_cluster(urls: tuple[str, ...]) -> None:
         raise SettingsError("nodes share an OpenSearch cluster: set opensearch_url")
 
 
-def _json(name: str, text: NodeText | None, is_named: bool) -> dict[str, Any]:
+def _json(name: str, text: "NodeText | None", is_named: bool) -> dict[str, Any]:
     state, problem = None, None
     try:
         state = read_state(text.text) if text else None

@@ -32,6 +32,7 @@ log = structlog.get_logger()
 def serve() -> None:
     """Run web and indexer, watched and restarted."""
     settings = prepare_settings(process="serve")
+    _refuse_no_indexer_node(settings)
     # What would stop one of the processes is found before any of them begins to work.
     for registry in settings.registry:
         registry.check_files()
@@ -62,8 +63,8 @@ def run_web(supervisor: int | None, *, search_only: bool = False) -> None:
     # directory first; -P is passed on, but a program such as ``regsearch`` does not have it.
     os.environ["PYTHONSAFEPATH"] = "1"
     settings = prepare_settings(process="web", supervised=supervisor is not None)
-    if search_only:
-        _refuse_no_search_node(settings)
+    refuse = _refuse_no_search_node if search_only else _refuse_no_indexer_node
+    refuse(settings)
     if supervisor is not None:
         end_with_parent(supervisor)
     # The indexer does without these, which take long to import.
@@ -81,6 +82,17 @@ def run_web(supervisor: int | None, *, search_only: bool = False) -> None:
         from search_api.web import serve_web  # noqa: PLC0415
 
         serve_web(settings, first=first, search_only=search_only)
+
+
+def _refuse_no_indexer_node(settings: Settings) -> None:
+    """Raise :class:`SettingsError` if nothing says which of several nodes this is."""
+    if settings.node and not settings.node_name:
+        names = ", ".join(node.name for node in settings.node)
+        raise SettingsError(
+            f"node_name is not set: which of the nodes is this ({names})? A search node is started"
+            " by regsearch web --search-only"
+        )
+    settings.shared_secret()
 
 
 def _refuse_no_search_node(settings: Settings) -> None:
@@ -116,6 +128,7 @@ def _closed_before_sigterm(stack: ExitStack) -> Iterator[None]:
 def run_indexer(supervisor: int | None) -> None:
     """Run the indexer; it ends with its supervisor, if it has one."""
     settings = prepare_settings(process="indexer", supervised=supervisor is not None)
+    _refuse_no_indexer_node(settings)
     if supervisor is not None:
         end_with_parent(supervisor)
     _run_until_stopped(serve_indexer(settings))

@@ -26,6 +26,10 @@ def print_status(body: dict[str, Any]) -> None:
         output.text(f"behind: {reason}")
     for line in _index_lines(body):
         output.text(line)
+    # A service of an earlier version does not say it.
+    for node in body.get("nodes", ()):
+        state = node["problem"] or f"alive {age_text(node['alive_at'], now=now)}"
+        output.text(f"node {node['name']} ({', '.join(node['registries'])}): {state}")
     for name, registry in body["registries"].items():
         output.text(f"registry {name}:")
         for line in _registry_lines(registry, now=now):

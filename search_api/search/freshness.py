@@ -96,6 +96,15 @@ class SearchFreshness:
         """What the journal holds of each registry that it knows."""
         return self.store.journal
 
+    @property
+    def nodes(self) -> Sequence[NodeFreshness]:
+        """The indexer nodes that the answer is of, if it is of several."""
+        return self.store.nodes
+
+    def is_node_alive(self, node: NodeFreshness) -> bool:
+        """Whether the indexer of a node was alive within the last seconds."""
+        return self._is_alive(node.alive_at)
+
     def told(self, reason: str | None) -> str | None:
         """Return a reason as this reader may know it."""
         return reason if self.with_reasons or not reason else FOR_OPERATORS
@@ -119,8 +128,8 @@ class SearchFreshness:
             )
         elif not self.index_complete:
             yield BehindReason(ReasonCode.INDEX_INCOMPLETE, "the search index is being filled")
-        if self.store.nodes:
-            for node in self.store.nodes:
+        if self.nodes:
+            for node in self.nodes:
                 yield from self._node_reasons(node)
         elif not self.is_indexer_alive:
             message = f"the indexer {self._not_alive(self.store.alive_at)}"

@@ -149,6 +149,16 @@ def status_json(status: ServiceStatus) -> dict[str, Any]:
             "alive_at": freshness["indexer_alive_at"],
             "age_seconds": status.freshness.indexer_age_seconds,
         },
+        "nodes": [
+            {
+                "name": node.name,
+                "registries": list(node.registries),
+                "alive": status.freshness.is_node_alive(node),
+                "alive_at": node.alive_at,
+                "problem": node.problem,
+            }
+            for node in status.freshness.nodes
+        ],
         "restarts": dict(status.restarts),
         "search_index": {
             "complete": status.freshness.index_complete,

@@ -333,3 +333,14 @@ def put_one(nodes: Nodes, registry: str, repository: str) -> None:
     pushed = Pushed(repository, image(seed=repository), registry=registry)
     with closing(Store(nodes.data_of(registry))) as store:
         put(store, [pushed], clock=nodes.clock)
+
+
+async def test_the_status_names_the_nodes(nodes: Nodes) -> None:
+    async with client_of(nodes) as client:
+        status = (await client.get("/api/v1/status")).json()
+    assert [(one["name"], one["registries"], one["problem"]) for one in status["nodes"]] == [
+        ("main", ["main"], None),
+        ("second", ["second"], None),
+    ]
+    assert all(one["alive"] for one in status["nodes"])
+    assert status["search_index"]["complete"]

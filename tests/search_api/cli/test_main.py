@@ -36,10 +36,24 @@ from tests.search_api.filling import settings_for
 from tests.search_api.sample_content import DESCRIPTION, HOSTILE
 
 COMMANDS = (
-    *("backfill", "backup", "changes", "completion", "conformance", "indexer", "notifications"),
-    *("rebuild", "reconcile", "restore", "search", "serve", "show", "status", "token", "web"),
+    *("backfill", "backup", "changes", "completion", "conformance", "indexer", "node"),
+    *(
+        "notifications",
+        "rebuild",
+        "reconcile",
+        "restore",
+        "search",
+        "serve",
+        "show",
+        "status",
+        "token",
+        "web",
+    ),
 )
-ARGUMENTS = {"show": ["team/web"], "token": ["list"], "backup": ["file"], "restore": ["file"]}
+ARGUMENTS = {
+    **{"show": ["team/web"], "token": ["list"], "node": ["list"]},
+    **{"backup": ["file"], "restore": ["file"]},
+}
 ASKING = {"changes", "search", "show", "status"}
 """The commands that ask a service, and need no registry in the settings."""
 WITH_SETTINGS = [

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import httpx2
 
-from indexer.errors import EngineAwayError, InvalidValueError
+from indexer.errors import EngineAwayError
 from indexer.model import Rights
 from indexer.settings import NodeSettings
 from indexer.store import KEYS_MAX
@@ -54,13 +54,9 @@ class RemoteLineage:
     def _ask(self, node: NodeSettings, body: object) -> Iterator[str]:
         try:
             answer = self._client.post(f"{node.url}{LINEAGE_PATH}", json=body)
-            found = answer.json()
-            if answer.status_code == httpx2.codes.BAD_REQUEST:
-                # Such as a layer that is no digest.
-                raise InvalidValueError(str(found["errors"][0]["message"]))
             answer.raise_for_status()
-            chains = found["chains"]
-        except (httpx2.HTTPError, ValueError, LookupError, TypeError) as error:
+            chains = answer.json()["chains"]
+        except (httpx2.HTTPError, ValueError, KeyError, TypeError) as error:
             raise EngineAwayError(
                 f"node {node.name}, which knows the layers of {', '.join(node.registries)}, does"
                 f" not answer: {error}"

@@ -305,7 +305,7 @@ async def test_lineage_is_told_to_search_nodes_alone(nodes: Nodes) -> None:
     }
     url = f"{nodes.settings.node[0].url}/nodes/lineage"
     async with httpx2.AsyncClient() as client:
-        for secret in ("", "Bearer ", f"Bearer {SECRET}x", f"Basic {SECRET}"):
+        for secret in ("", "Bearer", f"Bearer {SECRET}x", f"Basic {SECRET}"):
             answer = await client.post(url, json=body, headers={"Authorization": secret})
             assert answer.status_code == 404, secret
         right = {"Authorization": f"Bearer {SECRET}"}
@@ -320,13 +320,6 @@ async def test_lineage_is_told_to_search_nodes_alone(nodes: Nodes) -> None:
         for wrong in no_question:
             answer = await client.post(url, json=wrong, headers=right)
             assert answer.status_code == 400, answer.text
-
-
-async def test_a_layer_that_is_none_is_refused_as_anywhere(nodes: Nodes) -> None:
-    async with client_of(nodes) as client:
-        answer = await client.get("/api/v1/search?q=layer:sha256:xyz")
-    assert answer.status_code == 400
-    assert "xyz" in answer.json()["errors"][0]["message"]
 
 
 def put_one(nodes: Nodes, registry: str, repository: str) -> None:

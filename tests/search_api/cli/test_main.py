@@ -51,8 +51,11 @@ COMMANDS = (
     ),
 )
 ARGUMENTS = {
-    **{"show": ["team/web"], "token": ["list"], "node": ["list"]},
-    **{"backup": ["file"], "restore": ["file"]},
+    "show": ["team/web"],
+    "token": ["list"],
+    "node": ["list"],
+    "backup": ["file"],
+    "restore": ["file"],
 }
 ASKING = {"changes", "search", "show", "status"}
 """The commands that ask a service, and need no registry in the settings."""

@@ -16,10 +16,12 @@ from tests.end_to_end.waiting import wait_until
 from tests.opensearch.cluster import Cluster
 
 REGISTRIES = ("main", "eu")
+PREFIX = "test-nodes"
 _SECRET = "the-secret-that-all-nodes-share"
 _CLUSTER = """\
 engine = "opensearch"
 opensearch_url = {urls}
+opensearch_prefix = "{prefix}"
 opensearch_replicas = {replicas}
 node_secret = "{secret}"
 {more}
@@ -125,6 +127,7 @@ class Installation:
         parts = [
             _CLUSTER.format(
                 urls=json.dumps(self.cluster.urls),
+                prefix=PREFIX,
                 replicas=min(1, len(self.cluster.urls) - 1),
                 secret=_SECRET,
                 more=more,

@@ -160,6 +160,8 @@ def test_a_node_with_documents_of_another_form_is_left_out_until_it_is_rebuilt(
     message = reasons(searcher)["NODE_LEFT_OUT"]
     assert message.startswith("node node-eu (eu) is left out: its documents have the form")
     assert "of version 9.9.9" in message
+    # Each process of a search node hears it within a second.
+    searcher.wait_until(lambda: not searcher.lists("eu/web"), 5, "eu/web is left out")
     answer = searcher.search("web", kind="repository")
     assert {one.repository for one in answer.results} == {"main/web"}
     assert not answer.freshness.complete

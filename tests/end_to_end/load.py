@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import count, cycle
 
@@ -11,7 +12,7 @@ import httpx2
 
 from tests.builders import image
 from tests.end_to_end.measures import spread
-from tests.push import push
+from tests.push import client_for, push
 
 
 @dataclass(slots=True)
@@ -24,8 +25,8 @@ class Load:
     """The addresses to search at, in turn."""
     name: str = "web"
     """What the names of its repositories begin with, behind ``load/``."""
-    pushes_per_second: float = 10
-    searches_per_second: float = 20
+    pushes_per_second: float = 11
+    searches_per_second: float = 22
     pushed: list[str] = field(default_factory=list)
     """Repositories that registries took."""
     answers: Counter[str] = field(default_factory=Counter)
@@ -60,7 +61,9 @@ class Load:
             f" longest {max(self.seconds):.2f} s, answers {dict(self.answers)}"
         )
 
-    def _run(self, rate: float, places: Sequence[str], act: Callable[[str], None]) -> None:
+    def _run(
+        self, rate: float, places: Sequence[str], act: Callable[[httpx2.Client], None]
+    ) -> None:
         """Act at each place in turn, with as many threads as keep the rate up."""
         workers = 4
         for number in range(workers):
@@ -71,24 +74,26 @@ class Load:
             self._threads.append(thread)
 
     def _repeat(
-        self, act: Callable[[str], None], places: Sequence[str], number: int, pause: float
+        self, act: Callable[[httpx2.Client], None], places: Sequence[str], number: int, pause: float
     ) -> None:
-        turn = cycle([*places[number % len(places) :], *places[: number % len(places)]])
-        due = time.monotonic() + pause * number / 4
-        while not self._ends.wait(max(0.0, due - time.monotonic())):
-            act(next(turn))
-            # What took too long is not made up for.
-            due = max(due + pause, time.monotonic())
+        with ExitStack() as stack:
+            clients = [stack.enter_context(client_for(place)) for place in places]
+            turn = cycle([*clients[number % len(places) :], *clients[: number % len(places)]])
+            due = time.monotonic() + pause * number / 4
+            while not self._ends.wait(max(0.0, due - time.monotonic())):
+                act(next(turn))
+                # What took too long is not made up for.
+                due = max(due + pause, time.monotonic())
 
-    def _push(self, url: str) -> None:
+    def _push(self, client: httpx2.Client) -> None:
         name = f"load/{self.name}{next(self._numbers)}"
-        push(url, name, image(seed=name), tag="1.0")
+        push(client, name, image(seed=name), tag="1.0")
         self.pushed.append(name)
 
-    def _search(self, url: str) -> None:
+    def _search(self, client: httpx2.Client) -> None:
         started = time.monotonic()
         try:
-            answer = httpx2.get(f"{url}/api/v1/search?q=load&type=repository", timeout=30)
+            answer = client.get("/api/v1/search?q=load&type=repository")
             kind = str(answer.status_code)
             text = answer.text[:300]
         except httpx2.HTTPError as error:
@@ -96,4 +101,6 @@ class Load:
         self.seconds.append(time.monotonic() - started)
         self.answers[kind] += 1
         if kind != "200":
-            self.failures.append(f"{started - self._started:.1f} s: {url}: {kind} {text}")
+            self.failures.append(
+                f"{started - self._started:.1f} s: {client.base_url}: {kind} {text}"
+            )

@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 
 from tests.children import Child, ChildError, Children
-from tests.fakes.serving import free_port
+from tests.end_to_end.ports import free_port
 from tests.programs import find_program, pinned_versions
 
 VERSIONS = {"opensearch": "21", "opensearch2": "17"}
@@ -24,6 +24,8 @@ VERSIONS = {"opensearch": "21", "opensearch2": "17"}
 CLUSTER = "TEST_OPENSEARCH_URL"
 """The variable with the address of the cluster of the tests."""
 START_SECONDS = 120.0
+QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""Options of Java for nodes that run for a minute: they would use it up by compiling themselves."""
 # A node writes its last changes to the disk when it is asked to end.
 _STOP_SECONDS = 20.0
 _JAVA = Path(__file__).parents[2] / ".ci" / "java"
@@ -38,12 +40,17 @@ def find_java(program: str) -> str:
 class Cluster:
     """A running cluster. Nodes have numbers from 0."""
 
-    def __init__(self, children: Children, path: str, folder: Path, *, nodes: int) -> None:
-        """Take ``path``, that of a program in ``VERSIONS``, and the folder for all data."""
+    def __init__(
+        self, children: Children, path: str, folder: Path, *, nodes: int, options: str = QUICK
+    ) -> None:
+        """Take ``path``, that of a program in ``VERSIONS``, and the folder for all data.
+
+        ``options`` are those of Java.
+        """
         program = Path(path).name
         self.version = pinned_versions()[program]
         self._path, self._folder, self._children = path, folder, children
-        self._java = find_java(program)
+        self._environment = {"JAVA_HOME": find_java(program), "JDK_JAVA_OPTIONS": options}
         self._http = [free_port() for _ in range(nodes)]
         self._transport = [free_port() for _ in range(nodes)]
         self._nodes: dict[int, Child] = {}
@@ -66,7 +73,7 @@ class Cluster:
         self._nodes[number] = self._children.start(
             f"n{number}-{self._starts}",
             [self._path, *arguments],
-            environment={"JAVA_HOME": self._java},
+            environment=self._environment,
         )
 
     def kill(self, number: int) -> None:
@@ -133,10 +140,13 @@ def cluster_for(engine: str) -> Iterator[None]:
 
 
 @contextmanager
-def running(path: str, folder: Path, *, nodes: int = 1) -> Iterator[Cluster]:
-    """Give a cluster that is green. ``path`` is that of ``opensearch`` or ``opensearch2``."""
+def running(path: str, folder: Path, *, nodes: int = 1, options: str = QUICK) -> Iterator[Cluster]:
+    """Give a cluster that is green. ``path`` is that of ``opensearch`` or ``opensearch2``.
+
+    ``options`` are those of Java.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with Children(folder, stop_seconds=_STOP_SECONDS) as children:
-        cluster = Cluster(children, path, folder, nodes=nodes)
+        cluster = Cluster(children, path, folder, nodes=nodes, options=options)
         cluster.wait()
         yield cluster

@@ -88,8 +88,8 @@ def test_no_search_fails_when_nodes_of_the_cluster_end(
             time.sleep(2)
             cluster.start(number)
             cluster.wait()
-    restarted.pushed += killed.pushed
     figure(f"a rolling restart: {restarted.rates()}")
+    restarted.pushed += killed.pushed
     assert restarted.failures == []
     check_all_found(installation, restarted)
 

@@ -225,6 +225,9 @@ async def test_freshness_is_that_of_all_nodes(nodes: Nodes) -> None:
             clock=clock,
             make_engine=partial(_given, nodes.engine_of("second")),
         )
+        # The clock went on meanwhile.
+        for name in REGISTRIES:
+            be_alive(nodes.data_of(name), clock=clock)
         await nodes.announce()
         found = await client.get("/api/v1/search?q=later")
         assert found.json()["total"] == 1

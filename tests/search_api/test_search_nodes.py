@@ -232,12 +232,18 @@ async def test_freshness_is_that_of_all_nodes(nodes: Nodes) -> None:
         await nodes.announce()
         found = await client.get("/api/v1/search?q=later")
         assert found.json()["total"] == 1
+        clock.advance(1)
         assert (await freshness(client))["complete"]
 
 
 async def test_a_node_that_says_nothing_any_more_is_named(nodes: Nodes) -> None:
     async with client_of(nodes) as client:
-        assert (await freshness(client))["complete"]
+        found = await freshness(client)
+        assert found["complete"], (
+            found["reasons"],
+            found["documents_waiting"],
+            nodes.state_of("second").freshness,
+        )
         # The clock of the other machine is two hours late.
         nodes.clock.advance(-7_200)
         be_alive(nodes.data_of("main"), clock=nodes.clock)
@@ -282,7 +288,12 @@ async def test_what_cannot_be_searched_is_left_out_and_named(nodes: Nodes) -> No
         found = await freshness(client)
         assert "it never said what it has" in found["reasons"][-1]["message"]
         nodes.write_state(good)
-        assert (await freshness(client))["complete"]
+        found = await freshness(client)
+        assert found["complete"], (
+            found["reasons"],
+            found["documents_waiting"],
+            nodes.state_of("second").freshness,
+        )
 
 
 async def test_a_swapped_generation_is_found_at_once(nodes: Nodes) -> None:

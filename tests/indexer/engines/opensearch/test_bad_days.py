@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.engines.opensearch import ClusterAddress, OpenSearchEngine
+from indexer.engines.opensearch import ClusterAddress, IndexShape, OpenSearchEngine
 from indexer.engines.opensearch.client import check_whole
+from indexer.engines.opensearch.engine import PREFIX
 from indexer.engines.protocol import IndexReader
 from indexer.errors import EngineAwayError
 from indexer.model import Everything, Fuzzy, SearchPage
@@ -86,6 +87,40 @@ def test_a_cluster_that_is_away_is_said_to_be_and_has_all_when_it_is_back(
         assert reader.count(REPOSITORY, Fuzzy("abx")) == 2
         writer.apply(REPOSITORY, [document("abe")], ["abc registry.example"])
         assert ids(reader) == ["abd registry.example", "abe registry.example"]
+
+
+def holder(cluster: Cluster, name: str) -> int:
+    """Return the number of the node that has the only shard of an index."""
+    (shard,) = cluster.ask("GET", f"/_cat/shards/{name}?format=json")
+    return int(shard["node"].removeprefix("n"))
+
+
+def test_a_red_cluster_answers_nothing_and_has_all_when_it_is_green(
+    needs_program: NeedsProgram, tmp_path: Path
+) -> None:
+    with running(needs_program("opensearch"), tmp_path / "cluster", nodes=3) as cluster:
+        address = ClusterAddress(tuple(cluster.urls), timeout=5)
+        shape = IndexShape(shards=1, replicas=0)
+        engine = OpenSearchEngine(tmp_path, address, shape=shape, patience=0)
+        engine.create("one")
+        with closing(engine.open_writer("one")) as writer, reading(engine) as reader:
+            writer.apply(REPOSITORY, [document("abc"), document("abd")], [])
+            lost = holder(cluster, f"{PREFIX}-one-repository-1")
+            cluster.kill(lost)
+            cluster.wait(status="red")
+            assert cluster.health() == ("red", 2)
+            for call in (
+                lambda: search(reader),
+                lambda: reader.count(REPOSITORY),
+                lambda: writer.apply(REPOSITORY, [document("abe")], ["abc registry.example"]),
+            ):
+                with pytest.raises(EngineAwayError):
+                    pytest.fail(f"answered: {call()}")
+            cluster.start(lost)
+            cluster.wait()
+            assert ids(reader) == ["abc registry.example", "abd registry.example"]
+            writer.apply(REPOSITORY, [document("abe")], ["abc registry.example"])
+            assert ids(reader) == ["abd registry.example", "abe registry.example"]
 
 
 def search_often(reader: IndexReader, *, until: int) -> int:

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
@@ -72,7 +71,7 @@ class SearchService:
         searcher: Searcher,
         store: StoreSearchState | None,
         *,
-        directory: Path,
+        make_thread: Callable[[str], OwnThread],
         clock: Clock,
         kinds: KindTable,
         deadline: timedelta = DEADLINE,
@@ -83,7 +82,7 @@ class SearchService:
         """Take a searcher over ``store``. Resources are read from the same store.
 
         A search node has no store: what would be read there is asked of the indexer nodes.
-        ``directory`` is the data directory, which errors name.
+        ``make_thread`` makes a thread with a name, whose errors name the data directory.
 
         All that is asked is answered for the present ``viewer``, unless it says otherwise.
         """
@@ -98,11 +97,9 @@ class SearchService:
         self._ended = _Ended()
         self._refusal_logged_at = -_LOGGED_SECONDS
         self._started_at: datetime | None = None
-        self._thread = OwnThread("search", path=directory)
+        self._thread = make_thread("search")
         self._status_searcher = status_searcher or searcher
-        self._status_thread = (
-            OwnThread("status", path=directory) if status_searcher else self._thread
-        )
+        self._status_thread = make_thread("status") if status_searcher else self._thread
 
     async def search(self, request: SearchRequest, *, client: Client | None = None) -> SearchResult:
         """Return the requested page and its freshness; see :meth:`call_for`."""

@@ -6,7 +6,7 @@ from functools import partial
 from indexer.clock import Clock, SystemClock
 from indexer.extract import load_kinds
 from indexer.settings import Settings
-from indexer.store import StoreSearchState
+from indexer.store import OwnThread, StoreSearchState
 from search_api.processes import (
     configure_logging,
     make_engines,
@@ -74,7 +74,7 @@ def _make_service(
     return SearchService(
         _make_searcher(settings, clock, search_only=search_only, store=store),
         store,
-        directory=settings.data_dir,
+        make_thread=partial(OwnThread, path=settings.data_dir),
         clock=clock,
         kinds=load_kinds(),
         deadline=settings.search_deadline,

@@ -30,9 +30,13 @@ class Patience:
         self,
         pings: Sequence[Callable[[float], bool]],
         *,
+        answer_seconds: float = ANSWER_SECONDS,
+        sign_seconds: float = SIGN_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take what tells of each node whether it answers anything within some seconds."""
+        self._answer_seconds = answer_seconds
+        self._sign_seconds = sign_seconds
         self._pings = pings
         self._monotonic = monotonic
         self._hangs_until: float | None = None
@@ -47,7 +51,7 @@ class Patience:
                 raise EngineAwayError(_HANGS)
             self._look()
         asked = _called(ask)
-        wait([asked], ANSWER_SECONDS)
+        wait([asked], self._answer_seconds)
         if not asked.done():
             self._look()
         return asked.result()
@@ -57,12 +61,12 @@ class Patience:
         sign = threading.Event()
 
         def look(ping: Callable[[float], bool]) -> None:
-            if ping(SIGN_SECONDS):
+            if ping(self._sign_seconds):
                 sign.set()
 
         for ping in self._pings:
             threading.Thread(target=look, args=(ping,), daemon=True).start()
-        if not sign.wait(SIGN_SECONDS):
+        if not sign.wait(self._sign_seconds):
             self._hangs_until = self._monotonic() + PAUSE_SECONDS
             raise EngineAwayError(_HANGS)
         self._hangs_until = None

@@ -431,7 +431,11 @@ def test_where_no_service_runs_the_remedy_is_said_and_nothing_made(
 
 @pytest.mark.parametrize(
     "command",
-    [name for name in WITH_SETTINGS if name not in {"notifications", "serve", "token", "web"}],
+    [
+        name
+        for name in WITH_SETTINGS
+        if name not in {"node", "notifications", "serve", "token", "web"}
+    ],
 )
 def test_a_store_that_cannot_be_read_is_one_line(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str

@@ -11,7 +11,6 @@ import pytest
 from indexer.engines.opensearch import ClusterAddress, NodeTable, OpenSearchEngine
 from indexer.nodes import NodeState, written_state
 from indexer.store import LiveIndex, StoreFreshness
-from search_api.cli import node
 from search_api.cli.main import main
 from tests.opensearch.cluster import Cluster
 
@@ -137,10 +136,7 @@ def test_nodes_are_listed_and_one_that_is_gone_is_removed(
     assert listed["name"] == "a"
 
 
-def test_a_node_that_runs_is_not_removed(
-    run: Run, tmp_path: Path, needs_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(node, "LOOK_SECONDS", 1.0)
+def test_a_node_that_runs_is_not_removed(run: Run, tmp_path: Path, needs_cluster: Cluster) -> None:
     write_settings(tmp_path, needs_cluster.urls[0])
     ends = threading.Event()
 

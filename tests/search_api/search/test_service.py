@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from indexer.model.names import RepositoryName
 from indexer.store import (
     Journal,
     LiveIndex,
+    OwnThread,
     Priority,
     RebuildProgress,
     RefreshKind,
@@ -76,7 +78,13 @@ async def opened(
     state = StoreSearchState(directory)
     engine = engine or WhooshEngine(directory / INDEX_DIRECTORY)
     searcher = Searcher(state=state, engine=engine, clock=clock)
-    service = SearchService(searcher, state, directory=state.directory, clock=clock, kinds=BUILT_IN)
+    service = SearchService(
+        searcher,
+        state,
+        make_thread=partial(OwnThread, path=state.directory),
+        clock=clock,
+        kinds=BUILT_IN,
+    )
     try:
         yield service
     finally:

@@ -7,6 +7,7 @@ until its standard input ends; then it prints as JSON how many there were and wh
 import asyncio
 import json
 import sys
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from indexer.clock import SystemClock
 from indexer.errors import EngineError
 from indexer.extract import BUILT_IN
 from indexer.model.document import DocumentType, Sort
-from indexer.store import StoreSearchState
+from indexer.store import OwnThread, StoreSearchState
 from search_api.search.cursors import Order
 from search_api.search.request import SearchRequest
 from search_api.search.searcher import Searcher
@@ -66,7 +67,7 @@ async def read(directory: Path, engine_name: str) -> Reading:
     service = SearchService(
         Searcher(state=state, engine=engine, clock=clock),
         state,
-        directory=directory,
+        make_thread=partial(OwnThread, path=directory),
         clock=clock,
         kinds=BUILT_IN,
     )

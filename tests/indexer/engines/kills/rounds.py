@@ -27,7 +27,7 @@ from indexer.extract import BUILT_IN
 from indexer.indexing.updates import Indexing
 from indexer.model.document import DocumentType, SearchPage, Sort
 from indexer.model.query import Everything, Query
-from indexer.store import LiveIndex, Store, StoreSearchState, StoreThread
+from indexer.store import LiveIndex, OwnThread, Store, StoreSearchState, StoreThread
 from search_api.search.cursors import Order
 from search_api.search.request import SearchRequest
 from search_api.search.result import SearchResult
@@ -238,7 +238,11 @@ class Scene:
         state, clock = StoreSearchState(self._directory), SystemClock()
         searcher = Searcher(state=state, engine=self._engine, clock=clock)
         service = SearchService(
-            searcher, state, directory=state.directory, clock=clock, kinds=BUILT_IN
+            searcher,
+            state,
+            make_thread=partial(OwnThread, path=state.directory),
+            clock=clock,
+            kinds=BUILT_IN,
         )
         try:
             loop = asyncio.get_running_loop()

@@ -3,18 +3,14 @@
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-from indexer.engines.opensearch import patience
 from indexer.engines.opensearch.patience import PAUSE_SECONDS, Patience
 from indexer.errors import EngineAwayError
 
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "ANSWER_SECONDS", 0.05)
-    monkeypatch.setattr(patience, "SIGN_SECONDS", 0.05)
+Hasty = partial(Patience, answer_seconds=0.05, sign_seconds=0.05)
 
 
 def hangs(seconds: float) -> bool:
@@ -39,7 +35,7 @@ def test_an_answer_or_its_error_is_passed_on() -> None:
     def fail() -> str:
         raise ValueError("broken")
 
-    waiting = Patience([hangs])
+    waiting = Hasty([hangs])
     assert waiting.call(lambda: "found") == "found"
     with pytest.raises(ValueError, match="broken"):
         waiting.call(fail)
@@ -49,13 +45,13 @@ def test_an_answer_or_its_error_is_passed_on() -> None:
 def test_a_slow_answer_is_waited_for_while_one_node_lives(
     pings: list[Callable[[float], bool]],
 ) -> None:
-    assert Patience(pings).call(slow_answer) == "found"
+    assert Hasty(pings).call(slow_answer) == "found"
 
 
 @pytest.mark.parametrize("pings", [[hangs], [refuses], [hangs, refuses]])
 def test_nobody_waits_where_no_node_lives(pings: list[Callable[[float], bool]]) -> None:
     never, now = threading.Event(), [100.0]
-    waiting = Patience(pings, monotonic=lambda: now[0])
+    waiting = Hasty(pings, monotonic=lambda: now[0])
     started = time.monotonic()
     with pytest.raises(EngineAwayError, match="no node answers anything"):
         waiting.call(never.wait)
@@ -72,7 +68,7 @@ def test_nobody_waits_where_no_node_lives(pings: list[Callable[[float], bool]]) 
 
 def test_it_asks_again_when_a_node_is_back() -> None:
     now, is_back = [100.0], [False]
-    waiting = Patience([lambda _: is_back[0]], monotonic=lambda: now[0])
+    waiting = Hasty([lambda _: is_back[0]], monotonic=lambda: now[0])
     never = threading.Event()
     with pytest.raises(EngineAwayError):
         waiting.call(never.wait)

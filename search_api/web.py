@@ -23,6 +23,7 @@ from search_api.access import (
     Access,
     Callers,
     KnownRepositories,
+    PassedCallers,
     Peers,
     RegistryAsks,
     Renewal,
@@ -182,6 +183,7 @@ class _WhoAsks:
     """What finds out who asks, and what they may see."""
 
     callers: Callers
+    guesses: SignInGuesses
     access: Access
     sessions: Sessions | None
     sign_in: SignIn | None
@@ -236,7 +238,7 @@ def _make_who_asks(
         if sessions
         else None
     )
-    return _WhoAsks(callers, access, sessions, sign_in, asks, traffic)
+    return _WhoAsks(callers, guesses, access, sessions, sign_in, asks, traffic)
 
 
 def _make_receiver(
@@ -275,6 +277,9 @@ def _wrapped(
     log_of_requests = access_log() if settings.access_log else None
     app = Requests(app, refusals=refusals, counts=counts, access_log=log_of_requests)
     app = Traces(app) if are_traces_wanted() else app
+    if settings.own_node() is not None:
+        # Before all that looks at the address of the client, and behind what proxies say of it.
+        app = PassedCallers(app, settings, guesses=who.guesses)
     return Peers(_trusting(app, settings, hosts), settings)
 
 

@@ -8,6 +8,7 @@ from search_api.access.guesses import SignInGuesses
 from search_api.access.middleware import CALLER, Viewing
 from search_api.access.names import KnownRepositories, Repositories
 from search_api.access.origin import is_from_here
+from search_api.access.passed import NODE_HEADER, CallerHeaders, PassedCallers
 from search_api.access.peer import Peers, is_within, peer_of
 from search_api.access.policy import Access, Asks, CallingViewer, Granted, describe_access
 from search_api.access.renewal import Renewal
@@ -27,16 +28,19 @@ from search_api.access.tokens import (
 
 __all__ = [
     "CALLER",
+    "NODE_HEADER",
     "TOKENS_FILE",
     "Access",
     "ApiToken",
     "Asks",
     "Basic",
     "Caller",
+    "CallerHeaders",
     "Callers",
     "CallingViewer",
     "Granted",
     "KnownRepositories",
+    "PassedCallers",
     "Peers",
     "RegistryAsks",
     "Renewal",

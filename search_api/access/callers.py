@@ -20,6 +20,7 @@ from search_api.access.authorization import parse_authorization
 from search_api.access.caller import OWNER, Basic, Caller
 from search_api.access.guesses import SignInGuesses
 from search_api.access.htpasswd import HtpasswdFile
+from search_api.access.passed import passed_caller
 from search_api.access.peer import Peer, peer_of
 from search_api.access.sessions import Session, Sessions
 from search_api.access.token_uses import TokenUses
@@ -79,6 +80,8 @@ class Callers:
         :class:`GuessLimitError` after too many wrong passwords; :class:`InvalidValueError` for
         headers that have no meaning.
         """
+        if (passed := passed_caller(scope)) is not None:
+            return passed
         peer, client = peer_of(scope), scope.get("client")
         address = client[0] if client else ""
         if peer.problem:

@@ -62,10 +62,12 @@ def _private(send: Send) -> Callable[[Message], Awaitable[None]]:
             headers = MutableHeaders(raw=list(message.get("headers", ())))
             kept = headers.get("cache-control", "")
             if "public" not in kept:
-                if "no-store" not in kept:
+                # An answer of another node says it already.
+                if "no-store" not in kept and "private" not in kept:
                     headers["cache-control"] = f"{kept}, private" if kept else "private, no-cache"
                 for name in _DEPENDS:
-                    headers.add_vary_header(name)
+                    if name not in headers.get("vary", ""):
+                        headers.add_vary_header(name)
                 message = {**message, "headers": headers.raw}
         return send(message)
 

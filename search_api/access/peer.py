@@ -40,6 +40,11 @@ def peer_of(scope: Scope) -> Peer:
     return look() if look else _UNKNOWN
 
 
+def without_peer(scope: Scope) -> Scope:
+    """Return a request without the other end of its connection, which asks for somebody else."""
+    return {**scope, _PEER: lambda: _UNKNOWN}
+
+
 def is_within(scope: Scope, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
     """Tell whether a request comes from one of these networks."""
     try:

@@ -78,7 +78,7 @@ class Sessions:
         self._clock = clock
         self._base = settings.base_path
         self._is_tls = settings.public_url.startswith("https:")
-        self._groups = _groups_of(settings)
+        self._groups = named_groups(settings)
         self._credentials: LRUCache[str, dict[str, Basic]] = LRUCache(CREDENTIALS_MAX)
         self._path = settings.data_dir / ENDED_FILE
         self._ended = _read_ended(self._path)
@@ -256,8 +256,8 @@ def _make(path: Path) -> None:
         os.fsync(descriptor)
 
 
-def _groups_of(settings: Settings) -> frozenset[str]:
-    """Return the groups that make a difference."""
+def named_groups(settings: Settings) -> frozenset[str]:
+    """Return the groups that make a difference: those that the settings name."""
     named: list[Iterable[str]] = [
         rule.groups for registry in settings.registry for rule in registry.rule
     ]

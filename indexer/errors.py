@@ -23,6 +23,7 @@
     │   └── UnusableFileError  a file is damaged, or a newer version made it: do not retry
     ├── EngineError            the search index cannot be read or written
     │   └── EngineAwayError    its server does not answer, or refuses for now: try again
+    ├── NodeAwayError          an indexer node does not answer, or not as one: try again
     ├── SearchTimeoutError     a search was not finished at its deadline
     ├── BusyError              too many searches wait already
     ├── SearchCancelledError   nobody waits for a search any more
@@ -140,6 +141,10 @@ class EngineAwayError(EngineError):
 
     Nothing that succeeded before is lost, and the search index need not be made anew.
     """
+
+
+class NodeAwayError(RegsearchError):
+    """An indexer node does not answer, or something else does in its place: try again."""
 
 
 class SearchTimeoutError(RegsearchError):

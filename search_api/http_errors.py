@@ -18,6 +18,7 @@ from indexer.errors import (
     GuessLimitError,
     InvalidValueError,
     JournalError,
+    NodeAwayError,
     NotAllowedError,
     NotFoundError,
     QueryError,
@@ -44,6 +45,7 @@ _ANSWERS: Mapping[type[Exception], tuple[int, str]] = {
     JournalError: (503, "UNAVAILABLE"),
     StoreError: (503, "UNAVAILABLE"),
     EngineError: (503, "UNAVAILABLE"),
+    NodeAwayError: (503, "UNAVAILABLE"),
     SearchTimeoutError: (503, "SEARCH_TIMEOUT"),
     BusyError: (503, "BUSY"),
     # Nobody reads it; 499 is what other servers write into their logs.

@@ -48,6 +48,7 @@ from search_api.endpoints import (
     TrustedProxies,
 )
 from search_api.http_errors import exception_handlers
+from search_api.nodes import Details, notification_routes
 from search_api.pages import Site, missing_page, page_routes
 from search_api.processes import (
     WEB_PID_FILE,
@@ -90,7 +91,8 @@ def make_web(
     """Return the web application: receiving and searching. The data directory must be there.
 
     With ``owner_token``, if there is one, a request sees everything. ``first`` is a search process
-    that was started before. With ``search_only`` it is a search node, which receives nothing.
+    that was started before. With ``search_only`` it is a search node, which receives nothing, and
+    fetches from the indexer nodes what needs a store.
     """
     clock = clock or SystemClock()
     refusals, counts = Refusals(), RouteCounts()
@@ -120,6 +122,9 @@ def make_web(
         registries=[one.name for one in settings.registry],
         sign_in=who.sign_in,
     )
+    details = (
+        Details(settings, find_caller=who.callers.find, streams=streams) if search_only else None
+    )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -128,6 +133,8 @@ def make_web(
             stack.push_async_callback(service.close)
             stack.callback(journal.close)
             stack.push_async_callback(who.close)
+            if details is not None:
+                stack.push_async_callback(details.close)
             yield
 
     app = _Web(
@@ -136,7 +143,8 @@ def make_web(
         ),
         # Looked at in this order, and notifications come in bursts.
         routes=[
-            *(() if search_only else receiver.routes()),
+            *(notification_routes() if details else receiver.routes()),
+            *(details.routes(site if settings.page else None) if details else ()),
             Mount(API, api),
             *Health(
                 service, find_problem=_find_none if search_only else journal.find_problem
@@ -144,7 +152,13 @@ def make_web(
             *Metrics(
                 service,
                 settings,
-                served=Served(counts, refusals, connections, streams),
+                served=Served(
+                    counts,
+                    refusals,
+                    connections,
+                    streams,
+                    details.requests if details else {},
+                ),
                 events=receiver.events,
                 rights_traffic=who.traffic,
             ).routes(),

@@ -47,6 +47,7 @@ ONLY_HERE: dict[str, str | tuple[str, ...]] = {
         COMMAND_LINE,
         "search_api.check",
         "search_api.conformance",
+        "search_api.nodes",
         "search_api.search.joint_state",
         "search_api.search.remote_lineage",
     ),

@@ -1,7 +1,14 @@
 """The HTTP API under ``/api/v1``; one definition checks requests and makes the OpenAPI document."""
 
-from search_api.api.application import make_api
-from search_api.api.caching import kept_response
+from search_api.api.application import api_middleware, make_api, sharing_middleware
+from search_api.api.caching import kept_answer, kept_response
 from search_api.api.changes import Streams
 
-__all__ = ["Streams", "kept_response", "make_api"]
+__all__ = [
+    "Streams",
+    "api_middleware",
+    "kept_answer",
+    "kept_response",
+    "make_api",
+    "sharing_middleware",
+]

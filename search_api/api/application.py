@@ -99,7 +99,7 @@ def make_api(
         # A generated client names its functions by it.
         generate_unique_id_function=lambda route: route.name,
         exception_handlers=inner_exception_handlers(),
-        middleware=_middleware(cors_origins),
+        middleware=api_middleware(cors_origins),
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     api.router.route_class = Operation
@@ -121,20 +121,27 @@ def make_api(
     return api
 
 
-def _middleware(cors_origins: Sequence[str]) -> list[Middleware]:
+def api_middleware(cors_origins: Sequence[str]) -> list[Middleware]:
+    """Return what lets pages of these origins read answers, and compresses these."""
     compressing = Middleware(
         GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=COMPRESS_LEVEL
     )
+    return [*sharing_middleware(cors_origins), compressing]
+
+
+def sharing_middleware(cors_origins: Sequence[str]) -> list[Middleware]:
+    """Return what lets pages of these origins read answers; nothing if there are none."""
     if not cors_origins:
-        return [compressing]
-    sharing = Middleware(
-        CORSMiddleware,
-        allow_origins=cors_origins,
-        allow_methods=["GET", "HEAD"],
-        allow_headers=["Authorization", "If-None-Match", "Last-Event-ID"],
-        expose_headers=["ETag", "Link", "Retry-After", "X-Request-ID"],
-    )
-    return [sharing, compressing]
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=cors_origins,
+            allow_methods=["GET", "HEAD"],
+            allow_headers=["Authorization", "If-None-Match", "Last-Event-ID"],
+            expose_headers=["ETag", "Link", "Retry-After", "X-Request-ID"],
+        )
+    ]
 
 
 class _Api(FastAPI):

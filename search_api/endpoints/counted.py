@@ -5,6 +5,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from types import MappingProxyType
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -42,7 +43,10 @@ class Served(Collector):
         refusals: Refusals,
         connections: Connections,
         streams: Streams,
+        fetched: Mapping[tuple[str, str], int] = MappingProxyType({}),
     ) -> None:
+        """Take what is counted; ``fetched`` are requests to indexer nodes, by node and status."""
+        self._fetched = fetched
         self._counts = counts
         self._refusals = refusals
         self._connections = connections
@@ -67,6 +71,14 @@ class Served(Collector):
             buckets, total = read_durations(measures, SECONDS, REQUEST_BOUNDS)
             durations.add_metric([route], buckets, total)
         yield durations
+        fetched = CounterMetricFamily(
+            "regsearch_node_requests",
+            "Requests of a search node to indexer nodes, by class of the status; none: no answer.",
+            labels=["node", "status"],
+        )
+        for (node, status), number in self._fetched.items():
+            fetched.add_metric([node, status], number)
+        yield fetched
         yield gauge("regsearch_connections", "Open connections.", len(self._connections.open))
         yield gauge(
             "regsearch_connections_max",

@@ -69,11 +69,11 @@ _PAGES: dict[str, Answer] = {
 
 def page_routes(site: Site) -> list[Route]:
     """Return the routes of all pages and their files."""
-    pages = [_route(path, partial(_answer, site, answer)) for path, answer in _PAGES.items()]
+    pages = [_route(path, partial(answer_page, site, answer)) for path, answer in _PAGES.items()]
     return [
         *pages,
-        _route("/sign-in", partial(_answer, site, sign_in.answer), method="POST"),
-        _route("/sign-out", partial(_answer, site, sign_in.sign_out), method="POST"),
+        _route("/sign-in", partial(answer_page, site, sign_in.answer), method="POST"),
+        _route("/sign-out", partial(answer_page, site, sign_in.sign_out), method="POST"),
         _route("/static/{hash}/{name}", partial(_file, site)),
         _route("/favicon.svg", partial(_named_file, site, "favicon.svg")),
         _route("/robots.txt", _robots),
@@ -89,7 +89,7 @@ def _route(
     return Route(path, endpoint, methods=[method], middleware=[compressing])
 
 
-async def _answer(site: Site, answer: Answer, request: Request) -> Response:
+async def answer_page(site: Site, answer: Answer, request: Request) -> Response:
     """Return a page, or the page of the mistake where a browser asks."""
     try:
         return await answer(site, request)

@@ -25,13 +25,18 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster | None
         del os.environ[CLUSTER]
 
 
+def found_cluster(cluster: Cluster | None) -> Cluster:
+    """Return the cluster, or end the test without it."""
+    if cluster is None:
+        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        refuse(f"needs {PROGRAM} (make programs) and Java for it")
+    return cluster
+
+
 @pytest.fixture
 def needs_cluster(request: pytest.FixtureRequest, needs_program: NeedsProgram) -> Iterator[Cluster]:
     """Give the cluster, or end the test without it; what the test made there is removed."""
     needs_program(PROGRAM)
-    found: Cluster | None = request.getfixturevalue("cluster")
-    if found is None:
-        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        refuse(f"needs Java for {PROGRAM}")
+    found = found_cluster(request.getfixturevalue("cluster"))
     yield found
     found.ask("DELETE", "/t*?expand_wildcards=all")

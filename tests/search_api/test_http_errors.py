@@ -37,6 +37,7 @@ STATUSES = [
     (errors.UnusableFileError("store.db: damaged"), 503, "UNAVAILABLE"),
     (errors.EngineError("it is torn"), 503, "UNAVAILABLE"),
     (errors.EngineAwayError("it is torn"), 503, "UNAVAILABLE"),
+    (errors.NodeAwayError("indexer node 'b': away"), 503, "UNAVAILABLE"),
     (errors.CostlyQueryError("17 patterns", column=7), 400, "QUERY_INVALID"),
     (errors.SearchTimeoutError("longer than 10 s"), 503, "SEARCH_TIMEOUT"),
     (errors.BusyError("256 searches wait"), 503, "BUSY"),

@@ -3,6 +3,7 @@
 from search_api.api.application import api_middleware, make_api, sharing_middleware
 from search_api.api.caching import kept_answer, kept_response
 from search_api.api.changes import Streams
+from search_api.api.resources import next_link
 
 __all__ = [
     "Streams",
@@ -10,5 +11,6 @@ __all__ = [
     "kept_answer",
     "kept_response",
     "make_api",
+    "next_link",
     "sharing_middleware",
 ]

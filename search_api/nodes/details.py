@@ -7,49 +7,31 @@ it is not answered: a shorter list would say that the rest does not exist.
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
-from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
-import httpx2
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import Scope
 
 from indexer.errors import InvalidValueError, NodeAwayError
 from indexer.model import parse_json_object
 from indexer.settings import Settings
-from search_api.access import CALLER, Caller, CallerHeaders
 from search_api.api import Streams, api_middleware, kept_answer, sharing_middleware
 from search_api.nodes.answers import FindCaller, PassedAnswer
+from search_api.nodes.change_list import ChangeList
 from search_api.nodes.node import Node, NodeAnswer, WholeAnswer
+from search_api.nodes.nodes import SECONDS_MIN, Nodes, seen_of, told
 from search_api.pages import Site, answer_page
-from search_api.processes import REQUEST_ID
-from search_api.search import API, VIEWER
+from search_api.search import API
 
-SECONDS_MIN = 1.0
-"""The time that each node gets, however long others took."""
-LIST_MAX_BYTES = 4_000_000
-"""The longest list of registries of one node that is read."""
 _NOBODY = "no indexer node answers"
+_NAME_ONE = "name a registry with registry=: several nodes have changes of their own"
 _REGISTRY = "registry"
-_PASSED_HEADERS = frozenset(
-    {
-        *(b"accept", b"accept-encoding", b"accept-language", b"if-none-match", b"last-event-id"),
-        *(b"traceparent", b"tracestate", b"user-agent", b"x-fragment"),
-    }
-)
-"""Headers of a request that a node may need. Others stay here, and those of who asks above all."""
-_DOTS = frozenset({".", ".."})
-_SAFE = ":@!$&'()*+,;=~"
-_QUERY_SAFE = _SAFE + '/?%[]{}|^`\\"<>'
-
 _OF_REGISTRY = (
     f"{API}/registries/{{registry}}",
     f"{API}/repositories/{{registry}}",
@@ -67,7 +49,6 @@ _OF_ANY = (
     f"{API}/compare",
     f"{API}/show",
 )
-_CHANGES = (f"{API}/changes", f"{API}/changes/stream")
 _PAGES_OF_ANY = ("/i/{digest}", "/l/{digest}", "/compare", "/go")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -82,16 +63,11 @@ class Details:
         ``find_caller`` finds out who sends a request, again while a stream is open. Streams are
         counted in ``streams``.
         """
-        self.requests: Counter[tuple[str, str]] = Counter()
-        """Requests to nodes, by the name of the node and the class of the status."""
-        tls = httpx2.create_ssl_context()
-        self._nodes = [Node(one, tls=tls, counts=self.requests) for one in settings.node]
-        self._owners = {name: node for node in self._nodes for name in node.registries}
+        self._nodes = Nodes(settings)
+        self._change_list = ChangeList(self._nodes)
         self._order = [one.name for one in settings.registry]
-        self._headers = CallerHeaders(settings)
         self._find_caller = find_caller
         self._streams = streams
-        self._seconds = settings.search_deadline.total_seconds()
         self._origins = settings.cors_origins
         self._base = settings.base_path
 
@@ -103,7 +79,8 @@ class Details:
         routes = [
             *(_route(path, self._of_registry, sharing) for path in _OF_REGISTRY),
             *(_route(path, self._of_any, sharing) for path in _OF_ANY),
-            *(_route(path, self._changes, sharing) for path in _CHANGES),
+            _route(f"{API}/changes", self._changes, sharing),
+            _route(f"{API}/changes/stream", self._stream, sharing),
             _route(f"{API}/registries", self._registries, compressing),
         ]
         if site is None:
@@ -118,11 +95,14 @@ class Details:
             for path, endpoint in pages
         ]
 
+    @property
+    def requests(self) -> Mapping[tuple[str, str], int]:
+        """Requests to nodes, by the name of the node and the class of the status."""
+        return self._nodes.requests
+
     async def close(self) -> None:
         """Close all connections."""
-        async with AsyncExitStack() as stack:
-            for node in self._nodes:
-                stack.push_async_callback(node.close)
+        await self._nodes.close()
 
     async def _of_registry(self, request: Request) -> Response:
         return await self._fetch_of(request, request.path_params["registry"])
@@ -135,24 +115,28 @@ class Details:
     async def _changes(self, request: Request) -> Response:
         if registry := request.query_params.get(_REGISTRY, "").strip():
             return await self._fetch_of(request, registry)
-        if len(self._nodes) > 1:
-            # A cursor is a place in the changes of one node.
-            raise InvalidValueError(
-                "name a registry with registry=: several nodes have changes of their own"
-            )
+        if len(self._nodes.all) > 1:
+            return await self._change_list.answer(request)
         return self._passed(await self._first(request))
+
+    async def _stream(self, request: Request) -> Response:
+        if len(self._nodes.all) > 1 and not request.query_params.get(_REGISTRY, "").strip():
+            raise InvalidValueError(_NAME_ONE)
+        return await self._changes(request)
 
     async def _changes_page(self, request: Request) -> Response:
         """Return the page of changes; of several nodes, first that of the first registry."""
-        is_open = len(self._nodes) > 1 and not request.query_params.get(_REGISTRY, "").strip()
-        if is_open and (seen := await _seen(self._order)):
+        is_open = len(self._nodes.all) > 1 and not request.query_params.get(_REGISTRY, "").strip()
+        if is_open and (seen := await seen_of(self._order)):
             named = {**request.query_params, _REGISTRY: seen[0]}
             return RedirectResponse(f"{request.url.path}?{urlencode(named)}", status_code=303)
+        if is_open:
+            raise InvalidValueError(_NAME_ONE)
         return await self._changes(request)
 
     async def _registries(self, request: Request) -> Response:
         """Return the registries of all nodes as one list, in the order of the settings."""
-        lists = await asyncio.gather(*(self._list_of(node, request) for node in self._nodes))
+        lists = await asyncio.gather(*(self._list_of(node, request) for node in self._nodes.all))
         found: dict[str, Any] = {}
         for one in lists:
             if isinstance(one, WholeAnswer):
@@ -166,17 +150,16 @@ class Details:
 
         It is nothing if the node is away, and the viewer sees nothing of it.
         """
-        # The ETag of a part is not that of the whole, and a part must be readable here.
-        changed = {"accept-encoding": "identity", "if-none-match": ""}
+        whole = await self._nodes.read(node, request)
+        if whole is None:
+            return []
+        if whole.status != 200:
+            return whole
         try:
-            answer = await self._ask(
-                node, request, seconds=self._seconds, method="GET", changed=changed
-            )
-            whole = await answer.read(limit=LIST_MAX_BYTES, seconds=self._seconds)
-            return _registries_in(whole) if whole.status == 200 else whole
+            return _registries_in(whole)
         except NodeAwayError as error:
-            if seen := await _seen(node.registries):
-                raise _told(error, seen) from error
+            if seen := await seen_of(node.registries):
+                raise told(error, seen) from error
             return []
 
     async def _fetch_of(self, request: Request, registry: str) -> Response:
@@ -185,19 +168,21 @@ class Details:
         One that nobody has, and one that is hidden while its node is away, are answered alike, by
         any node: none of them knows it.
         """
-        node = self._owners.get(registry)
-        until = time.monotonic() + self._seconds
+        node = self._nodes.owners.get(registry)
+        until = time.monotonic() + self._nodes.seconds
         if node is not None:
             try:
-                return self._passed(await self._ask(node, request, seconds=self._seconds))
+                return self._passed(
+                    await self._nodes.ask(node, request, seconds=self._nodes.seconds)
+                )
             except NodeAwayError as error:
-                if seen := await _seen([registry]):
-                    raise _told(error, seen) from error
-        for other in self._nodes:
+                if seen := await seen_of([registry]):
+                    raise told(error, seen) from error
+        for other in self._nodes.all:
             if other is not node:
                 left = max(SECONDS_MIN, until - time.monotonic())
                 with suppress(NodeAwayError):
-                    return self._passed(await self._ask(other, request, seconds=left))
+                    return self._passed(await self._nodes.ask(other, request, seconds=left))
         raise NodeAwayError(_NOBODY)
 
     async def _first(self, request: Request) -> NodeAnswer:
@@ -206,20 +191,20 @@ class Details:
         If none does, it is an answer that says so, but only if all nodes gave one: what a node
         that is away has may be what was asked for.
         """
-        until = time.monotonic() + self._seconds
+        until = time.monotonic() + self._nodes.seconds
         unknown: NodeAnswer | None = None
         away: NodeAwayError | None = None
         try:
-            for node in self._nodes:
+            for node in self._nodes.all:
                 left = until - time.monotonic()
                 # One that hangs leaves half of the time to the others.
-                seconds = left if node is self._nodes[-1] else left / 2
+                seconds = left if node is self._nodes.all[-1] else left / 2
                 try:
-                    answer = await self._ask(node, request, seconds=max(SECONDS_MIN, seconds))
+                    answer = await self._nodes.ask(node, request, seconds=max(SECONDS_MIN, seconds))
                     await _refuse_failure(answer)
                 except NodeAwayError as error:
-                    if away is None and (seen := await _seen(node.registries)):
-                        away = _told(error, seen)
+                    if away is None and (seen := await seen_of(node.registries)):
+                        away = told(error, seen)
                         away.__cause__ = error
                     continue
                 if not self._knows_nothing(answer):
@@ -237,32 +222,6 @@ class Details:
             if unknown is not None:
                 await unknown.close()
 
-    async def _ask(
-        self,
-        node: Node,
-        request: Request,
-        *,
-        seconds: float,
-        method: str = "",
-        changed: Mapping[str, str] = MappingProxyType({}),
-    ) -> NodeAnswer:
-        """Send a request on as its caller's; empty headers of ``changed`` are left out."""
-        scope = request.scope
-        caller: Caller = scope.get(CALLER) or Caller("anonymous")
-        passed = self._headers.make(scope, caller, registries=node.registries)
-        own = {**passed, "x-request-id": REQUEST_ID.get(), **changed}
-        sent: dict[bytes, bytes] = {}
-        for name, value in scope["headers"]:
-            if name in _PASSED_HEADERS:
-                sent[name] = sent[name] + b", " + value if name in sent else value
-        sent |= {name.encode(): value.encode() for name, value in own.items()}
-        return await node.ask(
-            method or request.method,
-            _target(scope),
-            {name: value for name, value in sent.items() if value},
-            seconds=seconds,
-        )
-
     def _knows_nothing(self, answer: NodeAnswer) -> bool:
         """Tell whether nothing is there; then a pasted text leads to the search for it."""
         if answer.status == 303:
@@ -271,40 +230,11 @@ class Details:
 
     def _passed(self, answer: NodeAnswer) -> Response:
         return PassedAnswer(
-            answer, find_caller=self._find_caller, streams=self._streams, seconds=self._seconds
+            answer,
+            find_caller=self._find_caller,
+            streams=self._streams,
+            seconds=self._nodes.seconds,
         )
-
-
-def _target(scope: Scope) -> str:
-    """Return the path and the query of a request, without the path of ``public_url``."""
-    inner = scope["path"].removeprefix(scope.get("root_path", ""))
-    # Written out, ".." would lead to any other address of the node.
-    parts = (
-        one.replace(".", "%2E") if one in _DOTS else quote(one, safe=_SAFE)
-        for one in inner.split("/")
-    )
-    path = "/".join(parts)
-    query = scope.get("query_string", b"").decode("latin-1")
-    return f"{path}?{quote(query, safe=_QUERY_SAFE)}" if query else path
-
-
-async def _seen(registries: Iterable[str]) -> list[str]:
-    """Return those of some registries of which the viewer may see anything.
-
-    Of others nobody is told that they are there, or that their node is away.
-    """
-    viewer = VIEWER.get()
-    sight = await viewer.sight()
-    rights = sight.rights
-    if not sight.is_exact:
-        rights = rights.with_repositories(await viewer.undecided())
-    return [one for one in registries if rights.sees_registry(one) or one in sight.problems]
-
-
-def _told(error: NodeAwayError, registries: Sequence[str]) -> NodeAwayError:
-    """Return an error that says what cannot be told because of it."""
-    many = "registries" if len(registries) > 1 else "registry"
-    return NodeAwayError(f"{error}; no details of {many} {', '.join(registries)} now")
 
 
 async def _refuse_failure(answer: NodeAnswer) -> None:

@@ -165,6 +165,19 @@ def test_a_list_does_not_depend_on_a_node_of_which_nothing_is_seen(asking: Askin
     assert [one["registry"] for one in listed] == ["open"]
 
 
+@pytest.mark.parametrize("behaviour", [*NO_NODE, "lists nonsense", "stops"])
+@pytest.mark.parametrize("order", ["oldest", "newest"])
+def test_some_changes_are_no_list_of_all(asking: Asking, behaviour: str, order: str) -> None:
+    asking.fake.behaviour = behaviour
+    assert "indexer node 'b'" in message_of(asking.get(f"{API}/changes?order={order}"))
+
+
+def test_changes_do_not_depend_on_a_node_of_which_nothing_is_seen(asking: Asking) -> None:
+    asking.fake.behaviour = "is another service"
+    changes = asking.get(f"{API}/changes", "").json()["changes"]
+    assert {one["registry"] for one in changes} == {"open"}
+
+
 def test_a_node_lists_only_its_own_registries(asking: Asking) -> None:
     asking.fake.behaviour = "lists what is not its own"
     listed = asking.get(f"{API}/registries").json()["registries"]

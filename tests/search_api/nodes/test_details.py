@@ -2,10 +2,11 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from random import Random
-from urllib.parse import parse_qs, quote, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import httpx2
 import pytest
@@ -162,9 +163,67 @@ def test_an_answer_is_compressed_as_the_client_asked(stage: Stage, encoding: str
     assert answer.json()["digest"] == ON_BOTH.digest
 
 
-def test_changes_of_several_nodes_need_a_registry(stage: Stage) -> None:
-    for path in (f"{API}/changes", f"{API}/changes/stream", f"{API}/changes?registry="):
-        answer = stage.get("", path)
+def changes_of(stage: Stage, caller: str, **parameters: str) -> list[dict[str, Any]]:
+    """Return all changes of the search node, page by page."""
+    met: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        query = urlencode({**parameters, **({"cursor": cursor} if cursor else {})})
+        answer = stage.get("", f"{API}/changes?{query}", stage.callers[caller])
+        assert answer.status_code == 200, answer.text
+        assert "no-store" in answer.headers["cache-control"]
+        page = answer.json()
+        met += page["changes"]
+        cursor = page["next"] if page["changes"] else None
+    return met
+
+
+def without_cursors(changes: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{**one, "cursor": ""} for one in changes]
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_the_changes_of_all_nodes_are_one_list(stage: Stage, caller: str) -> None:
+    whole = changes_of(stage, caller)
+    for node, registries in OF_NODES.items():
+        address = f"{API}/changes?limit=100"
+        told = stage.get(node, address, stage.callers[caller]).json()["changes"]
+        own = [one for one in whole if one["registry"] in registries]
+        assert without_cursors(own[:100]) == without_cursors(told)
+    assert changes_of(stage, caller, limit="7") == whole
+    newest = changes_of(stage, caller, order="newest", limit="9")
+    assert newest == whole[::-1]
+
+
+def test_from_a_change_the_list_goes_on_in_both_directions(stage: Stage) -> None:
+    root, whole = stage.callers["root"], changes_of(stage, "root")
+    for number in range(0, len(whole), 9):
+        query = urlencode({"cursor": whole[number]["cursor"], "limit": 5})
+        address = f"{API}/changes?{query}"
+        after = stage.get("", address, root).json()["changes"]
+        before = stage.get("", f"{address}&order=newest", root).json()["changes"]
+        assert after == whole[number + 1 : number + 6]
+        assert before == whole[:number][::-1][:5]
+
+
+def test_behind_now_nothing_has_changed_yet(stage: Stage) -> None:
+    root = stage.callers["root"]
+    page = stage.get("", f"{API}/changes?cursor=now", root).json()
+    assert page["changes"] == []
+    again = stage.get("", f"{API}/changes?cursor={page['next']}", root).json()
+    assert again["changes"] == []
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=x", "order=odd", "color=red", "cursor=4.48df1295e1a0f302"]
+)
+def test_a_mistake_in_what_is_wanted_of_the_changes_is_told(stage: Stage, query: str) -> None:
+    assert stage.get("", f"{API}/changes?{query}").status_code == 400
+
+
+def test_a_stream_of_several_nodes_needs_a_registry(stage: Stage) -> None:
+    for query in ("", "?registry="):
+        answer = stage.get("", f"{API}/changes/stream{query}")
         assert answer.status_code == 400
         assert "name a registry with registry=" in answer.json()["errors"][0]["message"]
 

@@ -209,6 +209,13 @@ ROWS: dict[str, list[Panel]] = {
             },
             "s",
         ),
+        Panel(
+            "Several machines: nodes that are alive, and left out",
+            {
+                "{{node}} alive": f"max by (node) ({_ours('regsearch_node_alive')})",
+                "{{node}} left out": f"max by (node) ({_ours('regsearch_node_left_out')})",
+            },
+        ),
     ],
 }
 

@@ -45,7 +45,12 @@ def notification_block(settings: Settings, registry: str, *, secret: str) -> str
 
 
 def _address(settings: Settings) -> str:
-    """Return where registries reach this service: as its users do, else at its own port."""
+    """Return where registries reach this service: as its users do, else at its own port.
+
+    One of several nodes is reached as the search nodes reach it, which are where users ask.
+    """
+    if own := settings.own_node():
+        return own.url
     if settings.public_url:
         return settings.public_url
     host, port = settings.address()

@@ -166,6 +166,7 @@ class _Collected(Collector):
                 "How long ago the indexer was last alive.",
                 age,
             )
+        yield from self._collect_nodes()
         yield counter(
             "regsearch_damaged_rows",
             "Rows of store and journal that could not be read.",
@@ -198,6 +199,24 @@ class _Collected(Collector):
         yield from self._collect_registries()
         if status.searches is not None:
             yield from _load_metrics(status.searches)
+
+    def _collect_nodes(self) -> Iterator[Metric]:
+        freshness = self._status.freshness
+        alive = GaugeMetricFamily(
+            "regsearch_node_alive",
+            "1 if the indexer of the node was alive within the last seconds.",
+            labels=["node"],
+        )
+        left_out = GaugeMetricFamily(
+            "regsearch_node_left_out",
+            "1 while the documents of the node cannot be searched.",
+            labels=["node"],
+        )
+        for node in freshness.store.nodes:
+            alive.add_metric([node.name], float(freshness.is_node_alive(node)))
+            left_out.add_metric([node.name], float(node.problem is not None))
+        yield alive
+        yield left_out
 
     def _collect_notifications(self) -> Iterator[Metric]:
         totals = CounterMetricFamily(

@@ -150,7 +150,7 @@ class SearchFreshness:
         if node.problem:
             yield BehindReason(ReasonCode.NODE_LEFT_OUT, f"{whose} is left out: {node.problem}")
         is_heard = node.alive_at is not None or not node.problem
-        if is_heard and not self._is_alive(node.alive_at):
+        if is_heard and not self.is_node_alive(node):
             message = f"the indexer of {whose} {self._not_alive(node.alive_at)}"
             yield BehindReason(ReasonCode.INDEXER_NOT_ALIVE, message)
 

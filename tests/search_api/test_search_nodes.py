@@ -238,6 +238,7 @@ async def test_freshness_is_that_of_all_nodes(nodes: Nodes) -> None:
 
 async def test_a_node_that_says_nothing_any_more_is_named(nodes: Nodes) -> None:
     async with client_of(nodes) as client:
+        assert 'alive{node="second"} 1.0' in await node_metrics(client)
         found = await freshness(client)
         assert found["complete"], (
             found["reasons"],
@@ -256,6 +257,19 @@ async def test_a_node_that_says_nothing_any_more_is_named(nodes: Nodes) -> None:
             "the indexer of node second (second) has not been alive for 7 seconds"
         )
         assert (await client.get("/api/v1/search?q=registry:second")).json()["total"] > 0
+        assert await node_metrics(client) == {
+            'alive{node="main"} 1.0',
+            'alive{node="second"} 0.0',
+            'left_out{node="main"} 0.0',
+            'left_out{node="second"} 0.0',
+        }
+
+
+async def node_metrics(client: httpx2.AsyncClient) -> set[str]:
+    """Return what the metrics tell of each node, without the beginning of their names."""
+    lines = (await client.get("/metrics")).text.splitlines()
+    start = "regsearch_node_"
+    return {line.removeprefix(start) for line in lines if line.startswith(start)}
 
 
 async def test_what_cannot_be_searched_is_left_out_and_named(nodes: Nodes) -> None:
@@ -278,6 +292,7 @@ async def test_what_cannot_be_searched_is_left_out_and_named(nodes: Nodes) -> No
             assert problem in told["NODE_LEFT_OUT"]
             assert told["NODE_LEFT_OUT"].startswith("node second (second) is left out: ")
             assert not found["complete"]
+            assert 'left_out{node="second"} 1.0' in await node_metrics(client)
             assert (await client.get("/api/v1/search?q=registry:second")).json()["total"] == 0
             assert (await client.get("/api/v1/search?q=registry:main")).json()["total"] > 0
         with closing(nodes.engine_of("second").node_table()) as table:

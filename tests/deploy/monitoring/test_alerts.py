@@ -18,6 +18,8 @@ HOURS = 7
 RUNBOOK = "https://github.com/regsearch/regsearch/blob/main/docs/observability.md#"
 
 A, MAIN = 'instance="a:8080"', 'registry="main"'
+# A search node, which tells of two indexer nodes.
+SEARCHER, EU = 'instance="search:8080"', 'node="eu"'
 ANSWERS = "regsearch_http_requests_total"
 TOLD = f'{ANSWERS}{{{A},method="POST",route="/webhooks/{{registry}}"'
 SEARCHED = f'{ANSWERS}{{{A},method="GET",route="/api/v1/search"'
@@ -79,12 +81,20 @@ HEALTHY: Mapping[str, str] = {
     of_registry("regsearch_last_complete_crawl_timestamp_seconds"): EACH_SECOND,
     of_registry("regsearch_refreshes_set_aside"): f"0 2 2 0{FOR_EVER}",
     of_registry("regsearch_repositories_held_back"): f"0{FOR_EVER}",
+    # Of several nodes each has an alert of its own.
+    f"regsearch_indexer_alive{{{SEARCHER}}}": f"0{FOR_EVER}",
+    f'regsearch_node_alive{{{SEARCHER},node="main"}}': f"1{FOR_EVER}",
+    f"regsearch_node_alive{{{SEARCHER},{EU}}}": f"1 0 1{FOR_EVER}",
+    f'regsearch_node_left_out{{{SEARCHER},node="main"}}': f"0{FOR_EVER}",
+    f"regsearch_node_left_out{{{SEARCHER},{EU}}}": f"1 1 1 0{FOR_EVER}",
     **searches(seconds=0.1),
     **events(seconds=0.1),
 }
 BROKEN: Mapping[str, Mapping[str, str | None]] = {
     "RegsearchAbsent": {of_service("regsearch_build_info"): None},
     "RegsearchIndexerNotAlive": {of_service("regsearch_indexer_alive"): f"0{FOR_EVER}"},
+    "RegsearchNodeNotAlive": {f"regsearch_node_alive{{{SEARCHER},{EU}}}": f"0{FOR_EVER}"},
+    "RegsearchNodeLeftOut": {f"regsearch_node_left_out{{{SEARCHER},{EU}}}": f"1{FOR_EVER}"},
     "RegsearchNotificationsNotStored": {f'{TOLD},status="5xx"}}': SELDOM},
     "RegsearchDiskAlmostFull": {of_service("regsearch_data_dir_free_bytes"): f"5e8{FOR_EVER}"},
     "RegsearchNotificationsRefused": {REFUSED: SELDOM},

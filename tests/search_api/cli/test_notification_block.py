@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.settings import RegistrySettings
+from indexer.settings import NodeSettings, RegistrySettings
 from search_api.cli.notification_block import notification_block
 from tests.indexer.stepping import make_settings
 from tests.search_api.filling import settings_for
@@ -39,6 +39,16 @@ def test_the_address_is_the_one_of_the_users_where_it_is_set() -> None:
     )
     made = notification_block(settings, "main", secret="s3cret")
     assert "      url: https://example.org/regsearch/webhooks/main\n" in made
+
+
+def test_the_address_is_the_one_of_the_node_if_there_are_several() -> None:
+    """Users ask search nodes, at ``public_url``: these receive nothing."""
+    node = NodeSettings(name="a", url="http://indexer-a:8080", registries=("main",))
+    settings = settings_for(Path("data")).model_copy(
+        update={"public_url": "https://example.org", "node": (node,), "node_name": "a"}
+    )
+    made = notification_block(settings, "main", secret="s3cret")
+    assert "      url: http://indexer-a:8080/webhooks/main\n" in made
 
 
 def test_it_is_what_the_registrys_documentation_asks_for() -> None:

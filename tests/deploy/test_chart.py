@@ -26,6 +26,9 @@ from tests.programs import NeedsProgram
 VALUES = sorted((CHART / "ci").glob("*-values.yaml"))
 MONITORING = {"PrometheusRule", "ServiceMonitor"}
 VALIDATE = (str(Path(sys.executable).parent / "kubernetes-validate"), "--strict")
+NODE, NODE_OF = "--set=nodes[0]", "nodes[0].registries={main}"
+IN_CLUSTER = "settings.engine=opensearch,settings.opensearch_url={http://opensearch:9200}"
+SHARED_CLAIM = "persistence.existingClaim=data"
 each_values = pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
 
 
@@ -36,13 +39,26 @@ def helm(needs_program: NeedsProgram) -> str:
 
 
 def objects(text: str) -> dict[str, Any]:
-    """Give the objects of manifests by their kinds; the chart has one of each."""
+    """Give the objects of manifests by their kinds; of one service the chart has one of each."""
     return {each["kind"]: each for each in yaml.safe_load_all(text) if each}
 
 
+def named(text: str, kind: str) -> dict[str, Any]:
+    """Give the objects of a kind by their names."""
+    found = [each for each in yaml.safe_load_all(text) if each and each["kind"] == kind]
+    return {each["metadata"]["name"]: each for each in found}
+
+
+def pods_of(text: str) -> dict[str, Any]:
+    """Give the specifications of the pods by the names of their Deployments."""
+    deployments = named(text, "Deployment")
+    return {name: each["spec"]["template"]["spec"] for name, each in deployments.items()}
+
+
 def pod_of(text: str) -> Any:
-    """Give the specification of the pod."""
-    return objects(text)["Deployment"]["spec"]["template"]["spec"]
+    """Give the specification of the only pod."""
+    (pod,) = pods_of(text).values()
+    return pod
 
 
 @each_values
@@ -142,6 +158,15 @@ def test_regsearch_takes_the_settings(
         {key: value for key, value in registry.items() if key not in made}
         for registry in written.pop("registry")
     ] == registries
+    nodes = written.pop("node", [])
+    assert [(one["name"], one["registries"]) for one in nodes] == [
+        (one["name"], one["registries"]) for one in wanted.get("nodes", [])
+    ]
+    access = written.get("access", {})
+    for name in ("node_secret_file", "opensearch_password_file", "opensearch_ca_file"):
+        written.pop(name, None)
+    for name in ("session_secret_file", "tokens_file") if nodes else ():
+        del access[name]
     assert written == wanted.get("settings", {})
     for registry, asked in zip(settings.registry, wanted["registries"], strict=True):
         assert (registry.password_file is not None) == ("passwordSecret" in asked)
@@ -153,52 +178,54 @@ def test_regsearch_takes_the_settings(
 @each_values
 def test_what_the_settings_name_is_mounted(helm: str, values: Path) -> None:
     manifests = template(helm, f"--values={values}")
-    pod = pod_of(manifests)
     text = objects(manifests)["ConfigMap"]["data"]["regsearch.toml"]
-    written = tomllib.loads(text)["registry"]
-    named = {
-        registry[key]
-        for registry in written
-        for key in ("password_file", "docker_config", "webhook_secret_file", "ca_file")
-        if key in registry
+    written = tomllib.loads(text)
+    named_there = {
+        value
+        for table in (written, written.get("access", {}), *written["registry"])
+        for key, value in table.items()
+        if key == "docker_config" or key.endswith("_file")
     }
-    (container,) = pod["containers"]
-    volumes = {volume["name"]: volume for volume in pod["volumes"]}
-    mounts = container["volumeMounts"]
-    assert {mount["name"] for mount in mounts} == volumes.keys()
-    mounted = {
-        f"{mount['mountPath']}/{item['path']}"
-        for mount in mounts
-        for source in volumes[mount["name"]].get("projected", {}).get("sources", [])
-        for item in next(iter(source.values()))["items"]
-    }
-    assert mounted == named
+    for pod in pods_of(manifests).values():
+        (container,) = pod["containers"]
+        volumes = {volume["name"]: volume for volume in pod["volumes"]}
+        mounts = container["volumeMounts"]
+        assert {mount["name"] for mount in mounts} == volumes.keys()
+        mounted = {
+            f"{mount['mountPath']}/{item['path']}"
+            for mount in mounts
+            for source in volumes[mount["name"]].get("projected", {}).get("sources", [])
+            for item in next(iter(source.values()))["items"]
+        }
+        assert mounted == named_there
 
 
 @each_values
-def test_the_pod_may_do_little(helm: str, values: Path) -> None:
+def test_the_pods_may_do_little(helm: str, values: Path) -> None:
     manifests = template(helm, f"--values={values}")
-    pod = pod_of(manifests)
-    deployment = objects(manifests)["Deployment"]["spec"]
-    assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
-    assert pod["enableServiceLinks"] is False
-    assert pod["automountServiceAccountToken"] is False
     assert objects(manifests)["ServiceAccount"]["automountServiceAccountToken"] is False
-    assert pod["securityContext"]["runAsNonRoot"]
-    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    (container,) = pod["containers"]
-    assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "readOnlyRootFilesystem": True,
-        "runAsNonRoot": True,
-    }
-    probes = {name: container[name]["httpGet"]["path"] for name in container if "Probe" in name}
-    assert probes == {
-        "startupProbe": "/healthz",
-        "livenessProbe": "/healthz",
-        "readinessProbe": "/readyz",
-    }
+    for name, pod in pods_of(manifests).items():
+        deployment = named(manifests, "Deployment")[name]["spec"]
+        is_search = name.endswith("-search")
+        if not is_search:
+            assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
+        assert pod["enableServiceLinks"] is False
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        (container,) = pod["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+            "runAsNonRoot": True,
+        }
+        probes = {key: container[key]["httpGet"]["path"] for key in container if "Probe" in key}
+        assert probes == {
+            "startupProbe": "/readyz" if is_search else "/healthz",
+            "livenessProbe": "/healthz",
+            "readinessProbe": "/healthz" if is_search else "/readyz",
+        }
 
 
 def test_docker_search_at_a_registrys_host_comes_here(helm: str) -> None:
@@ -210,6 +237,113 @@ def test_docker_search_at_a_registrys_host_comes_here(helm: str) -> None:
         "registry.example.org": "/v1/",
         "registry.example.com": "/v1/",
     }
+
+
+@pytest.fixture
+def nodes(helm: str) -> str:
+    """Give what the values with two indexer nodes become."""
+    return template(helm, f"--values={CHART / 'ci' / 'nodes-values.yaml'}")
+
+
+def test_each_node_has_a_pod_a_volume_and_a_service_of_its_own(nodes: str) -> None:
+    pods = pods_of(nodes)
+    assert pods.keys() == {"regsearch-node-a", "regsearch-node-b", "regsearch-search"}
+    claims = {
+        volume["persistentVolumeClaim"]["claimName"]: name
+        for name, pod in pods.items()
+        for volume in pod["volumes"]
+        if "persistentVolumeClaim" in volume
+    }
+    assert claims == {
+        "regsearch-node-a-data": "regsearch-node-a",
+        "regsearch-data": "regsearch-node-b",
+    }
+    # The other one is there already.
+    (claim,) = named(nodes, "PersistentVolumeClaim").values()
+    assert claim["spec"]["storageClassName"] == "fast"
+    assert claim["spec"]["resources"]["requests"]["storage"] == "50Gi"
+    runs = {name: pod["containers"][0].get("args") for name, pod in pods.items()}
+    assert runs == {
+        "regsearch-node-a": None,
+        "regsearch-node-b": None,
+        "regsearch-search": ["web", "--search-only"],
+    }
+    variables = {
+        name: {one["name"]: one.get("value") for one in pod["containers"][0]["env"]}
+        for name, pod in pods.items()
+    }
+    assert {name: one.get("REGSEARCH_NODE_NAME") for name, one in variables.items()} == {
+        "regsearch-node-a": "a",
+        "regsearch-node-b": "b",
+        "regsearch-search": None,
+    }
+    assert "REGSEARCH_WEBHOOK_SECRET" not in variables["regsearch-search"]
+    assert pods["regsearch-node-a"]["containers"][0]["resources"]["requests"]["cpu"] == "1"
+
+
+def test_each_service_finds_its_own_pods(nodes: str) -> None:
+    """The addresses of the settings are those of the Services, and their labels choose right."""
+    services, deployments = named(nodes, "Service"), named(nodes, "Deployment")
+    found = {
+        name: [
+            other
+            for other, each in deployments.items()
+            if service["spec"]["selector"].items()
+            <= each["spec"]["template"]["metadata"]["labels"].items()
+        ]
+        for name, service in services.items()
+    }
+    assert found == {
+        "regsearch": ["regsearch-search"],
+        "regsearch-node-a": ["regsearch-node-a"],
+        "regsearch-node-b": ["regsearch-node-b"],
+    }
+    for each in deployments.values():
+        labels = each["spec"]["template"]["metadata"]["labels"]
+        assert each["spec"]["selector"]["matchLabels"] == labels
+    written = tomllib.loads(objects(nodes)["ConfigMap"]["data"]["regsearch.toml"])
+    assert {one["url"].removeprefix("http://").split(".")[0] for one in written["node"]} == {
+        "regsearch-node-a",
+        "regsearch-node-b",
+    }
+    # Notifications are taken also while the cluster is away; a search node can be replaced.
+    ready = {name: one["spec"].get("publishNotReadyAddresses") for name, one in services.items()}
+    assert ready == {"regsearch": None, "regsearch-node-a": True, "regsearch-node-b": True}
+
+
+def test_notifications_go_to_their_node_and_all_else_to_search_nodes(nodes: str) -> None:
+    rule, docker_search = named(nodes, "Ingress")["regsearch"]["spec"]["rules"]
+    paths = {
+        one["path"]: one["backend"]["service"]["name"]
+        for one in [*rule["http"]["paths"], *docker_search["http"]["paths"]]
+    }
+    assert paths == {
+        "/webhooks/main": "regsearch-node-a",
+        "/webhooks/mirror": "regsearch-node-a",
+        "/webhooks/eu": "regsearch-node-b",
+        "/": "regsearch",
+        "/v1/": "regsearch",
+    }
+
+
+def test_a_path_of_the_host_is_before_the_webhooks_too(helm: str) -> None:
+    values = f"--values={CHART / 'ci' / 'nodes-values.yaml'}"
+    path = ["--set=ingress.path=/find", "--set=settings.public_url=https://example.org/find/"]
+    below = template(helm, values, *path)
+    rule = named(below, "Ingress")["regsearch"]["spec"]["rules"][0]
+    assert rule["http"]["paths"][0]["path"] == "/find/webhooks/main"
+    written = tomllib.loads(objects(below)["ConfigMap"]["data"]["regsearch.toml"])
+    assert written["node"][0]["url"] == "http://regsearch-node-a.default.svc:8080/find"
+
+
+def test_one_search_node_of_several_ends_at_a_time(helm: str, nodes: str) -> None:
+    (budget,) = named(nodes, "PodDisruptionBudget").values()
+    service = named(nodes, "Service")["regsearch"]
+    assert budget["spec"]["selector"]["matchLabels"] == service["spec"]["selector"]
+    assert budget["spec"]["maxUnavailable"] == 1
+    values = f"--values={CHART / 'ci' / 'nodes-values.yaml'}"
+    alone = template(helm, values, "--set=search.replicas=1")
+    assert not named(alone, "PodDisruptionBudget")
 
 
 @pytest.mark.parametrize(
@@ -224,6 +358,13 @@ def test_docker_search_at_a_registrys_host_comes_here(helm: str) -> None:
         ("--set=service.port=0", "port"),
         ("--set=image.pullPolicy=Sometimes", "pullPolicy"),
         ("--set=serviceMonitor.enabled=true", "serviceMonitor.tokenSecret.name"),
+        ("--set=settings.node_secret=1234567890123456", "node_secret"),
+        ("--set=settings.opensearch_password=1234", "opensearch_password"),
+        (f"{NODE}.name=a", "registries"),
+        (f"{NODE}.name=A_b,{NODE_OF}", "name"),
+        (f"{NODE}.name=a,{NODE_OF},nodesSecret=x", "engine"),
+        (f"{NODE}.name=a,{NODE_OF},{IN_CLUSTER}", "nodesSecret"),
+        (f"{NODE}.name=a,{NODE_OF},{IN_CLUSTER},nodesSecret=x,{SHARED_CLAIM}", "existingClaim"),
     ],
 )
 def test_values_that_cannot_be_right_are_named(helm: str, option: str, named: str) -> None:
@@ -238,7 +379,19 @@ def test_the_chart_has_the_version_of_the_program() -> None:
     assert (chart["version"], chart["appVersion"]) == (project["version"], project["version"])
 
 
-@pytest.mark.parametrize("name", ["listen", "data_dir", "registry", "webhook_secret"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "listen",
+        "data_dir",
+        "registry",
+        "webhook_secret",
+        "node",
+        "node_name",
+        "node_secret",
+        "opensearch_password",
+    ],
+)
 def test_what_the_schema_refuses_is_a_setting(name: str) -> None:
     assert name in Settings.model_fields
 

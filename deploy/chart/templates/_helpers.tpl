@@ -18,6 +18,31 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{ include "regsearch.selector" . }}
 {{- end }}
 
+{{- /* What runs: one service; or the indexer nodes, and the search nodes, whose Service has the name of the one. */}}
+{{- define "regsearch.parts" -}}
+{{- $name := include "regsearch.name" . }}
+{{- if .Values.nodes }}
+{{- $shared := omit .Values.persistence "existingClaim" }}
+{{- range .Values.nodes }}
+- name: {{ printf "%s-node-%s" $name .name }}
+  service: {{ printf "%s-node-%s" $name .name }}
+  node: {{ .name | quote }}
+  component: {{ printf "node-%s" .name }}
+  persistence: {{ mergeOverwrite (deepCopy $shared) (.persistence | default dict) | toJson }}
+  resources: {{ .resources | default dict | toJson }}
+{{- end }}
+- name: {{ $name }}-search
+  service: {{ $name }}
+  component: search
+  isSearch: true
+  resources: {{ .Values.search.resources | toJson }}
+{{- else }}
+- name: {{ $name }}
+  service: {{ $name }}
+  persistence: {{ .Values.persistence | toJson }}
+{{- end }}
+{{- end }}
+
 {{- /* A table of TOML: JSON has the same texts, numbers and lists. Tables come after the other keys. */}}
 {{- define "regsearch.toml" -}}
 {{- $path := .path }}
@@ -43,7 +68,19 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end }}
 
 {{- define "regsearch.settings" -}}
-{{- include "regsearch.toml" (dict "path" "" "table" .Values.settings) }}
+{{- $settings := deepCopy .Values.settings }}
+{{- if .Values.opensearch.passwordSecret }}
+{{- $_ := set $settings "opensearch_password_file" "/run/secrets/regsearch/opensearch/password" }}
+{{- end }}
+{{- if .Values.opensearch.caConfigMap }}
+{{- $_ := set $settings "opensearch_ca_file" "/run/secrets/regsearch/opensearch/ca.crt" }}
+{{- end }}
+{{- if .Values.nodes }}
+{{- $_ := set $settings "node_secret_file" "/run/secrets/regsearch/nodes/node-secret" }}
+{{- $access := dict "session_secret_file" "/run/secrets/regsearch/nodes/session-secret" "tokens_file" "/run/secrets/regsearch/nodes/tokens" }}
+{{- $_ := set $settings "access" (merge ($settings.access | default dict) $access) }}
+{{- end }}
+{{- include "regsearch.toml" (dict "path" "" "table" $settings) }}
 {{- range $index, $registry := .Values.registries }}
 {{- $table := omit $registry "passwordSecret" "dockerConfigSecret" "webhookSecret" "caConfigMap" }}
 {{- if $registry.passwordSecret }}
@@ -61,5 +98,16 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 
 [[registry]]
 {{- include "regsearch.toml" (dict "path" "registry" "table" $table) }}
+{{- end }}
+{{- $path := (urlParse (.Values.settings.public_url | default "")).path | trimSuffix "/" }}
+{{- range $part := include "regsearch.parts" . | fromYamlArray }}
+{{- range $node := $.Values.nodes }}
+{{- if eq $node.name ($part.node | default "") }}
+{{- $url := printf "http://%s.%s.svc:%v%s" $part.service $.Release.Namespace $.Values.service.port $path }}
+
+[[node]]
+{{- include "regsearch.toml" (dict "path" "node" "table" (dict "name" $node.name "url" $url "registries" $node.registries)) }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}

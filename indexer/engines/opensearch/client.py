@@ -23,6 +23,7 @@ from opensearchpy import (
 )
 from opensearchpy.connection_pool import RandomSelector
 from typing_extensions import override
+from urllib3 import Timeout
 
 from indexer.engines.opensearch.patience import Patience
 from indexer.errors import EngineAwayError, EngineError, QueryError
@@ -30,6 +31,9 @@ from indexer.errors import EngineAwayError, EngineError, QueryError
 _AWAY = frozenset({"N/A", "TIMEOUT", 401, 403, 408, 429, 500, 502, 503, 504})
 """The states of answers that say nothing of the search index. 403 is that of an index that somebody
 made read-only, and of a password that was changed. Whoever runs the cluster puts it right."""
+CONNECT_SECONDS = 2.0
+"""How long a node may take to be reached. Nobody refuses a connection to a machine that is gone,
+and one search may need several."""
 _TOO_MUCH = ("too_many_clauses", "too_many_nested_clauses", "too_complex_to_determinize")
 
 
@@ -69,7 +73,7 @@ class Cluster:
                 http_auth=credentials,
                 ssl_context=_tls_context(address),
                 # A node that hangs must leave another one time to answer.
-                timeout=address.timeout / (2 if is_several else 1),
+                timeout=_times(address.timeout / (2 if is_several else 1)),
                 max_retries=len(address.urls) - 1,
                 retry_on_timeout=is_several,
                 serializer=_Json(),
@@ -105,7 +109,7 @@ class Cluster:
         sent = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
         with client_errors():
             return self._client.transport.perform_request(
-                method, path, params=parameters, body=sent, timeout=seconds
+                method, path, params=parameters, body=sent, timeout=seconds and _times(seconds)
             )
 
     def change(self, method: str, path: str, body: object = None, **parameters: str | int) -> Any:
@@ -147,6 +151,11 @@ class Cluster:
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
+
+
+def _times(seconds: float) -> Any:
+    """Return how long a request may take, as the library below the client reads it."""
+    return Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds)
 
 
 def _ping(connection: Any, seconds: float) -> bool:

@@ -1,4 +1,4 @@
-# The image of regsearch, with both engines. `make image` builds it; docs/container.md explains it.
+# The image of regsearch, with all engines. `make image` builds it; docs/container.md explains it.
 # It needs no feature of BuildKit, so that podman and older builders can make it too.
 ARG PYTHON_IMAGE=python:3.13-slim-trixie
 
@@ -10,7 +10,7 @@ COPY search_api search_api
 COPY webhooks webhooks
 # The environment itself has no pip: nothing is installed in a running container.
 RUN python3 -m venv --without-pip /opt/regsearch \
-    && python3 -m pip --python /opt/regsearch/bin/python install --no-cache-dir ".[otel,tantivy]"
+    && python3 -m pip --python /opt/regsearch/bin/python install --no-cache-dir ".[opensearch,otel,tantivy]"
 
 FROM ${PYTHON_IMAGE}
 ARG PYTHON_IMAGE
@@ -27,12 +27,13 @@ LABEL org.opencontainers.image.title="regsearch" \
     org.opencontainers.image.revision="${REVISION}" \
     org.opencontainers.image.created="${CREATED}" \
     org.opencontainers.image.base.name="${PYTHON_IMAGE}"
-# A new volume takes owner and mode of the folder where it is mounted first. /registry is empty: in
-# compose.yaml it is where the configuration of the registry beside us is written.
+# A new volume takes owner and mode of the folder where it is mounted first. /registry and /secrets are
+# empty: compose.yaml writes the configuration of a registry into one, deploy/compose/cluster.yaml
+# what several machines share into the other.
 RUN groupadd --gid 10001 regsearch \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/regsearch \
         --shell /usr/sbin/nologin regsearch \
-    && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/regsearch \
+    && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/regsearch /secrets \
     && install --directory --owner=10001 --group=10001 /registry
 COPY --from=build /opt/regsearch /opt/regsearch
 ENV PATH=/opt/regsearch/bin:$PATH \

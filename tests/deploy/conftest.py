@@ -1,13 +1,15 @@
 """A Docker Engine with the images, made once for all tests of a process."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.deploy.cluster_images import make_cluster_images
 from tests.deploy.images import Images, make_images
 from tests.end_to_end.conftest import image_layout, short_folder, skopeo
 from tests.end_to_end.docker_client import Docker
+from tests.opensearch.cluster import find_java
 from tests.programs import NeedsProgram, find_program, need_root
 
 __all__ = ["image_layout", "short_folder", "skopeo"]
@@ -24,6 +26,18 @@ def images(needs_program: NeedsProgram, request: pytest.FixtureRequest) -> Image
     made = request.getfixturevalue("session_images")
     assert isinstance(made, Images)
     return made
+
+
+@pytest.fixture
+def cluster_images(
+    images: Images, engine: Docker, needs_program: NeedsProgram, tmp_path: Path
+) -> Mapping[str, str]:
+    """Give the variables that deploy/compose/cluster.yaml reads."""
+    program = needs_program("opensearch")
+    made = make_cluster_images(
+        engine, tmp_path, base=images.python, opensearch=program, java=find_java("opensearch")
+    )
+    return {**images.environment, **made}
 
 
 @pytest.fixture

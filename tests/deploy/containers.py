@@ -1,8 +1,10 @@
 """Containers of a Docker Engine that do not outlive a test, and what regsearch answers in them."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -94,6 +96,13 @@ def found(url: str) -> list[str]:
     """Give the repositories that the service at ``url`` has."""
     answer = httpx2.get(f"{url}/api/v1/search", params={"type": "repository"}, trust_env=False)
     return [result["repository"] for result in answer.json()["results"]]
+
+
+def compose_environment(docker: Docker, file: Path, *, project: str) -> dict[str, str]:
+    """Give the variables with which compose runs a file in an Engine; ``project`` names all."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER")}
+    own = {"DOCKER_HOST": docker.address, "COMPOSE_FILE": str(file)}
+    return {**others, **own, "COMPOSE_PROJECT_NAME": project}
 
 
 def compose(program: str, *words: str, environment: Mapping[str, str]) -> str:

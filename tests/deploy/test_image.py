@@ -1,7 +1,6 @@
 """The image: built from the Dockerfile, run alone, with compose, by podman and under systemd."""
 
 import json
-import os
 import re
 import sys
 import time
@@ -16,6 +15,7 @@ from tests.deploy.containers import (
     Address,
     Container,
     compose,
+    compose_environment,
     found,
     wait_until_found,
     wait_until_ready,
@@ -167,11 +167,8 @@ def test_one_command_starts_a_registry_and_finds_what_is_pushed_to_it(
     port, search_port = free_port(), free_port()
     search_host, registry = f"localhost:{search_port}", Address(f"localhost:{port}")
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("DOCKER")},
+        **compose_environment(engine, PROJECT / "compose.yaml", project="regsearch-test"),
         **images.environment,
-        "DOCKER_HOST": engine.address,
-        "COMPOSE_PROJECT_NAME": "regsearch-test",
-        "COMPOSE_FILE": str(PROJECT / "compose.yaml"),
         "REGISTRY_PORT": str(port),
         "SEARCH_PORT": str(search_port),
     }

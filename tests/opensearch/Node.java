@@ -13,6 +13,8 @@ import org.opensearch.plugins.PluginInfo;
  *
  * <p>Arguments: its name; its HTTP port; the transport ports of all nodes with commas, its own
  * first; the names of all nodes with commas; the folder for its data.
+ *
+ * <p>As in the official image, variables with a dot in their names are settings, and come first.
  */
 public class Node {
     /** The constructor that takes plugins is for subclasses only. */
@@ -46,7 +48,7 @@ public class Node {
         for (String port : ports.split(",")) {
             seeds.add("127.0.0.1:" + port);
         }
-        return Settings.builder()
+        Settings.Builder settings = Settings.builder()
             .put("cluster.name", "regsearch-tests")
             .put("node.name", name)
             .put("path.home", home.toString())
@@ -59,8 +61,13 @@ public class Node {
             .putList("discovery.seed_hosts", seeds)
             .putList("cluster.initial_cluster_manager_nodes", names.split(","))
             // The disk of a developer may be nearly full.
-            .put("cluster.routing.allocation.disk.threshold_enabled", false)
-            .build();
+            .put("cluster.routing.allocation.disk.threshold_enabled", false);
+        System.getenv().forEach((key, value) -> {
+            if (key.contains(".")) {
+                settings.put(key, value);
+            }
+        });
+        return settings.build();
     }
 
     public static void main(String[] arguments) throws Exception {

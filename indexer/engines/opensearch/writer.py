@@ -66,7 +66,8 @@ class OpenSearchWriter(IndexWriter):
         }
         """What was filled and is yet to be sent, by id: the last one of each counts."""
         self._words = set[str]()
-        self._has_new_words = False
+        self._has_new_words = True
+        """Those of a writer before, which ended before it had them shown, are new too."""
 
     @override
     def apply(

@@ -21,7 +21,7 @@ MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 { p
 T ?= tests --ignore=tests/attack
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo cluster programs test check lowest release whoosh3 screenshots picture lighthouse lint format types bench relevance fuzz torture kills attack soak test-peers clean image manifests site tables
+.PHONY: help install run demo cluster programs test check lowest release whoosh3 opensearch2 screenshots picture lighthouse lint format types bench relevance fuzz torture kills attack soak test-peers clean image manifests site tables
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 19
@@ -62,7 +62,7 @@ test: export TMPDIR := $(or $(TMPDIR),$(MEMORY))
 test: install ## Run the tests, in less than five minutes; T=tests/webhooks runs a part
 	$(PYTEST) $(WORKERS) -m "not thorough" $(T)
 
-check: lint types whoosh3 ## Run everything: format, lint, types, whoosh3 and all tests
+check: lint types whoosh3 opensearch2 ## Run everything: lint, types, all tests, some with whoosh3 and opensearch2
 	$(PYTEST) auto
 
 lowest: install ## Run tests with the lowest versions of the dependencies that are allowed
@@ -81,6 +81,9 @@ whoosh3: install ## Run the tests of searching with whoosh3, a fork, in Whoosh's
 	PYTHONPATH=$(WHOOSH3) $(PYTEST) auto -k "not tantivy and not opensearch" tests/indexer/engines \
 		tests/search_api/search/test_service.py tests/search_api/test_walks.py \
 		tests/test_language_search.py
+
+opensearch2: install ## Run the tests of searching with the older version of OpenSearch
+	TEST_OPENSEARCH=opensearch2 $(PYTEST) auto -k opensearch tests/indexer/engines
 
 site: install ## Build the documents as a site, in build/site; fails for a dead link
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

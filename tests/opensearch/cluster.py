@@ -23,6 +23,8 @@ VERSIONS = {"opensearch": "21", "opensearch2": "17"}
 """The programs, each with the least Java that it needs."""
 CLUSTER = "TEST_OPENSEARCH_URL"
 """The variable with the address of the cluster of the tests."""
+PROGRAM = os.environ.get("TEST_OPENSEARCH") or "opensearch"
+"""The program of the cluster of the tests; ``opensearch2`` for the older version."""
 START_SECONDS = 120.0
 QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """Options of Java for nodes that run for a minute: they would use it up by compiling themselves."""
@@ -120,23 +122,26 @@ class Cluster:
 
 
 @contextmanager
-def cluster_for(engine: str) -> Iterator[None]:
-    """Have a cluster there for a command, if this engine needs one and none is there.
+def cluster_for(engine: str) -> Iterator[Cluster | None]:
+    """Give a cluster to a command, if this engine needs one and none is there.
 
     :class:`ChildError` if it was not built.
     """
     if engine != "opensearch" or os.environ.get(CLUSTER):
-        yield
+        yield None
         return
-    path = find_program(engine)
-    if path is None or not find_java(engine):
+    path = find_program(PROGRAM)
+    if path is None or not find_java(PROGRAM):
         raise ChildError("OpenSearch or Java is missing: make programs")
     with (
         tempfile.TemporaryDirectory(prefix="regsearch-cluster-") as folder,
         running(path, Path(folder)) as cluster,
     ):
         os.environ[CLUSTER] = cluster.urls[0]
-        yield
+        try:
+            yield cluster
+        finally:
+            del os.environ[CLUSTER]
 
 
 @contextmanager

@@ -5,11 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.opensearch.cluster import CLUSTER, Cluster, find_java, running
+from tests.opensearch.cluster import CLUSTER, PROGRAM, Cluster, find_java, running
 from tests.programs import NeedsProgram, find_program
-
-PROGRAM = os.environ.get("TEST_OPENSEARCH") or "opensearch"
-"""The program of the cluster; ``opensearch2`` for the older version."""
 
 
 @pytest.fixture(scope="session")

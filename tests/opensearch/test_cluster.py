@@ -11,7 +11,8 @@ from tests.opensearch.cluster import VERSIONS, running
 from tests.programs import NeedsProgram, pinned_versions
 from tests.series import thorough
 
-JAVA = Path(__file__).parents[2] / ".ci" / "java"
+TOP = Path(__file__).parents[2]
+JAVA = TOP / ".ci" / "java"
 
 
 @pytest.mark.parametrize("program", ["opensearch", thorough("opensearch2")])
@@ -81,6 +82,20 @@ def test_a_missing_java_is_named() -> None:
     assert ended.returncode == 1
     remedy = "install a JDK, or set JAVA_HOME"
     assert ended.stderr == f"{JAVA}: Java 902 or newer is missing: {remedy}\n"
+
+
+def test_make_check_runs_the_tests_of_searching_with_each_version() -> None:
+    """A program that is missing fails in CI, so none of these tests is skipped there."""
+    dry = ["make", "--dry-run", "check"]
+    ended = subprocess.run(dry, cwd=TOP, capture_output=True, text=True, check=True)
+    runs = [line for line in ended.stdout.splitlines() if "-m pytest" in line]
+    assert any(
+        line.endswith("-m pytest --no-loadscope-reorder --numprocesses auto") for line in runs
+    )
+    others = set(VERSIONS) - {"opensearch"}
+    for version in others:
+        (run,) = (line for line in runs if f"TEST_OPENSEARCH={version} " in line)
+        assert run.endswith(" -k opensearch tests/indexer/engines")
 
 
 def test_each_program_needs_the_java_that_is_pinned_with_it() -> None:

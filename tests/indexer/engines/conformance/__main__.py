@@ -34,14 +34,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     started = time.perf_counter()
-    with cluster_for(arguments.engine), tempfile.TemporaryDirectory() as directory:
+    with cluster_for(arguments.engine) as cluster, tempfile.TemporaryDirectory() as directory:
         engine = ALL_ENGINES[arguments.engine](Path(directory))
         engine.create("one")
         index = Index(engine)
         differences = _compare(index, Random(arguments.seed), arguments.queries)
         index.close()
     seconds = time.perf_counter() - started
-    print(f"queries {arguments.queries}  differences {differences}  seconds {seconds:.1f}")
+    version = f"  OpenSearch {cluster.version}" if cluster else ""
+    figures = f"differences {differences}  seconds {seconds:.1f}{version}"
+    print(f"queries {arguments.queries}  {figures}")
     return 1 if differences else 0
 
 

@@ -2,7 +2,8 @@
 
 *small* is the short form, with fewer searches of each class and shorter loads, without a real
 registry. *primary* is the full form. *stress* measures only figures that depend on the size, and
-not with whoosh, which is for smaller registries.
+not with whoosh, which is for smaller registries. The engine ``opensearch`` is measured at *small*
+and *primary*, and with a million documents beside *primary*, if it is there: ``make programs``.
 """
 
 import argparse
@@ -20,7 +21,9 @@ from rich.table import Table
 
 from bench.corpus.sizes import SIZES
 from bench.search_service import REGISTRY, REGISTRY_HOST
-from bench.targets import SMALL, STRESS, TANTIVY, WHOOSH
+from bench.targets import OPENSEARCH, SMALL, STRESS, TANTIVY, WHOOSH
+from tests.opensearch.cluster import find_java
+from tests.programs import find_program
 
 END_TO_END = (
     "tests/end_to_end/test_push_to_search.py",
@@ -84,7 +87,11 @@ def _run(size: str, kept: Path, *, figures: Path | None) -> list[Taken]:
     taken: list[Taken] = []
     store, material = kept / "store", kept / "material"
     first = () if (store / "store.db").exists() else (_fill(size, store),)
-    for step in (*first, *steps(size, store=store, material=material)):
+    has_cluster = bool(find_program(OPENSEARCH) and find_java(OPENSEARCH))
+    if not has_cluster:
+        console.print("OpenSearch or Java is missing, so it is not measured: make programs")
+    found = steps(size, store=store, material=material, has_cluster=has_cluster)
+    for step in (*first, *found):
         console.rule(step.name)
         started = time.perf_counter()
         command = [sys.executable, "-m", *step.arguments(figures)]
@@ -101,10 +108,15 @@ def _fill(size: str, store: Path) -> Step:
     return Step("store", words, writes_json=False)
 
 
-def steps(size: str, *, store: Path, material: Path) -> list[Step]:
-    """Return the benchmarks of a size, with the store and the documents of its corpus."""
+def steps(size: str, *, store: Path, material: Path, has_cluster: bool) -> list[Step]:
+    """Return the benchmarks of a size, with the store and the documents of its corpus.
+
+    ``has_cluster`` is whether a cluster of OpenSearch can be started.
+    """
     is_short, is_huge = size == SMALL, size == STRESS
     engines = [TANTIVY] if is_huge else [WHOOSH, TANTIVY]
+    if has_cluster and not is_huge:
+        engines.append(OPENSEARCH)
     corpus = [f"--corpus={size}", f"--material={material}"]
     made = [
         Step(
@@ -121,6 +133,11 @@ def steps(size: str, *, store: Path, material: Path) -> list[Step]:
         number = f"--number={20 if is_short else 200}"
         words = ["bench.search", *corpus, number, f"--engine={engine}", f"--store={store}"]
         made.append(Step(f"search-{engine}", words))
+    if has_cluster and not is_huge:
+        large = (
+            ["--corpus=small", "--documents=5000", "--nodes=1", "--number=5"] if is_short else []
+        )
+        made.append(Step("cluster", ["bench.cluster", *large]))
     rounds = f"--rounds={100 if is_short else 300}"
     made.append(Step("lineage", ["bench.lineage", f"--store={store}", rounds]))
     if is_huge:

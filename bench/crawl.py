@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.content import TAG, built, repository_name
-from bench.engine_measures import ENGINES
+from bench.engine_measures import LOCAL_ENGINES
 from tests.builders import BuiltManifest
 from tests.end_to_end.measures import (
     hey_requests_a_second,
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.crawl", description=__doc__)
     parser.add_argument("--repositories", type=int, nargs="+", default=[2_000, 10_000])
     parser.add_argument("--registry", nargs="+", choices=PROGRAMS, default=list(PROGRAMS))
-    parser.add_argument("--engine", nargs="+", choices=list(ENGINES), default=["tantivy"])
+    parser.add_argument("--engine", nargs="+", choices=list(LOCAL_ENGINES), default=["tantivy"])
     parser.add_argument("--before", type=Path, metavar="DIR", help="another checkout to measure")
     parser.add_argument("--rounds", type=int, default=1, help="measure everything so many times")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures")

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -20,13 +20,27 @@ from bench.queries import CLASSES, TYPES, Ask
 from bench.references import ClientFilter, FullText, Like, Reference, Tables
 from bench.timings import Timing, time_calls
 from indexer.engines import Engine, IndexReader, IndexWriter
+from indexer.engines.opensearch import ClusterAddress, IndexShape, OpenSearchEngine
 from indexer.engines.tantivy.engine import TantivyEngine
 from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.indexing.batches import Batch
 from indexer.model.document import Document, DocumentType, Text, TextField
 from tests.end_to_end.measures import memory_megabytes, percentile
+from tests.opensearch.cluster import CLUSTER
 
-ENGINES: Mapping[str, Callable[[Path], Engine]] = {"whoosh": WhooshEngine, "tantivy": TantivyEngine}
+
+def _opensearch(directory: Path) -> OpenSearchEngine:
+    """Return the engine in the cluster that the environment names; it has one node."""
+    address = ClusterAddress((os.environ[CLUSTER],))
+    return OpenSearchEngine(directory, address, shape=IndexShape(replicas=0))
+
+
+LOCAL_ENGINES: Mapping[str, Callable[[Path], Engine]] = {
+    "whoosh": WhooshEngine,
+    "tantivy": TantivyEngine,
+}
+"""Those that keep the search index in a folder."""
+ENGINES: Mapping[str, Callable[[Path], Engine]] = {**LOCAL_ENGINES, "opensearch": _opensearch}
 REFERENCES = "references"
 BATCH = 500
 """Documents that are read before they are written, so that reading is not measured."""
@@ -43,7 +57,7 @@ class Build:
     processor_seconds: float
     disk_bytes: int
     memory_mb: float
-    """Peak resident memory."""
+    """Peak resident memory, without that of a cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +81,17 @@ def main(*, folder: str, number: int, name: str, step: str) -> None:
         plain: object = {one: [asdict(row) for row in rows] for one, rows in found.items()}
     else:
         engine = ENGINES[name](material.folder / name)
-        plain = asdict(build(engine, material) if step == "build" else use(engine, material))
+        plain = asdict(
+            build(engine, material.documents()) if step == "build" else use(engine, material)
+        )
     print(json.dumps(plain))  # noqa: T201 - what the process is for
 
 
-def build(engine: Engine, material: Material) -> Build:
+def build(engine: Engine, made: Iterable[Document]) -> Build:
     """Fill a generation, with as many documents between commits as the indexer has."""
     engine.create(GENERATION)
     seconds, busy, count = 0.0, 0.0, 0
-    documents = material.documents()
+    documents = iter(made)
     with closing(engine.open_writer(GENERATION)) as writer:
         uncommitted = 0
         while batch := list(islice(documents, BATCH)):
@@ -89,8 +105,7 @@ def build(engine: Engine, material: Material) -> Build:
             seconds += time.perf_counter() - started
             busy += time.process_time() - before
             count += len(batch)
-    files = (material.folder / engine.name).rglob("*")
-    disk = sum(path.stat().st_size for path in files if path.is_file())
+    disk = engine.size_bytes(GENERATION)
     return Build(count, seconds, busy, disk, memory_megabytes(os.getpid())[1])
 
 

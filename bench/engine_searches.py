@@ -40,12 +40,12 @@ def engine_timings(reader: IndexReader, asks: Mapping[str, Sequence[Ask]]) -> It
 
 def answer(reader: IndexReader, kind: DocumentType, ask: Ask) -> SearchPage:
     """Parse and search, for other forms and synonyms too."""
-    return _page(reader, kind, with_others(_parsed(ask), _SYNONYMS), ask)
+    return _page(reader, kind, parsed(ask), ask)
 
 
 def corrected(reader: IndexReader, kind: DocumentType, ask: Ask) -> SearchPage:
     """Search; if nothing matches, search for the nearest spelling."""
-    query = _parsed(ask)
+    query = _typed(ask)
     page = answer(reader, kind, ask)
     if page.total:
         return page
@@ -70,7 +70,12 @@ def _spell(reader: IndexReader, kind: DocumentType, ask: Ask) -> list[tuple[str,
     return reader.spellings(ask.q, document_type=kind, limit=1)
 
 
-def _parsed(ask: Ask) -> Query:
+def parsed(ask: Ask) -> Query:
+    """Return the query of a search, with other forms and synonyms."""
+    return with_others(_typed(ask), _SYNONYMS)
+
+
+def _typed(ask: Ask) -> Query:
     return parse_query(ask.q, now=datetime.now(UTC))
 
 

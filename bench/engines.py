@@ -1,8 +1,9 @@
 """The engines over a corpus: building, updating, starting and searching, beside references.
 
 ``python -m bench.engines`` makes the documents of a corpus once. It measures each engine in
-processes of its own, without HTTP. Then it measures today's alternatives, SQL and lists on the
-client, with the same rows and queries (:mod:`bench.references`).
+processes of its own, without HTTP of ours; ``opensearch`` with a cluster of one node that is
+started for it. Then it measures today's alternatives, SQL and lists on the client, with the same
+rows and queries (:mod:`bench.references`).
 """
 
 import argparse
@@ -24,6 +25,7 @@ from bench.engine_tables import Row, compared, figures_table, searches_table
 from bench.references import ClientFilter, Like
 from bench.timings import Timing
 from indexer.model import DocumentType
+from tests.opensearch.cluster import cluster_for
 
 _CELLS = "p50, p95, p99 in milliseconds (processor's p95); ratios of the processor's p50"
 
@@ -57,8 +59,9 @@ def measure(made: Material, engines: Sequence[str]) -> Measured:
     """Measure engines and references over the documents of a corpus."""
     found = {}
     for engine in engines:
-        built = Build(**_step(made, engine, "build"))
-        used = _step(made, engine, "use")
+        with cluster_for(engine):
+            built = Build(**_step(made, engine, "build"))
+            used = _step(made, engine, "use")
         timings = [Timing(**one) for one in used.pop("timings")]
         found[engine] = built, Use(timings=timings, **used)
     references = _step(made, REFERENCES, "use")

@@ -27,7 +27,7 @@ from rich.table import Table
 
 from bench.corpus.sizes import SIZES
 from bench.engine_material import material
-from bench.search import ENGINES
+from bench.engine_measures import LOCAL_ENGINES
 from bench.search_rows import mixed_paths
 from bench.search_service import rebuild, service_over, start
 from search_api.pages.search import FACETS
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print a table, and write JSON on demand."""
     parser = argparse.ArgumentParser(prog="python -m bench.pages", description=__doc__)
     parser.add_argument("--corpus", choices=sorted(SIZES), default="small")
-    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0])
+    parser.add_argument("--engine", choices=LOCAL_ENGINES, default=next(iter(LOCAL_ENGINES)))
     parser.add_argument("--number", type=int, default=40, help="searches of each class")
     parser.add_argument("--store", type=Path, metavar="DIR", help="a data directory to copy")
     parser.add_argument("--material", type=Path, metavar="DIR", help="made queries, kept there")

@@ -14,7 +14,8 @@ bench.corpus store`` made. It measures in this order:
 
 With ``--rights`` it measures what rights cost instead (:mod:`bench.search_rights`).
 
-All programs share the processors of one machine. The registry is silent.
+The engine ``opensearch`` has a cluster of one node, started for it; the memory of the node is not
+measured. All programs share the processors of one machine. The registry is silent.
 """
 
 import argparse
@@ -35,6 +36,7 @@ from rich.table import Table
 from bench import targets
 from bench.corpus.sizes import SIZES
 from bench.engine_material import Material, material
+from bench.engine_measures import ENGINES, LOCAL_ENGINES
 from bench.memory import ProcessMemory, peak, read_memory, resident, share
 from bench.queries import CLASSES
 from bench.search_load import Asker, Asking
@@ -62,8 +64,8 @@ from tests.end_to_end.ports import free_port, listening
 from tests.end_to_end.processes import RunningProgram
 from tests.end_to_end.service import Service
 from tests.end_to_end.waiting import wait_until
+from tests.opensearch.cluster import cluster_for
 
-ENGINES = ("whoosh", "tantivy")
 START_SECONDS = 60
 REBUILD_SECONDS = 7_200
 QUIET, REBUILDING = "mixed", "mixed, while rebuilding"
@@ -100,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print tables, and write JSON on demand."""
     parser = argparse.ArgumentParser(prog="python -m bench.search", description=__doc__)
     parser.add_argument("--corpus", choices=sorted(SIZES), default="small")
-    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0])
+    parser.add_argument("--engine", choices=ENGINES, default=next(iter(ENGINES)))
     parser.add_argument("--number", type=int, default=200, help="searches of each class")
     parser.add_argument("--store", type=Path, metavar="DIR", help="a data directory to copy")
     parser.add_argument("--material", type=Path, metavar="DIR", help="made queries, kept there")
@@ -114,7 +116,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.rights:
         _measure_rights(given.material, number=given.number, figures=given.json)
         return
-    with material(given.corpus, number=given.number, folder=given.material) as made:
+    with (
+        cluster_for(given.engine),
+        material(given.corpus, number=given.number, folder=given.material) as made,
+    ):
         run = measure(given.corpus, made, engine=given.engine, store=given.store)
     print_run(run)
     if given.json:
@@ -125,13 +130,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _measure_rights(kept: Path | None, *, number: int, figures: Path | None) -> None:
-    """Search with all engines, with rights and without; the search indexes are kept too."""
+    """Search files with rights and without; the search indexes are kept too."""
     with (
         tempfile.TemporaryDirectory(prefix="bench-rights-") as name,
         material(MANY, number=number, folder=kept) as made,
     ):
         folder = kept or Path(name)
-        rows = [row for each in ENGINES for row in measure_rights(made, folder / each, engine=each)]
+        rows = [
+            row
+            for each in LOCAL_ENGINES
+            for row in measure_rights(made, folder / each, engine=each)
+        ]
     print_rights(rows)
     if figures:
         figures.write_text(json.dumps([asdict(one) for one in rows], indent=2) + "\n")

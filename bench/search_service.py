@@ -16,9 +16,12 @@ from bench.corpus.sizes import SIZES
 from bench.engine_measures import ENGINES
 from bench.engine_searches import engine_timings
 from bench.queries import Ask
+from bench.targets import OPENSEARCH
 from bench.timings import Timing
+from indexer.engines import Engine
 from indexer.store import Journal, Store
 from tests.end_to_end.service import Service
+from tests.opensearch.cluster import CLUSTER
 
 REGISTRY = "default"
 REGISTRY_HOST = "127.0.0.1:9"
@@ -48,8 +51,13 @@ def service_over(
     """
     service = Service(folder)
     settings = folder / "regsearch.toml"
+    of_cluster = (
+        f'opensearch_url = "{os.environ[CLUSTER]}"\nopensearch_replicas = 0\n'
+        if engine == OPENSEARCH
+        else ""
+    )
     settings.write_text(
-        f'engine = "{engine}"\n[[registry]]\nurl = "{registry}"\n'
+        f'engine = "{engine}"\n{of_cluster}[[registry]]\nurl = "{registry}"\n'
         f'registry_host = "{REGISTRY_HOST}"\ncrawl_interval = "0s"\n',
         "utf-8",
     )
@@ -96,12 +104,12 @@ def rebuild(service: Service) -> Built:
     seconds, busy = time.perf_counter() - started, processor_seconds() - before
     if built.returncode:
         sys.exit(f"regsearch rebuild: {built.stderr}")
-    index = (service.data / INDEX_DIRECTORY).rglob("*")
+    engine, generation = _live(service.data)
     return Built(
         documents=0,
         seconds=seconds,
         processor_seconds=busy,
-        index_bytes=sum(path.stat().st_size for path in index if path.is_file()),
+        index_bytes=engine.size_bytes(generation),
         store_bytes=sum(path.stat().st_size for path in service.data.glob("store.db*")),
     )
 
@@ -134,9 +142,13 @@ def count_documents(service: Service) -> int:
 
 def engine_alone(data: Path, asks: Mapping[str, Sequence[Ask]]) -> list[Timing]:
     """Search the live search index of a data directory in this process."""
+    engine, generation = _live(data)
+    with closing(engine.open_reader(generation)) as reader:
+        return list(engine_timings(reader, asks))
+
+
+def _live(data: Path) -> tuple[Engine, str]:
     with closing(Store(data, read_only=True)) as store:
         live = store.search_index.live()
     assert live is not None  # noqa: S101 - it was just made
-    engine = ENGINES[live.engine](data / INDEX_DIRECTORY)
-    with closing(engine.open_reader(live.generation)) as reader:
-        return list(engine_timings(reader, asks))
+    return ENGINES[live.engine](data / INDEX_DIRECTORY), live.generation

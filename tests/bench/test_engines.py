@@ -9,7 +9,7 @@ from rich.console import Console
 
 from bench.engine_material import Material, prepare
 from bench.engine_material import material as kept_material
-from bench.engine_measures import ENGINES, GENERATION, build, use
+from bench.engine_measures import ENGINES, GENERATION, LOCAL_ENGINES, build, use
 from bench.engine_searches import SPELLING, SUGGESTING, corrected, suggested
 from bench.engine_tables import Row, compared, searches_table
 from bench.engines import as_json, least_ratio, measure
@@ -144,9 +144,13 @@ def test_a_query_is_read_as_its_class_made_it() -> None:
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_an_engine_is_built_searched_and_updated(material: Material, name: str) -> None:
+def test_an_engine_is_built_searched_and_updated(
+    material: Material, name: str, request: pytest.FixtureRequest
+) -> None:
+    if name not in LOCAL_ENGINES:
+        request.getfixturevalue("needs_cluster")
     engine = ENGINES[name](material.folder / name)
-    built = build(engine, material)
+    built = build(engine, material.documents())
     assert built.documents == len(list(material.documents()))
     assert built.disk_bytes > 0
     used = use(engine, material)
@@ -156,6 +160,7 @@ def test_an_engine_is_built_searched_and_updated(material: Material, name: str) 
     names = {hit.result["repository"] for hit in corrected(reader, REPOSITORY, Ask("debain")).hits}
     assert "library/debian" in names
     reader.close()
+    engine.drop(GENERATION)
 
 
 def _timing(busy: float, *, query: str = "prefix") -> Timing:

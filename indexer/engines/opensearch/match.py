@@ -207,6 +207,16 @@ class RemoteView(Matcher[Matching]):
             self.check()
             yield from self._cluster.search_each(self._alias, some)
 
+    def known(self, words: Collection[str]) -> frozenset[str]:
+        """Return those of some words that any document had. A document is shown after its words."""
+        found: set[str] = set()
+        for some in _sets(words, most=_NEAR_MAX):
+            self.check()
+            body = {"query": {"terms": {WORD: some}}, "size": len(some), "sort": ["_doc"]}
+            hits = self._cluster.search(self._words, body)["hits"]["hits"]
+            found.update(hit["_id"] for hit in hits)
+        return frozenset(found)
+
     def _near_words(self, word: str) -> Iterator[tuple[str, int]]:
         self.check()
         body = {"query": _near(WORD, "", word), "size": _NEAR_MAX, "sort": ["_doc"]}
@@ -257,7 +267,7 @@ def _places(rights: Rights) -> Iterator[str]:
             yield place_term(registry, name)
 
 
-def _sets(terms: Iterable[str]) -> Iterator[list[str]]:
+def _sets(terms: Iterable[str], *, most: int = TERMS_MAX) -> Iterator[list[str]]:
     left = iter(terms)
-    while some := list(islice(left, TERMS_MAX)):
+    while some := list(islice(left, most)):
         yield some

@@ -1,10 +1,11 @@
 """The order of hits: a ranking plan said as a query of OpenSearch, or columns.
 
 Points are constants that a query gives to what it matches: one for the best tier of each text part,
-one for each digit of an impact.
+one for each digit of an impact. Prominence is a number of each document, with points for each step.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from math import ceil, floor
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from indexer.engines.opensearch.match import Matching, RemoteView, constant
 from indexer.engines.opensearch.schema import BITS, ID, IMPACT, NAME, digit_term
 from indexer.engines.ranking import (
+    PROMINENCE,
     TEXT,
     Key,
     Meant,
@@ -26,7 +28,7 @@ from indexer.engines.ranking import (
 )
 from indexer.model import Sort
 
-_CLAUSES_OF_WORDS = 20
+_CLAUSES_OF_WORDS = 40
 """The digits of so many words are clauses of the query. Those of more would be too many: a cluster
 allows 1024. Then each word is one clause, with its digits as functions, which takes longer."""
 _LAST_ID = "\U0010ffff"
@@ -35,22 +37,32 @@ _LAST_ID = "\U0010ffff"
 
 def scored(view: RemoteView, plan: RankingPlan) -> Matching:
     """Return the query of all hits, which gives each its points."""
-    digits = _Digits(plan)
+    meant = view.known({word for part in plan.parts for word in part.meant_words(Meant.ALL)})
+    parts = [_known_only(part, meant) for part in plan.parts]
+    digits = _Digits(parts)
     must: list[Matching] = []
     should: list[Matching] = []
-    for part in plan.parts:
+    for part in parts:
         most, impacts = _part_points(view, digits, part)
         (must if part.is_required else should).append(most)
         should += impacts
     if plan.whole_names:
         wholes = [view.matching(tier.query) for tier in plan.whole_names]
         should.append(_most(wholes, plan.whole_names))
-    should += digits.clauses("", plan.prominence_points)
     if plan.preferred is not None:
         should.append(constant(view.matching(plan.preferred), plan.preferred_points))
     filters = [view.matching(query) for query in plan.filters]
     # Without any condition, one clause would have to match.
-    return {"bool": {"filter": filters or [view.all_of([])], "must": must, "should": should}}
+    found = {"bool": {"filter": filters or [view.all_of([])], "must": must, "should": should}}
+    prominence = {"field": PROMINENCE, "factor": plan.prominence_points}
+    # Every hit has some, so a column is faster than terms.
+    return {
+        "function_score": {
+            "query": found,
+            "field_value_factor": prominence,
+            "boost_mode": "sum",
+        }
+    }
 
 
 def order(sort: Sort, window: PageWindow, *, is_scored: bool) -> dict[str, Any]:
@@ -96,12 +108,15 @@ def _part_points(
     """Return what gives the points of a document's first tier, and what adds its impacts."""
     tiers = [view.matching(tier.query) for tier in part.tiers]
     # The points of a tier are more than those of the next one with the impacts that it adds.
+    # Without examples, others and all of them are the same words.
     worths = [
         _with_best(
             _most([one for one, _ in together], [tier for _, tier in together]),
-            [digits.joined(word) for word in part.meant_words(adds)],
+            [digits.joined(word) for word in meant],
         )
-        for adds, group in groupby(zip(tiers, part.tiers, strict=True), lambda one: one[1].adds)
+        for meant, group in groupby(
+            zip(tiers, part.tiers, strict=True), lambda one: part.meant_words(one[1].adds)
+        )
         for together in [list(group)]
     ]
     impacts = [clause for word in part.words for clause in digits.clauses(word)]
@@ -111,6 +126,22 @@ def _part_points(
         reached = adding[-1] if adding[-1] is tiers[-1] else view.any_of(adding)
         impacts = [{"bool": {"filter": [reached], "should": impacts}}]
     return _dis_max(worths), impacts
+
+
+def _known_only(part: RankedPart, known: frozenset[str]) -> RankedPart:
+    """Return a part without words that mean the same and are nowhere: most forms of a word are.
+
+    Each digit of each would be looked up in each segment.
+    """
+    others, examples = (
+        tuple(filter(known.__contains__, found)) for found in (part.other_words, part.example_words)
+    )
+    return replace(part, other_words=others, example_words=examples)
+
+
+def _meant(part: RankedPart) -> set[tuple[str, ...]]:
+    """Return the different lists of words that a part means too."""
+    return {part.meant_words(tier.adds) for tier in part.tiers}
 
 
 def _with_best(worth: Matching, impacts: Sequence[Matching]) -> Matching:
@@ -133,19 +164,19 @@ def _dis_max(queries: Sequence[Matching]) -> Matching:
 class _Digits:
     """What adds the impacts of words, in one of two forms."""
 
-    def __init__(self, plan: RankingPlan) -> None:
-        words = sum(len(part.words) + len(part.meant_words(Meant.ALL)) for part in plan.parts)
+    def __init__(self, parts: Sequence[RankedPart]) -> None:
+        words = sum(len(part.words) + sum(map(len, _meant(part))) for part in parts)
         self._are_clauses = words <= _CLAUSES_OF_WORDS
 
-    def clauses(self, word: str, points: int = 1) -> list[Matching]:
-        """Return clauses that add ``points`` for each one of the impact of ``word``."""
-        if self._are_clauses or not word:
+    def clauses(self, word: str) -> list[Matching]:
+        """Return clauses that add the impact of ``word``."""
+        if self._are_clauses:
             return [
-                constant({"term": {IMPACT: digit_term(word, place)}}, bit * points)
+                constant({"term": {IMPACT: digit_term(word, place)}}, bit)
                 for place, bit in enumerate(BITS)
             ]
         functions = [
-            {"filter": {"term": {IMPACT: digit_term(word, place)}}, "weight": bit * points}
+            {"filter": {"term": {IMPACT: digit_term(word, place)}}, "weight": bit}
             for place, bit in enumerate(BITS)
         ]
         # Only what has the word: without any digit, it would be a point. Multiplied, because the

@@ -41,7 +41,7 @@ GRAM = "gram"
 GRAM3 = "gram3"
 """All three characters in a row of the name: what is inside a name is a phrase of them."""
 IMPACT = "impact"
-"""The digits of the impact of every word, and of the prominence as that of no word."""
+"""The digits of the impact of every word."""
 REGISTRY = "registry"
 """The exact name of the registry."""
 PLACE = "place"
@@ -122,7 +122,6 @@ def encode(document: Document) -> EncodedDocument:
     with encoding_errors(document):
         name, lines = fold(document.name), list(scored_lines(document))
         worths = impacts(lines)
-        digits = {**worths, "": document.prominence}
         numbers = sort_numbers(document)
         fields: dict[str, Any] = {
             ID: document.key.id,
@@ -132,7 +131,7 @@ def encode(document: Document) -> EncodedDocument:
             # A phrase never goes from one value to the next.
             TEXT: [" ".join(line) for line, _ in lines],
             IMPACT: " ".join(
-                [word + digit for word, worth in digits.items() for digit in _DIGITS_OF[worth]]
+                [word + digit for word, worth in worths.items() for digit in _DIGITS_OF[worth]]
             ),
             NAMED: list(named_terms(document)),
             ENDS: end_terms(name),

@@ -2,10 +2,14 @@
 
 from contextlib import closing
 
+import orjson
 import pytest
 
 from indexer.engines.opensearch import OpenSearchEngine
-from indexer.engines.opensearch.match import RightsSets
+from indexer.engines.opensearch.engine import OpenSearchReader
+from indexer.engines.opensearch.match import RemoteView, RightsSets
+from indexer.engines.opensearch.rank import scored
+from indexer.engines.ranking import make_plan
 from indexer.errors import QueryError
 from indexer.model import (
     And,
@@ -100,6 +104,36 @@ def test_as_many_words_as_a_query_may_have_are_ranked(index: Index) -> None:
         check(index, Search(Or(every), limit=9))
         meaning = Word("word0", (Word("word1"), Phrase(("word2", "word3"))), (Word("word4"),))
         check(index, Search(Or((meaning, *every)), limit=2))
+
+
+@pytest.mark.parametrize("number", [39, 40, 41])
+def test_digits_are_as_many_clauses_as_a_cluster_allows(index: Index, number: int) -> None:
+    """One form of them has not yet too many words, and the other one begins behind it."""
+    words = [Word(f"word{n}") for n in range(number)]
+    own, others = words[0].text, tuple(words[1:])
+    with closing(index):
+        text = " ".join(word.text for word in words)
+        index.apply([document("some", description=(text,)), document(f"{own}/other")])
+        queries = (And(tuple(words)), Word(own, others), Word(own, others[:9], others[9:]))
+        for query in queries:
+            check(index, Search(query, limit=9))
+
+
+def test_words_that_no_document_has_are_not_looked_for(index: Index) -> None:
+    """Most other forms of a word are nowhere. Each of their digits would cost a look-up."""
+    with closing(index):
+        index.apply([document("web", description=("serves", "gone"))])
+        index.apply([document("web", description=("serves",))])
+        assert isinstance(index.reader, OpenSearchReader)
+        view = index.reader._indexes[REPOSITORY]
+        assert isinstance(view, RemoteView)
+        forms = [f"serve{n}" for n in range(20_000)]
+        assert view.known(["serves", "web", "gone", *forms]) == {"serves", "web", "gone"}
+        query = Word("web", (Word("serves"), Word("serving")))
+        body = orjson.dumps(scored(view, make_plan(query)))
+        assert b'"serves:0"' in body
+        assert b'"serving:0"' not in body
+        check(index, Search(query, limit=9))
 
 
 def test_more_than_a_cluster_takes_is_the_mistake_of_the_query(index: Index) -> None:

@@ -26,7 +26,13 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import targets
-from bench.cluster_bare import Body, bare_correction, bare_request
+from bench.cluster_bare import (
+    Body,
+    bare_correction,
+    bare_request,
+    large_request,
+    met_request,
+)
 from bench.corpus.sizes import SIZES
 from bench.engine_material import material
 from bench.engine_measures import GENERATION, Build, build
@@ -40,7 +46,8 @@ from indexer.engines.opensearch import ClusterAddress, IndexShape, OpenSearchEng
 from indexer.engines.opensearch.client import Cluster as Client
 from indexer.engines.opensearch.engine import PREFIX
 from indexer.engines.opensearch.generation import GenerationIndexes
-from indexer.model import Document, DocumentType, Word
+from indexer.engines.ranking import Places, answer_by_images, asks_images
+from indexer.model import Document, DocumentType, Query, Word
 from tests.children import ChildError
 from tests.end_to_end.measures import percentile
 from tests.opensearch.cluster import Cluster, find_java, running
@@ -49,7 +56,7 @@ from tests.programs import find_program
 HEAP = "1g"
 """The memory of each node, besides that for files, if ``HEAP`` says no other."""
 WARM_UP = 10
-"""Queries of each class that are asked before, unmeasured: a node compiles what it does often."""
+"""Queries of each class that are asked before all, and again before it, and not measured."""
 _SAMPLE = 5_000
 """Documents from which queries are drawn."""
 _MADE = "made.json"
@@ -175,6 +182,8 @@ def measure(
         closing(engine.open_reader(GENERATION)) as reader,
         closing(Client(ClusterAddress(tuple(cluster.urls), timeout=60))) as client,
     ):
+        # A node that has just started compiles what it does often.
+        list(_rows(reader, client, {query: some[:WARM_UP] for query, some in asked.items()}))
         rows = list(_rows(reader, client, asked))
     return Run(cluster.version, nodes, shape, built, rows)
 
@@ -199,12 +208,12 @@ def _fill(
 
 
 def _rows(reader: IndexReader, client: Client, asked: Mapping[str, Sequence[Ask]]) -> Iterator[Row]:
-    indexes = GenerationIndexes(PREFIX, GENERATION)
+    bare = _Bare(client, GenerationIndexes(PREFIX, GENERATION))
     for kind in TYPES:
         for query in CLASSES:
-            bare = partial(_bare_typo if query == _TYPO else _bare, client, indexes.alias(kind))
             ours = partial(_ours, reader, kind, query)
-            yield _row(query, kind, asked[query], ours, bare)
+            search = bare.corrected if query == _TYPO else bare.search
+            yield _row(query, kind, asked[query], ours, partial(search, kind))
 
 
 def _row(
@@ -212,15 +221,16 @@ def _row(
     kind: DocumentType,
     some: Sequence[Ask],
     ours: Callable[[Ask], int],
-    bare: Callable[[Body, Ask], int],
+    bare: Callable[[Query, Ask], int],
 ) -> Row:
     """Ask each query both ways, each way first every other time."""
     taken: tuple[list[float], list[float]] = [], []
     totals, differ = list[int](), list[str]()
-    bodies = [(ask, _first_body(query, ask)) for ask in some]
-    warm_up = bodies[:WARM_UP]
-    for number, (ask, body) in enumerate([*warm_up, *bodies]):
-        calls = [partial(ours, ask), partial(bare, body, ask)]
+    # The bare request is not made out of a typed text.
+    asked = [(ask, parsed(ask)) for ask in some]
+    warm_up = asked[:WARM_UP]
+    for number, (ask, tree) in enumerate([*warm_up, *asked]):
+        calls = [partial(ours, ask), partial(bare, tree, ask)]
         found = {}
         for which in (0, 1) if number % 2 else (1, 0):
             started = time.perf_counter()
@@ -248,25 +258,43 @@ def _ours(reader: IndexReader, kind: DocumentType, query: str, ask: Ask) -> int:
     return search(reader, kind, ask).total
 
 
-def _first_body(query: str, ask: Ask) -> Body:
-    if query == _TYPO:
-        return bare_correction(ask.q, limit=LIMIT)
-    return bare_request(parsed(ask), ask, limit=LIMIT)
+class _Bare:
+    """Asks bare requests, and returns how many documents they found."""
 
+    def __init__(self, client: Client, indexes: GenerationIndexes) -> None:
+        self._client = client
+        self._indexes = indexes
 
-def _bare(client: Client, alias: str, body: Body, _: Ask) -> int:
-    total: int = client.search(alias, body)["hits"]["total"]["value"]
-    return total
+    def search(self, kind: DocumentType, query: Query, ask: Ask) -> int:
+        """Search; a condition on large repositories is asked of their images before."""
+        if kind is DocumentType.REPOSITORY and asks_images(query):
+            query = answer_by_images(query, self._met)
+        return self._total(self._ask(kind, bare_request(query, ask, limit=LIMIT)))
 
+    def corrected(self, kind: DocumentType, query: Query, ask: Ask) -> int:
+        """Search with a suggestion; if nothing is found, search for what is suggested."""
+        del query
+        found = self._ask(kind, bare_correction(ask.q, limit=LIMIT))
+        suggested = found["suggest"]["right"]
+        options = suggested[0]["options"] if suggested else []
+        if self._total(found) or not options:
+            return self._total(found)
+        return self.search(kind, Word(options[0]["text"]), ask)
 
-def _bare_typo(client: Client, alias: str, body: Body, ask: Ask) -> int:
-    """Search with a suggestion; if nothing is found, search for what is suggested."""
-    found = client.search(alias, body)
-    options = found["suggest"]["right"][0]["options"] if found["suggest"]["right"] else []
-    if found["hits"]["total"]["value"] or not options:
-        total: int = found["hits"]["total"]["value"]
+    def _met(self, asked: Query) -> Places:
+        hits = self._ask(DocumentType.REPOSITORY, large_request())["hits"]["hits"]
+        large = [place for hit in hits for place in hit["fields"]["place"]]
+        found = self._ask(DocumentType.IMAGE, met_request(asked, large))
+        places = (one["key"] for one in found["aggregations"]["met"]["buckets"])
+        return frozenset((one[0], one[2]) for one in (each.partition("\n") for each in places))
+
+    def _ask(self, kind: DocumentType, body: Body) -> Any:
+        return self._client.search(self._indexes.alias(kind), body)
+
+    @staticmethod
+    def _total(answer: Any) -> int:
+        total: int = answer["hits"]["total"]["value"]
         return total
-    return _bare(client, alias, bare_request(Word(options[0]["text"]), ask, limit=LIMIT), ask)
 
 
 def _verdicts(run: Run) -> list[targets.Verdict]:

@@ -5,7 +5,7 @@ order is that of OpenSearch, and where ours is by a number or a name, the same. 
 an exact total and the same facets.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.queries import Ask
@@ -16,6 +16,7 @@ from indexer.model import (
     And,
     Condition,
     Everything,
+    MetByImages,
     Or,
     Path,
     Phrase,
@@ -43,6 +44,19 @@ def bare_request(query: Query, ask: Ask, *, limit: int) -> Body:
     }
     counted = {name: _counted(name) for name in facets}
     return {**body, "aggs": counted} if counted else body
+
+
+def large_request() -> Body:
+    """Return the request for the repositories whose images answer conditions."""
+    large = {"term": {"named": "@images:"}}
+    return {"query": large, "size": 10_000, "_source": False, "docvalue_fields": ["place"]}
+
+
+def met_request(asked: Query, large: Sequence[str]) -> Body:
+    """Return the request for those of large repositories that have an image for a condition."""
+    counted = {"met": {"terms": {"field": "place", "size": max(1, len(large))}}}
+    within = [_plain(asked), {"terms": {"place": large}}]
+    return {"query": {"bool": {"filter": within}}, "size": 0, "aggs": counted}
 
 
 def bare_correction(typed: str, *, limit: int) -> Body:
@@ -84,6 +98,9 @@ def _plain(query: Query) -> Body:
             return {"bool": {"should": [{"wildcard": {f: p}} for f, p in patterns.items()]}}
         case Condition(field, value):
             return {"term": {"keyword": f"{field}:{value}"}}
+        case MetByImages(asked, repositories):
+            places = {"terms": {"place": list(map("\n".join, repositories))}}
+            return {"bool": {"should": [_plain(asked), places]}}
         case Range(name, low, high):
             limits = {"gte": low, "lte": high}
             return {"range": {f"number_{name}": {k: v for k, v in limits.items() if v is not None}}}

@@ -3,8 +3,8 @@
 ``python -m bench.engines`` makes the documents of a corpus once. It measures each engine in
 processes of its own, without HTTP of ours; ``opensearch`` with a cluster of one node that is
 started for it. Then it measures today's alternatives, SQL and lists on the client, with the same
-rows and queries (:mod:`bench.references`). Ratios are of the processor's time, and that of a cluster
-is not in them: they say nothing of ``opensearch``.
+rows and queries (:mod:`bench.references`). Ratios are of the processor's time, without that of a
+cluster: they say nothing of ``opensearch``.
 """
 
 import argparse

@@ -103,6 +103,8 @@ def test_both_registries_are_searched_and_any_one_container_may_die(
             # What is found can be pulled as it is printed.
             engine.pull(f"{registry.host}/{name}/web:1.0")
         made.search_all()
+        waited = ", ".join(f"{one:.1f} s" for one in delays)
+        figure(f"compose of several machines: up in {up:.0f} s, pushes found after {waited}")
 
         lost, kept = made.containers("search")
         engine.run("kill", lost)
@@ -115,7 +117,10 @@ def test_both_registries_are_searched_and_any_one_container_may_die(
         engine.run("kill", node)
         start = time.monotonic()
         refused = made.search_until_steady()
-        steady = time.monotonic() - start
+        figure(
+            f"a lost OpenSearch container: steady after {time.monotonic() - start:.1f} s,"
+            f" {refused.total()} searches refused: {dict(refused)}"
+        )
         made.search_all()
         skopeo.push(IMAGES["eu"], made.registries["eu"], "eu/later:1.0")
         later = f"{made.registries['eu'].host}/eu/later"
@@ -143,12 +148,5 @@ def test_both_registries_are_searched_and_any_one_container_may_die(
         print(made.compose("logs", "--no-color", "--tail=40", *REGSEARCH))
         raise
     finally:
-        start = time.monotonic()
         made.compose("down", "--volumes", "--timeout=5")
-        down = time.monotonic() - start
     assert not json.loads(engine.run("volume", "ls", "--format=json") or "null")
-    figure(
-        f"compose of several machines: up in {up:.0f} s, pushes found after"
-        f" {', '.join(f'{one:.1f} s' for one in delays)}, down in {down:.0f} s; with a lost node of"
-        f" OpenSearch steady after {steady:.1f} s, {refused.total()} searches refused: {refused}"
-    )

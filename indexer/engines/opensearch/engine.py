@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +40,8 @@ PREFIX = "regsearch"
 """What the names of indexes begin with, if nothing else is set."""
 _OWNER_FILE = "opensearch-owner"
 """Who made a generation: each data directory has a name of its own."""
+_TABLE_SECONDS = 4.0
+"""How long a cluster of several nodes has for what takes it a millisecond."""
 _AND = ","
 """Between the names of several indexes, in the cluster and in ours."""
 
@@ -159,7 +162,9 @@ class OpenSearchEngine(Engine):
 
     def node_table(self) -> NodeTable:
         """Return the table in which nodes say what they have."""
-        return NodeTable(self._address, prefix=self._prefix)
+        # A search reads it first, and must have time left if a node of the cluster is gone.
+        timeout = min(self._address.timeout, _TABLE_SECONDS)
+        return NodeTable(replace(self._address, timeout=timeout), prefix=self._prefix)
 
     @override
     def drop(self, generation: str) -> None:

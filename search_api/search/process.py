@@ -5,6 +5,9 @@ in memory that both share: a process that searches reads no messages.
 """
 
 import asyncio
+
+# Whoever is told to end while it imports waits for its process, and needs all of this then.
+import multiprocessing.connection  # noqa: F401
 import os
 import pickle
 import signal

@@ -4,6 +4,8 @@ import asyncio
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -342,3 +344,13 @@ def test_every_error_goes_from_process_to_process(kind: type[RegsearchError]) ->
     error = kind("what", column=3) if issubclass(kind, QueryError) else kind("what")
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), str(copy), vars(copy)) == (kind, "what", vars(error))
+
+
+def test_whoever_ends_a_process_need_not_import_anything_for_it() -> None:
+    """A web process may be told to end while it imports, in the middle of another module."""
+    code = (
+        "import sys, search_api.search.process; print('multiprocessing.connection' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ended.stdout == "True\n"

@@ -6,14 +6,15 @@ shorter list, and nobody would know.
 
 import logging
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
+import structlog
 from opensearchpy import (
     ImproperlyConfigured,
     JSONSerializer,
@@ -28,12 +29,18 @@ from urllib3 import Timeout
 from indexer.engines.opensearch.patience import Patience
 from indexer.errors import EngineAwayError, EngineError, QueryError
 
+log = structlog.get_logger()
+
+Result = TypeVar("Result")
+
 _AWAY = frozenset({"N/A", "TIMEOUT", 401, 403, 408, 429, 500, 502, 503, 504})
 """The states of answers that say nothing of the search index. 403 is that of an index that somebody
 made read-only, and of a password that was changed. Whoever runs the cluster puts it right."""
 CONNECT_SECONDS = 2.0
 """How long a node may take to be reached. Nobody refuses a connection to a machine that is gone,
 and one search may need several."""
+_LOST = frozenset({500, 502, 503})
+"""Those of them that a search gets if a node leaves while it searches."""
 _TOO_MUCH = ("too_many_clauses", "too_many_nested_clauses", "too_complex_to_determinize")
 
 
@@ -49,6 +56,10 @@ class ClusterAddress:
     """Certificates to trust, beside those that the system trusts."""
     timeout: float = 10.0
     """Seconds until a search that is not answered ends."""
+
+
+class _CopyLostError(EngineAwayError):
+    """A copy of an index did not answer; another one may."""
 
 
 class _Json(JSONSerializer):  # type: ignore[no-any-unimported,misc,unused-ignore]
@@ -122,13 +133,14 @@ class Cluster:
 
     def search(self, alias: str, body: object) -> Any:
         """Return the answer to a search of one index, if it is whole."""
-        found = self.ask_soon(
+        ask = partial(
+            self.ask_soon,
             "POST",
             f"/{alias}/_search",
             body,
             allow_partial_search_results="false",
         )
-        return check_whole(found)
+        return _of_another_copy(lambda: check_whole(ask()))
 
     def ask_soon(self, method: str, path: str, body: object, **parameters: Any) -> Any:
         """Ask as ``ask`` does, but give up within some seconds where no node answers anything.
@@ -141,16 +153,34 @@ class Cluster:
         """Return the answers to some searches of one index, if all of them are whole."""
         head = {"index": alias, "allow_partial_search_results": False}
         lines = [line for body in bodies for line in (orjson.dumps(head), orjson.dumps(body))]
-        found = self.ask_soon("POST", "/_msearch", b"\n".join([*lines, b""]))["responses"]
-        for answer in found:
-            if "error" in answer:
-                raise error_of(answer["status"], answer["error"])
-            check_whole(answer)
-        return list(found)
+        ask = partial(self.ask_soon, "POST", "/_msearch", b"\n".join([*lines, b""]))
+
+        def search() -> list[Any]:
+            found: list[Any] = ask()["responses"]
+            for answer in found:
+                if "error" in answer:
+                    raise error_of(answer["status"], answer["error"])
+                check_whole(answer)
+            return found
+
+        return _of_another_copy(search)
 
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
+
+
+def _of_another_copy(search: Callable[[], Result]) -> Result:
+    """Return the result of a search, of its second try if a node left during the first one."""
+    try:
+        return search()
+    except _CopyLostError as error:
+        log.info("search_repeated", reason=str(error))
+    try:
+        return search()
+    except _CopyLostError as error:
+        # Other processes get it, which have no client.
+        raise EngineAwayError(str(error)) from error
 
 
 def _times(seconds: float) -> Any:
@@ -181,8 +211,10 @@ def check_whole(answer: Any) -> Any:
     """Return the answer to a search; :class:`EngineAwayError` if some shards did not answer."""
     failed = answer["_shards"]["failed"]
     if answer["timed_out"] or failed:
-        why = f"{failed} shards failed" if failed else "it took too long"
-        raise EngineAwayError(f"the OpenSearch cluster did not answer as a whole: {why}")
+        whole = "the OpenSearch cluster did not answer as a whole"
+        if failed:
+            raise _CopyLostError(f"{whole}: {failed} shards failed")
+        raise EngineAwayError(f"{whole}: it took too long")
     return answer
 
 
@@ -193,7 +225,8 @@ def error_of(status: object, error: object) -> EngineError | QueryError:
         return QueryError("the query means too many words: ask for less of it", column=1)
     reason = _reason(error)
     if status in _AWAY:
-        return EngineAwayError(f"the OpenSearch cluster refuses for now: {status}, {reason}")
+        kind = _CopyLostError if status in _LOST else EngineAwayError
+        return kind(f"the OpenSearch cluster refuses for now: {status}, {reason}")
     return EngineError(f"the OpenSearch cluster answered {status}: {reason}")
 
 

@@ -4,11 +4,17 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from indexer.engines.opensearch.client import CONNECT_SECONDS, Cluster, ClusterAddress
 from indexer.errors import EngineAwayError
+from tests.fakes.serving import serving
 
 
 @pytest.fixture
@@ -36,3 +42,56 @@ def test_a_machine_that_is_gone_leaves_time_to_ask_another(
         with pytest.raises(EngineAwayError):
             cluster.ask("GET", "/", seconds=seconds)
         assert time.monotonic() - started < 2 * CONNECT_SECONDS
+
+
+Answer = tuple[int, dict[str, Any]]
+WHOLE: dict[str, Any] = {"timed_out": False, "_shards": {"failed": 0}, "hits": {"hits": []}}
+LOST = {"type": "node_disconnected_exception", "reason": "[n1][indices:data/read/search] gone"}
+# What a search gets whose node leaves while it searches, and what a busy or red cluster says.
+REFUSALS: dict[str, Answer] = {
+    "a node left": (500, {"error": LOST}),
+    "a shard failed": (200, {**WHOLE, "_shards": {"failed": 1}}),
+    "no copy": (503, {"error": {"type": "search_phase_execution_exception", "reason": "all"}}),
+    "busy": (429, {"error": {"type": "rejected_execution_exception", "reason": "full"}}),
+}
+
+
+def answering(*answers: Answer) -> tuple[Starlette, list[Answer]]:
+    """Return a server that gives these answers to searches, each once, and those that are left."""
+    left = list(answers)
+
+    async def answer(request: Request) -> Response:
+        status, body = left.pop(0)
+        if request.url.path == "/_msearch":
+            body = {"responses": [body if status == 200 else {**body, "status": status}]}
+            status = 200
+        return JSONResponse(body, status_code=status)
+
+    return Starlette(routes=[Route("/{path:path}", answer, methods=["POST"])]), left
+
+
+@pytest.mark.parametrize("is_many", [False, True])
+@pytest.mark.parametrize("refusal", ["a node left", "a shard failed", "no copy"])
+def test_a_search_of_a_node_that_left_is_asked_once_more(refusal: str, is_many: bool) -> None:
+    for second, is_answered in (((200, WHOLE), True), (REFUSALS[refusal], False)):
+        app, left = answering(REFUSALS[refusal], second)
+        with serving(app) as url, closing(Cluster(ClusterAddress((url,)))) as cluster:
+            if is_answered:
+                found = cluster.search_each("a", [{}]) if is_many else [cluster.search("a", {})]
+                assert found == [WHOLE]
+            else:
+                with pytest.raises(EngineAwayError) as caught:
+                    cluster.search_each("a", [{}]) if is_many else cluster.search("a", {})
+                assert type(caught.value) is EngineAwayError
+        assert left == []
+
+
+def test_a_busy_cluster_is_not_asked_once_more() -> None:
+    app, left = answering(REFUSALS["busy"], (200, WHOLE))
+    with (
+        serving(app) as url,
+        closing(Cluster(ClusterAddress((url,)))) as cluster,
+        pytest.raises(EngineAwayError),
+    ):
+        cluster.search("a", {})
+    assert len(left) == 1

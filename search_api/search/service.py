@@ -23,7 +23,7 @@ from indexer.errors import (
 )
 from indexer.extract import KindTable
 from indexer.model import Rights
-from indexer.store import AbsentTags, OwnThread, Store, StoreSearchState
+from indexer.store import AbsentTags, OwnThread, StoreSearchState
 from search_api.resources import Resources
 from search_api.search.candidates import candidates, found_by, named_requests
 from search_api.search.clients import Client
@@ -33,6 +33,7 @@ from search_api.search.pool import SearchProcesses
 from search_api.search.request import SearchRequest
 from search_api.search.result import SearchResult
 from search_api.search.searcher import Searcher
+from search_api.search.state import ChainFinder
 from search_api.search.turns import Turns
 from search_api.search.viewer import ALL_SIGHT, OWNER, AskedImage, Sight, Viewer
 
@@ -229,20 +230,20 @@ class SearchService:
         and for a layer that is no digest.
         """
 
-        def find(store: Store) -> list[str]:
+        def find(keys: ChainFinder) -> list[str]:
             if kind == "bases":
-                return store.lineage_keys.find_bases(name, is_prefix=is_prefix)
+                return keys.find_bases(name, is_prefix=is_prefix)
             if kind == "derived":
-                return store.lineage_keys.find_derived(name)
+                return keys.find_derived(name)
             if kind == "layer":
-                return store.lineage_keys.find_layer(name)
+                return keys.find_layer(name)
             raise InvalidValueError(f"{kind!r} is no kind of lineage")
 
         store, searcher = self._known_store(), self._searcher
 
         def read() -> list[str]:
             with searcher.seen_by(Sight(rights)):
-                return searcher.run(lambda _: store.read(find))
+                return searcher.run(lambda _: store.read(lambda opened: find(opened.lineage_keys)))
 
         return await self._thread.run(read)
 

@@ -86,7 +86,9 @@ class Composition:
 
     def reasons(self) -> set[str]:
         """Give the codes of the reasons why answers may be incomplete."""
-        answer = httpx2.get(f"{self._url}/api/v1/search?q=web", trust_env=False)
+        answer = httpx2.get(f"{self._url}/api/v1/search?q=web", timeout=30, trust_env=False)
+        if answer.status_code != 200:
+            return {"REFUSED"}
         return {one["code"] for one in answer.json()["freshness"]["reasons"]}
 
 
@@ -131,6 +133,7 @@ def test_both_registries_are_searched_and_any_one_container_may_die(
         later = partial(made.lists, "eu/later")
         wait_until(later, SECONDS, "a push is found without a node of OpenSearch")
         engine.run("start", node)
+        made.search_until_steady()
 
         (indexer,) = made.containers("indexer-main")
         engine.run("kill", indexer)

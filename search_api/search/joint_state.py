@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import httpx2
 
-from indexer.clock import Clock, rfc3339
+from indexer.clock import Clock, parse_rfc3339, rfc3339
 from indexer.errors import EngineAwayError, EngineError
 from indexer.model import ALL_RIGHTS, Rights
 from indexer.nodes import NodeState, read_state
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 READ_EVERY_SECONDS = 1.0
 """What nodes say is read no more often: each writes it once a second."""
+SOON_SECONDS = 3.0
+"""What is new after a longer time may have been said at any moment of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,9 @@ class _HeardNode:
     problem: str | None
     """Why its documents cannot be searched."""
     alive_at: str | None
-    """When its indexer was last seen to be alive, by our clock: that of another machine may be
-    wrong."""
+    """When its indexer was last alive, by our clock: that of another machine may be wrong."""
+    ahead: timedelta = timedelta()
+    """How far our clock is ahead of that of the node."""
 
     @property
     def live(self) -> LiveIndex | None:
@@ -78,6 +82,7 @@ class JointSearchState:
         self._clock = clock
         self._monotonic = monotonic
         self._read_at: float | None = None
+        self._heard_at: float | None = None
         self._known: dict[str, _HeardNode] = {}
         self._reader: tuple[str, OpenSearchReader] | None = None
         self._names: Mapping[str, frozenset[str]] = {}
@@ -186,17 +191,17 @@ class JointSearchState:
     def _read(self) -> Mapping[str, _HeardNode]:
         now = self._monotonic()
         if self._read_at is None or now - self._read_at >= READ_EVERY_SECONDS:
-            texts = self._table.read([node.name for node in self._nodes])
+            found = self._table.read([node.name for node in self._nodes])
+            texts = {name: one.text for name, one in found.items()}
+            is_soon = self._heard_at is not None and now - self._heard_at <= SOON_SECONDS
             self._known = {
-                node.name: self._judge(
-                    node.name, texts[node.name].text if node.name in texts else ""
-                )
+                node.name: self._judge(node.name, texts.get(node.name, ""), is_soon=is_soon)
                 for node in self._nodes
             }
-            self._read_at = now
+            self._read_at = self._heard_at = now
         return self._known
 
-    def _judge(self, name: str, text: str) -> _HeardNode:
+    def _judge(self, name: str, text: str, *, is_soon: bool) -> _HeardNode:
         """Return what is known of a node after it said ``text``."""
         if not text:
             return _HeardNode(None, "it never said what it has", None)
@@ -204,7 +209,8 @@ class JointSearchState:
             state = read_state(text)
         except EngineError as error:
             return _HeardNode(None, str(error), None)
-        return _HeardNode(state, self._problem(state), self._alive_at(name, state))
+        alive_at, ahead = self._clocks(name, state, is_soon=is_soon)
+        return _HeardNode(state, self._problem(state), alive_at, ahead)
 
     def _problem(self, state: NodeState) -> str | None:
         live = state.live
@@ -219,13 +225,22 @@ class JointSearchState:
             )
         return None
 
-    def _alive_at(self, name: str, state: NodeState) -> str | None:
-        said = state.freshness.alive_at
-        before = self._known.get(name)
-        if before is None or before.state is None:
-            return said
-        is_same = before.state.freshness.alive_at == said
-        return before.alive_at if is_same else rfc3339(self._clock.now())
+    def _clocks(
+        self, name: str, state: NodeState, *, is_soon: bool
+    ) -> tuple[str | None, timedelta]:
+        """Return when a node was alive by our clock, and how far that is ahead of its own.
+
+        ``is_soon`` says that it was asked just before: then what is new was said just now.
+        """
+        said, before = state.freshness.alive_at, self._known.get(name)
+        known = before.state.freshness.alive_at if before and before.state else None
+        if said is None:
+            return None, timedelta()
+        ahead = self._clock.now() - parse_rfc3339(said)
+        if before is not None and known is not None and (said == known or not is_soon):
+            # It may have ended since it said so.
+            ahead = min(ahead, before.ahead)
+        return rfc3339(parse_rfc3339(said) + ahead), ahead
 
     def _read_names(self) -> Mapping[str, frozenset[str]]:
         live = self.live()

@@ -18,6 +18,7 @@ from indexer.settings import NodeSettings, RuleSettings, Settings
 from indexer.store import Store
 from search_api.conformance import State, run_checks
 from search_api.processes import make_joint_engine
+from search_api.search.joint_state import SOON_SECONDS
 from search_api.web import make_web
 from tests.builders import image
 from tests.fakes.clock import ManualClock
@@ -270,6 +271,23 @@ async def node_metrics(client: httpx2.AsyncClient) -> set[str]:
     lines = (await client.get("/metrics")).text.splitlines()
     start = "regsearch_node_"
     return {line.removeprefix(start) for line in lines if line.startswith(start)}
+
+
+async def test_a_node_that_ended_while_nobody_asked_is_named(nodes: Nodes) -> None:
+    async with client_of(nodes) as client:
+        assert (await freshness(client))["complete"]
+        # It says so for a while, and ends; nobody searches meanwhile.
+        nodes.clock.advance(60)
+        for name in REGISTRIES:
+            be_alive(nodes.data_of(name), clock=nodes.clock)
+        await nodes.announce()
+        await asyncio.sleep(SOON_SECONDS)
+        nodes.clock.advance(20)
+        found = await freshness(client)
+        assert {one["message"] for one in found["reasons"]} == {
+            f"the indexer of node {name} ({name}) has not been alive for 20 seconds"
+            for name in REGISTRIES
+        }
 
 
 async def test_what_cannot_be_searched_is_left_out_and_named(nodes: Nodes) -> None:

@@ -115,12 +115,21 @@ def closing_first(times: int) -> Iterator[str]:
 
     def serve(listener: socket.socket) -> None:
         for number in range(times + 1):
-            connection, _ = listener.accept()
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return  # Shut down: nobody asked that often.
             with connection:
                 connection.recv(65_536)
                 if number == times:
                     connection.sendall(head.encode() + body)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=serve, args=(listener,), daemon=True).start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            # Ends the waiting thread before another test is given the number of this socket.
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()

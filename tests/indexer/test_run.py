@@ -233,7 +233,8 @@ class Running:
         }
 
     async def until_true(self) -> None:
-        async with asyncio.timeout(10):
+        # Whoever holds the journal keeps the store's thread waiting at each of many short sleeps.
+        async with asyncio.timeout(60):
             while self.searchable() != self.truth():
                 await asyncio.sleep(0.01)
 

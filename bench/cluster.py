@@ -10,7 +10,6 @@ All nodes and this process share the processors of one machine.
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -50,11 +49,9 @@ from indexer.engines.ranking import Places, answer_by_images, asks_images
 from indexer.model import Document, DocumentType, Query, Word
 from tests.children import ChildError
 from tests.end_to_end.measures import percentile
-from tests.opensearch.cluster import Cluster, find_java, running
+from tests.opensearch.cluster import SHIPPED, Cluster, find_java, running
 from tests.programs import find_program
 
-HEAP = "1g"
-"""The memory of each node, besides that for files, if ``HEAP`` says no other."""
 WARM_UP = 10
 """Queries of each class that are asked before all, and again before it, and not measured."""
 _SAMPLE = 5_000
@@ -146,9 +143,8 @@ def _cluster(folder: Path, *, nodes: int) -> Iterator[Cluster]:
     path = find_program(OPENSEARCH)
     if path is None or not find_java(OPENSEARCH):
         sys.exit("OpenSearch or Java is missing: make programs")
-    os.environ.setdefault("HEAP", HEAP)
     try:
-        with running(path, folder / "nodes", nodes=nodes) as cluster:
+        with running(path, folder / "nodes", nodes=nodes, java=SHIPPED) as cluster:
             yield cluster
     except ChildError as error:
         sys.exit(str(error))

@@ -26,7 +26,7 @@ from bench.engine_tables import Row, compared, figures_table, searches_table
 from bench.references import ClientFilter, Like
 from bench.timings import Timing
 from indexer.model import DocumentType
-from tests.opensearch.cluster import cluster_for
+from tests.opensearch.cluster import SHIPPED, cluster_for
 
 _CELLS = "p50, p95, p99 in milliseconds (processor's p95); ratios of the processor's p50"
 
@@ -60,7 +60,7 @@ def measure(made: Material, engines: Sequence[str]) -> Measured:
     """Measure engines and references over the documents of a corpus."""
     found = {}
     for engine in engines:
-        with cluster_for(engine):
+        with cluster_for(engine, java=SHIPPED):
             built = Build(**_step(made, engine, "build"))
             used = _step(made, engine, "use")
         timings = [Timing(**one) for one in used.pop("timings")]

@@ -64,7 +64,7 @@ from tests.end_to_end.ports import free_port, listening
 from tests.end_to_end.processes import RunningProgram
 from tests.end_to_end.service import Service
 from tests.end_to_end.waiting import wait_until
-from tests.opensearch.cluster import cluster_for
+from tests.opensearch.cluster import SHIPPED, cluster_for
 
 START_SECONDS = 60
 REBUILD_SECONDS = 7_200
@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _measure_rights(given.material, number=given.number, figures=given.json)
         return
     with (
-        cluster_for(given.engine),
+        cluster_for(given.engine, java=SHIPPED),
         material(given.corpus, number=given.number, folder=given.material) as made,
     ):
         run = measure(given.corpus, made, engine=given.engine, store=given.store)

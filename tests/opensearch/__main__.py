@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests import demo
 from tests.children import ChildError
-from tests.opensearch.cluster import VERSIONS, find_java, running
+from tests.opensearch.cluster import SHIPPED, VERSIONS, find_java, running
 from tests.programs import find_program, pinned_versions
 
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     with tempfile.TemporaryDirectory(prefix="regsearch-cluster-") as folder:
         try:
-            with running(path, Path(folder), nodes=given.nodes) as cluster:
+            with running(path, Path(folder), nodes=given.nodes, java=SHIPPED) as cluster:
                 print(f"OpenSearch {cluster.version}: {' '.join(cluster.urls)}", flush=True)
                 os.environ["REGSEARCH_ENGINE"] = "opensearch"
                 os.environ["REGSEARCH_OPENSEARCH_URL"] = ",".join(cluster.urls)

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 
@@ -26,8 +26,23 @@ CLUSTER = "TEST_OPENSEARCH_URL"
 PROGRAM = os.environ.get("TEST_OPENSEARCH") or "opensearch"
 """The program of the cluster of the tests; ``opensearch2`` for the older version."""
 START_SECONDS = 120.0
-QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-"""Options of Java for nodes that run for a minute: they would use it up by compiling themselves."""
+
+
+class Java(NamedTuple):
+    """How Java runs a node."""
+
+    options: str
+    heap: str
+    """The memory of the node, besides that for files."""
+
+
+QUICK = Java("-XX:TieredStopAtLevel=1 -XX:+UseSerialGC", heap="512m")
+"""For nodes that run for a minute: they would use it up by compiling themselves."""
+SHIPPED = Java(
+    "-XX:+UseG1GC -XX:G1ReservePercent=25 -XX:InitiatingHeapOccupancyPercent=30", heap="1g"
+)
+"""As OpenSearch is shipped, for nodes whose speed counts."""
+
 # A node writes its last changes to the disk when it is asked to end.
 _STOP_SECONDS = 20.0
 _JAVA = Path(__file__).parents[2] / ".ci" / "java"
@@ -43,16 +58,17 @@ class Cluster:
     """A running cluster. Nodes have numbers from 0."""
 
     def __init__(
-        self, children: Children, path: str, folder: Path, *, nodes: int, options: str = QUICK
+        self, children: Children, path: str, folder: Path, *, nodes: int, java: Java = QUICK
     ) -> None:
-        """Take ``path``, that of a program in ``VERSIONS``, and the folder for all data.
-
-        ``options`` are those of Java.
-        """
+        """Take ``path``, that of a program in ``VERSIONS``, and the folder for all data."""
         program = Path(path).name
         self.version = pinned_versions()[program]
         self._path, self._folder, self._children = path, folder, children
-        self._environment = {"JAVA_HOME": find_java(program), "JDK_JAVA_OPTIONS": options}
+        self._environment = {
+            "JAVA_HOME": find_java(program),
+            "JDK_JAVA_OPTIONS": java.options,
+            "HEAP": java.heap,
+        }
         self._http = [free_port() for _ in range(nodes)]
         self._transport = [free_port() for _ in range(nodes)]
         self._nodes: dict[int, Child] = {}
@@ -122,7 +138,7 @@ class Cluster:
 
 
 @contextmanager
-def cluster_for(engine: str) -> Iterator[Cluster | None]:
+def cluster_for(engine: str, *, java: Java = QUICK) -> Iterator[Cluster | None]:
     """Give a cluster to a command, if this engine needs one and none is there.
 
     :class:`ChildError` if it was not built.
@@ -135,7 +151,7 @@ def cluster_for(engine: str) -> Iterator[Cluster | None]:
         raise ChildError("OpenSearch or Java is missing: make programs")
     with (
         tempfile.TemporaryDirectory(prefix="regsearch-cluster-") as folder,
-        running(path, Path(folder)) as cluster,
+        running(path, Path(folder), java=java) as cluster,
     ):
         os.environ[CLUSTER] = cluster.urls[0]
         try:
@@ -145,13 +161,10 @@ def cluster_for(engine: str) -> Iterator[Cluster | None]:
 
 
 @contextmanager
-def running(path: str, folder: Path, *, nodes: int = 1, options: str = QUICK) -> Iterator[Cluster]:
-    """Give a cluster that is green. ``path`` is that of ``opensearch`` or ``opensearch2``.
-
-    ``options`` are those of Java.
-    """
+def running(path: str, folder: Path, *, nodes: int = 1, java: Java = QUICK) -> Iterator[Cluster]:
+    """Give a cluster that is green. ``path`` is that of ``opensearch`` or ``opensearch2``."""
     folder.mkdir(parents=True, exist_ok=True)
     with Children(folder, stop_seconds=_STOP_SECONDS) as children:
-        cluster = Cluster(children, path, folder, nodes=nodes, options=options)
+        cluster = Cluster(children, path, folder, nodes=nodes, java=java)
         cluster.wait()
         yield cluster

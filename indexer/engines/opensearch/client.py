@@ -6,6 +6,7 @@ shorter list, and nobody would know.
 
 import logging
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,8 +40,9 @@ made read-only, and of a password that was changed. Whoever runs the cluster put
 CONNECT_SECONDS = 2.0
 """How long a node may take to be reached. Nobody refuses a connection to a machine that is gone,
 and one search may need several."""
-_LOST = frozenset({500, 502, 503})
-"""Those of them that a search gets if a node leaves while it searches."""
+BUSY_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
+"""Seconds between the tries of a search of a busy cluster. Memory is free again after such a time;
+where it is not, more requests would make it worse."""
 _TOO_MUCH = ("too_many_clauses", "too_many_nested_clauses", "too_complex_to_determinize")
 
 
@@ -60,6 +62,17 @@ class ClusterAddress:
 
 class _CopyLostError(EngineAwayError):
     """A copy of an index did not answer; another one may."""
+
+
+class _BusyError(EngineAwayError):
+    """The cluster has no room for a search at this moment."""
+
+
+_OF_STATUS: Mapping[object, type[EngineAwayError]] = {
+    # What a search gets if a node leaves while it searches.
+    **dict.fromkeys((500, 502, 503), _CopyLostError),
+    429: _BusyError,
+}
 
 
 class _Json(JSONSerializer):  # type: ignore[no-any-unimported,misc,unused-ignore]
@@ -140,7 +153,7 @@ class Cluster:
             body,
             allow_partial_search_results="false",
         )
-        return _of_another_copy(lambda: check_whole(ask()))
+        return _tried_again(lambda: check_whole(ask()))
 
     def ask_soon(self, method: str, path: str, body: object, **parameters: Any) -> Any:
         """Ask as ``ask`` does, but give up within some seconds where no node answers anything.
@@ -163,24 +176,30 @@ class Cluster:
                 check_whole(answer)
             return found
 
-        return _of_another_copy(search)
+        return _tried_again(search)
 
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
 
 
-def _of_another_copy(search: Callable[[], Result]) -> Result:
-    """Return the result of a search, of its second try if a node left during the first one."""
-    try:
-        return search()
-    except _CopyLostError as error:
-        log.info("search_repeated", reason=str(error))
-    try:
-        return search()
-    except _CopyLostError as error:
-        # Other processes get it, which have no client.
-        raise EngineAwayError(str(error)) from error
+def _tried_again(search: Callable[[], Result]) -> Result:
+    """Return the result of a search that is repeated where that helps.
+
+    It is repeated once if a node left meanwhile, and some times, later and later, while the
+    cluster is busy.
+    """
+    lost_pauses, busy_pauses = iter([0.0]), iter(BUSY_PAUSES)
+    while True:
+        try:
+            return search()
+        except (_CopyLostError, _BusyError) as error:
+            pause = next(lost_pauses if isinstance(error, _CopyLostError) else busy_pauses, None)
+            if pause is None:
+                # Other processes get it, which have no client.
+                raise EngineAwayError(str(error)) from error
+            log.info("search_repeated", reason=str(error))
+        time.sleep(pause)
 
 
 def _times(seconds: float) -> Any:
@@ -225,7 +244,7 @@ def error_of(status: object, error: object) -> EngineError | QueryError:
         return QueryError("the query means too many words: ask for less of it", column=1)
     reason = _reason(error)
     if status in _AWAY:
-        kind = _CopyLostError if status in _LOST else EngineAwayError
+        kind = _OF_STATUS.get(status, EngineAwayError)
         return kind(f"the OpenSearch cluster refuses for now: {status}, {reason}")
     return EngineError(f"the OpenSearch cluster answered {status}: {reason}")
 
@@ -249,7 +268,7 @@ def _reason(error: object) -> str:
     """Return what an error says, shortly: its deepest cause that has words."""
     if not isinstance(error, Mapping):
         return str(error)[:300]
-    causes = error.get("root_cause") or [error]
-    first = causes[0] if isinstance(causes, Sequence) and causes else error
+    causes = error.get("root_cause") or [error.get("caused_by") or error]
+    first = causes[0] if isinstance(causes, Sequence) else error
     kind, reason = first.get("type", ""), first.get("reason", "")
     return f"{kind}: {reason}"[:300]

@@ -12,7 +12,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from indexer.engines.opensearch.client import CONNECT_SECONDS, Cluster, ClusterAddress
+from indexer.engines.opensearch.client import (
+    BUSY_PAUSES,
+    CONNECT_SECONDS,
+    Cluster,
+    ClusterAddress,
+    error_of,
+)
 from indexer.errors import EngineAwayError
 from tests.fakes.serving import serving
 
@@ -86,12 +92,31 @@ def test_a_search_of_a_node_that_left_is_asked_once_more(refusal: str, is_many: 
         assert left == []
 
 
-def test_a_busy_cluster_is_not_asked_once_more() -> None:
-    app, left = answering(REFUSALS["busy"], (200, WHOLE))
+@pytest.mark.parametrize("is_many", [False, True])
+def test_a_search_of_a_busy_cluster_is_asked_again_later_and_later(is_many: bool) -> None:
+    """Regression: a search beside a rebuild failed while the memory of a small node was full."""
+    app, left = answering(*[REFUSALS["busy"]] * 3, REFUSALS["a node left"], (200, WHOLE))
+    with serving(app) as url, closing(Cluster(ClusterAddress((url,)))) as cluster:
+        started = time.monotonic()
+        found = cluster.search_each("a", [{}]) if is_many else [cluster.search("a", {})]
+        assert time.monotonic() - started >= sum(BUSY_PAUSES[:3])
+    assert (found, left) == ([WHOLE], [])
+
+
+def test_a_cluster_that_stays_busy_is_left_alone() -> None:
+    tries = 1 + len(BUSY_PAUSES)
+    app, left = answering(*[REFUSALS["busy"]] * tries, (200, WHOLE))
     with (
         serving(app) as url,
         closing(Cluster(ClusterAddress((url,)))) as cluster,
-        pytest.raises(EngineAwayError),
+        pytest.raises(EngineAwayError, match="429, rejected_execution_exception: full"),
     ):
         cluster.search("a", {})
     assert len(left) == 1
+
+
+def test_the_reason_is_told_of_an_error_that_names_none_itself() -> None:
+    cause = {"type": "circuit_breaking_exception", "reason": "[parent] Data too large"}
+    error = {"type": "search_phase_execution_exception", "reason": "", "root_cause": []}
+    with pytest.raises(EngineAwayError, match="Data too large"):
+        raise error_of(429, {**error, "caused_by": cause})

@@ -4,6 +4,7 @@ from indexer.settings.access import AccessSettings, OidcSettings, RuleSettings
 from indexer.settings.environment import NESTED, PREFIX
 from indexer.settings.nodes import NodeSettings
 from indexer.settings.registry import STORED_ANYWHERE, RegistrySettings, short_secret
+from indexer.settings.secret_files import read_secret_file
 from indexer.settings.settings import (
     CONFIG_FILE,
     OFFICIAL,
@@ -28,5 +29,6 @@ __all__ = [
     "config_file",
     "load_settings",
     "parse_duration",
+    "read_secret_file",
     "short_secret",
 ]

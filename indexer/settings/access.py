@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from pydantic_settings import NoDecode
 
 from indexer.errors import SettingsError
+from indexer.settings.secret_files import read_secret_file
 from indexer.settings.values import listed, web_address
 
 _HEADER = r"^([A-Za-z0-9-]+)?$"
@@ -88,10 +89,7 @@ class OidcSettings(BaseModel):
             return os.environ[self.client_secret_env]
         if self.client_secret_file is None:
             return self.client_secret
-        try:
-            return self.client_secret_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"access.oidc.client_secret_file: {error}") from error
+        return read_secret_file(self.client_secret_file, setting="access.oidc.client_secret_file")
 
 
 def _is_private(scheme: str, host: str) -> bool:

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from indexer.errors import SettingsError
 from indexer.settings.registry import short_secret
+from indexer.settings.secret_files import read_secret_file
 from indexer.settings.values import REGISTRY_NAME, web_address
 
 
@@ -70,10 +71,7 @@ def read_node_secret(settings: Any) -> str:
     name = "node_secret"
     if settings.node_secret_file is not None:
         name = f"node_secret_file {str(settings.node_secret_file)!r}"
-        try:
-            secret = settings.node_secret_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{name}: {error}") from error
+        secret = read_secret_file(settings.node_secret_file, setting=name)
     if not secret:
         raise SettingsError(
             "[[node]] needs a secret that all nodes share: set node_secret_file, and write the"

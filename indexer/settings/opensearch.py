@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 
 from indexer.errors import SettingsError
+from indexer.settings.secret_files import read_secret_file
 from indexer.settings.values import web_address
 
 
@@ -47,8 +48,4 @@ def read_password(settings: Any) -> str:
     if settings.opensearch_password_file is None:
         password: str = settings.opensearch_password
         return password
-    try:
-        text: str = settings.opensearch_password_file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"opensearch_password_file: {error}") from error
-    return text
+    return read_secret_file(settings.opensearch_password_file, setting="opensearch_password_file")

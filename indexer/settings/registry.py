@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from indexer.errors import InvalidValueError, SettingsError
 from indexer.model import RepositoryName, parse_repository_name
 from indexer.settings.access import RuleSettings
+from indexer.settings.secret_files import read_secret_file
 from indexer.settings.values import REGISTRY_NAME, Duration, Host, web_address
 
 SECRET_MIN = 16
@@ -341,10 +342,9 @@ class RegistrySettings(BaseModel):
             return os.environ[self.password_env]
         if self.password_file is None:
             return self.password
-        try:
-            return self.password_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"password_file of registry {self.name!r}: {error}") from error
+        return read_secret_file(
+            self.password_file, setting=f"password_file of registry {self.name!r}"
+        )
 
 
 def short_secret(name: str, secret: str) -> str | None:
@@ -367,9 +367,9 @@ def with_webhook_secrets(values: Any) -> Any:
         if not isinstance(path, str | Path) or not path:
             continue
         try:
-            found[name] = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"{name}_file: {error}") from error
+            found[name] = read_secret_file(Path(path), setting=f"{name}_file")
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
         if not found[name]:
             raise ValueError(f"{name}_file: {str(path)!r} is empty")
     return found

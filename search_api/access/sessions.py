@@ -25,7 +25,7 @@ from starlette.types import Scope
 
 from indexer.clock import Clock
 from indexer.errors import SettingsError
-from indexer.settings import Settings, short_secret
+from indexer.settings import Settings, read_secret_file, short_secret
 from search_api.access.caller import Basic, Caller
 from search_api.access.tokens import replace_file
 
@@ -239,9 +239,9 @@ def session_secret(settings: Settings) -> str:
     try:
         if named is None and not path.exists():
             _make(path)
-        secret = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise SettingsError(f"{what}: {error}") from error
+    secret = read_secret_file(path, setting=what)
     if problem := short_secret(what, secret) if secret else f"{what} is empty":
         raise SettingsError(problem)
     return secret

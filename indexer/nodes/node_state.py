@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
+import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from indexer.errors import EngineError
@@ -48,3 +49,13 @@ def read_state(text: str) -> NodeState:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise EngineError(f"its state cannot be read: {where}: {first['msg']}") from error
+
+
+def read_owner(text: str) -> str | None:
+    """Return the owner in a text of a node, even if we understand nothing else; None for none."""
+    try:
+        state = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    owner = state.get("owner") if isinstance(state, dict) else None
+    return owner if isinstance(owner, str) and owner else None

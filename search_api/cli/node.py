@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from indexer.errors import EngineError, SettingsError
-from indexer.nodes import NodeState, read_state
+from indexer.nodes import NodeState, read_owner, read_state
 from search_api.cli import tables
 from search_api.cli.common import print_error, print_json
 from search_api.processes import make_joint_engine, prepare_settings
@@ -53,12 +53,17 @@ def remove(name: str) -> None:
         again = table.read([name])
         if name in again and again[name].change != found[name].change:
             raise click.UsageError(f"node {name!r} is running: stop it first")
-        owner = read_state(found[name].text).owner
+        owner = read_owner(found[name].text)
         generations = engine.generations_of(owner) if owner else []
         for generation in generations:
             engine.drop(generation)
         table.remove(name)
     print_error(f"node {name} is removed, with {len(generations)} generations of the search index")
+    if owner is None:
+        prefix = settings.opensearch_prefix
+        print_error(
+            f"what it said of itself cannot be read: indexes {prefix}-* of its own may be left"
+        )
 
 
 def _refuse_no_cluster(urls: tuple[str, ...]) -> None:

@@ -136,6 +136,26 @@ def test_nodes_are_listed_and_one_that_is_gone_is_removed(
     assert listed["name"] == "a"
 
 
+@pytest.mark.parametrize("form", ["newer", "broken"])
+def test_a_node_that_speaks_another_form_is_removed_too(
+    run: Run, tmp_path: Path, needs_cluster: Cluster, form: str
+) -> None:
+    write_settings(tmp_path, needs_cluster.urls[0])
+    engine = OpenSearchEngine(
+        tmp_path / "gone", ClusterAddress(tuple(needs_cluster.urls)), prefix=PREFIX
+    )
+    engine.create("of-gone")
+    text = json.dumps({"owner": engine.owner()}) if form == "newer" else "none at all"
+    with table_of(needs_cluster) as table:
+        table.write("gone", text)
+    status, _, err = run("node", "remove", "gone")
+    assert status == 0
+    removed, *more = err.splitlines()
+    assert ("with 1 generations" in removed, more == []) == (form == "newer",) * 2
+    assert engine.generations() == ([] if form == "newer" else ["of-gone"])
+    assert [one["name"] for one in json.loads(run("node", "list", "--json")[1])["nodes"]] == ["a"]
+
+
 def test_a_node_that_runs_is_not_removed(run: Run, tmp_path: Path, needs_cluster: Cluster) -> None:
     write_settings(tmp_path, needs_cluster.urls[0])
     ends = threading.Event()

@@ -291,7 +291,7 @@ async def test_after_an_upgrade_it_happens_by_itself(family: Stepping) -> None:
     documents = family.documents()
     spoil(family)
     await family.reopen()
-    await family.indexing.open_or_rebuild()
+    await family.indexing.generations.open()
     family._is_healed = True
     assert family.store.extraction.progress() is not None
     assert family.documents() == documents, "what is there is served meanwhile"

@@ -14,7 +14,7 @@ from bench.relevance.catalogue import REGISTRY_HOST, Entry
 from indexer.clock import rfc3339
 from indexer.engines import Engine
 from indexer.extract import BUILT_IN, config_descriptor
-from indexer.indexing.updates import Indexing
+from indexer.indexing import Indexing
 from indexer.model import Content
 from indexer.model.names import Digest, RepositoryName, TagName, parse_digest
 from indexer.store import PullCount, ReadContent, Store, StoreThread, TagMove

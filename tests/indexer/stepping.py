@@ -21,7 +21,8 @@ from indexer.engines import Engine, IndexReader
 from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.errors import StoreError
 from indexer.extract import BUILT_IN
-from indexer.indexing.updates import Indexing
+from indexer.indexing import Indexing
+from indexer.indexing.batches import EXTRACT_SECONDS
 from indexer.intake import move_entries, move_pulls
 from indexer.model.document import DocumentType, Hit
 from indexer.model.event import Action, Command, Event
@@ -182,7 +183,9 @@ class Stepping:
         self.open_indexing()
         self.workers = {name: self._worker(name) for name in self.registries}
 
-    def open_indexing(self, *, processes: int = 0) -> None:
+    def open_indexing(
+        self, *, processes: int = 0, extract_seconds: float = EXTRACT_SECONDS
+    ) -> None:
         """Start the indexing of documents anew, with the next :meth:`index`."""
         self.indexing = Indexing(
             directory=self.directory,
@@ -193,6 +196,7 @@ class Stepping:
             batch=self.batch,
             kinds=BUILT_IN,
             processes=processes,
+            extract_seconds=extract_seconds,
         )
         self._is_healed = False
 
@@ -328,12 +332,12 @@ class Stepping:
     async def index(self) -> None:
         """Bring the search index up to date, and do a rebuild that is wanted."""
         if not self._is_healed:
-            await self.indexing.open_or_rebuild()
+            await self.indexing.generations.open()
             self._is_healed = True
         worked = True
         while worked:
-            worked = await self.indexing._update()
-            worked = await self.indexing._go_on_rebuilding() or worked
+            worked = await self.indexing.update()
+            worked = await self.indexing.rebuilds.go_on() or worked
 
     async def rebuild(self) -> None:
         """Make the search index again from the store."""

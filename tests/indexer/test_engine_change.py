@@ -39,7 +39,7 @@ async def changed(tmp_path: Path) -> AsyncIterator[Stepping]:
 async def restarted(stepping: Stepping, engine: Engine, *others: Engine) -> None:
     stepping.engine, stepping.others = engine, others
     await stepping.reopen()
-    await stepping.indexing.open_or_rebuild()
+    await stepping.indexing.generations.open()
     stepping._is_healed = True
 
 
@@ -55,7 +55,7 @@ async def test_the_old_one_answers_until_the_new_one_is_whole(changed: Stepping)
     while changed.store.search_index.rebuild() is not None:
         assert changed.searchable() == changed.truth()
         assert live(changed) == before
-        await changed.indexing._go_on_rebuilding()
+        await changed.indexing.rebuilds.go_on()
     after = live(changed)
     assert (after.engine, after.complete) == ("other", True)
     assert changed.searchable() == changed.truth()
@@ -63,14 +63,14 @@ async def test_the_old_one_answers_until_the_new_one_is_whole(changed: Stepping)
 
 
 async def test_what_changes_meanwhile_is_in_both(changed: Stepping) -> None:
-    await changed.indexing._go_on_rebuilding()
+    await changed.indexing.rebuilds.go_on()
     for repository in ("team/web0", "team/web9"):
         changed.registry.put(repository, NEW, tag="2")
         changed.deliver(pushed(repository, NEW.digest, tag="2"))
     changed.registry.delete_repository("team/web1")
     await changed.crawl()
-    await changed.indexing._update()
-    while await changed.indexing._update():
+    await changed.indexing.update()
+    while await changed.indexing.update():
         pass
     assert live(changed).engine == "whoosh"
     assert changed.searchable() == changed.truth()
@@ -82,7 +82,7 @@ async def test_what_changes_meanwhile_is_in_both(changed: Stepping) -> None:
 async def test_a_restart_meanwhile_begins_anew_and_leaves_nothing_behind(
     changed: Stepping,
 ) -> None:
-    await changed.indexing._go_on_rebuilding()
+    await changed.indexing.rebuilds.go_on()
     await restarted(changed, changed.engine, *changed.others)
     assert live(changed).engine == "whoosh"
     assert changed.searchable() == changed.truth()
@@ -93,7 +93,7 @@ async def test_a_restart_meanwhile_begins_anew_and_leaves_nothing_behind(
 
 async def test_changed_back_before_the_end_nothing_is_made_again(changed: Stepping) -> None:
     before = live(changed)
-    await changed.indexing._go_on_rebuilding()
+    await changed.indexing.rebuilds.go_on()
     (whoosh,) = changed.others
     await restarted(changed, whoosh, changed.engine)
     assert live(changed) == before

@@ -15,7 +15,7 @@ from indexer.clock import Clock
 from indexer.engines import Engine
 from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.extract import BUILT_IN, config_descriptor
-from indexer.indexing.updates import Indexing
+from indexer.indexing import Indexing
 from indexer.model import Content
 from indexer.model.names import RepositoryName, TagName, parse_digest
 from indexer.settings import RegistrySettings, Settings

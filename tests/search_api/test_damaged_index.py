@@ -18,7 +18,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from indexer.extract import BUILT_IN
-from indexer.indexing.updates import Indexing
+from indexer.indexing import Indexing
 from indexer.settings import Settings
 from indexer.store import Store, StoreThread
 from search_api.processes.data_dir import INDEX_DIRECTORY, make_engines
@@ -58,8 +58,8 @@ class Service:
 
     async def step(self) -> bool:
         """Run the next step of indexing; False if there is nothing to do."""
-        worked = await self.indexing._update()
-        return await self.indexing._go_on_rebuilding() or worked
+        worked = await self.indexing.update()
+        return await self.indexing.rebuilds.go_on() or worked
 
 
 def settings(directory: Path, engine: str) -> Settings:
@@ -107,7 +107,7 @@ async def _fill(directory: Path, engine: str) -> Whole:
         finish_crawl(store, registry, clock=ManualClock())
     store.close()
     async with started(directory, engine) as service:
-        await service.indexing.open_or_rebuild()
+        await service.indexing.generations.open()
         while await service.step():
             pass
         seem_served(directory, clock=ManualClock())
@@ -240,7 +240,7 @@ async def test_a_damaged_index_is_named_and_made_anew_while_searches_are_answere
     damage(folder)
     async with started(directory, engine) as service:
         with capture_logs() as logs:
-            await service.indexing.open_or_rebuild()
+            await service.indexing.generations.open()
         [told] = [line for line in logs if line["event"] == "search_index_unusable"]
         assert told["log_level"] == "warning"
         assert told["generation"] == folder.name
@@ -272,7 +272,7 @@ async def test_an_index_of_the_engine_of_before_is_replaced_while_searches_are_a
     async with started(directory, engine) as service:
         assert await service.answers() == whole[engine].answers
         with capture_logs() as logs:
-            await service.indexing.open_or_rebuild()
+            await service.indexing.generations.open()
         [told] = [line for line in logs if line["event"] == "engine_changed"]
         assert (told["before"], told["now"]) == (before, engine)
         while await service.step():

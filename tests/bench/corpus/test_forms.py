@@ -45,7 +45,9 @@ def documents_of_store(stepping: Stepping) -> dict[str, Document]:
     """Return the documents that the indexer makes of a store."""
     ids = stepping.store.search_index.repository_ids()
     made = [
-        one for each in ids for one in stepping.indexing._known_maker().repository_documents(each)
+        one
+        for each in ids
+        for one in stepping.indexing.generations.maker.repository_documents(each)
     ]
     return {f"{one.key.type} {one.key.id}": one for one in made}
 

@@ -161,15 +161,15 @@ async def test_a_rebuild_goes_on_where_the_cluster_refused(
     async with stepping_on(tmp_path, in_cluster(tmp_path, *cluster.urls)) as stepping:
         with stepping.store.transaction():
             stepping.store.search_index.set_rebuild(RebuildProgress(0, 0))
-        await stepping.indexing._go_on_rebuilding()
-        rebuild = stepping.indexing._rebuild
+        await stepping.indexing.rebuilds.go_on()
+        rebuild = stepping.indexing.generations.rebuild
         assert rebuild is not None
         waiting = list(rebuild.waiting)
         assert waiting
         block(cluster, value=True)
         with pytest.raises(EngineAwayError):
-            await stepping.indexing._go_on_rebuilding()
-        assert stepping.indexing._rebuild is rebuild
+            await stepping.indexing.rebuilds.go_on()
+        assert stepping.indexing.generations.rebuild is rebuild
         assert rebuild.waiting == waiting
         block(cluster, value=None)
         await stepping.index()
@@ -214,16 +214,16 @@ async def test_a_cluster_that_refuses_while_it_is_filled_keeps_no_change_from_wh
 ) -> None:
     async with stepping_on(tmp_path, in_files(tmp_path)) as stepping:
         await restarted(stepping, in_cluster(tmp_path, *cluster.urls), in_files(tmp_path))
-        await stepping.indexing.open_or_rebuild()
+        await stepping.indexing.generations.open()
         stepping._is_healed = True
-        await stepping.indexing._go_on_rebuilding()
+        await stepping.indexing.rebuilds.go_on()
         block(cluster, value=True)
         await push(stepping, "team/new")
-        while await stepping.indexing._update():
+        while await stepping.indexing.update():
             pass
         assert live(stepping).engine == "whoosh"
         assert is_right(stepping)
-        assert not await stepping.indexing._go_on_rebuilding()
+        assert not await stepping.indexing.rebuilds.go_on()
         block(cluster, value=None)
         stepping.clock.advance(60)
         await stepping.index()
@@ -239,12 +239,12 @@ async def test_moving_to_a_cluster_and_back_leaves_nothing_behind(
     async with stepping_on(tmp_path, files) as stepping:
         for engine, other in ((there, files), (files, there), (there, files)):
             await restarted(stepping, engine, other)
-            await stepping.indexing.open_or_rebuild()
+            await stepping.indexing.generations.open()
             stepping._is_healed = True
             while stepping.store.search_index.rebuild() is not None:
                 assert live(stepping).engine == other.name
                 assert is_right(stepping), "the one before answers"
-                await stepping.indexing._go_on_rebuilding()
+                await stepping.indexing.rebuilds.go_on()
             assert live(stepping).engine == engine.name
             assert is_right(stepping)
             assert other.generations() == []

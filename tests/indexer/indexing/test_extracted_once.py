@@ -12,7 +12,7 @@ from indexer.engines.whoosh import WhooshEngine
 from indexer.extract import BUILT_IN, EXTRACT_VERSION
 from indexer.indexing.batches import PORTION, DocumentMaker, Portion
 from indexer.indexing.processes import IndexingProcesses
-from indexer.indexing.updates import BATCHES
+from indexer.indexing.rebuilds import BATCHES
 from indexer.model import Digest, Document, recent_bodies
 from indexer.model.event import Command
 from indexer.store import EXTRACTED_AT_ONCE, ExtractedRow
@@ -215,8 +215,8 @@ async def test_a_rebuild_goes_on_when_its_processes_are_killed(
         await stepping.index()
         stepping.deliver(Command.REBUILD)
         await stepping.enqueue_refreshes()
-        assert await stepping.indexing._go_on_rebuilding()
-        known = stepping.indexing._processes
+        assert await stepping.indexing.rebuilds.go_on()
+        known = stepping.indexing.rebuilds._processes
         assert known is not None
         assert known._pool is not None
         pids = list(known._pool._processes)
@@ -247,7 +247,7 @@ async def test_a_rebuild_takes_some_batches_at_once_while_nothing_changes(
         stepping.indexing.changed.clear()
         if is_changed:
             stepping.indexing.changed.set()
-        assert await stepping.indexing._go_on_rebuilding()
+        assert await stepping.indexing.rebuilds.go_on()
         progress = stepping.store.search_index.rebuild()
         assert progress is not None
         assert progress.done == (2 if is_changed else 2 * BATCHES)
@@ -285,7 +285,7 @@ async def test_asking_again_meanwhile_reads_all_of_it_again(stepping: Stepping) 
     execute = stepping.store._database.execute
     before = execute(configs).fetchone()
     ask(stepping)
-    assert await stepping.indexing._go_on_rebuilding()
+    assert await stepping.indexing.rebuilds.go_on()
     with stepping.store.transaction():
         execute("UPDATE manifests SET config_digest = NULL")
     ask(stepping)

@@ -136,7 +136,7 @@ async def test_images_come_between_the_documents_of_large_repositories(
     with stepping.store.transaction():
         put(stepping, image(seed="again"), "again", repository="team/other")
     stepping.indexing._extract_seconds = 0
-    await stepping.indexing._update()
+    await stepping.indexing.update()
     assert stepping.store.search_index.stale_count() == 1
     assert len(stepping.results("tag:again")) == 2
     push(stepping, "meanwhile")
@@ -174,7 +174,7 @@ async def test_a_push_reads_few_images_for_the_document_of_its_repository(
     stepping: Stepping,
 ) -> None:
     """After the first one, which reads all; and after a restart too."""
-    maker = stepping.indexing._known_maker()
+    maker = stepping.indexing.generations.maker
     repository_id = push(stepping, "first")
     before = maker._parts.images_read
     await stepping.index()
@@ -189,7 +189,7 @@ async def test_a_push_reads_few_images_for_the_document_of_its_repository(
     push(stepping, "again")
     await stepping.index()
     assert found_tags(stepping) == LARGE_IMAGES + 5
-    assert 1 <= stepping.indexing._known_maker()._parts.images_read <= PART_IMAGES
+    assert 1 <= stepping.indexing.generations.maker._parts.images_read <= PART_IMAGES
     live = stepping.documents()
     await stepping.rebuild()
     assert stepping.documents() == live
@@ -213,7 +213,7 @@ async def test_what_changes_while_a_part_is_made_is_in_the_next_document(
     """Regression, if it ever comes: a part of before would be kept for what is there now."""
     repository_id = push(stepping, "first")
     await stepping.index()
-    maker = stepping.indexing._known_maker()
+    maker = stepping.indexing.generations.maker
     push(stepping, "second")
     maker.make_large(repository_id)
     made = maker.take_made()

@@ -152,7 +152,7 @@ async def test_a_search_index_that_cannot_be_used_is_filled_anew(
     documents, before = stepping.documents(), live(stepping)
     damage(stepping)
     await stepping.reopen()
-    await stepping.indexing.open_or_rebuild()
+    await stepping.indexing.generations.open()
     stepping._is_healed = True
     healed = live(stepping)
     assert healed.generation != before.generation
@@ -240,7 +240,7 @@ async def test_what_changes_while_it_is_indexed_is_indexed_again(stepping: Stepp
     stepping.registry.put(WEB, C, tag="3")
     await stepping.crawl()
     batch = stepping.store.search_index.stale(limit=BATCH)
-    await stepping.indexing._thread.run(lambda: stepping.indexing._apply(batch))
+    await stepping.indexing.generations.thread.run(lambda: stepping.indexing._apply(batch))
     stepping.registry.put(WEB, A, tag="3")
     await stepping.crawl()
     await stepping.thread.write(lambda store: store.search_index.indexed(batch))
@@ -286,7 +286,7 @@ async def test_a_rebuild_beside_the_live_one_answers_all_the_time(filled: Steppi
     documents, before = filled.documents(), live(filled)
     filled.deliver(Command.REBUILD)
     await filled.enqueue_refreshes()
-    assert await filled.indexing._go_on_rebuilding()
+    assert await filled.indexing.rebuilds.go_on()
     progress = filled.store.search_index.rebuild()
     assert progress is not None
     assert (progress.done, progress.total) == (BATCH, MANY)
@@ -311,7 +311,7 @@ async def test_a_large_repository_is_rebuilt_bit_by_bit_in_one_step(tmp_path: Pa
         documents = large.documents()
         large.deliver(Command.REBUILD)
         await large.enqueue_refreshes()
-        assert await large.indexing._go_on_rebuilding()
+        assert await large.indexing.rebuilds.go_on()
         [new] = set(large.engine.generations()) - {live(large).generation}
         with closing(large.engine.open_reader(new)) as reader:
             assert reader.count(DocumentType.IMAGE) == 10, "the last one waits for a commit"
@@ -334,10 +334,10 @@ async def test_a_rebuild_commits_as_much_at_once_as_its_engine_names(tmp_path: P
         stepping.deliver(Command.REBUILD)
         await stepping.enqueue_refreshes()
         indexing = stepping.indexing
-        await indexing._start_rebuild()
-        rebuild = indexing._rebuild
+        await indexing.rebuilds.begin()
+        rebuild = indexing.generations.rebuild
         assert rebuild is not None
-        await indexing._rebuild_step(rebuild)
+        await indexing.rebuilds.step(rebuild)
         [new] = set(stepping.engine.generations()) - {live(stepping).generation}
         with closing(stepping.engine.open_reader(new)) as reader:
             assert reader.count(DocumentType.IMAGE) == 6, "the last two wait for a commit"
@@ -353,7 +353,7 @@ async def test_changes_during_a_rebuild_are_in_both_generations(filled: Stepping
     await filled.index()
     filled.deliver(Command.REBUILD)
     await filled.enqueue_refreshes()
-    assert await filled.indexing._go_on_rebuilding()
+    assert await filled.indexing.rebuilds.go_on()
     first, last = "many/r0000", f"many/r{MANY - 1:04}"
     with filled.store.transaction():
         for repository in (first, last):
@@ -365,7 +365,7 @@ async def test_changes_during_a_rebuild_are_in_both_generations(filled: Stepping
                 TagName("1"),
                 seen_at=filled.clock.now(),
             )
-    assert await filled.indexing._update()
+    assert await filled.indexing.update()
     assert filled.searchable() == filled.visible(), "at once in the live generation"
     during = filled.documents()
     await filled.index()
@@ -379,10 +379,10 @@ async def test_a_rebuild_that_is_killed_begins_again(filled: Stepping) -> None:
     documents, before = filled.documents(), live(filled)
     filled.deliver(Command.REBUILD)
     await filled.enqueue_refreshes()
-    await filled.indexing._go_on_rebuilding()
+    await filled.indexing.rebuilds.go_on()
     assert len(filled.engine.generations()) == 2
     await filled.reopen()
-    await filled.indexing.open_or_rebuild()
+    await filled.indexing.generations.open()
     filled._is_healed = True
     assert filled.engine.generations() == [before.generation]
     assert filled.documents() == documents
@@ -392,8 +392,8 @@ async def test_a_rebuild_that_is_killed_begins_again(filled: Stepping) -> None:
 
 
 async def test_filling_a_first_generation_goes_on_after_a_kill(filled: Stepping) -> None:
-    await filled.indexing.open_or_rebuild()
-    await filled.indexing._go_on_rebuilding()
+    await filled.indexing.generations.open()
+    await filled.indexing.rebuilds.go_on()
     assert 0 < count(filled) < MANY
     generation = live(filled).generation
     assert not live(filled).complete
@@ -432,7 +432,7 @@ async def test_another_extractor_makes_all_documents_again(stepping: Stepping) -
     set_live(stepping, replace(live(stepping), extractor_version=EXTRACT_VERSION - 1))
     before = live(stepping)
     await stepping.reopen()
-    await stepping.indexing.open_or_rebuild()
+    await stepping.indexing.generations.open()
     stepping._is_healed = True
     assert live(stepping) == before, "the old documents are served meanwhile"
     await stepping.index()
@@ -461,10 +461,10 @@ async def test_documents_that_are_to_be_made_are_not_missed(stepping: Stepping) 
     stepping.registry.put(WEB, C, tag="3")
     before = live(stepping)
     await stepping.reopen()
-    await stepping.indexing.open_or_rebuild()
+    await stepping.indexing.generations.open()
     stepping._is_healed = True
     await stepping.crawl()
-    stepping.indexing._verified = False
+    stepping.indexing.is_verified = False
     await stepping.indexing._verify()
     assert stepping.store.search_index.rebuild() is None
     await stepping.index()
@@ -553,14 +553,15 @@ async def test_a_registry_whose_images_take_long_takes_turns_with_the_others(
         for number in range(6):
             stepping.registries["slow"].put("team/slow", image(seed=f"{number}"), tag=f"v{number}")
         await stepping.settle()
-        stepping.indexing._extract_seconds = 0.0
-        await stepping.indexing.open_or_rebuild()
+        await stepping.indexing.close()
+        stepping.open_indexing(extract_seconds=0.0)
+        await stepping.indexing.generations.open()
         stepping._is_healed = True
-        await stepping.indexing._update()
+        await stepping.indexing.update()
         stepping.registries["quick"].put("team/quick", image(seed="quick"), tag="1")
         await stepping.crawl("quick")
         for _ in range(2):
-            await stepping.indexing._update()
+            await stepping.indexing.update()
         assert ("quick", "team/quick", "1") in stepping.searchable()
         assert ("slow", "team/slow", "v0") not in stepping.searchable()
         await stepping.index()
@@ -578,7 +579,8 @@ async def test_after_work_for_a_slow_registry_nobody_else_pauses(tmp_path: Path)
         stepping.deliver(pushed(WEB, C.digest, tag="waiting"))
         await stepping.enqueue_refreshes()
         stepping.clock.sleeps.clear()
-        stepping.indexing._extract_seconds = -1.0
+        await stepping.indexing.close()
+        stepping.open_indexing(extract_seconds=-1.0)
         task = asyncio.create_task(stepping.indexing.run())
         async with asyncio.timeout(30):
             while not stepping.indexing._slow:

@@ -24,7 +24,7 @@ from indexer.clock import SystemClock
 from indexer.engines import Engine
 from indexer.errors import EngineError
 from indexer.extract import BUILT_IN
-from indexer.indexing.updates import Indexing
+from indexer.indexing import Indexing
 from indexer.model.document import DocumentType, SearchPage, Sort
 from indexer.model.query import Everything, Query
 from indexer.store import LiveIndex, OwnThread, Store, StoreSearchState, StoreThread
@@ -323,14 +323,14 @@ async def _index_all(directory: Path, engine: Engine) -> list[str]:
     try:
         async with asyncio.timeout(HEALING_SECONDS):
             while not running.done() and not (
-                indexing._verified and await store.read(partial(_is_up_to_date, engine))
+                indexing.is_verified and await store.read(partial(_is_up_to_date, engine))
             ):
                 await asyncio.sleep(0.005)
         running.cancel()
         await asyncio.wait([running])
         if not running.cancelled():
             return [f"indexing ended: {running.exception()!r}"]
-        return await indexing._thread.run(partial(_differences, indexing, engine))
+        return await indexing.generations.thread.run(partial(_differences, indexing, engine))
     finally:
         running.cancel()
         await asyncio.wait([running])
@@ -348,12 +348,11 @@ def _is_up_to_date(engine: Engine, store: Store) -> bool:
 
 def _differences(indexing: Indexing, engine: Engine) -> list[str]:
     """Compare each document of the live generation with the one made from the store now."""
-    store, live = indexing._reading, indexing._known_live()
-    assert store is not None
+    store, live = indexing.generations.reading, indexing.generations.live
     made = [
         document
         for repository_id in store.search_index.repository_ids()
-        for document in indexing._known_maker().all_documents(repository_id)
+        for document in indexing.generations.maker.all_documents(repository_id)
     ]
     wanted = {(one.key.type, one.key.id): json.dumps(dict(one.result)) for one in made}
     found = _found(engine, live)

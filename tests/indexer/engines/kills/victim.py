@@ -20,7 +20,7 @@ from indexer.engines import EncodedDocument, Engine, IndexReader, IndexWriter, g
 from indexer.engines.local import GenerationWriter
 from indexer.engines.whoosh.writer import SegmentedWriter, segments_to_merge
 from indexer.extract import BUILT_IN
-from indexer.indexing.updates import Indexing
+from indexer.indexing import Indexing
 from indexer.model.document import Document, DocumentType
 from indexer.store import RebuildProgress, Store, StoreThread
 from tests.indexer.engines.conformance.engines import ALL_ENGINES
@@ -209,9 +209,9 @@ async def run(directory: Path, engine_name: str, *, rebuild_every: int) -> None:
         clock=SystemClock(),
         batch=BATCH,
         kinds=BUILT_IN,
+        # On a busy machine a batch would be over before all of its step is made.
+        extract_seconds=EXTRACT_SECONDS,
     )
-    # On a busy machine a batch would be over before all of its step is made.
-    indexing._extract_seconds = EXTRACT_SECONDS
     running = asyncio.create_task(indexing.run())
     steps = 0
     while not running.done():

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import count
-from types import TracebackType
 from urllib.parse import urlsplit
 
 from bench.load import Outcome, Sender, send
@@ -85,12 +84,7 @@ class Asker:
     def __enter__(self) -> "Asker":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.communicate()
 
     def ask(self, asking: Asking) -> Outcome:

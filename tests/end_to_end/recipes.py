@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tests.certificates import Certificate
@@ -65,12 +64,7 @@ class Recipe:
         wait_until(self._is_up, 20, f"the proxy listens on {self.host}", every=0.02)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._program is not None:
             self._program.terminate(5)
             self._program.kill()

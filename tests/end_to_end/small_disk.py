@@ -3,7 +3,6 @@
 import subprocess
 from itertools import repeat
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import pytest
@@ -28,12 +27,7 @@ class SmallDisk:
         run_well(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(self._folder)])
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         # Lazily: a process that the test could not end would keep it mounted for ever.
         run(["umount", "--lazy", str(self._folder)])
 

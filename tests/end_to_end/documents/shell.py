@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tests.end_to_end.documents.blocks import Step, missing_line
@@ -46,12 +45,7 @@ class Shell:
         )
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         assert self._bash is not None
         for sign in (signal.SIGTERM, signal.SIGKILL):
             with suppress(ProcessLookupError):

@@ -20,13 +20,21 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from indexer.clock import Clock, SystemClock
-from indexer.errors import SignInError, StoreError
-from indexer.model import LIMIT_MAX, DocumentType, Position, Sort, fold, one_line
+from indexer.errors import RegsearchError, SignInError
+from indexer.model import (
+    LIMIT_MAX,
+    Condition,
+    DocumentType,
+    Or,
+    Position,
+    Sort,
+    fold,
+    one_line,
+)
 from search_api.access import CALLER, Caller, note_search
 from search_api.endpoints.proof import PROOF_HEADER, CheckProof, arrival_json
 from search_api.http_errors import error_answer
-from search_api.resources import find_places
-from search_api.search import Cursor, Order, Searcher, SearchRequest, SearchService
+from search_api.search import Client, Cursor, Order, Searcher, SearchRequest, SearchService
 from search_api.server import client_of
 
 LIMIT_DEFAULT = 25
@@ -106,13 +114,24 @@ class DockerSearch:
             raise HTTPException(405, headers={"Allow": "GET, HEAD"})
         message = f"{request.url.path[:200]}: this is a search service, not a registry"
         if pulled := _PULLED.fullmatch(request.url.path):
-            # Where nothing can be read now, it is no registry either.
-            with suppress(StoreError):
-                places = await self._service.read(
-                    lambda resources: find_places(resources, pulled[1])
-                )
-                message += "".join(f"; pull from {place}" for place in places[:_PLACES_MAX])
+            # Where nothing can be searched now, it is no registry either.
+            with suppress(RegsearchError):
+                places = await self._find_places(pulled[1], client=client_of(request))
+                message += "".join(f"; pull from {place}" for place in places)
         return error_answer(404, "UNSUPPORTED", message)
+
+    async def _find_places(self, name: str, *, client: Client) -> list[str]:
+        """Return where a repository can be pulled: hosts and names, as clients type them."""
+        # Docker writes a name that it was given behind the host that it asks.
+        first, _, rest = name.partition("/")
+        names = [name, rest] if rest and fold(first) in self._registry_hosts else [name]
+        asked = SearchRequest(
+            order=Order(DocumentType.REPOSITORY, Sort.NAME),
+            limit=_PLACES_MAX,
+            conditions=(Or(tuple(Condition("repo", fold(one)) for one in names)),),
+        )
+        found = await self._service.search(asked, client=client)
+        return [_pulled_name(hit.result) for hit in found.page.hits]
 
     async def search(self, request: Request) -> Response:
         """Answer ``docker search``."""

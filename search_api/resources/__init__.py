@@ -3,7 +3,7 @@
 from search_api.resources.images import ImagePlace
 from search_api.resources.list_json import named_in
 from search_api.resources.resources import Resources
-from search_api.resources.show import NamedPlace, compare, find_named, find_places, look_up
+from search_api.resources.show import NamedPlace, compare, find_named, look_up
 from search_api.resources.tag_list import MATCH_MAX, TagOrder, TagPage
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "TagPage",
     "compare",
     "find_named",
-    "find_places",
     "look_up",
     "named_in",
 ]

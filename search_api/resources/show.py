@@ -114,16 +114,6 @@ def _by_digest(resources: Resources, digest: str) -> dict[str, Any]:
         return {"layer": resources.layer(digest, limit=TAGS_SHOWN)}
 
 
-def find_places(resources: Resources, name: str) -> list[str]:
-    """Return where a repository can be pulled: its hosts and names, as clients type them."""
-    hosts = resources.hosts()
-    # Docker writes a name that it was given behind the host that it asks.
-    first, _, rest = name.partition("/")
-    names = [name, rest] if rest and first in hosts.values() else [name]
-    known = resources.targets([(registry, one, "") for registry in hosts for one in names])
-    return [f"{hosts[registry]}/{repository}" for registry, repository, _ in known]
-
-
 def find_place(resources: Resources, reference: Reference, text: str) -> tuple[str, str]:
     """Return the registry and the repository of a path."""
     first, _, rest = reference.name.partition("/")

@@ -193,6 +193,21 @@ async def test_rights_by_rules_hold_on_a_search_node(nodes: Nodes, tmp_path: Pat
         "team/web",
     }
     assert await answers(nodes.search_node(registry=limited)) == expected
+    async with make_client(nodes.search_node(registry=limited)) as client:
+        (error,) = (await client.get("/v2/bistro/manifests/latest")).json()["errors"]
+        assert error["message"].endswith("not a registry"), "and where it is, is hidden too"
+
+
+async def test_who_pulls_from_a_search_node_is_told_the_host_of_each_registry(
+    nodes: Nodes,
+) -> None:
+    hosts = {one.name: one.registry_host for one in nodes.settings.registry}
+    async with client_of(nodes) as client:
+        (error,) = (await client.get("/v2/team/nginx/manifests/latest")).json()["errors"]
+    assert error["message"].endswith(
+        f"not a registry; pull from {hosts['main']}/team/nginx"
+        f"; pull from {hosts['second']}/team/nginx"
+    )
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -34,7 +34,7 @@ from bench.cluster_bare import (
 )
 from bench.corpus.sizes import SIZES
 from bench.engine_material import material
-from bench.engine_measures import GENERATION, Build, build
+from bench.engine_measures import GENERATION, Build, build, some_images, updates
 from bench.engine_searches import answer, corrected, parsed
 from bench.queries import CLASSES, TYPES, Ask, asks, make_vocabulary
 from bench.references import LIMIT
@@ -56,6 +56,8 @@ WARM_UP = 10
 """Queries of each class that are asked before all, and again before it, and not measured."""
 _SAMPLE = 5_000
 """Documents from which queries are drawn."""
+UPDATES = 100
+"""Images that are changed, one after the other."""
 _MADE = "made.json"
 _TYPO = "typo"
 
@@ -96,6 +98,8 @@ class Run:
     shape: IndexShape
     build: Build
     rows: Sequence[Row]
+    updates: Times
+    """Until an image that changed is found."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -116,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         run = measure(
             cluster,
             folder,
-            scaled_from=made.documents,
+            base=list(made.documents()),
             number=given.documents,
             searches=given.number,
         )
@@ -154,11 +158,11 @@ def measure(
     cluster: Cluster,
     folder: Path,
     *,
-    scaled_from: Callable[[], Iterable[Document]],
+    base: Sequence[Document],
     number: int,
     searches: int,
 ) -> Run:
-    """Fill the cluster, or take what ``folder`` keeps, and search it.
+    """Fill the cluster with copies of ``base``, or take what ``folder`` keeps, and search it.
 
     ValueError if that is another number of documents, or has fewer queries.
     """
@@ -167,7 +171,7 @@ def measure(
     engine = OpenSearchEngine(folder, ClusterAddress(tuple(cluster.urls), timeout=60), shape=shape)
     made = folder / _MADE
     if not made.exists():
-        made.write_text(json.dumps(_fill(engine, list(scaled_from()), number, searches)))
+        made.write_text(json.dumps(_fill(engine, base, number, searches)))
     kept = json.loads(made.read_text())
     built = Build(**kept["build"])
     if built.documents != number or kept["searches"] < searches:
@@ -181,7 +185,10 @@ def measure(
         # A node that has just started compiles what it does often.
         list(_rows(reader, client, {query: some[:WARM_UP] for query, some in asked.items()}))
         rows = list(_rows(reader, client, asked))
-    return Run(cluster.version, nodes, shape, built, rows)
+        with closing(engine.open_writer(GENERATION)) as writer:
+            taken = [1_000 * one for one in updates(writer, reader, _changed(base))]
+    times = Times(percentile(taken, 50), percentile(taken, 95))
+    return Run(cluster.version, nodes, shape, built, rows, times)
 
 
 def _fill(
@@ -201,6 +208,12 @@ def _fill(
     made = asks(make_vocabulary(sample), number=searches)
     plain = {query: [asdict(ask) for ask in some] for query, some in made.items()}
     return {"build": asdict(built), "searches": searches, "asks": plain}
+
+
+def _changed(base: Sequence[Document]) -> Iterator[tuple[Document, Document]]:
+    """Yield some images, each with the document of its repository."""
+    count = sum(one.key.type is DocumentType.IMAGE for one in base)
+    return some_images(base, count, number=min(UPDATES, count))
 
 
 def _rows(reader: IndexReader, client: Client, asked: Mapping[str, Sequence[Ask]]) -> Iterator[Row]:
@@ -301,6 +314,8 @@ def _verdicts(run: Run) -> list[targets.Verdict]:
             "the same, seconds": run.build.seconds,
             "the same, seconds of this process": run.build.processor_seconds,
             "size with all copies, MB": run.build.disk_bytes / 1e6,
+            "an image changed until it is found: p50, ms": run.updates.p50,
+            "the same: p95, ms": run.updates.p95,
             "worst class: p95, ms": max(row.ours.p95 for row in run.rows),
             targets.AGAINST_REQUEST: max(row.ratio for row in run.rows),
         }

@@ -119,18 +119,22 @@ def use(engine: Engine, material: Material) -> Use:
         timings = list(engine_timings(reader, asks))
         memory, _ = memory_megabytes(os.getpid())
         with closing(engine.open_writer(GENERATION)) as writer:
-            updates = list(_updates(writer, reader, material))
-    p50, p95, longest = (1_000 * percentile(updates, each) for each in (50, 95, 100))
+            count = reader.count(DocumentType.IMAGE)
+            number = min(max(UPDATES_LEAST, material.number // 2), count // 10)
+            chosen = some_images(material.documents(), count, number=number)
+            taken = list(updates(writer, reader, chosen))
+    p50, p95, longest = (1_000 * percentile(taken, each) for each in (50, 95, 100))
     return Use(start, memory, p50, p95, longest, timings)
 
 
-def _updates(writer: IndexWriter, reader: IndexReader, material: Material) -> Iterator[float]:
+def updates(
+    writer: IndexWriter, reader: IndexReader, chosen: Iterable[tuple[Document, Document]]
+) -> Iterator[float]:
     """Give one image after another a new word; yield the seconds until a search finds the word.
 
     Each image is written with its repository, as the indexer does.
     """
-    count = reader.count(DocumentType.IMAGE)
-    for number, (image, repository) in enumerate(_some_images(material, count)):
+    for number, (image, repository) in enumerate(chosen):
         word = f"updated{number}"
         texts = (Text(TextField.DESCRIPTION, word), *image.texts)
         batch = Batch()
@@ -145,16 +149,14 @@ def _updates(writer: IndexWriter, reader: IndexReader, material: Material) -> It
             sys.exit(f"{image.key.id}: not found by {word!r} after its update")
 
 
-def _some_images(material: Material, count: int) -> Iterator[tuple[Document, Document]]:
-    """Yield evenly chosen images, each with the document of its repository.
-
-    Their number is half the queries of a class, and at most a tenth of all images.
-    """
-    number = min(max(UPDATES_LEAST, material.number // 2), count // 10)
+def some_images(
+    documents: Iterable[Document], count: int, *, number: int
+) -> Iterator[tuple[Document, Document]]:
+    """Yield ``number`` of ``count`` images, each with the document of its repository."""
     step = count // number
     chosen: list[Document] = []
     seen = 0
-    for document in material.documents():
+    for document in documents:
         if document.key.type is DocumentType.REPOSITORY:
             # A repository comes after its images.
             yield from ((image, document) for image in chosen)

@@ -42,10 +42,11 @@ def scored(view: RemoteView, plan: RankingPlan) -> Matching:
     digits = _Digits(parts)
     must: list[Matching] = []
     should: list[Matching] = []
+    beside: list[Matching] = []
     for part in parts:
         most, impacts = _part_points(view, digits, part)
         (must if part.is_required else should).append(most)
-        should += impacts
+        (beside if _says_all(plan, part) else should).extend(impacts)
     if plan.whole_names:
         wholes = [view.matching(tier.query) for tier in plan.whole_names]
         should.append(_most(wholes, plan.whole_names))
@@ -56,13 +57,14 @@ def scored(view: RemoteView, plan: RankingPlan) -> Matching:
     found = {"bool": {"filter": filters or [view.all_of([])], "must": must, "should": should}}
     prominence = {"field": PROMINENCE, "factor": plan.prominence_points}
     # Every hit has some, so a column is faster than terms.
-    return {
+    counted = {
         "function_score": {
             "query": found,
             "field_value_factor": prominence,
             "boost_mode": "sum",
         }
     }
+    return {"bool": {"should": [counted, *beside]}} if beside else counted
 
 
 def order(sort: Sort, window: PageWindow, *, is_scored: bool) -> dict[str, Any]:
@@ -100,6 +102,16 @@ def _after(sort: Sort, window: PageWindow, *, is_scored: bool) -> list[Any]:
     whole = ceil(number) if window.is_descending else floor(number)
     # Between two numbers: all documents with the one before it are before it.
     return [whole, after.id if whole == number else _LAST_ID]
+
+
+def _says_all(plan: RankingPlan, part: RankedPart) -> bool:
+    """Tell whether each document with a word of this part is a hit.
+
+    Then the digits of its impact may be clauses beside all others. A query of clauses alone adds up
+    thousands of documents at once, where one with a condition asks each clause of each document.
+    """
+    is_alone = part.is_required and len(plan.parts) == 1 and not plan.filters
+    return is_alone and part.impact_is_unconditional
 
 
 def _part_points(

@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from indexer.clock import Clock, SystemClock
-from indexer.errors import RegsearchError, SignInError
+from indexer.errors import EngineError, SignInError, StoreError
 from indexer.model import (
     LIMIT_MAX,
     Condition,
@@ -115,7 +115,7 @@ class DockerSearch:
         message = f"{request.url.path[:200]}: this is a search service, not a registry"
         if pulled := _PULLED.fullmatch(request.url.path):
             # Where nothing can be searched now, it is no registry either.
-            with suppress(RegsearchError):
+            with suppress(EngineError, StoreError):
                 places = await self._find_places(pulled[1], client=client_of(request))
                 message += "".join(f"; pull from {place}" for place in places)
         return error_answer(404, "UNSUPPORTED", message)

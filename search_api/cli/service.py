@@ -76,9 +76,10 @@ def run_web(supervisor: int | None, *, search_only: bool = False) -> None:
     with ExitStack() as stack, _closed_before_sigterm(stack):
         first = None
         if settings.search_processes:
-            # The first answer needs both, so it imports beside what follows.
-            started = start_search_process(settings, search_only=search_only)
-            first = stack.enter_context(closing(started))
+            with sigterm_later():
+                # The first answer needs both, so it imports beside what follows.
+                started = start_search_process(settings, search_only=search_only)
+                first = stack.enter_context(closing(started))
         from search_api.web import serve_web  # noqa: PLC0415
 
         serve_web(settings, first=first, search_only=search_only)
@@ -123,6 +124,22 @@ def _closed_before_sigterm(stack: ExitStack) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def sigterm_later() -> Iterator[None]:
+    """Let SIGTERM wait for the end of a block; on the main thread.
+
+    A process that is half started would write a traceback if this one ended now.
+    """
+    came: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        if came:
+            signal.raise_signal(signal.SIGTERM)
 
 
 def run_indexer(supervisor: int | None) -> None:

@@ -117,7 +117,7 @@ class Generations:
         if not await self._store.read(lambda store: store.extraction.is_current()):
             await self._store.write(lambda store: store.extraction.ask())
         live = self.live
-        await self.thread.run(partial(self.drop_others, live.generation))
+        await self.thread.run(partial(self._drop_others, live.generation))
         if not live.complete:
             await self.ask_for_rebuild()
         elif self.is_leaving:
@@ -136,7 +136,7 @@ class Generations:
         live = self.live
         if live.complete:
             # One may be left that could not be filled.
-            await self.thread.run(partial(self.drop_others, live.generation))
+            await self.thread.run(partial(self._drop_others, live.generation))
             generation, writer = await self._make_new()
         else:
             generation, writer = live.generation, self.writer
@@ -182,7 +182,7 @@ class Generations:
         """Return how many repositories and images the live generation has; on the thread."""
         return self.writer.count(DocumentType.REPOSITORY), self.writer.count(DocumentType.IMAGE)
 
-    def drop_others(self, live: str) -> None:
+    def _drop_others(self, live: str) -> None:
         """Drop every generation but one; on the thread."""
         for engine in self._engines.values():
             try:

@@ -15,6 +15,9 @@ from tests.fakes.serving import serving
 _KEPT = ("accept", "cookie", "host", "last-event-id", "x-fragment")
 _SENT = ("cache-control", "content-security-policy", "content-type", "location", "retry-after")
 
+_PIECE = 1_460
+"""Bytes of a piece of a page: what a packet carries."""
+
 
 class SlowProxy:
     """Passes requests on.
@@ -22,6 +25,7 @@ class SlowProxy:
     ``requests`` has the path and query of each, in order of arrival. ``delay`` gives for how many
     seconds an answer is kept back. ``refusals`` has the answers that the proxy gives by itself:
     the beginning of a path and query, and the status; with ``Retry-After`` of a second if 503.
+    ``piece_pause`` is how many seconds pass between two pieces of a page, as in a slow network.
     ``streams`` counts the streams of events that are open.
     """
 
@@ -30,6 +34,7 @@ class SlowProxy:
         self.requests: list[str] = []
         self.delay: Callable[[str], float] = lambda path: 0
         self.refusals: dict[str, int] = {}
+        self.piece_pause = 0.0
         self.streams = 0
         self._target = target
         self._http: httpx2.AsyncClient | None = None
@@ -55,9 +60,16 @@ class SlowProxy:
         return StreamingResponse(self._body(answer), answer.status_code, kept)
 
     async def _body(self, answer: httpx2.Response) -> AsyncIterator[bytes]:
-        is_stream = answer.headers.get("content-type", "").startswith("text/event-stream")
+        kind = answer.headers.get("content-type", "").partition(";")[0]
+        is_stream = kind == "text/event-stream"
         self.streams += is_stream
         try:
+            if kind == "text/html" and self.piece_pause:
+                page = await answer.aread()
+                for start in range(0, len(page), _PIECE):
+                    yield page[start : start + _PIECE]
+                    await asyncio.sleep(self.piece_pause)
+                return
             async for part in answer.aiter_bytes():
                 yield part
         finally:

@@ -149,19 +149,23 @@ def test_touch_targets_are_large_enough(open_page: Open, name: str) -> None:
     assert small == []
 
 
-# An age that becomes longer meanwhile, "10 s ago", moves the one word behind it.
+# What moves: when, in milliseconds, how much, and what.
 SHIFTS = """
     window.shifts = [];
-    new PerformanceObserver((list) => list.getEntries()
-        .filter((one) => one.value > 0.00001).forEach((one) => window.shifts.push(
-        `${one.value}: ` + one.sources.map((source) => source.node?.outerHTML?.slice(0, 150)),
-    ))).observe({type: "layout-shift", buffered: true});
+    new PerformanceObserver((list) => list.getEntries().forEach((one) => window.shifts.push([
+        one.startTime, one.value, one.sources.map(({node}) => node?.outerHTML ?? node?.data)
+            .map((text) => text?.slice(0, 150)).join("; "),
+    ]))).observe({type: "layout-shift", buffered: true});
 """
+# An age that becomes longer meanwhile, "10 s ago", moves the one word behind it.
+A_WORD = 0.00001
+# A line of which only a part is there.
+A_LINE = 0.005
 
 
 @pytest.mark.parametrize("name", sorted(MAIN))
 @pytest.mark.parametrize("width", [390, 1440])
-def test_nothing_moves_while_a_page_is_loaded(
+def test_nothing_moves_when_the_script_begins(
     proxy: SlowProxy, open_page: Open, name: str, width: int
 ) -> None:
     page = open_page("about:blank", viewport={"width": width, "height": 800})
@@ -170,7 +174,24 @@ def test_nothing_moves_while_a_page_is_loaded(
     proxy.delay = lambda path: 1 if path.endswith("page.js") else 0
     page.goto(f"{proxy.url}{PAGES[name]}")
     page.wait_for_load_state("networkidle")
-    assert page.evaluate("window.shifts") == []
+    came = page.evaluate("""performance.getEntriesByType("resource")
+        .find((one) => one.name.includes("page.js")).responseEnd""")
+    assert came > 1000
+    moved = [one for one in page.evaluate("window.shifts") if one[0] >= came and one[1] > A_WORD]
+    assert moved == []
+
+
+@pytest.mark.parametrize("name", sorted(MAIN))
+@pytest.mark.parametrize("width", [390, 1440])
+def test_nothing_moves_while_a_page_comes_in_pieces(
+    proxy: SlowProxy, open_page: Open, name: str, width: int
+) -> None:
+    page = open_page("about:blank", viewport={"width": width, "height": 800})
+    page.add_init_script(SHIFTS)
+    proxy.piece_pause = 0.1
+    page.goto(f"{proxy.url}{PAGES[name]}")
+    page.wait_for_load_state("networkidle")
+    assert [one for one in page.evaluate("window.shifts") if one[1] > A_LINE] == []
 
 
 def test_print_shows_the_content_alone(open_page: Open) -> None:

@@ -4,7 +4,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-VOID = {"meta", "link", "input", "br", "hr", "img", "wbr", "use", "path", "rect", "circle", "line"}
+VOID = {
+    "meta",
+    "link",
+    "input",
+    "br",
+    "hr",
+    "img",
+    "wbr",
+    "col",
+    "use",
+    "path",
+    "rect",
+    "circle",
+    "line",
+}
 
 
 @dataclass(slots=True)

@@ -89,13 +89,14 @@ class IndexReader(Protocol):
     def spellings(
         self, word: str, *, document_type: DocumentType, limit: int, within: Query | None = None
     ) -> list[tuple[str, int]]:
-        """Return searchable words spelled like ``word``, each with its number of documents.
+        """Return the searchable words nearest to ``word``, each with its number of documents.
+
+        They have the fewest edits by which any word differs from it, of those that are allowed
+        (:func:`indexer.model.edits_allowed`); ``word`` itself is none of them. Those in most
+        documents are first, then by word.
 
         Only documents that match ``within`` are looked at, all if it is None. A word that only
-        others have is not returned.
-
-        The nearest are first, then those in most documents, then by word; ``word`` itself is left
-        out. Words of names, of texts and of labels' values are searchable.
+        others have is not returned. Words of names, of texts and of labels' values are searchable.
         """
 
     def count(self, document_type: DocumentType, query: Query | None = None) -> int:

@@ -35,6 +35,7 @@ from indexer.model import (
     Sort,
     TextBlock,
     Visible,
+    edits_allowed,
     make_rights,
 )
 
@@ -129,18 +130,19 @@ class TypedReader(IndexReader, Generic[Address]):
     def spellings(
         self, word: str, *, document_type: DocumentType, limit: int, within: Query | None = None
     ) -> list[tuple[str, int]]:
-        edits, counts = {word: 0}, Counter[str]()
         with self._errors():
             within = self._answered(document_type, within) if within else None
-            for part in self._indexes[document_type].parts:
-                # A vocabulary may hold a word twice.
-                near = dict(part.vocabulary(TEXT).near(word))
-                having = [part.term(TEXT, found) for found in near]
-                edits |= near
-                counts.update(dict(zip(near, part.counts(having, within), strict=True)))
-        del counts[word]
-        ordered = sorted(+counts, key=lambda found: (edits[found], -counts[found], found))
-        return [(found, counts[found]) for found in ordered[:limit]]
+            for edits in range(1, edits_allowed(word) + 1):
+                counts = Counter[str]()
+                for part in self._indexes[document_type].parts:
+                    # A vocabulary may hold a word twice.
+                    near = dict(part.vocabulary(TEXT).near(word, limit=edits))
+                    found = [other for other, its_edits in near.items() if its_edits == edits]
+                    having = [part.term(TEXT, other) for other in found]
+                    counts.update(dict(zip(found, part.counts(having, within), strict=True)))
+                if ordered := sorted((+counts).items(), key=lambda one: (-one[1], one[0])):
+                    return ordered[:limit]
+        return []
 
     @override
     def count(self, document_type: DocumentType, query: Query | None = None) -> int:

@@ -121,7 +121,7 @@ class RemoteView(Matcher[Matching]):
     def spelled(self, part: Wildcard | Fuzzy, field: str, start: str = "") -> Matching:
         match part:
             case Fuzzy(text):
-                return _near(field, start, text)
+                return _near(field, start, text, edits_allowed(text))
             case Wildcard(text) if _MANY_ANY.search(text):
                 pattern = _regular(start) + "".join(map(_any_regular, text))
                 states = {"max_determinized_states": _STATES}
@@ -217,11 +217,10 @@ class RemoteView(Matcher[Matching]):
             found.update(hit["_id"] for hit in hits)
         return frozenset(found)
 
-    def _near_words(self, word: str) -> Iterator[tuple[str, int]]:
+    def _near_words(self, word: str, limit: int) -> Iterator[tuple[str, int]]:
         self.check()
-        body = {"query": _near(WORD, "", word), "size": _NEAR_MAX, "sort": ["_doc"]}
+        body = {"query": _near(WORD, "", word, limit), "size": _NEAR_MAX, "sort": ["_doc"]}
         found = self._cluster.search(self._words, body)
-        limit = edits_allowed(word)
         for hit in found["hits"]["hits"]:
             yield hit["_id"], edits(word, hit["_id"], limit=limit)
 
@@ -229,13 +228,13 @@ class RemoteView(Matcher[Matching]):
 class _SearchedWords(Vocabulary):
     """Words that are sought in the cluster."""
 
-    def __init__(self, find: Callable[[str], Iterator[tuple[str, int]]]) -> None:
+    def __init__(self, find: Callable[[str, int], Iterator[tuple[str, int]]]) -> None:
         super().__init__()
         self._find = find
 
     @override
-    def near(self, word: str) -> Iterator[tuple[str, int]]:
-        return self._find(word)
+    def near(self, word: str, *, limit: int) -> Iterator[tuple[str, int]]:
+        return self._find(word, limit)
 
 
 def total_of(answer: Any) -> int:
@@ -244,8 +243,7 @@ def total_of(answer: Any) -> int:
     return total
 
 
-def _near(field: str, start: str, text: str) -> Matching:
-    limit = edits_allowed(text)
+def _near(field: str, start: str, text: str, limit: int) -> Matching:
     if limit == 0:
         return {"term": {field: start + text}}
     near = {"value": start + text, "fuzziness": limit, "prefix_length": len(start)}

@@ -34,7 +34,7 @@ class Vocabulary:
         """Yield the words that fit a pattern, or are near a word."""
         match part:
             case Fuzzy(text):
-                yield from (word for word, _ in self.near(text))
+                yield from (word for word, _ in self.near(text, limit=edits_allowed(text)))
             case Wildcard(text):
                 fitting = pattern(text)
                 for length, joined in self._joined.items():
@@ -42,9 +42,8 @@ class Vocabulary:
                         yield from fitting.lines(joined)
                 yield from filter(fitting.fits, self._with_line_ends)
 
-    def near(self, word: str) -> Iterator[tuple[str, int]]:
-        """Yield the words with no more edits from ``word`` than are allowed, and the edits."""
-        limit = edits_allowed(word)
+    def near(self, word: str, *, limit: int) -> Iterator[tuple[str, int]]:
+        """Yield the words with at most ``limit`` edits from ``word``, and the edits."""
         for length in range(len(word) - limit, len(word) + limit + 1):
             if length in self._joined:
                 yield from near(word, self._joined[length][1:-1].split("\n"), limit=limit)

@@ -377,5 +377,6 @@ def spellings(word: str, documents: Iterable[Document], *, limit: int) -> list[t
         for found in {each for line, _ in lines(document) for each in line}
         if found != word and edits(word, found) <= allowed
     )
-    ordered = sorted(counts.items(), key=lambda item: (edits(word, item[0]), -item[1], item[0]))
-    return ordered[:limit]
+    fewest = min((edits(word, found) for found in counts), default=0)
+    nearest = [item for item in counts.items() if edits(word, item[0]) == fewest]
+    return sorted(nearest, key=lambda item: (-item[1], item[0]))[:limit]

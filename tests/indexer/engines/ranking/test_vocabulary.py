@@ -32,7 +32,7 @@ def test_near_words_are_those_with_no_more_edits_than_allowed(
     limit = edits_allowed(word)
     distances = {other: edits(word, other, limit=limit) for other in words}
     near = {other: distance for other, distance in distances.items() if distance <= limit}
-    assert dict(vocabulary.near(word)) == near
+    assert dict(vocabulary.near(word, limit=limit)) == near
     assert sorted(vocabulary.like(Fuzzy(word))) == sorted(near)
 
 

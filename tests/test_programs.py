@@ -10,7 +10,8 @@ from tests.programs import kept_folder, pinned_versions
 
 pytest_plugins = ["pytester"]
 
-PROGRAMS = str(Path(__file__).parents[1] / ".ci" / "programs")
+TOP = Path(__file__).parents[1]
+PROGRAMS = str(TOP / ".ci" / "programs")
 
 TESTS = """
     import pytest
@@ -85,6 +86,9 @@ def keep(name: str, version: str) -> Path:
     program.parent.mkdir(parents=True)
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
+    if name.startswith("opensearch"):
+        sources = (TOP / "tests" / "opensearch" / source for source in ("pom.xml", "Node.java"))
+        (program.parent / "sources").write_text("".join(source.read_text() for source in sources))
     return program
 
 
@@ -114,7 +118,7 @@ def tools(tmp_path: Path) -> Path:
     """A folder with all that the building of programs needs to begin, but no Go."""
     folder = tmp_path / "tools"
     folder.mkdir()
-    for name in ("awk", "dirname", "sort"):
+    for name in ("awk", "cat", "cmp", "dirname", "sort"):
         (folder / name).symlink_to(shutil.which(name) or name)
     return folder
 
@@ -151,6 +155,16 @@ def test_a_missing_maven_is_named(cache: Path, tools: Path) -> None:
     assert ended.returncode == 1
     assert ended.stderr == f"{PROGRAMS}: mvn is missing: install Maven\n"
     assert not list(cache.glob("opensearch*"))
+
+
+def test_a_node_that_was_made_of_something_else_is_built_anew(cache: Path, tools: Path) -> None:
+    for name, version in pinned_versions().items():
+        kept = keep(name, version)
+        if name == "opensearch":
+            (kept.parent / "sources").write_text("as they were before\n")
+    ended = build(cache, tools)
+    assert ended.returncode == 1
+    assert ended.stderr == f"{PROGRAMS}: mvn is missing: install Maven\n"
 
 
 def test_a_missing_npm_is_named(cache: Path, tools: Path) -> None:

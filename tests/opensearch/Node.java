@@ -84,7 +84,10 @@ public class Node {
                 "org.opensearch.analysis.common.CommonAnalysisPlugin"),
             plugin(
                 "org.opensearch.index.reindex.ReindexModulePlugin",
-                "org.opensearch.index.reindex.ReindexPlugin"));
+                "org.opensearch.index.reindex.ReindexPlugin"),
+            plugin(
+                "org.opensearch.index.mapper.MapperExtrasModulePlugin",
+                "org.opensearch.index.mapper.MapperExtrasPlugin"));
         WithPlugins node = new WithPlugins(new Environment(settings, config), plugins);
         node.start();
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {

@@ -1,7 +1,7 @@
 """The order of hits: a ranking plan said as a query of OpenSearch, or columns.
 
-Points are constants that a query gives to what it matches: one for the best tier of each text part,
-one for each digit of an impact. Prominence is a number of each document, with points for each step.
+Points are constants that a query gives to what it matches: one for the best tier of each text part.
+The digits of an impact, and prominence, are numbers of each document, times points.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,9 @@ from math import ceil, floor
 from typing import Any
 
 from indexer.engines.opensearch.match import Matching, RemoteView, constant
-from indexer.engines.opensearch.schema import BITS, ID, IMPACT, NAME, digit_term
+from indexer.engines.opensearch.schema import ID, IMPACT, NAME, PLACES, digit
 from indexer.engines.ranking import (
     PROMINENCE,
-    TEXT,
     Key,
     Meant,
     PageWindow,
@@ -28,9 +27,6 @@ from indexer.engines.ranking import (
 )
 from indexer.model import Sort
 
-_CLAUSES_OF_WORDS = 40
-"""The digits of so many words are clauses of the query. Those of more would be too many: a cluster
-allows 1024. Then each word is one clause, with its digits as functions, which takes longer."""
 _LAST_ID = "\U0010ffff"
 """Behind all ids."""
 
@@ -39,14 +35,12 @@ def scored(view: RemoteView, plan: RankingPlan) -> Matching:
     """Return the query of all hits, which gives each its points."""
     meant = view.known({word for part in plan.parts for word in part.meant_words(Meant.ALL)})
     parts = [_known_only(part, meant) for part in plan.parts]
-    digits = _Digits(parts)
     must: list[Matching] = []
     should: list[Matching] = []
-    beside: list[Matching] = []
     for part in parts:
-        most, impacts = _part_points(view, digits, part)
+        most, impacts = _part_points(view, part)
         (must if part.is_required else should).append(most)
-        (beside if _says_all(plan, part) else should).extend(impacts)
+        should += impacts
     if plan.whole_names:
         wholes = [view.matching(tier.query) for tier in plan.whole_names]
         should.append(_most(wholes, plan.whole_names))
@@ -57,14 +51,13 @@ def scored(view: RemoteView, plan: RankingPlan) -> Matching:
     found = {"bool": {"filter": filters or [view.all_of([])], "must": must, "should": should}}
     prominence = {"field": PROMINENCE, "factor": plan.prominence_points}
     # Every hit has some, so a column is faster than terms.
-    counted = {
+    return {
         "function_score": {
             "query": found,
             "field_value_factor": prominence,
             "boost_mode": "sum",
         }
     }
-    return {"bool": {"should": [counted, *beside]}} if beside else counted
 
 
 def order(sort: Sort, window: PageWindow, *, is_scored: bool) -> dict[str, Any]:
@@ -104,19 +97,7 @@ def _after(sort: Sort, window: PageWindow, *, is_scored: bool) -> list[Any]:
     return [whole, after.id if whole == number else _LAST_ID]
 
 
-def _says_all(plan: RankingPlan, part: RankedPart) -> bool:
-    """Tell whether each document with a word of this part is a hit.
-
-    Then the digits of its impact may be clauses beside all others. A query of clauses alone adds up
-    thousands of documents at once, where one with a condition asks each clause of each document.
-    """
-    is_alone = part.is_required and len(plan.parts) == 1 and not plan.filters
-    return is_alone and part.impact_is_unconditional
-
-
-def _part_points(
-    view: RemoteView, digits: "_Digits", part: RankedPart
-) -> tuple[Matching, list[Matching]]:
+def _part_points(view: RemoteView, part: RankedPart) -> tuple[Matching, list[Matching]]:
     """Return what gives the points of a document's first tier, and what adds its impacts."""
     tiers = [view.matching(tier.query) for tier in part.tiers]
     # The points of a tier are more than those of the next one with the impacts that it adds.
@@ -124,14 +105,14 @@ def _part_points(
     worths = [
         _with_best(
             _most([one for one, _ in together], [tier for _, tier in together]),
-            [digits.joined(word) for word in meant],
+            [{"bool": {"should": _impact(word)}} for word in meant],
         )
         for meant, group in groupby(
             zip(tiers, part.tiers, strict=True), lambda one: part.meant_words(one[1].adds)
         )
         for together in [list(group)]
     ]
-    impacts = [clause for word in part.words for clause in digits.clauses(word)]
+    impacts = [clause for word in part.words for clause in _impact(word)]
     if impacts and not part.impact_is_unconditional:
         # All matches are in the last tier.
         adding = [found for found, tier in zip(tiers, part.tiers, strict=True) if tier.adds_impact]
@@ -151,11 +132,6 @@ def _known_only(part: RankedPart, known: frozenset[str]) -> RankedPart:
     return replace(part, other_words=others, example_words=examples)
 
 
-def _meant(part: RankedPart) -> set[tuple[str, ...]]:
-    """Return the different lists of words that a part means too."""
-    return {part.meant_words(tier.adds) for tier in part.tiers}
-
-
 def _with_best(worth: Matching, impacts: Sequence[Matching]) -> Matching:
     """Return some worth, and the greatest of some impacts with it."""
     if not impacts:
@@ -173,37 +149,15 @@ def _dis_max(queries: Sequence[Matching]) -> Matching:
     return queries[0] if len(queries) == 1 else {"dis_max": {"queries": list(queries)}}
 
 
-class _Digits:
-    """What adds the impacts of words, in one of two forms."""
-
-    def __init__(self, parts: Sequence[RankedPart]) -> None:
-        words = sum(len(part.words) + sum(map(len, _meant(part))) for part in parts)
-        self._are_clauses = words <= _CLAUSES_OF_WORDS
-
-    def clauses(self, word: str) -> list[Matching]:
-        """Return clauses that add the impact of ``word``."""
-        if self._are_clauses:
-            return [
-                constant({"term": {IMPACT: digit_term(word, place)}}, bit)
-                for place, bit in enumerate(BITS)
-            ]
-        functions = [
-            {"filter": {"term": {IMPACT: digit_term(word, place)}}, "weight": bit}
-            for place, bit in enumerate(BITS)
-        ]
-        # Only what has the word: without any digit, it would be a point. Multiplied, because the
-        # cluster makes one clause of equal ones, with the greater boost.
-        return [
-            {
-                "function_score": {
-                    "query": constant({"term": {TEXT: word}}, 1),
-                    "functions": functions,
-                    "score_mode": "sum",
-                    "boost_mode": "multiply",
-                }
+def _impact(word: str) -> list[Matching]:
+    """Return what adds the impact of ``word``: the digit in each place."""
+    return [
+        {
+            "rank_feature": {
+                "field": f"{IMPACT}.{digit(word, place)}",
+                "linear": {},
+                "boost": float(worth),
             }
-        ]
-
-    def joined(self, word: str) -> Matching:
-        """Return one query that does so, and matches what has the word."""
-        return {"bool": {"should": self.clauses(word)}}
+        }
+        for place, worth in enumerate(PLACES)
+    ]

@@ -1,10 +1,12 @@
 """How a document becomes fields of an OpenSearch index, and the mappings of the indexes.
 
-As with tantivy, scores are sums of constants that our queries give to terms. What a word is worth
-in a document is a few terms: its impact in binary, one term for each digit that is 1. All points
-are whole numbers below 2**24, so sums are exact in the four-byte floats of scores, in any order.
+As with tantivy, scores are sums of numbers that our queries give to terms. What a word is worth in
+a document is two *features*, terms that have a number in each document: the two digits of its
+impact. All points are whole numbers below 2**24, so sums are exact in the four-byte floats of
+scores, in any order.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -31,7 +33,7 @@ from indexer.engines.ranking import (
 )
 from indexer.model import NUMBERS, Document, fold
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 ID = "id"
 NAME = "name"
@@ -41,7 +43,7 @@ GRAM = "gram"
 GRAM3 = "gram3"
 """All three characters in a row of the name: what is inside a name is a phrase of them."""
 IMPACT = "impact"
-"""The digits of the impact of every word."""
+"""The digits of the impact of every word, as features."""
 REGISTRY = "registry"
 """The exact name of the registry."""
 PLACE = "place"
@@ -51,13 +53,11 @@ TEXTS = "texts"
 WORD = "word"
 """The only field of the index of words."""
 
-BITS = tuple(1 << place for place in range(IMPACT_MAX.bit_length()))
-"""The digits of an impact."""
-_DIGITS_OF = tuple(
-    tuple(f":{place}" for place, bit in enumerate(BITS) if worth & bit)
-    for worth in range(IMPACT_MAX + 1)
-)
-"""The digits of all worths, as they follow a word."""
+_BASE = 64
+PLACES = (1, _BASE)
+"""What a digit of an impact is worth in each place. A feature has nine binary digits of its number
+(Lucene, ``FeatureField``), so one would not be exact, and two are."""
+assert IMPACT_MAX < _BASE * _BASE  # noqa: S101 - two digits are enough
 
 _TERMS = {"type": "keyword", "doc_values": False, "norms": False}
 _WORDS = {"type": "text", "analyzer": "whitespace", "norms": False}
@@ -75,7 +75,7 @@ MAPPING: dict[str, Any] = {
         GRAM: _TERMS,
         GRAM3: {**_WORDS, "index_options": "positions"},
         TEXT: {**_WORDS, "index_options": "positions"},
-        IMPACT: {**_WORDS, "index_options": "docs"},
+        IMPACT: {"type": "rank_features"},
         **dict.fromkeys((KEYWORD, NAMED, ENDS, REGISTRY), _TERMS),
         PLACE: _KEY,
         **dict.fromkeys(FACET_FIELDS, _KEY),
@@ -94,9 +94,21 @@ WORDS_MAPPING: dict[str, Any] = {
 """The mapping of the index of words, each of which is a document with itself as its id."""
 
 
-def digit_term(word: str, place: int) -> str:
-    """Return the term of a digit of the impact of a word."""
+def digit(word: str, place: int) -> str:
+    """Return the name of a digit of the impact of a word. A word has letters and digits only."""
     return f"{word}:{place}"
+
+
+def digits(worths: Mapping[str, int]) -> dict[str, int]:
+    """Return the digits of the impacts of words; those that are 0 are left out."""
+    found: dict[str, int] = {}
+    for word, worth in worths.items():
+        high, low = divmod(worth, _BASE)
+        if low:
+            found[digit(word, 0)] = low
+        if high:
+            found[digit(word, 1)] = high
+    return found
 
 
 def number_field(name: str) -> str:
@@ -130,9 +142,7 @@ def encode(document: Document) -> EncodedDocument:
             GRAM3: " ".join(grams(name, 3)),
             # A phrase never goes from one value to the next.
             TEXT: [" ".join(line) for line, _ in lines],
-            IMPACT: " ".join(
-                [word + digit for word, worth in worths.items() for digit in _DIGITS_OF[worth]]
-            ),
+            IMPACT: digits(worths),
             NAMED: list(named_terms(document)),
             ENDS: end_terms(name),
             REGISTRY: document.key.registry,

@@ -163,17 +163,23 @@ A_WORD = 0.00001
 A_LINE = 0.005
 
 
+def load_watched(proxy: SlowProxy, open_page: Open, name: str, width: int) -> Page:
+    """Load a page by the proxy until all of it is there; ``SHIFTS`` has what moved meanwhile."""
+    page = open_page("about:blank", viewport={"width": width, "height": 800})
+    page.add_init_script(SHIFTS)
+    page.goto(f"{proxy.url}{PAGES[name]}")
+    page.wait_for_load_state("networkidle")
+    return page
+
+
 @pytest.mark.parametrize("name", sorted(MAIN))
 @pytest.mark.parametrize("width", [390, 1440])
 def test_nothing_moves_when_the_script_begins(
     proxy: SlowProxy, open_page: Open, name: str, width: int
 ) -> None:
-    page = open_page("about:blank", viewport={"width": width, "height": 800})
-    page.add_init_script(SHIFTS)
     # The script comes after the first picture of the page.
     proxy.delay = lambda path: 1 if path.endswith("page.js") else 0
-    page.goto(f"{proxy.url}{PAGES[name]}")
-    page.wait_for_load_state("networkidle")
+    page = load_watched(proxy, open_page, name, width)
     came = page.evaluate("""performance.getEntriesByType("resource")
         .find((one) => one.name.includes("page.js")).responseEnd""")
     assert came > 1000
@@ -186,11 +192,8 @@ def test_nothing_moves_when_the_script_begins(
 def test_nothing_moves_while_a_page_comes_in_pieces(
     proxy: SlowProxy, open_page: Open, name: str, width: int
 ) -> None:
-    page = open_page("about:blank", viewport={"width": width, "height": 800})
-    page.add_init_script(SHIFTS)
     proxy.piece_pause = 0.1
-    page.goto(f"{proxy.url}{PAGES[name]}")
-    page.wait_for_load_state("networkidle")
+    page = load_watched(proxy, open_page, name, width)
     assert [one for one in page.evaluate("window.shifts") if one[1] > A_LINE] == []
 
 

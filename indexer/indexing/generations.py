@@ -32,6 +32,8 @@ class Rebuild:
     total: int
     uncommitted: int = 0
     """Images that were written since the last commit."""
+    is_filled: bool = False
+    """All repositories were read; it ends with the next step at the latest."""
 
 
 class Generations:

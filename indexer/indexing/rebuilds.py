@@ -128,9 +128,17 @@ class Rebuilds:
             store.search_index.set_rebuild(progress)
 
         await self._store.write(save)
-        if not rebuild.waiting:
-            await self._end_processes()
-            await self._generations.finish_rebuild(rebuild)
+        if rebuild.waiting:
+            return
+        if not rebuild.is_filled:
+            rebuild.is_filled = True
+            stale = await self._store.read(lambda store: store.search_index.stale_count())
+            if stale and self._generations.live.complete:
+                # Some of the last documents know of these changes. The others come first, so that
+                # nobody sees a part of them; once, or a flood would put off the end for ever.
+                return
+        await self._end_processes()
+        await self._generations.finish_rebuild(rebuild)
 
     async def _end_processes(self) -> None:
         if self._processes is not None:

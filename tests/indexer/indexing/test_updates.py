@@ -374,6 +374,31 @@ async def test_changes_during_a_rebuild_are_in_both_generations(filled: Stepping
     assert ("default", first, "2") in filled.visible()
 
 
+async def test_changes_during_the_end_of_a_rebuild_are_written_before_it_is_seen(
+    filled: Stepping,
+) -> None:
+    """The last documents of a rebuild may know of a change of which others do not."""
+    await filled.index()
+    before = live(filled)
+    filled.deliver(Command.REBUILD)
+    await filled.enqueue_refreshes()
+    assert await filled.indexing.rebuilds.go_on()
+    rebuild = filled.indexing.generations.rebuild
+    assert rebuild is not None
+    while len(rebuild.waiting) > BATCH:
+        assert await filled.indexing.rebuilds.go_on()
+    with filled.store.transaction():
+        for number in (0, MANY - 1):
+            put(filled, f"many/r{number:04}", B, "2")
+    assert await filled.indexing.rebuilds.go_on()
+    assert rebuild.waiting == []
+    assert live(filled) == before
+    assert await filled.indexing.update()
+    assert await filled.indexing.rebuilds.go_on()
+    assert live(filled).generation == rebuild.generation
+    assert filled.searchable() == filled.visible()
+
+
 async def test_a_rebuild_that_is_killed_begins_again(filled: Stepping) -> None:
     await filled.index()
     documents, before = filled.documents(), live(filled)

@@ -115,7 +115,7 @@ class Rebuilds:
     async def _rebuild_some(self) -> None:
         """Do one step of a rebuild."""
         rebuild = self._generations.rebuild or await self.begin()
-        is_first = len(rebuild.waiting) == rebuild.total
+        is_first = len(rebuild.waiting) == rebuild.total and not rebuild.is_filled
         made = await self.step(rebuild)
         progress = RebuildProgress(rebuild.total - len(rebuild.waiting), rebuild.total)
 

@@ -160,7 +160,7 @@ SHIFTS = """
 # An age that becomes longer meanwhile, "10 s ago", moves the one word behind it.
 A_WORD = 0.00001
 # A line of which only a part is there.
-A_LINE = 0.005
+A_LINE = 0.002
 
 
 def load_watched(proxy: SlowProxy, open_page: Open, name: str, width: int) -> Page:

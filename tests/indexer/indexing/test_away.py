@@ -206,7 +206,7 @@ async def test_what_answers_is_kept_up_to_date_while_the_cluster_to_come_is_away
             assert live(stepping).engine == "whoosh"
             block(cluster, value=None)
             await until(lambda: live(stepping).engine == "opensearch" and is_right(stepping))
-        assert in_files(tmp_path).generations() == []
+            await until(lambda: in_files(tmp_path).generations() == [])
 
 
 async def test_a_cluster_that_refuses_while_it_is_filled_keeps_no_change_from_what_answers(

@@ -61,6 +61,12 @@ def pod_of(text: str) -> Any:
     return pod
 
 
+def settings_of(text: str) -> dict[str, str]:
+    """Return the settings file of each Deployment, by its name."""
+    maps = named(text, "ConfigMap")
+    return {name: each["data"]["regsearch.toml"] for name, each in maps.items()}
+
+
 @each_values
 def test_helm_finds_no_mistake(helm: str, values: Path) -> None:
     run_well([helm, "lint", "--strict", str(CHART), f"--values={values}"])
@@ -134,9 +140,16 @@ def test_regsearch_takes_the_settings(
     helm: str, values: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every registry and setting of the values is one of ours, with its value."""
+    for part, text in settings_of(template(helm, f"--values={values}")).items():
+        directory = tmp_path / part
+        directory.mkdir()
+        takes_the_settings(values, part, text, directory, monkeypatch)
+
+
+def takes_the_settings(
+    values: Path, part: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "regsearch.toml"
-    manifests = template(helm, f"--values={values}")
-    text = objects(manifests)["ConfigMap"]["data"]["regsearch.toml"]
     # Secrets are read with the settings, so they are here in place of where the pod has them.
     for number, _ in enumerate(tomllib.loads(text)["registry"]):
         (tmp_path / str(number)).mkdir()
@@ -171,33 +184,107 @@ def test_regsearch_takes_the_settings(
     for registry, asked in zip(settings.registry, wanted["registries"], strict=True):
         assert (registry.password_file is not None) == ("passwordSecret" in asked)
         assert (registry.docker_config is not None) == ("dockerConfigSecret" in asked)
-        assert (registry.webhook_secret_file is not None) == ("webhookSecret" in asked)
+        # Who receives none need not know it, and it would be read with the settings.
+        knows = "webhookSecret" in asked and registry.name in own_registries(part, wanted)
+        assert (registry.webhook_secret_file is not None) == knows
         assert (registry.ca_file is not None) == ("caConfigMap" in asked)
 
 
-@each_values
-def test_what_the_settings_name_is_mounted(helm: str, values: Path) -> None:
-    manifests = template(helm, f"--values={values}")
-    text = objects(manifests)["ConfigMap"]["data"]["regsearch.toml"]
-    written = tomllib.loads(text)
-    named_there = {
-        value
-        for table in (written, written.get("access", {}), *written["registry"])
-        for key, value in table.items()
-        if key == "docker_config" or key.endswith("_file")
+def name_of(registry: dict[str, Any]) -> str:
+    name: str = registry.get("name", "default")
+    return name
+
+
+def own_registries(part: str, values: dict[str, Any]) -> list[str]:
+    """Return the names of the registries that the pods of a part read."""
+    if "nodes" not in values:
+        return [name_of(registry) for registry in values["registries"]]
+    nodes: dict[str, list[str]] = {
+        f"regsearch-node-{node['name']}": node["registries"] for node in values["nodes"]
     }
-    for pod in pods_of(manifests).values():
+    return nodes.get(part, [])
+
+
+@each_values
+def test_what_the_settings_name_is_mounted_where_it_is_used(helm: str, values: Path) -> None:
+    manifests = template(helm, f"--values={values}")
+    settings = settings_of(manifests)
+    for name, pod in pods_of(manifests).items():
         (container,) = pod["containers"]
         volumes = {volume["name"]: volume for volume in pod["volumes"]}
         mounts = container["volumeMounts"]
         assert {mount["name"] for mount in mounts} == volumes.keys()
+        assert volumes["settings"]["configMap"] == {"name": name}
         mounted = {
             f"{mount['mountPath']}/{item['path']}"
             for mount in mounts
             for source in volumes[mount["name"]].get("projected", {}).get("sources", [])
             for item in next(iter(source.values()))["items"]
         }
-        assert mounted == named_there
+        written = tomllib.loads(settings[name])
+        own = own_registries(name, yaml.safe_load(values.read_text("utf-8")))
+        # A CA is no secret, and all pods may ask each registry what a user may see.
+        others_secrets = {
+            file
+            for registry in written["registry"]
+            if name_of(registry) not in own
+            for key, file in files_of(registry)
+            if key != "ca_file"
+        }
+        assert mounted == named_in(written) - others_secrets
+
+
+def named_in(written: dict[str, Any]) -> set[str]:
+    tables = (written, written.get("access", {}), *written["registry"])
+    return {file for table in tables for _, file in files_of(table)}
+
+
+def files_of(table: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(k, v) for k, v in table.items() if k == "docker_config" or k.endswith("_file")]
+
+
+def test_a_pod_has_the_secrets_of_its_own_registries_alone(nodes: str) -> None:
+    secrets = {
+        name: {
+            source["secret"]["name"]
+            for volume in pod["volumes"]
+            for source in volume.get("projected", {}).get("sources", [])
+            if "secret" in source
+        }
+        - {"regsearch-nodes", "regsearch-opensearch"}
+        for name, pod in pods_of(nodes).items()
+    }
+    assert secrets == {
+        "regsearch-node-a": {"mirror-pull", "mirror-webhook"},
+        "regsearch-node-b": {"eu-reader"},
+        "regsearch-search": set(),
+    }
+
+
+def test_a_registry_without_a_name_belongs_to_a_node_too(helm: str) -> None:
+    options = [f"{NODE}.name=a", "--set=nodes[0].registries={default}", "--set=nodesSecret=x"]
+    options += [f"--set={IN_CLUSTER}", "--set=registries[0].url=http://registry:5000"]
+    options += ["--set=registries[0].username=reader", "--set=registries[0].passwordSecret.name=p"]
+    pods = pods_of(template(helm, *options))
+    names = {name: [one["name"] for one in pod["volumes"]] for name, pod in pods.items()}
+    assert "registry-0" in names["regsearch-node-a"]
+    assert "registry-0" not in names["regsearch-search"]
+
+
+def test_who_may_see_a_registry_is_the_same_at_each_pod(
+    nodes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read with credentials is shown to those who may, also where they are not."""
+    modes = {}
+    for part, text in settings_of(nodes).items():
+        file = tmp_path / f"{part}.toml"
+        monkeypatch.setenv("REGSEARCH_CONFIG", str(file))
+        (tmp_path / "2").mkdir(exist_ok=True)
+        (tmp_path / "2" / "webhook-secret").write_text("of more than 16 characters")
+        file.write_text(text.replace("/run/secrets/regsearch", str(tmp_path)), "utf-8")
+        modes[part] = [(one.name, one.mode) for one in load_settings().registry]
+    seen = [("main", "public"), ("eu", "registry"), ("mirror", "registry")]
+    assert modes == dict.fromkeys(pods_of(nodes), seen)
 
 
 @each_values
@@ -301,7 +388,7 @@ def test_each_service_finds_its_own_pods(nodes: str) -> None:
     for each in deployments.values():
         labels = each["spec"]["template"]["metadata"]["labels"]
         assert each["spec"]["selector"]["matchLabels"] == labels
-    written = tomllib.loads(objects(nodes)["ConfigMap"]["data"]["regsearch.toml"])
+    written = tomllib.loads(settings_of(nodes)["regsearch-search"])
     assert {one["url"].removeprefix("http://").split(".")[0] for one in written["node"]} == {
         "regsearch-node-a",
         "regsearch-node-b",

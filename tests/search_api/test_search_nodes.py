@@ -167,6 +167,22 @@ async def test_answers_are_those_of_one_service_that_has_everything(
     assert await answers(nodes.search_node()) == await answers(one_service)
 
 
+async def test_a_search_node_needs_no_credentials_for_registries(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    """It knows that there are some, for what is read with them is not shown to all."""
+    missing = {"username": "reader", "password_file": tmp_path / "missing"}
+    read_so, shown = (
+        tuple(
+            one.model_copy(update={**missing, "access": access}) for one in nodes.settings.registry
+        )
+        for access in ("", "public")
+    )
+    assert await answers(nodes.search_node(registry=shown)) == await answers(nodes.search_node())
+    hidden = await answers(nodes.search_node(registry=read_so))
+    assert {found["total"] for found in hidden} == {0}
+
+
 def test_a_search_node_conforms_to_the_search_api(nodes: Nodes) -> None:
     with serving(nodes.search_node()) as url:
         found = list(run_checks(url))

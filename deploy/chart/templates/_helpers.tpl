@@ -27,6 +27,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 - name: {{ printf "%s-node-%s" $name .name }}
   service: {{ printf "%s-node-%s" $name .name }}
   node: {{ .name | quote }}
+  registries: {{ .registries | toJson }}
   component: {{ printf "node-%s" .name }}
   persistence: {{ mergeOverwrite (deepCopy $shared) (.persistence | default dict) | toJson }}
   resources: {{ .resources | default dict | toJson }}
@@ -40,6 +41,49 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 - name: {{ $name }}
   service: {{ $name }}
   persistence: {{ .Values.persistence | toJson }}
+{{- end }}
+{{- end }}
+
+{{- /* Whether a part reads a registry, so that it needs what is secret of it: a node has registries of its own. */}}
+{{- define "regsearch.reads" -}}
+{{- $part := index . 0 }}{{ $registry := index . 1 }}
+{{- if not (or $part.node $part.isSearch) }}yes
+{{- else if has ($registry.name | default "default") ($part.registries | default list) }}yes
+{{- end }}
+{{- end }}
+
+{{- /* The files of a registry in the pods of a part. Search nodes ask it too, as their callers, and trust the same CA. */}}
+{{- define "regsearch.files" -}}
+{{- $registry := index . 1 }}
+{{- if include "regsearch.reads" . }}
+{{- with $registry.passwordSecret }}
+- secret:
+    name: {{ .name }}
+    items:
+      - key: {{ .key | default "password" }}
+        path: password
+{{- end }}
+{{- with $registry.dockerConfigSecret }}
+- secret:
+    name: {{ . }}
+    items:
+      - key: .dockerconfigjson
+        path: config.json
+{{- end }}
+{{- with $registry.webhookSecret }}
+- secret:
+    name: {{ .name }}
+    items:
+      - key: {{ .key | default "webhook-secret" }}
+        path: webhook-secret
+{{- end }}
+{{- end }}
+{{- with $registry.caConfigMap }}
+- configMap:
+    name: {{ .name }}
+    items:
+      - key: {{ .key | default "ca.crt" }}
+        path: ca.crt
 {{- end }}
 {{- end }}
 
@@ -67,7 +111,10 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end }}
 {{- end }}
 
+{{- /* The settings of a part. All of them say with what a registry is read: who may see it depends on that. */}}
 {{- define "regsearch.settings" -}}
+{{- $part := index . 1 }}
+{{- with index . 0 }}
 {{- $settings := deepCopy .Values.settings }}
 {{- if .Values.opensearch.passwordSecret }}
 {{- $_ := set $settings "opensearch_password_file" "/run/secrets/regsearch/opensearch/password" }}
@@ -89,7 +136,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- if $registry.dockerConfigSecret }}
 {{- $_ := set $table "docker_config" (printf "/run/secrets/regsearch/%d/config.json" $index) }}
 {{- end }}
-{{- if $registry.webhookSecret }}
+{{- if and $registry.webhookSecret (include "regsearch.reads" (list $part $registry)) }}
 {{- $_ := set $table "webhook_secret_file" (printf "/run/secrets/regsearch/%d/webhook-secret" $index) }}
 {{- end }}
 {{- if $registry.caConfigMap }}
@@ -100,13 +147,13 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- include "regsearch.toml" (dict "path" "registry" "table" $table) }}
 {{- end }}
 {{- $path := (urlParse (.Values.settings.public_url | default "")).path | trimSuffix "/" }}
-{{- range $part := include "regsearch.parts" . | fromYamlArray }}
-{{- range $node := $.Values.nodes }}
-{{- if eq $node.name ($part.node | default "") }}
-{{- $url := printf "http://%s.%s.svc:%v%s" $part.service $.Release.Namespace $.Values.service.port $path }}
+{{- $root := . }}
+{{- range include "regsearch.parts" . | fromYamlArray }}
+{{- if .node }}
+{{- $url := printf "http://%s.%s.svc:%v%s" .service $root.Release.Namespace $root.Values.service.port $path }}
 
 [[node]]
-{{- include "regsearch.toml" (dict "path" "node" "table" (dict "name" $node.name "url" $url "registries" $node.registries)) }}
+{{- include "regsearch.toml" (dict "path" "node" "table" (dict "name" .node "url" $url "registries" .registries)) }}
 {{- end }}
 {{- end }}
 {{- end }}

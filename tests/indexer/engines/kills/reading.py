@@ -76,8 +76,10 @@ async def read(directory: Path, engine_name: str) -> Reading:
     for document_type, (limit, sort) in cycle(
         (kind, page) for kind in TYPES for page in ((ALL, Sort.RELEVANCE), (SOME, Sort.NAME))
     ):
+        # One question at least comes after the end, when all is whole again.
+        is_last = ended.done()
         await reading.ask(document_type, limit, sort)
-        if ended.done():
+        if is_last:
             break
         await asyncio.sleep(PAUSE_SECONDS)
     await service.close()

@@ -90,7 +90,7 @@ async def test_an_indexer_that_cannot_write_is_not_alive_and_says_so_once(tmp_pa
 async def test_it_is_alive_while_the_thread_that_indexes_is_busy(tmp_path: Path) -> None:
     class Slow(WhooshEngine):
         def create(self, generation: str) -> None:
-            assert gate.wait(20)
+            assert gate.wait(60)
             super().create(generation)
 
     class Fast(SystemClock):
@@ -103,7 +103,7 @@ async def test_it_is_alive_while_the_thread_that_indexes_is_busy(tmp_path: Path)
         run_indexer(make_settings(tmp_path), engine=engine, clock=Fast(), kinds=BUILT_IN)
     )
     seen = set[str | None]()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(seen - {None}) < 5:
             await asyncio.sleep(0.01)
             assert not running.done()

@@ -153,11 +153,11 @@ async def test_counts_are_moved_every_minute_also_after_the_journal_was_held(
                         on_change=changed.set,
                     )
                 )
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(60):
                     while not logged:
                         await asyncio.sleep(0.01)
         assert logged[0]["event"] == "pulls_not_moved"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await changed.wait()
         counting.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -309,7 +309,7 @@ def event_ids(journal: Journal) -> list[str]:
 
 
 async def until_only_the_new_is_left(journal: Journal) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while event_ids(journal) != ["new"]:
             await asyncio.sleep(0.01)
 

@@ -14,7 +14,7 @@ from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.errors import EngineAwayError, EngineError
 from indexer.store import LiveIndex, RebuildProgress
 from tests.builders import image
-from tests.fakes.serving import free_port
+from tests.end_to_end.ports import free_port
 from tests.indexer.stepping import Stepping, pushed
 from tests.opensearch.cluster import Cluster
 
@@ -39,7 +39,7 @@ def block(cluster: Cluster, *, value: bool | None) -> None:
 
 def in_cluster(directory: Path, *urls: str) -> OpenSearchEngine:
     return OpenSearchEngine(
-        directory / "search-index", ClusterAddress(urls, timeout=5), prefix="t-away", patience=0
+        directory / "search-index", ClusterAddress(urls, timeout=30), prefix="t-away", patience=0
     )
 
 

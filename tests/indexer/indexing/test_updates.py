@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from indexer.extract import BUILT_IN, EXTRACT_VERSION
-from indexer.indexing.updates import IDLE_SECONDS, PAUSE_MAX_SECONDS
+from indexer.indexing.updates import PAUSE_MAX_SECONDS
 from indexer.model import Content
 from indexer.model.document import ASKED_FOR, DocumentType
 from indexer.model.event import Command
@@ -28,6 +28,7 @@ WEB, API = "team/web", "team/api"
 BATCH = 20
 MANY = 30
 """Repositories of one image each: a rebuild of them takes two steps."""
+SECONDS = 60.0
 
 
 @pytest.fixture
@@ -506,7 +507,7 @@ async def test_run_makes_changes_searchable_until_it_is_cancelled(stepping: Step
         stepping.registry.put(WEB, C, tag=f"v{number}")
         stepping.deliver(pushed(WEB, C.digest, tag=f"v{number}"))
         await stepping.settle()
-        await searchable_soon(stepping, seconds=5)
+        await searchable_soon(stepping)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -519,7 +520,7 @@ async def test_a_change_that_nobody_told_of_is_found(stepping: Stepping) -> None
         await asyncio.sleep(0)
     with stepping.store.transaction():
         put(stepping, WEB, C, "quiet")
-    await searchable_soon(stepping, seconds=10 * IDLE_SECONDS)
+    await searchable_soon(stepping)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -553,15 +554,15 @@ async def test_where_nothing_is_to_be_read_indexing_does_not_rest(stepping: Step
         with stepping.store.transaction():
             put(stepping, WEB, C, f"quiet{number}")
         stepping.indexing.changed.set()
-        await searchable_soon(stepping, seconds=5)
+        await searchable_soon(stepping)
     assert stepping.clock.sleeps == []
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 
 
-async def searchable_soon(stepping: Stepping, *, seconds: float) -> None:
-    async with asyncio.timeout(seconds):
+async def searchable_soon(stepping: Stepping) -> None:
+    async with asyncio.timeout(SECONDS):
         while await stepping.thread.read(_stale):
             await asyncio.sleep(0.005)
     assert stepping.searchable() == stepping.visible()

@@ -16,6 +16,7 @@ from tests.fakes.clock import ManualClock
 pytestmark = pytest.mark.anyio
 
 MOST = 8
+SECONDS = 30.0
 BODY = b'{"layers": []}'
 
 
@@ -121,7 +122,7 @@ async def test_who_waits_is_let_in_in_turn_and_nobody_is_forgotten() -> None:
     tasks[2].cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert order == [0, 1, 3, 4]
-    await asyncio.wait_for(in_flight.enter(), 1)
+    await asyncio.wait_for(in_flight.enter(), SECONDS)
 
 
 async def test_nobody_passes_who_waits_when_the_limit_has_grown() -> None:
@@ -153,7 +154,7 @@ async def test_one_that_is_cancelled_when_it_is_let_in_gives_its_place_to_the_ne
     await asyncio.sleep(0)
     in_flight.leave()
     first.cancel()
-    await asyncio.wait_for(second, 1)
+    await asyncio.wait_for(second, SECONDS)
 
 
 async def test_refusals_at_the_same_time_lower_the_limit_once_and_later_ones_again() -> None:

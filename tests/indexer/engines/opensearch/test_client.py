@@ -47,7 +47,8 @@ def test_a_machine_that_is_gone_leaves_time_to_ask_another(
         started = time.monotonic()
         with pytest.raises(EngineAwayError):
             cluster.ask("GET", "/", seconds=seconds)
-        assert time.monotonic() - started < 2 * CONNECT_SECONDS
+        # Far from the seconds of an answer, and enough on a busy machine.
+        assert time.monotonic() - started < 5 * CONNECT_SECONDS
 
 
 Answer = tuple[int, dict[str, Any]]

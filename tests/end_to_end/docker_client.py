@@ -51,7 +51,7 @@ class Docker:
             ],
             log=self._log,
         )
-        wait_until(self._is_up, 30, "the Docker Engine answers", every=0.1)
+        wait_until(self._is_up, 120, "the Docker Engine answers", every=0.1)
 
     def stop(self) -> None:
         """Stop the Engine; its containerd stops with it."""
@@ -108,4 +108,6 @@ class Docker:
         return self._socket.exists() and self._ping()
 
     def _ping(self) -> bool:
-        return "Server Version" in run_well([*self._client(), "info"])
+        # The socket is there a moment before anybody listens on it.
+        ended = run([*self._client(), "info"])
+        return ended.returncode == 0 and "Server Version" in ended.stdout

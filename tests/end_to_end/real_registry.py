@@ -227,7 +227,8 @@ def _endpoint(receiver: Receiver) -> dict[str, object]:
         "name": "regsearch",
         "url": receiver.url,
         "headers": {"Authorization": [f"Bearer {receiver.secret}"]},
-        "timeout": "1s",
+        # What is not taken in this time is sent again, and then a pull is counted twice.
+        "timeout": "10s",
         "threshold": 5,
         "backoff": "1s",
         "ignore": {

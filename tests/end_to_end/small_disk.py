@@ -31,6 +31,11 @@ class SmallDisk:
         # Lazily: a process that the test could not end would keep it mounted for ever.
         run(["umount", "--lazy", str(self._folder)])
 
+    @property
+    def is_filled(self) -> bool:
+        """Whether what :meth:`fill` took was not given back yet."""
+        return (self._folder / _BALLAST).exists()
+
     def fill(self) -> None:
         """Leave no block free; once more, take what was given back meanwhile."""
         with (

@@ -16,9 +16,10 @@ from tests.builders import image, index
 from tests.children import Children
 from tests.end_to_end.event_listener import EventListener
 from tests.end_to_end.podman_client import storage
+from tests.end_to_end.ports import free_port
 from tests.end_to_end.real_registry import DISTRIBUTION_2, DISTRIBUTION_3
 from tests.fakes.registry import FakeRegistry
-from tests.fakes.serving import free_port, serving
+from tests.fakes.serving import serving
 from tests.programs import NeedsProgram
 from tests.push import push, push_many
 
@@ -130,7 +131,7 @@ def test_podman_builds_pushes_and_searches(
 def listing(url: str) -> dict[str, Any]:
     """Return every repository with its tags and the digests and types they resolve to."""
     found: dict[str, Any] = {}
-    with httpx2.Client(base_url=url, trust_env=False) as client:
+    with httpx2.Client(base_url=url, timeout=30, trust_env=False) as client:
         for name in client.get("/v2/_catalog?n=1000").json()["repositories"]:
             for tag in sorted(client.get(f"/v2/{name}/tags/list").json()["tags"]):
                 accept = {"Accept": ACCEPT_MANIFESTS}
@@ -149,7 +150,7 @@ def told_and_answered(folder: Path, program: str | None, *, v3: bool) -> dict[st
         command = demo.registry_command(where, program=program)
         children.start("registry", [*command, "--v3"] if v3 and program is None else command)
         url = f"http://{address}"
-        children.wait_for("registry", lambda: demo.is_up(f"{url}/v2/"), seconds=30)
+        children.wait_for("registry", lambda: demo.is_up(f"{url}/v2/"), seconds=60)
         everything = [*demo_content.before(), *demo_content.after()]
         push_many(url, everything, threads=1)
         told: dict[str, Any] = {"listing": listing(url)}
@@ -159,7 +160,7 @@ def told_and_answered(folder: Path, program: str | None, *, v3: bool) -> dict[st
             ("tag deleted", by_tag, by_tag.tag, v3),
         ):
             path = f"{url}/v2/{pushed.repository}/manifests/{reference}"
-            told[name] = httpx2.delete(path, trust_env=False).status_code
+            told[name] = httpx2.delete(path, timeout=30, trust_env=False).status_code
             if is_told:
                 listener.wait_for("delete", pushed.repository, pushed.tag)
     keys = ("repository", "mediaType", "digest", "tag")

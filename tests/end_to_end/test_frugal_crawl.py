@@ -70,7 +70,12 @@ def _crawl(deployment: Deployment, items: list[Push]) -> Reads:
     registry.restart()
     service.start()
     service.wait_until_idle(60)
-    requests = registry.requests(USER_AGENT.partition("/")[0])
+    agent = USER_AGENT.partition("/")[0]
+    # A registry logs a request after its answer.
+    service.wait_until(
+        lambda: len(registry.requests(agent)) >= service.requests_made(), 30, "all are logged"
+    )
+    requests = registry.requests(agent)
     bodies = [request.path for request in requests if request.brings_a_body]
     return Reads(
         requests=len(requests),

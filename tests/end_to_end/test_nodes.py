@@ -48,7 +48,7 @@ def test_what_is_pushed_to_any_registry_is_found_on_all_search_nodes(
             push(registry.url, repository, image(seed=repository), tag="1.0")
             for searcher in installation.searchers:
                 waited = searcher.wait_until(
-                    is_listed(searcher, repository), 10, repository, every=0.02
+                    is_listed(searcher, repository), 30, repository, every=0.02
                 )
                 delays.append(waited)
     figure(f"push to being listed on a search node {spread(delays)} ({2 * PUSHES} pushes)")
@@ -60,9 +60,11 @@ def test_what_is_pushed_to_any_registry_is_found_on_all_search_nodes(
             "main-team/web0",
             "eu-team/web0",
         }
+        # Images come a moment after their repositories.
+        searcher.wait_until_found(f"repo:eu-team/web{PUSHES - 1}")
         names = {one.repository for one in searcher.everything("registry:eu")}
         assert names == {f"eu-team/web{number}" for number in range(PUSHES)}
-        searcher.wait_until(searcher.is_complete, 10, "all is complete")
+        searcher.wait_until(searcher.is_complete, 60, "all is complete")
     # An indexer node searches what is its own.
     assert installation.indexers["eu"].search("web", kind="repository").total == PUSHES
 
@@ -74,21 +76,21 @@ def test_the_search_goes_on_without_an_indexer_node_and_says_so(
     searcher, lost = installation.searchers[0], installation.indexers["eu"]
     for name, registry in installation.registries.items():
         push(registry.url, f"{name}/web", image(seed=name), tag="1.0")
-        searcher.wait_until(is_listed(searcher, f"{name}/web"), 10, f"{name}/web")
+        searcher.wait_until(is_listed(searcher, f"{name}/web"), 30, f"{name}/web")
 
     lost.kill_all()
-    searcher.wait_until(lambda: "INDEXER_NOT_ALIVE" in reasons(searcher), 15, "it is said")
+    searcher.wait_until(lambda: "INDEXER_NOT_ALIVE" in reasons(searcher), 60, "it is said")
     assert "node node-eu (eu)" in reasons(searcher)["INDEXER_NOT_ALIVE"]
     assert {one.repository for one in searcher.search("web", kind="repository").results} == {
         "main/web",
         "eu/web",
     }
     # Each process that searches looks by itself.
-    searcher.wait_until(lambda: not searcher.is_complete(), 10, "it is not complete")
+    searcher.wait_until(lambda: not searcher.is_complete(), 30, "it is not complete")
     # The registry keeps its notification until somebody takes it.
     push(installation.registries["eu"].url, "eu/later", image(seed="later"), tag="1.0")
     push(installation.registries["main"].url, "main/later", image(seed="other"), tag="1.0")
-    searcher.wait_until(is_listed(searcher, "main/later"), 10, "main/later")
+    searcher.wait_until(is_listed(searcher, "main/later"), 30, "main/later")
     assert not searcher.lists("eu/later")
 
     lost.begin()
@@ -101,7 +103,7 @@ def test_a_rebuild_of_one_node_is_not_noticed_by_any_search(installation: Instal
     searcher = installation.searchers[0]
     for name, registry in installation.registries.items():
         push(registry.url, f"{name}/web", image(seed=name), tag="1.0")
-        searcher.wait_until(is_listed(searcher, f"{name}/web"), 10, f"{name}/web")
+        searcher.wait_until(is_listed(searcher, f"{name}/web"), 30, f"{name}/web")
     indexer = installation.indexers["main"]
 
     def generation() -> str:
@@ -127,7 +129,8 @@ def test_layers_are_asked_of_the_nodes(installation: Installation) -> None:
     base = image(seed="base")
     for name, registry in installation.registries.items():
         push(registry.url, f"{name}/base", base, tag="1.0")
-        searcher.wait_until(is_listed(searcher, f"{name}/base"), 10, f"{name}/base")
+        # Its images, which come a moment after it.
+        searcher.wait_until_found(f"repo:{name}/base")
     layer = base.blobs[-1].digest
     for indexer in installation.indexers.values():
         found = indexer.everything(f"layer:{layer}")
@@ -149,7 +152,7 @@ def test_a_node_with_documents_of_another_form_is_left_out_until_it_is_rebuilt(
     searcher, cluster = installation.searchers[0], installation.cluster
     for name, registry in installation.registries.items():
         push(registry.url, f"{name}/web", image(seed=name), tag="1.0")
-        searcher.wait_until(is_listed(searcher, f"{name}/web"), 10, f"{name}/web")
+        searcher.wait_until(is_listed(searcher, f"{name}/web"), 30, f"{name}/web")
     # What a node of a later version would say, which has stopped meanwhile.
     installation.indexers["eu"].kill_all()
     path = f"/{PREFIX}-nodes/_doc/node-eu"
@@ -157,12 +160,12 @@ def test_a_node_with_documents_of_another_form_is_left_out_until_it_is_rebuilt(
     state["version"] = "9.9.9"
     state["live"]["schema_version"] += 1
     cluster.ask("PUT", path, {"state": json.dumps({**state, "added_in": "9.9.9"})})
-    searcher.wait_until(lambda: "NODE_LEFT_OUT" in reasons(searcher), 10, "it is left out")
+    searcher.wait_until(lambda: "NODE_LEFT_OUT" in reasons(searcher), 30, "it is left out")
     message = reasons(searcher)["NODE_LEFT_OUT"]
     assert message.startswith("node node-eu (eu) is left out: its documents have the form")
     assert "of version 9.9.9" in message
     # Each process of a search node hears it within a second.
-    searcher.wait_until(lambda: not searcher.lists("eu/web"), 5, "eu/web is left out")
+    searcher.wait_until(lambda: not searcher.lists("eu/web"), 30, "eu/web is left out")
     answer = searcher.search("web", kind="repository")
     assert {one.repository for one in answer.results} == {"main/web"}
     assert not answer.freshness.complete

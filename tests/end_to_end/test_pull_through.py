@@ -22,6 +22,7 @@ from tests.push import client_for, push
 TAGS = 12
 MEASURED = 8
 SETTLE_SECONDS = 2
+"""The cache goes on in the background; after so long a time without a request it is done."""
 BLOB_GETS_MAX = 2
 """2.8 gets most blobs twice: to send them on, and to keep them."""
 
@@ -109,8 +110,12 @@ def _requests_of(upstream: RealRegistry, action: Callable[[], object]) -> list[R
     """Return the requests that the upstream registry got because of something."""
     before = len(upstream.requests())
     action()
-    # The cache goes on in the background, and a request is logged after its answer.
-    time.sleep(SETTLE_SECONDS)
+    # A request is logged after its answer.
+    seen, quiet_since = len(upstream.requests()), time.monotonic()
+    while time.monotonic() - quiet_since < SETTLE_SECONDS:
+        time.sleep(0.1)
+        if (now := len(upstream.requests())) != seen:
+            seen, quiet_since = now, time.monotonic()
     return upstream.requests()[before:]
 
 

@@ -25,24 +25,27 @@ def test_fifty_pushes_are_each_found_by_docker_and_podman_search_in_under_two_se
     podman: Podman,
     figure: Callable[[str], None],
 ) -> None:
-    service, delays = shared.service, []
-    docker_delays, podman_delays = [], []
+    service = shared.service
+    delays, docker_delays, podman_delays = list[float](), list[float](), list[float]()
     for number in range(NUMBERED):
         name = f"latency/{numbered_name(number)}"
         skopeo.push(numbered_name(number), shared.registry, f"{name}:1.0")
         pushed = time.monotonic()
         visible = partial(service.lists, name)
-        delays.append(service.wait_until(visible, 10, f"{name} is listed", every=0.02))
-        if number % EVERY_TENTH == 0:
-            wait_until(partial(_docker_finds, docker, service.host, name), 10, name)
-            docker_delays.append(time.monotonic() - pushed)
-            wait_until(partial(_podman_finds, podman, service.host, name), 10, name)
-            podman_delays.append(time.monotonic() - pushed)
+        delays.append(service.wait_until(visible, 30, f"{name} is listed", every=0.02))
+        # Each at pushes of its own, or the one would wait for the other.
+        for delays_of_one, finds, remainder in (
+            (docker_delays, partial(_docker_finds, docker), 0),
+            (podman_delays, partial(_podman_finds, podman), EVERY_TENTH // 2),
+        ):
+            if number % EVERY_TENTH == remainder:
+                wait_until(partial(finds, service.host, name), 30, name)
+                delays_of_one.append(time.monotonic() - pushed)
     figure(f"push to being listed by /v1/search {spread(delays)} ({len(delays)} pushes)")
-    figure(f"push to found by docker search {spread(docker_delays)} ({len(docker_delays)} of them)")
-    figure(f"push to found by podman search, after docker {spread(podman_delays)}")
-    assert percentile(delays, 95) < PROMISED_SECONDS
-    assert max(podman_delays) < PROMISED_SECONDS
+    for name, of_one in (("docker", docker_delays), ("podman", podman_delays)):
+        figure(f"push to found by {name} search {spread(of_one)} ({len(of_one)} of them)")
+    for promised in (delays, docker_delays, podman_delays):
+        assert percentile(promised, 95) < PROMISED_SECONDS
 
 
 def _docker_finds(docker: Docker, host: str, name: str) -> bool:
@@ -75,7 +78,9 @@ def test_a_moved_tag_leaves_its_old_image_and_is_found_at_the_new_one(
     service, registry = shared.service, shared.registry
     skopeo.push("webapp-1", registry, "moving/tag:1.0")
     skopeo.push("webapp-1", registry, "moving/tag:latest")
-    service.wait_until_found("repo:moving/tag tag:latest label:release=1")
+    # Tags that come one soon after the other may be read in any order.
+    before = ("repo:moving/tag tag:1.0", "repo:moving/tag tag:latest label:release=1")
+    service.wait_until_found(*before)
     skopeo.push("webapp-2", registry, "moving/tag:latest")
     service.wait_until_found("repo:moving/tag tag:latest label:release=2")
     images = {image.digest: image.tags for image in service.everything("repo:moving/tag")}

@@ -17,7 +17,9 @@ def test_deleting_a_digest_takes_every_tag_of_it_out_of_the_search(
     for tag in ("1.0", "1", "latest"):
         skopeo.push("webapp-1", registry, f"deleted/digest:{tag}")
     skopeo.push("webapp-2", registry, "deleted/digest:2.0")
-    service.wait_until_found(*(f"repo:deleted/digest tag:{tag}" for tag in ("latest", "2.0")))
+    service.wait_until_found(
+        *(f"repo:deleted/digest tag:{tag}" for tag in ("1.0", "1", "latest", "2.0"))
+    )
     skopeo.delete(registry, "deleted/digest:1")
     service.wait_until_gone(*(f"repo:deleted/digest tag:{tag}" for tag in ("1.0", "1", "latest")))
     image = service.image("repo:deleted/digest")
@@ -124,4 +126,4 @@ def test_a_tag_that_the_registry_refuses_to_delete_is_still_found(
 
 def _delete_tag(registry: RealRegistry, repository: str, tag: str) -> int:
     url = f"{registry.url}/v2/{repository}/manifests/{tag}"
-    return httpx2.delete(url, trust_env=False).status_code
+    return httpx2.delete(url, timeout=30, trust_env=False).status_code

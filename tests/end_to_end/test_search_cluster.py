@@ -44,7 +44,7 @@ def test_a_push_is_found_in_a_cluster_and_nothing_is_lost_when_it_was_away(
         for number in range(PUSHES):
             skopeo.push("webapp-1", deployment.registry, f"cluster/web{number}:1.0")
             visible = partial(service.lists, f"cluster/web{number}")
-            delays.append(service.wait_until(visible, 10, f"web{number} is listed", every=0.02))
+            delays.append(service.wait_until(visible, 30, f"web{number} is listed", every=0.02))
         figure(f"push to being listed from a cluster {spread(delays)} ({PUSHES} pushes)")
         assert {row.repository for row in docker.search(service.host, "cluster")} == {
             f"cluster/web{number}" for number in range(PUSHES)
@@ -61,7 +61,8 @@ def test_a_push_is_found_in_a_cluster_and_nothing_is_lost_when_it_was_away(
         cluster.start(0)
         cluster.wait()
         service.wait_until(lambda: is_listed(service.url, "cluster/later"), 60, "it is found")
-        assert service.is_ready()
+        # What answers that asks the cluster by itself.
+        service.wait_until(service.is_ready, 30, "it is ready again")
 
         # To an engine in files and back, while searches are answered.
         for engine in ("whoosh", "opensearch"):

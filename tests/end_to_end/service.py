@@ -36,6 +36,10 @@ WEBHOOK_SECRET = "end-to-end-secret"
 COMMAND = (sys.executable, "-m", "search_api")
 PROJECT = Path(__file__).parents[2]
 PAGE = 100
+# What a machine with much else to do may take. Nobody waits for longer than it takes.
+STOP_SECONDS = 30.0
+FOUND_SECONDS = 30.0
+IDLE_SECONDS = 90.0
 
 
 class Service:
@@ -90,7 +94,7 @@ class Service:
         self.data.mkdir(exist_ok=True)
         self._program = self.command_in_background(*self._words, log=self._log)
 
-    def stop(self, seconds: float = 10) -> int | None:
+    def stop(self, seconds: float = STOP_SECONDS) -> int | None:
         """Send SIGTERM; give the exit code, or None when it still ran after ``seconds``."""
         assert self._program is not None, "the service was not started"
         return self._program.terminate(seconds)
@@ -285,7 +289,9 @@ class Service:
 
         return wait_until(held, seconds, what, every=every)
 
-    def wait_until_idle(self, seconds: float = 30, *, every: float = OFTEN_SECONDS) -> float:
+    def wait_until_idle(
+        self, seconds: float = IDLE_SECONDS, *, every: float = OFTEN_SECONDS
+    ) -> float:
         """Wait until a crawl is complete and nothing waits to be read or indexed."""
         what = "a crawl is complete and nothing waits"
         return self.wait_until(self._is_idle, seconds, what, every=every)
@@ -301,12 +307,12 @@ class Service:
             lambda: self.search("", limit=1).total_is_exact, seconds, "answers are complete"
         )
 
-    def wait_until_found(self, *queries: str, seconds: float = 10) -> None:
+    def wait_until_found(self, *queries: str, seconds: float = FOUND_SECONDS) -> None:
         """Wait until each of these image queries finds something."""
         for query in queries:
             self.wait_until(partial(self.finds, query), seconds, f"{query} is found")
 
-    def wait_until_gone(self, *queries: str, seconds: float = 10) -> None:
+    def wait_until_gone(self, *queries: str, seconds: float = FOUND_SECONDS) -> None:
         """Wait until none of these image queries finds anything."""
         for query in queries:
             self.wait_until(partial(self.misses, query), seconds, f"{query} is gone")

@@ -24,7 +24,7 @@ def attachments(deployment: Deployment, query: str) -> dict[str, str]:
 
 def delete(deployment: Deployment, repository: str, digest: str) -> None:
     url = f"{deployment.registry.url}/v2/{repository}/manifests/{digest}"
-    assert httpx2.delete(url, trust_env=False).status_code == 202
+    assert httpx2.delete(url, timeout=30, trust_env=False).status_code == 202
 
 
 @on_both

@@ -30,7 +30,7 @@ def test_an_empty_disk_removes_nothing_until_it_is_accepted(
     assert "6 repositories hidden" in ended.stderr
     assert _found(service) == {"disk/pushed-since"}
     assert not service.lists("disk/numbered-00")
-    service.wait_until(lambda: not service.freshness().held_back, 5, "nothing is held back")
+    service.wait_until(lambda: not service.freshness().held_back, 20, "nothing is held back")
     service.backfill()
 
 
@@ -55,7 +55,7 @@ def _fill(deployment: Deployment, skopeo: Skopeo) -> None:
     for repository in REPOSITORIES:
         skopeo.push(repository.rpartition("/")[2], deployment.registry, f"{repository}:1.0")
     deployment.service.wait_until(
-        lambda: _found(deployment.service) == REPOSITORIES, 20, "all is found"
+        lambda: _found(deployment.service) == REPOSITORIES, 60, "all is found"
     )
 
 

@@ -23,14 +23,14 @@ def test_killing_a_process_while_200_images_are_pushed_loses_nothing_and_doubles
     service = running.service
     with ThreadPoolExecutor(1) as pool:
         pushing = pool.submit(push_many, running.registry.url, _two_hundred_images(), threads=4)
-        service.wait_until_found("label:batch=killed", seconds=20)
+        service.wait_until_found("label:batch=killed", seconds=60)
         killed = service.kill_child(victim)
-        assert pushing.result(timeout=60) == IMAGES
+        assert pushing.result(timeout=240) == IMAGES
     service.wait_until(
-        lambda: service.child_pid(victim) not in {0, killed}, 20, f"a new {victim} runs"
+        lambda: service.child_pid(victim) not in {0, killed}, 60, f"a new {victim} runs"
     )
-    service.wait_until(service.is_ready, 20, "the service is ready again")
-    service.wait_until(lambda: _total(running) == IMAGES, 60, "all pushed images are found")
+    service.wait_until(service.is_ready, 60, "the service is ready again")
+    service.wait_until(lambda: _total(running) == IMAGES, 180, "all pushed images are found")
     service.wait_until_complete()
     images = service.everything("label:batch=killed")
     assert len(images) == len({image.digest for image in images}) == IMAGES
@@ -62,7 +62,7 @@ def test_sigterm_ends_the_service_with_exit_code_0_and_leaves_no_process(
     children = {service.child_pid("indexer"), service.child_pid("web")}
     assert len(children - {0}) == 2
     assert children < set(service.processes())
-    assert service.stop(seconds=10) == 0, f"SIGTERM ({signal.SIGTERM}) did not end it cleanly"
+    assert service.stop() == 0, f"SIGTERM ({signal.SIGTERM}) did not end it cleanly"
     assert not service.processes()
     assert not any(is_alive(pid) for pid in children)
 
@@ -73,7 +73,7 @@ def test_a_restarted_service_answers_from_its_index_before_any_registry_does(
 ) -> None:
     service = running.service
     push_many(running.registry.url, _two_hundred_images()[:8])
-    service.wait_until(lambda: _total(running) == 8, 20, "the images are found")
+    service.wait_until(lambda: _total(running) == 8, 60, "the images are found")
     service.wait_until_idle()
     assert service.stop() == 0
     running.registry.stop()
@@ -86,7 +86,7 @@ def test_a_second_indexer_on_the_same_data_directory_refuses_and_says_why(
 ) -> None:
     service = running.service
     first = service.child_pid("indexer")
-    refused = service.command("indexer", seconds=20)
+    refused = service.command("indexer")
     complaint = refused.stdout + refused.stderr
     assert refused.returncode not in {0, -signal.SIGKILL}
     assert str(service.data) in complaint
@@ -99,12 +99,12 @@ def test_a_second_indexer_on_the_same_data_directory_refuses_and_says_why(
 
 def test_a_killed_web_process_takes_what_searches_for_it_along(running: Deployment) -> None:
     service = running.service
-    service.wait_until(service.is_ready, 20, "the service is ready")
+    service.wait_until(service.is_ready, 60, "the service is ready")
     before = set(service.processes())
     killed = service.kill_child("web")
     others = before - {service.supervisor_pid, service.child_pid("indexer"), killed}
     assert others, "some search"
     service.wait_until(
-        lambda: not any(is_alive(pid) for pid in others), 10, "what searched is gone"
+        lambda: not any(is_alive(pid) for pid in others), 30, "what searched is gone"
     )
-    service.wait_until(service.is_ready, 20, "the service is ready again")
+    service.wait_until(service.is_ready, 60, "the service is ready again")

@@ -115,7 +115,7 @@ def test_nothing_is_lost_while_all_of_the_cluster_is_away(
     cluster, searcher = installation.cluster, installation.searchers[0]
     for name, registry in installation.registries.items():
         push(registry.url, f"load/{name}", image(seed=name), tag="1.0")
-        searcher.wait_until(partial(searcher.lists, f"load/{name}"), 10, name)
+        searcher.wait_until(partial(searcher.lists, f"load/{name}"), 30, name)
     numbers = range(NODES)
     for number in numbers:
         cluster.pause(number) if how == "hanging" else cluster.kill(number)

@@ -115,7 +115,7 @@ def test_what_a_killed_registry_had_not_sent_is_found_by_the_crawl_after_its_res
     figure(
         f"registry killed with {LOST} pushes not sent: found {seconds:.1f} s after its next push"
     )
-    service.wait_until(lambda: bool(service.status()["crawl"]["complete"]), 10, "the crawl ends")
+    service.wait_until(lambda: bool(service.status()["crawl"]["complete"]), 60, "the crawl ends")
     assert service.status()["crawl"]["started_at"] > restarted_at
     assert "the registry restarted: " not in service.command("status").stdout
     _expect_each_once(service, everything)

@@ -86,7 +86,7 @@ def start(registry_program: str, tmp_path: Path) -> Iterator[Start]:
             service.configure(REGSEARCH_CONFIG=str(config))
             service.start()
             private = Private(registry, service, passwords, NAMES)
-            service.wait_until(lambda: private.found(user) == set(NAMES), 30, "all is read")
+            service.wait_until(lambda: private.found(user) == set(NAMES), 60, "all is read")
             return private, registry, tokens
 
         yield started
@@ -103,11 +103,11 @@ def test_a_registry_with_a_token_service(
     expected = private.readable(skopeo, "alice")
     assert expected == {"other/db"}
     private.service.wait_until(
-        lambda: private.found("alice") == expected, LIFETIME_SECONDS + 8, "the rights changed"
+        lambda: private.found("alice") == expected, LIFETIME_SECONDS + 28, "the rights changed"
     )
     # A registry that is away shows nothing after that time, and it is said.
     registry.stop()
-    wait_until(lambda: private.found("alice") == set(), LIFETIME_SECONDS + 18, "nothing is shown")
+    wait_until(lambda: private.found("alice") == set(), LIFETIME_SECONDS + 58, "nothing is shown")
     warning = private.search("alice").headers["warning"]
     assert "a registry does not answer" in warning
     assert registry.host not in warning

@@ -64,6 +64,7 @@ def seen(proxy: Nginx, user: str, headers: dict[str, str] | None = None) -> set[
         f"{proxy.url}/api/v1/search",
         auth=(user, f"p-{user}"),
         headers=headers or {},
+        timeout=30,
         trust_env=False,
     )
     assert response.status_code == 200, response.text
@@ -79,12 +80,12 @@ def test_users_of_the_proxy_see_what_the_rules_give_them(nginx: tuple[Nginx, Ser
     # What a client says of itself is replaced by the proxy.
     made_up = {"X-Forwarded-User": "root", "X-Forwarded-Groups": "payments"}
     assert seen(proxy, "bob", made_up) == {"open/one"}
-    wrong = httpx2.get(f"{proxy.url}/api/v1/search", auth=("bob", "x"), trust_env=False)
+    wrong = httpx2.get(f"{proxy.url}/api/v1/search", auth=("bob", "x"), timeout=30, trust_env=False)
     assert wrong.status_code == 401
     # The proxy is no program of this machine that asks for itself.
     for user, status in (("bob", 403), ("root", 200)):
         auth = (user, f"p-{user}")
-        answer = httpx2.get(f"{proxy.url}/metrics", auth=auth, trust_env=False)
+        answer = httpx2.get(f"{proxy.url}/metrics", auth=auth, timeout=30, trust_env=False)
         assert answer.status_code == status
     log = service.log_text()
     assert "event=registry_access" in log

@@ -43,7 +43,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the site, as `make site` does; return its folder."""
     folder = tmp_path_factory.mktemp("site") / "site"
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", f"--site-dir={folder}"]
-    ended = run(command, environment={**os.environ, **NEVER}, folder=TOP, seconds=120)
+    ended = run(command, environment={**os.environ, **NEVER}, folder=TOP, seconds=600)
     assert ended.returncode == 0, ended.stderr
     assert "WARNING" not in ended.stderr, ended.stderr
     return folder
@@ -62,7 +62,7 @@ def test_a_dead_link_or_anchor_stops_the_build(tmp_path: Path) -> None:
     settings = yaml.safe_load((TOP / "mkdocs.yml").read_text()) | {"nav": None, "hooks": []}
     (tmp_path / "mkdocs.yml").write_text(yaml.safe_dump(settings))
     command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
-    ended = run(command, environment={**os.environ, **NEVER}, folder=tmp_path, seconds=120)
+    ended = run(command, environment={**os.environ, **NEVER}, folder=tmp_path, seconds=600)
     assert ended.returncode != 0
     assert "none.md" in ended.stderr
     assert "#none" in ended.stderr

@@ -240,8 +240,17 @@ def test_what_says_how_fresh_all_is_may_be_damaged_too(
 def test_a_damaged_entry_of_the_journal_costs_a_crawl(
     filled: Service, registry: StubRegistry
 ) -> None:
+    begun = datetime.now(UTC).isoformat()
     filled.start()
+    # Web may be ready before it, and the copied file holds the id of a process that is gone. To
+    # signal process 0 would stop the tests themselves.
+    filled.wait_until(
+        lambda: (filled.get("/api/v1/status").json()["indexer"]["alive_at"] or "") > begun,
+        HEAL_SECONDS,
+        "the indexer has opened its files",
+    )
     indexer = filled.child_pid("indexer")
+    assert indexer in filled.processes()
     os.kill(indexer, signal.SIGSTOP)
     for name in ("lost/app", "kept/app"):
         one = image(seed=name)

@@ -230,8 +230,11 @@ async def test_what_is_not_delivered_waits() -> None:
 def test_a_server_delivers_what_another_thread_puts_in() -> None:
     receiver = Receiver()
     with serving(receiver.app) as service:
+        # A busy machine may need a second, after which the same event would come again.
         endpoint = Endpoint(
-            f"{service}/webhooks/default", ignore_media_types=frozenset({OCTET_STREAM})
+            f"{service}/webhooks/default",
+            ignore_media_types=frozenset({OCTET_STREAM}),
+            timeout=20,
         )
         registry = FakeRegistry(endpoints=[endpoint])
         with serving(registry.app) as url:

@@ -17,7 +17,7 @@ class RawAnswer:
     body: bytes
 
 
-def connect(service: Service, *, source: str = "127.0.0.1", seconds: float = 5) -> socket.socket:
+def connect(service: Service, *, source: str = "127.0.0.1", seconds: float = 20) -> socket.socket:
     """Return a connection to the service from an address of this machine."""
     made = socket.create_connection(("127.0.0.1", service.port), seconds, (source, 0))
     made.settimeout(seconds)
@@ -74,7 +74,7 @@ async def ask(
     return RawAnswer(int(text.split()[1]), text, body), writer
 
 
-def timed_get(service: Service, path: str, *, seconds: float = 5) -> tuple[int, float]:
+def timed_get(service: Service, path: str, *, seconds: float = 20) -> tuple[int, float]:
     """Ask over a connection of its own; return the status, 0 for none, and the seconds it took."""
     started = time.monotonic()
     try:

@@ -257,7 +257,8 @@ def measure(service: Service) -> dict[str, float]:
             descriptors += len(list(Path(f"/proc/{pid}/fd").iterdir()))
         except OSError:
             continue  # It ended meanwhile.
-        resident = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+        # A process that has just ended has no memory any more, and no line of it.
+        resident = next((one for one in status.splitlines() if one.startswith("VmRSS")), "VmRSS 0")
         megabytes += int(resident.split()[1]) / 1024
     return {"memory, MB": megabytes, "descriptors": float(descriptors)}
 

@@ -1,11 +1,12 @@
 """Only the account of the service reads its files, and readiness says what cannot be written."""
 
+import os
 import re
 import shutil
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx2
@@ -25,12 +26,17 @@ Figure = Callable[[str], None]
 
 def open_to_others(folder: Path) -> dict[str, str]:
     """Return the mode of each file, and of the folder, that others may do anything with."""
-    modes = {path: path.lstat().st_mode for path in (folder, *folder.rglob("*"))}
-    return {
-        str(path): stat.filemode(mode)
-        for path, mode in modes.items()
-        if mode & (stat.S_IRWXG | stat.S_IRWXO)
-    }
+    found: dict[str, str] = {}
+    inside = (
+        Path(top, name) for top, folders, files in os.walk(folder) for name in (*folders, *files)
+    )
+    for path in (folder, *inside):
+        # The service goes on: a commit removes old files of the index a moment later.
+        with suppress(FileNotFoundError):
+            mode = path.lstat().st_mode
+            if mode & (stat.S_IRWXG | stat.S_IRWXO):
+                found[str(path)] = stat.filemode(mode)
+    return found
 
 
 @pytest.fixture

@@ -81,8 +81,8 @@ def attacked(tmp_path: Path, registry: StubRegistry, other: StubRegistry) -> Ite
     own.configure(REGSEARCH_CONFIG=str(settings), REGSEARCH_WEBHOOK_SECRET=SECRET)
     try:
         own.start()
-        own.wait_until_found("repo:team/web4", "repo:team/other")
-        own.wait_until_idle()
+        own.wait_until_found("repo:team/web4", "repo:team/other", seconds=60)
+        own.wait_until_idle(60)
         yield own
     finally:
         own.close()
@@ -217,7 +217,7 @@ def test_a_secret_that_can_be_guessed_ends_the_start(service: Service) -> None:
     service.data.mkdir()
     program = service.command_in_background("serve", log=service.data.parent / "short.log")
     try:
-        wait_until(lambda: program.exit_code is not None, 10, "the start ends")
+        wait_until(lambda: program.exit_code is not None, 60, "the start ends")
         assert program.exit_code == 2
     finally:
         program.kill()
@@ -253,12 +253,15 @@ def test_wrong_secrets_are_slowed_down_and_their_address_is_known(
     for thread in threads:
         thread.start()
     time.sleep(1)
+    taken = float("inf")
     with Sender(attacked) as honest:
-        start = time.monotonic()
-        built = image(seed="honest")
-        registry.push("team/web0", "honest", built)
-        assert honest.push(("team/web0", "honest", built.digest)) == 202
-        taken = time.monotonic() - start
+        # Each would be held for a second. What a busy disk holds up is one of them.
+        for number in range(3):
+            built = image(seed=f"honest {number}")
+            registry.push("team/web0", f"honest-{number}", built)
+            start = time.monotonic()
+            assert honest.push(("team/web0", f"honest-{number}", built.digest)) == 202
+            taken = min(taken, time.monotonic() - start)
     for thread in threads:
         thread.join()
     grown = log_bytes(attacked) - log_before

@@ -94,7 +94,9 @@ def wait_until_found(url: str, *repositories: str) -> float:
 
 def found(url: str) -> list[str]:
     """Give the repositories that the service at ``url`` has."""
-    answer = httpx2.get(f"{url}/api/v1/search", params={"type": "repository"}, trust_env=False)
+    answer = httpx2.get(
+        f"{url}/api/v1/search", params={"type": "repository"}, timeout=SECONDS, trust_env=False
+    )
     return [result["repository"] for result in answer.json()["results"]]
 
 

@@ -116,11 +116,14 @@ class Cluster:
         answer = httpx2.request(method, f"{self.urls[number]}{path}", json=body, timeout=60)
         return answer.json() if answer.content else None
 
-    def health(self) -> tuple[str, int]:
-        """Return the colour of the cluster and its number of nodes; ("", 0) if it is away."""
+    def health(self, *, seconds: float = 2) -> tuple[str, int]:
+        """Return the colour of the cluster and its number of nodes; ("", 0) if it is away.
+
+        ``seconds`` is how long each node may take, for one that is paused never answers.
+        """
         for url in self.urls:
             try:
-                found = httpx2.get(f"{url}/_cluster/health", timeout=2).json()
+                found = httpx2.get(f"{url}/_cluster/health", timeout=seconds).json()
                 return found["status"], found["number_of_nodes"]
             except (httpx2.HTTPError, KeyError, json.JSONDecodeError):
                 continue

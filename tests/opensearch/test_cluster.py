@@ -21,7 +21,7 @@ def test_a_node_has_the_pinned_version(
 ) -> None:
     with running(needs_program(program), tmp_path / "cluster") as cluster:
         assert cluster.ask("GET", "/")["version"]["number"] == pinned_versions()[program]
-        assert cluster.health() == ("green", 1)
+        assert cluster.health(seconds=60) == ("green", 1)
     assert cluster.health() == ("", 0)
 
 

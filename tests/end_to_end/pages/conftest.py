@@ -1,6 +1,7 @@
 """The service with the content of the demonstration and hostile images, and a real browser."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -79,8 +80,10 @@ def open_page(
         context.on("weberror", lambda error: faults.append(str(error.error)))
         page: Page = context.new_page()
         if has_clock:
-            # The time of the page goes on when the test says so.
-            page.clock.install()
+            # The time of the page goes on only when the test says so: an installed clock runs.
+            now = datetime.now(UTC)
+            page.clock.install(time=now)
+            page.clock.pause_at(now + timedelta(seconds=1))
         page.goto(address)
         return page
 

@@ -1,6 +1,7 @@
 """A real proxy in front of the service, which answers late, or refuses, as a test wants it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from tests.end_to_end.waiting import OFTEN_SECONDS
 from tests.fakes.serving import serving
 
 _KEPT = ("accept", "cookie", "host", "last-event-id", "x-fragment")
@@ -23,8 +25,9 @@ class SlowProxy:
     """Passes requests on.
 
     ``requests`` has the path and query of each, in order of arrival. ``delay`` gives for how many
-    seconds an answer is kept back. ``refusals`` has the answers that the proxy gives by itself:
-    the beginning of a path and query, and the status; with ``Retry-After`` of a second if 503.
+    seconds an answer is kept back; another one lets those go that wait. ``refusals`` has the
+    answers that the proxy gives by itself: the beginning of a path and query, and the status; with
+    ``Retry-After`` of a second if 503.
     ``piece_pause`` is how many seconds pass between two pieces of a page, as in a slow network.
     ``streams`` counts the streams of events that are open.
     """
@@ -46,8 +49,11 @@ class SlowProxy:
     async def _pass_on(self, request: Request) -> Response:
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         self.requests.append(path)
-        await asyncio.sleep(self.delay(path))
-        for beginning, status in self.refusals.items():
+        arrived = time.monotonic()
+        while time.monotonic() - arrived < self.delay(path):
+            await asyncio.sleep(OFTEN_SECONDS)
+        # A copy: the test may change it at any moment, in another thread.
+        for beginning, status in dict(self.refusals).items():
             if path.startswith(beginning):
                 return PlainTextResponse(
                     "no", status, {"Retry-After": "1"} if status == 503 else {}

@@ -53,6 +53,8 @@ def test_back_and_forward_go_through_the_filters(open_page: Open) -> None:
     page.locator("#q").press("End")
     page.locator("#q").press_sequentially(" web")
     expect(page.locator(".chips a")).to_have_count(2)
+    # Results for a part of the word have two chips too, and lead to images of that part.
+    expect(page.locator("#type-image")).to_have_attribute("href", re.compile("web&"))
     page.locator("#type-image").click()
     expect(page.locator("#type-image")).to_have_attribute("aria-current", "page")
     shown = []

@@ -101,7 +101,9 @@ def sign_in_at_the_issuer(page: Page) -> None:
     """Fill in the pages of the issuer."""
     page.fill("[name=login]", "carol")
     page.fill("[name=password]", "any")
-    page.click("[type=submit]")
+    # The page that follows has a button like this one.
+    with page.expect_navigation():
+        page.click("[type=submit]")
     # Whether this service may know who it is.
     page.click("[type=submit]")
 

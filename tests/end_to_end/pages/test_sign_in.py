@@ -63,9 +63,11 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 
 
 def fill_in(page: Page, username: str, password: str = PASSWORD) -> None:
+    """Sign in; return when the page that follows is whole, with its script."""
     page.fill("#username", username)
     page.fill("#password", password)
-    page.click(".account button")
+    with page.expect_navigation():
+        page.click(".account button")
 
 
 @pytest.mark.parametrize("scripts", [True, False])

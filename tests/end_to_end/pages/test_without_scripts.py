@@ -29,6 +29,8 @@ def test_a_search_is_a_form_and_its_results_are_links(open_page: Open) -> None:
     page.select_option("#sort", "name")
     page.click(".sort button")
     expect(page).to_have_url(re.compile("sort=name"))
+    # All of its names are there, and the last of its links.
+    page.wait_for_load_state()
     expect(page.locator("#total")).to_have_text(total or "")
     names = [one.strip() for one in page.locator(".result h2 > a:first-child").all_text_contents()]
     assert names == sorted(names)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +28,7 @@ from indexer.errors import (
 from indexer.model.document import DocumentType
 from indexer.model.names import RepositoryName
 from indexer.model.rights import make_rights
+from indexer.settings import Settings
 from search_api.search import ALL_SIGHT, NO_SIGHT, OWNER, VIEWER, SettledViewer, Sight
 from search_api.search.clients import Client
 from search_api.search.cursors import Order
@@ -40,6 +41,13 @@ from tests.search_api.filling import settings_for
 pytestmark = pytest.mark.anyio
 
 LONG_SECONDS = 60
+
+
+def patient(directory: Path) -> Settings:
+    """Return settings with a deadline that no start of a process on a busy machine reaches."""
+    return settings_for(directory).model_copy(
+        update={"search_deadline": timedelta(seconds=LONG_SECONDS)}
+    )
 
 
 def wait_for(_: Searcher, path: Path) -> int:
@@ -90,7 +98,7 @@ class Changing(SettledViewer):
 
 @pytest.fixture
 async def service(filled: Path) -> AsyncIterator[SearchService]:
-    made = make_service(settings_for(filled), processes=2)
+    made = make_service(patient(filled), processes=2)
     yield made
     await made.close()
 
@@ -149,7 +157,7 @@ async def test_each_search_sees_what_its_caller_does_whichever_process_runs_it(
     """Rights are kept by processes, and also known to one that begins after another died."""
     viewer = Changing()
     VIEWER.set(viewer)
-    settings = settings_for(filled).model_copy(update={"search_processes": 2})
+    settings = patient(filled).model_copy(update={"search_processes": 2})
     service = make_web_service(settings, clock=SystemClock())
     places = sorted(await service.call(seen_places))
     assert len(places) > 1
@@ -167,7 +175,7 @@ async def test_each_search_sees_what_its_caller_does_whichever_process_runs_it(
 
 
 async def test_a_process_that_was_started_before_is_one_of_them(filled: Path) -> None:
-    settings = settings_for(filled).model_copy(update={"search_processes": 1})
+    settings = patient(filled).model_copy(update={"search_processes": 1})
     first = start_search_process(settings)
     service = make_web_service(settings, clock=SystemClock(), first=first)
     VIEWER.set(OWNER)
@@ -180,7 +188,7 @@ async def test_a_process_that_was_started_before_is_one_of_them(filled: Path) ->
 
 
 async def test_the_processes_end_with_what_started_them(filled: Path) -> None:
-    service = make_service(settings_for(filled), processes=1)
+    service = make_service(patient(filled), processes=1)
     pid = await service.call(own_pid)
     await service.close()
     with pytest.raises(ProcessLookupError):
@@ -189,7 +197,7 @@ async def test_the_processes_end_with_what_started_them(filled: Path) -> None:
 
 async def test_a_data_directory_that_is_damaged_is_named(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"this is no database" * 100)
-    service = make_service(settings_for(tmp_path), processes=1)
+    service = make_service(patient(tmp_path), processes=1)
     try:
         with pytest.raises(StoreError, match=r"store\.db"):
             await found(service)
@@ -220,7 +228,8 @@ def stop(_: Searcher, path: Path) -> int:
 async def answering_pid(service: SearchService) -> int:
     """Return the process that searches, however long its start takes on a busy machine."""
     for _ in range(60):
-        with suppress(SearchTimeoutError):
+        # The second: no process was ready until 2 s after the deadline of this call.
+        with suppress(SearchTimeoutError, EngineError):
             return await service.call(own_pid)
     raise AssertionError("no process searches")
 
@@ -270,9 +279,9 @@ async def test_a_search_whose_client_goes_stops_and_one_that_waits_never_runs(
     async with served(filled, seconds=LONG_SECONDS) as service:
         pid = await service.call(own_pid)
         running = asyncio.create_task(service.call_for(client, search_for_ever))
-        await asyncio.sleep(0.1)
+        await until(lambda: service.load().running == 1)
         waiting = asyncio.create_task(service.call_for(client, kill_once, tmp_path / "ran"))
-        await asyncio.sleep(0.1)
+        await until(lambda: service.load().waiting == 1)
         assert (service.load().running, service.load().waiting) == (1, 1)
         gone.set()
         for task in (running, waiting):
@@ -305,7 +314,7 @@ async def test_a_search_in_a_stopped_process_reaches_its_deadline(
 
 
 async def test_without_a_process_that_can_search_the_service_is_not_ready(filled: Path) -> None:
-    service = make_service(settings_for(filled), processes=1)
+    service = make_service(patient(filled), processes=1)
     try:
         assert not await service.is_ready()
         await service.call(own_pid)
@@ -316,8 +325,13 @@ async def test_without_a_process_that_can_search_the_service_is_not_ready(filled
 
 async def replaced(service: SearchService) -> None:
     """Wait until a process was replaced and the new one can search."""
+    await until(lambda: service.load().processes_replaced > 0)
+    await until(lambda: bool(service.load().processes_ready))
+
+
+async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(LONG_SECONDS):
-        while not service.load().processes_replaced or not service.load().processes_ready:
+        while not condition():
             await asyncio.sleep(0.05)
 
 

@@ -276,6 +276,7 @@ def test_words_in_quotes_are_words_whatever_they_hold(texts: list[str]) -> None:
 )
 def test_hostile_texts_take_no_longer_than_others(text: str) -> None:
     """No pattern of ours must try every way to cut a text."""
-    started = time.monotonic()
+    # Of this thread alone: the machine may be busy with something else.
+    started = time.thread_time()
     tree_or_column(text[:QUERY_MAX])
-    assert time.monotonic() - started < 2
+    assert time.thread_time() - started < 2

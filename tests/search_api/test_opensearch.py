@@ -12,8 +12,9 @@ from indexer.settings import Settings
 from search_api.conformance import State, run_checks
 from search_api.processes import make_engines
 from search_api.web import make_web
+from tests.end_to_end.ports import free_port
 from tests.fakes.clock import ManualClock
-from tests.fakes.serving import free_port, serving
+from tests.fakes.serving import serving
 from tests.opensearch.cluster import Cluster
 from tests.search_api.filling import fill, make_client, settings_for
 from tests.search_api.sample_content import CONTENT

@@ -383,7 +383,7 @@ async def test_lineage_is_told_to_search_nodes_alone(nodes: Nodes) -> None:
         "rights": {"registries": [], "repositories": {"main": ["base"]}},
     }
     url = f"{nodes.settings.node[0].url}/nodes/lineage"
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=30) as client:
         for secret in ("", "Bearer", f"Bearer {SECRET}x", f"Basic {SECRET}"):
             answer = await client.post(url, json=body, headers={"Authorization": secret})
             assert answer.status_code == 404, secret

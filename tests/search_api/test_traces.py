@@ -20,11 +20,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.builders import image
+from tests.end_to_end.ports import free_port
 from tests.end_to_end.processes import run
 from tests.end_to_end.service import Service
 from tests.end_to_end.waiting import wait_until
 from tests.fakes.registry import FakeRegistry
-from tests.fakes.serving import free_port, serving
+from tests.fakes.serving import serving
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SECRET = "a-secret-word"

@@ -76,7 +76,7 @@ class Way:
 
     async def visit(self, address: str) -> str:
         """Go to the issuer, and return the address to which it leads back."""
-        async with httpx2.AsyncClient() as other:
+        async with httpx2.AsyncClient(timeout=30) as other:
             response = await other.get(address)
         assert response.status_code == 303, response.text
         back = urlsplit(response.headers["location"])

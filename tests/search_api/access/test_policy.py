@@ -24,8 +24,8 @@ from search_api.access import (
     describe_access,
 )
 from tests.builders import image
+from tests.end_to_end.ports import free_port
 from tests.fakes.clock import ManualClock
-from tests.fakes.serving import free_port
 from tests.search_api.access.asking import (
     MAIN_RULED,
     RULES,

@@ -23,7 +23,7 @@ from urllib.parse import quote_from_bytes
 
 from search_api.processes.supervisor import own_command
 from tests.children import Children
-from tests.fakes.serving import free_port
+from tests.end_to_end.ports import free_port
 from tests.search_api.filling import REGISTRIES, fill
 from tests.search_api.sample_content import CONTENT
 

@@ -16,8 +16,9 @@ from indexer.store import Store
 from search_api.processes.supervisor import own_command
 from search_api.web import make_web
 from tests.children import Children
+from tests.end_to_end.ports import free_port
 from tests.fakes.clock import ManualClock
-from tests.fakes.serving import free_port, serving
+from tests.fakes.serving import serving
 from tests.search_api.filling import Pushed, put, searching_client, settings_for
 from tests.search_api.sample_content import MAIN_CONTENT, NGINX
 
@@ -156,7 +157,7 @@ async def events(lines: AsyncIterator[str], count: int) -> list[dict[str, Any]]:
 async def test_a_stream_sends_what_is_there_and_then_what_comes(
     directory: Path, address: str
 ) -> None:
-    async with httpx2.AsyncClient() as client, client.stream("GET", address) as response:
+    async with httpx2.AsyncClient(timeout=30) as client, client.stream("GET", address) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
         assert "content-encoding" not in response.headers
         lines = response.aiter_lines()
@@ -171,7 +172,7 @@ async def test_a_stream_sends_what_is_there_and_then_what_comes(
 async def test_a_stream_may_be_of_one_repository(directory: Path, address: str) -> None:
     asked = {"repository": "team/x", "registry": "main"}
     async with (
-        httpx2.AsyncClient(params=asked) as client,
+        httpx2.AsyncClient(params=asked, timeout=30) as client,
         client.stream("GET", address) as response,
     ):
         push(directory, Pushed("nginx", NGINX, "new"), Pushed("team/x", NGINX, "new"))
@@ -180,7 +181,7 @@ async def test_a_stream_may_be_of_one_repository(directory: Path, address: str) 
 
 
 async def test_a_stream_goes_on_behind_the_last_event(address: str) -> None:
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=30) as client:
         async with client.stream("GET", address) as response:
             first, second, *_ = await events(response.aiter_lines(), 4)
         again = {"Last-Event-ID": first["id"]}
@@ -193,7 +194,7 @@ async def test_a_stream_says_that_its_cursor_is_not_kept_any_more(
     directory: Path, address: str
 ) -> None:
     gone = {"Last-Event-ID": f"2.{'0' * 16}"}
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=30) as client:
         response = await client.get(address, headers=gone)
         assert response.status_code == 410
         async with client.stream("GET", address) as response:
@@ -206,7 +207,7 @@ async def test_a_stream_says_that_its_cursor_is_not_kept_any_more(
 
 
 async def test_head_of_a_stream_ends(address: str) -> None:
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=30) as client:
         response = await client.head(address)
     assert (response.status_code, response.content) == (200, b"")
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from search_api.web import make_web
-from tests.fakes.serving import free_port, serving
+from tests.end_to_end.ports import free_port
+from tests.fakes.serving import serving
 from tests.search_api.filling import MAIN, settings_for
 from tests.series import thorough
 

@@ -15,8 +15,9 @@ from starlette.routing import Route
 
 from search_api.cli.main import main
 from search_api.web import make_web
+from tests.end_to_end.ports import free_port
 from tests.fakes.clock import ManualClock
-from tests.fakes.serving import free_port, serving
+from tests.fakes.serving import serving
 from tests.search_api.access.asking import (
     FOR_ALL,
     OF_TEAM,

@@ -30,8 +30,9 @@ from search_api.cli.main import _leaves, main
 from search_api.web import make_web
 from tests.builders import image
 from tests.children import Children
+from tests.end_to_end.ports import free_port
 from tests.fakes.registry import FakeRegistry, Fault
-from tests.fakes.serving import free_port, serving
+from tests.fakes.serving import serving
 from tests.search_api.filling import settings_for
 from tests.search_api.sample_content import DESCRIPTION, HOSTILE
 
@@ -144,14 +145,16 @@ def found(directory: Path, query: str = "") -> list[str]:
     """Return the repositories that a service on a data directory finds."""
     with serving(make_web(settings_for(directory))) as url:
         parameters = {"q": query, "sort": "name"}
-        answer = httpx2.get(f"{url}/api/v1/search", params=parameters, trust_env=False).json()
+        address = f"{url}/api/v1/search"
+        answer = httpx2.get(address, params=parameters, timeout=30, trust_env=False).json()
         return [result["repository"] for result in answer["results"]]
 
 
 def status_of(directory: Path) -> dict[str, Any]:
     """Return the status that a service on a data directory tells."""
     with serving(make_web(settings_for(directory))) as url:
-        body: dict[str, Any] = httpx2.get(f"{url}/api/v1/status", trust_env=False).json()
+        address = f"{url}/api/v1/status"
+        body: dict[str, Any] = httpx2.get(address, timeout=30, trust_env=False).json()
         return body
 
 

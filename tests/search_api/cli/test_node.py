@@ -169,8 +169,10 @@ def test_a_node_that_runs_is_not_removed(run: Run, tmp_path: Path, needs_cluster
     with table_of(needs_cluster) as table:
         table.write("b", state("b", "owner"))
     thread.start()
-    status, _, err = run("node", "remove", "b")
-    ends.set()
-    thread.join()
+    try:
+        status, _, err = run("node", "remove", "b")
+    finally:
+        ends.set()
+        thread.join()
     assert status == 2
     assert "node 'b' is running: stop it first" in err

@@ -14,8 +14,9 @@ from search_api.processes import read_service_file, write_service_file
 from search_api.web import make_web
 from tests.builders import image
 from tests.children import Child, Children
+from tests.end_to_end.ports import free_port
 from tests.fakes.registry import FakeRegistry
-from tests.fakes.serving import free_port, serving
+from tests.fakes.serving import serving
 from tests.search_api.filling import settings_for
 
 PROGRAM = str(Path(sys.executable).with_name("regsearch"))
@@ -91,7 +92,8 @@ def test_the_options_of_serve_are_settings_and_its_account_sees_everything(
     file = data / "service.json"
     assert file.stat().st_mode & 0o777 == 0o600
     token = json.loads(file.read_text())["token"]
-    status = httpx2.get(f"{url}/api/v1/search", headers={"Authorization": f"Bearer {token}x"})
+    wrong = {"Authorization": f"Bearer {token}x"}
+    status = httpx2.get(f"{url}/api/v1/search", headers=wrong, timeout=30)
     assert status.status_code == 401
 
     child.process.terminate()

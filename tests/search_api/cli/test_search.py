@@ -13,8 +13,9 @@ from search_api.cli.client import connect
 from search_api.cli.main import main
 from search_api.cli.search import AskedSearch, find
 from search_api.web import make_web
+from tests.end_to_end.ports import free_port
 from tests.fakes.clock import ManualClock
-from tests.fakes.serving import free_port, serving
+from tests.fakes.serving import serving
 from tests.search_api.conformance.breaking import Broken, BrokenServer
 from tests.search_api.filling import settings_for
 from tests.search_api.sample_content import MAIN_NAMES, NGINX, WEB

@@ -12,8 +12,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from search_api.conformance import Outcome, State, run_checks
 from search_api.http_errors import error_answer
 from search_api.web import make_web
+from tests.end_to_end.ports import free_port
 from tests.fakes.clock import ManualClock
-from tests.fakes.serving import free_port, serving
+from tests.fakes.serving import serving
 from tests.search_api.conformance.breaking import Body, Broken, BrokenServer, Pairs
 from tests.search_api.filling import settings_for
 

@@ -517,7 +517,7 @@ async def test_nothing_redirects(client: httpx2.AsyncClient, path: str) -> None:
 
 def test_head_has_no_body(filled: Path) -> None:
     with serving(make_web(settings_for(filled), clock=ManualClock())) as url:
-        response = httpx2.head(f"{url}/v1/search?q=nginx", trust_env=False)
+        response = httpx2.head(f"{url}/v1/search?q=nginx", timeout=30, trust_env=False)
     assert response.status_code == 200
     assert response.content == b""
     assert int(response.headers["content-length"]) > 0

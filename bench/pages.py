@@ -32,7 +32,7 @@ from bench.search_rows import mixed_paths
 from bench.search_service import rebuild, service_over, start
 from search_api.pages.search import FACETS
 from tests.end_to_end.measures import percentile
-from tests.fakes.serving import free_port
+from tests.end_to_end.ports import free_port
 
 API = "/api/v1"
 HTML = {"Accept": "text/html", "Accept-Encoding": "gzip"}

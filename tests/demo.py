@@ -24,7 +24,7 @@ import httpx2
 
 from tests import demo_content
 from tests.children import ChildError, Children
-from tests.fakes.serving import free_port
+from tests.end_to_end.ports import free_port
 from tests.push import push_many
 
 LISTEN = "127.0.0.1:8080"

@@ -11,10 +11,11 @@ import tempfile
 from pathlib import Path
 
 from tests.builders import image
+from tests.end_to_end.ports import free_port
 from tests.end_to_end.processes import RunningProgram, log_tail, run, run_well
 from tests.end_to_end.waiting import wait_until
 from tests.fakes.registry import FakeRegistry
-from tests.fakes.serving import free_port, serving
+from tests.fakes.serving import serving
 
 TOP = Path(__file__).parents[1]
 DIST = TOP / "dist"

@@ -20,8 +20,9 @@ from starlette.routing import Route
 from tests import demo, demo_content
 from tests.children import Children
 from tests.demo import DemoError, Places, find_places
+from tests.end_to_end.ports import free_port
 from tests.fakes.registry import FakeRegistry
-from tests.fakes.serving import free_port, serving
+from tests.fakes.serving import serving
 from tests.programs import NeedsProgram
 from tests.push import push_many
 from tests.series import series

@@ -74,12 +74,13 @@ async def _keep_running(
         status = await _run(name, command, stop=stop, stop_seconds=stop_seconds)
         if stop.is_set():
             break
-        log.warning("process_died", name=name, status=status)
         if status == USAGE_ERROR:
+            log.warning("process_died", name=name, status=status)
             stop.set()
             return USAGE_ERROR
         steady = loop.time() - started > steady_seconds
         pause = 0.0 if steady else min(RESTART_SECONDS_MAX, 2 * pause or 0.1)
+        log.warning("process_died", name=name, status=status, restarts_after=f"{pause:.1f} s")
         await _pause(pause, stop=stop)
         if not stop.is_set():
             on_restart(name)

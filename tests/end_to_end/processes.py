@@ -71,6 +71,8 @@ def kill_group(group: int) -> None:
 
 def kill_process(pid: int) -> None:
     """Send SIGKILL to one process and return when it is gone; it may be gone already."""
+    # That of a service that does not run is 0, and would mean all the tests themselves.
+    assert pid > 0, "it does not run"
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not is_alive(pid), 10, f"process {pid} is gone")

@@ -8,10 +8,6 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from tests.end_to_end.ports import free_port
-
-__all__ = ["free_port", "serving"]
-
 BACKLOG = 128
 
 

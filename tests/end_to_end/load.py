@@ -14,6 +14,9 @@ from tests.builders import image
 from tests.end_to_end.measures import spread
 from tests.push import client_for, push
 
+WORKERS = 8
+"""The threads of each kind of request. With them, one may take a third of a second."""
+
 
 @dataclass(slots=True)
 class Load:
@@ -64,11 +67,10 @@ class Load:
     def _run(
         self, rate: float, places: Sequence[str], act: Callable[[httpx2.Client], None]
     ) -> None:
-        """Act at each place in turn, with as many threads as keep the rate up."""
-        workers = 4
-        for number in range(workers):
+        """Act at each place in turn."""
+        for number in range(WORKERS):
             thread = threading.Thread(
-                target=self._repeat, args=(act, places, number, workers / rate)
+                target=self._repeat, args=(act, places, number, WORKERS / rate)
             )
             thread.start()
             self._threads.append(thread)
@@ -79,7 +81,7 @@ class Load:
         with ExitStack() as stack:
             clients = [stack.enter_context(client_for(place)) for place in places]
             turn = cycle([*clients[number % len(places) :], *clients[: number % len(places)]])
-            due = time.monotonic() + pause * number / 4
+            due = time.monotonic() + pause * number / WORKERS
             while not self._ends.wait(max(0.0, due - time.monotonic())):
                 act(next(turn))
                 # What took too long is not made up for.

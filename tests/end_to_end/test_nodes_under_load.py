@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import httpx2
@@ -47,6 +48,19 @@ def balancer(
     made.stop()
 
 
+def warm_up(installation: Installation) -> None:
+    """Push and search for some seconds: a Java that was just started is slow at first."""
+    registries = list(installation.registries.values())
+    ends = time.monotonic() + STEADY_SECONDS
+    for number in count():
+        name = f"warm/web{number}"
+        push(registries[number % len(registries)].url, name, image(seed=name), tag="1.0")
+        for searcher in installation.searchers:
+            searcher.search("warm", kind="repository")
+        if time.monotonic() > ends:
+            break
+
+
 def load_on(installation: Installation, *searches: str, name: str = "web") -> Load:
     registries = [one.url for one in installation.registries.values()]
     return Load(registries, searches, name)
@@ -71,6 +85,7 @@ def test_no_search_fails_when_nodes_of_the_cluster_end(
 ) -> None:
     cluster = installation.cluster
     urls = [one.url for one in installation.searchers]
+    warm_up(installation)
     with load_on(installation, *urls, name="killed") as killed:
         time.sleep(STEADY_SECONDS)
         cluster.kill(1)
@@ -97,6 +112,7 @@ def test_no_search_fails_when_nodes_of_the_cluster_end(
 def test_no_search_fails_when_a_search_node_is_killed_behind_nginx(
     installation: Installation, balancer: Balancer, figure: Callable[[str], None]
 ) -> None:
+    warm_up(installation)
     with load_on(installation, balancer.url) as load:
         time.sleep(STEADY_SECONDS)
         installation.searchers[0].kill_all()

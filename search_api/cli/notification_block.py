@@ -13,7 +13,7 @@ notifications:
       url: {url}
       headers:
         Authorization: [{authorization}]
-      timeout: 1s
+      timeout: 5s
       threshold: 5
       backoff: 2s
 """

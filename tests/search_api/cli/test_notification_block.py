@@ -59,7 +59,7 @@ def test_it_is_what_the_registrys_documentation_asks_for() -> None:
         "      url: http://127.0.0.1:8080/webhooks/main\n"
         "      headers:\n"
         '        Authorization: ["Bearer s3cret"]\n'
-        "      timeout: 1s\n"
+        "      timeout: 5s\n"
         "      threshold: 5\n"
         "      backoff: 2s\n"
         "      ignore:\n"

@@ -22,7 +22,6 @@ from indexer.engines.whoosh.engine import WhooshEngine
 from indexer.errors import StoreError
 from indexer.extract import BUILT_IN
 from indexer.indexing import Indexing
-from indexer.indexing.batches import EXTRACT_SECONDS
 from indexer.intake import move_entries, move_pulls
 from indexer.model.document import DocumentType, Hit
 from indexer.model.event import Action, Command, Event
@@ -55,6 +54,8 @@ Tags = dict[tuple[str, str, str], str]
 Result = TypeVar("Result")
 
 HALF_AN_HOUR = 1_800.0
+PATIENT_SECONDS = 60.0
+"""So long may extracting a batch take: one that a busy machine cuts leaves work for the next."""
 
 
 class KilledError(BaseException):
@@ -184,7 +185,7 @@ class Stepping:
         self.workers = {name: self._worker(name) for name in self.registries}
 
     def open_indexing(
-        self, *, processes: int = 0, extract_seconds: float = EXTRACT_SECONDS
+        self, *, processes: int = 0, extract_seconds: float = PATIENT_SECONDS
     ) -> None:
         """Start the indexing of documents anew, with the next :meth:`index`."""
         self.indexing = Indexing(

@@ -112,8 +112,7 @@ def test_a_red_cluster_answers_nothing_and_has_all_when_it_is_green(
             lost = holder(cluster, f"{PREFIX}-one-repository-1")
             cluster.kill(lost)
             cluster.wait(status="red")
-            health = cluster.ask("GET", "/_cluster/health")
-            assert (health["status"], health["number_of_nodes"]) == ("red", 2)
+            assert cluster.health(seconds=SECONDS) == ("red", 2)
             for call in (
                 lambda: search(reader),
                 lambda: reader.count(REPOSITORY),
